@@ -1,0 +1,11 @@
+// The Python module. Kernels live in their own files and know nothing of Python.
+#include "bindings.hpp"
+#include "isa.hpp"
+
+NB_MODULE(_native, m) {
+    m.def("isa", [] { return static_cast<int>(ramify::detect_isa()); });
+    ramify::bind_text(m);
+    ramify::bind_cluster(m);
+    ramify::bind_train(m);
+    ramify::bind_predict(m);
+}

@@ -1,0 +1,55 @@
+// What the binding files share: array types without silent conversion, and the monitor that speaks to Python.
+#pragma once
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <chrono>
+
+#include "csr.hpp"
+#include "parallel.hpp"
+
+namespace ramify {
+
+namespace nb = nanobind;
+
+// Arguments. Every binding marks them .noconvert(): nanobind would else copy another dtype silently and lose results.
+template <class T>
+using In1 = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using In2 = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Out1 = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Out2 = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+inline CsrView csr_view(const In1<int64_t>& indptr, const In1<int32_t>& indices, const In1<float>& data, int64_t cols) {
+    return {int64_t(indptr.size()) - 1, cols, indptr.data(), indices.data(), data.data()};
+}
+
+// Lets Ctrl-C through and reports progress at most ten times a second; the GIL is taken only then.
+class PythonMonitor : public Monitor {
+public:
+    explicit PythonMonitor(nb::object progress) : progress_(std::move(progress)) {}
+
+    bool keep_going(double done) override {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_ < std::chrono::milliseconds(100)) return true;
+        last_ = now;
+        nb::gil_scoped_acquire gil;
+        if (PyErr_CheckSignals() != 0) throw nb::python_error();
+        if (!progress_.is_none()) progress_(done);
+        return true;
+    }
+
+private:
+    nb::object progress_;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// One per room of kernels; each lives in bindings_<room>.cpp.
+void bind_text(nb::module_& m);
+void bind_cluster(nb::module_& m);
+void bind_train(nb::module_& m);
+void bind_predict(nb::module_& m);
+
+}  // namespace ramify

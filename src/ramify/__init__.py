@@ -1,0 +1,66 @@
+"""Extreme multilabel classification: rank the few right labels out of thousands to millions, by name.
+
+Importing this package is light: each public name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# public name -> module that holds it
+_HOMES = {
+    "Dataset": "ramify.values",
+    "LabelTree": "ramify.values",
+    "TopK": "ramify.values",
+    "RamifyError": "ramify.errors",
+    "InputError": "ramify.errors",
+    "DataFileError": "ramify.errors",
+    "ModelFileError": "ramify.errors",
+    "MissingExtraError": "ramify.errors",
+    "read": "ramify.data",
+    "write": "ramify.data",
+    "Tfidf": "ramify.features",
+    "Hashing": "ramify.features",
+    "evaluate": "ramify.evaluation",
+    "compare": "ramify.evaluation",
+    "XRLinear": "ramify.models",
+    "Tagger": "ramify.models",
+    "load": "ramify.models",
+}
+
+__all__ = list(_HOMES)
+
+if TYPE_CHECKING:
+    from ramify.data import read as read
+    from ramify.data import write as write
+    from ramify.errors import DataFileError as DataFileError
+    from ramify.errors import InputError as InputError
+    from ramify.errors import MissingExtraError as MissingExtraError
+    from ramify.errors import ModelFileError as ModelFileError
+    from ramify.errors import RamifyError as RamifyError
+    from ramify.evaluation import compare as compare
+    from ramify.evaluation import evaluate as evaluate
+    from ramify.features import Hashing as Hashing
+    from ramify.features import Tfidf as Tfidf
+    from ramify.models import Tagger as Tagger
+    from ramify.models import XRLinear as XRLinear
+    from ramify.models import load as load
+    from ramify.values import Dataset as Dataset
+    from ramify.values import LabelTree as LabelTree
+    from ramify.values import TopK as TopK
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ramify' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Files → Dataset: one file per format; splitting; the demo's data."""

@@ -1,0 +1,53 @@
+"""Every error that ramify raises on purpose: one sentence that names the thing, the value, the limit and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class RamifyError(Exception):
+    """Base of all errors of this library."""
+
+
+class InputError(RamifyError, ValueError):
+    """An argument, an array or a value is not what it must be."""
+
+
+class DataFileError(InputError):
+    """A data file cannot be read.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, and the remedy.
+    path : path-like, optional
+        The file.
+    line : int, optional
+        Its line, counted from 1.
+    """
+
+    def __init__(self, problem: str, path: str | Path | None = None, line: int | None = None) -> None:
+        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(where + problem)
+        self.path = path
+        self.line = line
+
+
+class ModelFileError(RamifyError):
+    """A model directory is missing, foreign, truncated, tampered with, or from a newer format."""
+
+
+class MissingExtraError(RamifyError, ImportError):
+    """An optional dependency is not installed.
+
+    Parameters
+    ----------
+    what : str
+        What needs it, e.g. "Parquet files".
+    extra : str
+        The extra to install, e.g. "data".
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f'{what} need an optional dependency: pip install "ramify[{extra}]"')
+        self.extra = extra

@@ -1,0 +1,1 @@
+"""Text → X: tf-idf, hashing; label representations."""

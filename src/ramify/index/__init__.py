@@ -1,0 +1,1 @@
+"""(label representation, Y) → LabelTree."""

@@ -1,0 +1,1 @@
+"""One level of linear classifiers: negatives, fit, pruning."""

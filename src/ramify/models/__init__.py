@@ -1,0 +1,1 @@
+"""The stages glued into estimators, one file each."""

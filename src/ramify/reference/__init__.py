@@ -1,0 +1,1 @@
+"""Plain NumPy twins of the native kernels: slow, short, and the tests' oracle."""

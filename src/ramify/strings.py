@@ -1,0 +1,60 @@
+"""Many strings in two arrays, so that a saved model opens without decoding a million names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from ramify.errors import InputError
+from ramify.values import Int64
+
+
+class StringTable(Sequence[str]):
+    """A sequence of strings over UTF-8 bytes that may be memory-mapped; each is decoded when asked for.
+
+    Parameters
+    ----------
+    blob : uint8 array
+        All strings, one after another, as UTF-8.
+    offsets : int64 array, length n + 1
+        String i is ``blob[offsets[i]:offsets[i + 1]]``.
+
+    Raises
+    ------
+    InputError
+        Offsets that do not ascend from 0 to the length of the blob.
+    """
+
+    def __init__(self, blob: npt.NDArray[np.uint8], offsets: Int64) -> None:
+        if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(blob) or (np.diff(offsets) < 0).any():
+            raise InputError(f"string offsets must ascend from 0 to {len(blob)}, the length of the bytes")
+        self.blob = blob
+        self.offsets = offsets
+
+    @classmethod
+    def of(cls, strings: Iterable[str]) -> StringTable:
+        """Pack strings; lone surrogates survive."""
+        encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(one) for one in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        piece = self.blob[self.offsets[index] : self.offsets[index + 1]]
+        return piece.tobytes().decode("utf-8", "surrogatepass")

@@ -1,0 +1,292 @@
+"""The values that flow between the stages. Frozen, and validated where they are made.
+
+``Dataset`` (texts or X, Y, label names) → X → ``LabelTree`` → candidates → scores → ``TopK``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from ramify.errors import InputError
+
+CSR: TypeAlias = Any
+"""A scipy csr_matrix: float32 data, sorted column indices, no duplicates (see ``as_csr``)."""
+Int32: TypeAlias = npt.NDArray[np.int32]
+Int64: TypeAlias = npt.NDArray[np.int64]
+Float32: TypeAlias = npt.NDArray[np.float32]
+Float64: TypeAlias = npt.NDArray[np.float64]
+Bool: TypeAlias = npt.NDArray[np.bool_]
+
+
+def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR:
+    """Bring any 2-d matrix into the one form that the kernels take.
+
+    Parameters
+    ----------
+    matrix : array-like or sparse, shape (n, d)
+        Numbers; dense arrays keep their non-zeros.
+    name : str, default "X"
+        How errors call it.
+    n_columns : int, optional
+        The width it must have.
+
+    Returns
+    -------
+    csr_matrix, shape (n, d)
+        float32, indices sorted and unique, no explicit zeros; shares memory with the input where it already was so.
+
+    Raises
+    ------
+    InputError
+        Not 2-d, not numeric, another width than asked for, NaN or infinite values.
+    """
+    if sp.issparse(matrix):
+        if matrix.dtype.kind not in "fiub":
+            raise InputError(f"{name} has dtype {matrix.dtype}, but must hold real numbers: convert it to float32")
+        if matrix.ndim != 2:
+            raise InputError(f"{name} has {matrix.ndim} dimension(s), but must have 2: reshape it to (n, d)")
+        csr = sp.csr_matrix(matrix, dtype=np.float32)
+    else:
+        csr = sp.csr_matrix(_dense(matrix, name))
+    if n_columns is not None and csr.shape[1] != n_columns:
+        raise InputError(f"{name} has {csr.shape[1]} columns, but {n_columns} are expected")
+    if not np.isfinite(csr.data).all():
+        row = int(np.searchsorted(csr.indptr, np.flatnonzero(~np.isfinite(csr.data))[0], side="right")) - 1
+        raise InputError(f"{name} holds NaN or infinite values (first in row {row}): remove or impute them")
+    return _canonical(csr)
+
+
+def _dense(matrix: Any, name: str) -> npt.NDArray[Any]:
+    try:
+        dense = np.asarray(matrix)
+    except ValueError as error:
+        raise InputError(f"{name} is not a matrix: {error}") from None
+    if dense.dtype.kind == "c":
+        raise InputError(f"Complex data not supported: {name} has dtype {dense.dtype}, but must hold real numbers")
+    if dense.dtype.kind == "O":
+        try:
+            dense = dense.astype(np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name} does not hold numbers: {error}") from None
+    if dense.dtype.kind not in "fiub":
+        raise InputError(f"{name} has dtype {dense.dtype}, but must hold real numbers: convert it to float32")
+    if dense.ndim != 2:
+        raise InputError(
+            f"{name} has {dense.ndim} dimension(s), but must have 2. "
+            "Reshape your data: array.reshape(-1, 1) for a single feature, array.reshape(1, -1) for a single sample"
+        )
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which as_csr reports
+        return np.asarray(dense, dtype=np.float32)
+
+
+def _canonical(csr: CSR) -> CSR:
+    """Sorted, unique, non-zero entries; the caller's matrix is never changed."""
+    if csr.has_sorted_indices and csr.has_canonical_format and (csr.data.size == 0 or csr.data.all()):
+        return csr
+    csr = csr.copy()
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
+    return csr
+
+
+def as_label_matrix(labels: Any, n_rows: int | None = None, *, n_labels: int | None = None) -> CSR:
+    """Bring label assignments into a 0/1 CSR matrix Y, shape (n, L).
+
+    Raises
+    ------
+    InputError
+        Negative entries, NaN, or another number of rows or columns than asked for.
+    """
+    Y = as_csr(labels, "Y", n_columns=n_labels)
+    if n_rows is not None and Y.shape[0] != n_rows:
+        raise InputError(f"X has {n_rows} rows, but Y has {Y.shape[0]}: give one row of labels per instance")
+    if Y.data.size and Y.data.min() < 0:
+        raise InputError(f"Y holds the negative value {Y.data.min():g}, but must be 0 or 1")
+    return sp.csr_matrix((np.ones_like(Y.data), Y.indices, Y.indptr), shape=Y.shape)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Instances and their labels.
+
+    Parameters
+    ----------
+    Y : csr_matrix, shape (n, L)
+        0/1 label assignments.
+    label_names : sequence of str, length L
+        What each column of Y is called.
+    texts : sequence of str, length n, optional
+        The instances as text ...
+    X : csr_matrix, shape (n, d), optional
+        ... or as features; at least one of the two.
+
+    Raises
+    ------
+    InputError
+        Lengths that do not agree, or neither texts nor X.
+    """
+
+    Y: CSR
+    label_names: Sequence[str]
+    texts: Sequence[str] | None = None
+    X: CSR | None = None
+
+    def __post_init__(self) -> None:
+        if self.texts is None and self.X is None:
+            raise InputError("a Dataset needs texts or X")
+        for name, length in (("texts", self.texts and len(self.texts)), ("X", self.X is not None and self.X.shape[0])):
+            if length and length != self.Y.shape[0]:
+                raise InputError(f"{name} has {length} rows, but Y has {self.Y.shape[0]}")
+        if len(self.label_names) != self.Y.shape[1]:
+            raise InputError(f"{len(self.label_names)} label names are given, but Y has {self.Y.shape[1]} columns")
+
+    def __len__(self) -> int:
+        return int(self.Y.shape[0])
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels L."""
+        return int(self.Y.shape[1])
+
+    def take(self, rows: Int64) -> Dataset:
+        """The Dataset of the given row numbers, in their order; the label space stays whole."""
+        return Dataset(
+            Y=self.Y[rows],
+            label_names=self.label_names,
+            texts=None if self.texts is None else [self.texts[row] for row in rows],
+            X=None if self.X is None else self.X[rows],
+        )
+
+    def labels_of(self, row: int) -> list[str]:
+        """Label names of one instance."""
+        return [self.label_names[column] for column in self.Y.indices[self.Y.indptr[row] : self.Y.indptr[row + 1]]]
+
+
+@dataclass(frozen=True)
+class TopK:
+    """The k best labels of each instance, best first.
+
+    Parameters
+    ----------
+    labels : int32 array, shape (n, k)
+        Label ids; -1 fills the end of a row that has fewer than k.
+    scores : float32 array, shape (n, k)
+        Descending within a row; -inf where the label is -1.
+    """
+
+    labels: Int32
+    scores: Float32
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 2 or self.labels.shape != self.scores.shape:
+            raise InputError(f"labels {self.labels.shape} and scores {self.scores.shape} must have one shape (n, k)")
+        if self.labels.dtype != np.int32 or self.scores.dtype != np.float32:
+            raise InputError(
+                f"TopK takes int32 labels and float32 scores, not {self.labels.dtype}, {self.scores.dtype}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def k(self) -> int:
+        """Columns: the number of labels asked for."""
+        return int(self.labels.shape[1])
+
+    def rows(self) -> Iterator[list[tuple[int, float]]]:
+        """Yield per instance its (label id, score) pairs, without the filling."""
+        for labels, scores in zip(self.labels.tolist(), self.scores.tolist(), strict=True):
+            yield [(label, score) for label, score in zip(labels, scores, strict=True) if label >= 0]
+
+
+@dataclass(frozen=True)
+class LabelTree:
+    """A hierarchy of label clusters whose last level are leaves, each holding one label.
+
+    Level t has as many nodes as ``parents[t]`` has entries; the root above level 0 is not stored. Siblings stand
+    together: every ``parents[t]`` ascends. Leaves may repeat a label, which is how a label lives in several clusters.
+
+    Parameters
+    ----------
+    parents : tuple of int32 arrays
+        ``parents[t][j]`` is the number of node j's parent in level t-1; ``parents[0]`` is all 0. The last level are
+        the leaves. A flat tree of L labels is ``(zeros(L),)``.
+    leaf_labels : int32 array, length of the last level
+        Label id of each leaf.
+    n_labels : int
+        Size of the label space L; labels in no leaf are never predicted.
+
+    Raises
+    ------
+    InputError
+        A parent out of range or out of order, an inner node without child, a label out of range.
+    """
+
+    parents: tuple[Int32, ...]
+    leaf_labels: Int32
+    n_labels: int
+
+    def __post_init__(self) -> None:
+        if not self.parents:
+            raise InputError("a LabelTree needs at least one level")
+        above = 1
+        for depth, parent in enumerate(self.parents):
+            _check_level(parent, depth, above)
+            above = len(parent)
+        labels = self.leaf_labels
+        if labels.dtype != np.int32 or labels.shape != (above,):
+            raise InputError(f"leaf_labels must be int32 of length {above}, not {labels.dtype} of shape {labels.shape}")
+        if labels.size and (labels.min() < 0 or labels.max() >= self.n_labels):
+            raise InputError(f"leaf labels must lie in 0..{self.n_labels - 1}, not {labels.min()}..{labels.max()}")
+
+    @property
+    def depth(self) -> int:
+        """Number of levels, the leaves included."""
+        return len(self.parents)
+
+    @property
+    def level_sizes(self) -> tuple[int, ...]:
+        """Nodes per level, from the top; the last entry counts the leaves."""
+        return tuple(len(parent) for parent in self.parents)
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves; more than the labels when some live in several clusters."""
+        return len(self.leaf_labels)
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether some label has several leaves."""
+        return len(np.unique(self.leaf_labels)) < self.n_leaves
+
+    def first_children(self, level: int) -> Int64:
+        """Pointers into level ``level``: children of node p of the level above are [out[p], out[p + 1])."""
+        n_parents = 1 if level == 0 else len(self.parents[level - 1])
+        return np.searchsorted(self.parents[level], np.arange(n_parents + 1)).astype(np.int64)
+
+    def membership(self, level: int) -> CSR:
+        """0/1 matrix C, shape (nodes of ``level``, nodes above): which parent each node has."""
+        parent = self.parents[level]
+        n_parents = 1 if level == 0 else len(self.parents[level - 1])
+        indptr = np.arange(len(parent) + 1)
+        return sp.csr_matrix((np.ones(len(parent), np.float32), parent, indptr), shape=(len(parent), n_parents))
+
+    def leaf_matrix(self) -> CSR:
+        """0/1 matrix, shape (L, leaves): the leaves of each label."""
+        leaves = np.arange(self.n_leaves, dtype=np.int32)
+        ones = np.ones(self.n_leaves, np.float32)
+        return sp.csr_matrix((ones, (self.leaf_labels, leaves)), shape=(self.n_labels, self.n_leaves))
+
+
+def _check_level(parent: Int32, depth: int, n_above: int) -> None:
+    if parent.dtype != np.int32 or parent.ndim != 1 or parent.size == 0:
+        raise InputError(f"parents[{depth}] must be a non-empty int32 vector, not {parent.dtype} {parent.shape}")
+    steps = np.diff(parent)
+    if parent[0] != 0 or parent[-1] != n_above - 1 or (steps < 0).any() or (steps > 1).any():
+        raise InputError(f"parents[{depth}] must ascend and name each of the {n_above} nodes above at least once")
