@@ -1,7 +1,170 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+#include <optional>
+
+#include "beam.hpp"
 #include "bindings.hpp"
+#include "pack.hpp"
 
 namespace ramify {
+namespace {
 
-void bind_predict(nb::module_&) {}
+// A packed level over arrays that Python keeps; it holds references to them.
+struct LevelHandle {
+    std::vector<nb::object> owners;
+    PackedLevel level;
+};
+
+// Integers of one level in the order: n_nodes, n_parents, n_blocks, n_words, n_rows, n_entries, hash_bits, wide, precision.
+PackedLevel sized_level(const std::vector<int64_t>& sizes) {
+    PackedLevel level;
+    level.n_nodes = sizes.at(0);
+    level.n_parents = sizes.at(1);
+    level.n_blocks = sizes.at(2);
+    level.n_words = sizes.at(3);
+    level.n_rows = sizes.at(4);
+    level.n_entries = sizes.at(5);
+    level.hash_bits = int(sizes.at(6));
+    level.wide_keys = sizes.at(7) != 0;
+    level.precision = static_cast<Precision>(sizes.at(8));
+    return level;
+}
+
+LevelHandle make_level(const std::vector<int64_t>& sizes, In1<int64_t> parent_blocks, In1<int64_t> block_begin,
+                       In1<int64_t> block_words, In1<int64_t> block_rows, In1<int64_t> block_entries,
+                       In1<uint64_t> words, In1<uint8_t> keys, In1<uint8_t> counts, In1<uint8_t> entries,
+                       In1<float> scale, In1<float> bias) {
+    LevelHandle handle{{}, sized_level(sizes)};
+    PackedLevel& level = handle.level;
+    level.parent_blocks = parent_blocks.data();
+    level.block_begin = block_begin.data();
+    level.block_words = block_words.data();
+    level.block_rows = block_rows.data();
+    level.block_entries = block_entries.data();
+    level.words = reinterpret_cast<const HashWord*>(words.data());
+    level.keys = keys.data();
+    level.counts = counts.data();
+    level.entries = entries.data();
+    level.scale = scale.data();
+    level.bias = bias.data();
+    handle.owners = {parent_blocks.cast(), block_begin.cast(), block_words.cast(), block_rows.cast(),
+                     block_entries.cast(), words.cast(),       keys.cast(),        counts.cast(),
+                     entries.cast(),       scale.cast(),       bias.cast()};
+    return handle;
+}
+
+PlainLevel plain_level(const In1<int64_t>& block_begin, const In1<int64_t>& block_rows, const In1<int32_t>& features,
+                       const In1<int64_t>& row_entries, const In1<uint8_t>& children, const In1<float>& values,
+                       int64_t n_nodes) {
+    return {n_nodes,          int64_t(block_begin.size()) - 1, block_begin.data(), block_rows.data(), features.data(),
+            row_entries.data(), children.data(),                 values.data()};
+}
+
+// What pack needs to be told twice: first the sizes, then, over allocated arrays, the filling.
+struct Packing {
+    PackPlan plan;
+    int64_t words() const { return plan.block_words.back(); }
+};
+
+Packing plan(In1<int64_t> block_begin, In1<int64_t> block_rows, In1<int32_t> features, In1<int64_t> row_entries,
+             In1<uint8_t> children, In1<float> values, int64_t n_nodes, int hash_bits) {
+    const PlainLevel level = plain_level(block_begin, block_rows, features, row_entries, children, values, n_nodes);
+    nb::gil_scoped_release release;
+    return {plan_pack(level, hash_bits)};
+}
+
+void fill(const Packing& packing, In1<int64_t> block_begin, In1<int64_t> block_rows, In1<int32_t> features,
+          In1<int64_t> row_entries, In1<uint8_t> children, In1<float> values, int64_t n_nodes, int hash_bits,
+          int precision, Out1<int64_t> block_words, Out1<uint64_t> words, Out1<uint8_t> keys, Out1<uint8_t> counts,
+          Out1<uint8_t> entries, Out1<float> scale, Out1<int64_t> block_entries) {
+    const PlainLevel level = plain_level(block_begin, block_rows, features, row_entries, children, values, n_nodes);
+    std::copy(packing.plan.block_words.begin(), packing.plan.block_words.end(), block_words.data());
+    const PackedOut out{reinterpret_cast<HashWord*>(words.data()), keys.data(),  counts.data(), entries.data(),
+                        scale.data(),                              block_entries.data()};
+    nb::gil_scoped_release release;
+    pack(level, packing.plan, hash_bits, static_cast<Precision>(precision), out);
+}
+
+void take_apart(const LevelHandle& handle, Out1<int32_t> features, Out1<int64_t> row_entries, Out1<uint8_t> children,
+                Out1<float> values) {
+    nb::gil_scoped_release release;
+    unpack(handle.level, {features.data(), row_entries.data(), children.data(), values.data()});
+}
+
+struct Searcher {
+    std::vector<nb::object> owners;
+    SearchModel model;
+
+    Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, int max_copies) {
+        for (nb::handle level : levels) {
+            owners.push_back(nb::borrow(level));
+            model.levels.push_back(nb::cast<LevelHandle&>(level).level);
+        }
+        for (nb::handle parent : parents) model.parents.push_back(keep<int32_t>(parent));
+        for (nb::handle mask : allowed) model.allowed.push_back(mask.is_none() ? nullptr : keep<uint8_t>(mask));
+        owners.push_back(leaf_labels.cast());
+        model.leaf_labels = leaf_labels.data();
+        model.max_copies = max_copies;
+    }
+
+    template <class T>
+    const T* keep(nb::handle array) {
+        owners.push_back(nb::borrow(array));
+        return nb::cast<In1<T>>(array).data();
+    }
+};
+
+SearchOptions options_of(int beam, int k, int transform, bool log_scores, bool leaf_alone, int threads) {
+    return {beam, k, static_cast<Transform>(transform), log_scores, leaf_alone, threads};
+}
+
+void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
+            const SearchOptions& options, In1<int64_t> forbidden_indptr, In1<int32_t> forbidden_labels,
+            Out2<int32_t> labels, Out2<float> scores, nb::object progress) {
+    const CsrView X = csr_view(indptr, indices, data, n_columns);
+    const Forbidden forbidden{forbidden_indptr.size() == 0 ? nullptr : forbidden_indptr.data(), forbidden_labels.data()};
+    PythonMonitor monitor(std::move(progress));
+    nb::gil_scoped_release release;
+    beam_search(searcher.model, X, options, forbidden, labels.data(), scores.data(), &monitor);
+}
+
+// One document without the cost of a matrix: its features and values as they are.
+void search_one(const Searcher& searcher, In1<int32_t> indices, In1<float> data, const SearchOptions& options,
+                Out2<int32_t> labels, Out2<float> scores) {
+    const int64_t indptr[2] = {0, int64_t(indices.size())};
+    const CsrView X{1, 0, indptr, indices.data(), data.data()};
+    nb::gil_scoped_release release;
+    beam_search(searcher.model, X, options, {}, labels.data(), scores.data(), nullptr);
+}
+
+void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
+           In1<int64_t> leaves_indptr, In1<int32_t> leaves, const SearchOptions& options, Out1<float> scores,
+           nb::object progress) {
+    const CsrView X = csr_view(indptr, indices, data, n_columns);
+    PythonMonitor monitor(std::move(progress));
+    nb::gil_scoped_release release;
+    score_leaves(searcher.model, X, leaves_indptr.data(), leaves.data(), options, scores.data(), &monitor);
+}
+
+}  // namespace
+
+void bind_predict(nb::module_& m) {
+    const auto strict = nb::arg().noconvert();
+    nb::class_<LevelHandle>(m, "PackedLevel");
+    nb::class_<Packing>(m, "Packing").def_prop_ro("words", &Packing::words);
+    nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, bool leaf_alone, int threads) {
+        new (self) SearchOptions(options_of(beam, k, transform, log_scores, leaf_alone, threads));
+    }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("leaf_alone"), nb::arg("threads"));
+    nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg());
+    m.def("make_level", &make_level, nb::arg(), strict, strict, strict, strict, strict, strict, strict, strict, strict, strict, strict);
+    m.def("plan_pack", &plan, strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg());
+    m.def("fill_pack", &fill, nb::arg(), strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg(), nb::arg(), strict, strict, strict, strict, strict, strict, strict);
+    m.def("unpack", &take_apart, nb::arg(), strict, strict, strict, strict);
+    m.def("search", &search, nb::arg(), strict, strict, strict, nb::arg(), nb::arg(), strict, strict, strict, strict, nb::arg().none());
+    m.def("search_one", &search_one, nb::arg(), strict, strict, nb::arg(), strict, strict);
+    m.def("score", &score, nb::arg(), strict, strict, strict, nb::arg(), strict, strict, nb::arg(), strict, nb::arg().none());
+}
 
 }  // namespace ramify

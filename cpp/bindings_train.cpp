@@ -1,7 +1,109 @@
+#include <nanobind/stl/vector.h>
+
 #include "bindings.hpp"
+#include "train.hpp"
 
 namespace ramify {
+namespace {
 
-void bind_train(nb::module_&) {}
+// Weights of trained levels on their way to arrays that Python allocates: asked for sizes, then told to fill.
+struct TrainedLevels {
+    std::vector<std::vector<BlockWeights>> levels;
+
+    nb::tuple sizes(size_t level) const {
+        int64_t rows = 0, entries = 0;
+        for (const BlockWeights& block : levels.at(level)) {
+            rows += int64_t(block.features.size());
+            entries += int64_t(block.values.size());
+        }
+        return nb::make_tuple(rows, entries);
+    }
+
+    // Moves one level out; its native copy is given back block by block.
+    void take(size_t level, Out1<int64_t> block_rows, Out1<int32_t> features, Out1<int64_t> row_entries,
+              Out1<uint8_t> children, Out1<float> values) {
+        int64_t row = 0, entry = 0;
+        block_rows(0) = 0;
+        row_entries(0) = 0;
+        auto& blocks = levels.at(level);
+        for (size_t b = 0; b < blocks.size(); ++b) {
+            BlockWeights block = std::move(blocks[b]);
+            for (size_t i = 0; i < block.features.size(); ++i) {
+                features(size_t(row)) = block.features[i];
+                row_entries(size_t(row + 1)) = row_entries(size_t(row)) + block.counts[i];
+                ++row;
+            }
+            std::copy(block.children.begin(), block.children.end(), children.data() + entry);
+            std::copy(block.values.begin(), block.values.end(), values.data() + entry);
+            entry += int64_t(block.values.size());
+            block_rows(b + 1) = row;
+        }
+    }
+};
+
+struct LevelArrays {
+    In1<int64_t> block_begin;
+    In1<int32_t> block_parent;
+    In1<int64_t> rows_indptr;
+    In1<int32_t> rows_indices;
+    In1<float> rows_chosen;  // empty: all
+    In1<int64_t> positives_indptr;
+    In1<int32_t> positives_indices;
+    In1<float> positives_relevance;  // empty: all 1
+    Out1<float> bias;
+
+    LevelTask task(int64_t n_instances) const {
+        auto pattern = [&](const In1<int64_t>& indptr, const In1<int32_t>& indices, const In1<float>& data) {
+            return CsrView{int64_t(indptr.size()) - 1, n_instances, indptr.data(), indices.data(),
+                           data.size() == 0 ? nullptr : data.data()};
+        };
+        return {int64_t(block_parent.size()), block_begin.data(), block_parent.data(),
+                pattern(rows_indptr, rows_indices, rows_chosen),
+                pattern(positives_indptr, positives_indices, positives_relevance), bias.data()};
+    }
+};
+
+TrainedLevels train(In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
+                    In1<float> instance_weights, const std::vector<LevelArrays*>& levels, const TrainOptions& options,
+                    nb::object progress) {
+    const CsrView X = csr_view(indptr, indices, data, n_columns);
+    std::vector<LevelTask> tasks;
+    for (const LevelArrays* level : levels) tasks.push_back(level->task(X.rows));
+    PythonMonitor monitor(std::move(progress));
+    nb::gil_scoped_release release;
+    return {train_levels(X, instance_weights.size() == 0 ? nullptr : instance_weights.data(), tasks, options,
+                         solver_for(detect_isa()), &monitor)};
+}
+
+}  // namespace
+
+void bind_train(nb::module_& m) {
+    nb::class_<TrainedLevels>(m, "TrainedLevels")
+        .def("sizes", &TrainedLevels::sizes)
+        .def("take", &TrainedLevels::take, nb::arg(), nb::arg().noconvert(), nb::arg().noconvert(),
+             nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert());
+    nb::class_<LevelArrays>(m, "LevelArrays")
+        .def("__init__",
+             [](LevelArrays* self, In1<int64_t> block_begin, In1<int32_t> block_parent, In1<int64_t> rows_indptr,
+                In1<int32_t> rows_indices, In1<float> rows_chosen, In1<int64_t> positives_indptr,
+                In1<int32_t> positives_indices, In1<float> positives_relevance, Out1<float> bias) {
+                 new (self) LevelArrays{block_begin,      block_parent,      rows_indptr,         rows_indices, rows_chosen,
+                                        positives_indptr, positives_indices, positives_relevance, bias};
+             },
+             nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),
+             nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),
+             nb::arg().noconvert());
+    nb::class_<TrainOptions>(m, "TrainOptions")
+        .def("__init__",
+             [](TrainOptions* self, int loss, float cost_positive, float cost_negative, float epsilon, int max_passes,
+                float threshold, int64_t max_weights, uint64_t seed, int threads) {
+                 new (self) TrainOptions{{static_cast<Loss>(loss), cost_positive, cost_negative, epsilon, max_passes},
+                                         threshold, max_weights, seed, threads};
+             },
+             nb::kw_only(), nb::arg("loss"), nb::arg("cost_positive"), nb::arg("cost_negative"), nb::arg("epsilon"),
+             nb::arg("max_passes"), nb::arg("threshold"), nb::arg("max_weights"), nb::arg("seed"), nb::arg("threads"));
+    m.def("train", &train, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg(),
+          nb::arg().noconvert(), nb::arg(), nb::arg(), nb::arg().none());
+}
 
 }  // namespace ramify

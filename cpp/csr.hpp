@@ -1,8 +1,11 @@
 // A matrix of compressed sparse rows that somebody else owns.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 namespace ramify {
+
+using std::size_t;
 
 struct CsrView {
     int64_t rows = 0;

@@ -1,0 +1,46 @@
+// Beam search down a label tree, and the exact path scores of given leaves.
+#pragma once
+#include <vector>
+
+#include "csr.hpp"
+#include "packed.hpp"
+#include "parallel.hpp"
+
+namespace ramify {
+
+// log of the score that a margin s stands for: -max(0, 1 - s)^power, or log(1 / (1 + exp(-s))).
+enum class Transform { hinge1 = 1, hinge2 = 2, hinge3 = 3, hinge4 = 4, sigmoid = 5 };
+
+struct SearchModel {
+    std::vector<PackedLevel> levels;
+    std::vector<const int32_t*> parents;   // per level: parent of each node
+    std::vector<const uint8_t*> allowed;   // per level: 0 = never enter the node; null: all
+    const int32_t* leaf_labels = nullptr;
+    int max_copies = 1;  // leaves of the label that has most
+};
+
+struct SearchOptions {
+    int beam = 10;
+    int k = 10;
+    Transform transform = Transform::hinge3;
+    bool log_scores = false;  // give the log of the path score
+    bool leaf_alone = false;  // rank and score by the leaf's raw margin
+    int threads = 1;
+};
+
+// Labels that single documents must not get; ascending per document. Null indptr: none.
+struct Forbidden {
+    const int64_t* indptr = nullptr;
+    const int32_t* labels = nullptr;
+};
+
+// labels, scores: rows x k, best first, ties by larger leaf margin, then smaller label; -1 and -inf fill up.
+// Every document is scored by itself: the same bits alone or in a batch, on one thread or many.
+void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions& options, const Forbidden& forbidden,
+                 int32_t* labels, float* scores, Monitor* monitor);
+
+// Scores of the given leaves: document i is asked for leaves[indptr[i]..indptr[i + 1]), no beam.
+void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
+                  const SearchOptions& options, float* scores, Monitor* monitor);
+
+}  // namespace ramify

@@ -1,0 +1,45 @@
+// Gathers the rows of one node and renumbers their features, so that the node's weights are few and stay in cache.
+#pragma once
+#include <cstddef>
+#include <vector>
+
+#include "csr.hpp"
+#include "solver.hpp"
+
+namespace ramify {
+
+// A feature that a single row of the node has.
+struct PrivateFeature {
+    int32_t row;
+    int32_t feature;  // as in X
+    float value;
+};
+
+// One per worker, reused from node to node.
+class NodeGatherer {
+public:
+    NodeGatherer(const CsrView& X, const float* instance_weights);
+
+    // Gathers the given instances (rows of X, ascending). Views are valid until the next call.
+    void gather(const int32_t* instances, int64_t n_instances);
+
+    NodeRows rows() const;
+    const std::vector<int32_t>& features() const { return features_; }  // node's number -> column of X
+    const std::vector<PrivateFeature>& private_features() const { return private_; }
+
+private:
+    void count_features(const int32_t* instances, int64_t n_instances);
+    void copy_row(int32_t instance);
+
+    const CsrView& X_;
+    const float* instance_weights_;
+    std::vector<int32_t> number_;  // per column of X: rows that have it, then its number + 1; all zero between calls
+    std::vector<int32_t> touched_;
+    std::vector<int32_t> features_;
+    std::vector<PrivateFeature> private_;
+    std::vector<int64_t> begin_;
+    std::vector<LocalEntry> entries_;
+    std::vector<float> own_square_, square_, weight_;
+};
+
+}  // namespace ramify

@@ -1,0 +1,245 @@
+// The body of solver.hpp, compiled once per instruction set: define RAMIFY_LANES and RAMIFY_ISA_NAMESPACE, then include.
+// No std:: templates here: the linker could merge an AVX-512 copy of one into the baseline.
+#include <math.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "solver.hpp"
+
+namespace ramify::RAMIFY_ISA_NAMESPACE {
+namespace {
+
+constexpr int kLanes = RAMIFY_LANES;
+constexpr float kInfinity = __builtin_inff();
+typedef float Floats __attribute__((vector_size(4 * RAMIFY_LANES), aligned(4)));
+typedef int32_t Ints __attribute__((vector_size(4 * RAMIFY_LANES), aligned(4)));
+
+inline Floats load(const float* p) { return *reinterpret_cast<const Floats*>(p); }
+inline void store(float* p, Floats v) { *reinterpret_cast<Floats*>(p) = v; }
+inline Floats spread(float x) { return Floats{} + x; }
+
+inline Ints lane_bits() {
+    Ints bits;
+    for (int lane = 0; lane < kLanes; ++lane) bits[lane] = 1 << lane;
+    return bits;
+}
+inline Ints to_vector(uint32_t mask) { return ((Ints{} + int32_t(mask)) & lane_bits()) != 0; }
+
+inline uint32_t to_mask(Ints v) {
+#if RAMIFY_LANES == 16 && defined(__AVX512DQ__)
+    return _mm512_movepi32_mask((__m512i)v);
+#elif RAMIFY_LANES == 8 && defined(__AVX__)
+    return uint32_t(_mm256_movemask_ps((__m256)v));
+#elif RAMIFY_LANES == 4 && defined(__SSE2__)
+    return uint32_t(_mm_movemask_ps((__m128)v));
+#else
+    uint32_t mask = 0;
+    for (int lane = 0; lane < kLanes; ++lane) mask |= uint32_t(v[lane] != 0) << lane;
+    return mask;
+#endif
+}
+
+struct Random {
+    uint64_t state;
+    uint32_t below(uint32_t bound) {
+        state = state * 6364136223846793005ull + 1442695040888963407ull;
+        return uint32_t(((state >> 32) * bound) >> 32);
+    }
+};
+
+inline void shuffle(int32_t* order, int64_t n, Random& random) {
+    for (int64_t last = n - 1; last > 0; --last) {
+        const uint32_t other = random.below(uint32_t(last + 1));
+        const int32_t kept = order[last];
+        order[last] = order[other];
+        order[other] = kept;
+    }
+}
+
+inline Floats dot(const LocalEntry* first, const LocalEntry* last, const float* weights) {
+    Floats sums[4] = {Floats{}, Floats{}, Floats{}, Floats{}};
+    for (; last - first >= 4; first += 4)
+        for (int i = 0; i < 4; ++i) sums[i] += first[i].value * load(weights + int64_t(first[i].feature) * kLanes);
+    for (; first != last; ++first) sums[0] += first->value * load(weights + int64_t(first->feature) * kLanes);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+inline void add(const LocalEntry* first, const LocalEntry* last, Floats step, float* weights) {
+    for (; first != last; ++first) {
+        float* w = weights + int64_t(first->feature) * kLanes;
+        store(w, load(w) + first->value * step);
+    }
+}
+
+// z in (0, C) with a (z - z0) + b + log(z / (C - z)) = 0, by Newton steps on the logit of z inside a bracket:
+// there the function rises with slope 1 to 1 + aC/4, so it cannot run away (dual of Yu, Huang and Lin 2011).
+inline float logistic_root(float a, float b, float z0, float C, float* gradient) {
+    const float share = z0 / C;
+    float t = share <= 0.0f ? -16.0f : share >= 1.0f ? 16.0f : logf(share / (1.0f - share));
+    float low = -40.0f, high = 40.0f;
+    for (int step = 0; step < 24; ++step) {
+        const float sigma = 1.0f / (1.0f + expf(-t));
+        const float value = a * (C * sigma - z0) + b + t;
+        if (step == 0) *gradient = fabsf(value);
+        if (fabsf(value) < 1e-4f) break;
+        (value > 0.0f ? high : low) = t;
+        t -= value / (1.0f + a * C * sigma * (1.0f - sigma));
+        if (t <= low || t >= high) t = 0.5f * (low + high);
+    }
+    return C / (1.0f + expf(-t));
+}
+
+struct Pass {
+    Floats largest, smallest;          // projected gradients seen in this pass
+    Floats shrink_above, shrink_below; // bounds from the pass before
+    uint32_t shrunk;                   // lanes that have left rows out since they last saw all
+};
+
+template <Loss loss>
+struct Lanes {
+    const NodeRows& rows;
+    const LaneTargets& targets;
+    const SolverOptions& options;
+    LaneState& state;
+    Floats bias{};
+
+    Floats cost(int64_t row, Ints positive) const {
+        Floats c = positive ? spread(options.cost_positive) : spread(options.cost_negative);
+        if (rows.weight != nullptr) c *= rows.weight[row];
+        if (targets.relevance != nullptr) c = positive ? c * load(targets.relevance + row * kLanes) : c;
+        return c;
+    }
+
+    // One coordinate step for all `live` lanes of a row; returns the lanes that may leave the row out from now on.
+    uint32_t step(int64_t row, uint32_t live, Pass& pass) {
+        const LocalEntry* first = rows.entries + rows.begin[row];
+        const LocalEntry* last = rows.entries + rows.begin[row + 1];
+        const Ints positive = to_vector(targets.positive[row]);
+        const Floats sign = positive ? spread(1.0f) : spread(-1.0f);
+        float* const dual = state.dual + row * kLanes;
+        const Floats before = load(dual);
+        const Floats margin = sign * (bias + dot(first, last, state.weights)) + before * rows.own_square[row];
+        const Floats C = cost(row, positive);
+        const Ints running = to_vector(live);
+        Ints leaving = Ints{};
+        Floats after;
+        if constexpr (loss == Loss::logistic)
+            after = logistic_step(margin, before, C, rows.square[row], live, pass);
+        else
+            after = hinge_step(margin, before, C, rows.square[row], running, pass, leaving);
+        const Floats change = running ? (after - before) * sign : Floats{};
+        if (to_mask(change != 0.0f) != 0) {
+            store(dual, running ? after : before);
+            bias += change;
+            add(first, last, change, state.weights);
+        }
+        return to_mask(leaving & running);
+    }
+
+    Floats hinge_step(Floats margin, Floats before, Floats C, float square, Ints running, Pass& pass, Ints& leaving) {
+        Floats gradient = margin - 1.0f;
+        Floats diagonal = spread(square);
+        Floats upper = spread(kInfinity);
+        if constexpr (loss == Loss::squared_hinge) {
+            gradient += before * (0.5f / C);
+            diagonal += 0.5f / C;
+        } else {
+            upper = C;
+        }
+        const Ints at_zero = before <= 0.0f;
+        const Ints at_upper = before >= upper;
+        leaving = (at_zero & (gradient > pass.shrink_above)) | (at_upper & (gradient < pass.shrink_below));
+        const Floats zero{};
+        Floats projected = at_zero ? (gradient < zero ? gradient : zero) : gradient;
+        projected = at_upper ? (gradient > zero ? gradient : zero) : projected;
+        const Ints counted = running & ~leaving;
+        pass.largest = (counted & (projected > pass.largest)) ? projected : pass.largest;
+        pass.smallest = (counted & (projected < pass.smallest)) ? projected : pass.smallest;
+        Floats after = before - gradient / diagonal;
+        after = after > zero ? after : zero;
+        after = after < upper ? after : upper;
+        return (counted & ((projected > 1e-12f) | (projected < -1e-12f))) ? after : before;
+    }
+
+    Floats logistic_step(Floats margin, Floats before, Floats C, float square, uint32_t live, Pass& pass) {
+        Floats after = before;
+        for (uint32_t left = live; left != 0; left &= left - 1) {
+            const int lane = __builtin_ctz(left);
+            float gradient = 0.0f;
+            after[lane] = logistic_root(square, margin[lane], before[lane], C[lane], &gradient);
+            if (gradient > pass.largest[lane]) pass.largest[lane] = gradient;
+        }
+        pass.smallest = Floats{};
+        return after;
+    }
+
+    // After a pass: which lanes have converged on all their rows, and which must look at all rows once more.
+    uint32_t close_pass(Pass& pass, uint32_t running, uint32_t& reopened) const {
+        uint32_t finished = 0;
+        for (uint32_t left = running; left != 0; left &= left - 1) {
+            const int lane = __builtin_ctz(left);
+            const uint32_t bit = 1u << lane;
+            if (pass.largest[lane] - pass.smallest[lane] <= options.epsilon) {
+                ((pass.shrunk & bit) != 0 ? reopened : finished) |= bit;
+                pass.shrink_above[lane] = kInfinity;
+                pass.shrink_below[lane] = -kInfinity;
+            } else {
+                pass.shrink_above[lane] = pass.largest[lane] > 0.0f ? pass.largest[lane] : kInfinity;
+                pass.shrink_below[lane] = pass.smallest[lane] < 0.0f ? pass.smallest[lane] : -kInfinity;
+            }
+        }
+        pass.shrunk &= ~reopened;
+        return finished;
+    }
+
+    int64_t all_rows(uint32_t reopened) {
+        for (int64_t row = 0; row < rows.n_rows; ++row) {
+            state.order[row] = int32_t(row);
+            state.active[row] |= targets.eligible[row] & reopened;
+        }
+        return rows.n_rows;
+    }
+
+    void solve() {
+        Random random{state.seed};
+        Pass pass{Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
+        uint32_t running = targets.lanes;
+        for (int64_t row = 0; row < rows.n_rows; ++row) state.active[row] = 0;
+        int64_t n_active = all_rows(running);
+        for (int number = 0; number < options.max_passes && running != 0; ++number) {
+            pass.largest = spread(loss == Loss::logistic ? 0.0f : -kInfinity);
+            pass.smallest = spread(loss == Loss::logistic ? 0.0f : kInfinity);
+            shuffle(state.order, n_active, random);
+            int64_t kept = 0;
+            for (int64_t place = 0; place < n_active; ++place) {
+                const int32_t row = state.order[place];
+                const uint32_t live = state.active[row] & running;
+                if (live == 0) continue;
+                const uint32_t leaving = step(row, live, pass);
+                state.active[row] &= ~leaving;
+                pass.shrunk |= leaving;
+                if ((live & ~leaving) != 0) state.order[kept++] = row;
+            }
+            n_active = kept;
+            uint32_t reopened = 0;
+            running &= ~close_pass(pass, running, reopened);
+            if (reopened != 0) n_active = all_rows(reopened);
+        }
+        store(state.bias, bias);
+    }
+};
+
+void solve_lanes(const NodeRows& rows, const LaneTargets& targets, const SolverOptions& options, LaneState& state) {
+    switch (options.loss) {
+        case Loss::squared_hinge: return Lanes<Loss::squared_hinge>{rows, targets, options, state}.solve();
+        case Loss::hinge: return Lanes<Loss::hinge>{rows, targets, options, state}.solve();
+        case Loss::logistic: return Lanes<Loss::logistic>{rows, targets, options, state}.solve();
+    }
+}
+
+}  // namespace
+
+Solver solver() { return {kLanes, &solve_lanes}; }
+
+}  // namespace ramify::RAMIFY_ISA_NAMESPACE

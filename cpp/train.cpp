@@ -1,0 +1,218 @@
+#include "train.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
+
+#include "node_rows.hpp"
+
+namespace ramify {
+namespace {
+
+struct Weight {
+    int32_t feature;  // node's number; private features follow the shared ones
+    uint8_t child;
+    float value;
+};
+
+uint64_t mix(uint64_t a, uint64_t b) {  // splitmix64 of a pair: seeds hang on the place in the tree, never on a thread
+    uint64_t z = a * 0x9e3779b97f4a7c15ull + b + 0x9e3779b97f4a7c15ull;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
+}
+
+// What one worker needs to train a block, reused from block to block.
+class BlockTrainer {
+public:
+    BlockTrainer(const CsrView& X, const float* weights, const TrainOptions& options, Solver solver)
+        : gatherer_(X, weights), options_(options), solver_(solver), place_(size_t(X.rows), -1) {}
+
+    void train(const LevelTask& level, int64_t level_number, int64_t block, BlockWeights& out, Monitor* monitor) {
+        const int32_t parent = level.block_parent[block];
+        instances_ = level.rows.indices + level.rows.begin(parent);
+        chosen_ = level.rows.data == nullptr ? nullptr : level.rows.data + level.rows.begin(parent);
+        const int64_t n_rows = level.rows.length(parent);
+        gatherer_.gather(instances_, n_rows);
+        for (int64_t row = 0; row < n_rows; ++row) place_[instances_[row]] = int32_t(row);
+        found_.clear();
+        const int64_t first = level.block_begin[block], last = level.block_begin[block + 1];
+        for (int64_t child = first; child < last; child += solver_.lanes) {
+            if (monitor != nullptr && !monitor->keep_going(-1.0)) throw Interrupted();
+            const int n_lanes = int(std::min<int64_t>(solver_.lanes, last - child));
+            set_targets(level, child, n_lanes);
+            solve(mix(mix(options_.seed, uint64_t(level_number)), uint64_t(child)), n_lanes, level.bias + child);
+            for (int lane = 0; lane < n_lanes; ++lane) collect(lane, uint8_t(child - first + lane));
+        }
+        write(out);
+    }
+
+private:
+    void set_targets(const LevelTask& level, int64_t child, int n_lanes) {
+        const size_t n_rows = size_t(gatherer_.rows().n_rows);
+        const uint32_t all = n_lanes == 32 ? ~0u : (1u << n_lanes) - 1;
+        positive_.assign(n_rows, 0);
+        relevance_.assign(level.positives.data == nullptr ? 0 : n_rows * size_t(solver_.lanes), 1.0f);
+        for (int lane = 0; lane < n_lanes; ++lane)
+            for (int64_t at = level.positives.begin(child + lane); at < level.positives.end(child + lane); ++at) {
+                const int32_t instance = level.positives.indices[at];
+                const int32_t row = place_[size_t(instance)];
+                if (row < 0 || size_t(row) >= n_rows || instances_[row] != instance)
+                    throw std::invalid_argument("a positive instance is missing among the rows of its parent");
+                positive_[size_t(row)] |= 1u << lane;
+                if (!relevance_.empty()) relevance_[size_t(row) * solver_.lanes + lane] = level.positives.data[at];
+            }
+        eligible_.resize(n_rows);
+        for (size_t row = 0; row < n_rows; ++row)
+            eligible_[row] = chosen_ == nullptr || chosen_[row] != 0.0f ? all : positive_[row];
+    }
+
+    void solve(uint64_t seed, int n_lanes, float* bias_out) {
+        const NodeRows rows = gatherer_.rows();
+        weights_.assign(size_t(rows.n_features) * solver_.lanes, 0.0f);
+        dual_.assign(size_t(rows.n_rows) * solver_.lanes, 0.0f);
+        active_.resize(size_t(rows.n_rows));
+        order_.resize(size_t(rows.n_rows));
+        float bias[32] = {};
+        LaneState state{weights_.data(), dual_.data(), bias, active_.data(), order_.data(), seed};
+        const LaneTargets targets{(1u << n_lanes) - 1, positive_.data(), eligible_.data(),
+                                  relevance_.empty() ? nullptr : relevance_.data()};
+        solver_.solve(rows, targets, options_.solver, state);
+        std::copy(bias, bias + n_lanes, bias_out);
+    }
+
+    // Keeps the weights of one lane that pass the pruning.
+    void collect(int lane, uint8_t child) {
+        lane_.clear();
+        const size_t n_shared = gatherer_.features().size();
+        auto keep = [&](int32_t feature, float value) {
+            if (value != 0.0f && std::fabs(value) >= options_.threshold) lane_.push_back({feature, child, value});
+        };
+        for (size_t feature = 0; feature < n_shared; ++feature)
+            keep(int32_t(feature), weights_[feature * solver_.lanes + lane]);
+        auto number = int32_t(n_shared);
+        for (const PrivateFeature& own : gatherer_.private_features()) {
+            const float sign = (positive_[size_t(own.row)] >> lane & 1) != 0 ? 1.0f : -1.0f;
+            keep(number++, sign * dual_[size_t(own.row) * solver_.lanes + lane] * own.value);
+        }
+        const auto limit = size_t(options_.max_weights);
+        if (limit != 0 && lane_.size() > limit) {
+            std::nth_element(lane_.begin(), lane_.begin() + int64_t(limit), lane_.end(), [](const Weight& a, const Weight& b) {
+                const float x = std::fabs(a.value), y = std::fabs(b.value);
+                return x != y ? x > y : a.feature < b.feature;
+            });
+            lane_.resize(limit);
+        }
+        found_.insert(found_.end(), lane_.begin(), lane_.end());
+    }
+
+    // Groups the block's weights by feature, features ascending: a counting sort keeps the children in order.
+    void write(BlockWeights& out) {
+        const auto& shared = gatherer_.features();
+        const auto& own = gatherer_.private_features();
+        count_.assign(shared.size() + own.size(), 0);
+        for (const Weight& weight : found_) ++count_[size_t(weight.feature)];
+        used_.clear();
+        for (size_t feature = 0; feature < count_.size(); ++feature)
+            if (count_[feature] != 0) {
+                const int32_t column =
+                    feature < shared.size() ? shared[feature] : own[feature - shared.size()].feature;
+                used_.push_back({column, int32_t(feature)});
+            }
+        std::sort(used_.begin(), used_.end());
+        start_.resize(count_.size());
+        int64_t total = 0;
+        for (const auto& [column, feature] : used_) {
+            out.features.push_back(column);
+            out.counts.push_back(count_[size_t(feature)]);
+            start_[size_t(feature)] = total;
+            total += count_[size_t(feature)];
+        }
+        out.children.resize(size_t(total));
+        out.values.resize(size_t(total));
+        for (const Weight& weight : found_) {
+            const auto at = size_t(start_[size_t(weight.feature)]++);
+            out.children[at] = weight.child;
+            out.values[at] = weight.value;
+        }
+        out.features.shrink_to_fit();
+        out.counts.shrink_to_fit();
+    }
+
+    NodeGatherer gatherer_;
+    const TrainOptions& options_;
+    Solver solver_;
+    const int32_t* instances_ = nullptr;
+    const float* chosen_ = nullptr;
+    std::vector<int32_t> place_;  // instance -> row of the node; stale where the node lacks it, so checked
+    std::vector<uint32_t> positive_, eligible_, active_;
+    std::vector<int32_t> order_, count_;
+    std::vector<float> relevance_, weights_, dual_;
+    std::vector<Weight> lane_, found_;
+    std::vector<std::pair<int32_t, int32_t>> used_;
+    std::vector<int64_t> start_;
+};
+
+struct BlockTask {
+    size_t level;
+    int64_t block;
+    double cost;
+};
+
+std::vector<BlockTask> largest_first(const CsrView& X, const std::vector<LevelTask>& levels, int lanes) {
+    std::vector<BlockTask> tasks;
+    for (size_t level = 0; level < levels.size(); ++level)
+        for (int64_t block = 0; block < levels[level].n_blocks; ++block) {
+            const CsrView& rows = levels[level].rows;
+            const int32_t parent = levels[level].block_parent[block];
+            double nnz = 0;
+            for (int64_t at = rows.begin(parent); at < rows.end(parent); ++at)
+                nnz += double(X.length(rows.indices[at])) + 1.0;
+            const int64_t children = levels[level].block_begin[block + 1] - levels[level].block_begin[block];
+            tasks.push_back({level, block, nnz * double(1 + (children + lanes - 1) / lanes)});
+        }
+    std::stable_sort(tasks.begin(), tasks.end(), [](const auto& a, const auto& b) { return a.cost > b.cost; });
+    return tasks;
+}
+
+// Turns "task number" into the share of the work that is done; asked for within a task (-1) it repeats the last share.
+class WorkMonitor : public Monitor {
+public:
+    WorkMonitor(Monitor* inner, const std::atomic<double>& done, double total) : inner_(inner), done_(done), total_(total) {}
+    bool keep_going(double) override { return inner_ == nullptr || inner_->keep_going(done_.load() / total_); }
+
+private:
+    Monitor* inner_;
+    const std::atomic<double>& done_;
+    double total_;
+};
+
+}  // namespace
+
+std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const float* instance_weights,
+                                                    const std::vector<LevelTask>& levels, const TrainOptions& options,
+                                                    Solver solver, Monitor* monitor) {
+    std::vector<std::vector<BlockWeights>> result;
+    for (const LevelTask& level : levels) result.emplace_back(size_t(level.n_blocks));
+    const std::vector<BlockTask> tasks = largest_first(X, levels, solver.lanes);
+    std::atomic<double> done{0.0};
+    const double total = std::accumulate(tasks.begin(), tasks.end(), 1e-9, [](double sum, const auto& t) { return sum + t.cost; });
+    WorkMonitor progress(monitor, done, total);
+    std::vector<std::unique_ptr<BlockTrainer>> trainers(static_cast<size_t>(options.threads));
+    parallel_for(
+        int64_t(tasks.size()), options.threads,
+        [&](int64_t number, int worker) {
+            auto& trainer = trainers[size_t(worker)];
+            if (trainer == nullptr) trainer = std::make_unique<BlockTrainer>(X, instance_weights, options, solver);
+            const BlockTask& task = tasks[size_t(number)];
+            trainer->train(levels[task.level], int64_t(task.level), task.block,
+                           result[task.level][size_t(task.block)], worker == 0 ? &progress : nullptr);
+            double before = done.load();
+            while (!done.compare_exchange_weak(before, before + task.cost)) {}
+        },
+        &progress);
+    return result;
+}
+
+}  // namespace ramify

@@ -1,0 +1,45 @@
+// Trains the linear classifiers of whole levels of a label tree: every block of siblings is a task of its own.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "csr.hpp"
+#include "parallel.hpp"
+#include "solver.hpp"
+
+namespace ramify {
+
+constexpr int kMaxBlockChildren = 256;  // so that a child's number within its block fits a byte
+
+// The classifiers of one level. Block b holds the children [block_begin[b], block_begin[b + 1]) of one parent.
+struct LevelTask {
+    int64_t n_blocks = 0;
+    const int64_t* block_begin = nullptr;   // n_blocks + 1
+    const int32_t* block_parent = nullptr;  // n_blocks
+    CsrView rows;       // parent -> its instances; data 1: all children train on it, 0: only children it is positive for
+    CsrView positives;  // child -> its positive instances, all among its parent's rows; data: relevance, or null
+    float* bias = nullptr;  // out, one per child
+};
+
+struct TrainOptions {
+    SolverOptions solver;
+    float threshold = 0.1f;    // weights smaller in size are dropped
+    int64_t max_weights = 0;   // per child, the largest are kept; 0: no limit
+    uint64_t seed = 0;
+    int threads = 1;
+};
+
+// Weights of one block, by feature: features[i] has counts[i] entries.
+struct BlockWeights {
+    std::vector<int32_t> features;  // ascending columns of X
+    std::vector<int32_t> counts;
+    std::vector<uint8_t> children;  // ascending within a feature
+    std::vector<float> values;
+};
+
+// Per level, per block. Same result for any number of threads.
+std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const float* instance_weights,
+                                                    const std::vector<LevelTask>& levels, const TrainOptions& options,
+                                                    Solver solver, Monitor* monitor);
+
+}  // namespace ramify

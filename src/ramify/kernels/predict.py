@@ -1,0 +1,245 @@
+"""Packing of weights and beam search over packed levels. Twin: ``ramify.reference.predict``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ramify import _native
+from ramify.errors import InputError, ModelFileError
+from ramify.kernels.check import csr_arrays
+from ramify.values import CSR, Float32, Int32, Int64, LabelTree
+from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits
+
+TRANSFORMS = ("l1-hinge", "l2-hinge", "l3-hinge", "l4-hinge", "sigmoid")
+NARROW_KEY_BITS = 20
+_NO_POINTERS = np.empty(0, np.int64)
+_NO_LABELS = np.empty(0, np.int32)
+
+
+def pack(level: LevelWeights, precision: str = "int8") -> PackedLevel:
+    """Round and hash the weights of a level into the form that prediction reads.
+
+    Parameters
+    ----------
+    level : LevelWeights
+        Trained weights.
+    precision : {"int8", "bf16", "fp32"}, default "int8"
+        How weights are stored; int8 has one scale per node.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"precision is {precision!r}, but must be one of {', '.join(PRECISIONS)}")
+    bits = hash_bits(level.n_features)
+    plain = (level.blocks.begin, level.block_rows, level.features, level.row_entries, level.children, level.values)
+    packing = _native.plan_pack(*plain, level.n_nodes, bits)
+    n_rows, n_entries, n_blocks = len(level.features), len(level.values), len(level.blocks.parent)
+    packed = PackedLevel(
+        n_features=level.n_features,
+        precision=precision,
+        parent_blocks=level.blocks.parent_blocks,
+        block_begin=level.blocks.begin,
+        block_words=np.empty(n_blocks + 1, np.int64),
+        block_rows=level.block_rows,
+        block_entries=np.empty(n_blocks + 1, np.int64),
+        words=np.empty(2 * packing.words, np.uint64),
+        keys=np.empty(n_rows, _key_type(bits)),
+        counts=np.empty(n_rows, np.uint8),
+        entries=np.empty(n_entries * ENTRY_BYTES[precision], np.uint8),
+        scale=np.empty(level.n_nodes, np.float32),
+        bias=level.bias,
+    )
+    out = (packed.block_words, packed.words, packed.keys.view(np.uint8), packed.counts, packed.entries, packed.scale)
+    _native.fill_pack(packing, *plain, level.n_nodes, bits, PRECISIONS.index(precision), *out, packed.block_entries)
+    return packed
+
+
+def _key_type(bits: int) -> type[np.unsignedinteger[npt.NBitBase]]:
+    return np.uint32 if bits > NARROW_KEY_BITS else np.uint16
+
+
+def unpack(packed: PackedLevel) -> LevelWeights:
+    """The weights of a packed level in plain form, as they were rounded."""
+    n_rows, n_entries = int(packed.block_rows[-1]), packed.n_weights
+    n_blocks_of_parent = np.diff(packed.parent_blocks)
+    level = LevelWeights(
+        blocks=Blocks(
+            packed.parent_blocks,
+            packed.block_begin,
+            np.repeat(np.arange(packed.n_parents, dtype=np.int32), n_blocks_of_parent),
+        ),
+        n_features=packed.n_features,
+        block_rows=packed.block_rows,
+        features=np.empty(n_rows, np.int32),
+        row_entries=np.empty(n_rows + 1, np.int64),
+        children=np.empty(n_entries, np.uint8),
+        values=np.empty(n_entries, np.float32),
+        bias=packed.bias,
+    )
+    try:
+        _native.unpack(_native_level(packed), level.features, level.row_entries, level.children, level.values)
+    except ValueError as error:
+        raise ModelFileError(f"the model's weights are damaged ({error}): restore the model directory") from None
+    return level
+
+
+def _native_level(packed: PackedLevel) -> object:
+    n_blocks = len(packed.block_begin) - 1
+    sizes = [packed.n_nodes, packed.n_parents, n_blocks, len(packed.words) // 2, len(packed.keys)]
+    bits = packed.hash_bits
+    sizes += [packed.n_weights, bits, int(bits > NARROW_KEY_BITS), PRECISIONS.index(packed.precision)]
+    return _native.make_level(
+        sizes,
+        packed.parent_blocks,
+        packed.block_begin,
+        packed.block_words,
+        packed.block_rows,
+        packed.block_entries,
+        packed.words,
+        packed.keys.view(np.uint8),
+        packed.counts,
+        packed.entries,
+        packed.scale,
+        packed.bias,
+    )
+
+
+def check_packed(packed: PackedLevel, *, n_parents: int, n_nodes: int) -> None:
+    """Refuse a packed level that native code could not trust, e.g. one read from a damaged file.
+
+    Raises
+    ------
+    ModelFileError
+        Types, lengths or pointers that do not agree.
+    """
+    types = {"words": np.uint64, "counts": np.uint8, "entries": np.uint8, "scale": np.float32, "bias": np.float32}
+    types |= dict.fromkeys(("parent_blocks", "block_begin", "block_words", "block_rows", "block_entries"), np.int64)
+    types["keys"] = _key_type(packed.hash_bits)
+    for name, array in packed.arrays().items():
+        if array.dtype != types[name] or array.ndim != 1 or not array.flags.c_contiguous:
+            raise ModelFileError(f"array {name} has the wrong type or shape: the model directory is damaged")
+    n_blocks = len(packed.block_begin) - 1
+    pointers = {
+        "parent_blocks": (packed.parent_blocks, n_parents + 1, n_blocks),
+        "block_begin": (packed.block_begin, n_blocks + 1, n_nodes),
+        "block_words": (packed.block_words, n_blocks + 1, len(packed.words) // 2),
+        "block_rows": (packed.block_rows, n_blocks + 1, len(packed.keys)),
+        "block_entries": (packed.block_entries, n_blocks + 1, len(packed.entries) // ENTRY_BYTES[packed.precision]),
+    }
+    for name, (pointer, length, end) in pointers.items():
+        if len(pointer) != length or pointer[0] != 0 or pointer[-1] != end or (np.diff(pointer) < 0).any():
+            raise ModelFileError(f"array {name} does not fit the others: the model directory is damaged")
+    n_words = np.diff(packed.block_words)
+    powers = (n_words & (n_words - 1)) == 0
+    if not powers.all() or (n_words > 2 ** (packed.hash_bits - 6)).any() or (np.diff(packed.block_begin) > 256).any():
+        raise ModelFileError("a block of the weights has an impossible size: the model directory is damaged")
+    if len(packed.counts) != len(packed.keys) or len(packed.scale) != n_nodes or len(packed.bias) != n_nodes:
+        raise ModelFileError("the arrays of a level differ in length: the model directory is damaged")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """How the tree is searched and scores are made (PAPERS §2).
+
+    Parameters
+    ----------
+    beam : int, default 10
+        Nodes kept per level.
+    transform : {"l1-hinge", "l2-hinge", "l3-hinge", "l4-hinge", "sigmoid"}
+        What a margin s counts on a path: exp(-max(0, 1 - s)^p), or 1 / (1 + exp(-s)); a path's score is the product.
+        With "log-" before it, scores are the logarithms.
+    leaf_alone : bool, default False
+        Leaves are ranked and scored by their own margin, whatever the path.
+    """
+
+    beam: int = 10
+    transform: str = "l3-hinge"
+    leaf_alone: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.beam, bool) or not isinstance(self.beam, int | np.integer) or self.beam < 1:
+            raise InputError(f"beam is {self.beam!r}, but must be a whole number of at least 1")
+        if self.transform.removeprefix("log-") not in TRANSFORMS:
+            known = ", ".join(TRANSFORMS)
+            raise InputError(f"transform is {self.transform!r}, but must be one of {known}, or one with log- before it")
+
+    def native(self, k: int, threads: int) -> object:
+        """The same for a native call."""
+        name = self.transform.removeprefix("log-")
+        return _native.SearchOptions(
+            beam=min(self.beam, 2**31 - 1),
+            k=k,
+            transform=TRANSFORMS.index(name) + 1,
+            log_scores=name != self.transform,
+            leaf_alone=self.leaf_alone,
+            threads=threads,
+        )
+
+
+class Searcher:
+    """A tree with its packed levels, ready for beam search. Holds on to the arrays; copies none.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        The labels' hierarchy.
+    levels : sequence of PackedLevel
+        Weights of each level, from the top.
+    allowed_labels : bool array, shape (L,), optional
+        Labels that may be predicted; branches without one are never entered.
+    """
+
+    def __init__(
+        self, tree: LabelTree, levels: Sequence[PackedLevel], allowed_labels: npt.NDArray[np.bool_] | None = None
+    ) -> None:
+        self.n_features = levels[0].n_features
+        copies = np.bincount(tree.leaf_labels, minlength=1)
+        masks = [None] * tree.depth if allowed_labels is None else _allowed_nodes(tree, allowed_labels)
+        natives = [_native_level(level) for level in levels]
+        self._native = _native.Searcher(natives, list(tree.parents), masks, tree.leaf_labels, int(copies.max()))
+
+    def search(
+        self,
+        X: CSR,
+        k: int,
+        config: SearchConfig,
+        *,
+        forbidden: CSR | None = None,
+        threads: int = 1,
+        progress: Callable[[float], None] | None = None,
+    ) -> tuple[Int32, Float32]:
+        """The k best labels and scores of every row of X, shapes (n, k); ``forbidden``, shape (n, L), are left out."""
+        labels = np.empty((X.shape[0], k), np.int32)
+        scores = np.empty((X.shape[0], k), np.float32)
+        pointers, never = (_NO_POINTERS, _NO_LABELS) if forbidden is None else csr_arrays(forbidden)[:2]
+        options = config.native(k, threads)
+        self._native.search(*csr_arrays(X), X.shape[1], options, pointers, never, labels, scores, progress)
+        return labels, scores
+
+    def search_one(self, indices: Int32, values: Float32, options: object, k: int) -> tuple[Int32, Float32]:
+        """The same for a single instance given by its features and values: the fast way, arguments are trusted."""
+        labels = np.empty((1, k), np.int32)
+        scores = np.empty((1, k), np.float32)
+        self._native.search_one(indices, values, options, labels, scores)
+        return labels, scores
+
+    def score(
+        self, X: CSR, pointers: Int64, leaves: Int32, config: SearchConfig, *, threads: int = 1
+    ) -> Float32:
+        """Scores of given leaves without a beam: row i of X is asked for leaves[pointers[i]:pointers[i + 1]]."""
+        scores = np.empty(len(leaves), np.float32)
+        self._native.score(*csr_arrays(X), X.shape[1], pointers, leaves, config.native(1, threads), scores, None)
+        return scores
+
+
+def _allowed_nodes(tree: LabelTree, allowed_labels: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.uint8]]:
+    nodes = allowed_labels[tree.leaf_labels]
+    masks = [nodes.astype(np.uint8)]
+    for level in range(tree.depth - 1, 0, -1):
+        above = np.zeros(len(tree.parents[level - 1]), bool)
+        above[tree.parents[level][nodes]] = True
+        nodes = above
+        masks.append(nodes.astype(np.uint8))
+    return masks[::-1]

@@ -1,0 +1,183 @@
+"""Training of linear classifiers, one level or many at once. Twin: ``ramify.reference.train``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ramify import _native
+from ramify.errors import InputError
+from ramify.kernels.check import csr_arrays
+from ramify.values import CSR, Float32, Int64
+from ramify.weights import Blocks, LevelWeights
+
+LOSSES = ("squared-hinge", "hinge", "logistic")
+_NO_FLOATS = np.empty(0, np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolverConfig:
+    """How a single classifier is fitted (PAPERS §2): ½‖w‖² + ½b² + Σ Cᵢ·loss(yᵢ(w·xᵢ + b)).
+
+    Parameters
+    ----------
+    loss : {"squared-hinge", "hinge", "logistic"}
+        What a margin costs.
+    cost_positive, cost_negative : float, default 1
+        C of positive and negative instances.
+    epsilon : float, default 0.1
+        Tolerance of the dual solver; smaller is slower and closer to the optimum.
+    max_passes : int, default 100
+        Passes over the rows at most.
+    threshold : float, default 0.1
+        Weights smaller in size are dropped; intercepts stay.
+    max_weights : int, default 0
+        Weights per node at most, the largest stay; 0 for no limit.
+
+    Raises
+    ------
+    InputError
+        A value outside its range.
+    """
+
+    loss: str = "squared-hinge"
+    cost_positive: float = 1.0
+    cost_negative: float = 1.0
+    epsilon: float = 0.1
+    max_passes: int = 100
+    threshold: float = 0.1
+    max_weights: int = 0
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise InputError(f"loss is {self.loss!r}, but must be one of {', '.join(LOSSES)}")
+        for name in ("cost_positive", "cost_negative", "epsilon"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"{name} is {getattr(self, name)}, but must be a positive number")
+        if self.max_passes < 1:
+            raise InputError(f"max_passes is {self.max_passes}, but must be at least 1")
+        if not 0 <= self.threshold < float("inf"):
+            raise InputError(f"threshold is {self.threshold}, but must be 0 or more")
+        if self.max_weights < 0:
+            raise InputError(f"max_weights is {self.max_weights}, but must be 0 (no limit) or more")
+
+
+@dataclass(frozen=True)
+class LevelProblem:
+    """What one level learns from.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        The level's nodes.
+    rows : csr_matrix, shape (parents, n)
+        Instances of each parent. Data 1: all its children train on the instance; 0: only those it is positive for.
+    positives : csr_matrix, shape (nodes, n)
+        Positive instances of each node, all among its parent's. Data: factor of the positive cost.
+    """
+
+    blocks: Blocks
+    rows: CSR
+    positives: CSR
+
+
+def train(
+    X: CSR,
+    problems: Sequence[LevelProblem],
+    config: SolverConfig,
+    *,
+    instance_weights: Float32 | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> list[LevelWeights]:
+    """Train every node of every given level; the same result for any number of threads.
+
+    Parameters
+    ----------
+    X : csr_matrix, shape (n, d)
+        Features.
+    problems : sequence of LevelProblem
+        One per level.
+    config : SolverConfig
+        How.
+    instance_weights : float32 array, shape (n,), optional
+        Factors of the instances' costs.
+    seed : int, default 0
+        Seed of the solver's row order.
+    threads : int, default 1
+        Threads.
+    progress : callable, optional
+        Told the share done, 0 to 1, now and then.
+
+    Returns
+    -------
+    list of LevelWeights
+        One per problem.
+    """
+    arrays = csr_arrays(X)
+    weights = _NO_FLOATS if instance_weights is None else np.ascontiguousarray(instance_weights, np.float32)
+    if len(weights) not in (0, X.shape[0]):
+        raise InputError(f"there are {len(weights)} instance weights for {X.shape[0]} instances")
+    biases = [np.zeros(problem.positives.shape[0], np.float32) for problem in problems]
+    levels = [_native_level(problem, X.shape[0], bias) for problem, bias in zip(problems, biases, strict=True)]
+    options = _native.TrainOptions(
+        loss=LOSSES.index(config.loss),
+        cost_positive=config.cost_positive,
+        cost_negative=config.cost_negative,
+        epsilon=config.epsilon,
+        max_passes=config.max_passes,
+        threshold=config.threshold,
+        max_weights=config.max_weights,
+        seed=seed,
+        threads=threads,
+    )
+    trained = _native.train(*arrays, X.shape[1], weights, levels, options, progress)
+    return [
+        _take(trained, number, problem.blocks, X.shape[1], bias)
+        for number, (problem, bias) in enumerate(zip(problems, biases, strict=True))
+    ]
+
+
+def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> object:
+    blocks, rows, positives = problem.blocks, problem.rows, problem.positives
+    if rows.shape != (len(blocks.parent_blocks) - 1, n_instances) or positives.shape != (blocks.begin[-1], n_instances):
+        raise InputError(f"a level's rows {rows.shape} and positives {positives.shape} do not fit its tree and X")
+    rows_indptr, rows_indices, chosen = csr_arrays(rows)
+    indptr, indices, relevance = csr_arrays(positives)
+    return _native.LevelArrays(
+        blocks.begin,
+        blocks.parent,
+        rows_indptr,
+        rows_indices,
+        _NO_FLOATS if (chosen == 1).all() else chosen,
+        indptr,
+        indices,
+        _NO_FLOATS if (relevance == 1).all() else relevance,
+        bias,
+    )
+
+
+def _take(trained: object, number: int, blocks: Blocks, n_features: int, bias: Float32) -> LevelWeights:
+    n_rows, n_entries = trained.sizes(number)  # type: ignore[attr-defined]
+    level = LevelWeights(
+        blocks=blocks,
+        n_features=n_features,
+        block_rows=np.empty(len(blocks.parent) + 1, np.int64),
+        features=np.empty(n_rows, np.int32),
+        row_entries=np.empty(n_rows + 1, np.int64),
+        children=np.empty(n_entries, np.uint8),
+        values=np.empty(n_entries, np.float32),
+        bias=bias,
+    )
+    trained.take(  # type: ignore[attr-defined]
+        number, level.block_rows, level.features, level.row_entries, level.children, level.values
+    )
+    return level
+
+
+def instance_rows(matrix: CSR) -> Int64:
+    """Row number of every stored entry of a CSR matrix."""
+    return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))

@@ -1,0 +1,157 @@
+"""The linear classifiers of one level of a label tree, in the two forms that the library knows.
+
+``LevelWeights`` is plain: by block of siblings, by feature, what each child weighs it. Training yields it.
+``PackedLevel`` is the same as prediction reads it (see cpp/packed.hpp): rounded, hashed, fit for memory mapping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from ramify.values import CSR, Float32, Int32, Int64, LabelTree
+
+MAX_BLOCK = 256
+"""Children of a block at most, so that a child's number within its block fits a byte."""
+
+PRECISIONS = ("int8", "bf16", "fp32")
+ENTRY_BYTES = {"int8": 2, "bf16": 3, "fp32": 5}
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Which siblings stand together: parents with more than 256 children have several blocks.
+
+    Parameters
+    ----------
+    parent_blocks : int64 array, length parents + 1
+        Blocks of parent p are [parent_blocks[p], parent_blocks[p + 1]).
+    begin : int64 array, length blocks + 1
+        Children of block b are the nodes [begin[b], begin[b + 1]) of the level.
+    parent : int32 array, length blocks
+        Whose children they are.
+    """
+
+    parent_blocks: Int64
+    begin: Int64
+    parent: Int32
+
+    @classmethod
+    def of(cls, tree: LabelTree, level: int) -> Blocks:
+        """The blocks of one level of a tree."""
+        first = tree.first_children(level)
+        n_children = np.diff(first)
+        n_blocks = -(-n_children // MAX_BLOCK)
+        parent_blocks = np.concatenate([[0], np.cumsum(n_blocks)]).astype(np.int64)
+        parent = np.repeat(np.arange(len(n_blocks), dtype=np.int32), n_blocks)
+        within = np.arange(len(parent)) - parent_blocks[parent]
+        begin = np.append(first[parent] + within * MAX_BLOCK, first[-1]).astype(np.int64)
+        return cls(parent_blocks, begin, parent)
+
+
+@dataclass(frozen=True)
+class LevelWeights:
+    """Trained classifiers of one level.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        How the level's nodes stand together.
+    n_features : int
+        Width d of X.
+    block_rows : int64 array, length blocks + 1
+        Rows of block b are [block_rows[b], block_rows[b + 1]); a row is a feature that the block uses.
+    features : int32 array, length rows
+        Column of X; ascending within a block.
+    row_entries : int64 array, length rows + 1
+        Where the weights of each row lie.
+    children : uint8 array, length entries
+        Number of the child within its block; ascending within a row.
+    values : float32 array, length entries
+        Its weight.
+    bias : float32 array, length nodes
+        Intercepts.
+    """
+
+    blocks: Blocks
+    n_features: int
+    block_rows: Int64
+    features: Int32
+    row_entries: Int64
+    children: npt.NDArray[np.uint8]
+    values: Float32
+    bias: Float32
+
+    @property
+    def n_nodes(self) -> int:
+        """Nodes of the level."""
+        return len(self.bias)
+
+    def matrix(self) -> CSR:
+        """W, shape (d, nodes), as a csc_matrix: one column per node, the intercepts left out."""
+        rows_of_block = np.diff(self.block_rows)
+        block_of_row = np.repeat(np.arange(len(rows_of_block)), rows_of_block)
+        entries_of_row = np.diff(self.row_entries)
+        nodes = np.repeat(self.blocks.begin[block_of_row], entries_of_row) + self.children
+        features = np.repeat(self.features, entries_of_row)
+        return sp.csc_matrix((self.values, (features, nodes)), shape=(self.n_features, self.n_nodes))
+
+
+@dataclass(frozen=True)
+class PackedLevel:
+    """Classifiers of one level as prediction reads them; every array may be memory-mapped.
+
+    See cpp/packed.hpp for what the arrays mean.
+    """
+
+    n_features: int
+    precision: str
+    parent_blocks: Int64
+    block_begin: Int64
+    block_words: Int64
+    block_rows: Int64
+    block_entries: Int64
+    words: npt.NDArray[np.uint64]
+    keys: npt.NDArray[Any]
+    counts: npt.NDArray[np.uint8]
+    entries: npt.NDArray[np.uint8]
+    scale: Float32
+    bias: Float32
+
+    @property
+    def n_nodes(self) -> int:
+        """Nodes of the level."""
+        return len(self.bias)
+
+    @property
+    def n_parents(self) -> int:
+        """Nodes of the level above."""
+        return len(self.parent_blocks) - 1
+
+    @property
+    def n_weights(self) -> int:
+        """Weights kept."""
+        return int(self.block_entries[-1])
+
+    @property
+    def hash_bits(self) -> int:
+        """Features hash into [0, 2^hash_bits)."""
+        return hash_bits(self.n_features)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self.arrays().values())
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays by name, for a model directory."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("n_features", "precision")}
+
+
+def hash_bits(n_features: int) -> int:
+    """Bits of the bijective feature hash: enough for every column, at least 6."""
+    return max(6, int(n_features - 1).bit_length())
