@@ -1,7 +1,98 @@
 #include "bindings.hpp"
+#include "cluster_bisect.hpp"
+#include "pifa.hpp"
 
 namespace ramify {
+namespace {
 
-void bind_cluster(nb::module_&) {}
+using Pointers = In1<int64_t>;
+using Indices = In1<int32_t>;
+using Numbers = In1<float>;
+
+void bind_pifa(nb::module_& m) {
+    m.def(
+        "pifa_count",
+        [](const Pointers& x_indptr, const Indices& x_indices, const Numbers& x_data, int64_t n_columns,
+           const Pointers& y_indptr, const Indices& y_rows, int64_t max_features, int threads, Out1<int64_t> counts) {
+            const CsrView X = csr_view(x_indptr, x_indices, x_data, n_columns);
+            const CsrView members{int64_t(y_indptr.size()) - 1, X.rows, y_indptr.data(), y_rows.data(), nullptr};
+            PythonMonitor monitor{nb::none()};
+            nb::gil_scoped_release release;
+            pifa_count({X, members, nullptr, max_features, threads}, counts.data(), &monitor);
+        },
+        nb::arg("x_indptr").noconvert(), nb::arg("x_indices").noconvert(), nb::arg("x_data").noconvert(),
+        nb::arg("n_columns"), nb::arg("y_indptr").noconvert(), nb::arg("y_rows").noconvert(), nb::arg("max_features"),
+        nb::arg("threads"), nb::arg("counts").noconvert());
+    m.def(
+        "pifa_fill",
+        [](const Pointers& x_indptr, const Indices& x_indices, const Numbers& x_data, int64_t n_columns,
+           const Pointers& y_indptr, const Indices& y_rows, const Numbers& weights, int64_t max_features, int threads,
+           const Pointers& indptr, Out1<int32_t> indices, Out1<float> data) {
+            const CsrView X = csr_view(x_indptr, x_indices, x_data, n_columns);
+            const CsrView members{int64_t(y_indptr.size()) - 1, X.rows, y_indptr.data(), y_rows.data(), nullptr};
+            PythonMonitor monitor{nb::none()};
+            nb::gil_scoped_release release;
+            pifa_fill({X, members, weights.data(), max_features, threads}, indptr.data(), indices.data(), data.data(),
+                      &monitor);
+        },
+        nb::arg("x_indptr").noconvert(), nb::arg("x_indices").noconvert(), nb::arg("x_data").noconvert(),
+        nb::arg("n_columns"), nb::arg("y_indptr").noconvert(), nb::arg("y_rows").noconvert(),
+        nb::arg("weights").noconvert(), nb::arg("max_features"), nb::arg("threads"), nb::arg("indptr").noconvert(),
+        nb::arg("indices").noconvert(), nb::arg("data").noconvert());
+}
+
+LabelVectors sparse_vectors(const Pointers& indptr, const Indices& indices, const Numbers& data, int64_t n_columns) {
+    LabelVectors Z;
+    Z.sparse = csr_view(indptr, indices, data, n_columns);
+    Z.rows = Z.sparse.rows;
+    Z.cols = n_columns;
+    return Z;
+}
+
+LabelVectors dense_vectors(const In2<float>& dense) {
+    LabelVectors Z;
+    Z.dense = dense.data();
+    Z.rows = int64_t(dense.shape(0));
+    Z.cols = int64_t(dense.shape(1));
+    return Z;
+}
+
+void bind_bisect(nb::module_& m) {
+    nb::class_<BisectOptions>(m, "BisectOptions")
+        .def(nb::init<bool, int, double, uint64_t, int>(), nb::arg("spherical"), nb::arg("iterations"),
+             nb::arg("tolerance"), nb::arg("seed"), nb::arg("threads"));
+    const auto run = [](const LabelVectors& Z, const Pointers& middles, const Indices& lefts, const Indices& rights,
+                        const BisectOptions& options, Out1<int32_t>& order) {
+        const CutPlan plan{int64_t(middles.size()), middles.data(), lefts.data(), rights.data()};
+        PythonMonitor monitor{nb::none()};
+        nb::gil_scoped_release release;
+        balanced_order(Z, plan, options, order.data(), &monitor);
+    };
+    m.def(
+        "balanced_order_sparse",
+        [run](const Pointers& indptr, const Indices& indices, const Numbers& data, int64_t n_columns,
+              const Pointers& middles, const Indices& lefts, const Indices& rights, const BisectOptions& options,
+              Out1<int32_t> order) {
+            run(sparse_vectors(indptr, indices, data, n_columns), middles, lefts, rights, options, order);
+        },
+        nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
+        nb::arg("n_columns"), nb::arg("middles").noconvert(), nb::arg("lefts").noconvert(),
+        nb::arg("rights").noconvert(), nb::arg("options"), nb::arg("order").noconvert());
+    m.def(
+        "balanced_order_dense",
+        [run](const In2<float>& vectors, const Pointers& middles, const Indices& lefts, const Indices& rights,
+              const BisectOptions& options, Out1<int32_t> order) {
+            run(dense_vectors(vectors), middles, lefts, rights, options, order);
+        },
+        nb::arg("vectors").noconvert(), nb::arg("middles").noconvert(), nb::arg("lefts").noconvert(),
+        nb::arg("rights").noconvert(), nb::arg("options"), nb::arg("order").noconvert());
+}
+
+}  // namespace
+
+void bind_cluster(nb::module_& m) {
+    bind_pifa(m);
+    bind_bisect(m);
+}
 
 }  // namespace ramify

@@ -1,0 +1,235 @@
+#include "cluster_bisect.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "cluster_random.hpp"
+
+namespace ramify {
+namespace {
+
+constexpr int64_t kParallelCost = 400000;  // below, starting threads costs more than it saves
+
+// The planned number of rows with the largest projection; among equals the lower row comes first.
+class Chooser {
+public:
+    // sides[row] = 0 for the chosen rows, 1 for the others; returns how many changed.
+    int64_t choose(const std::vector<float>& projections, int64_t chosen, std::vector<int32_t>& sides) {
+        const size_t n = projections.size();
+        keys_.resize(n);
+        for (size_t row = 0; row < n; ++row) keys_[row] = key_of(projections[row], row);
+        const uint64_t limit = nth_smallest(chosen);
+        int64_t moved = 0;
+        for (size_t row = 0; row < n; ++row) {
+            const int32_t side = key_of(projections[row], row) >= limit;
+            moved += side != sides[row];
+            sides[row] = side;
+        }
+        return moved;
+    }
+
+private:
+    // Ascending keys = descending projections, then ascending rows.
+    static uint64_t key_of(float projection, size_t row) {
+        const float value = projection == 0.0f ? 0.0f : projection;  // -0 equals 0
+        uint32_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        const uint32_t ascending = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+        return uint64_t(~ascending) << 32 | uint64_t(row);
+    }
+
+    uint64_t nth_smallest(int64_t position) {
+        std::nth_element(keys_.begin(), keys_.begin() + position, keys_.end());
+        return keys_[size_t(position)];
+    }
+
+    std::vector<uint64_t> keys_;
+};
+
+// The two clusters of one cut: the sum of all rows, of the left side, and the direction between the centroids.
+class TwoMeans {
+public:
+    TwoMeans(const Patch& patch, const BisectOptions& options, int threads, Monitor* monitor)
+        : patch_(patch), options_(options), threads_(patch.cost() < kParallelCost ? 1 : threads), monitor_(monitor),
+          total_(size_t(patch.columns), 0.0f), left_(size_t(patch.columns), 0.0f),
+          direction_(size_t(patch.columns), 0.0f), projections_(size_t(patch.size())) {}
+
+    std::vector<int32_t> run(int64_t left_size, uint64_t seed) {
+        const int64_t n = patch_.size();
+        std::vector<int32_t> sides(size_t(n), 1), before;
+        left_size_ = left_size;
+        first_direction(seed);
+        project_all();
+        add_first_pair();
+        for (int iteration = 0;; ++iteration) {
+            before = sides;
+            const int64_t moved = chooser_.choose(projections_, left_size, sides);
+            if (iteration > 0 && double(moved) <= options_.tolerance * double(n)) break;
+            if (iteration + 1 >= options_.iterations) break;
+            update_sums(iteration == 0, before, sides);
+            next_direction(sides);
+            project_all();
+            add_own(sides);
+            if (monitor_ != nullptr && !monitor_->keep_going(0.0)) throw Interrupted();
+        }
+        return sides;
+    }
+
+private:
+    // From one random label to another.
+    void first_direction(uint64_t seed) {
+        Random random(seed);
+        first_ = int64_t(random.below(uint64_t(patch_.size())));
+        second_ = int64_t(random.below(uint64_t(patch_.size() - 1)));
+        second_ += second_ >= first_;
+        add_row(patch_, first_, 1.0f, direction_.data(), 0, patch_.columns);
+        add_row(patch_, second_, -1.0f, direction_.data(), 0, patch_.columns);
+    }
+
+    void add_first_pair() {
+        projections_[size_t(first_)] += patch_.own_of(first_);
+        projections_[size_t(second_)] -= patch_.own_of(second_);
+    }
+
+    void project_all() {
+        const int64_t n = patch_.size(), chunk = 2048;
+        const int64_t tasks = threads_ == 1 ? 1 : (n + chunk - 1) / chunk;
+        const int64_t length = threads_ == 1 ? n : chunk;
+        parallel_for(tasks, threads_, [&](int64_t task, int) {
+            project(patch_, direction_.data(), task * length, std::min((task + 1) * length, n), projections_.data());
+        });
+    }
+
+    // Each worker takes a range of columns, so that every sum adds its rows in one order.
+    void update_sums(bool first, const std::vector<int32_t>& before, const std::vector<int32_t>& sides) {
+        const int64_t columns = patch_.columns;
+        parallel_for(threads_, threads_, [&](int64_t part, int) {
+            const int64_t from = columns * part / threads_, to = columns * (part + 1) / threads_;
+            for (int64_t row = 0; row < patch_.size(); ++row) {
+                if (first) add_row(patch_, row, 1.0f, total_.data(), from, to);
+                if (before[size_t(row)] == sides[size_t(row)]) continue;
+                add_row(patch_, row, sides[size_t(row)] == 0 ? 1.0f : -1.0f, left_.data(), from, to);
+            }
+        });
+    }
+
+    // left centroid - right centroid, where the right sum is total - left.
+    void next_direction(const std::vector<int32_t>& sides) {
+        double left_square = 0.0, right_square = 0.0;
+        for (size_t column = 0; column < left_.size(); ++column) {
+            const double left = left_[column], right = double(total_[column]) - left;
+            left_square += left * left;
+            right_square += right * right;
+        }
+        for (size_t row = 0; row < patch_.own.size(); ++row) (sides[row] == 0 ? left_square : right_square) += patch_.own[row];
+        left_scale_ = scale_of(left_square, left_size_);
+        right_scale_ = scale_of(right_square, patch_.size() - left_size_);
+        const float both = left_scale_ + right_scale_;
+        for (size_t column = 0; column < left_.size(); ++column)
+            direction_[column] = left_[column] * both - total_[column] * right_scale_;
+    }
+
+    float scale_of(double square, int64_t size) const {
+        if (!options_.spherical) return float(1.0 / double(size));
+        return square > 0.0 ? float(1.0 / std::sqrt(square)) : 0.0f;
+    }
+
+    void add_own(const std::vector<int32_t>& sides) {
+        for (size_t row = 0; row < patch_.own.size(); ++row)
+            projections_[row] += patch_.own[row] * (sides[row] == 0 ? left_scale_ : -right_scale_);
+    }
+
+    const Patch& patch_;
+    const BisectOptions& options_;
+    const int threads_;
+    Monitor* const monitor_;
+    std::vector<float> total_, left_, direction_, projections_;
+    Chooser chooser_;
+    int64_t left_size_ = 0, first_ = 0, second_ = 0;
+    float left_scale_ = 0.0f, right_scale_ = 0.0f;
+};
+
+// A range of positions that is still to be cut.
+struct Job {
+    Patch patch;
+    int32_t cut;
+    int64_t begin;
+};
+
+class Recursion {
+public:
+    Recursion(const CutPlan& plan, const BisectOptions& options, int32_t* order)
+        : plan_(plan), options_(options), order_(order) {}
+
+    // Cuts once; the sides that the plan cuts further are appended to `jobs`, the others written out.
+    void cut(Job job, std::vector<Job>& jobs, int threads, Monitor* monitor) const {
+        const int64_t middle = plan_.middles[job.cut];
+        const uint64_t seed = mix_seed(options_.seed, uint64_t(job.begin), uint64_t(job.begin + job.patch.size()));
+        const auto sides = bisect(job.patch, middle - job.begin, options_, seed, threads, monitor);
+        pass_on(job, sides, 0, plan_.lefts[job.cut], job.begin, jobs);
+        pass_on(job, sides, 1, plan_.rights[job.cut], middle, jobs);
+    }
+
+    void finish(Job job) const {
+        std::vector<Job> jobs;
+        jobs.push_back(std::move(job));
+        while (!jobs.empty()) {
+            Job next = std::move(jobs.back());
+            jobs.pop_back();
+            cut(std::move(next), jobs, 1, nullptr);
+        }
+    }
+
+private:
+    void pass_on(const Job& job, const std::vector<int32_t>& sides, int32_t side, int32_t cut, int64_t begin,
+                 std::vector<Job>& jobs) const {
+        if (cut >= 0) {
+            jobs.push_back({select_patch(job.patch, sides, side), cut, begin});
+            return;
+        }
+        for (size_t row = 0; row < sides.size(); ++row)
+            if (sides[row] == side) order_[begin++] = job.patch.labels[row];
+    }
+
+    const CutPlan& plan_;
+    const BisectOptions& options_;
+    int32_t* const order_;
+};
+
+}  // namespace
+
+std::vector<int32_t> bisect(const Patch& patch, int64_t left_size, const BisectOptions& options, uint64_t seed,
+                            int threads, Monitor* monitor) {
+    return TwoMeans(patch, options, threads, monitor).run(left_size, seed);
+}
+
+void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOptions& options, int32_t* order,
+                    Monitor* monitor) {
+    std::vector<int32_t> labels(size_t(Z.rows));
+    for (int64_t label = 0; label < Z.rows; ++label) labels[size_t(label)] = int32_t(label);
+    if (plan.cuts == 0) {
+        std::copy(labels.begin(), labels.end(), order);
+        return;
+    }
+    const Recursion recursion(plan, options, order);
+    std::vector<Job> large, small;
+    large.push_back({gather_patch(Z, std::move(labels)), 0, 0});
+    const int64_t enough = large[0].patch.cost() / (32 * options.threads);
+    while (!large.empty()) {  // near the root: one cut at a time, its labels shared among the threads
+        Job job = std::move(large.back());
+        large.pop_back();
+        if (job.patch.cost() <= enough || job.patch.cost() < kParallelCost / 4) {
+            small.push_back(std::move(job));
+            continue;
+        }
+        recursion.cut(std::move(job), large, options.threads, monitor);
+    }
+    std::stable_sort(small.begin(), small.end(),
+                     [](const Job& a, const Job& b) { return a.patch.cost() > b.patch.cost(); });
+    parallel_for(
+        int64_t(small.size()), options.threads,
+        [&](int64_t task, int) { recursion.finish(std::move(small[size_t(task)])); }, monitor);
+}
+
+}  // namespace ramify

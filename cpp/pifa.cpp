@@ -1,0 +1,139 @@
+#include "pifa.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace ramify {
+namespace {
+
+constexpr int64_t kBlock = 128;  // labels per task
+
+// A set of columns that lists its members in order without sorting: a bit per column, and a bit per word of bits.
+class ColumnSet {
+public:
+    explicit ColumnSet(int64_t columns) : words_(columns / 64 + 1), summary_(columns / 4096 + 1) {}
+
+    bool insert(int32_t column) {
+        uint64_t& word = words_[column >> 6];
+        const uint64_t bit = uint64_t(1) << (column & 63);
+        if (word & bit) return false;
+        if (word == 0) summary_[column >> 12] |= uint64_t(1) << ((column >> 6) & 63);
+        word |= bit;
+        return true;
+    }
+
+    // Calls take(column) in ascending order and empties the set.
+    template <class Take>
+    void drain(Take&& take) {
+        for (size_t block = 0; block < summary_.size(); ++block) {
+            for (uint64_t full = summary_[block]; full != 0; full &= full - 1) {
+                const size_t word = block * 64 + size_t(__builtin_ctzll(full));
+                for (uint64_t bits = words_[word]; bits != 0; bits &= bits - 1)
+                    take(int32_t(word * 64 + size_t(__builtin_ctzll(bits))));
+                words_[word] = 0;
+            }
+            summary_[block] = 0;
+        }
+    }
+
+private:
+    std::vector<uint64_t> words_, summary_;
+};
+
+int64_t count_label(const PifaInput& input, int64_t label, ColumnSet& seen) {
+    const CsrView &X = input.X, &members = input.members;
+    if (members.length(label) == 0) return 0;
+    if (members.length(label) == 1) return X.length(members.indices[members.begin(label)]);
+    int64_t count = 0;
+    for (int64_t m = members.begin(label); m < members.end(label); ++m) {
+        const int32_t row = members.indices[m];
+        for (int64_t k = X.begin(row); k < X.end(row); ++k) count += seen.insert(X.indices[k]);
+    }
+    seen.drain([](int32_t) {});
+    return count;
+}
+
+struct Scratch {
+    explicit Scratch(int64_t columns) : seen(columns), sums(size_t(columns), 0.0f) {}
+    ColumnSet seen;
+    std::vector<float> sums;
+    std::vector<int32_t> columns;
+};
+
+// Leaves the label's columns, ascending, in scratch.columns and its sums in scratch.sums.
+void aggregate(const PifaInput& input, int64_t label, Scratch& scratch) {
+    const CsrView &X = input.X, &members = input.members;
+    for (int64_t m = members.begin(label); m < members.end(label); ++m) {
+        const int32_t row = members.indices[m];
+        const float weight = input.weights[row];
+        for (int64_t k = X.begin(row); k < X.end(row); ++k) {
+            scratch.seen.insert(X.indices[k]);
+            scratch.sums[X.indices[k]] += weight * X.data[k];
+        }
+    }
+    scratch.columns.clear();
+    scratch.seen.drain([&](int32_t column) { scratch.columns.push_back(column); });
+}
+
+// Keeps the largest sums, the lower column among equals.
+void keep_largest(Scratch& scratch, int64_t keep) {
+    auto& columns = scratch.columns;
+    if (int64_t(columns.size()) <= keep) return;
+    const auto& sums = scratch.sums;
+    std::nth_element(columns.begin(), columns.begin() + keep, columns.end(), [&](int32_t a, int32_t b) {
+        const float left = std::fabs(sums[a]), right = std::fabs(sums[b]);
+        return left != right ? left > right : a < b;
+    });
+    for (size_t dropped = size_t(keep); dropped < columns.size(); ++dropped) scratch.sums[columns[dropped]] = 0.0f;
+    columns.resize(size_t(keep));
+    std::sort(columns.begin(), columns.end());
+}
+
+void fill_label(const PifaInput& input, int64_t label, Scratch& scratch, int32_t* indices, float* data) {
+    aggregate(input, label, scratch);
+    keep_largest(scratch, input.max_features);
+    double square = 0.0;
+    for (const int32_t column : scratch.columns) square += double(scratch.sums[column]) * scratch.sums[column];
+    const double scale = square > 0.0 ? 1.0 / std::sqrt(square) : 0.0;
+    for (const int32_t column : scratch.columns) {
+        *indices++ = column;
+        *data++ = float(scratch.sums[column] * scale);
+        scratch.sums[column] = 0.0f;
+    }
+}
+
+int64_t block_count(int64_t labels) { return (labels + kBlock - 1) / kBlock; }
+
+// No more workers than tasks: each holds arrays as wide as X.
+int workers(const PifaInput& input) {
+    return int(std::clamp<int64_t>(block_count(input.members.rows), 1, input.threads));
+}
+
+}  // namespace
+
+void pifa_count(const PifaInput& input, int64_t* counts, Monitor* monitor) {
+    std::vector<ColumnSet> sets(size_t(workers(input)), ColumnSet(input.X.cols));
+    parallel_for(
+        block_count(input.members.rows), workers(input),
+        [&](int64_t block, int worker) {
+            const int64_t end = std::min((block + 1) * kBlock, input.members.rows);
+            for (int64_t label = block * kBlock; label < end; ++label)
+                counts[label] = std::min(count_label(input, label, sets[size_t(worker)]), input.max_features);
+        },
+        monitor);
+}
+
+void pifa_fill(const PifaInput& input, const int64_t* indptr, int32_t* indices, float* data, Monitor* monitor) {
+    std::vector<Scratch> scratch(size_t(workers(input)), Scratch(input.X.cols));
+    parallel_for(
+        block_count(input.members.rows), workers(input),
+        [&](int64_t block, int worker) {
+            const int64_t end = std::min((block + 1) * kBlock, input.members.rows);
+            for (int64_t label = block * kBlock; label < end; ++label)
+                fill_label(input, label, scratch[size_t(worker)], indices + indptr[label], data + indptr[label]);
+        },
+        monitor);
+}
+
+}  // namespace ramify

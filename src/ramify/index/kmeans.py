@@ -1,0 +1,121 @@
+"""Label trees by recursive k-means (Parabel, PECOS: balanced; Bonsai: unbalanced).
+
+Labels whose vectors point the same way end in one cluster, so that a search over a few clusters finds most of what
+applies. Balanced trees keep every leaf cluster at the same size, which bounds the cost of every search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.errors import InputError
+from ramify.index.balance import balanced_shape, cut_plan
+from ramify.kernels.cluster import TwoMeansConfig, balanced_order
+from ramify.values import CSR, Int32, LabelTree, as_csr
+
+
+@dataclass(frozen=True, kw_only=True)
+class KMeansIndexer:
+    """Group labels by recursive k-means.
+
+    Parameters
+    ----------
+    branching : int, default 16
+        Children per cluster, at least 2.
+    max_leaf : int, default 100
+        Labels per leaf cluster at most, at least 1.
+    balanced : bool, default True
+        Clusters of equal size, by recursive 2-means bisection; False: Lloyd's k-means, clusters of any size.
+    spherical : bool, default True
+        Cosine similarity; False: Euclidean distance.
+    iterations : int, default 20
+        At most so many assignments per split.
+    max_depth : int, optional
+        At most so many levels of clusters above the leaves.
+    keep_unused : bool, default False
+        Also put labels without any instance in the tree; they cannot be learnt, so by default they are left out.
+
+    Raises
+    ------
+    InputError
+        A setting out of range.
+    """
+
+    branching: int = 16
+    max_leaf: int = 100
+    balanced: bool = True
+    spherical: bool = True
+    iterations: int = 20
+    max_depth: int | None = None
+    keep_unused: bool = False
+
+    def __post_init__(self) -> None:
+        least = {"branching": 2, "max_leaf": 1, "iterations": 1, "max_depth": 1}
+        for name, limit in least.items():
+            value = getattr(self, name)
+            if value is not None and value < limit:
+                raise InputError(f"{name} is {value}, but must be at least {limit}")
+
+    def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1) -> LabelTree:
+        """Group the labels.
+
+        Parameters
+        ----------
+        Z : csr_matrix or float array, shape (L, d)
+            Label vectors; rows are taken as they are, so L2-normalise them for cosine.
+        Y : csr_matrix, shape (n, L)
+            0/1 label assignments: tells which labels are in use.
+        seed : int, default 0
+            Same seed, same tree, for any number of threads.
+        threads : int or None, default 1
+            None takes every CPU.
+
+        Returns
+        -------
+        LabelTree
+            Without the labels that have no instance, unless ``keep_unused``.
+
+        Raises
+        ------
+        InputError
+            Z and Y do not agree, NaN in Z, or no label in use.
+        """
+        Z = label_vectors(Z, Y.shape[1])
+        kept = kept_labels(Y, keep_unused=self.keep_unused)
+        if len(kept) < len(range(Z.shape[0])):
+            Z = Z[kept]
+        return self._balanced(Z, kept, Y.shape[1], seed, threads)
+
+    def _balanced(self, Z: Any, kept: Int32, n_labels: int, seed: int, threads: int | None) -> LabelTree:
+        shape = balanced_shape(len(kept), branching=self.branching, max_leaf=self.max_leaf, max_depth=self.max_depth)
+        config = TwoMeansConfig(spherical=self.spherical, iterations=self.iterations, seed=seed)
+        order = balanced_order(Z, cut_plan(shape), config, threads=threads)
+        return shape.tree(kept[order], n_labels)
+
+
+def label_vectors(Z: Any, n_labels: int) -> Any:
+    """Z as the kernels take it: CSR, or dense float32; InputError unless it has one finite row per label."""
+    if sp.issparse(Z):
+        Z = as_csr(Z, "Z")
+    else:
+        Z = np.ascontiguousarray(Z, np.float32)
+        if Z.ndim != 2 or not np.isfinite(Z).all():
+            raise InputError(f"Z must be a finite matrix of shape (labels, d), not of shape {Z.shape} or with NaN")
+    if Z.shape[0] != n_labels:
+        raise InputError(f"Z has {Z.shape[0]} rows, but Y has {n_labels} columns: give one vector per label")
+    return Z
+
+
+def kept_labels(Y: CSR, *, keep_unused: bool) -> Int32:
+    """The labels that the tree is to hold, ascending: those with an instance, or all."""
+    if keep_unused:
+        return np.arange(Y.shape[1], dtype=np.int32)
+    counts = np.bincount(Y.indices, minlength=Y.shape[1])
+    kept = np.flatnonzero(counts).astype(np.int32)
+    if len(kept) == 0:
+        raise InputError("Y has no positive entry, so there is no label to index: give labelled instances")
+    return kept

@@ -1,0 +1,133 @@
+"""Clustering of label vectors natively (twins: reference.cluster)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify import _native
+from ramify.errors import InputError
+from ramify.kernels.check import csr_arrays, thread_count
+from ramify.values import Int32, Int64
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoMeansConfig:
+    """How one cut looks for its two sides.
+
+    Parameters
+    ----------
+    spherical : bool, default True
+        Centroids scaled to length one (cosine); False: plain means (Euclidean).
+    iterations : int, default 20
+        At most so many assignments.
+    tolerance : float, default 0.002
+        Stop when at most this share of the labels changed sides.
+    seed : int, default 0
+        Chooses the labels to start from.
+
+    Raises
+    ------
+    InputError
+        Fewer than 1 iteration, a tolerance outside 0..1, a negative seed.
+    """
+
+    spherical: bool = True
+    iterations: int = 20
+    tolerance: float = 0.002
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.iterations < 2**31:
+            raise InputError(f"iterations is {self.iterations}, but must be at least 1")
+        if not 0 <= self.tolerance <= 1:
+            raise InputError(f"tolerance is {self.tolerance}, but must lie between 0 and 1")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}, but must be a whole number from 0 to 2**63 - 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutPlan:
+    """Where to cut a range of label positions, recursively; decided before any vector is looked at.
+
+    Parameters
+    ----------
+    n_labels : int
+        Cut 0 splits the positions 0 to n_labels.
+    middles : int64 array, length n_cuts
+        First position of the right side.
+    lefts, rights : int32 arrays, length n_cuts
+        The cut that splits that side further, or -1; always a higher number.
+    """
+
+    n_labels: int
+    middles: Int64
+    lefts: Int32
+    rights: Int32
+
+    def __post_init__(self) -> None:
+        begin = np.zeros(len(self.middles), np.int64)
+        end = np.full(len(self.middles), self.n_labels, np.int64)
+        numbers = np.arange(len(self.middles))
+        for cuts in (self.lefts, self.rights):
+            if len(cuts) != len(numbers) or (cuts >= len(numbers)).any() or ((cuts >= 0) & (cuts <= numbers)).any():
+                raise InputError("a cut plan must name later cuts only, or -1")
+        children = np.concatenate([self.lefts[self.lefts >= 0], self.rights[self.rights >= 0]])
+        if len(np.unique(children)) != len(children) or len(children) != max(len(numbers) - 1, 0):
+            raise InputError("a cut plan must use every cut once")
+        _fill_ranges(self, begin, end)
+        if not ((begin < self.middles) & (self.middles < end)).all():
+            raise InputError("a cut plan must leave at least one label on each side of every cut")
+
+
+def _fill_ranges(plan: CutPlan, begin: Int64, end: Int64) -> None:
+    ranges = zip(plan.middles.tolist(), plan.lefts.tolist(), plan.rights.tolist(), strict=True)
+    for cut, (middle, left, right) in enumerate(ranges):
+        if left >= 0:
+            begin[left], end[left] = begin[cut], middle
+        if right >= 0:
+            begin[right], end[right] = middle, end[cut]
+
+
+def balanced_order(Z: Any, plan: CutPlan, config: TwoMeansConfig, *, threads: int | None = 1) -> Int32:
+    """Cut the labels as planned, each cut by 2-means with sides of the planned size.
+
+    Parameters
+    ----------
+    Z : csr_matrix or float32 array, shape (L, d)
+        Label vectors; all-zero rows may go to either side.
+    plan : CutPlan
+        For L labels.
+    config : TwoMeansConfig
+        How each cut is made.
+    threads : int or None, default 1
+        The result is the same for any number.
+
+    Returns
+    -------
+    int32 array, length L
+        The label at each position; ascending within a range that is not cut.
+
+    Raises
+    ------
+    InputError
+        A plan for another number of labels, or broken arrays.
+    """
+    threads = thread_count(threads)
+    if Z.shape[0] != plan.n_labels:
+        raise InputError(f"Z has {Z.shape[0]} rows, but the plan is for {plan.n_labels} labels")
+    options = _native.BisectOptions(config.spherical, config.iterations, config.tolerance, config.seed, threads)
+    order = np.empty(plan.n_labels, np.int32)
+    cuts = (
+        np.ascontiguousarray(plan.middles, np.int64),
+        np.ascontiguousarray(plan.lefts, np.int32),
+        np.ascontiguousarray(plan.rights, np.int32),
+    )
+    if sp.issparse(Z):
+        _native.balanced_order_sparse(*csr_arrays(Z), Z.shape[1], *cuts, options, order)
+    else:
+        _native.balanced_order_dense(np.ascontiguousarray(Z, np.float32), *cuts, options, order)
+    return order

@@ -1,0 +1,81 @@
+"""Plain twins of kernels.cluster: the same starts, the same tie rules, all in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ramify.kernels.cluster import CutPlan, TwoMeansConfig
+from ramify.values import Bool, Float64, Int32
+
+_MASK = 2**64 - 1
+
+
+def mix(value: int) -> int:
+    """The finaliser of SplitMix64."""
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)
+
+
+def mix_seed(seed: int, begin: int, end: int) -> int:
+    """The seed of a tree node, from its place alone."""
+    return mix((mix((mix(seed) + begin) & _MASK) + end) & _MASK)
+
+
+class Random:
+    """SplitMix64."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = seed
+
+    def below(self, bound: int) -> int:
+        """A whole number from 0 to bound - 1."""
+        self.state = (self.state + 0x9E3779B97F4A7C15) & _MASK
+        return mix(self.state) % bound
+
+
+def balanced_order(Z: Any, plan: CutPlan, config: TwoMeansConfig) -> Int32:
+    """Labels by position: every cut of the plan by ``bisect``."""
+    dense = np.asarray(Z.todense() if hasattr(Z, "todense") else Z, np.float64)
+    order = np.arange(plan.n_labels, dtype=np.int32)
+    pending = [(0, 0, plan.n_labels)] if len(plan.middles) else []
+    while pending:
+        cut, begin, end = pending.pop()
+        middle = int(plan.middles[cut])
+        labels = order[begin:end]
+        left = bisect(dense[labels], middle - begin, config, mix_seed(config.seed, begin, end))
+        order[begin:end] = np.concatenate([labels[left], labels[~left]])
+        for child, first, last in ((plan.lefts[cut], begin, middle), (plan.rights[cut], middle, end)):
+            if child >= 0:
+                pending.append((int(child), first, last))
+    return order
+
+
+def bisect(Z: Float64, left_size: int, config: TwoMeansConfig, seed: int) -> Bool:
+    """2-means with sides of fixed size: True for the ``left_size`` rows that go left."""
+    n = len(Z)
+    random = Random(seed)
+    first = random.below(n)
+    second = random.below(n - 1)
+    second += second >= first
+    direction = Z[first] - Z[second]
+    left = np.zeros(n, bool)
+    for iteration in range(config.iterations):
+        before = left
+        best_first = np.lexsort((np.arange(n), -(Z @ direction)))
+        left = np.zeros(n, bool)
+        left[best_first[:left_size]] = True
+        if iteration > 0 and (left != before).sum() <= config.tolerance * n:
+            break
+        direction = _centroid(Z[left], config.spherical) - _centroid(Z[~left], config.spherical)
+    return left
+
+
+def _centroid(rows: Float64, spherical: bool) -> Float64:
+    total: Float64 = rows.sum(axis=0)
+    if not spherical:
+        return total / len(rows)
+    length = float(np.linalg.norm(total))
+    return total / length if length > 0 else total
