@@ -215,22 +215,22 @@ class Searcher:
         scores = np.empty((X.shape[0], k), np.float32)
         pointers, never = (_NO_POINTERS, _NO_LABELS) if forbidden is None else csr_arrays(forbidden)[:2]
         options = config.native(k, threads)
-        self._native.search(*csr_arrays(X), X.shape[1], options, pointers, never, labels, scores, progress)
+        _native.search(self._native, *csr_arrays(X), X.shape[1], options, pointers, never, labels, scores, progress)
         return labels, scores
 
     def search_one(self, indices: Int32, values: Float32, options: object, k: int) -> tuple[Int32, Float32]:
         """The same for a single instance given by its features and values: the fast way, arguments are trusted."""
         labels = np.empty((1, k), np.int32)
         scores = np.empty((1, k), np.float32)
-        self._native.search_one(indices, values, options, labels, scores)
+        _native.search_one(self._native, indices, values, options, labels, scores)
         return labels, scores
 
-    def score(
-        self, X: CSR, pointers: Int64, leaves: Int32, config: SearchConfig, *, threads: int = 1
-    ) -> Float32:
+    def score(self, X: CSR, pointers: Int64, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
         """Scores of given leaves without a beam: row i of X is asked for leaves[pointers[i]:pointers[i + 1]]."""
         scores = np.empty(len(leaves), np.float32)
-        self._native.score(*csr_arrays(X), X.shape[1], pointers, leaves, config.native(1, threads), scores, None)
+        _native.score(
+            self._native, *csr_arrays(X), X.shape[1], pointers, leaves, config.native(1, threads), scores, None
+        )
         return scores
 
 

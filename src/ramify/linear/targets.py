@@ -1,0 +1,61 @@
+"""What every level of a tree has to learn: Y_{t-1} = Y_t · C_t (PAPERS §2), with how much each positive counts.
+
+A positive may carry a relevance; "induced" sums it up the tree, so that a cluster which holds k of an instance's
+labels weighs k, and then normalises per instance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.errors import InputError
+from ramify.values import CSR, LabelTree
+
+NORMS = ("none", "l1", "l2", "max")
+
+
+def level_targets(Y: CSR, tree: LabelTree, *, induced: bool = False, norm: str = "none") -> list[CSR]:
+    """Targets of every level, from the top.
+
+    Parameters
+    ----------
+    Y : csr_matrix, shape (n, L)
+        Relevance of each positive label, 1 where all count the same.
+    tree : LabelTree
+        The hierarchy.
+    induced : bool, default False
+        Inner nodes weigh the sum of what is below them; else 1.
+    norm : {"none", "l1", "l2", "max"}
+        How the relevance of one instance is normalised, on every level.
+
+    Returns
+    -------
+    list of csr_matrix, shape (n, nodes of the level)
+    """
+    if norm not in NORMS:
+        raise InputError(f"relevance_norm is {norm!r}, but must be one of {', '.join(NORMS)}")
+    target = sp.csr_matrix(Y @ tree.leaf_matrix())
+    targets = [target]
+    for level in range(tree.depth - 1, 0, -1):
+        target = sp.csr_matrix(target @ tree.membership(level))
+        if not induced:
+            target.data[:] = 1
+        targets.append(target)
+    for target in targets:
+        target.sort_indices()
+    return [_normalised(target, norm) for target in reversed(targets)]
+
+
+def _normalised(target: CSR, norm: str) -> CSR:
+    if norm == "none":
+        return target
+    if norm == "max":
+        size = target.max(axis=1).toarray().ravel()
+    elif norm == "l1":
+        size = np.asarray(target.sum(axis=1)).ravel()
+    else:
+        size = np.sqrt(np.asarray(target.multiply(target).sum(axis=1)).ravel())
+    per_entry = np.repeat(size, np.diff(target.indptr))
+    data = (target.data / np.where(per_entry > 0, per_entry, 1)).astype(np.float32)
+    return sp.csr_matrix((data, target.indices, target.indptr), shape=target.shape)

@@ -1,0 +1,133 @@
+"""Trains all levels of a tree: one linear classifier per node against its siblings (XR-Linear, PAPERS §2).
+
+Levels do not wait for each other, unless a level's negatives come from the levels above (man).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.errors import InputError
+from ramify.kernels.predict import SearchConfig, Searcher, pack
+from ramify.kernels.train import LevelProblem, SolverConfig, train
+from ramify.linear.negatives import everything, own_clusters, parse_negatives, training_rows
+from ramify.values import CSR, Float32, LabelTree
+from ramify.weights import Blocks, LevelWeights
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How the levels of a tree are trained.
+
+    Parameters
+    ----------
+    solver : SolverConfig
+        How a single classifier is fitted.
+    negatives : str or sequence of str, default "tfn"
+        Which instances a cluster trains on (see ``negatives.parse_negatives``).
+    search : SearchConfig
+        How the levels above are searched for matcher-aware negatives.
+    """
+
+    solver: SolverConfig
+    negatives: str | Sequence[str] = "tfn"
+    search: SearchConfig
+
+
+class TreeTrainer:
+    """Trains the levels of one tree.
+
+    Parameters
+    ----------
+    X : csr_matrix, shape (n, d)
+        Features.
+    tree : LabelTree
+        The hierarchy.
+    targets : list of csr_matrix, shape (n, nodes of the level)
+        From ``targets.level_targets``.
+    config : TrainingConfig
+        How.
+    own_negatives : csr_matrix, shape (n, L), optional
+        The user's own negative labels per instance; needed where a level names "own".
+    """
+
+    def __init__(
+        self, X: CSR, tree: LabelTree, targets: list[CSR], config: TrainingConfig, own_negatives: CSR | None = None
+    ) -> None:
+        self.X, self.tree, self.targets, self.config = X, tree, targets, config
+        self.schemes = parse_negatives(config.negatives, tree.depth)
+        self.own = None if own_negatives is None else own_clusters(own_negatives, tree)
+        if self.own is None and any("own" in scheme for scheme in self.schemes):
+            raise InputError('negatives names "own", but no own_negatives are given: pass them to fit')
+
+    def run(
+        self,
+        *,
+        instance_weights: Float32 | None = None,
+        seed: int = 0,
+        threads: int = 1,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[LevelWeights]:
+        """Weights of every level, from the top; the same for any number of threads."""
+        levels: list[LevelWeights] = []
+        for group in self._groups():
+            problems = [self._problem(level, levels, threads) for level in group]
+            levels += train(
+                self.X,
+                problems,
+                self.config.solver,
+                instance_weights=instance_weights,
+                seed=seed + group[0],
+                threads=threads,
+                progress=_share(progress, group, self.tree.depth),
+            )
+        return levels
+
+    def _groups(self) -> list[list[int]]:
+        """Levels that can train together: a level with matcher-aware negatives starts a new group."""
+        groups: list[list[int]] = [[]]
+        for level, scheme in enumerate(self.schemes):
+            if level > 0 and "man" in scheme:
+                groups.append([])
+            groups[-1].append(level)
+        return groups
+
+    def _problem(self, level: int, trained: list[LevelWeights], threads: int) -> LevelProblem:
+        target = self.targets[level]
+        positives = sp.csr_matrix(target.T)
+        positives.sort_indices()
+        if level == 0:
+            return LevelProblem(Blocks.of(self.tree, 0), everything(self.X.shape[0]), positives)
+        scheme = self.schemes[level]
+        rows = training_rows(
+            self.targets[level - 1] if "tfn" in scheme else None,
+            self._matched(trained, threads) if "man" in scheme else None,
+            self.own[level] if self.own is not None and "own" in scheme else None,
+            target,
+            self.tree.membership(level),
+        )
+        return LevelProblem(Blocks.of(self.tree, level), rows, positives)
+
+    def _matched(self, trained: list[LevelWeights], threads: int) -> CSR:
+        """Clusters that the trained levels send each instance to: shape (n, nodes of the last trained level)."""
+        parents = self.tree.parents[: len(trained)]
+        n_nodes = len(parents[-1])
+        upper = LabelTree(parents, np.arange(n_nodes, dtype=np.int32), n_nodes)
+        searcher = Searcher(upper, [pack(level) for level in trained])
+        beam = min(self.config.search.beam, n_nodes)
+        nodes, _ = searcher.search(self.X, beam, self.config.search, threads=threads)
+        reached = nodes.ravel() >= 0
+        rows = np.repeat(np.arange(len(nodes)), beam)[reached]
+        ones = np.ones(len(rows), np.float32)
+        return sp.csr_matrix((ones, (rows, nodes.ravel()[reached])), shape=(len(nodes), n_nodes))
+
+
+def _share(progress: Callable[[float], None] | None, group: list[int], depth: int) -> Callable[[float], None] | None:
+    """The progress of a group of levels as progress of all levels."""
+    if progress is None:
+        return None
+    return lambda done: progress((group[0] + done * len(group)) / depth)
