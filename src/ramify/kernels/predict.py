@@ -56,7 +56,7 @@ def pack(level: LevelWeights, precision: str = "int8") -> PackedLevel:
     return packed
 
 
-def _key_type(bits: int) -> type[np.unsignedinteger[npt.NBitBase]]:
+def _key_type(bits: int) -> type[np.uint16] | type[np.uint32]:
     return np.uint32 if bits > NARROW_KEY_BITS else np.uint16
 
 

@@ -1,0 +1,230 @@
+"""A label tree with its weights, ready to answer: beam search, exact scores of given labels, sub-trees.
+
+The search keeps the best nodes of each level and scores only their children (PAPERS §2). What may be predicted can be
+restricted: branches without an allowed label are never entered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from ramify.errors import InputError, ModelFileError
+from ramify.kernels.predict import SearchConfig, Searcher, check_packed, pack, unpack
+from ramify.match.restrict import Allowed
+from ramify.values import CSR, Float32, Int32, LabelTree, TopK
+from ramify.weights import PRECISIONS, LevelWeights, PackedLevel
+
+Progress = Callable[[float], None]
+
+
+class BeamMatcher:
+    """Searches one tree.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        The hierarchy.
+    levels : sequence of PackedLevel
+        Weights of each level, from the top.
+    """
+
+    def __init__(self, tree: LabelTree, levels: Sequence[PackedLevel]) -> None:
+        self.tree = tree
+        self.levels = tuple(levels)
+        self._searcher = Searcher(tree, self.levels)
+
+    @classmethod
+    def of(cls, tree: LabelTree, levels: Sequence[LevelWeights], precision: str) -> BeamMatcher:
+        """Pack trained weights."""
+        return cls(tree, [pack(level, precision) for level in levels])
+
+    @property
+    def n_features(self) -> int:
+        """Width d of X."""
+        return self.levels[0].n_features
+
+    def topk(
+        self,
+        X: CSR,
+        k: int,
+        config: SearchConfig,
+        *,
+        allowed: Allowed = None,
+        forbidden: CSR | None = None,
+        threads: int = 1,
+        progress: Progress | None = None,
+    ) -> TopK:
+        """The k best labels of each instance.
+
+        Parameters
+        ----------
+        X : csr_matrix, shape (n, d)
+            Features.
+        k : int
+            Labels per instance.
+        config : SearchConfig
+            Beam and transform.
+        allowed : bool array, shape (L,), or csr_matrix, shape (n, L), optional
+            The only labels that may be predicted, for all instances, or per instance (these are scored exactly,
+            without a beam).
+        forbidden : csr_matrix, shape (n, L), optional
+            Labels that an instance must not get.
+        """
+        if sp.issparse(allowed):
+            if forbidden is not None:
+                allowed = allowed - allowed.multiply(forbidden)
+            return self._topk_of_given(X, k, config, sp.csr_matrix(allowed), threads)
+        searcher = self._searcher if allowed is None else Searcher(self.tree, self.levels, allowed)
+        found = searcher.search(X, k, config, forbidden=forbidden, threads=threads, progress=progress)
+        return TopK(*found)
+
+    def topk_one(self, indices: Int32, values: Float32, k: int, options: object) -> tuple[Int32, Float32]:
+        """Labels and scores, shapes (1, k), of one instance; arguments are trusted."""
+        return self._searcher.search_one(indices, values, options, k)
+
+    def scores(self, X: CSR, pairs: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
+        """Path scores of the given (instance, label) pairs, without a beam.
+
+        Parameters
+        ----------
+        X : csr_matrix, shape (n, d)
+            Features.
+        pairs : csr_matrix, shape (n, L)
+            Its stored entries are asked for.
+
+        Returns
+        -------
+        csr_matrix, shape (n, L)
+            The same entries with scores: of a label with copies the best one, -inf where it is in no leaf.
+        """
+        copies = sp.csr_matrix(self.tree.leaf_matrix())
+        labels = pairs.indices
+        n_leaves = np.diff(copies.indptr)[labels]
+        per_pair = np.concatenate([[0], np.cumsum(n_leaves)])
+        within = np.arange(per_pair[-1]) - np.repeat(per_pair[:-1], n_leaves)
+        leaves = copies.indices[np.repeat(copies.indptr[:-1][labels], n_leaves) + within].astype(np.int32)
+        pointers = per_pair[pairs.indptr].astype(np.int64)
+        found = self._searcher.score(X, pointers, leaves, config, threads=threads)
+        best = np.full(len(labels), -np.inf, np.float32)
+        np.maximum.at(best, np.repeat(np.arange(len(labels)), n_leaves), found)
+        return sp.csr_matrix((best, labels, pairs.indptr), shape=pairs.shape)
+
+    def _topk_of_given(self, X: CSR, k: int, config: SearchConfig, pairs: CSR, threads: int) -> TopK:
+        pairs.eliminate_zeros()
+        scored = self.scores(X, pairs, config, threads=threads)
+        labels = np.full((X.shape[0], k), -1, np.int32)
+        scores = np.full((X.shape[0], k), -np.inf, np.float32)
+        row = np.repeat(np.arange(X.shape[0]), np.diff(scored.indptr))
+        order = np.lexsort((scored.indices, -scored.data, row))
+        order = order[scored.data[order] > -np.inf]
+        row = row[order]
+        rank = np.arange(len(row)) - np.searchsorted(row, row)
+        kept = rank < k
+        labels[row[kept], rank[kept]] = scored.indices[order[kept]]
+        scores[row[kept], rank[kept]] = scored.data[order[kept]]
+        return TopK(labels, scores)
+
+    def weights(self, level: int) -> LevelWeights:
+        """The weights of one level in plain form, as they were rounded."""
+        return unpack(self.levels[level])
+
+    def subtree(self, level: int, node: int) -> BeamMatcher:
+        """The part below one inner node as a matcher of its own; the label space stays whole.
+
+        Parameters
+        ----------
+        level : int
+            Level of the node, from 0 at the top; the leaves' level has no part below.
+        node : int
+            Its number within the level.
+        """
+        if not 0 <= level < self.tree.depth - 1:
+            raise InputError(f"level is {level}, but must lie in 0..{self.tree.depth - 2}, above the leaves")
+        if not 0 <= node < self.tree.level_sizes[level]:
+            raise InputError(f"node is {node}, but level {level} has nodes 0..{self.tree.level_sizes[level] - 1}")
+        parents, levels = [], []
+        first, last = node, node + 1
+        for below in range(level + 1, self.tree.depth):
+            pointers = self.tree.first_children(below)
+            parents.append((self.tree.parents[below][pointers[first] : pointers[last]] - first).astype(np.int32))
+            levels.append(_cut(self.levels[below], first, last))
+            first, last = int(pointers[first]), int(pointers[last])
+        return BeamMatcher(LabelTree(tuple(parents), self.tree.leaf_labels[first:last], self.tree.n_labels), levels)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Settings and arrays for a model directory."""
+        arrays: dict[str, npt.NDArray[Any]] = {"leaf_labels": self.tree.leaf_labels}
+        for number, (parent, level) in enumerate(zip(self.tree.parents, self.levels, strict=True)):
+            arrays[f"level{number}/parent"] = parent
+            arrays |= {f"level{number}/{name}": array for name, array in level.arrays().items()}
+        config = {
+            "depth": self.tree.depth,
+            "n_labels": self.tree.n_labels,
+            "n_features": self.n_features,
+            "precision": self.levels[0].precision,
+        }
+        return config, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> BeamMatcher:
+        """The matcher of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Arrays that are missing or do not fit.
+        """
+        try:
+            n_features, precision, depth = int(config["n_features"]), config["precision"], int(config["depth"])
+            if precision not in PRECISIONS or not 0 < n_features < 2**31 or depth < 1:
+                raise ValueError("settings out of range")
+            parents = tuple(arrays[f"level{number}/parent"] for number in range(depth))
+            tree = LabelTree(parents, arrays["leaf_labels"], int(config["n_labels"]))
+            levels = [_stored_level(arrays, number, n_features, precision) for number in range(depth)]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"the model's tree is damaged ({error}): restore the model directory") from None
+        above = 1
+        for level, n_nodes in zip(levels, tree.level_sizes, strict=True):
+            check_packed(level, n_parents=above, n_nodes=n_nodes)
+            above = n_nodes
+        return cls(tree, levels)
+
+
+def _stored_level(arrays: dict[str, Any], number: int, n_features: int, precision: str) -> PackedLevel:
+    prefix = f"level{number}/"
+    own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    own.pop("parent")
+    return PackedLevel(n_features=n_features, precision=precision, **own)
+
+
+def _cut(level: PackedLevel, first: int, last: int) -> PackedLevel:
+    """The blocks of the parents [first, last); everything below a node lies side by side."""
+    a, b = int(level.parent_blocks[first]), int(level.parent_blocks[last])
+    per_entry = len(level.entries) // max(1, level.n_weights)
+
+    def piece(array: npt.NDArray[Any], pointer: npt.NDArray[np.int64], width: int = 1) -> npt.NDArray[Any]:
+        return np.ascontiguousarray(array[int(pointer[a]) * width : int(pointer[b]) * width])
+
+    def rebased(pointer: npt.NDArray[np.int64], begin: int, end: int) -> npt.NDArray[np.int64]:
+        return np.ascontiguousarray(pointer[begin : end + 1] - pointer[begin])
+
+    return PackedLevel(
+        n_features=level.n_features,
+        precision=level.precision,
+        parent_blocks=rebased(level.parent_blocks, first, last),
+        block_begin=rebased(level.block_begin, a, b),
+        block_words=rebased(level.block_words, a, b),
+        block_rows=rebased(level.block_rows, a, b),
+        block_entries=rebased(level.block_entries, a, b),
+        words=piece(level.words, level.block_words, 2),
+        keys=piece(level.keys, level.block_rows),
+        counts=piece(level.counts, level.block_rows),
+        entries=piece(level.entries, level.block_entries, per_entry),
+        scale=piece(level.scale, level.block_begin),
+        bias=piece(level.bias, level.block_begin),
+    )

@@ -1,0 +1,111 @@
+"""Saving and loading of any model: which classes a model directory may name, and nothing that it could run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ramify import __version__
+from ramify.errors import InputError, ModelFileError
+from ramify.protocols import Saveable
+from ramify.store import StoredModel, open_model, save_model
+
+# What a model directory may hold; loaded when first needed.
+_HOMES = {
+    "Tagger": "ramify.models.tagger",
+    "XRLinear": "ramify.models.xr_linear",
+    "Tfidf": "ramify.features",
+    "Hashing": "ramify.features",
+    "SklearnText": "ramify.features.sklearn_text",
+}
+
+Model = TypeVar("Model")
+
+
+def save(model: Any, directory: str | Path) -> None:
+    """Write a fitted model to a directory, in one step.
+
+    Parameters
+    ----------
+    model : Saveable
+        A fitted Tagger or XRLinear, or a model of your own that has ``to_state`` and ``from_state``.
+    directory : path-like
+        Where.
+
+    Raises
+    ------
+    InputError
+        Something else than a model is in the way, or a part cannot be saved.
+    ModelFileError
+        No room or no permission; what was there is untouched.
+    """
+    state, arrays = part_to_state(model)
+    save_model(directory, StoredModel(state["class"], state["config"], arrays, __version__))
+
+
+def load(directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Any:
+    """Open a model directory that ramify saved.
+
+    Parameters
+    ----------
+    directory : path-like
+        The directory.
+    verify : bool, default True
+        Compare the arrays with their checksum, which reads them once. Without it opening takes milliseconds.
+    parts : sequence of classes, optional
+        Your own classes that the model was built from; only they and ramify's own are ever made.
+
+    Returns
+    -------
+    Tagger or XRLinear
+        What was saved.
+
+    Raises
+    ------
+    ModelFileError
+        Missing, foreign, truncated, tampered with, or of a newer format.
+    """
+    stored = open_model(directory, verify=verify)
+    return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)
+
+
+def load_as(kind: type[Model], directory: str | Path, *, verify: bool, parts: Sequence[type]) -> Model:
+    """``load``, refusing a model of another class."""
+    model = load(directory, verify=verify, parts=parts)
+    if not isinstance(model, kind):
+        raise ModelFileError(f"{directory} holds a {type(model).__name__}, no {kind.__name__}: use ramify.load")
+    return model
+
+
+def part_to_state(part: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Class, settings and arrays of a part; scikit-learn's vectorizers are taken apart, too.
+
+    Raises
+    ------
+    InputError
+        A part that has no ``to_state``.
+    """
+    if not isinstance(part, Saveable):
+        from ramify.features.sklearn_text import SklearnText
+
+        if not SklearnText.takes(part):
+            raise InputError(f"a {type(part).__name__} cannot be saved: give it to_state and from_state methods")
+        part = SklearnText(part)
+    config, arrays = part.to_state()
+    return {"class": type(part).__name__, "config": config}, arrays
+
+
+def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Any:
+    """The part that ``part_to_state`` took apart."""
+    name, config = state["class"], state["config"]
+    own = {part.__name__: part for part in parts}
+    if name not in own and name not in _HOMES:
+        raise ModelFileError(
+            f"the model needs the class {name!r}, which ramify lacks: pass it as load(..., parts=[...])"
+        )
+    kind: Any = own[name] if name in own else getattr(import_module(_HOMES[name]), name)
+    if name == "Tagger":
+        return kind.from_state(config, arrays, parts)
+    return kind.from_state(config, arrays)

@@ -1,0 +1,455 @@
+"""XR-Linear: recursive linear classifiers over a label tree, searched by beam (PECOS; PAPERS §2).
+
+Z = representation(X, Y)            one vector per label
+tree = indexer(Z)                   labels in clusters, clusters in clusters
+W_t = train(X, Y_t, negatives)      one linear classifier per node, against its siblings
+score(label) = Π σ(w · x) along its path, for the paths that a beam search keeps
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError, ModelFileError
+from ramify.features.labels import PIFA
+from ramify.index import KMeansIndexer
+from ramify.kernels.check import thread_count
+from ramify.kernels.predict import SearchConfig
+from ramify.kernels.train import SolverConfig
+from ramify.linear import TrainingConfig, TreeTrainer, level_targets
+from ramify.match import BeamMatcher, restriction
+from ramify.models.loading import load_as, save
+from ramify.protocols import Indexer, Representation
+from ramify.values import CSR, Float32, Int32, LabelTree, TopK, as_csr, as_label_matrix
+from ramify.weights import PRECISIONS
+
+StageProgress = Callable[[str, float], None]
+"""Called with the name of the stage (represent, index, train, pack, predict) and the share of it that is done."""
+
+RELEVANCE = ("equal", "induced")
+
+
+class XRLinear(BaseEstimator):  # type: ignore[misc]
+    """A tree of linear classifiers.
+
+    Parameters
+    ----------
+    representation : Representation, optional
+        Label vectors to cluster by; PIFA when None.
+    indexer : Indexer, optional
+        Makes the tree; when None, k-means with the next four settings.
+    branching : int, default 16
+        Children per inner cluster.
+    max_leaf : int, default 100
+        Labels per leaf cluster at most.
+    balanced : bool, default True
+        Clusters of equal size.
+    cluster_iterations : int, default 20
+        Steps of k-means per cluster at most.
+    negatives : str or sequence of str, default "tfn"
+        Instances that a cluster's classifiers train on: "tfn", "man", "own" and unions such as "tfn+man", one for all
+        levels or several, of which the last speak for the bottom levels ("tfn,tfn+man": man on the leaves only).
+    loss : {"squared-hinge", "hinge", "logistic"}
+        What a margin costs.
+    cost_positive, cost_negative : float, default 1
+        C of positive and negative instances.
+    epsilon : float, default 0.1
+        Tolerance of the solver.
+    max_passes : int, default 100
+        Passes of the solver at most.
+    threshold : float, default 0.1
+        Weights smaller in size are dropped.
+    max_weights : int, default 0
+        Weights per node at most; 0 for no limit.
+    relevance : {"equal", "induced"}
+        What a positive counts on inner levels: 1, or the sum of what is below it.
+    relevance_norm : {"none", "l1", "l2", "max"}
+        How an instance's relevances are normalised on each level.
+    beam : int, default 10
+        Nodes kept per level in prediction.
+    transform : str, default "l3-hinge"
+        What a margin counts on a path: "l1-hinge" to "l4-hinge", "sigmoid", or one of these after "log-".
+    leaf_alone : bool, default False
+        Rank leaves by their own margin, whatever their path.
+    precision : {"int8", "bf16", "fp32"}
+        How weights are stored.
+    decision_threshold : float, default 0.5
+        Score from which ``predict`` gives a label.
+    seed : int, default 0
+        Same seed, same model, for any number of threads.
+    threads : int, optional
+        None takes every CPU.
+
+    Attributes
+    ----------
+    tree_ : LabelTree
+        The labels' hierarchy.
+    matcher_ : BeamMatcher
+        The tree with its weights.
+    n_features_in_, n_labels_ : int
+        d and L.
+    """
+
+    def __init__(
+        self,
+        *,
+        representation: Representation | None = None,
+        indexer: Indexer | None = None,
+        branching: int = 16,
+        max_leaf: int = 100,
+        balanced: bool = True,
+        cluster_iterations: int = 20,
+        negatives: Any = "tfn",
+        loss: str = "squared-hinge",
+        cost_positive: float = 1.0,
+        cost_negative: float = 1.0,
+        epsilon: float = 0.1,
+        max_passes: int = 100,
+        threshold: float = 0.1,
+        max_weights: int = 0,
+        relevance: str = "equal",
+        relevance_norm: str = "none",
+        beam: int = 10,
+        transform: str = "l3-hinge",
+        leaf_alone: bool = False,
+        precision: str = "int8",
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.representation = representation
+        self.indexer = indexer
+        self.branching = branching
+        self.max_leaf = max_leaf
+        self.balanced = balanced
+        self.cluster_iterations = cluster_iterations
+        self.negatives = negatives
+        self.loss = loss
+        self.cost_positive = cost_positive
+        self.cost_negative = cost_negative
+        self.epsilon = epsilon
+        self.max_passes = max_passes
+        self.threshold = threshold
+        self.max_weights = max_weights
+        self.relevance = relevance
+        self.relevance_norm = relevance_norm
+        self.beam = beam
+        self.transform = transform
+        self.leaf_alone = leaf_alone
+        self.precision = precision
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def fit(
+        self,
+        X: Any,
+        Y: Any,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        relevance: Any = None,
+        own_negatives: Any = None,
+        progress: StageProgress | None = None,
+    ) -> XRLinear:
+        """Learn tree and weights.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        Y : sparse or dense matrix, shape (n, L)
+            Label assignments: what is above 0 is positive.
+        sample_weight : array, shape (n,), optional
+            Factors of the instances' costs.
+        relevance : matrix, shape (n, L), optional
+            How much each positive counts.
+        own_negatives : matrix, shape (n, L), optional
+            Labels that an instance is a negative of, for negatives "own".
+        progress : callable, optional
+            Told (stage, share done).
+
+        Raises
+        ------
+        InputError
+            Settings or data out of range; the sentence names which.
+        """
+        training, threads = self._checked_settings()
+        X = _instances(X)
+        Y = as_label_matrix(Y, X.shape[0])
+        weights = _sample_weight(sample_weight, X.shape[0])
+        own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
+        tell = progress or (lambda stage, done: None)
+        self.tree_ = self._index(X, Y, threads, tell)
+        targets = self._targets(Y, relevance)
+        levels = TreeTrainer(X, self.tree_, targets, training, own).run(
+            instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
+        )
+        tell("pack", 0.0)
+        self.matcher_ = BeamMatcher.of(self.tree_, levels, self.precision)
+        tell("pack", 1.0)
+        self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
+        return self
+
+    def _checked_settings(self) -> tuple[TrainingConfig, int]:
+        solver = SolverConfig(
+            loss=self.loss,
+            cost_positive=self.cost_positive,
+            cost_negative=self.cost_negative,
+            epsilon=self.epsilon,
+            max_passes=self.max_passes,
+            threshold=self.threshold,
+            max_weights=self.max_weights,
+        )
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision is {self.precision!r}, but must be one of {', '.join(PRECISIONS)}")
+        if self.relevance not in RELEVANCE:
+            raise InputError(f"relevance is {self.relevance!r}, but must be one of {', '.join(RELEVANCE)}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise InputError(f"seed is {self.seed!r}, but must be a whole number of at least 0")
+        config = TrainingConfig(solver=solver, negatives=self.negatives, search=self._search())
+        return config, thread_count(self.threads)
+
+    def _search(self, beam: int | None = None) -> SearchConfig:
+        beam = self.beam if beam is None else beam
+        return SearchConfig(beam=beam, transform=self.transform, leaf_alone=self.leaf_alone)
+
+    def _index(self, X: CSR, Y: CSR, threads: int, tell: StageProgress) -> LabelTree:
+        indexer = self.indexer or KMeansIndexer(
+            branching=self.branching,
+            max_leaf=self.max_leaf,
+            balanced=self.balanced,
+            iterations=self.cluster_iterations,
+        )
+        if Y.nnz == 0:
+            raise InputError("Y has no positive entry, so there is nothing to learn: give labelled instances")
+        tell("represent", 0.0)
+        Z = (self.representation or PIFA()).represent(X, Y, threads=threads)
+        tell("represent", 1.0)
+        tell("index", 0.0)
+        tree = indexer.build(Z, Y, seed=self.seed, threads=threads)
+        if tree.n_labels != Y.shape[1]:
+            raise InputError(f"the indexer's tree is for {tree.n_labels} labels, but Y has {Y.shape[1]} columns")
+        tell("index", 1.0)
+        return tree
+
+    def _targets(self, Y: CSR, relevance: Any) -> list[CSR]:
+        if relevance is not None:
+            given = as_csr(relevance, "relevance", n_columns=Y.shape[1])
+            if given.shape[0] != Y.shape[0] or (given.data < 0).any():
+                raise InputError(f"relevance must have {Y.shape[0]} rows and no negative value")
+            # A positive that the user gave no relevance keeps 1.
+            Y = sp.csr_matrix(Y + Y.multiply(given) - Y.multiply(given > 0))
+        return level_targets(Y, self.tree_, induced=self.relevance == "induced", norm=self.relevance_norm)
+
+    def predict_topk(
+        self,
+        X: Any,
+        k: int = 10,
+        *,
+        beam: int | None = None,
+        allowed: Any = None,
+        forbidden: Any = None,
+        progress: StageProgress | None = None,
+    ) -> TopK:
+        """The k best labels of each instance.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        k : int, default 10
+            Labels per instance, at most L.
+        beam : int, optional
+            Another beam than the model's.
+        allowed : label ids, or matrix of shape (n, L), optional
+            The only labels that may be predicted: for all, or per instance (scored exactly, without a beam).
+        forbidden : label ids, or matrix of shape (n, L), optional
+            Labels that must not be predicted: for all, or per instance.
+        progress : callable, optional
+            Told ("predict", share done).
+
+        Returns
+        -------
+        TopK
+            Scores of the model's ``transform``.
+
+        Raises
+        ------
+        InputError
+            k or beam out of range, X of another width.
+        """
+        check_is_fitted(self)
+        X = self._features(X)
+        self._check_k(k)
+        only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
+        return self.matcher_.topk(
+            X,
+            int(k),
+            self._search(beam),
+            allowed=only,
+            forbidden=never,
+            threads=thread_count(self.threads),
+            progress=None if progress is None else lambda done: progress("predict", done),
+        )
+
+    def _check_k(self, k: int) -> None:
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= self.n_labels_:
+            raise InputError(f"k is {k!r}, but must be a whole number in 1..{self.n_labels_}, the number of labels")
+
+    def single(self, k: int) -> Callable[[Int32, Float32], tuple[Int32, Float32]]:
+        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
+
+        The fast way for single instances: settings are checked here once, the arrays are trusted.
+        """
+        check_is_fitted(self)
+        self._check_k(k)
+        options = self._search().native(int(k), 1)
+        matcher = self.matcher_
+        return lambda indices, values: matcher.topk_one(indices, values, k, options)
+
+    def score_pairs(self, X: Any, pairs: Any) -> CSR:
+        """Scores of given (instance, label) pairs only, exactly, without a beam.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        pairs : matrix, shape (n, L)
+            Its non-zero entries are asked for.
+
+        Returns
+        -------
+        csr_matrix, shape (n, L)
+            The same entries with their scores; -inf for a label that is in no leaf.
+        """
+        check_is_fitted(self)
+        X = self._features(X)
+        wanted = as_label_matrix(pairs, X.shape[0], n_labels=self.n_labels_)
+        return self.matcher_.scores(X, wanted, self._search(), threads=thread_count(self.threads))
+
+    def decision_function(self, X: Any) -> Float32:
+        """Scores of all labels, exactly: a dense array of shape (n, L); -inf for a label that is in no leaf."""
+        check_is_fitted(self)
+        X = self._features(X)
+        n, n_labels = X.shape[0], self.n_labels_
+        indptr = np.arange(n + 1, dtype=np.int64) * n_labels
+        indices = np.tile(np.arange(n_labels, dtype=np.int32), n)
+        everything = sp.csr_matrix((np.ones(n * n_labels, np.float32), indices, indptr), shape=(n, n_labels))
+        scored = self.matcher_.scores(X, everything, self._search(), threads=thread_count(self.threads))
+        return np.asarray(scored.data.reshape(n, n_labels))
+
+    def predict(self, X: Any) -> CSR:
+        """0/1 matrix, shape (n, L): labels that the beam reaches with a score of ``decision_threshold`` or more."""
+        check_is_fitted(self)
+        X = self._features(X)
+        widest = int(np.diff(self.tree_.first_children(self.tree_.depth - 1)).max())
+        k = min(self.n_labels_, self.beam * widest)
+        top = self.predict_topk(X, k)
+        kept = (top.labels >= 0) & (top.scores >= self.decision_threshold)
+        indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+        data = np.ones(int(indptr[-1]), np.float32)
+        found = sp.csr_matrix((data, top.labels[kept], indptr), shape=(X.shape[0], self.n_labels_))
+        found.sort_indices()
+        return found
+
+    def score(self, X: Any, Y: Any) -> float:
+        """Precision of the first label, P@1, for model selection."""
+        top = self.predict_topk(X, 1)
+        truth = as_label_matrix(Y, len(top), n_labels=self.n_labels_)
+        rows = np.flatnonzero(top.labels[:, 0] >= 0)
+        return float(np.asarray(truth[rows, top.labels[rows, 0]]).sum() / max(1, len(top)))
+
+    def subtree(self, level: int, node: int) -> XRLinear:
+        """What is below one inner node, as a model of its own over the same label space.
+
+        Parameters
+        ----------
+        level, node : int
+            As in ``tree_``: level 0 is below the root.
+        """
+        check_is_fitted(self)
+        return self._with_matcher(self.matcher_.subtree(level, node))
+
+    def _with_matcher(self, matcher: BeamMatcher) -> XRLinear:
+        model = XRLinear(**self.get_params(deep=False))
+        model.matcher_, model.tree_ = matcher, matcher.tree
+        model.n_features_in_, model.n_labels_ = matcher.n_features, matcher.tree.n_labels
+        return model
+
+    def _features(self, X: Any) -> CSR:
+        X = _instances(X)
+        if X.shape[1] != self.n_features_in_:
+            raise InputError(
+                f"X has {X.shape[1]} features, but XRLinear is expecting {self.n_features_in_} features as input"
+            )
+        return X
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory; representation and indexer have done their work and stay out."""
+        check_is_fitted(self)
+        settings = self.get_params(deep=False)
+        settings.pop("representation")
+        settings.pop("indexer")
+        matcher, arrays = self.matcher_.to_state()
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}
+        return {"settings": plain, "matcher": matcher}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> XRLinear:
+        """The model of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or arrays that do not fit.
+        """
+        try:
+            model = cls(**config["settings"])
+            model._search()
+            matcher = BeamMatcher.from_state(config["matcher"], arrays)
+        except (KeyError, TypeError, InputError) as error:
+            raise ModelFileError(f"the model's settings are damaged ({error}): restore the model directory") from None
+        return model._with_matcher(matcher)
+
+    def save(self, directory: str | Path) -> None:
+        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
+        save(self, directory)
+
+    @classmethod
+    def load(cls, directory: str | Path, *, verify: bool = True) -> XRLinear:
+        """Open a model directory (see ``models.load``)."""
+        return load_as(cls, directory, verify=verify, parts=())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
+
+def _instances(X: Any) -> CSR:
+    X = as_csr(X)
+    if X.shape[0] == 0:
+        raise InputError("X has 0 sample(s) (shape=(0, ...)) while a minimum of 1 is required")
+    if X.shape[1] == 0:
+        raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required")
+    return X
+
+
+def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:
+    if weights is None:
+        return None
+    array = np.asarray(weights, np.float32)
+    if array.shape != (n,) or not np.isfinite(array).all() or (array <= 0).any():
+        raise InputError(f"sample_weight must hold {n} positive numbers, one per instance")
+    return array
