@@ -1,1 +1,34 @@
 """Files → Dataset: one file per format; splitting; the demo's data."""
+
+from ramify.data.demo import demo_dataset
+from ramify.data.fields import Fields
+from ramify.data.files import (
+    Document,
+    convert,
+    holds_texts,
+    read,
+    read_column,
+    read_features,
+    read_texts,
+    write,
+)
+from ramify.data.labels import align
+from ramify.data.splits import split_by_column, split_by_cutoff, split_label_aware, split_random
+
+__all__ = [
+    "Document",
+    "Fields",
+    "align",
+    "convert",
+    "demo_dataset",
+    "holds_texts",
+    "read",
+    "read_column",
+    "read_features",
+    "read_texts",
+    "split_by_column",
+    "split_by_cutoff",
+    "split_label_aware",
+    "split_random",
+    "write",
+]

@@ -1,0 +1,225 @@
+"""One Python source file → its documented functions, each with the names that it calls; read with ``ast``, never run.
+
+A call's name is written out through the module's imports: ``np.asarray(...)`` is ``numpy.asarray``. A method of an
+unknown object is ``.append()``, of a string ``str.join``. Private names and local variables are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+DOCSTRING_CHARACTERS = 600
+BUILTINS = frozenset(
+    name
+    for name, value in vars(builtins).items()
+    if not name.startswith("_") and not (isinstance(value, type) and issubclass(value, BaseException))
+)
+WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+# Where a docstring's opening paragraphs end: a section, an example, a directive, a list of parameters.
+SECTION = re.compile(
+    r"^(?:[^\n]+\n\s*[-=~]{3,}\s*$|\s*>>>|\s*\.\. |\s*:\w+.*:|\s*(?:Args|Returns|Raises|Example)s?:)", re.M
+)
+MARKUP = re.compile(r":\w+:(?=`)|[`*]+")
+
+FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+Documented: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@dataclass(frozen=True)
+class Function:
+    """A documented function: its text, and the names that it calls as the module spells them."""
+
+    text: str
+    calls: tuple[str, ...]
+
+
+@dataclass
+class Module:
+    """What a source file defines, imports and documents."""
+
+    name: str
+    is_package: bool = False
+    aliases: dict[str, str] = field(default_factory=dict)
+    star_imports: list[str] = field(default_factory=list)
+    definitions: set[str] = field(default_factory=set)
+    methods: set[str] = field(default_factory=set)
+    functions: list[Function] = field(default_factory=list)
+
+
+def read_module(source: bytes, name: str, *, is_package: bool = False) -> Module:
+    """Read one file.
+
+    Parameters
+    ----------
+    source : bytes
+        The file.
+    name : str
+        Its dotted module name.
+    is_package : bool, default False
+        Whether it is an ``__init__.py``, which relative imports start from.
+
+    Returns
+    -------
+    Module
+        Empty where the source does not parse.
+    """
+    module = Module(name, is_package)
+    try:
+        with warnings.catch_warnings():  # old sources: invalid escapes and the like
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return module
+    documented: list[tuple[str, Documented]] = []
+    for owner, statement in _statements(tree.body, ""):
+        if isinstance(statement, ast.Import):
+            module.aliases.update(_imported(statement))
+        elif isinstance(statement, ast.ImportFrom):
+            _import_from(statement, module)
+        elif isinstance(statement, Documented):
+            (module.methods if owner else module.definitions).add(statement.name)
+            if ast.get_docstring(statement, clean=False):
+                documented.append((owner, statement))
+    calls: dict[ast.stmt, tuple[str, ...]] = {}
+    for owner, node in documented:
+        if isinstance(node, ast.ClassDef):
+            calls[node] = _class_calls(node, calls, module)
+        elif node not in calls:
+            calls[node] = _calls(node, module)
+        if text := _text(owner, node):
+            module.functions.append(Function(text, calls[node]))
+    return module
+
+
+def _statements(body: list[ast.stmt], owner: str) -> Iterator[tuple[str, ast.stmt]]:
+    """(class that holds it, statement): module and class level, and the imports anywhere."""
+    for statement in body:
+        yield owner, statement
+        if isinstance(statement, ast.ClassDef):
+            yield from _statements(statement.body, statement.name)
+        elif isinstance(statement, FunctionNode):
+            yield from ((owner, inner) for inner in _inner_imports(statement))
+        elif isinstance(statement, ast.If | ast.Try | ast.With):
+            yield from _statements(_nested(statement), owner)
+
+
+def _nested(statement: ast.stmt) -> list[ast.stmt]:
+    bodies: list[ast.stmt] = [*getattr(statement, "body", ()), *getattr(statement, "orelse", ())]
+    for handler in getattr(statement, "handlers", ()):
+        bodies += handler.body
+    return [*bodies, *getattr(statement, "finalbody", ())]
+
+
+def _inner_imports(function: FunctionNode) -> Iterator[ast.stmt]:
+    pending = list(function.body)
+    while pending:
+        statement = pending.pop()
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield statement
+        else:
+            pending += _nested(statement)
+
+
+def _imported(statement: ast.Import) -> Iterator[tuple[str, str]]:
+    """(local name, full name) of what ``import ...`` brings."""
+    for name in statement.names:
+        yield (name.asname, name.name) if name.asname else (name.name.partition(".")[0],) * 2
+
+
+def _import_from(statement: ast.ImportFrom, module: Module) -> None:
+    base = statement.module or ""
+    if statement.level:
+        above = module.name.split(".")[: -statement.level + module.is_package or None]
+        base = ".".join(filter(None, [*above, base]))
+    for name in statement.names:
+        if name.name == "*":
+            module.star_imports.append(base)
+        else:
+            module.aliases[name.asname or name.name] = f"{base}.{name.name}"
+
+
+def _class_calls(node: ast.ClassDef, calls: dict[ast.stmt, tuple[str, ...]], module: Module) -> tuple[str, ...]:
+    """What all methods of a class call; ``calls`` keeps each method's own."""
+    names: set[str] = set()
+    for member in node.body:
+        if isinstance(member, FunctionNode):
+            if member not in calls:
+                calls[member] = _calls(member, module)
+            names.update(calls[member])
+    return tuple(sorted(names))
+
+
+def _calls(function: FunctionNode, module: Module) -> tuple[str, ...]:
+    """Names called in a function's body."""
+    local_names: set[str] = set()
+    called: list[ast.expr] = []
+    pending: list[ast.AST] = [*function.body, function.args]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                local_names.add(node.id)
+            continue
+        if isinstance(node, ast.Call):
+            called.append(node.func)
+        elif isinstance(node, ast.arg):
+            local_names.add(node.arg)
+        elif isinstance(node, FunctionNode):
+            local_names.add(node.name)
+        pending += _children(node)
+    names = {_called_name(expression, module, local_names) for expression in called}
+    return tuple(sorted(names - {"", "super"}))
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """Nodes below, except below decorators and ``raise``: what these call is no use of an API."""
+    if isinstance(node, ast.Raise | ast.expr_context):
+        return
+    for name in node._fields:
+        value = getattr(node, name)
+        if isinstance(value, ast.AST):
+            yield value
+        elif value.__class__ is list and name != "decorator_list":
+            yield from (one for one in value if isinstance(one, ast.AST))
+
+
+def _called_name(expression: ast.expr, module: Module, local_names: set[str]) -> str:
+    """The full name of what is called; "" where it has none that others would know."""
+    parts: list[str] = []
+    while isinstance(expression, ast.Attribute):
+        parts.append(expression.attr)
+        expression = expression.value
+    parts.reverse()
+    if isinstance(expression, ast.Constant) and isinstance(expression.value, str) and len(parts) == 1:
+        return f"str.{parts[0]}"
+    root = expression.id if isinstance(expression, ast.Name) else ""
+    if root and root not in local_names:
+        if root in module.definitions:
+            return ".".join([module.name, root, *parts])
+        if root in module.aliases:
+            return ".".join([module.aliases[root], *parts])
+        if root in BUILTINS:
+            return ".".join([root, *parts])
+    if not parts or parts[-1].startswith("_"):
+        return ""
+    own = root in ("self", "cls") and len(parts) == 1 and parts[0] in module.methods
+    return "" if own else f".{parts[-1]}()"
+
+
+def _text(owner: str, node: Documented) -> str:
+    """The name's words and the docstring's opening; "" where nothing is left of it."""
+    docstring = inspect.cleandoc(ast.get_docstring(node, clean=False) or "")
+    section = SECTION.search(docstring)
+    opening = MARKUP.sub("", docstring[: section.start()] if section else docstring)
+    words = " ".join(word.lower() for word in WORD.findall(f"{owner} {node.name}"))
+    description = " ".join(opening.split())
+    if len(description) > DOCSTRING_CHARACTERS:
+        description = description[:DOCSTRING_CHARACTERS].rpartition(" ")[0]
+    return f"{words}: {description}" if description else ""

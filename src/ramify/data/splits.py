@@ -1,0 +1,180 @@
+"""Training and test part of a Dataset, in one label space; the same seed gives the same parts on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from ramify.errors import InputError
+from ramify.values import Bool, Dataset
+
+
+def split_random(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Split at random.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        At least two rows.
+    test_size : float, default 0.2
+        The share of rows to test on, between 0 and 1; at least one row goes to each side.
+    seed : int, default 0
+        Another seed gives another split.
+
+    Returns
+    -------
+    tuple of Dataset
+        (train, test); rows keep their order.
+
+    Raises
+    ------
+    InputError
+        Fewer than two rows, or a share outside 0..1.
+    """
+    in_test = np.zeros(len(dataset), np.bool_)
+    in_test[np.random.default_rng(seed).permutation(len(dataset))[: _test_rows(dataset, test_size)]] = True
+    return _parts(dataset, in_test)
+
+
+def split_label_aware(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Split at random, but keep in training at least one instance of every label that has any.
+
+    Rows are visited in random order; one goes to the test part if each of its labels has another row left to train
+    on. Where rare labels forbid it, the test part stays smaller than asked for.
+
+    Parameters
+    ----------
+    dataset, test_size, seed
+        As in `split_random`.
+
+    Returns
+    -------
+    tuple of Dataset
+        (train, test); rows keep their order.
+
+    Raises
+    ------
+    InputError
+        As `split_random`; or every row holds a label that no other row has.
+    """
+    n_test = _test_rows(dataset, test_size)
+    left = np.bincount(dataset.Y.indices, minlength=dataset.n_labels).tolist()
+    indices, indptr = dataset.Y.indices.tolist(), dataset.Y.indptr.tolist()
+    in_test = np.zeros(len(dataset), np.bool_)
+    taken = 0
+    for row in np.random.default_rng(seed).permutation(len(dataset)).tolist():
+        if taken == n_test:
+            break
+        labels = indices[indptr[row] : indptr[row + 1]]
+        if any(left[label] < 2 for label in labels):
+            continue
+        for label in labels:
+            left[label] -= 1
+        in_test[row] = True
+        taken += 1
+    if not taken:
+        raise InputError("every row holds a label that no other row has, so none can be spared: use split_random")
+    return _parts(dataset, in_test)
+
+
+def split_by_column(
+    dataset: Dataset,
+    values: Sequence[Any],
+    *,
+    test: Collection[Any] = ("test",),
+) -> tuple[Dataset, Dataset]:
+    """Split by a field that says which part each row belongs to.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The rows.
+    values : sequence, length n
+        One value per row, as `ramify.data.read_column` gives them.
+    test : collection, default ("test",)
+        The values of test rows; all others train.
+
+    Returns
+    -------
+    tuple of Dataset
+        (train, test); rows keep their order.
+
+    Raises
+    ------
+    InputError
+        Another number of values than rows, or a part that stays empty.
+
+    Examples
+    --------
+    >>> split_by_column(dataset, read_column("bills.jsonl", "split"))  # doctest: +SKIP
+    """
+    _check_length(dataset, values)
+    wanted = (test,) if isinstance(test, str) else tuple(test)
+    in_test = np.fromiter((value in wanted for value in values), np.bool_, len(values))
+    return _filled_parts(dataset, in_test, f"values of {', '.join(map(repr, wanted[:8]))}")
+
+
+def split_by_cutoff(dataset: Dataset, values: Sequence[Any], cutoff: Any) -> tuple[Dataset, Dataset]:
+    """Split by time: rows whose value is at or after the cutoff are the test part.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The rows.
+    values : sequence, length n
+        One value per row, as `ramify.data.read_column` gives them: numbers, dates, or strings that sort by time as
+        ISO dates do. Missing values (None, "") train.
+    cutoff : object of the same kind
+        The first test value; a number given for strings compares them as numbers.
+
+    Returns
+    -------
+    tuple of Dataset
+        (train, test); rows keep their order.
+
+    Raises
+    ------
+    InputError
+        Another number of values than rows, values that cannot be compared with the cutoff, or an empty part.
+
+    Examples
+    --------
+    >>> split_by_cutoff(dataset, read_column("bills.jsonl", "date"), "2005-01-01")  # doctest: +SKIP
+    """
+    _check_length(dataset, values)
+    as_number = isinstance(cutoff, int | float)
+    in_test = np.zeros(len(values), np.bool_)
+    for row, value in enumerate(values):
+        if value is None or value == "":
+            continue
+        try:
+            in_test[row] = (float(value) if as_number else value) >= cutoff
+        except (TypeError, ValueError):
+            raise InputError(f"row {row} holds {value!r}, which cannot be compared with {cutoff!r}") from None
+    return _filled_parts(dataset, in_test, f"a value from {cutoff!r} on")
+
+
+def _test_rows(dataset: Dataset, test_size: float) -> int:
+    if not isinstance(test_size, int | float) or not 0 < test_size < 1:
+        raise InputError(f"test_size is {test_size!r}, but must be a share between 0 and 1")
+    if len(dataset) < 2:
+        raise InputError(f"the data hold {len(dataset)} row(s), but a split needs at least 2")
+    return min(max(round(test_size * len(dataset)), 1), len(dataset) - 1)
+
+
+def _check_length(dataset: Dataset, values: Sequence[Any]) -> None:
+    if len(values) != len(dataset):
+        raise InputError(f"{len(values)} values are given for {len(dataset)} rows: give one per row")
+
+
+def _filled_parts(dataset: Dataset, in_test: Bool, rule: str) -> tuple[Dataset, Dataset]:
+    n_test = int(in_test.sum())
+    if n_test in (0, len(dataset)):
+        raise InputError(f"{n_test} of {len(dataset)} rows have {rule}, but both parts need rows: check the field")
+    return _parts(dataset, in_test)
+
+
+def _parts(dataset: Dataset, in_test: Bool) -> tuple[Dataset, Dataset]:
+    return dataset.take(np.flatnonzero(~in_test)), dataset.take(np.flatnonzero(in_test))
