@@ -1,7 +1,214 @@
+// Text → X. Texts come as a tuple of str, read in place: no copy, no encoding.
 #include "bindings.hpp"
+
+#include <memory>
+#include <optional>
+
+#include <nanobind/stl/optional.h>
+
+#include "text_vocabulary.hpp"
+#include "text_weigh.hpp"
 
 namespace ramify {
 
-void bind_text(nb::module_&) {}
+namespace {
+
+using Table = In1<uint32_t>;
+
+// Lower-casing is one code point for one, but for two: İ becomes two, and Σ looks at its neighbours. Python lowers
+// texts that hold them; lowering once more changes nothing.
+bool needs_python_lower(PyObject* text) {
+    if (PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND) return false;
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+    return PyUnicode_FindChar(text, 0x130, 0, length, 1) >= 0 || PyUnicode_FindChar(text, 0x3A3, 0, length, 1) >= 0;
+}
+
+// A text and what keeps it alive while the GIL is released.
+nb::object readable(nb::handle text, bool lowercase) {
+#if PY_VERSION_HEX < 0x030C0000
+    if (PyUnicode_READY(text.ptr()) != 0) throw nb::python_error();
+#endif
+    if (lowercase && needs_python_lower(text.ptr())) return text.attr("lower")();
+    return nb::borrow(text);
+}
+
+TextView view_of(nb::handle text) {
+    return {PyUnicode_DATA(text.ptr()), PyUnicode_GET_LENGTH(text.ptr()), int32_t(PyUnicode_KIND(text.ptr()))};
+}
+
+struct HeldTexts {
+    HeldTexts(const nb::tuple& texts, bool lowercase) : kept(texts) {
+        views.reserve(nb::len(texts));
+        for (const nb::handle text : texts) {
+            nb::object held = readable(text, lowercase);
+            views.push_back(view_of(held));
+            if (!held.is(text)) lowered.push_back(std::move(held));
+        }
+    }
+    nb::tuple kept;
+    std::vector<nb::object> lowered;
+    std::vector<TextView> views;
+};
+
+// (position of the first item that is no str, or too long, or -1; whether all are ASCII)
+nb::tuple survey_texts(const nb::tuple& texts) {
+    bool ascii = true;
+    int64_t position = 0;
+    for (const nb::handle text : texts) {
+        if (!PyUnicode_Check(text.ptr()) || PyUnicode_GET_LENGTH(text.ptr()) > kMaxTextLength)
+            return nb::make_tuple(position, false);
+        ascii = ascii && PyUnicode_IS_ASCII(text.ptr());
+        ++position;
+    }
+    return nb::make_tuple(-1, ascii);
+}
+
+struct Columns {  // holds the arrays of a vocabulary
+    std::optional<In1<int32_t>> slots;
+    std::optional<In1<uint64_t>> hashes;
+    ColumnMap map;
+};
+
+struct HeldWeighting {
+    std::optional<In1<float>> idf;
+    Weighting weighting;
+};
+
+class TextCorpus {
+public:
+    TextCorpus(const nb::tuple& texts, Table table, const GramSettings& settings)
+        : texts_(texts, settings.lowercase), table_(std::move(table)), corpus_(texts_.views, settings, table_.data()) {}
+
+    void count(bool keep_rows, int threads) {
+        PythonMonitor monitor{nb::none()};
+        nb::gil_scoped_release release;
+        corpus_.count(keep_rows, threads, &monitor);
+    }
+
+    // (columns, columns of words, bytes of their names); column_terms are kept.
+    nb::tuple choose(int64_t min_documents, int64_t max_documents, int64_t max_terms, int threads) {
+        {
+            nb::gil_scoped_release release;
+            vocabulary_ = choose_vocabulary(corpus_, {min_documents, max_documents, max_terms}, threads);
+        }
+        return nb::make_tuple(vocabulary_.terms.size(), vocabulary_.n_words, vocabulary_.names.blob.size());
+    }
+
+    void fill_vocabulary(Out1<uint8_t> blob, Out1<int64_t> offsets, Out1<uint64_t> hashes, Out1<int64_t> documents) {
+        std::copy(vocabulary_.names.blob.begin(), vocabulary_.names.blob.end(), blob.data());
+        std::copy(vocabulary_.names.offsets.begin(), vocabulary_.names.offsets.end(), offsets.data());
+        for (size_t column = 0; column < vocabulary_.terms.size(); ++column) {
+            hashes.data()[column] = corpus_.term(vocabulary_.terms[column]).hash;
+            documents.data()[column] = corpus_.term(vocabulary_.terms[column]).documents;
+        }
+        rows_ = std::make_unique<CorpusRows>(corpus_, vocabulary_.terms);
+        vocabulary_ = Vocabulary{};
+        corpus_.release_terms();
+    }
+
+    void fill_indptr(Out1<int64_t> indptr, int threads) const {
+        nb::gil_scoped_release release;
+        rows_->fill_indptr(indptr.data(), threads);
+    }
+
+    void fill_rows(const HeldWeighting& weighting, In1<int64_t> indptr, Out1<int32_t> indices, Out1<float> values,
+                   int threads) const {
+        nb::gil_scoped_release release;
+        rows_->fill(weighting.weighting, indptr.data(), indices.data(), values.data(), threads);
+    }
+
+private:
+    HeldTexts texts_;
+    Table table_;
+    Corpus corpus_;
+    Vocabulary vocabulary_;
+    std::unique_ptr<CorpusRows> rows_;
+};
+
+class TextRows {
+public:
+    TextRows(const nb::tuple& texts, Table table, const GramSettings& settings)
+        : texts_(texts, settings.lowercase), table_(std::move(table)), rows_(texts_.views, settings, table_.data()) {}
+
+    int64_t weigh(const Columns& columns, const HeldWeighting& weighting, int threads) {
+        PythonMonitor monitor{nb::none()};
+        nb::gil_scoped_release release;
+        rows_.weigh(columns.map, weighting.weighting, threads, &monitor);
+        return rows_.nnz();
+    }
+
+    void fill(Out1<int64_t> indptr, Out1<int32_t> indices, Out1<float> values) {
+        nb::gil_scoped_release release;
+        rows_.fill(indptr.data(), indices.data(), values.data());
+    }
+
+private:
+    HeldTexts texts_;
+    Table table_;
+    WeighedTexts rows_;
+};
+
+int64_t weigh_one(nb::str text, Table table, const GramSettings& settings, const Columns& columns,
+                  const HeldWeighting& weighting, Out1<int32_t> indices, Out1<float> values) {
+    const nb::object held = readable(text, settings.lowercase);
+    GramReader reader(settings, table.data());
+    return weigh_text(reader, view_of(held), columns.map, weighting.weighting, indices.data(), values.data(),
+                      int64_t(indices.size()));
+}
+
+void count_hashed(const nb::tuple& texts, Table table, const GramSettings& settings, const Columns& columns,
+                  Out1<int64_t> frequencies, int threads) {
+    const HeldTexts held(texts, settings.lowercase);
+    PythonMonitor monitor{nb::none()};
+    nb::gil_scoped_release release;
+    count_columns(held.views, settings, table.data(), columns.map, frequencies.data(), threads, &monitor);
+}
+
+void bind_settings(nb::module_& m) {
+    nb::class_<GramSettings>(m, "GramSettings")
+        .def("__init__", [](GramSettings* self, nb::tuple words, nb::tuple characters, bool within, bool lowercase) {
+            new (self) GramSettings{nb::cast<int>(words[0]),      nb::cast<int>(words[1]), nb::cast<int>(characters[0]),
+                                    nb::cast<int>(characters[1]), within,                  lowercase};
+        });
+    nb::class_<Columns>(m, "TextColumns")
+        .def("__init__", [](Columns* self, In1<int32_t> slots, In1<uint64_t> hashes) {
+            const ColumnMap map{slots.data(), int64_t(slots.size()), hashes.data(), int64_t(hashes.size()), false};
+            new (self) Columns{slots, hashes, map};
+        }, nb::arg("slots").noconvert(), nb::arg("hashes").noconvert())
+        .def("__init__", [](Columns* self, int64_t n_columns, bool is_signed) {
+            new (self) Columns{{}, {}, {nullptr, 0, nullptr, n_columns, is_signed}};
+        });
+    nb::class_<HeldWeighting>(m, "TextWeighting")
+        .def("__init__", [](HeldWeighting* self, std::optional<In1<float>> idf, bool sublinear, bool normalise) {
+            new (self) HeldWeighting{idf, {idf ? idf->data() : nullptr, sublinear, normalise}};
+        }, nb::arg("idf").none().noconvert(), nb::arg("sublinear"), nb::arg("normalise"));
+}
+
+}  // namespace
+
+void bind_text(nb::module_& m) {
+    bind_settings(m);
+    nb::class_<TextCorpus>(m, "TextCorpus")
+        .def(nb::init<nb::tuple, Table, GramSettings>(), nb::arg(), nb::arg().noconvert(), nb::arg())
+        .def("count", &TextCorpus::count)
+        .def("choose", &TextCorpus::choose)
+        .def("fill_vocabulary", &TextCorpus::fill_vocabulary, nb::arg().noconvert(), nb::arg().noconvert(),
+             nb::arg().noconvert(), nb::arg().noconvert())
+        .def("fill_indptr", &TextCorpus::fill_indptr, nb::arg().noconvert(), nb::arg())
+        .def("fill_rows", &TextCorpus::fill_rows, nb::arg(), nb::arg().noconvert(), nb::arg().noconvert(),
+             nb::arg().noconvert(), nb::arg());
+    nb::class_<TextRows>(m, "TextRows")
+        .def(nb::init<nb::tuple, Table, GramSettings>(), nb::arg(), nb::arg().noconvert(), nb::arg())
+        .def("weigh", &TextRows::weigh)
+        .def("fill", &TextRows::fill, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert());
+    m.def("survey_texts", &survey_texts);
+    m.def("weigh_text", &weigh_one, nb::arg(), nb::arg().noconvert(), nb::arg(), nb::arg(), nb::arg(),
+          nb::arg().noconvert(), nb::arg().noconvert());
+    m.def("count_hashed_columns", &count_hashed, nb::arg(), nb::arg().noconvert(), nb::arg(), nb::arg(),
+          nb::arg().noconvert(), nb::arg());
+    m.def("fill_text_slots", [](In1<uint64_t> hashes, Out1<int32_t> slots) {
+        fill_slots(hashes.data(), int64_t(hashes.size()), slots.data(), int64_t(slots.size()));
+    }, nb::arg().noconvert(), nb::arg().noconvert());
+}
 
 }  // namespace ramify

@@ -1,0 +1,121 @@
+// One text → its distinct n-grams of words and of characters with their counts, known by 64-bit hashes: no string is
+// built. Two n-grams of one hash would be taken for one: with ten million distinct n-grams the chance that any two
+// meet is 3 in a million, so collisions are not looked for.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "text_document.hpp"
+
+namespace ramify {
+
+// n-gram lengths from low to high; high 0 turns the kind off. Characters within words are scikit-learn's "char_wb"
+// (words by white space, a blank on both sides), else its "char".
+struct GramSettings {
+    int words_low = 1;
+    int words_high = 2;
+    int characters_low = 0;
+    int characters_high = 0;
+    bool within_words = true;
+    bool lowercase = true;  // tells who makes the table and the texts; the kernels need not know
+
+    bool has_words() const { return words_high > 0; }
+    bool has_characters() const { return characters_high > 0; }
+    Spaces spaces() const {
+        if (!has_characters()) return Spaces::keep;
+        return within_words ? Spaces::blank : Spaces::collapse;
+    }
+};
+
+// The hash is part of the saved format: a vocabulary is looked up by it.
+constexpr uint64_t kWordSeed = 0x2545F4914F6CDD1Dull;
+constexpr uint64_t kCharacterSeed = 0xD6E8FEB86659FD93ull;  // keeps "the" apart from the word "the"
+
+inline uint64_t hash_step(uint64_t hash, uint64_t value) {
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15ull;
+    return hash ^ (hash >> 32);
+}
+
+inline uint64_t hash_finish(uint64_t hash) {
+    hash = (hash ^ (hash >> 29)) * 0xBF58476D1CE4E5B9ull;
+    return hash ^ (hash >> 32);
+}
+
+// The n-gram longer by one word.
+inline uint64_t hash_join(uint64_t gram, uint64_t word) { return hash_finish(((gram << 23) | (gram >> 41)) ^ word); }
+
+constexpr uint32_t kCharacterTag = 1u << 8;
+
+struct Gram {
+    uint64_t hash;
+    uint32_t position;  // of its first occurrence, in DecodedText::entries()
+    uint32_t count;
+    uint32_t tag;  // its length in words, or kCharacterTag | its length in characters
+};
+
+// Counts equal hashes; cleared in constant time between texts.
+class GramCounter {
+public:
+    void start(int64_t expected);
+
+    void add(uint64_t hash, uint32_t position, uint32_t tag) {
+        if (2 * grams_.size() >= mask_) grow();
+        for (uint64_t at = hash & mask_;; at = (at + 1) & mask_) {
+            Slot& slot = slots_[at];
+            if (slot.epoch != epoch_) {
+                slot = {epoch_, uint32_t(grams_.size())};
+                grams_.push_back({hash, position, 1, tag});
+                return;
+            }
+            if (grams_[slot.gram].hash == hash) {
+                ++grams_[slot.gram].count;
+                return;
+            }
+        }
+    }
+
+    const std::vector<Gram>& grams() const { return grams_; }
+
+private:
+    struct Slot {
+        uint32_t epoch = 0;  // of another text: the slot is free
+        uint32_t gram = 0;
+    };
+
+    void next_epoch();
+    void grow();
+
+    std::vector<Slot> slots_;
+    std::vector<Gram> grams_;
+    uint64_t mask_ = 0;
+    uint32_t epoch_ = 0;
+};
+
+// Reads text after text with one set of buffers: one reader per thread.
+class GramReader {
+public:
+    GramReader(const GramSettings& settings, const uint32_t* table) : settings_(settings), table_(table) {}
+
+    // Distinct n-grams in order of first occurrence within each kind; valid until the next call.
+    const std::vector<Gram>& read(const TextView& text);
+
+private:
+    struct Word {
+        uint64_t hash;
+        uint32_t position;
+    };
+
+    void find_words();
+    void count_words();
+    void count_characters_within_words();
+    void count_windows(int64_t begin, int64_t end);
+    void count_padded_word(int64_t begin, int64_t end);
+
+    GramSettings settings_;
+    const uint32_t* table_;
+    DecodedText text_;
+    std::vector<Word> words_;
+    GramCounter counter_;
+};
+
+}  // namespace ramify

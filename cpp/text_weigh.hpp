@@ -1,0 +1,110 @@
+// Counts → a row of X: n-grams become columns (through a vocabulary or by their hash), counts become weights
+// tf · idf, and the row gets length 1. Every row of X is made here, so one text alone and a million together give
+// the same bits.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "text_corpus.hpp"
+
+namespace ramify {
+
+// Where n-grams go: a vocabulary (slots as fill_slots makes them), or without slots hash mod n_columns.
+// Slots and hashes may come from a file: nothing in them can lead out of bounds.
+struct ColumnMap {
+    const int32_t* slots = nullptr;
+    int64_t n_slots = 0;  // a power of two
+    const uint64_t* hashes = nullptr;
+    int64_t n_columns = 0;
+    bool is_signed = false;  // hashing only: half of the n-grams count negatively
+
+    // The column, or -1.
+    int32_t find(uint64_t hash) const {
+        if (slots == nullptr) return int32_t(hash % uint64_t(n_columns));
+        const uint64_t mask = uint64_t(n_slots) - 1;
+        for (int64_t step = 0; step < n_slots; ++step) {
+            const int32_t column = slots[(hash + uint64_t(step)) & mask];
+            if (column < 0 || column >= n_columns) return -1;
+            if (hashes[column] == hash) return column;
+        }
+        return -1;
+    }
+    int32_t sign(uint64_t hash) const { return is_signed && (hash >> 63) ? -1 : 1; }
+};
+
+struct Weighting {
+    const float* idf = nullptr;  // one per column; null: all 1
+    bool sublinear = true;       // 1 + log(count) in place of the count
+    bool normalise = true;       // rows of length 1
+};
+
+// A column and a count in one number that sorts by column.
+struct Cells {
+    std::vector<uint64_t> packed;
+    std::vector<uint64_t> scratch;
+
+    void add(int32_t column, int32_t count) { packed.push_back((uint64_t(uint32_t(column)) << 32) | uint32_t(count)); }
+    static int32_t column(uint64_t cell) { return int32_t(cell >> 32); }
+    static int32_t count(uint64_t cell) { return int32_t(uint32_t(cell)); }
+
+    void find(const std::vector<Gram>& grams, const ColumnMap& columns);
+    // Ascending columns, each once, none with count 0.
+    void settle(int64_t n_columns);
+};
+
+// Writes at most `room` entries and returns how many.
+int64_t weigh_cells(const Cells& cells, const Weighting& weighting, int32_t* indices, float* values, int64_t room);
+
+// Texts → rows, kept by chunks until the caller has made room for all of them.
+class WeighedTexts {
+public:
+    WeighedTexts(const std::vector<TextView>& texts, const GramSettings& settings, const uint32_t* table)
+        : texts_(texts), settings_(settings), table_(table) {}
+
+    void weigh(const ColumnMap& columns, const Weighting& weighting, int threads, Monitor* monitor = nullptr);
+    int64_t nnz() const;
+    // Hands the rows over (indptr: texts + 1) and forgets them.
+    void fill(int64_t* indptr, int32_t* indices, float* values);
+
+private:
+    struct Rows {
+        TextSpan span;
+        std::vector<int64_t> lengths;
+        std::vector<int32_t> indices;
+        std::vector<float> values;
+    };
+
+    const std::vector<TextView>& texts_;
+    GramSettings settings_;
+    const uint32_t* table_;
+    std::vector<Rows> rows_;
+};
+
+// One text → its row; returns the number of entries, at most `room`.
+int64_t weigh_text(GramReader& reader, const TextView& text, const ColumnMap& columns, const Weighting& weighting,
+                   int32_t* indices, float* values, int64_t room);
+
+// Adds to frequencies[column] the number of texts that have the column.
+void count_columns(const std::vector<TextView>& texts, const GramSettings& settings, const uint32_t* table,
+                   const ColumnMap& columns, int64_t* frequencies, int threads, Monitor* monitor = nullptr);
+
+// The rows of a counted corpus for a chosen vocabulary.
+class CorpusRows {
+public:
+    // terms: column → term.
+    CorpusRows(const Corpus& corpus, const std::vector<uint32_t>& terms);
+
+    void fill_indptr(int64_t* indptr, int threads) const;
+    void fill(const Weighting& weighting, const int64_t* indptr, int32_t* indices, float* values, int threads) const;
+
+private:
+    int32_t column_of(uint32_t term) const {
+        return columns_[term >> kTermBits][term & ((1u << kTermBits) - 1)];
+    }
+
+    const Corpus& corpus_;
+    std::vector<std::vector<int32_t>> columns_;  // by part; -1: not in the vocabulary
+    int64_t n_columns_;
+};
+
+}  // namespace ramify

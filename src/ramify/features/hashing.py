@@ -1,0 +1,186 @@
+"""Texts → hashed n-grams: column = hash mod d, so nothing is learned, and any stream of texts fits in fixed memory.
+
+The hashing trick of Weinberger et al., "Feature hashing for large scale multitask learning" (2009): with signs,
+n-grams that share a column cancel rather than add up on average.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+from ramify.errors import InputError, ModelFileError
+from ramify.features.weighted_text import DEFAULT_NORM, DEFAULT_WORDS, WeightedText, shared_settings
+from ramify.kernels.check import thread_count
+from ramify.kernels.text import HashedColumns, TextWeigher, Weighting, checked_texts
+from ramify.values import CSR, Float32
+
+DEFAULT_HASHED_FEATURES = 2**18
+
+
+class Hashing(WeightedText):
+    r"""Hashed features of texts; names of columns are not known.
+
+    Parameters
+    ----------
+    n_features : int, default 2**18
+        Columns.
+    words : (int, int) or None, default (1, 2)
+        Shortest and longest n-gram of words; a word is ``\b\w\w+\b``: two or more word characters.
+    characters : (int, int) or None, default None
+        Shortest and longest n-gram of characters.
+    within_words : bool, default True
+        Character n-grams stay within words padded with blanks (scikit-learn's "char_wb"), else run across ("char").
+    lowercase : bool, default True
+        Apply ``str.lower`` first.
+    signed : bool, default True
+        Half of the n-grams count negatively.
+    sublinear : bool, default True
+        tf = ±(1 + log|count|) in place of the count.
+    idf : bool, default False
+        Weigh columns by inverse document frequency; needs ``fit`` or ``partial_fit``. Without, nothing is learned.
+    norm : "l2" or None, default "l2"
+        Give rows Euclidean length 1.
+    threads : int or None, default None
+        None takes every CPU. The result is the same for any number.
+
+    Attributes
+    ----------
+    document_frequencies_ : int64 array, shape (n_features,)
+        With ``idf``: texts that have the column.
+    n_documents_ : int
+        With ``idf``: number of texts fitted on.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_features: int = DEFAULT_HASHED_FEATURES,
+        words: tuple[int, int] | None = DEFAULT_WORDS,
+        characters: tuple[int, int] | None = None,
+        within_words: bool = True,
+        lowercase: bool = True,
+        signed: bool = True,
+        sublinear: bool = True,
+        idf: bool = False,
+        norm: str | None = DEFAULT_NORM,
+        threads: int | None = None,
+    ) -> None:
+        self.n_features = n_features
+        self.words = words
+        self.characters = characters
+        self.within_words = within_words
+        self.lowercase = lowercase
+        self.signed = signed
+        self.sublinear = sublinear
+        self.idf = idf
+        self.norm = norm
+        self.threads = threads
+
+    def fit(self, texts: Sequence[str], y: Any = None) -> Hashing:
+        """Forget, then ``partial_fit``.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+        y : ignored
+
+        Returns
+        -------
+        Hashing
+            This object.
+
+        Raises
+        ------
+        InputError
+            A setting out of range, a single string in place of a list, an item that is no str.
+        """
+        for learned in ("document_frequencies_", "n_documents_"):
+            self.__dict__.pop(learned, None)
+        return self.partial_fit(texts)
+
+    def partial_fit(self, texts: Sequence[str], y: Any = None) -> Hashing:
+        """Count more texts for the idf; without ``idf`` only the settings and texts are checked.
+
+        Raises
+        ------
+        InputError
+            As ``fit``.
+        """
+        self._weigher = None
+        checked = checked_texts(texts)
+        counter = self._plain_weigher()
+        if not self.idf:
+            return self
+        before = getattr(self, "document_frequencies_", np.zeros(self._n_columns(), np.int64))
+        frequencies = before.copy()
+        counter.document_frequencies(checked, frequencies, thread_count(self.threads))
+        self.document_frequencies_ = frequencies
+        self.n_documents_ = getattr(self, "n_documents_", 0) + len(checked)
+        return self
+
+    def fit_transform(self, texts: Sequence[str], y: Any = None) -> CSR:
+        """``fit(texts).transform(texts)``, shape (n, n_features)."""
+        checked = checked_texts(texts)
+        return self.fit(checked).transform(checked)
+
+    def _n_columns(self) -> int:
+        n = self.n_features
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or not 1 <= n <= np.iinfo(np.int32).max:
+            raise InputError(f"n_features is {n!r}, but must be a whole number from 1 to 2**31 - 1")
+        return int(n)
+
+    def _plain_weigher(self, idf: Float32 | None = None) -> TextWeigher:
+        weighting = Weighting(idf=idf, sublinear=bool(self.sublinear), normalise=self.norm is not None)
+        columns = HashedColumns(n_columns=self._n_columns(), signed=bool(self.signed))
+        return TextWeigher(self._grams(), columns, weighting)
+
+    def _make_weigher(self) -> TextWeigher:
+        if not self.idf:
+            return self._plain_weigher()
+        if not hasattr(self, "n_documents_"):
+            raise NotFittedError("this Hashing with idf is not fitted yet: call fit first")
+        smooth = np.log((1.0 + self.n_documents_) / (1.0 + self.document_frequencies_)) + 1.0
+        return self._plain_weigher(smooth.astype(np.float32))
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(config, arrays); ``threads`` is a matter of the machine and stays behind."""
+        config = self._shared_config() | {
+            "n_features": self._n_columns(),
+            "signed": bool(self.signed),
+            "idf": bool(self.idf),
+            "n_documents": getattr(self, "n_documents_", 0),
+        }
+        return config, {"document_frequencies": self.document_frequencies_} if hasattr(self, "n_documents_") else {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Hashing:
+        """The object that ``to_state`` described; arrays may be read-only and memory-mapped.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or arrays that are missing, or do not go together.
+        """
+        try:
+            settings = {name: config[name] for name in ("n_features", "signed", "idf")}
+            hashing = cls(**shared_settings(config), **settings)
+            hashing._restore(config, arrays)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"the saved hashing is damaged ({error}): train or copy the model again") from None
+        return hashing
+
+    def _restore(self, config: dict[str, Any], arrays: dict[str, Any]) -> None:
+        self._plain_weigher()
+        if not self.idf or "document_frequencies" not in arrays:
+            return
+        frequencies, n_documents = np.ascontiguousarray(arrays["document_frequencies"]), int(config["n_documents"])
+        if frequencies.dtype != np.int64 or frequencies.shape != (self._n_columns(),):
+            raise InputError(f"document_frequencies must be int64 of shape ({self.n_features},)")
+        if frequencies.min() < 0 or frequencies.max() > n_documents:
+            raise InputError(f"document_frequencies must lie in 0..{n_documents}")
+        self.document_frequencies_ = frequencies
+        self.n_documents_ = n_documents

@@ -1,0 +1,244 @@
+"""Texts → tf-idf over n-grams of words and of characters, equal to scikit-learn's and several times faster.
+
+X[i, j] = tf(i, j) · idf(j), rows of length 1; tf = 1 + log(count), idf(j) = log((1 + n) / (1 + df(j))) + 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import NotFittedError
+
+from ramify.errors import InputError, ModelFileError
+from ramify.features.weighted_text import DEFAULT_NORM, DEFAULT_WORDS, WeightedText, shared_settings
+from ramify.kernels.check import thread_count
+from ramify.kernels.text import CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
+from ramify.strings import StringTable
+from ramify.values import CSR, Float32, Int64
+
+DEFAULT_MIN_DF = 2
+DEFAULT_MAX_DF = 1.0
+DEFAULT_MAX_FEATURES = 200_000
+
+
+class Tfidf(WeightedText):
+    r"""tf-idf features of texts.
+
+    Parameters
+    ----------
+    words : (int, int) or None, default (1, 2)
+        Shortest and longest n-gram of words; a word is ``\b\w\w+\b``: two or more word characters.
+    characters : (int, int) or None, default None
+        Shortest and longest n-gram of characters; their columns come after those of words.
+    within_words : bool, default True
+        Character n-grams stay within words padded with blanks (scikit-learn's "char_wb"), else run across ("char").
+    lowercase : bool, default True
+        Apply ``str.lower`` first.
+    sublinear : bool, default True
+        tf = 1 + log(count) in place of the count.
+    min_df, max_df : int or float, default 2 and 1.0
+        Keep n-grams that are in at least and at most so many texts; a float is a share of the texts.
+    max_features : int or None, default 200,000
+        Keep so many of words, and as many of characters: the most frequent; ties go by name.
+    norm : "l2" or None, default "l2"
+        Give rows Euclidean length 1.
+    threads : int or None, default None
+        None takes every CPU. The result is the same for any number.
+
+    Attributes
+    ----------
+    vocabulary_ : StringTable, length d
+        The n-gram of each column: words first, each kind in ascending order of its strings.
+    idf_ : float32 array, shape (d,)
+        Inverse document frequencies.
+    n_documents_ : int
+        Number of texts fitted on.
+
+    Notes
+    -----
+    Equal to ``TfidfVectorizer`` where settings coincide, the vocabulary and the order of its columns included, but for
+    ties at ``max_features``, which scikit-learn leaves to an unstable sort.
+    """
+
+    def __init__(
+        self,
+        *,
+        words: tuple[int, int] | None = DEFAULT_WORDS,
+        characters: tuple[int, int] | None = None,
+        within_words: bool = True,
+        lowercase: bool = True,
+        sublinear: bool = True,
+        min_df: float = DEFAULT_MIN_DF,
+        max_df: float = DEFAULT_MAX_DF,
+        max_features: int | None = DEFAULT_MAX_FEATURES,
+        norm: str | None = DEFAULT_NORM,
+        threads: int | None = None,
+    ) -> None:
+        self.words = words
+        self.characters = characters
+        self.within_words = within_words
+        self.lowercase = lowercase
+        self.sublinear = sublinear
+        self.min_df = min_df
+        self.max_df = max_df
+        self.max_features = max_features
+        self.norm = norm
+        self.threads = threads
+
+    def fit(self, texts: Sequence[str], y: Any = None) -> Tfidf:
+        """Learn vocabulary and idf.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+        y : ignored
+
+        Returns
+        -------
+        Tfidf
+            This object.
+
+        Raises
+        ------
+        InputError
+            A setting out of range, a single string in place of a list, an item that is no str, or no n-gram at all.
+        """
+        self._count(texts, keep_rows=False)
+        return self
+
+    def fit_transform(self, texts: Sequence[str], y: Any = None) -> CSR:
+        """Learn from the texts and return their features: the same as ``fit(texts).transform(texts)``, read once.
+
+        Returns
+        -------
+        csr_matrix, shape (n, d)
+            float32, indices sorted.
+
+        Raises
+        ------
+        InputError
+            As ``fit``.
+        """
+        return self._count(texts, keep_rows=True).rows(self._weighting())
+
+    def _count(self, texts: Sequence[str], *, keep_rows: bool) -> CountedTexts:
+        grams = self._grams()
+        max_features = _checked_cap(self.max_features)
+        checked = checked_texts(texts)
+        low = math.ceil(_document_limit(self.min_df, len(checked), "min_df"))
+        high = math.floor(_document_limit(self.max_df, len(checked), "max_df"))
+        if high < low and checked:
+            raise InputError(f"max_df={self.max_df} keeps fewer texts than min_df={self.min_df}: lower min_df")
+        counted = CountedTexts(checked, grams, keep_rows=keep_rows, threads=thread_count(self.threads))
+        columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=max_features)
+        if len(columns.hashes) == 0:
+            raise InputError(
+                f"no n-grams remain of {len(checked)} text(s) with min_df={self.min_df}, max_df={self.max_df}: "
+                "give texts with words, lower min_df or raise max_df"
+            )
+        self._set_columns(columns, _smooth_idf(documents, len(checked)), len(checked))
+        return counted
+
+    def _set_columns(self, columns: Vocabulary, idf: Float32, n_documents: int) -> None:
+        self._columns = columns
+        self._weigher = None
+        self.vocabulary_ = columns.names
+        self.idf_ = idf
+        self.n_documents_ = n_documents
+
+    def _weighting(self) -> Weighting:
+        return Weighting(idf=self.idf_, sublinear=bool(self.sublinear), normalise=self.norm is not None)
+
+    def _make_weigher(self) -> TextWeigher:
+        if not hasattr(self, "idf_"):
+            raise NotFittedError("this Tfidf is not fitted yet: call fit first")
+        return TextWeigher(self._grams(), self._columns, self._weighting())
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Names of the columns, an object array of shape (d,)."""
+        if not hasattr(self, "idf_"):
+            raise NotFittedError("this Tfidf is not fitted yet: call fit first")
+        return np.array(list(self.vocabulary_), dtype=object)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(config, arrays) of the fitted object; ``threads`` is a matter of the machine and stays behind."""
+        if not hasattr(self, "idf_"):
+            raise NotFittedError("this Tfidf is not fitted yet: call fit first")
+        config = self._shared_config() | {
+            "min_df": _plain_number(self.min_df),
+            "max_df": _plain_number(self.max_df),
+            "max_features": _checked_cap(self.max_features),
+            "n_documents": self.n_documents_,
+            "n_words": self._columns.n_words,
+        }
+        names = self._columns.names
+        arrays = {"names": names.blob, "name_offsets": names.offsets, "hashes": self._columns.hashes}
+        return config, arrays | {"slots": self._columns.slots, "idf": self.idf_}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Tfidf:
+        """The object that ``to_state`` described; arrays may be read-only and memory-mapped.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or arrays that are missing, or do not go together.
+        """
+        try:
+            limits = {name: config[name] for name in ("min_df", "max_df", "max_features")}
+            tfidf = cls(**shared_settings(config), **limits)
+            tfidf._restore(config, arrays)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"the saved tf-idf is damaged ({error}): train or copy the model again") from None
+        return tfidf
+
+    def _restore(self, config: dict[str, Any], arrays: dict[str, Any]) -> None:
+        names = StringTable(_vector(arrays, "names", np.uint8), _vector(arrays, "name_offsets", np.int64))
+        columns = Vocabulary(
+            names=names,
+            hashes=_vector(arrays, "hashes", np.uint64),
+            slots=_vector(arrays, "slots", np.int32),
+            n_words=config["n_words"],
+        )
+        idf = _vector(arrays, "idf", np.float32)
+        if idf.shape != columns.hashes.shape or not (np.isfinite(idf) & (idf > 0)).all():
+            raise InputError(f"idf must hold {len(columns.hashes)} positive numbers")
+        self._set_columns(columns, idf, int(config["n_documents"]))
+        self._new_weigher()
+
+
+def _vector(arrays: dict[str, Any], name: str, dtype: Any) -> npt.NDArray[Any]:
+    array = np.ascontiguousarray(arrays[name])
+    if array.dtype != dtype or array.ndim != 1:
+        raise InputError(f"{name} must be a vector of {np.dtype(dtype)}, not {array.dtype} of shape {array.shape}")
+    return array
+
+
+def _plain_number(value: Any) -> float:
+    return int(value) if isinstance(value, int | np.integer) else float(value)
+
+
+def _checked_cap(max_features: Any) -> int | None:
+    if max_features is None:
+        return None
+    if not isinstance(max_features, int | np.integer) or isinstance(max_features, bool) or max_features < 1:
+        raise InputError(f"max_features is {max_features!r}, but must be None or a whole number of at least 1")
+    return int(max_features)
+
+
+def _document_limit(value: Any, n_documents: int, name: str) -> float:
+    """A number of texts: a whole number is one, a float is a share."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    if isinstance(value, float | np.floating) and 0.0 <= value <= 1.0:
+        return float(value) * n_documents
+    raise InputError(f"{name} is {value!r}, but must be a whole number of at least 1 or a share from 0.0 to 1.0")
+
+
+def _smooth_idf(documents: Int64, n_documents: int) -> Float32:
+    idf: Float32 = (np.log((1.0 + n_documents) / (1.0 + documents)) + 1.0).astype(np.float32)
+    return idf

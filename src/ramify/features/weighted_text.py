@@ -1,0 +1,119 @@
+"""What Tfidf and Hashing share: settings of n-grams and weights, and texts → X with a kernel made when first needed."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from ramify.errors import InputError
+from ramify.kernels.check import thread_count
+from ramify.kernels.grams import Grams
+from ramify.kernels.text import TextWeigher, checked_texts
+from ramify.values import CSR, Float32, Int32
+
+STATE_FORMAT = 1
+"""Version of the saved state and of the hash of n-grams in it."""
+
+GRAM_SETTINGS = ("words", "characters", "within_words", "lowercase")
+DEFAULT_WORDS = (1, 2)
+DEFAULT_NORM = "l2"
+
+
+class WeightedText(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Texts → X; a subclass says what the columns and their idf are."""
+
+    words: tuple[int, int] | None
+    characters: tuple[int, int] | None
+    within_words: bool
+    lowercase: bool
+    sublinear: bool
+    norm: str | None
+    threads: int | None
+
+    _weigher: TextWeigher | None = None
+
+    @abstractmethod
+    def _make_weigher(self) -> TextWeigher:
+        """The kernel for the fitted columns; raises NotFittedError before fit."""
+
+    def transform(self, texts: Sequence[str]) -> CSR:
+        """Features of texts.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+
+        Returns
+        -------
+        csr_matrix, shape (n, d)
+            float32, indices sorted; a text without known n-grams is an empty row.
+
+        Raises
+        ------
+        InputError
+            A single string in place of a list, an item that is no str.
+        """
+        weigher = self._weigher or self._new_weigher()
+        return weigher.weigh(checked_texts(texts), thread_count(self.threads))
+
+    def transform_one(self, text: str) -> tuple[Int32, Float32]:
+        """Features of one text, without the cost of a matrix: the same bits as its row of ``transform``.
+
+        Returns
+        -------
+        (indices, values) : int32 and float32 arrays of one length
+            Columns, ascending, and their values.
+
+        Raises
+        ------
+        InputError
+            Not a str.
+        """
+        return (self._weigher or self._new_weigher()).weigh_one(text)
+
+    def _new_weigher(self) -> TextWeigher:
+        self._weigher = self._make_weigher()
+        return self._weigher
+
+    def _grams(self) -> Grams:
+        """The settings of n-grams, validated along with the others that both classes have."""
+        if self.norm not in ("l2", None):
+            raise InputError(f"norm is {self.norm!r}, but must be 'l2' or None")
+        return Grams(
+            words=self.words, characters=self.characters, within_words=self.within_words, lowercase=self.lowercase
+        )
+
+    def _shared_config(self) -> dict[str, Any]:
+        grams = self._grams()
+        config: dict[str, Any] = {"format": STATE_FORMAT}
+        config.update({name: getattr(grams, name) for name in GRAM_SETTINGS})
+        return config | {"sublinear": bool(self.sublinear), "norm": self.norm}
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_weigher", None)  # native, and made again when needed
+        return state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def shared_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of either class out of a saved config; KeyError, TypeError or InputError where it is none."""
+    if config["format"] != STATE_FORMAT:
+        raise InputError(
+            f"text features of format {config['format']!r} are saved, but this version reads {STATE_FORMAT}"
+        )
+    settings = {name: config[name] for name in (*GRAM_SETTINGS, "sublinear", "norm")}
+    for name in ("words", "characters"):
+        settings[name] = None if config[name] is None else tuple(config[name])
+    for name in ("within_words", "lowercase", "sublinear"):
+        if not isinstance(config[name], bool):
+            raise InputError(f"{name} is saved as {config[name]!r}, but must be true or false")
+    return settings

@@ -1,0 +1,275 @@
+"""The text kernels, checked: texts → counted n-grams → a vocabulary → rows of X.
+
+Texts are read in place, in whatever width Python stores them; the GIL is released meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+import ramify._native as _native  # noqa: PLR0402 (mypy loses a skipped module that comes by "from")
+from ramify.errors import InputError
+from ramify.kernels.grams import MAX_TEXT_LENGTH, Grams, character_table
+from ramify.strings import StringTable
+from ramify.values import CSR, Float32, Int32, Int64
+
+UInt64 = npt.NDArray[np.uint64]
+
+_NO_LIMIT = np.iinfo(np.int64).max
+_MAX_COLUMNS = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """The n-grams that are columns: those of words first, each kind in ascending order of its strings.
+
+    Parameters
+    ----------
+    names : StringTable, length d
+        The n-grams.
+    hashes : uint64 array, shape (d,)
+        Their hashes.
+    slots : int32 array, shape (power of two above d,)
+        Column by hash, found by linear probing; -1 is free.
+    n_words : int
+        Columns that are n-grams of words.
+    """
+
+    names: StringTable
+    hashes: UInt64
+    slots: Int32
+    n_words: int
+
+    def __post_init__(self) -> None:
+        n_columns, n_slots = len(self.hashes), len(self.slots)
+        if self.hashes.dtype != np.uint64 or self.hashes.ndim != 1 or self.slots.dtype != np.int32:
+            raise InputError(
+                f"a vocabulary has uint64 hashes, int32 slots, not {self.hashes.dtype}, {self.slots.dtype}"
+            )
+        if len(self.names) != n_columns or not 0 <= self.n_words <= n_columns:
+            raise InputError(f"{n_columns} hashes do not go with {len(self.names)} names, {self.n_words} of words")
+        if self.slots.ndim != 1 or n_slots <= n_columns or n_slots & (n_slots - 1):
+            raise InputError(f"{n_slots} slots for {n_columns} columns: they must be a power of two, and more")
+        if self.slots.min() < -1 or self.slots.max() >= n_columns:
+            raise InputError(f"the slots of a vocabulary must lie in -1..{n_columns - 1}")
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns d."""
+        return len(self.hashes)
+
+    def _native(self) -> Any:
+        return _native.TextColumns(self.slots, self.hashes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HashedColumns:
+    """Columns without a vocabulary: hash mod ``n_columns``.
+
+    Parameters
+    ----------
+    n_columns : int
+        Number of columns d, from 1 to 2**31 - 1.
+    signed : bool
+        Half of the n-grams count negatively.
+    """
+
+    n_columns: int
+    signed: bool
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_columns <= _MAX_COLUMNS:
+            raise InputError(f"n_columns is {self.n_columns}, but must be from 1 to {_MAX_COLUMNS}")
+
+    def _native(self) -> Any:
+        return _native.TextColumns(self.n_columns, self.signed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighting:
+    """How counts become values.
+
+    Parameters
+    ----------
+    idf : float32 array, shape (d,), optional
+        Factor of each column.
+    sublinear : bool
+        1 + log(count) in place of the count.
+    normalise : bool
+        Rows get Euclidean length 1.
+    """
+
+    idf: Float32 | None
+    sublinear: bool
+    normalise: bool
+
+
+def checked_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts as the tuple that the kernels read.
+
+    Raises
+    ------
+    InputError
+        A single string, no sequence, an item that is no str (named with its position), a text of over 2**27 characters.
+    """
+    if isinstance(texts, str | bytes):
+        raise InputError(f"texts is a single {type(texts).__name__}, but must be a list of str: wrap it as [text]")
+    try:
+        checked = tuple(texts)
+    except TypeError:
+        raise InputError(f"texts is a {type(texts).__name__}, but must be a list of str") from None
+    position, _ = _native.survey_texts(checked)
+    if position >= 0:
+        raise InputError(f"texts[{position}] {_fault(checked[position])}")
+    return checked
+
+
+def _fault(item: Any) -> str:
+    if not isinstance(item, str):
+        return f"is a {type(item).__name__}, but must be a str: convert or drop it"
+    return f"has {len(item)} characters, but at most {MAX_TEXT_LENGTH} fit: split it"
+
+
+def _native_grams(grams: Grams) -> Any:
+    return _native.GramSettings(grams.words or (0, 0), grams.characters or (0, 0), grams.within_words, grams.lowercase)
+
+
+def _table_for(texts: tuple[str, ...], grams: Grams) -> npt.NDArray[np.uint32]:
+    _, ascii_only = _native.survey_texts(texts)
+    return character_table(lowercase=grams.lowercase, ascii_only=ascii_only)
+
+
+def _csr(parts: tuple[Float32, Int32, Int64], n_columns: int) -> CSR:
+    matrix = sp.csr_matrix(parts, shape=(len(parts[2]) - 1, n_columns))
+    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
+    return matrix
+
+
+class CountedTexts:
+    """The n-grams of many texts, counted once: choose a vocabulary, then take the rows.
+
+    Parameters
+    ----------
+    texts : tuple of str
+        From ``checked_texts``.
+    grams : Grams
+        What counts.
+    keep_rows : bool
+        Whether ``rows`` will be asked for; without, memory holds the distinct n-grams only.
+    threads : int
+        From ``thread_count``.
+    """
+
+    def __init__(self, texts: tuple[str, ...], grams: Grams, *, keep_rows: bool, threads: int) -> None:
+        self._corpus = _native.TextCorpus(texts, _table_for(texts, grams), _native_grams(grams))
+        self._corpus.count(keep_rows, threads)
+        self._n_texts = len(texts)
+        self._n_columns = 0
+        self._threads = threads
+
+    def choose(
+        self, *, min_documents: int = 1, max_documents: int | None = None, max_terms: int | None = None
+    ) -> tuple[Vocabulary, Int64]:
+        """The vocabulary and its document frequencies; to be called once.
+
+        n-grams that are in fewer or more texts than the limits are left out; of those of words and of those of
+        characters the ``max_terms`` most frequent stay, at equal frequency the first in the order of names.
+
+        Raises
+        ------
+        InputError
+            More than 2**31 - 1 columns.
+        """
+        high = _NO_LIMIT if max_documents is None else max_documents
+        cap = _NO_LIMIT if max_terms is None else max_terms
+        n_columns, n_words, n_bytes = self._corpus.choose(min_documents, high, cap, self._threads)
+        if n_columns > _MAX_COLUMNS:
+            raise InputError(f"{n_columns} n-grams are too many: set max_features to {_MAX_COLUMNS} at most")
+        blob, offsets = np.empty(n_bytes, np.uint8), np.empty(n_columns + 1, np.int64)
+        hashes, documents = np.empty(n_columns, np.uint64), np.empty(n_columns, np.int64)
+        self._corpus.fill_vocabulary(blob, offsets, hashes, documents)
+        self._n_columns = n_columns
+        names = StringTable(blob, offsets)
+        return Vocabulary(names=names, hashes=hashes, slots=hash_slots(hashes), n_words=n_words), documents
+
+    def rows(self, weighting: Weighting) -> CSR:
+        """X, shape (n, d), for the vocabulary chosen: what ``TextWeigher.weigh`` gives for the same texts."""
+        indptr = np.empty(self._n_texts + 1, np.int64)
+        self._corpus.fill_indptr(indptr, self._threads)
+        indices, data = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
+        native = _native.TextWeighting(weighting.idf, weighting.sublinear, weighting.normalise)
+        self._corpus.fill_rows(native, indptr, indices, data, self._threads)
+        return _csr((data, indices, indptr), self._n_columns)
+
+
+def hash_slots(hashes: UInt64) -> Int32:
+    """The look-up table of a vocabulary: at most half full, so that a miss is found at once."""
+    slots = np.empty(1 << (2 * len(hashes)).bit_length(), np.int32)
+    _native.fill_text_slots(hashes, slots)
+    return slots
+
+
+class TextWeigher:
+    """Texts → rows of X, by a vocabulary or by hashing.
+
+    Parameters
+    ----------
+    grams : Grams
+        What counts.
+    columns : Vocabulary or HashedColumns
+        Where they go.
+    weighting : Weighting
+        How counts become values.
+    """
+
+    def __init__(self, grams: Grams, columns: Vocabulary | HashedColumns, weighting: Weighting) -> None:
+        self._columns = columns._native()
+        self._n_columns = columns.n_columns
+        idf = weighting.idf
+        if idf is not None and (idf.shape != (self._n_columns,) or idf.dtype != np.float32):
+            raise InputError(f"idf is {idf.dtype} {idf.shape}, but must be float32 ({self._n_columns},)")
+        self._weighting = _native.TextWeighting(idf, weighting.sublinear, weighting.normalise)
+        self._grams = grams
+        self._native_grams = _native_grams(grams)
+        self._orders = sum(high - low + 1 for low, high in (grams.words or (1, 0), grams.characters or (1, 0)))
+
+    def weigh(self, texts: tuple[str, ...], threads: int) -> CSR:
+        """X, shape (n, d)."""
+        native = _native.TextRows(texts, _table_for(texts, self._grams), self._native_grams)
+        nnz = native.weigh(self._columns, self._weighting, threads)
+        indptr, indices, data = np.empty(len(texts) + 1, np.int64), np.empty(nnz, np.int32), np.empty(nnz, np.float32)
+        native.fill(indptr, indices, data)
+        return _csr((data, indices, indptr), self._n_columns)
+
+    def weigh_one(self, text: str) -> tuple[Int32, Float32]:
+        """One row of X: its columns, ascending, and values; the same bits as ``weigh``.
+
+        Raises
+        ------
+        InputError
+            Not a str, or over 2**27 characters.
+        """
+        if not isinstance(text, str) or len(text) > MAX_TEXT_LENGTH:
+            raise InputError(f"text {_fault(text)}")
+        table = character_table(lowercase=self._grams.lowercase, ascii_only=text.isascii())
+        # Room for every n-gram: a word and its two margins have less than 2 (length + 1) windows of any one size.
+        # Lower-casing may make a text longer, by İ, which becomes two.
+        room = min(self._orders * 4 * (len(text) + 1), self._n_columns)
+        indices, data = np.empty(room, np.int32), np.empty(room, np.float32)
+        used = _native.weigh_text(text, table, self._native_grams, self._columns, self._weighting, indices, data)
+        return indices[:used], data[:used]
+
+    def document_frequencies(self, texts: Sequence[str], frequencies: Int64, threads: int) -> None:
+        """Add to ``frequencies``, shape (d,), in how many of the texts each column is."""
+        if frequencies.shape != (self._n_columns,) or frequencies.dtype != np.int64:
+            raise InputError(f"frequencies must be int64 ({self._n_columns},)")
+        held = tuple(texts)
+        table = _table_for(held, self._grams)
+        _native.count_hashed_columns(held, table, self._native_grams, self._columns, frequencies, threads)

@@ -1,0 +1,104 @@
+"""The text kernels against their plain twins, and against themselves: threads, and one text at a time."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ramify.features import Hashing, Tfidf
+from ramify.kernels.grams import Grams
+from ramify.kernels.text import CountedTexts, checked_texts
+from ramify.reference import text as reference
+
+words = st.sampled_from(["tax", "taxes", "of", "a", "Σίσυφος", "İzmir", "日本", "x\u2003y", "\ud83d", "ÅÄ", "\n"])
+texts_strategy = st.lists(st.lists(words | st.text(max_size=4), max_size=12).map(" ".join), min_size=1, max_size=8)
+ranges = st.tuples(st.integers(1, 3), st.integers(0, 2)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+grams_strategy = st.builds(
+    Grams, words=ranges, characters=st.none() | ranges, within_words=st.booleans(), lowercase=st.booleans()
+)
+limits_strategy = st.fixed_dictionaries(
+    {"min_documents": st.integers(1, 2), "max_documents": st.integers(2, 9), "max_terms": st.none() | st.integers(1, 9)}
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(texts=texts_strategy, grams=grams_strategy, limits=limits_strategy, threads=st.integers(1, 3))
+def test_vocabulary(texts, grams, limits, threads):
+    counts = [reference.count_grams(text, grams) for text in texts]
+    expected = reference.choose_vocabulary(counts, **limits)
+    vocabulary, documents = CountedTexts(checked_texts(texts), grams, keep_rows=False, threads=threads).choose(**limits)
+    assert list(vocabulary.names) == [name for _, name in expected]
+    assert vocabulary.n_words == sum(kind == 0 for kind, _ in expected)
+    in_texts = Counter(term for of_text in counts for term in of_text)
+    assert documents.tolist() == [in_texts[term] for term in expected]
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    texts=texts_strategy,
+    grams=grams_strategy,
+    n_features=st.sampled_from([1, 3, 64, 1 << 18, (1 << 31) - 1]),
+    signed=st.booleans(),
+    sublinear=st.booleans(),
+    norm=st.sampled_from(["l2", None]),
+)
+def test_hashing(texts, grams, n_features, signed, sublinear, norm):
+    hashing = Hashing(
+        n_features=n_features,
+        words=grams.words,
+        characters=grams.characters,
+        within_words=grams.within_words,
+        lowercase=grams.lowercase,
+        signed=signed,
+        sublinear=sublinear,
+        norm=norm,
+        threads=2,
+    )
+    X = hashing.transform(texts)
+    for row, text in enumerate(texts):
+        counts = reference.hash_counts(text, grams, n_features=n_features, signed=signed)
+        expected = reference.weigh(counts, lambda _: 1.0, sublinear=sublinear, normalise=norm is not None)
+        indices, values = hashing.transform_one(text)
+        assert indices.tolist() == [column for column, _ in expected]
+        np.testing.assert_allclose(values, [value for _, value in expected], rtol=1e-6)
+        assert X[row].indices.tolist() == indices.tolist()
+        assert X[row].data.tobytes() == values.tobytes()
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=texts_strategy, new=texts_strategy, grams=grams_strategy)
+def test_one_by_one_and_many_threads_give_the_same_bits(texts, new, grams):
+    kinds = {"words": grams.words, "characters": grams.characters, "within_words": grams.within_words}
+    single, many = (Tfidf(**kinds, min_df=1, threads=threads) for threads in (1, 3))
+    try:
+        X = single.fit_transform(texts)
+    except ValueError:
+        return
+    parallel = many.fit_transform(texts)
+    assert single.vocabulary_.blob.tobytes() == many.vocabulary_.blob.tobytes()
+    for one, other in ((X, parallel), (X, single.transform(texts)), (single.transform(new), many.transform(new))):
+        assert one.indptr.tobytes() == other.indptr.tobytes()
+        assert one.indices.tobytes() == other.indices.tobytes()
+        assert one.data.tobytes() == other.data.tobytes()
+    for row, text in enumerate(texts):
+        indices, values = single.transform_one(text)
+        assert indices.tobytes() == X[row].indices.tobytes()
+        assert values.tobytes() == X[row].data.tobytes()
+
+
+def test_a_corpus_of_many_chunks_and_blocks():
+    generator = np.random.default_rng(7)
+    words = np.array([f"w{i:05d}" for i in range(20_000)])
+    texts = [
+        " ".join(words[(generator.pareto(0.8, size) * 3).astype(int) % 20_000])
+        for size in generator.integers(0, 800, 2500)
+    ]
+    texts[1234] = " ".join(words)
+    single, many = (Tfidf(max_features=5_000, threads=threads) for threads in (1, 4))
+    X, parallel = single.fit_transform(texts), many.fit_transform(texts)
+    assert (parallel != X).nnz == 0
+    assert (many.transform(texts) != X).nnz == 0
+    counts = [reference.count_grams(text, Grams()) for text in texts]
+    expected = reference.choose_vocabulary(counts, min_documents=2, max_documents=len(texts), max_terms=5_000)
+    assert list(single.vocabulary_) == [name for _, name in expected]
