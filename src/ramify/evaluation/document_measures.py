@@ -1,29 +1,30 @@
-r"""Measures that are sums over documents: a numerator and a denominator per document, and their ratio in total.
+"""Measures that are sums over documents: a numerator and a denominator per document, and their ratio in total.
 
-With ranks r = 1..k, hit(r) = 1 where the r-th prediction is true, and y the true labels of a document:
+With hit(r) = 1 where the prediction at rank r = 1..k is true, and t true labels of the document:
 
-=========  ==========================================================  ==============================================
-measure    a document's numerator                                      a document's denominator
-=========  ==========================================================  ==============================================
-P@k        Σ hit(r) / k                                                1
-R@k        Σ hit(r) / \|y\|                                              1
-nDCG@k     Σ hit(r) / log2(r + 1), divided by the same sum over        1
-           r = 1..min(k, \|y\|) without hit(r)
-Hit@k      1 if any hit(r), else 0                                     1
-PSP@k      Σ hit(r) / p(r)                                             the largest such sum that k labels can reach
-PSnDCG@k   Σ hit(r) / (p(r) log2(r + 1))                               the largest such sum that k labels can reach
-microF1@k  2 Σ hit(r)                                                  labels predicted within k, plus \|y\|
-=========  ==========================================================  ==============================================
+=========  ===========================================  ======================================================
+measure    a document's numerator                       a document's denominator
+=========  ===========================================  ======================================================
+P@k        Σ hit(r) / k                                 1
+R@k        Σ hit(r) / t                                 1
+nDCG@k     Σ hit(r) / log2(r + 1), over the same sum    1
+           of a perfect ranking, r = 1..min(k, t)
+Hit@k      1 if any hit(r), else 0                      1
+PSP@k      Σ hit(r) / p(r)                              the largest such sum that k labels can reach
+PSnDCG@k   Σ hit(r) / (p(r) log2(r + 1))                the largest such sum that k labels can reach
+microF1@k  2 Σ hit(r)                                   labels predicted within k, plus t
+=========  ===========================================  ======================================================
 
-PSP and PSnDCG are those of the scripts behind the tables of the Extreme Classification Repository: the total over
-all documents, divided by the best attainable total (not a mean of the documents' ratios).
+p(r) is the propensity of the label at rank r. PSP and PSnDCG are those of the scripts behind the tables of the
+Extreme Classification Repository: the total over all documents, divided by the best attainable total (not a mean of
+the documents' ratios; pyxclib's PSnDCG also divides each document by the ideal of min(k, t) ranks, which differs).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class Contributions:
         best = (weights @ self.denominators)[:, self.denominator_of]
         ratios = np.full_like(totals, np.nan)
         np.divide(totals, best, out=ratios, where=best > 0)
-        return cast(Float64, np.minimum(ratios, 1.0))  # the two totals are rounded apart
+        return np.minimum(ratios, 1.0)  # the two totals are rounded apart
 
     def of(self, name: str) -> Ratio:
         """One measure's numerators and denominators, shape (n,) each."""
@@ -96,7 +97,7 @@ def contributions(judgement: Judgement, ks: Sequence[int], weights: Float64 | No
 
 def precision(judgement: Judgement, ks: Sequence[int]) -> Float64:
     """P@k per document, shape (n, cut-offs)."""
-    return _at(_totals(judgement.hits), ks) / np.array(ks)
+    return _at(_totals(judgement.hits), ks) / np.array(ks, dtype=np.float64)
 
 
 def recall(judgement: Judgement, ks: Sequence[int]) -> Float64:
@@ -106,7 +107,7 @@ def recall(judgement: Judgement, ks: Sequence[int]) -> Float64:
 
 def hit(judgement: Judgement, ks: Sequence[int]) -> Float64:
     """Hit@k per document, shape (n, cut-offs)."""
-    return cast(Float64, np.minimum(_at(_totals(judgement.hits), ks), 1.0))
+    return np.minimum(_at(_totals(judgement.hits), ks), 1.0)
 
 
 def ndcg(judgement: Judgement, ks: Sequence[int]) -> Float64:
@@ -114,7 +115,8 @@ def ndcg(judgement: Judgement, ks: Sequence[int]) -> Float64:
     discounts = _discounts(judgement.hits.shape[1])
     gains = _totals(judgement.hits * discounts)
     n_best = np.minimum(np.array(ks), np.maximum(judgement.n_true, 1)[:, None])
-    return _at(gains, ks) / np.cumsum(discounts)[n_best - 1]
+    ideal: Float64 = np.cumsum(discounts)[n_best - 1]
+    return _at(gains, ks) / ideal
 
 
 def micro_f1(judgement: Judgement, ks: Sequence[int]) -> Ratio:

@@ -64,8 +64,8 @@ def evaluate(
 
     A bucket's measures look at the bucket's labels alone: a prediction of another label is neither right nor wrong,
     but keeps its rank, so P and nDCG of a bucket are bounded by the places that the other labels leave; recall, PSP,
-    F1 and coverage tell more. Documents without a true label of the bucket are left out, but for micro and macro F1, where a
-    bucket's label predicted for them is an error.
+    F1 and coverage tell more. Documents without a true label of the bucket are left out, but for micro and macro F1,
+    where a label of the bucket that is predicted for them is an error.
     """
     config = EvaluationConfig(ks=ks, propensity=propensity, bootstrap=bootstrap, seed=seed)
     return evaluate_with(config, Y_test, top, Y_train)
