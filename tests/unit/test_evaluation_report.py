@@ -89,6 +89,8 @@ def test_comparison_shows_and_stores_its_differences():
     assert not comparison.significant["P@2"]
     row = next(line for line in str(comparison).splitlines() if line.startswith("P@1 "))
     assert row.split() == ["P@1", "100.00", "0.00", "-100.00", "[-100.00,", "-100.00]", "0.039", "*"]
+    assert "1-shot/R@1" in str(comparison)
+    assert "0-shot" not in str(comparison)  # nothing to measure
     assert "[-100.00, -100.00]" in shown(comparison.table())
     loaded = json.loads(json.dumps(comparison.as_dict(), allow_nan=False))
     assert loaded["differences"]["P@1"]["difference"] == -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,9 +78,9 @@ class Comparison:
         }
 
     def grid(self) -> Grid:
-        """The table: the measures of all labels, then recall and macro F1 of each bucket."""
-        ordered = in_table_order(self.differences)
-        shown = [name for name in ordered if "/" not in name or "/R@" in name or "/macroF1@" in name]
+        """The table: the measures of all labels, then recall and macro F1 of each bucket that has a value."""
+        valued = [name for name in in_table_order(self.differences) if not math.isnan(self[name].difference)]
+        shown = [name for name in valued if "/" not in name or "/R@" in name or "/macroF1@" in name]
         return Grid(
             title=f"b against a on {self.n_counted:,} documents, {self.bootstrap:,} paired resamples (percent)",
             header=("", "a", "b", "b - a", "95% interval", "p", ""),
@@ -101,5 +102,5 @@ def _plain(one: Difference) -> dict[str, float | bool | None]:
 
 def _cells(one: Difference) -> tuple[str, ...]:
     interval = percent_range((one.low, one.high))
-    p = "-" if one.p != one.p else f"{one.p:.3f}"  # NaN
+    p = "-" if math.isnan(one.p) else f"{one.p:.3f}"
     return percent(one.a), percent(one.b), percent(one.difference), interval, p, "*" if one.significant else ""
