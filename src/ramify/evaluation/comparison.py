@@ -1,0 +1,106 @@
+"""Whether one prediction is better than another, or only luckier with these documents."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ramify.errors import InputError
+from ramify.evaluation.grid import Grid, in_table_order, percent, percent_range, plain_number
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One measure of two predictions.
+
+    Parameters
+    ----------
+    a, b : float
+        The two values.
+    difference : float
+        b - a: above 0 where b is better.
+    low, high : float
+        95% interval of the difference.
+    p : float
+        Two-sided probability that the paired bootstrap gives to no difference.
+    significant : bool
+        p below 0.05. Of twenty measures without a difference one is expected to pass: decide beforehand which
+        measure counts.
+    """
+
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    significant: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The measures of two predictions on the same documents; ``comparison["P@1"]`` is a Difference.
+
+    Parameters
+    ----------
+    differences : dict of str to Difference
+        All measures, those of buckets as "tail/R@5".
+    n_counted : int
+        Documents that count.
+    bootstrap : int
+        Resamples.
+    """
+
+    differences: dict[str, Difference]
+    n_counted: int
+    bootstrap: int
+
+    def __getitem__(self, name: str) -> Difference:
+        if name not in self.differences:
+            raise InputError(f"the comparison has no measure {name!r}, but: {', '.join(self.differences)}")
+        return self.differences[name]
+
+    @property
+    def significant(self) -> dict[str, bool]:
+        """Which measures differ significantly."""
+        return {name: one.significant for name, one in self.differences.items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON; NaN becomes None."""
+        return {
+            "n_counted": self.n_counted,
+            "bootstrap": self.bootstrap,
+            "differences": {name: _plain(one) for name, one in self.differences.items()},
+        }
+
+    def grid(self) -> Grid:
+        """The table: the measures of all labels, then recall and macro F1 of each bucket that has a value."""
+        valued = [name for name in in_table_order(self.differences) if not math.isnan(self[name].difference)]
+        shown = [name for name in valued if "/" not in name or "/R@" in name or "/macroF1@" in name]
+        return Grid(
+            title=f"b against a on {self.n_counted:,} documents, {self.bootstrap:,} paired resamples (percent)",
+            header=("", "a", "b", "b - a", "95% interval", "p", ""),
+            rows=tuple((name, *_cells(self.differences[name])) for name in shown),
+        )
+
+    def __str__(self) -> str:
+        return str(self.grid())
+
+    def table(self) -> Table:
+        """The table for ``rich.print``."""
+        return self.grid().rich()
+
+
+def _plain(one: Difference) -> dict[str, float | bool | None]:
+    numbers = {name: plain_number(value) for name, value in asdict(one).items() if name != "significant"}
+    return {**numbers, "significant": one.significant}
+
+
+def _cells(one: Difference) -> tuple[str, ...]:
+    interval = percent_range((one.low, one.high))
+    p = "-" if math.isnan(one.p) else f"{one.p:.3f}"
+    return percent(one.a), percent(one.b), percent(one.difference), interval, p, "*" if one.significant else ""

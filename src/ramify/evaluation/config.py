@@ -1,0 +1,90 @@
+"""How an evaluation is done: cut-offs, propensity, buckets, which documents count, resampling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from ramify.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """Every choice behind the numbers of a report.
+
+    Parameters
+    ----------
+    ks : sequence of int, default (1, 3, 5)
+        The cut-offs; kept sorted and without repetition.
+    propensity : (float, float), default (0.55, 1.5)
+        A and B of the propensity model: (0.5, 0.4) for Wikipedia sets, (0.6, 2.6) for Amazon sets.
+    bootstrap : int, default 0
+        Resamples of the documents; 0 gives no intervals. 1000 are customary.
+    seed : int, default 0
+        Seed of the resampling.
+    head_share : float, default 1/3
+        Head labels are the most frequent ones that together make up this share of the training assignments.
+    tail_at_most : int, default 5
+        Tail labels have 1 to this many training instances.
+    count_unlabelled : bool, default False
+        False leaves test documents without a true label out of everything. True counts them as documents on which
+        nothing can be got right, as the scripts of the Extreme Classification Repository do.
+    seen_labels_only : bool, default False
+        True takes true labels without a training instance away first: what no supervised model can predict is then
+        no mistake, and documents left without a label count as unlabelled. Needs Y_train.
+
+    Raises
+    ------
+    InputError
+        A setting outside its range.
+    """
+
+    ks: Sequence[int] = (1, 3, 5)
+    propensity: tuple[float, float] = (0.55, 1.5)
+    bootstrap: int = 0
+    seed: int = 0
+    head_share: float = 1 / 3
+    tail_at_most: int = 5
+    count_unlabelled: bool = False
+    seen_labels_only: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ks", checked_ks(self.ks))
+        object.__setattr__(self, "propensity", checked_propensity(self.propensity))
+        for name, least in (("bootstrap", 0), ("seed", 0), ("tail_at_most", 0)):
+            object.__setattr__(self, name, whole_number(getattr(self, name), name, least))
+        if not _is_real(self.head_share) or not 0 <= self.head_share <= 1:
+            raise InputError(f"head_share is {self.head_share!r}, but must lie in 0..1")
+
+
+def whole_number(value: Any, name: str, least: int) -> int:
+    """``value`` as an int of at least ``least``, or InputError."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise InputError(f"{name} is {value!r}, but must be a whole number of at least {least}")
+    return int(value)
+
+
+def checked_ks(ks: Any) -> tuple[int, ...]:
+    """The cut-offs, sorted, without repetition."""
+    if isinstance(ks, str) or not isinstance(ks, Iterable):
+        raise InputError(f"ks is {ks!r}, but must be a sequence of cut-offs, such as (1, 3, 5)")
+    cuts = tuple(sorted({whole_number(k, "a cut-off in ks", 1) for k in ks}))
+    if not cuts:
+        raise InputError("ks is empty, but must hold at least one cut-off, such as (1, 3, 5)")
+    return cuts
+
+
+def checked_propensity(propensity: Any) -> tuple[float, float]:
+    """(A, B), both finite and above 0."""
+    pair = tuple(propensity) if isinstance(propensity, Iterable) and not isinstance(propensity, str) else ()
+    if len(pair) != 2 or not all(_is_real(value) and value > 0 for value in pair):
+        raise InputError(f"propensity is {propensity!r}, but must be two numbers (A, B) above 0, such as (0.55, 1.5)")
+    return float(pair[0]), float(pair[1])
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(float(value)))

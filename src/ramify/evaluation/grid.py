@@ -1,0 +1,81 @@
+"""A small table of strings, as plain text or for the command line's rich output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+FAMILIES = ("P", "nDCG", "PSP", "PSnDCG", "R", "Hit", "microF1", "macroF1", "Coverage")
+"""The measures, in the order of tables."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A titled table; the first column is read from the left, the others are numbers.
+
+    Parameters
+    ----------
+    title : str
+    header : tuple of str
+    rows : tuple of tuple of str
+        As long as the header.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __str__(self) -> str:
+        widths = [max(len(cell) for cell in column) for column in zip(self.header, *self.rows, strict=True)]
+        lines = [_line(cells, widths) for cells in (self.header, *self.rows)]
+        return "\n".join([self.title, lines[0], "-" * sum(widths, 2 * (len(widths) - 1)), *lines[1:]])
+
+    def rich(self) -> Table:
+        """The same for ``rich.print``."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=self.title, title_justify="left")
+        for place, name in enumerate(self.header):
+            table.add_column(name, justify="right" if place else "left", no_wrap=True)
+        for cells in self.rows:
+            table.add_row(*map(Text, cells))  # Text: square brackets are no markup here
+        return table
+
+
+def in_table_order(names: Iterable[str]) -> list[str]:
+    """Names such as "tail/R@5": all labels first, then bucket by bucket; within these by measure and cut-off."""
+    groups: dict[str, int] = {"": 0}
+
+    def place(name: str) -> tuple[int, int, int]:
+        group, _, measure = name.rpartition("/")
+        family, _, k = measure.partition("@")
+        return groups.setdefault(group, len(groups)), FAMILIES.index(family), int(k)
+
+    return sorted(names, key=place)
+
+
+def percent(value: float) -> str:
+    """0.46891 → "46.89"; "-" where there is no value."""
+    return "-" if math.isnan(value) else f"{100 * value:.2f}"
+
+
+def percent_range(bounds: tuple[float, float]) -> str:
+    """(0.4, 0.5) → "[40.00, 50.00]"."""
+    return f"[{percent(bounds[0])}, {percent(bounds[1])}]"
+
+
+def plain_number(value: float) -> float | None:
+    """For JSON, which has no NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    first, *others = zip(cells, widths, strict=True)
+    return "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]).rstrip()

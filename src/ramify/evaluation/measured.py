@@ -1,0 +1,137 @@
+"""One prediction, measured: from (Y_test, TopK, Y_train) to numbers that any weighting of the documents changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ramify.errors import InputError
+from ramify.evaluation.buckets import label_buckets
+from ramify.evaluation.config import EvaluationConfig
+from ramify.evaluation.document_measures import Contributions, contributions
+from ramify.evaluation.judgement import judge, restrict_columns, widen
+from ramify.evaluation.label_measures import LabelTally, label_tally, scoped
+from ramify.evaluation.propensity import inverse_propensities, label_counts
+from ramify.values import CSR, Bool, Float64, Int64, TopK, as_label_matrix
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What predictions are held against.
+
+    Parameters
+    ----------
+    Y : csr_matrix, shape (n, L)
+        True labels of the test documents, as wide as the wider of Y_test and Y_train.
+    buckets : dict of str to bool array, shape (L,)
+        Labels by training frequency; empty without Y_train.
+    counts : int64 array, shape (L,), or None
+        Training instances per label.
+    weights : float64 array, shape (L,), or None
+        Inverse propensities.
+    """
+
+    Y: CSR
+    buckets: dict[str, Bool]
+    counts: Int64 | None
+    weights: Float64 | None
+
+
+def truth_of(Y_test: Any, Y_train: Any, config: EvaluationConfig) -> Truth:
+    """Bring test and training labels into one label space.
+
+    Raises
+    ------
+    InputError
+        No 0/1 matrix, or a setting that needs Y_train without one.
+    """
+    Y = as_label_matrix(Y_test)
+    if Y_train is None:
+        if config.seen_labels_only:
+            raise InputError("seen_labels_only needs Y_train, which tells the labels seen in training")
+        return Truth(Y, {}, None, None)
+    Y_train = as_label_matrix(Y_train)
+    counts = label_counts(Y_train, max(Y.shape[1], Y_train.shape[1]))
+    Y = widen(Y, len(counts))
+    if config.seen_labels_only:
+        Y = restrict_columns(Y, counts > 0)
+    A, B = config.propensity
+    return Truth(
+        Y=Y,
+        buckets=label_buckets(counts, head_share=config.head_share, tail_at_most=config.tail_at_most),
+        counts=counts,
+        weights=inverse_propensities(counts, Y_train.shape[0], A=A, B=B),
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One prediction held against the truth.
+
+    Parameters
+    ----------
+    n_documents : int
+        Rows of Y_test.
+    counted : int64 array, shape (n,)
+        The documents that count, as rows of Y_test; weights and contributions number them from 0.
+    by_document : dict of str to Contributions
+        Measures over documents, per group of labels; "" is all labels.
+    by_label : LabelTally
+        Measures over labels, of all groups.
+    """
+
+    n_documents: int
+    counted: Int64
+    by_document: dict[str, Contributions]
+    by_label: LabelTally
+
+    @property
+    def n_counted(self) -> int:
+        """Documents that count."""
+        return len(self.counted)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All measures, in the order of :meth:`under`."""
+        own = [scoped(group, name) for group, part in self.by_document.items() for name in part.names]
+        return (*own, *self.by_label.names)
+
+    @cached_property
+    def over_labels(self) -> Bool:
+        """Which measures are means over labels."""
+        return np.arange(len(self.names)) >= len(self.names) - len(self.by_label.names)
+
+    @cached_property
+    def estimate(self) -> Float64:
+        """The measures when every document counts once, shape (measures,)."""
+        estimate: Float64 = self.under(np.ones((1, self.n_counted)))[0]
+        return estimate
+
+    def under(self, weights: Float64) -> Float64:
+        """The measures when documents count as often as ``weights`` (b, n_counted) say, shape (b, measures)."""
+        return np.hstack([*(part.values(weights) for part in self.by_document.values()), self.by_label.values(weights)])
+
+
+def measure(truth: Truth, top: TopK, config: EvaluationConfig) -> Measured:
+    """Hold a prediction against the truth.
+
+    Raises
+    ------
+    InputError
+        See :func:`ramify.evaluation.judgement.judge`.
+    """
+    ks = tuple(config.ks)
+    judgement = judge(truth.Y, top, least_k=ks[-1], count_unlabelled=config.count_unlabelled)
+    everything = contributions(judgement, ks, truth.weights)
+    by_document = {"": replace(everything, rows=np.arange(len(judgement.rows)))}
+    for name, bucket in truth.buckets.items():
+        by_document[name] = contributions(judgement.restrict(bucket), ks, truth.weights)
+    return Measured(
+        n_documents=truth.Y.shape[0],
+        counted=judgement.rows,
+        by_document=by_document,
+        by_label=label_tally(judgement, ks, truth.buckets),
+    )

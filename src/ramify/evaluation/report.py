@@ -1,0 +1,176 @@
+"""What an evaluation found: numbers by name, intervals, values per document, and tables to read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ramify.errors import InputError
+from ramify.evaluation.document_measures import Ratio
+from ramify.evaluation.grid import FAMILIES, Grid, in_table_order, percent, percent_range, plain_number
+from ramify.evaluation.label_measures import scoped
+from ramify.evaluation.measured import Measured
+from ramify.values import Float64
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+
+@dataclass(frozen=True)
+class BucketSize:
+    """How much stands behind a bucket's numbers.
+
+    Parameters
+    ----------
+    labels : int
+        Labels of the label space in the bucket.
+    test_labels : int
+        Those with a true test document.
+    documents : int
+        Test documents with a true label of the bucket.
+    """
+
+    labels: int
+    test_labels: int
+    documents: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The measures of one prediction.
+
+    ``report["P@1"]`` is a measure of all labels, ``report["tail/R@5"]`` one of a bucket. Values lie in 0..1, tables
+    show percent. A measure without anything to measure (an empty bucket) is NaN.
+
+    Parameters
+    ----------
+    values : dict of str to float
+        All measures.
+    intervals : dict of str to (float, float)
+        95% intervals over resampled documents; empty without bootstrap.
+    ks : tuple of int
+        The cut-offs.
+    n_documents, n_counted : int
+        Test documents, and those that count.
+    n_labels : int
+        Size of the label space.
+    buckets : dict of str to BucketSize
+        Empty without Y_train.
+    measured : Measured
+        What the values were made from.
+    """
+
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    ks: tuple[int, ...]
+    n_documents: int
+    n_counted: int
+    n_labels: int
+    buckets: dict[str, BucketSize]
+    measured: Measured = field(repr=False, compare=False)
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.values:
+            raise InputError(f"the report has no measure {name!r}, but: {', '.join(self.values)}")
+        return self.values[name]
+
+    def bucket(self, name: str) -> dict[str, float]:
+        """The measures of one bucket, under their short names; "" is all labels."""
+        if name and name not in self.buckets:
+            raise InputError(f"the report has no bucket {name!r}, but: {', '.join(self.buckets) or 'none'}")
+        return {measure: self.values[scoped(name, measure)] for measure in self.values_of_all()}
+
+    def values_of_all(self) -> dict[str, float]:
+        """The measures of all labels, in the order of tables."""
+        return {name: self.values[name] for name in in_table_order(self.values) if "/" not in name}
+
+    def contributions(self, name: str) -> Ratio:
+        """A measure's numerator and denominator per row of Y_test; the measure is the ratio of their sums.
+
+        Returns
+        -------
+        (numerators, denominators) : float64 arrays, shape (n_documents,)
+            0 for documents that do not count.
+
+        Raises
+        ------
+        InputError
+            An unknown measure, or one that is a mean over labels (macro F1, coverage).
+        """
+        self[name]
+        group, _, short = name.rpartition("/")
+        part = self.measured.by_document[group]
+        if short not in part.names:
+            raise InputError(f"{name} is a mean over labels, so it has no value per document")
+        rows = self.measured.counted[part.rows]
+        spread = [np.zeros(self.n_documents), np.zeros(self.n_documents)]
+        for whole, values in zip(spread, part.of(short), strict=True):
+            whole[rows] = values
+        return Ratio(*spread)
+
+    def per_document(self, name: str) -> Float64:
+        """A measure of each document alone, shape (n_documents,); NaN for documents that do not count.
+
+        Raises
+        ------
+        InputError
+            As :meth:`contributions`.
+        """
+        numerators, denominators = self.contributions(name)
+        values = np.full(self.n_documents, np.nan)
+        np.divide(numerators, denominators, out=values, where=denominators > 0)
+        return values
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the values per document, ready for JSON; NaN becomes None."""
+        return {
+            "n_documents": self.n_documents,
+            "n_counted": self.n_counted,
+            "n_labels": self.n_labels,
+            "ks": list(self.ks),
+            "buckets": {name: asdict(size) for name, size in self.buckets.items()},
+            "values": {name: plain_number(value) for name, value in self.values.items()},
+            "intervals": {name: [*map(plain_number, bounds)] for name, bounds in self.intervals.items()},
+        }
+
+    def grids(self) -> tuple[Grid, ...]:
+        """The tables: all labels at all cut-offs, then the buckets at the last one."""
+        return (self._grid_of_all(), self._grid_of_buckets()) if self.buckets else (self._grid_of_all(),)
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.grids()))
+
+    def table(self) -> Group:
+        """The tables for ``rich.print``."""
+        from rich.console import Group
+
+        return Group(*(grid.rich() for grid in self.grids()))
+
+    def _grid_of_all(self) -> Grid:
+        families = [family for family in FAMILIES if f"{family}@{self.ks[0]}" in self.values]
+        interval = ", 95% intervals" if self.intervals else ""
+        return Grid(
+            title=f"{self.n_counted:,} of {self.n_documents:,} documents, {self.n_labels:,} labels (percent{interval})",
+            header=("", *(f"@{k}" for k in self.ks)),
+            rows=tuple((family, *(self._cell(f"{family}@{k}") for k in self.ks)) for family in families),
+        )
+
+    def _grid_of_buckets(self) -> Grid:
+        rows = [
+            (name, f"{size.labels:,}", f"{size.documents:,}", *map(percent, self._last_of(name)))
+            for name, size in self.buckets.items()
+        ]
+        return Grid(
+            title=f"by training frequency of the label, @{self.ks[-1]}",
+            header=("bucket", "labels", "documents", *FAMILIES),
+            rows=tuple(rows),
+        )
+
+    def _last_of(self, bucket: str) -> list[float]:
+        return [self.values[scoped(bucket, f"{family}@{self.ks[-1]}")] for family in FAMILIES]
+
+    def _cell(self, name: str) -> str:
+        interval = f" {percent_range(self.intervals[name])}" if self.intervals else ""
+        return percent(self.values[name]) + interval
