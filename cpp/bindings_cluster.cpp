@@ -1,5 +1,7 @@
 #include "bindings.hpp"
 #include "cluster_bisect.hpp"
+#include "cluster_lloyd.hpp"
+#include "cluster_nearest.hpp"
 #include "pifa.hpp"
 
 namespace ramify {
@@ -88,11 +90,66 @@ void bind_bisect(nb::module_& m) {
         nb::arg("rights").noconvert(), nb::arg("options"), nb::arg("order").noconvert());
 }
 
+void bind_lloyd(nb::module_& m) {
+    nb::class_<LloydOptions>(m, "LloydOptions")
+        .def(nb::init<bool, int, double, uint64_t, int>(), nb::arg("spherical"), nb::arg("iterations"),
+             nb::arg("tolerance"), nb::arg("seed"), nb::arg("threads"));
+    const auto run = [](const LabelVectors& Z, const Pointers& begins, const Pointers& ends, const Indices& clusters,
+                        const Indices& order, const LloydOptions& options, Out1<int32_t>& assignment) {
+        const LloydRanges ranges{int64_t(begins.size()), begins.data(), ends.data(), clusters.data(), order.data()};
+        PythonMonitor monitor{nb::none()};
+        nb::gil_scoped_release release;
+        lloyd_ranges(Z, ranges, options, assignment.data(), &monitor);
+    };
+    m.def(
+        "lloyd_ranges_sparse",
+        [run](const Pointers& indptr, const Indices& indices, const Numbers& data, int64_t n_columns,
+              const Pointers& begins, const Pointers& ends, const Indices& clusters, const Indices& order,
+              const LloydOptions& options, Out1<int32_t> assignment) {
+            run(sparse_vectors(indptr, indices, data, n_columns), begins, ends, clusters, order, options, assignment);
+        },
+        nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
+        nb::arg("n_columns"), nb::arg("begins").noconvert(), nb::arg("ends").noconvert(),
+        nb::arg("clusters").noconvert(), nb::arg("order").noconvert(), nb::arg("options"),
+        nb::arg("assignment").noconvert());
+    m.def(
+        "lloyd_ranges_dense",
+        [run](const In2<float>& vectors, const Pointers& begins, const Pointers& ends, const Indices& clusters,
+              const Indices& order, const LloydOptions& options, Out1<int32_t> assignment) {
+            run(dense_vectors(vectors), begins, ends, clusters, order, options, assignment);
+        },
+        nb::arg("vectors").noconvert(), nb::arg("begins").noconvert(), nb::arg("ends").noconvert(),
+        nb::arg("clusters").noconvert(), nb::arg("order").noconvert(), nb::arg("options"),
+        nb::arg("assignment").noconvert());
+}
+
+void bind_nearest(nb::module_& m) {
+    m.def(
+        "nearest",
+        [](const Pointers& indptr, const Indices& indices, const Numbers& data, const Pointers& column_indptr,
+           const Indices& column_indices, const Numbers& column_data, int threads, Out2<int32_t> neighbours,
+           Out2<float> products) {
+            const int64_t n = int64_t(indptr.size()) - 1, d = int64_t(column_indptr.size()) - 1;
+            const CsrView rows = csr_view(indptr, indices, data, d);
+            const CsrView columns = csr_view(column_indptr, column_indices, column_data, n);
+            PythonMonitor monitor{nb::none()};
+            nb::gil_scoped_release release;
+            nearest({rows, columns, int64_t(neighbours.shape(1)), threads}, neighbours.data(), products.data(),
+                    &monitor);
+        },
+        nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
+        nb::arg("column_indptr").noconvert(), nb::arg("column_indices").noconvert(),
+        nb::arg("column_data").noconvert(), nb::arg("threads"), nb::arg("neighbours").noconvert(),
+        nb::arg("products").noconvert());
+}
+
 }  // namespace
 
 void bind_cluster(nb::module_& m) {
     bind_pifa(m);
     bind_bisect(m);
+    bind_lloyd(m);
+    bind_nearest(m);
 }
 
 }  // namespace ramify

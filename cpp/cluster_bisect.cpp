@@ -163,29 +163,29 @@ public:
         : plan_(plan), options_(options), order_(order) {}
 
     // Cuts once; the sides that the plan cuts further are appended to `jobs`, the others written out.
-    void cut(Job job, std::vector<Job>& jobs, int threads, Monitor* monitor) const {
+    void cut(const Job& job, std::vector<Job>& jobs, PatchMaker& maker, int threads, Monitor* monitor) const {
         const int64_t middle = plan_.middles[job.cut];
         const uint64_t seed = mix_seed(options_.seed, uint64_t(job.begin), uint64_t(job.begin + job.patch.size()));
         const auto sides = bisect(job.patch, middle - job.begin, options_, seed, threads, monitor);
-        pass_on(job, sides, 0, plan_.lefts[job.cut], job.begin, jobs);
-        pass_on(job, sides, 1, plan_.rights[job.cut], middle, jobs);
+        pass_on(job, sides, 0, plan_.lefts[job.cut], job.begin, maker, jobs);
+        pass_on(job, sides, 1, plan_.rights[job.cut], middle, maker, jobs);
     }
 
-    void finish(Job job) const {
+    void finish(Job job, PatchMaker& maker) const {
         std::vector<Job> jobs;
         jobs.push_back(std::move(job));
         while (!jobs.empty()) {
             Job next = std::move(jobs.back());
             jobs.pop_back();
-            cut(std::move(next), jobs, 1, nullptr);
+            cut(next, jobs, maker, 1, nullptr);
         }
     }
 
 private:
     void pass_on(const Job& job, const std::vector<int32_t>& sides, int32_t side, int32_t cut, int64_t begin,
-                 std::vector<Job>& jobs) const {
+                 PatchMaker& maker, std::vector<Job>& jobs) const {
         if (cut >= 0) {
-            jobs.push_back({select_patch(job.patch, sides, side), cut, begin});
+            jobs.push_back({maker.select(job.patch, sides, side), cut, begin});
             return;
         }
         for (size_t row = 0; row < sides.size(); ++row)
@@ -214,7 +214,8 @@ void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOpti
     }
     const Recursion recursion(plan, options, order);
     std::vector<Job> large, small;
-    large.push_back({gather_patch(Z, std::move(labels)), 0, 0});
+    std::vector<PatchMaker> makers(static_cast<size_t>(options.threads));
+    large.push_back({makers[0].gather(Z, std::move(labels)), 0, 0});
     const int64_t enough = large[0].patch.cost() / (32 * options.threads);
     while (!large.empty()) {  // near the root: one cut at a time, its labels shared among the threads
         Job job = std::move(large.back());
@@ -223,13 +224,14 @@ void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOpti
             small.push_back(std::move(job));
             continue;
         }
-        recursion.cut(std::move(job), large, options.threads, monitor);
+        recursion.cut(job, large, makers[0], options.threads, monitor);
     }
     std::stable_sort(small.begin(), small.end(),
                      [](const Job& a, const Job& b) { return a.patch.cost() > b.patch.cost(); });
     parallel_for(
         int64_t(small.size()), options.threads,
-        [&](int64_t task, int) { recursion.finish(std::move(small[size_t(task)])); }, monitor);
+        [&](int64_t task, int worker) { recursion.finish(std::move(small[size_t(task)]), makers[size_t(worker)]); },
+        monitor);
 }
 
 }  // namespace ramify

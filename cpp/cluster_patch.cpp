@@ -8,36 +8,53 @@
 namespace ramify {
 namespace {
 
-// Builds a patch out of rows that `row_of(i)` gives as (indices, data, length, own so far).
-struct Row {
-    const int32_t* indices;
-    const float* data;
-    int64_t length;
-    float own;
-};
+Patch dense_patch(const float* dense, int64_t columns, std::vector<int32_t> labels) {
+    Patch patch;
+    patch.labels = std::move(labels);
+    patch.columns = columns;
+    patch.dense = dense;
+    return patch;
+}
 
+}  // namespace
+
+// Counts in how many rows each column is, up to 2; returns the number of entries.
 template <class RowOf>
-std::vector<int32_t> shared_columns(int64_t columns, int64_t n_rows, int64_t& n_shared, RowOf&& row_of) {
-    std::vector<int32_t> number(size_t(columns), 0);  // first 0, 1 or 2 uses, then the new number or -1
+int64_t PatchMaker::count_uses(int64_t n_rows, RowOf&& row_of) {
+    int64_t entries = 0;
     for (int64_t i = 0; i < n_rows; ++i) {
         const Row row = row_of(i);
+        entries += row.length;
         for (int64_t k = 0; k < row.length; ++k) {
-            int32_t& uses = number[size_t(row.indices[k])];
+            int32_t& uses = number_[size_t(row.indices[k])];
+            if (uses == 0) touched_.push_back(row.indices[k]);
             uses += uses < 2;
         }
     }
-    n_shared = 0;
-    for (int32_t& uses : number) uses = uses == 2 ? int32_t(n_shared++) : -1;
-    return number;
+    return entries;
+}
+
+// Turns uses into numbers: ascending, counted from 1, for the columns used twice; 0 for the others.
+int64_t PatchMaker::number_shared(int64_t columns) {
+    int32_t shared = 0;
+    const auto renumber = [&](int32_t& uses) { uses = uses == 2 ? ++shared : 0; };
+    if (int64_t(touched_.size()) * 16 > columns) {
+        std::for_each(number_.begin(), number_.begin() + columns, renumber);
+        return shared;
+    }
+    std::sort(touched_.begin(), touched_.end());
+    for (const int32_t column : touched_) renumber(number_[size_t(column)]);
+    return shared;
 }
 
 template <class RowOf>
-Patch compact(std::vector<int32_t> labels, int64_t columns, RowOf&& row_of) {
-    Patch patch;
+Patch PatchMaker::compact(std::vector<int32_t> labels, int64_t columns, RowOf&& row_of) {
     const int64_t n_rows = int64_t(labels.size());
-    const std::vector<int32_t> number = shared_columns(columns, n_rows, patch.columns, row_of);
-    int64_t entries = 0;
-    for (int64_t i = 0; i < n_rows; ++i) entries += row_of(i).length;
+    if (int64_t(number_.size()) < columns) number_.resize(size_t(columns), 0);
+    touched_.clear();
+    const int64_t entries = count_uses(n_rows, row_of);
+    Patch patch;
+    patch.columns = number_shared(columns);
     patch.labels = std::move(labels);
     patch.indptr.reserve(size_t(n_rows) + 1);
     patch.own.reserve(size_t(n_rows));
@@ -47,30 +64,23 @@ Patch compact(std::vector<int32_t> labels, int64_t columns, RowOf&& row_of) {
         const Row row = row_of(i);
         float own = row.own;
         for (int64_t k = 0; k < row.length; ++k) {
-            const int32_t column = number[size_t(row.indices[k])];
-            if (column < 0) {
+            const int32_t number = number_[size_t(row.indices[k])];
+            if (number == 0) {
                 own += row.data[k] * row.data[k];
                 continue;
             }
-            patch.indices.push_back(column);
+            patch.indices.push_back(number - 1);
             patch.data.push_back(row.data[k]);
         }
         patch.own.push_back(own);
         patch.indptr.push_back(int64_t(patch.indices.size()));
     }
+    for (const int32_t column : touched_) number_[size_t(column)] = 0;
     return patch;
 }
 
-}  // namespace
-
-Patch gather_patch(const LabelVectors& Z, std::vector<int32_t> labels) {
-    if (Z.dense) {
-        Patch patch;
-        patch.labels = std::move(labels);
-        patch.columns = Z.cols;
-        patch.dense = Z.dense;
-        return patch;
-    }
+Patch PatchMaker::gather(const LabelVectors& Z, std::vector<int32_t> labels) {
+    if (Z.dense) return dense_patch(Z.dense, Z.cols, std::move(labels));
     const std::vector<int32_t> rows = labels;
     return compact(std::move(labels), Z.cols, [&](int64_t i) {
         const int64_t begin = Z.sparse.begin(rows[size_t(i)]);
@@ -78,20 +88,14 @@ Patch gather_patch(const LabelVectors& Z, std::vector<int32_t> labels) {
     });
 }
 
-Patch select_patch(const Patch& from, const std::vector<int32_t>& sides, int32_t side) {
+Patch PatchMaker::select(const Patch& from, const std::vector<int32_t>& sides, int32_t side) {
     std::vector<int32_t> labels, rows;
     for (int64_t i = 0; i < from.size(); ++i) {
         if (sides[size_t(i)] != side) continue;
         labels.push_back(from.labels[size_t(i)]);
         rows.push_back(int32_t(i));
     }
-    if (from.dense) {
-        Patch patch;
-        patch.labels = std::move(labels);
-        patch.columns = from.columns;
-        patch.dense = from.dense;
-        return patch;
-    }
+    if (from.dense) return dense_patch(from.dense, from.columns, std::move(labels));
     return compact(std::move(labels), from.columns, [&](int64_t i) {
         const size_t row = size_t(rows[size_t(i)]);
         const int64_t begin = from.indptr[row];
@@ -100,16 +104,7 @@ Patch select_patch(const Patch& from, const std::vector<int32_t>& sides, int32_t
 }
 
 void add_row(const Patch& patch, int64_t row, float sign, float* sums, int64_t from, int64_t to) {
-    if (patch.dense) {
-        const float* entries = patch.dense + int64_t(patch.labels[size_t(row)]) * patch.columns;
-        for (int64_t column = from; column < to; ++column) sums[column] += sign * entries[column];
-        return;
-    }
-    const int32_t* indices = patch.indices.data();
-    int64_t k = patch.indptr[size_t(row)];
-    const int64_t end = patch.indptr[size_t(row) + 1];
-    if (from > 0) k = std::lower_bound(indices + k, indices + end, from) - indices;
-    for (; k < end && indices[k] < to; ++k) sums[indices[k]] += sign * patch.data[size_t(k)];
+    for_entries(patch, row, from, to, [&](int64_t column, float entry) { sums[column] += sign * entry; });
 }
 
 void project(const Patch& patch, const float* direction, int64_t begin, int64_t end, float* products) {

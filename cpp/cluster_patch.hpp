@@ -3,6 +3,7 @@
 // Columns are renumbered to those that at least two labels of the node share, so that centroids stay in cache. A column
 // that one label has alone meets nothing but itself in any dot product: only the sum of its squares is kept (`own`).
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -33,15 +34,49 @@ struct Patch {
     int64_t size() const { return int64_t(labels.size()); }
     int64_t entries() const { return dense ? size() * columns : int64_t(indices.size()); }
     int64_t cost() const { return entries() + 4 * size(); }
-    bool has_own() const { return !own.empty(); }
     float own_of(int64_t row) const { return own.empty() ? 0.0f : own[size_t(row)]; }
 };
 
-// The patch of some labels, ascending.
-Patch gather_patch(const LabelVectors& Z, std::vector<int32_t> labels);
+// Makes patches; keeps its arrays from one to the next, so every worker has one of its own.
+class PatchMaker {
+public:
+    // The patch of some labels, ascending.
+    Patch gather(const LabelVectors& Z, std::vector<int32_t> labels);
 
-// The patch of the rows whose side is `side`.
-Patch select_patch(const Patch& from, const std::vector<int32_t>& sides, int32_t side);
+    // The patch of the rows whose side is `side`.
+    Patch select(const Patch& from, const std::vector<int32_t>& sides, int32_t side);
+
+private:
+    struct Row {
+        const int32_t* indices;
+        const float* data;
+        int64_t length;
+        float own;
+    };
+    template <class RowOf>
+    Patch compact(std::vector<int32_t> labels, int64_t columns, RowOf&& row_of);
+    template <class RowOf>
+    int64_t count_uses(int64_t n_rows, RowOf&& row_of);
+    int64_t number_shared(int64_t columns);
+
+    std::vector<int32_t> number_;   // per column: uses (0, 1, 2 or more), then its new number + 1 or 0; all 0 at rest
+    std::vector<int32_t> touched_;  // columns to set back to 0
+};
+
+// Calls use(column, entry) for the row's entries in columns [from, to), ascending.
+template <class Use>
+inline void for_entries(const Patch& patch, int64_t row, int64_t from, int64_t to, Use&& use) {
+    if (patch.dense) {
+        const float* entries = patch.dense + int64_t(patch.labels[size_t(row)]) * patch.columns;
+        for (int64_t column = from; column < to; ++column) use(column, entries[column]);
+        return;
+    }
+    const int32_t* indices = patch.indices.data();
+    int64_t k = patch.indptr[size_t(row)];
+    const int64_t end = patch.indptr[size_t(row) + 1];
+    if (from > 0) k = std::lower_bound(indices + k, indices + end, from) - indices;
+    for (; k < end && indices[k] < to; ++k) use(int64_t(indices[k]), patch.data[size_t(k)]);
+}
 
 // sums[column] += sign * the row's entry, for columns in [from, to).
 void add_row(const Patch& patch, int64_t row, float sign, float* sums, int64_t from, int64_t to);

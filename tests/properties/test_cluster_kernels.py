@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 
 from ramify.errors import InputError
-from ramify.index.balance import balanced_shape, cut_plan
+from ramify.index.shape import balanced_shape, cut_plan
 from ramify.kernels import aggregate, cluster
 from ramify.reference import aggregate as plain_aggregate
 from ramify.reference import cluster as plain_cluster
@@ -63,7 +63,7 @@ def plan_for(n_labels, branching=3, max_leaf=4):
 def test_euclidean_first_cut_equals_its_twin(Z, dense, max_leaf, seed):
     """One assignment from whole numbers is exact, ties included."""
     plan = plan_for(Z.shape[0], 3, max_leaf)
-    config = cluster.TwoMeansConfig(spherical=False, iterations=1, seed=seed)
+    config = cluster.KMeansConfig(spherical=False, iterations=1, seed=seed)
     vectors = Z.toarray() if dense else Z
     native = cluster.balanced_order(vectors, plan, config)
     np.testing.assert_array_equal(native, plain_cluster.balanced_order(Z, plan, config))
@@ -84,7 +84,7 @@ def test_balanced_order_equals_its_twin_on_clear_margins(n_groups, seed, spheric
     Z = rng.standard_normal(shape) * (rng.random(shape) < density)
     Z = (Z / np.maximum(np.linalg.norm(Z, axis=1, keepdims=True), 1e-9)).astype(np.float32)
     plan = plan_for(len(Z), 4, 5)
-    config = cluster.TwoMeansConfig(spherical=spherical, seed=seed, iterations=6)
+    config = cluster.KMeansConfig(spherical=spherical, seed=seed, iterations=6)
     vectors = Z if dense else as_csr(Z)
     native = cluster.balanced_order(vectors, plan, config)
     np.testing.assert_array_equal(native, plain_cluster.balanced_order(Z, plan, config))
@@ -98,7 +98,7 @@ def test_threads_do_not_change_the_order(dense):
     Z = sp.random(12_000, 300, 0.15, format="csr", dtype=np.float32, rng=rng)
     vectors = Z.toarray() if dense else as_csr(Z)
     plan = plan_for(12_000, 4, 900)
-    config = cluster.TwoMeansConfig(iterations=5)
+    config = cluster.KMeansConfig(iterations=5)
     one = cluster.balanced_order(vectors, plan, config, threads=1)
     for threads in (2, 3):
         np.testing.assert_array_equal(one, cluster.balanced_order(vectors, plan, config, threads=threads))
@@ -114,11 +114,11 @@ def test_kernels_refuse_what_they_cannot_use():
     with pytest.raises(InputError, match="threads"):
         aggregate.pifa(X, X, threads=0)
     with pytest.raises(InputError, match="the plan is for 9"):
-        cluster.balanced_order(X, plan_for(9), cluster.TwoMeansConfig())
+        cluster.balanced_order(X, plan_for(9), cluster.KMeansConfig())
     with pytest.raises(InputError, match="iterations"):
-        cluster.TwoMeansConfig(iterations=0)
+        cluster.KMeansConfig(iterations=0)
     with pytest.raises(InputError, match="seed"):
-        cluster.TwoMeansConfig(seed=-1)
+        cluster.KMeansConfig(seed=-1)
 
 
 @pytest.mark.parametrize(

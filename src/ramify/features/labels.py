@@ -1,4 +1,4 @@
-"""Label representations: one vector per label, by which an indexer groups them (PECOS, section "semantic label indexing").
+"""Label representations: one vector per label, by which an indexer groups them (PECOS).
 
 Every representation obeys ``protocols.Representation``: ``represent(X, Y, *, threads=1) -> Z`` with L2-normalised rows;
 labels about which nothing is known get a zero row.

@@ -13,8 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.index.balance import balanced_shape, cut_plan
-from ramify.kernels.cluster import TwoMeansConfig, balanced_order
+from ramify.index.lloyd import SplitRule, unbalanced_shape
+from ramify.index.shape import balanced_shape, cut_plan
+from ramify.kernels.cluster import KMeansConfig, balanced_order
 from ramify.values import CSR, Int32, LabelTree, as_csr
 
 
@@ -35,7 +36,9 @@ class KMeansIndexer:
     iterations : int, default 20
         At most so many assignments per split.
     max_depth : int, optional
-        At most so many levels of clusters above the leaves.
+        At most so many levels of clusters above the leaves; by default as many as ``branching`` and ``max_leaf``
+        ask for, and one more if unbalanced. Where it bites, the top (balanced) or the last (unbalanced) clusters have
+        more than ``branching`` children.
     keep_unused : bool, default False
         Also put labels without any instance in the tree; they cannot be learnt, so by default they are left out.
 
@@ -86,15 +89,17 @@ class KMeansIndexer:
         """
         Z = label_vectors(Z, Y.shape[1])
         kept = kept_labels(Y, keep_unused=self.keep_unused)
-        if len(kept) < len(range(Z.shape[0])):
+        if len(kept) < Z.shape[0]:
             Z = Z[kept]
-        return self._balanced(Z, kept, Y.shape[1], seed, threads)
-
-    def _balanced(self, Z: Any, kept: Int32, n_labels: int, seed: int, threads: int | None) -> LabelTree:
+        config = KMeansConfig(spherical=self.spherical, iterations=self.iterations, seed=seed)
         shape = balanced_shape(len(kept), branching=self.branching, max_leaf=self.max_leaf, max_depth=self.max_depth)
-        config = TwoMeansConfig(spherical=self.spherical, iterations=self.iterations, seed=seed)
-        order = balanced_order(Z, cut_plan(shape), config, threads=threads)
-        return shape.tree(kept[order], n_labels)
+        if self.balanced:
+            order = balanced_order(Z, cut_plan(shape), config, threads=threads)
+        else:
+            depth = self.max_depth or len(shape.starts) + 1
+            rule = SplitRule(branching=self.branching, max_leaf=self.max_leaf, max_depth=depth)
+            shape, order = unbalanced_shape(Z, rule, config, threads)
+        return shape.tree(kept[order], Y.shape[1])
 
 
 def label_vectors(Z: Any, n_labels: int) -> Any:

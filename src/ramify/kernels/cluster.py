@@ -11,12 +11,12 @@ import scipy.sparse as sp
 from ramify import _native
 from ramify.errors import InputError
 from ramify.kernels.check import csr_arrays, thread_count
-from ramify.values import Int32, Int64
+from ramify.values import CSR, Float32, Int32, Int64
 
 
 @dataclass(frozen=True, kw_only=True)
-class TwoMeansConfig:
-    """How one cut looks for its two sides.
+class KMeansConfig:
+    """How one split looks for its clusters.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class TwoMeansConfig:
     iterations : int, default 20
         At most so many assignments.
     tolerance : float, default 0.002
-        Stop when at most this share of the labels changed sides.
+        Stop when at most this share of the labels changed clusters.
     seed : int, default 0
         Chooses the labels to start from.
 
@@ -92,7 +92,7 @@ def _fill_ranges(plan: CutPlan, begin: Int64, end: Int64) -> None:
             begin[right], end[right] = middle, end[cut]
 
 
-def balanced_order(Z: Any, plan: CutPlan, config: TwoMeansConfig, *, threads: int | None = 1) -> Int32:
+def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig, *, threads: int | None = 1) -> Int32:
     """Cut the labels as planned, each cut by 2-means with sides of the planned size.
 
     Parameters
@@ -101,7 +101,7 @@ def balanced_order(Z: Any, plan: CutPlan, config: TwoMeansConfig, *, threads: in
         Label vectors; all-zero rows may go to either side.
     plan : CutPlan
         For L labels.
-    config : TwoMeansConfig
+    config : KMeansConfig
         How each cut is made.
     threads : int or None, default 1
         The result is the same for any number.
@@ -131,3 +131,88 @@ def balanced_order(Z: Any, plan: CutPlan, config: TwoMeansConfig, *, threads: in
     else:
         _native.balanced_order_dense(np.ascontiguousarray(Z, np.float32), *cuts, options, order)
     return order
+
+
+def lloyd_ranges(
+    Z: Any, order: Int32, ranges: Int64, n_clusters: Int32, config: KMeansConfig, *, threads: int | None = 1
+) -> Int32:
+    """Split several ranges of labels, each by Lloyd's k-means from random labels.
+
+    Parameters
+    ----------
+    Z : csr_matrix or float32 array, shape (L, d)
+        Label vectors.
+    order : int32 array, length L
+        The label at each position; ascending within each range.
+    ranges : int64 array, shape (r, 2)
+        First position and end of each range; they do not overlap.
+    n_clusters : int32 array, length r
+        Clusters wanted, at least 1 and at most the labels of the range.
+    config : KMeansConfig
+        How each split is made.
+    threads : int or None, default 1
+        The result is the same for any number.
+
+    Returns
+    -------
+    int32 array, length L
+        Cluster of the label at each position, counted from 0 in each range; some clusters may be empty. -1 outside the
+        ranges, and for labels that have nothing in common with any centroid.
+
+    Raises
+    ------
+    InputError
+        Positions, labels or counts out of range.
+    """
+    threads = thread_count(threads)
+    n_labels = Z.shape[0]
+    begins, ends = (np.ascontiguousarray(ranges[:, side], np.int64) for side in (0, 1))
+    n_clusters = np.ascontiguousarray(n_clusters, np.int32)
+    if len(order) != n_labels or (n_labels and (order.min() < 0 or order.max() >= n_labels)):
+        raise InputError(f"order must name the {n_labels} labels of Z")
+    if ((begins < 0) | (begins >= ends) | (ends > n_labels)).any() or len(n_clusters) != len(ranges):
+        raise InputError(f"ranges must be non-empty and lie within the {n_labels} labels")
+    if ((n_clusters < 1) | (n_clusters > ends - begins)).any():
+        raise InputError("a range must be split into at least 1 cluster and at most as many as it has labels")
+    options = _native.LloydOptions(config.spherical, config.iterations, config.tolerance, config.seed, threads)
+    assignment = np.full(n_labels, -1, np.int32)
+    arguments = (begins, ends, n_clusters, np.ascontiguousarray(order, np.int32), options, assignment)
+    if sp.issparse(Z):
+        _native.lloyd_ranges_sparse(*csr_arrays(Z), Z.shape[1], *arguments)
+    else:
+        _native.lloyd_ranges_dense(np.ascontiguousarray(Z, np.float32), *arguments)
+    return assignment
+
+
+def nearest(Z: CSR, k: int, *, threads: int | None = 1) -> tuple[Int32, Float32]:
+    """Find the k rows with the largest dot products for every row, exactly.
+
+    Parameters
+    ----------
+    Z : csr_matrix, shape (n, d)
+        Vectors.
+    k : int
+        Neighbours per row, at least 1.
+    threads : int or None, default 1
+        The result is the same for any number.
+
+    Returns
+    -------
+    neighbours : int32 array, shape (n, k)
+        Best first, the lower row among equals, never the row itself; -1 fills rows with fewer positive products.
+    products : float32 array, shape (n, k)
+        Their dot products; 0 in the filling.
+
+    Raises
+    ------
+    InputError
+        ``k`` below 1 or a broken matrix.
+    """
+    threads = thread_count(threads)
+    if k < 1:
+        raise InputError(f"k is {k}, but must be at least 1")
+    neighbours = np.empty((Z.shape[0], k), np.int32)
+    products = np.empty((Z.shape[0], k), np.float32)
+    transpose = Z.tocsc().T
+    _native.nearest(*csr_arrays(Z), *csr_arrays(transpose), threads, neighbours, products)
+    return neighbours, products

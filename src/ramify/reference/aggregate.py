@@ -21,4 +21,5 @@ def pifa(X: CSR, Y: CSR, *, max_features_per_label: int | None = None) -> CSR:
 
 def _unit_rows(matrix: Float64) -> Float64:
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
+    unit: Float64 = np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
+    return unit

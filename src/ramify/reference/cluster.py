@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ramify.kernels.cluster import CutPlan, TwoMeansConfig
+from ramify.kernels.cluster import CutPlan, KMeansConfig
 from ramify.values import Bool, Float64, Int32
 
 _MASK = 2**64 - 1
@@ -36,7 +36,7 @@ class Random:
         return mix(self.state) % bound
 
 
-def balanced_order(Z: Any, plan: CutPlan, config: TwoMeansConfig) -> Int32:
+def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig) -> Int32:
     """Labels by position: every cut of the plan by ``bisect``."""
     dense = np.asarray(Z.todense() if hasattr(Z, "todense") else Z, np.float64)
     order = np.arange(plan.n_labels, dtype=np.int32)
@@ -53,7 +53,7 @@ def balanced_order(Z: Any, plan: CutPlan, config: TwoMeansConfig) -> Int32:
     return order
 
 
-def bisect(Z: Float64, left_size: int, config: TwoMeansConfig, seed: int) -> Bool:
+def bisect(Z: Float64, left_size: int, config: KMeansConfig, seed: int) -> Bool:
     """2-means with sides of fixed size: True for the ``left_size`` rows that go left."""
     n = len(Z)
     random = Random(seed)
@@ -76,6 +76,50 @@ def bisect(Z: Float64, left_size: int, config: TwoMeansConfig, seed: int) -> Boo
 def _centroid(rows: Float64, spherical: bool) -> Float64:
     total: Float64 = rows.sum(axis=0)
     if not spherical:
-        return total / len(rows)
+        return total / max(len(rows), 1)
     length = float(np.linalg.norm(total))
     return total / length if length > 0 else total
+
+
+def lloyd(Z: Float64, n_clusters: int, config: KMeansConfig, seed: int) -> Int32:
+    """Lloyd's k-means from ``n_clusters`` random rows; -1 for rows that have nothing in common with any centroid."""
+    members = _first_members(len(Z), n_clusters, seed)
+    for _ in range(config.iterations):
+        sizes = np.bincount(members[members >= 0], minlength=n_clusters)
+        centroids = np.stack([_centroid(Z[members == c], config.spherical) for c in range(n_clusters)])
+        scores = Z @ centroids.T
+        if not config.spherical:
+            scores -= 0.5 * (centroids**2).sum(axis=1)
+        scores[:, sizes == 0] = -np.inf
+        before, members = members, scores.argmax(axis=1).astype(np.int32)
+        if config.spherical:
+            members[(np.where(np.isfinite(scores), scores, 0) == 0).all(axis=1)] = -1
+        if (members != before).sum() <= config.tolerance * len(Z):
+            break
+    return members
+
+
+def _first_members(n_rows: int, n_clusters: int, seed: int) -> Int32:
+    random = Random(seed)
+    rows = np.arange(n_rows)
+    members = np.full(n_rows, -1, np.int32)
+    for cluster in range(n_clusters):
+        chosen = cluster + random.below(n_rows - cluster)
+        rows[[cluster, chosen]] = rows[[chosen, cluster]]
+        members[rows[cluster]] = cluster
+    return members
+
+
+def nearest(Z: Any, k: int) -> tuple[Int32, Float64]:
+    """The k largest positive dot products of every row with the others."""
+    dense = Z.toarray().astype(np.float64)
+    products = dense @ dense.T
+    np.fill_diagonal(products, 0)
+    neighbours = np.full((len(dense), k), -1, np.int32)
+    best = np.zeros((len(dense), k))
+    for row, values in enumerate(products):
+        chosen = np.lexsort((np.arange(len(values)), -values))[:k]
+        chosen = chosen[values[chosen] > 0]
+        neighbours[row, : len(chosen)] = chosen
+        best[row, : len(chosen)] = values[chosen]
+    return neighbours, best
