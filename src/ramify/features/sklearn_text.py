@@ -1,4 +1,4 @@
-"""Fitted scikit-learn vectorizers as plain settings and arrays, so that a model directory can hold them without pickle."""
+"""Fitted scikit-learn vectorizers as plain settings and arrays: a model directory holds no pickle."""
 
 from __future__ import annotations
 

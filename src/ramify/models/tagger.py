@@ -136,7 +136,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         return [[(names[label], score) for label, score in row] for row in top.rows()]
 
     def _tag_one(self, text: str, k: int) -> Tags:
-        indices, values = self.vectorizer_.transform_one(text)
+        vectorizer: Any = self.vectorizer_
+        indices, values = vectorizer.transform_one(text)
         if k not in self._singles:
             self._singles[k] = self.model_.single(k)
         if len(indices) == 0:
