@@ -15,7 +15,6 @@ import sysconfig
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 from ramify.data.api_calls import Module, read_module
@@ -149,6 +148,8 @@ def _package_folder(package: str) -> Path | None:
 
 
 def _cache_path() -> Path | None:
+    from importlib import metadata  # not needed by those who only read files
+
     versions = [str(FORMAT), platform.python_version(), sys.platform]
     for package in PACKAGES:
         try:
