@@ -157,6 +157,8 @@ def test_npz_pair_of_scipy_files(tmp_path):
     for dataset in (by_path, by_field):
         np.testing.assert_array_equal(dataset.X.toarray(), X.toarray().astype(np.float32))
         np.testing.assert_array_equal(dataset.Y.toarray(), Y.toarray())
+    with pytest.raises(DataFileError, match=r"goes with \.npz only"):
+        read(tmp_path / "X.txt", fields=Fields(labels_path="Y.npz"))
     np.testing.assert_array_equal(read_features(tmp_path / "X.npz").toarray(), X.toarray().astype(np.float32))
 
 
