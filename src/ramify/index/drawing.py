@@ -44,7 +44,7 @@ def draw(
     *,
     frequencies: Any = None,
     width: int = 1200,
-    height: int = 900,
+    height: int | None = None,
 ) -> None:
     """Write the picture of a tree.
 
@@ -58,8 +58,10 @@ def draw(
         What the labels are called.
     frequencies : array, shape (L,), optional
         How often each label occurs: the most frequent are shown.
-    width, height : int, default 1200, 900
-        Size in pixels, at least 200.
+    width : int, default 1200
+        Pixels, at least 200.
+    height : int, optional
+        Pixels, at least 200; by default enough to write in every leaf cluster, but at most 6,000.
 
     Raises
     ------
@@ -71,6 +73,8 @@ def draw(
     path = Path(path)
     if path.suffix.lower() != ".svg":
         raise InputError(f"the picture is an SVG file, but its path is {path.name!r}: let it end in .svg")
+    if height is None:
+        height = _TOP + _MARGIN + min(max(30, tree.level_sizes[-2] if tree.depth > 1 else 30), 420) * (_LINE + 1)
     if min(width, height) < 200:
         raise InputError(f"the picture is {width} by {height} pixels, but must be at least 200 by 200")
     summary = TreeSummary(tree, label_names, frequencies)
