@@ -2,50 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
+#include "cluster_choose.hpp"
 #include "cluster_random.hpp"
 
 namespace ramify {
 namespace {
 
 constexpr int64_t kParallelCost = 400000;  // below, starting threads costs more than it saves
-
-// The planned number of rows with the largest projection; among equals the lower row comes first.
-class Chooser {
-public:
-    // sides[row] = 0 for the chosen rows, 1 for the others; returns how many changed.
-    int64_t choose(const std::vector<float>& projections, int64_t chosen, std::vector<int32_t>& sides) {
-        const size_t n = projections.size();
-        keys_.resize(n);
-        for (size_t row = 0; row < n; ++row) keys_[row] = key_of(projections[row], row);
-        const uint64_t limit = nth_smallest(chosen);
-        int64_t moved = 0;
-        for (size_t row = 0; row < n; ++row) {
-            const int32_t side = key_of(projections[row], row) >= limit;
-            moved += side != sides[row];
-            sides[row] = side;
-        }
-        return moved;
-    }
-
-private:
-    // Ascending keys = descending projections, then ascending rows.
-    static uint64_t key_of(float projection, size_t row) {
-        const float value = projection == 0.0f ? 0.0f : projection;  // -0 equals 0
-        uint32_t bits;
-        std::memcpy(&bits, &value, sizeof bits);
-        const uint32_t ascending = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-        return uint64_t(~ascending) << 32 | uint64_t(row);
-    }
-
-    uint64_t nth_smallest(int64_t position) {
-        std::nth_element(keys_.begin(), keys_.begin() + position, keys_.end());
-        return keys_[size_t(position)];
-    }
-
-    std::vector<uint64_t> keys_;
-};
 
 // The two clusters of one cut: the sum of all rows, of the left side, and the direction between the centroids.
 class TwoMeans {

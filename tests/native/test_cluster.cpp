@@ -1,5 +1,5 @@
 // Exercises the clustering and aggregation kernels under sanitizers:
-//   g++ -std=gnu++20 -g -O2 -fsanitize=address,undefined -Icpp tests/native/test_cluster.cpp cpp/cluster_[blnp]*.cpp
+//   g++ -std=gnu++20 -g -O2 -fsanitize=address,undefined -Icpp tests/native/test_cluster.cpp cpp/cluster_[bclnp]*.cpp
 //       cpp/cluster_dot.cpp cpp/pifa.cpp cpp/isa.cpp cpp/cluster_dot_avx512.o -lpthread && ./a.out
 // where the .o is made first with -mavx512f -mavx512bw -mavx512dq -mavx512vl -c; -fsanitize=thread likewise.
 #include <algorithm>

@@ -148,6 +148,16 @@ def test_neighbour_trees_keep_their_promises(n_labels, branching, max_leaf):
         assert all(np.bincount(parents).max() <= branching for parents in tree.parents[:-1])
 
 
+@each_indexer
+@each_form
+def test_products_that_overflow_still_give_a_whole_tree(indexer, form):
+    Z, groups = planted(8, 100)
+    Z.data *= np.float32(3e38)
+    with np.errstate(over="ignore", invalid="ignore"):
+        tree = indexer.build(form(Z), all_used(len(groups)))
+    np.testing.assert_array_equal(np.sort(tree.leaf_labels), np.arange(len(groups)))
+
+
 def test_unused_labels_are_left_out_unless_wanted():
     Y = as_label_matrix([[1, 0, 1, 0], [0, 0, 1, 0]])
     Z = PIFA().represent(as_csr(np.eye(2)), Y)
