@@ -1,5 +1,5 @@
 // Exercises the clustering and aggregation kernels under sanitizers:
-//   g++ -std=gnu++20 -g -O2 -fsanitize=address,undefined -Icpp tests/native/test_cluster.cpp cpp/cluster_[bclnp]*.cpp
+//   g++ -std=gnu++20 -g -O2 -fsanitize=address,undefined -Icpp tests/native/test_cluster.cpp cpp/cluster_[bclnps]*.cpp
 //       cpp/cluster_dot.cpp cpp/pifa.cpp cpp/isa.cpp cpp/cluster_dot_avx512.o -lpthread && ./a.out
 // where the .o is made first with -mavx512f -mavx512bw -mavx512dq -mavx512vl -c; -fsanitize=thread likewise.
 #include <algorithm>
@@ -127,13 +127,13 @@ void test_bisect(int threads, int64_t labels) {
     vectors.cols = 400;
     for (const bool spherical : {true, false}) {
         std::vector<int32_t> order(size_t(labels), -1), inline_order(size_t(labels), -1);
-        balanced_order(vectors, plan, {spherical, 3, 0.002, 7, threads}, order.data(), nullptr);
-        balanced_order(vectors, plan, {spherical, 3, 0.002, 7, 1}, inline_order.data(), nullptr);
+        balanced_order(vectors, plan, {spherical, 3, 0.002, 7, threads, 9, 2}, order.data(), nullptr);
+        balanced_order(vectors, plan, {spherical, 3, 0.002, 7, 1, 9, 2}, inline_order.data(), nullptr);
         check(order == inline_order, "threads change nothing");
         check_order(order);
         LabelVectors full = vectors;
         full.dense = dense.data();
-        balanced_order(full, plan, {spherical, 3, 0.002, 7, threads}, order.data(), nullptr);
+        balanced_order(full, plan, {spherical, 3, 0.002, 7, threads, 9, 2}, order.data(), nullptr);
         check_order(order);
     }
 }

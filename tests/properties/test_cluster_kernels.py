@@ -76,18 +76,19 @@ def test_euclidean_first_cut_equals_its_twin(Z, dense, max_leaf, seed):
     spherical=st.booleans(),
     dense=st.booleans(),
     density=st.sampled_from([0.2, 1.0]),
+    sketch=st.sampled_from([0, 4, 64]),
 )
-def test_balanced_order_equals_its_twin_on_clear_margins(n_groups, seed, spherical, dense, density):
+def test_balanced_order_equals_its_twin_on_clear_margins(n_groups, seed, spherical, dense, density, sketch):
     """Random float vectors: projections differ by far more than float32 rounding, almost surely."""
     rng = np.random.default_rng(seed)
     shape = (17 * n_groups, 12)
     Z = rng.standard_normal(shape) * (rng.random(shape) < density)
     Z = (Z / np.maximum(np.linalg.norm(Z, axis=1, keepdims=True), 1e-9)).astype(np.float32)
     plan = plan_for(len(Z), 4, 5)
-    config = cluster.KMeansConfig(spherical=spherical, seed=seed, iterations=6)
+    config = cluster.KMeansConfig(spherical=spherical, seed=seed, iterations=6, sketch=sketch)
     vectors = Z if dense else as_csr(Z)
     native = cluster.balanced_order(vectors, plan, config)
-    np.testing.assert_array_equal(native, plain_cluster.balanced_order(Z, plan, config))
+    np.testing.assert_array_equal(native, plain_cluster.balanced_order(vectors, plan, config))
     np.testing.assert_array_equal(native, cluster.balanced_order(vectors, plan, config, threads=2))
 
 
@@ -98,7 +99,7 @@ def test_threads_do_not_change_the_order(dense):
     Z = sp.random(12_000, 300, 0.15, format="csr", dtype=np.float32, rng=rng)
     vectors = Z.toarray() if dense else as_csr(Z)
     plan = plan_for(12_000, 4, 900)
-    config = cluster.KMeansConfig(iterations=5)
+    config = cluster.KMeansConfig(iterations=5, sketch=8)
     one = cluster.balanced_order(vectors, plan, config, threads=1)
     for threads in (2, 3):
         np.testing.assert_array_equal(one, cluster.balanced_order(vectors, plan, config, threads=threads))
