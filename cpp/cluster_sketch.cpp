@@ -1,25 +1,28 @@
 #include "cluster_sketch.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <functional>
 
 namespace ramify {
 namespace {
 
-void keep_largest(const CsrView& Z, int64_t row, int64_t keep, std::vector<int64_t>& places, Sketch& sketch) {
-    places.resize(size_t(Z.length(row)));
-    std::iota(places.begin(), places.end(), Z.begin(row));
+// Takes all above the size of the last one kept, and of its equals the first ones.
+void keep_largest(const CsrView& Z, int64_t row, int64_t keep, std::vector<float>& sizes, Sketch& sketch) {
+    float last = -1.0f;
+    int64_t equals = 0;
     if (Z.length(row) > keep) {
-        std::nth_element(places.begin(), places.begin() + keep, places.end(), [&](int64_t a, int64_t b) {
-            const float left = std::fabs(Z.data[a]), right = std::fabs(Z.data[b]);
-            return left != right ? left > right : a < b;
-        });
-        places.resize(size_t(keep));
-        std::sort(places.begin(), places.end());
+        sizes.clear();
+        for (int64_t k = Z.begin(row); k < Z.end(row); ++k) sizes.push_back(std::fabs(Z.data[k]));
+        std::nth_element(sizes.begin(), sizes.begin() + (keep - 1), sizes.end(), std::greater<float>());
+        last = sizes[size_t(keep) - 1];
+        equals = std::count(sizes.begin(), sizes.begin() + keep, last);
     }
-    for (const int64_t place : places) {
-        sketch.indices.push_back(Z.indices[place]);
-        sketch.data.push_back(Z.data[place]);
+    for (int64_t k = Z.begin(row); k < Z.end(row); ++k) {
+        const float size = std::fabs(Z.data[k]);
+        if (size < last || (size == last && equals-- <= 0)) continue;
+        sketch.indices.push_back(Z.indices[k]);
+        sketch.data.push_back(Z.data[k]);
     }
     sketch.indptr.push_back(int64_t(sketch.indices.size()));
 }
@@ -43,8 +46,8 @@ Sketch make_sketch(const LabelVectors& Z, int64_t keep) {
     sketch.indptr.push_back(0);
     sketch.indices.reserve(size_t(kept));
     sketch.data.reserve(size_t(kept));
-    std::vector<int64_t> places;
-    for (int64_t row = 0; row < Z.rows; ++row) keep_largest(Z.sparse, row, keep, places, sketch);
+    std::vector<float> sizes;
+    for (int64_t row = 0; row < Z.rows; ++row) keep_largest(Z.sparse, row, keep, sizes, sketch);
     return sketch;
 }
 
