@@ -9,15 +9,16 @@ import typer
 
 from ramify import __version__
 from ramify.cli import convert, demo, evaluate, inspect, predict, train
-from ramify.cli.commands import as_command
+from ramify.cli.commands import as_command, paragraphs
 
 HELP = """Extreme multilabel classification: rank the few right labels out of thousands to millions, by name.
 
-Start with [bold]ramify demo[/bold]: it trains on data found on this machine and answers your queries. Then:
+Start with the demo, which trains on data found on this machine and answers your queries; then train on your own:
 
-  ramify train bills.jsonl.gz --out model\n
-  ramify predict model new.jsonl -k 5\n
-  ramify evaluate model test.jsonl.gz\n
+  ramify demo
+  ramify train bills.jsonl.gz --out model
+  ramify predict model new.jsonl -k 5
+  ramify evaluate model test.jsonl.gz
   ramify inspect model
 """
 
@@ -31,15 +32,19 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         What it will be called with: ``train`` gets the flags of the model that they name.
     """
     app = typer.Typer(
-        name="ramify", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=HELP
+        name="ramify",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        help=paragraphs(HELP),
     )
     app.callback(invoke_without_command=True)(_root)
-    app.command("demo", help=demo.HELP)(as_command(demo.DemoOptions, demo.run))
-    app.command("train", help=train.HELP)(train.command(arguments))
-    app.command("predict", help=predict.HELP)(as_command(predict.PredictOptions, predict.run))
-    app.command("evaluate", help=evaluate.HELP)(as_command(evaluate.EvaluateOptions, evaluate.run))
-    app.command("inspect", help=inspect.HELP)(as_command(inspect.InspectOptions, inspect.run))
-    app.command("convert", help=convert.HELP)(as_command(convert.ConvertOptions, convert.run))
+    app.command("demo", help=paragraphs(demo.HELP))(as_command(demo.DemoOptions, demo.run))
+    app.command("train", help=paragraphs(train.HELP))(train.command(arguments))
+    app.command("predict", help=paragraphs(predict.HELP))(as_command(predict.PredictOptions, predict.run))
+    app.command("evaluate", help=paragraphs(evaluate.HELP))(as_command(evaluate.EvaluateOptions, evaluate.run))
+    app.command("inspect", help=paragraphs(inspect.HELP))(as_command(inspect.InspectOptions, inspect.run))
+    app.command("convert", help=paragraphs(convert.HELP))(as_command(convert.ConvertOptions, convert.run))
     return app
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 Options = TypeVar("Options")
 
@@ -30,7 +31,14 @@ def as_command(options: type[Options], body: Callable[[Options], None]) -> Calla
 def parameters_of(options: type) -> list[inspect.Parameter]:
     """The fields of a dataclass as keyword parameters."""
     hints = get_type_hints(options, include_extras=True)
-    return [_parameter(field, hints[field.name]) for field in dataclasses.fields(options)]
+    # The command's own options stand before those that it shares with others.
+    fields = sorted(dataclasses.fields(options), key=lambda field: field.name not in options.__annotations__)
+    return [_parameter(field, hints[field.name]) for field in fields]
+
+
+def paragraphs(text: str) -> str:
+    """Help whose paragraphs are joined into single lines, so that any width can wrap them; indented lines stay."""
+    return re.sub(r"(?<=\S)\n(?=\S)", " ", inspect.cleandoc(text))
 
 
 def with_signature(
@@ -48,6 +56,8 @@ def with_signature(
 
 
 def _parameter(field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:
+    if get_args(annotation)[0] is bool:
+        get_args(annotation)[1].metavar = ""  # a flag takes no value
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()

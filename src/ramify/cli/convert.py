@@ -13,7 +13,7 @@ HELP = """Convert a data file into another format, by extension: .jsonl, .csv, .
 
 Examples:
 
-  ramify convert books.csv books.jsonl.gz --text title,subtitle --labels subjects --separator ";"\n
+  ramify convert books.csv books.jsonl.gz --text title,subtitle --labels subjects --separator ";"
   ramify convert train.txt.gz train.npz
 """
 TARGET_PANEL = "Target"
@@ -25,11 +25,15 @@ class ConvertOptions(FieldOptions):
 
     source: Annotated[str, Argument(metavar="SOURCE", help="File to read.")]
     target: Annotated[str, Argument(metavar="TARGET", help="File to write; it appears whole or not at all.")]
-    target_text: Annotated[str, Option(help="Field to write the text to.", rich_help_panel=TARGET_PANEL)] = "text"
-    target_labels: Annotated[str, Option(help="Field to write labels to.", rich_help_panel=TARGET_PANEL)] = "labels"
+    target_text: Annotated[
+        str, Option(metavar="FIELD", help="Field to write the text to.", rich_help_panel=TARGET_PANEL)
+    ] = "text"
+    target_labels: Annotated[
+        str, Option(metavar="FIELD", help="Field to write labels to.", rich_help_panel=TARGET_PANEL)
+    ] = "labels"
     target_separator: Annotated[
         Optional[str],  # noqa: UP045
-        Option(help="What to separate labels by. [dim][default: |][/dim]", rich_help_panel=TARGET_PANEL),
+        Option(metavar="TEXT", help="What to separate labels by. (default: |)", rich_help_panel=TARGET_PANEL),
     ] = None
 
 

@@ -21,8 +21,8 @@ The model knows how often it saw each label, so the training file is not needed.
 
 Examples:
 
-  ramify evaluate model test.jsonl.gz\n
-  ramify evaluate model test.jsonl.gz --ks 1,5,10 --bootstrap 1000 --json\n
+  ramify evaluate model test.jsonl.gz
+  ramify evaluate model test.jsonl.gz --ks 1,5,10 --bootstrap 1000 --json
   ramify evaluate model test.jsonl.gz --compare other-model
 """
 
@@ -36,7 +36,7 @@ class EvaluateOptions(OutputOptions, ThreadOptions, FieldOptions):
     ks: Annotated[str, Option(metavar="N,N,...", help="Cut-offs.")] = "1,3,5"
     bootstrap: Annotated[
         Optional[int],  # noqa: UP045
-        Option(metavar="N", help="Resamples for 95% intervals. [dim][default: none; 1000 with --compare][/dim]"),
+        Option(metavar="N", help="Resamples for 95% intervals. (default: none; 1000 with --compare)"),
     ] = None
     compare: Annotated[
         Optional[Path],  # noqa: UP045

@@ -18,9 +18,9 @@ HELP = """Show what a model holds: sizes, tree, labels, settings.
 
 Examples:
 
-  ramify inspect model\n
-  ramify inspect model --label "Water pollution"\n
-  ramify inspect model --tree --nodes 100\n
+  ramify inspect model
+  ramify inspect model --label "Water pollution"
+  ramify inspect model --tree --nodes 100
   ramify inspect model --draw tree.svg
 """
 

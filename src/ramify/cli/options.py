@@ -19,7 +19,12 @@ class TextOptions:
     """Where the text is."""
 
     text: Annotated[
-        str, Option(help="Field of the text; several, as in title,abstract, are joined.", rich_help_panel=DATA_PANEL)
+        str,
+        Option(
+            metavar="FIELD",
+            help="Field of the text; several, as in title,abstract, are joined.",
+            rich_help_panel=DATA_PANEL,
+        ),
     ] = "text"
 
 
@@ -27,10 +32,10 @@ class TextOptions:
 class FieldOptions(TextOptions):
     """Where text and labels are."""
 
-    labels: Annotated[str, Option(help="Field of the labels.", rich_help_panel=DATA_PANEL)] = "labels"
+    labels: Annotated[str, Option(metavar="FIELD", help="Field of the labels.", rich_help_panel=DATA_PANEL)] = "labels"
     separator: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
-        Option(help="What separates labels in one string. [dim][default: |][/dim]", rich_help_panel=DATA_PANEL),
+        Option(metavar="TEXT", help="What separates labels in one string. (default: |)", rich_help_panel=DATA_PANEL),
     ] = None
     names: Annotated[
         Optional[str],  # noqa: UP045
@@ -52,7 +57,7 @@ class ThreadOptions:
 
     threads: Annotated[
         Optional[int],  # noqa: UP045
-        Option(metavar="N", help="Threads. [dim][default: every CPU][/dim]"),
+        Option(metavar="N", help="Threads. (default: every CPU)"),
     ] = None
 
 

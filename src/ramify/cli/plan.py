@@ -42,7 +42,7 @@ class Plan:
     vectorizer_settings: dict[str, Any]
 
     @classmethod
-    def of(cls, options: TrainOptions, flags: dict[str, Any]) -> Plan:
+    def of(cls, options: TrainOptions, flags: dict[str, str]) -> Plan:
         """Settle all settings.
 
         Parameters
@@ -50,7 +50,7 @@ class Plan:
         options : TrainOptions
             From the command line; a default gives way to the settings file.
         flags : dict
-            Settings of the parts that flags give: text, or bool.
+            Text of the flags that are settings of the parts.
 
         Raises
         ------
@@ -66,8 +66,7 @@ class Plan:
         for kind in PARTS:
             estimator = part(kind, chosen[kind])
             known = settings_of(estimator)
-            own = {name: known[name].parse(value) if isinstance(value, str) else value
-                   for name, value in flags.items() if name in known}  # fmt: skip
+            own = {name: known[name].parse(text) for name, text in flags.items() if name in known}
             settled[f"{kind}_settings"] = effective(estimator, given.get(f"{kind}_settings", {}) | own, chosen[kind])
         return cls(**chosen, **settled)
 
@@ -121,16 +120,16 @@ def _named(arguments: Sequence[str], flag: str) -> str | None:
 
 
 def _flag(setting: Setting, panel: str) -> inspect.Parameter:
-    # Rich takes square brackets for markup.
-    text = setting.help.replace("[", "\\[")
-    shown = f"{text} [dim][default: {_shown(setting)}][/dim]"
-    names = [setting.flag]
-    if setting.kind == "bool":
-        names = [f"{setting.flag}/--no-{setting.flag[2:]}"]
-    metavar = "|".join(setting.choices) or METAVARS[setting.kind]
-    option = typer.Option(*names, help=shown, metavar=metavar, rich_help_panel=panel, show_default=False)
-    kind: Any = bool if setting.kind == "bool" else str
-    annotation = Annotated[Optional[kind], option]  # type: ignore[valid-type]  # noqa: UP045
+    text = setting.help.replace("[", "\\[")  # rich takes square brackets for markup
+    if setting.choices:
+        text = f"{text.rstrip('.')}: {', '.join(setting.choices)}."
+    option = typer.Option(
+        setting.flag,
+        help=f"{text} (default: {_shown(setting)})",
+        metavar="NAME" if setting.choices else METAVARS[setting.kind],
+        rich_help_panel=panel,
+    )
+    annotation = Annotated[Optional[str], option]  # noqa: UP045
     return inspect.Parameter(setting.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

@@ -30,8 +30,8 @@ or with --format tsv one line per label: id (or number of the document), label, 
 
 Examples:
 
-  ramify predict model new.jsonl.gz -k 5 --out tagged.jsonl\n
-  echo "a bill to regulate water pollution" | ramify predict model - --plain\n
+  ramify predict model new.jsonl.gz -k 5 --out tagged.jsonl
+  echo "a bill to regulate water pollution" | ramify predict model - --plain
   ramify predict model new.csv --text title --format tsv --threshold 0.2
 """
 
@@ -48,16 +48,18 @@ class PredictOptions(ThreadOptions, TextOptions):
     """What ``ramify predict`` is asked for."""
 
     model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
-    data: Annotated[str, Argument(metavar="[DATA|-]", help="File of documents, or - for stdin.")] = "-"
+    data: Annotated[str, Argument(metavar="DATA", help="File of documents, or - for stdin.")] = "-"
     k: Annotated[int, Option("-k", metavar="N", help="Labels per document at most.")] = 5
     threshold: Annotated[Optional[float], Option(metavar="X", help="Leave out labels with a lower score.")] = None  # noqa: UP045
     beam: Annotated[
         Optional[int],  # noqa: UP045
-        Option(metavar="N", help="Nodes kept per level of the tree. [dim][default: the model's][/dim]"),
+        Option(metavar="N", help="Nodes kept per level of the tree. (default: the model's)"),
     ] = None
     allow: Annotated[Optional[Path], Option(metavar="FILE", help="Choose from these labels only, one per line.")] = None  # noqa: UP045
     forbid: Annotated[Optional[Path], Option(metavar="FILE", help="Never predict these labels, one per line.")] = None  # noqa: UP045
-    id: Annotated[str, Option(help="Field of a document's identity, passed on.", rich_help_panel=DATA_PANEL)] = "id"
+    id: Annotated[
+        str, Option(metavar="FIELD", help="Field of a document's identity, passed on.", rich_help_panel=DATA_PANEL)
+    ] = "id"
     plain: Annotated[bool, Option("--plain", help="The data are plain text, one document per line.")] = False
     batch: Annotated[int, Option(metavar="N", help="Documents predicted at a time; 1 answers each line at once.")] = (
         1024

@@ -24,13 +24,13 @@ GENERAL = ("seed", "threads")
 """Flags of every command, not of a part."""
 
 KINDS = {
-    "bool": "true or false",
+    "bool": "yes or no",
     "int": "a whole number",
     "float": "a number",
     "str": "text",
     "tuple[int, int]": "two whole numbers, as in 1,2",
 }
-METAVARS = {"bool": None, "int": "N", "float": "X", "str": "TEXT", "tuple[int, int]": "N,N"}
+METAVARS = {"bool": "yes|no", "int": "N", "float": "X", "str": "TEXT", "tuple[int, int]": "N,N"}
 NONE = "none"
 
 
@@ -213,9 +213,10 @@ def _pair(text: str) -> tuple[int, int]:
 
 
 def _boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
+    value = {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())
+    if value is None:
         raise ValueError
-    return text.lower() == "true"
+    return value
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {

@@ -23,10 +23,10 @@ Repository and .npz hold features. JSON lines look like {"text": "...", "labels"
 
 Examples:
 
-  ramify train bills.jsonl.gz --out model\n
-  ramify train books.csv --text title,subtitle --labels subjects --separator ";" --out model --holdout 0.1\n
-  ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --negatives tfn+man\n
-  ramify train books.csv --max-leaf 50 --show-config > settings.json\n
+  ramify train bills.jsonl.gz --out model
+  ramify train books.csv --text title,subtitle --labels subjects --separator ";" --out model --holdout 0.1
+  ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --negatives tfn+man
+  ramify train books.csv --max-leaf 50 --show-config > settings.json
   ramify train books.csv --config settings.json --out model
 """
 
