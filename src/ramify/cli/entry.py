@@ -50,9 +50,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(arguments: list[str]) -> int:
     from ramify.cli.app import build
+    from ramify.cli.output import flush
 
     code = build(arguments)(args=arguments, prog_name="ramify", standalone_mode=False)
-    sys.stdout.flush()
+    flush()
     if code == INTERRUPTED:
         return _interrupted()
     return code if isinstance(code, int) else 0

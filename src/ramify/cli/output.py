@@ -5,27 +5,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, NoReturn
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from ramify.errors import DataFileError
 
 PIPE_CLOSED = 141  # as a program that SIGPIPE ends
 
 
 def show(text: str) -> None:
     """Print a result."""
-    try:
-        sys.stdout.write(text + "\n")
-    except BrokenPipeError:
-        reader_went_away()
+    with _stdout() as stream:
+        stream.write(text + "\n")
 
 
 def flush() -> None:
     """Let the reader see what was printed so far."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        reader_went_away()
+    with _stdout() as stream:
+        stream.flush()
 
 
 def show_json(value: Any) -> None:
@@ -40,11 +38,17 @@ def note(text: str, *, quiet: bool = False) -> None:
             print(text, file=sys.stderr, flush=True)
 
 
-def reader_went_away() -> NoReturn:
-    """End quietly, as in ``ramify predict ... | head -1``."""
-    # What is still buffered must not raise again when Python ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(PIPE_CLOSED)
+@contextmanager
+def _stdout() -> Iterator[TextIO]:
+    """Ends quietly when the reader goes away, as in ``ramify predict ... | head -1``; a full disk gets its sentence."""
+    try:
+        yield sys.stdout
+    except OSError as error:
+        # What is still buffered must not raise again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(PIPE_CLOSED) from None
+        raise DataFileError(f"cannot be written ({error.strerror}): check the space on the disk", "stdout") from None
 
 
 def columns(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> str:

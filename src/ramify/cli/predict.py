@@ -35,6 +35,8 @@ Examples:
   ramify predict model new.csv --text title --format tsv --threshold 0.2
 """
 
+DEFAULT_K = 5
+
 
 class Format(str, Enum):
     """How predictions are written."""
@@ -49,7 +51,10 @@ class PredictOptions(ThreadOptions, TextOptions):
 
     model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
     data: Annotated[str, Argument(metavar="DATA", help="File of documents, or - for stdin.")] = "-"
-    k: Annotated[int, Option("-k", metavar="N", help="Labels per document at most.")] = 5
+    k: Annotated[
+        Optional[int],  # noqa: UP045
+        Option("-k", metavar="N", help="Labels per document at most. (default: 5, or all that there are)"),
+    ] = None
     threshold: Annotated[Optional[float], Option(metavar="X", help="Leave out labels with a lower score.")] = None  # noqa: UP045
     beam: Annotated[
         Optional[int],  # noqa: UP045
@@ -86,13 +91,16 @@ def run(options: PredictOptions) -> None:
     if options.batch < 1:
         raise InputError(f"--batch is {options.batch}, but must be at least 1")
     predictor = Predictor.of(options)
+    if options.data == "-" and sys.stdin.isatty():
+        note("reading documents from the terminal, one per line; Ctrl-D ends", quiet=options.quiet)
     n_documents = n_bare = 0
     with _sink(options.out) as write:
         for batch in _batches(predictor.documents(), options.batch):
             for identity, tags in predictor.tags(batch):
                 n_documents += 1
                 n_bare += not tags
-                write(_FORMATS[options.format](identity, n_documents, tags))
+                for line in _FORMATS[options.format](identity, n_documents, tags):
+                    write(line)
             if options.out is None:
                 _flush()
     if n_bare:
@@ -109,12 +117,15 @@ class Predictor:
         The model.
     options : PredictOptions
         The wishes.
+    k : int
+        Labels per document.
     allowed, forbidden : list of str, or None
         Label names.
     """
 
     tagger: Tagger
     options: PredictOptions
+    k: int
     allowed: list[str] | None
     forbidden: list[str] | None
 
@@ -128,14 +139,15 @@ class Predictor:
         thread_count(options.threads)
         tagger = load_tagger(options.model)
         n_labels = len(tagger.label_names_)
-        if not 1 <= options.k <= n_labels:
-            raise InputError(f"-k is {options.k}, but must lie in 1..{n_labels}, the number of labels of the model")
+        k = min(DEFAULT_K, n_labels) if options.k is None else options.k
+        if not 1 <= k <= n_labels:
+            raise InputError(f"-k is {k}, but must lie in 1..{n_labels}, the number of labels of the model")
         settings = {"threads": options.threads} | ({} if options.beam is None else {"beam": options.beam})
         tagger.model_.set_params(**settings)
         vectorizer: Any = tagger.vectorizer_
         if hasattr(vectorizer, "threads"):
             vectorizer.set_params(threads=options.threads)
-        return cls(tagger, options, _names(options.allow, tagger), _names(options.forbid, tagger))
+        return cls(tagger, options, k, _names(options.allow, tagger), _names(options.forbid, tagger))
 
     def documents(self) -> Iterator[tuple[Any, Any]]:
         """(identity, text or row of features)."""
@@ -165,7 +177,7 @@ class Predictor:
             import scipy.sparse as sp
 
             texts = sp.vstack(texts, format="csr")
-        found = self.tagger.tag(texts, self.options.k, allowed=self.allowed, forbidden=self.forbidden)
+        found = self.tagger.tag(texts, self.k, allowed=self.allowed, forbidden=self.forbidden)
         least = self.options.threshold
         for (identity, _), tags in zip(batch, found, strict=True):
             yield identity, tags if least is None else [tag for tag in tags if tag[1] >= least]
@@ -220,15 +232,15 @@ def _flush() -> None:
     flush()
 
 
-def _json_line(identity: Any, number: int, tags: list[tuple[str, float]]) -> str:
+def _json_line(identity: Any, number: int, tags: list[tuple[str, float]]) -> list[str]:
     known = {} if identity is None else {"id": identity}
     labels = [{"label": name, "score": _rounded(score)} for name, score in tags]
-    return json.dumps({**known, "labels": labels}, ensure_ascii=False, default=str)
+    return [json.dumps({**known, "labels": labels}, ensure_ascii=False, default=str)]
 
 
-def _tsv_lines(identity: Any, number: int, tags: list[tuple[str, float]]) -> str:
+def _tsv_lines(identity: Any, number: int, tags: list[tuple[str, float]]) -> list[str]:
     key = number if identity is None else identity
-    return "\n".join("\t".join(map(_cell, (key, name, _rounded(score)))) for name, score in tags)
+    return ["\t".join(map(_cell, (key, name, _rounded(score)))) for name, score in tags]
 
 
 def _cell(value: Any) -> str:

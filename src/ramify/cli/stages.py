@@ -25,14 +25,17 @@ class Stages:
     ----------
     seconds : dict of str to float
         Time per stage, in order.
+    begun, begun_cpu : float
+        Wall and CPU clock when the command began.
     n_documents : int
         Documents that pass through each stage, for the rate; set it as soon as it is known.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.seconds: dict[str, float] = {}
+        self.begun, self.begun_cpu = time.perf_counter(), time.process_time()
         self.n_documents = 0
-        self._begun: dict[str, float] = {}
+        self._stage_begun: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
         self._display: Progress | None = None if quiet or not sys.stderr.isatty() else _display()
 
@@ -50,7 +53,7 @@ class Stages:
     def __call__(self, stage: str, done: float) -> None:
         """Take note of the share of a stage that is done."""
         now = time.perf_counter()
-        begun = self._begun.setdefault(stage, now)
+        begun = self._stage_begun.setdefault(stage, now)
         self.seconds[stage] = now - begun
         if self._display is None:
             return

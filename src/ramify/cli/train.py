@@ -106,6 +106,8 @@ def run(options: TrainOptions, flags: dict[str, Any]) -> None:
         raise InputError(f"missing is {missing}")
     if options.test is not None and options.holdout is not None:
         raise InputError("--test and --holdout are both given: choose one")
+    if options.holdout is not None and not 0 < options.holdout < 1:
+        raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
     check_target(options.out)
     plan.rehearse()
     _train(options, plan, options.data, options.out)
