@@ -96,12 +96,17 @@ def check_target(directory: str | Path) -> None:
     ------
     InputError
         A file, or a directory that is not empty and holds no ramify model.
+    ModelFileError
+        No permission to write there.
     """
     target = Path(directory)
     if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
         raise InputError(f"{target} is a directory with other files: name a new directory for the model")
     if target.exists() and not target.is_dir():
         raise InputError(f"{target} is a file: name a directory for the model")
+    parent = next(folder for folder in target.absolute().parents if folder.exists())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise ModelFileError(f"cannot save a model in {parent}: no permission to write there; choose another directory")
 
 
 def _write_files(directory: Path, model: StoredModel) -> None:

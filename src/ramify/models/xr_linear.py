@@ -189,9 +189,11 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         tell = progress or (lambda stage, done: None)
         self.tree_ = self._index(X, Y, threads, tell)
         targets = self._targets(Y, relevance)
+        tell("train", 0.0)
         levels = TreeTrainer(X, self.tree_, targets, training, own).run(
             instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
         )
+        tell("train", 1.0)
         tell("pack", 0.0)
         self.matcher_ = BeamMatcher.of(self.tree_, levels, self.precision)
         tell("pack", 1.0)
