@@ -17,7 +17,7 @@ from ramify.errors import InputError, ModelFileError
 from ramify.kernels.predict import SearchConfig, Searcher, check_packed, pack, unpack
 from ramify.match.restrict import Allowed
 from ramify.values import CSR, Float32, Int32, LabelTree, TopK
-from ramify.weights import PRECISIONS, LevelWeights, PackedLevel
+from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
 
 Progress = Callable[[float], None]
 
@@ -188,10 +188,8 @@ class BeamMatcher:
             levels = [_stored_level(arrays, number, n_features, precision) for number in range(depth)]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"the model's tree is damaged ({error}): restore the model directory") from None
-        above = 1
-        for level, n_nodes in zip(levels, tree.level_sizes, strict=True):
-            check_packed(level, n_parents=above, n_nodes=n_nodes)
-            above = n_nodes
+        for number, level in enumerate(levels):
+            check_packed(level, Blocks.of(tree, number))
         return cls(tree, levels)
 
 
