@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.errors import InputError, ModelFileError
 from ramify.features.labels import PIFA
 from ramify.index import KMeansIndexer
-from ramify.kernels.check import thread_count
+from ramify.kernels.check import factors, real_number, thread_count, whole_number
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
 from ramify.linear import TrainingConfig, TreeTrainer, level_targets
@@ -61,9 +61,9 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         What a margin costs.
     cost_positive, cost_negative : float, default 1
         C of positive and negative instances.
-    epsilon : float, default 0.1
+    epsilon : float, default 0.3
         Tolerance of the solver.
-    max_passes : int, default 100
+    max_passes : int, default 20
         Passes of the solver at most.
     threshold : float, default 0.1
         Weights smaller in size are dropped.
@@ -111,8 +111,8 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         loss: str = "squared-hinge",
         cost_positive: float = 1.0,
         cost_negative: float = 1.0,
-        epsilon: float = 0.1,
-        max_passes: int = 100,
+        epsilon: float = 0.3,
+        max_passes: int = 20,
         threshold: float = 0.1,
         max_weights: int = 0,
         relevance: str = "equal",
@@ -214,10 +214,13 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
             raise InputError(f"precision is {self.precision!r}, but must be one of {', '.join(PRECISIONS)}")
         if self.relevance not in RELEVANCE:
             raise InputError(f"relevance is {self.relevance!r}, but must be one of {', '.join(RELEVANCE)}")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int | np.integer) or self.seed < 0:
-            raise InputError(f"seed is {self.seed!r}, but must be a whole number of at least 0")
+        whole_number("seed", self.seed, 0, 2**32 - 1)
+        self._decision_threshold()
         config = TrainingConfig(solver=solver, negatives=self.negatives, search=self._search())
         return config, thread_count(self.threads)
+
+    def _decision_threshold(self) -> float:
+        return real_number("decision_threshold", self.decision_threshold, -1e30, 1e30)
 
     def _search(self, beam: int | None = None) -> SearchConfig:
         beam = self.beam if beam is None else beam
@@ -247,8 +250,9 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
             given = as_csr(relevance, "relevance", n_columns=Y.shape[1])
             if given.shape[0] != Y.shape[0] or (given.data < 0).any():
                 raise InputError(f"relevance must have {Y.shape[0]} rows and no negative value")
+            factors("relevance", given.data, given.nnz)
             # A positive that the user gave no relevance keeps 1.
-            Y = sp.csr_matrix(Y + Y.multiply(given) - Y.multiply(given > 0))
+            Y = sp.csr_matrix((Y - Y.multiply(given > 0)) + Y.multiply(given))
         return level_targets(Y, self.tree_, induced=self.relevance == "induced", norm=self.relevance_norm)
 
     def predict_topk(
@@ -303,7 +307,8 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         )
 
     def _check_k(self, k: int) -> None:
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= self.n_labels_:
+        whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+        if not whole or not 1 <= k <= self.n_labels_:
             raise InputError(f"k is {k!r}, but must be a whole number in 1..{self.n_labels_}, the number of labels")
 
     def single(self, k: int) -> Callable[[Int32, Float32], tuple[Int32, Float32]]:
@@ -355,7 +360,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         widest = int(np.diff(self.tree_.first_children(self.tree_.depth - 1)).max())
         k = min(self.n_labels_, self.beam * widest)
         top = self.predict_topk(X, k)
-        kept = (top.labels >= 0) & (top.scores >= self.decision_threshold)
+        kept = (top.labels >= 0) & (top.scores >= self._decision_threshold())
         indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
         data = np.ones(int(indptr[-1]), np.float32)
         found = sp.csr_matrix((data, top.labels[kept], indptr), shape=(X.shape[0], self.n_labels_))
@@ -415,7 +420,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         """
         try:
             model = cls(**config["settings"])
-            model._search()
+            model._checked_settings()
             matcher = BeamMatcher.from_state(config["matcher"], arrays)
         except (KeyError, TypeError, InputError) as error:
             raise ModelFileError(f"the model's settings are damaged ({error}): restore the model directory") from None
@@ -451,7 +456,7 @@ def _instances(X: Any) -> CSR:
 def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:
     if weights is None:
         return None
-    array = np.asarray(weights, np.float32)
-    if array.shape != (n,) or not np.isfinite(array).all() or (array <= 0).any():
-        raise InputError(f"sample_weight must hold {n} positive numbers, one per instance")
+    array = factors("sample_weight", weights, n)
+    if not array.any():
+        raise InputError("sample_weight is 0 for every instance, so there is nothing to learn: give some weight")
     return array
