@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.errors import InputError, ModelFileError
 from ramify.features import Tfidf
 from ramify.models.loading import load_as, part_from_state, part_to_state, save
-from ramify.models.xr_linear import StageProgress, XRLinear
+from ramify.models.tree_predictor import StageProgress
+from ramify.models.xr_linear import XRLinear
 from ramify.strings import StringTable
 from ramify.values import CSR, Dataset, Float32, Int32, Int64, TopK, as_csr
 
