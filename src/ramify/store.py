@@ -97,6 +97,8 @@ def check_target(directory: str | Path) -> None:
     ------
     InputError
         A file, or a directory that is not empty and holds no ramify model.
+    ModelFileError
+        No permission to write there.
     """
     target = Path(directory)
     try:
@@ -110,6 +112,9 @@ def check_target(directory: str | Path) -> None:
         raise InputError(f"{target} is a directory with other files: name a new directory for the model")
     if in_the_way:
         raise InputError(f"{target} is a file: name a directory for the model")
+    parent = next(folder for folder in target.absolute().parents if folder.exists())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise ModelFileError(f"cannot save a model in {parent}: no permission to write there; choose another directory")
 
 
 def _write_files(directory: Path, model: StoredModel) -> None:

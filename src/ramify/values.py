@@ -51,15 +51,17 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
             raise InputError(f"{name} has dtype {matrix.dtype}, but must hold real numbers: convert it to float32")
         if matrix.ndim != 2:
             raise InputError(f"{name} has {matrix.ndim} dimension(s), but must have 2: reshape it to (n, d)")
-        csr = sp.csr_matrix(matrix, dtype=np.float32)
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is reported below
+            csr = sp.csr_matrix(matrix, dtype=np.float32)
     else:
         csr = sp.csr_matrix(_dense(matrix, name))
     if n_columns is not None and csr.shape[1] != n_columns:
         raise InputError(f"{name} has {csr.shape[1]} columns, but {n_columns} are expected")
+    csr = _canonical(csr)  # first: entries of one place may add up to inf
     if not np.isfinite(csr.data).all():
         row = int(np.searchsorted(csr.indptr, np.flatnonzero(~np.isfinite(csr.data))[0], side="right")) - 1
         raise InputError(f"{name} holds NaN or infinite values (first in row {row}): remove or impute them")
-    return _canonical(csr)
+    return csr
 
 
 def _dense(matrix: Any, name: str) -> npt.NDArray[Any]:

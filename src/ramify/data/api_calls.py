@@ -1,13 +1,13 @@
 """One Python source file → its documented functions, each with the names that it calls; read with ``ast``, never run.
 
-A call's name is written out through the module's imports: ``np.asarray(...)`` is ``numpy.asarray``. A method of an
-unknown object is ``.append()``, of a string ``str.join``. Private names and local variables are left out.
+A call's name is written out through the module's imports: ``np.asarray(...)`` is ``numpy.asarray``; a method of the
+same class is ``module.Class.method``, of a string literal ``str.join``. Left out is what tells nothing of the task:
+private names, local variables, methods of unknown objects (``.append()``), everyday built-ins (``len``).
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import re
 import warnings
@@ -16,11 +16,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 DOCSTRING_CHARACTERS = 600
-BUILTINS = frozenset(
-    name
-    for name, value in vars(builtins).items()
-    if not name.startswith("_") and not (isinstance(value, type) and issubclass(value, BaseException))
-)
+BUILTINS = frozenset(("bytearray", "bytes", "chr", "compile", "divmod", "eval", "exec", "format", "hash", "input",
+                      "memoryview", "open", "ord", "pow", "print", "reversed", "round", "sorted", "sum"))  # fmt: skip
 WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 # Where a docstring's opening paragraphs end: a section, an example, a directive, a list of parameters.
 SECTION = re.compile(
@@ -36,6 +33,7 @@ Documented: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 class Function:
     """A documented function: its text, and the names that it calls as the module spells them."""
 
+    name: str
     text: str
     calls: tuple[str, ...]
 
@@ -49,7 +47,7 @@ class Module:
     aliases: dict[str, str] = field(default_factory=dict)
     star_imports: list[str] = field(default_factory=list)
     definitions: set[str] = field(default_factory=set)
-    methods: set[str] = field(default_factory=set)
+    methods: dict[str, set[str]] = field(default_factory=dict)
     functions: list[Function] = field(default_factory=list)
 
 
@@ -80,11 +78,12 @@ def read_module(source: bytes, name: str, *, is_package: bool = False) -> Module
     documented: list[tuple[str, Documented]] = []
     for owner, statement in _statements(tree.body, ""):
         if isinstance(statement, ast.Import):
-            module.aliases.update(_imported(statement))
+            for alias, target in _imported(statement):
+                module.aliases.setdefault(alias, target)  # of alternatives the first is the usual one
         elif isinstance(statement, ast.ImportFrom):
             _import_from(statement, module)
         elif isinstance(statement, Documented):
-            (module.methods if owner else module.definitions).add(statement.name)
+            (module.methods.setdefault(owner, set()) if owner else module.definitions).add(statement.name)
             if ast.get_docstring(statement, clean=False):
                 documented.append((owner, statement))
     calls: dict[ast.stmt, tuple[str, ...]] = {}
@@ -92,9 +91,10 @@ def read_module(source: bytes, name: str, *, is_package: bool = False) -> Module
         if isinstance(node, ast.ClassDef):
             calls[node] = _class_calls(node, calls, module)
         elif node not in calls:
-            calls[node] = _calls(node, module)
+            calls[node] = _calls(node, owner, module)
         if text := _text(owner, node):
-            module.functions.append(Function(text, calls[node]))
+            name = ".".join(filter(None, [module.name, owner, node.name]))
+            module.functions.append(Function(name, text, calls[node]))
     return module
 
 
@@ -142,7 +142,7 @@ def _import_from(statement: ast.ImportFrom, module: Module) -> None:
         if name.name == "*":
             module.star_imports.append(base)
         else:
-            module.aliases[name.asname or name.name] = f"{base}.{name.name}"
+            module.aliases.setdefault(name.asname or name.name, f"{base}.{name.name}")
 
 
 def _class_calls(node: ast.ClassDef, calls: dict[ast.stmt, tuple[str, ...]], module: Module) -> tuple[str, ...]:
@@ -151,12 +151,12 @@ def _class_calls(node: ast.ClassDef, calls: dict[ast.stmt, tuple[str, ...]], mod
     for member in node.body:
         if isinstance(member, FunctionNode):
             if member not in calls:
-                calls[member] = _calls(member, module)
+                calls[member] = _calls(member, node.name, module)
             names.update(calls[member])
     return tuple(sorted(names))
 
 
-def _calls(function: FunctionNode, module: Module) -> tuple[str, ...]:
+def _calls(function: FunctionNode, owner: str, module: Module) -> tuple[str, ...]:
     """Names called in a function's body."""
     local_names: set[str] = set()
     called: list[ast.expr] = []
@@ -174,8 +174,8 @@ def _calls(function: FunctionNode, module: Module) -> tuple[str, ...]:
         elif isinstance(node, FunctionNode):
             local_names.add(node.name)
         pending += _children(node)
-    names = {_called_name(expression, module, local_names) for expression in called}
-    return tuple(sorted(names - {"", "super"}))
+    names = {_called_name(expression, owner, module, local_names) for expression in called}
+    return tuple(sorted(names - {""}))
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
@@ -190,7 +190,7 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
             yield from (one for one in value if isinstance(one, ast.AST))
 
 
-def _called_name(expression: ast.expr, module: Module, local_names: set[str]) -> str:
+def _called_name(expression: ast.expr, owner: str, module: Module, local_names: set[str]) -> str:
     """The full name of what is called; "" where it has none that others would know."""
     parts: list[str] = []
     while isinstance(expression, ast.Attribute):
@@ -200,17 +200,15 @@ def _called_name(expression: ast.expr, module: Module, local_names: set[str]) ->
     if isinstance(expression, ast.Constant) and isinstance(expression.value, str) and len(parts) == 1:
         return f"str.{parts[0]}"
     root = expression.id if isinstance(expression, ast.Name) else ""
-    if root and root not in local_names:
-        if root in module.definitions:
-            return ".".join([module.name, root, *parts])
-        if root in module.aliases:
-            return ".".join([module.aliases[root], *parts])
-        if root in BUILTINS:
-            return ".".join([root, *parts])
-    if not parts or parts[-1].startswith("_"):
+    if root in ("self", "cls") and len(parts) == 1 and parts[0] in module.methods.get(owner, ()):
+        return f"{module.name}.{owner}.{parts[0]}"
+    if not root or root in local_names:
         return ""
-    own = root in ("self", "cls") and len(parts) == 1 and parts[0] in module.methods
-    return "" if own else f".{parts[-1]}()"
+    if root in module.definitions:
+        return ".".join([module.name, root, *parts])
+    if root in module.aliases:
+        return ".".join([module.aliases[root], *parts])
+    return root if root in BUILTINS and not parts else ""
 
 
 def _text(owner: str, node: Documented) -> str:

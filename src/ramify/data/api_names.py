@@ -33,12 +33,15 @@ def public_names(modules: Mapping[str, Module], spellings: Counter[str]) -> dict
     groups: dict[str, list[str]] = defaultdict(list)
     for spelling in spellings:
         groups[definition(spelling, modules)].append(spelling)
-    exports = _exports(modules, groups)
+    exports = _exports(modules, {*groups, *(origin.rpartition(".")[0] for origin in groups)})
     chosen: dict[str, str] = {}
     for origin, members in groups.items():
+        owner, _, method = origin.rpartition(".")
         public = [name for name in members if _is_public(name)]
         if exports[origin]:
-            best = min(exports[origin], key=lambda name: (name.count("."), name))
+            best = _shortest(exports[origin])
+        elif exports[owner] and _is_public(method):
+            best = f"{_shortest(exports[owner])}.{method}"
         elif public:
             best = min(public, key=lambda name: (-spellings[name], name.count("."), name))
         else:
@@ -89,6 +92,10 @@ def _exports(modules: Mapping[str, Module], wanted: Iterable[str]) -> dict[str, 
             if origin in exports and origin.startswith(f"{module.name}."):
                 exports[origin].append(name)
     return exports
+
+
+def _shortest(names: list[str]) -> str:
+    return min(names, key=lambda name: (name.count("."), name))
 
 
 def _is_public(name: str) -> bool:

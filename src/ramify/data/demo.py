@@ -1,6 +1,7 @@
 """The demo's data: API recommendation from the Python installation itself, offline on every machine.
 
-A function's name and docstring are the text, the functions it calls are its labels. Sources of the standard library
+A function's name and docstring are the text; its labels are the functions it calls and, since what is asked for may
+be that very function, itself. Sources of the standard library
 and of ramify's own dependencies are parsed (`ramify.data.api_calls`), never imported or run, so that the data are
 much the same everywhere: some ten thousand documents, thousands of labels, a true long tail.
 """
@@ -15,7 +16,6 @@ import sysconfig
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 from ramify.data.api_calls import Module, read_module
@@ -113,12 +113,13 @@ def source_files() -> list[tuple[str, Path]]:
 
 
 def _documents(modules: dict[str, Module]) -> dict[tuple[str, tuple[str, ...]], list[str]]:
-    """(text, spelled calls) → labels, each document once, rare labels left out."""
+    """(text, all its labels) → labels that others share; each document once."""
     functions = [function for module in modules.values() for function in module.functions]
-    names = public_names(modules, Counter(call for function in functions for call in function.calls))
+    spellings = Counter(name for function in functions for name in (function.name, *function.calls))
+    names = public_names(modules, spellings)
     rows: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for function in functions:
-        labels = sorted({names[call] for call in function.calls if call in names})
+        labels = sorted({names[name] for name in (function.name, *function.calls) if name in names})
         rows[function.text, tuple(labels)] = labels
     counts = Counter(label for labels in rows.values() for label in labels)
     kept = {
@@ -149,6 +150,8 @@ def _package_folder(package: str) -> Path | None:
 
 
 def _cache_path() -> Path | None:
+    from importlib import metadata  # not needed by those who only read files
+
     versions = [str(FORMAT), platform.python_version(), sys.platform]
     for package in PACKAGES:
         try:

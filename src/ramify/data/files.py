@@ -239,6 +239,8 @@ def _locate(path: str | Path, fields: Fields) -> tuple[Path, Path | None, str]:
     packed = file.suffix.lower() == ".gz"
     extension = (file.with_suffix("") if packed else file).suffix.lower()
     known = [*TEXT_FORMATS, *FEATURE_FORMATS]
+    if labels is not None and extension != ".npz":
+        raise DataFileError("holds its labels itself: a separate file of labels goes with .npz only", file)
     if extension in known and (not packed or extension in PACKED):
         return file, None if labels is None else Path(labels), extension
     if file.is_dir():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ramify.data.fields import Fields, missing_field
+from ramify.data.labels import named_rows
 from ramify.data.streams import Source, name_of, numbered_lines, without_surrogates, writing
 from ramify.errors import DataFileError
 from ramify.values import Dataset
@@ -51,8 +52,8 @@ def write(dataset: Dataset, path: Path, fields: Fields) -> None:
     text_name = fields.written_text
     encode = json.JSONEncoder(ensure_ascii=False).encode
     with writing(path) as stream:
-        for row, text in enumerate(dataset.texts or ()):
-            line = encode({text_name: text, fields.labels: dataset.labels_of(row)})
+        for text, labels in zip(dataset.texts or (), named_rows(dataset), strict=True):
+            line = encode({text_name: text, fields.labels: labels})
             stream.write(without_surrogates(line).encode() + b"\n")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reprlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -15,6 +16,7 @@ from ramify.values import CSR, Dataset
 
 DEFAULT_SEPARATOR = "|"
 OTHER_SEPARATORS = (";", ",", "\t")
+BLOCK_ROWS = 1 << 14
 
 
 class LabelRows:
@@ -120,6 +122,16 @@ class LabelCells:
         self._filled += bool(cell.strip())
         for other in OTHER_SEPARATORS:
             self._holding[other] += other in cell.strip()
+
+
+def named_rows(dataset: Dataset) -> Iterator[list[str]]:
+    """Yield each row's label names, as writers need them: block by block, not one array slice per row."""
+    names, Y = dataset.label_names, dataset.Y
+    for start in range(0, len(dataset), BLOCK_ROWS):
+        ends = Y.indptr[start : start + BLOCK_ROWS + 1].tolist()
+        block = [names[column] for column in Y.indices[ends[0] : ends[-1]].tolist()]
+        for first, last in pairwise(ends):
+            yield block[first - ends[0] : last - ends[0]]
 
 
 class NumberNames(Sequence[str]):

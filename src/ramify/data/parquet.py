@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ramify.data.fields import Fields, missing_field
+from ramify.data.labels import named_rows
 from ramify.data.streams import Source, name_of, replacing, require_file, without_surrogates
 from ramify.errors import DataFileError, MissingExtraError
 from ramify.values import Dataset
@@ -60,16 +62,14 @@ def write(dataset: Dataset, path: Path, fields: Fields) -> None:
         pyarrow is not installed.
     """
     pyarrow = _pyarrow()
-    texts = dataset.texts or ()
+    texts, label_rows = dataset.texts or (), named_rows(dataset)
     text_name, labels_name = fields.written_text, fields.labels
     schema = pyarrow.schema([(text_name, pyarrow.string()), (labels_name, pyarrow.list_(pyarrow.string()))])
     with replacing(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:
         for start in range(0, len(texts), ROW_GROUP_ROWS):
-            rows = range(start, min(start + ROW_GROUP_ROWS, len(texts)))
-            columns = {
-                text_name: [without_surrogates(texts[row]) for row in rows],
-                labels_name: [[without_surrogates(label) for label in dataset.labels_of(row)] for row in rows],
-            }
+            group = [without_surrogates(text) for text in texts[start : start + ROW_GROUP_ROWS]]
+            labels = [[without_surrogates(name) for name in row] for row in islice(label_rows, len(group))]
+            columns = {text_name: group, labels_name: labels}
             writer.write_table(pyarrow.table(columns, schema=schema))
 
 

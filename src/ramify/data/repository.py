@@ -21,7 +21,7 @@ from ramify.values import Dataset, Float32, Float64, as_csr, as_label_matrix
 
 BLOCK_TOKENS = 1 << 17
 LARGEST_COUNT = 2**31 - 1
-LARGEST_VALUE = float(np.finfo(np.float32).max)
+BEYOND_FLOAT32 = 2.0**128 - 2.0**103  # from here on, float32 rounds to infinity
 COLON, SPACE = ord(":"), ord(" ")
 
 
@@ -111,7 +111,10 @@ class _Parser:
         X = _matrix(self._values, self._features, self._feature_ends, self._n_features)
         ones = np.ones(len(self._labels), np.float32)
         Y = _matrix(ones, self._labels, self._label_ends, self._n_labels)
-        return Dataset(X=as_csr(X), Y=as_label_matrix(Y), label_names=NumberNames(self._n_labels))
+        try:
+            return Dataset(X=as_csr(X), Y=as_label_matrix(Y), label_names=NumberNames(self._n_labels))
+        except InputError as error:  # values of one feature in one line that add up to infinity
+            raise DataFileError(str(error), self._name) from None
 
     def _flush(self) -> None:
         try:
@@ -120,7 +123,7 @@ class _Parser:
         except (ValueError, OverflowError):
             raise self._explanation() from None
         sound = _within(features, self._n_features) and _within(labels, self._n_labels)
-        if not sound or not (np.abs(values) <= LARGEST_VALUE).all():
+        if not sound or not (np.abs(values) < BEYOND_FLOAT32).all():
             raise self._explanation()
         self._features.frombytes(features.astype(np.int32).tobytes())
         self._values.frombytes(values.astype(np.float32).tobytes())
@@ -191,6 +194,6 @@ def _value_problem(text: str) -> str | None:
         value = math.nan if "_" in text else float(text)
     except ValueError:
         return f"the value {text[:40]!r} is no number: write lines as 'l1,l2 f:v f:v'"
-    if not abs(value) <= LARGEST_VALUE:
+    if not abs(value) < BEYOND_FLOAT32:
         return f"the value {text[:40]} is NaN, infinite or beyond float32: remove or scale it"
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ramify.data.fields import Fields, missing_field
-from ramify.data.labels import DEFAULT_SEPARATOR
+from ramify.data.labels import DEFAULT_SEPARATOR, named_rows
 from ramify.data.streams import Source, name_of, numbered_lines, without_surrogates, writing
 from ramify.errors import DataFileError, InputError
 from ramify.values import Dataset
@@ -64,8 +64,8 @@ def write(dataset: Dataset, path: Path, fields: Fields, *, delimiter: str = ",")
         # "\r\n" makes every version of csv quote cells that hold either character
         writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
         writer.writerow(header)
-        for row, text in enumerate(dataset.texts or ()):
-            cells = [without_surrogates(cell) for cell in (text, separator.join(dataset.labels_of(row)))]
+        for row, (text, labels) in enumerate(zip(dataset.texts or (), named_rows(dataset), strict=True)):
+            cells = [without_surrogates(cell) for cell in (text, separator.join(labels))]
             if "\0" in cells[0] or "\0" in cells[1]:
                 raise InputError(f"row {row} holds a NUL character, which CSV cannot: write .jsonl instead")
             writer.writerow(cells)
@@ -75,7 +75,8 @@ def write(dataset: Dataset, path: Path, fields: Fields, *, delimiter: str = ",")
 
 def _rows(source: Source, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(_checked_lines(source), delimiter=delimiter, strict=True)
-    while (row := _next_row(reader, name_of(source))) is not None:
+    name = name_of(source)
+    while (row := _next_row(reader, name)) is not None:
         if row:
             yield reader.line_num, row
 

@@ -16,7 +16,7 @@ from ramify.evaluation.metrics import (
     psp_at_k,
     recall_at_k,
 )
-from ramify.evaluation.propensity import inverse_propensities, label_counts, propensities
+from ramify.evaluation.propensity import TrainingCounts, inverse_propensities, label_counts, propensities
 from ramify.evaluation.ranking import top_k
 from ramify.evaluation.report import BucketSize, Report
 
@@ -26,6 +26,7 @@ __all__ = [
     "Difference",
     "EvaluationConfig",
     "Report",
+    "TrainingCounts",
     "compare",
     "compare_with",
     "coverage_at_k",

@@ -36,8 +36,8 @@ def evaluate(
         True labels, 0/1. May be wider or narrower than Y_train: missing columns are empty.
     top : TopK, shape (n, at least max(ks))
         Predictions, best first, in the order that counts.
-    Y_train : array-like or sparse, shape (m, L), optional
-        Training labels, which PSP, PSnDCG and the buckets by training frequency need.
+    Y_train : array-like or sparse, shape (m, L), or TrainingCounts, optional
+        Training labels (or how often each occurred), which PSP, PSnDCG and the buckets by training frequency need.
     ks : sequence of int, default (1, 3, 5)
         Cut-offs.
     propensity : (float, float), default (0.55, 1.5)

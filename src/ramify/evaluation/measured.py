@@ -14,7 +14,7 @@ from ramify.evaluation.config import EvaluationConfig
 from ramify.evaluation.document_measures import Contributions, contributions
 from ramify.evaluation.judgement import judge, restrict_columns, widen
 from ramify.evaluation.label_measures import LabelTally, label_tally, scoped
-from ramify.evaluation.propensity import inverse_propensities, label_counts
+from ramify.evaluation.propensity import TrainingCounts, inverse_propensities
 from ramify.values import CSR, Bool, Float64, Int64, TopK, as_label_matrix
 
 
@@ -53,8 +53,8 @@ def truth_of(Y_test: Any, Y_train: Any, config: EvaluationConfig) -> Truth:
         if config.seen_labels_only:
             raise InputError("seen_labels_only needs Y_train, which tells the labels seen in training")
         return Truth(Y, {}, None, None)
-    Y_train = as_label_matrix(Y_train)
-    counts = label_counts(Y_train, max(Y.shape[1], Y_train.shape[1]))
+    seen = TrainingCounts.of(Y_train).widened(Y.shape[1])
+    counts = seen.labels
     Y = widen(Y, len(counts))
     if config.seen_labels_only:
         Y = restrict_columns(Y, counts > 0)
@@ -63,7 +63,7 @@ def truth_of(Y_test: Any, Y_train: Any, config: EvaluationConfig) -> Truth:
         Y=Y,
         buckets=label_buckets(counts, head_share=config.head_share, tail_at_most=config.tail_at_most),
         counts=counts,
-        weights=inverse_propensities(counts, Y_train.shape[0], A=A, B=B),
+        weights=inverse_propensities(counts, seen.n_documents, A=A, B=B),
     )
 
 

@@ -7,6 +7,7 @@ most often forgotten, so a right rare label weighs 1 / p_l.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,45 @@ import scipy.sparse as sp
 from ramify.errors import InputError
 from ramify.evaluation.config import checked_propensity, whole_number
 from ramify.values import Float64, Int64, as_label_matrix
+
+
+@dataclass(frozen=True)
+class TrainingCounts:
+    """What an evaluation needs to know of the training labels, in place of the whole Y_train.
+
+    Parameters
+    ----------
+    labels : int64 array, shape (L,)
+        Training documents per label.
+    n_documents : int
+        Training documents in all.
+
+    Raises
+    ------
+    InputError
+        Negative counts, or a label more frequent than there are documents.
+    """
+
+    labels: Int64
+    n_documents: int
+
+    def __post_init__(self) -> None:
+        counts, n_documents = _counted(np.asarray(self.labels), self.n_documents)
+        object.__setattr__(self, "labels", counts)
+        object.__setattr__(self, "n_documents", n_documents)
+
+    @classmethod
+    def of(cls, Y_train: Any) -> TrainingCounts:
+        """The counts of a matrix Y_train, shape (n, L); counts stay as they are."""
+        if isinstance(Y_train, cls):
+            return Y_train
+        Y = as_label_matrix(Y_train)
+        return cls(label_counts(Y), Y.shape[0])
+
+    def widened(self, n_labels: int) -> TrainingCounts:
+        """The same for a label space of at least ``n_labels``: new labels have no training document."""
+        missing = max(0, n_labels - len(self.labels))
+        return TrainingCounts(np.pad(self.labels, (0, missing)), self.n_documents)
 
 
 def label_counts(Y_train: Any, n_labels: int | None = None) -> Int64:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +17,10 @@ from ramify.features import Tfidf
 from ramify.models.loading import load_as, part_from_state, part_to_state, save
 from ramify.models.xr_linear import StageProgress, XRLinear
 from ramify.strings import StringTable
-from ramify.values import CSR, Dataset, Float32, Int32, TopK, as_csr
+from ramify.values import CSR, Dataset, Float32, Int32, Int64, TopK, as_csr
+
+if TYPE_CHECKING:
+    from ramify.evaluation import EvaluationConfig, Report
 
 Tags = list[tuple[str, float]]
 
@@ -39,6 +42,10 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         ``vectorizer_`` is None where the Dataset brought its own features.
     label_names_ : sequence of str, length L
         Names by label id.
+    label_counts_ : int64 array, shape (L,), or None
+        Training documents per label, and
+    n_documents_ : int
+        in all: evaluation weighs and groups labels by them. None and 0 for a tagger made of parts.
     """
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
@@ -89,6 +96,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         self.model_ = clone(XRLinear() if self.model is None else self.model)
         self.model_.fit(X, dataset.Y, progress=progress)
         self.label_names_: Sequence[str] = StringTable.of(dataset.label_names)
+        self.label_counts_: Int64 | None = np.bincount(dataset.Y.indices, minlength=dataset.n_labels).astype(np.int64)
+        self.n_documents_ = len(dataset)
         self._prepare()
         return self
 
@@ -97,6 +106,32 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         if "_singles" in state:
             state |= {"_singles": {}, "_ids": None}  # made again when needed
         return state
+
+    @classmethod
+    def of(cls, model: Any, label_names: Sequence[str], *, vectorizer: Any = None) -> Tagger:
+        """A tagger of fitted parts.
+
+        Parameters
+        ----------
+        model : estimator
+            Fitted.
+        label_names : sequence of str, length L
+            What its labels are called.
+        vectorizer : Vectorizer, optional
+            Fitted; None where the model is to be asked with features.
+
+        Raises
+        ------
+        InputError
+            Another number of names than labels.
+        """
+        if len(label_names) != model.n_labels_:
+            raise InputError(f"there are {len(label_names)} label names for {model.n_labels_} labels: give one each")
+        tagger = cls(model, vectorizer=vectorizer)
+        tagger.model_, tagger.vectorizer_, tagger.label_names_ = model, vectorizer, label_names
+        tagger.label_counts_, tagger.n_documents_ = None, 0
+        tagger._prepare()
+        return tagger
 
     def _prepare(self) -> None:
         self._singles: dict[int, Callable[[Int32, Float32], tuple[Int32, Float32]]] = {}
@@ -118,7 +153,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             Texts (or features, where the tagger was fitted on features). A text without any known feature gets no
             label: there is nothing to go by.
         k : int, default 5
-            Labels per text at most.
+            Labels per text at most; of a smaller label space all.
         allowed, forbidden : names of labels, optional
             The only labels to choose from, or labels to leave out.
 
@@ -135,6 +170,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         if isinstance(texts, str | bytes):
             raise InputError("texts is a single string: wrap it in a list, as in tag([text])")
         check_is_fitted(self)
+        if isinstance(k, int | np.integer) and not isinstance(k, bool):
+            k = min(k, len(self.label_names_))
         if self.vectorizer_ is not None:
             texts = list(texts)
             fast = hasattr(self.vectorizer_, "transform_one") and hasattr(self.model_, "single")
@@ -159,7 +196,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def predict_topk(
         self,
         texts: Any,
-        k: int = 10,
+        k: int | None = None,
         *,
         allowed: Iterable[str] | None = None,
         forbidden: Iterable[str] | None = None,
@@ -223,6 +260,14 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         hits = [bool(row) and row[0][0] in set(truth) for row, truth in zip(tags, labels, strict=True)]
         return float(np.mean(hits))
 
+    def evaluate(
+        self, dataset: Dataset, config: EvaluationConfig | None = None, *, training: Dataset | None = None
+    ) -> Report:
+        """How good the tags of a Dataset are, with the long tail in view (see ``assessment.evaluate_tagger``)."""
+        from ramify.models.assessment import evaluate_tagger
+
+        return evaluate_tagger(self, dataset, config, training=training)
+
     def save(self, directory: str | Path) -> None:
         """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
         save(self, directory)
@@ -237,9 +282,11 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         names = self.label_names_ if isinstance(self.label_names_, StringTable) else StringTable.of(self.label_names_)
         model, model_arrays = part_to_state(self.model_)
-        config: dict[str, Any] = {"model": model, "vectorizer": None}
+        config: dict[str, Any] = {"model": model, "vectorizer": None, "n_documents": self.n_documents_}
         arrays = {"labels/blob": names.blob, "labels/offsets": names.offsets}
         arrays |= {f"model/{name}": array for name, array in model_arrays.items()}
+        if self.label_counts_ is not None:
+            arrays["labels/counts"] = self.label_counts_
         if self.vectorizer_ is not None:
             config["vectorizer"], own = part_to_state(self.vectorizer_)
             arrays |= {f"vectorizer/{name}": array for name, array in own.items()}
@@ -260,21 +307,27 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             if vectorizer is not None:
                 vectorizer = part_from_state(vectorizer, _below(arrays, "vectorizer/"), parts)
             names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
-            _check_parts(model, vectorizer, len(names))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            _check_parts(model, vectorizer)
+            tagger = cls.of(model, names, vectorizer=vectorizer)
+            tagger._restore_counts(arrays.get("labels/counts"), config.get("n_documents", 0))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"the tagger is damaged ({error}): restore the model directory") from None
-        tagger = cls(model, vectorizer=vectorizer)
-        tagger.model_, tagger.vectorizer_, tagger.label_names_ = model, vectorizer, names
-        tagger._prepare()
         return tagger
 
+    def _restore_counts(self, counts: Int64 | None, n_documents: int) -> None:
+        if counts is None:
+            return
+        if counts.shape != (len(self.label_names_),) or counts.dtype != np.int64 or counts.min() < 0:
+            raise InputError(f"labels/counts must hold {len(self.label_names_)} whole numbers of at least 0")
+        if not isinstance(n_documents, int) or counts.max() > n_documents:
+            raise InputError(f"n_documents is {n_documents!r}, but a label has {counts.max()} documents")
+        self.label_counts_, self.n_documents_ = counts, n_documents
 
-def _check_parts(model: Any, vectorizer: Any, n_names: int) -> None:
+
+def _check_parts(model: Any, vectorizer: Any) -> None:
     """Raise where a saved model's parts are of the wrong kind or do not fit each other."""
     if not hasattr(model, "predict_topk") or (vectorizer is not None and not hasattr(vectorizer, "transform")):
         raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} make no tagger")
-    if n_names != model.n_labels_:
-        raise ValueError(f"there are {n_names} label names for {model.n_labels_} labels")
     width = len(vectorizer.idf_) if hasattr(vectorizer, "idf_") else model.n_features_in_
     if width != model.n_features_in_:
         raise ValueError(f"the vectorizer makes {width} features for a model of {model.n_features_in_}")

@@ -35,6 +35,7 @@ StageProgress = Callable[[str, float], None]
 """Called with the name of the stage (represent, index, train, pack, predict) and the share of it that is done."""
 
 RELEVANCE = ("equal", "induced")
+DEFAULT_K = 10
 
 
 class XRLinear(BaseEstimator):  # type: ignore[misc]
@@ -75,7 +76,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         How an instance's relevances are normalised on each level.
     beam : int, default 10
         Nodes kept per level in prediction.
-    transform : str, default "l3-hinge"
+    score_transform : str, default "l3-hinge"
         What a margin counts on a path: "l1-hinge" to "l4-hinge", "sigmoid", or one of these after "log-".
     leaf_alone : bool, default False
         Rank leaves by their own margin, whatever their path.
@@ -118,7 +119,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         relevance: str = "equal",
         relevance_norm: str = "none",
         beam: int = 10,
-        transform: str = "l3-hinge",
+        score_transform: str = "l3-hinge",
         leaf_alone: bool = False,
         precision: str = "int8",
         decision_threshold: float = 0.5,
@@ -142,7 +143,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         self.relevance = relevance
         self.relevance_norm = relevance_norm
         self.beam = beam
-        self.transform = transform
+        self.score_transform = score_transform
         self.leaf_alone = leaf_alone
         self.precision = precision
         self.decision_threshold = decision_threshold
@@ -168,7 +169,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         Y : sparse or dense matrix, shape (n, L)
             Label assignments: what is above 0 is positive.
         sample_weight : array, shape (n,), optional
-            Factors of the instances' costs.
+            Factors of the instances' costs; 0 leaves an instance out of the training, though not out of the clustering.
         relevance : matrix, shape (n, L), optional
             How much each positive counts.
         own_negatives : matrix, shape (n, L), optional
@@ -183,15 +184,19 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         """
         training, threads = self._checked_settings()
         X = _instances(X)
+        if Y is None:
+            raise InputError("XRLinear requires y to be passed, but the target y is None: give label assignments Y")
         Y = as_label_matrix(Y, X.shape[0])
         weights = _sample_weight(sample_weight, X.shape[0])
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
         tell = progress or (lambda stage, done: None)
         self.tree_ = self._index(X, Y, threads, tell)
         targets = self._targets(Y, relevance)
+        tell("train", 0.0)
         levels = TreeTrainer(X, self.tree_, targets, training, own).run(
             instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
         )
+        tell("train", 1.0)
         tell("pack", 0.0)
         self.matcher_ = BeamMatcher.of(self.tree_, levels, self.precision)
         tell("pack", 1.0)
@@ -222,7 +227,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
 
     def _search(self, beam: int | None = None) -> SearchConfig:
         beam = self.beam if beam is None else beam
-        return SearchConfig(beam=beam, transform=self.transform, leaf_alone=self.leaf_alone)
+        return SearchConfig(beam=beam, transform=self.score_transform, leaf_alone=self.leaf_alone)
 
     def _index(self, X: CSR, Y: CSR, threads: int, tell: StageProgress) -> LabelTree:
         indexer = self.indexer or KMeansIndexer(
@@ -256,7 +261,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
     def predict_topk(
         self,
         X: Any,
-        k: int = 10,
+        k: int | None = None,
         *,
         beam: int | None = None,
         allowed: Any = None,
@@ -269,8 +274,8 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         ----------
         X : sparse or dense matrix, shape (n, d)
             Features.
-        k : int, default 10
-            Labels per instance, at most L.
+        k : int, optional
+            Labels per instance, at most L; 10 by default, or L where it is less.
         beam : int, optional
             Another beam than the model's.
         allowed : label ids, or matrix of shape (n, L), optional
@@ -283,7 +288,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         TopK
-            Scores of the model's ``transform``.
+            Scores of the model's ``score_transform``.
 
         Raises
         ------
@@ -292,6 +297,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = self._features(X)
+        k = min(DEFAULT_K, self.n_labels_) if k is None else k
         self._check_k(k)
         only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
         return self.matcher_.topk(
@@ -445,9 +451,9 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
 def _instances(X: Any) -> CSR:
     X = as_csr(X)
     if X.shape[0] == 0:
-        raise InputError("X has 0 sample(s) (shape=(0, ...)) while a minimum of 1 is required")
+        raise InputError(f"X has 0 sample(s) (shape={X.shape}) while a minimum of 1 is required: give instances")
     if X.shape[1] == 0:
-        raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required")
+        raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required: give features")
     return X
 
 
@@ -456,5 +462,5 @@ def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:
         return None
     array = factors("sample_weight", weights, n)
     if not array.any():
-        raise InputError("sample_weight is 0 for every instance, so there is nothing to learn: give some weight")
+        raise InputError("sample_weight is zero for every instance, so there is nothing to learn: give some weight")
     return array

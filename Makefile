@@ -1,0 +1,30 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Everything lives in .venv; nothing else is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES := $(shell nproc 2>/dev/null || echo 2)
+NATIVE_SOURCES := CMakeLists.txt pyproject.toml $(wildcard cpp/*)
+
+.PHONY: demo test clean
+
+demo: $(VENV)/installed-base
+	$(BIN)/ramify demo --ask "read a csv file into rows" --ask "parse json text" --ask "start a thread and wait for it"
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n $(CORES)
+
+$(VENV)/created:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# Editable: Python changes take effect at once, native ones rebuild here.
+$(VENV)/installed-base: $(VENV)/created $(NATIVE_SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/created $(NATIVE_SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@ $(VENV)/installed-base
+
+clean:
+	rm -rf $(VENV) build dist site

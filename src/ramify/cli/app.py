@@ -1,0 +1,64 @@
+"""The commands, put together. Importing what a command needs is left to the command, so that help comes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ramify import __version__
+from ramify.cli import convert, demo, evaluate, inspect, predict, train
+from ramify.cli.commands import as_command, paragraphs
+
+HELP = """Extreme multilabel classification: rank the few right labels out of thousands to millions, by name.
+
+Start with the demo, which trains on data found on this machine and answers your queries; then train on your own:
+
+  ramify demo
+  ramify train bills.jsonl.gz --out model
+  ramify predict model new.jsonl -k 5
+  ramify evaluate model test.jsonl.gz
+  ramify inspect model
+"""
+
+
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line application.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What it will be called with: ``train`` gets the flags of the model that they name.
+    """
+    app = typer.Typer(
+        name="ramify",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        help=paragraphs(HELP),
+    )
+    app.callback(invoke_without_command=True)(_root)
+    app.command("demo", help=paragraphs(demo.HELP))(as_command(demo.DemoOptions, demo.run))
+    app.command("train", help=paragraphs(train.HELP))(train.command(arguments))
+    app.command("predict", help=paragraphs(predict.HELP))(as_command(predict.PredictOptions, predict.run))
+    app.command("evaluate", help=paragraphs(evaluate.HELP))(as_command(evaluate.EvaluateOptions, evaluate.run))
+    app.command("inspect", help=paragraphs(inspect.HELP))(as_command(inspect.InspectOptions, inspect.run))
+    app.command("convert", help=paragraphs(convert.HELP))(as_command(convert.ConvertOptions, convert.run))
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ramify {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

@@ -1,0 +1,107 @@
+"""Runs a command and turns whatever goes wrong into one sentence and an exit code; never a traceback.
+
+0 done; 1 a bug of ours, or no memory; 2 bad input; 130 interrupted; 141 the reader of a pipe went away; 143 terminated.
+``RAMIFY_DEBUG=1`` lets tracebacks through.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from ramify.errors import RamifyError
+
+BUG, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
+DEBUG = "RAMIFY_DEBUG"
+
+
+def main() -> None:
+    """The ``ramify`` command."""
+    with suppress(ValueError, AttributeError):  # not in the main thread, or a system without the signal
+        signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What follows the program's name.
+    """
+    try:
+        return _invoke(list(arguments))
+    except KeyboardInterrupt:
+        return _interrupted()
+    except RamifyError as error:
+        return _fail(str(error), BAD_INPUT, error)
+    except MemoryError as error:
+        return _fail("the memory is full: give fewer documents, labels or features, or a larger machine", BUG, error)
+    except OSError as error:
+        return _fail(f"{_named(error)}: check the path, its permissions and the space on the disk", BAD_INPUT, error)
+    except Exception as error:
+        return _fail_unexpectedly(error)
+
+
+def _invoke(arguments: list[str]) -> int:
+    from ramify.cli.app import build
+    from ramify.cli.output import flush
+
+    code = build(arguments)(args=arguments, prog_name="ramify", standalone_mode=False)
+    flush()
+    if code == INTERRUPTED:
+        return _interrupted()
+    return code if isinstance(code, int) else 0
+
+
+def _fail_unexpectedly(error: Exception) -> int:
+    from typer import Abort
+
+    if isinstance(error, Abort):
+        return _interrupted()
+    if hasattr(error, "format_message"):  # the parser's errors, whatever library typer takes them from
+        return _fail(_usage(error), BAD_INPUT, error)
+    kind = type(error).__name__
+    hint = f"run with {DEBUG}=1 for the traceback, and report it please"
+    return _fail(f"this is a bug in ramify: {kind}: {_one_line(str(error))}; {hint}", BUG, error)
+
+
+def _fail(sentence: str, code: int, error: BaseException) -> int:
+    if os.environ.get(DEBUG, "0") not in ("", "0"):
+        raise error
+    _say(sentence)
+    return code
+
+
+def _usage(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "ramify"
+    return f"{_one_line(error.format_message()).rstrip('.')}; see {command} --help"
+
+
+def _interrupted() -> int:
+    _say("interrupted; nothing half-written is left behind")
+    return INTERRUPTED
+
+
+def _terminated(number: int, frame: object) -> None:
+    raise SystemExit(TERMINATED)  # unwinds the stack, so that temporary files go
+
+
+def _named(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _say(sentence: str) -> None:
+    with suppress(OSError, ValueError):  # stderr may be closed
+        print(f"ramify: {sentence}", file=sys.stderr, flush=True)

@@ -1,0 +1,132 @@
+"""``ramify evaluate``: how good a model is on labelled documents, or which of two is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+from typer import Argument, Option
+
+from ramify.cli.options import FieldOptions, OutputOptions, ThreadOptions
+
+if TYPE_CHECKING:
+    from ramify.evaluation import EvaluationConfig
+    from ramify.models import Tagger
+
+HELP = """Measure a model on labelled documents, the long tail included.
+
+P, nDCG, PSP, PSnDCG, R, Hit, micro and macro F1 and coverage at each cut-off, then by training frequency of the label.
+The model knows how often it saw each label, so the training file is not needed.
+
+Examples:
+
+  ramify evaluate model test.jsonl.gz
+  ramify evaluate model test.jsonl.gz --ks 1,5,10 --bootstrap 1000 --json
+  ramify evaluate model test.jsonl.gz --compare other-model
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(OutputOptions, ThreadOptions, FieldOptions):
+    """What ``ramify evaluate`` is asked for."""
+
+    model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
+    data: Annotated[str, Argument(metavar="TEST", help="File of labelled documents.")]
+    ks: Annotated[str, Option(metavar="N,N,...", help="Cut-offs.")] = "1,3,5"
+    bootstrap: Annotated[
+        Optional[int],  # noqa: UP045
+        Option(metavar="N", help="Resamples for 95% intervals. (default: none; 1000 with --compare)"),
+    ] = None
+    compare: Annotated[
+        Optional[Path],  # noqa: UP045
+        Option(metavar="MODEL", help="Compare with this model by a paired bootstrap."),
+    ] = None
+    train: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="FILE", help="Count training labels in this file rather than take the model's counts."),
+    ] = None
+    propensity: Annotated[str, Option(metavar="A,B", help="0.5,0.4 for Wikipedia sets, 0.6,2.6 for Amazon sets.")] = (
+        "0.55,1.5"
+    )
+    seen_only: Annotated[bool, Option("--seen-only", help="Ignore true labels that training never saw.")] = False
+    seed: Annotated[int, Option(metavar="N", help="Seed of the resampling.")] = 0
+
+
+def run(options: EvaluateOptions) -> None:
+    """Predict and measure.
+
+    Raises
+    ------
+    RamifyError
+        Models, data or settings that are not what they must be.
+    """
+    from ramify.cli.output import show, show_json
+    from ramify.cli.stages import Stages
+    from ramify.data import read
+    from ramify.models.assessment import compare_taggers, evaluate_tagger
+
+    config = _config(options)
+    taggers = [_loaded(path, options.threads) for path in (options.model, options.compare) if path is not None]
+    with Stages(quiet=options.quiet) as stages:
+        with stages.stage("read"):
+            names = taggers[0].label_names_ if taggers[0].vectorizer_ is None else None
+            fields = options.fields()
+            test = read(options.data, fields=fields, label_names=names)
+            training = None if options.train is None else read(options.train, fields=fields, label_names=names)
+        stages.n_documents = len(test)
+        with stages.stage("evaluate"):
+            found = (
+                compare_taggers(taggers[0], taggers[1], test, config, training=training)
+                if options.compare is not None
+                else evaluate_tagger(taggers[0], test, config, training=training)
+            )
+    if options.json:
+        show_json(found.as_dict() | {"stage_seconds": stages.seconds})
+        return
+    if options.compare is not None:
+        show(f"a is {options.model}, b is {options.compare}\n")
+    show(str(found))
+
+
+def _config(options: EvaluateOptions) -> EvaluationConfig:
+    from ramify.evaluation import EvaluationConfig
+    from ramify.models.assessment import RESAMPLES
+
+    default = 0 if options.compare is None else RESAMPLES
+    return EvaluationConfig(
+        ks=[int(k) for k in _numbers(options.ks, "--ks", "1,3,5")],
+        propensity=_propensity(options.propensity),
+        bootstrap=default if options.bootstrap is None else options.bootstrap,
+        seed=options.seed,
+        seen_labels_only=options.seen_only,
+    )
+
+
+def _propensity(text: str) -> tuple[float, float]:
+    from ramify.errors import InputError
+
+    numbers = _numbers(text, "--propensity", "0.55,1.5")
+    if len(numbers) != 2:
+        raise InputError(f"--propensity is {text!r}, but must be two numbers, as in 0.55,1.5")
+    return numbers[0], numbers[1]
+
+
+def _numbers(text: str, flag: str, example: str) -> list[float]:
+    from ramify.errors import InputError
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{flag} is {text!r}, but must be numbers, as in {example}") from None
+    if flag == "--ks" and any(not number.is_integer() for number in numbers):
+        raise InputError(f"{flag} is {text!r}, but must be whole numbers, as in {example}")
+    return numbers
+
+
+def _loaded(path: Path, threads: int | None) -> Tagger:
+    from ramify.models.inspection import load_tagger
+
+    tagger = load_tagger(path)
+    tagger.model_.set_params(threads=threads)
+    return tagger

@@ -1,0 +1,149 @@
+"""``ramify inspect``: what a model directory holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+from typer import Argument, Option
+
+from ramify.cli.options import OUTPUT_PANEL
+
+if TYPE_CHECKING:
+    from ramify.models import Tagger
+    from ramify.models.inspection import LabelCard, ModelCard
+
+HELP = """Show what a model holds: sizes, tree, labels, settings.
+
+Examples:
+
+  ramify inspect model
+  ramify inspect model --label "Water pollution"
+  ramify inspect model --tree --nodes 100
+  ramify inspect model --draw tree.svg
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectOptions:
+    """What ``ramify inspect`` is asked for."""
+
+    model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
+    label: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="NAME", help="Show this label: its path, its siblings, the features that speak for it."),
+    ] = None
+    tree: Annotated[bool, Option("--tree", help="Print an outline of the tree.")] = False
+    nodes: Annotated[int, Option(metavar="N", help="Clusters in the outline, about.")] = 60
+    draw: Annotated[Optional[Path], Option(metavar="FILE.svg", help="Draw the tree.")] = None  # noqa: UP045
+    top: Annotated[int, Option(metavar="N", help="Labels, siblings and features named at most.")] = 10
+    json: Annotated[
+        bool, Option("--json", help="Results as one JSON object on stdout.", rich_help_panel=OUTPUT_PANEL)
+    ] = False
+
+
+def run(options: InspectOptions) -> None:
+    """Load and show.
+
+    Raises
+    ------
+    RamifyError
+        No model, an unknown label, a picture that cannot be written.
+    """
+    from ramify.cli.output import note, show, show_json
+    from ramify.models.inspection import describe, describe_label, load_tagger
+
+    tagger = load_tagger(options.model)
+    if options.draw is not None:
+        from ramify.index import draw
+
+        draw(tagger.model_.tree_, options.draw, tagger.label_names_, frequencies=tagger.label_counts_)
+        note(f"drawn in {options.draw}")
+    if options.label is not None:
+        card = describe_label(tagger, options.label, n_features=options.top)
+        show_json(card.as_dict()) if options.json else show(_label_text(card, options.top))
+    elif options.tree:
+        show(_outline(tagger, options.nodes))
+    elif options.draw is None:
+        facts = describe(tagger, n_frequent=options.top)
+        show_json(_directory(options.model) | facts.as_dict()) if options.json else show(_text(facts, options.model))
+
+
+def _outline(tagger: Tagger, nodes: int) -> str:
+    from ramify.index import render_text
+
+    tree = tagger.model_.tree_
+    return render_text(tree, tagger.label_names_, frequencies=tagger.label_counts_, max_nodes=nodes)
+
+
+def _directory(model: Path) -> dict[str, Any]:
+    from ramify.cli.training_report import directory_bytes
+    from ramify.models.inspection import model_format
+
+    number, version = model_format(model)
+    return {"directory": str(model), "format": number, "version": version, "bytes_on_disk": directory_bytes(model)}
+
+
+def _text(card: ModelCard, model: Path) -> str:
+    from ramify.cli.output import bytes_text, columns
+
+    directory = _directory(model)
+    facts = [
+        ("model", f"{card.model}, features by {card.vectorizer}"),
+        ("format", f"{directory['format']}, written by ramify {directory['version']}"),
+        ("documents", f"{card.n_documents:,}" if card.n_documents else "not known"),
+        ("labels", f"{card.n_labels:,}"),
+        ("features", f"{card.n_features:,}"),
+        ("weights", f"{card.n_weights:,}"),
+        ("on disk", bytes_text(directory["bytes_on_disk"])),
+    ]
+    facts += [(f"  {name}", bytes_text(size)) for name, size in card.bytes.items()]
+    parts = [columns(facts), _levels(card), _frequent(card)]
+    for name, settings in card.settings.items():
+        listing = columns([(key, str(value)) for key, value in settings.items()], indent=2)
+        parts.append(f"settings of the {name}\n{listing}" if settings else "")
+    return "\n\n".join(filter(None, parts))
+
+
+def _levels(card: ModelCard) -> str:
+    from ramify.cli.output import bytes_text
+    from ramify.evaluation.grid import Grid
+
+    rows = [
+        (
+            "leaves" if number == len(card.levels) - 1 else f"level {number}",
+            f"{level.nodes:,}",
+            f"{level.children:.1f}",
+            f"{level.weights:,}",
+            bytes_text(level.bytes),
+        )
+        for number, level in enumerate(card.levels)
+    ]
+    return str(Grid("tree", ("", "nodes", "per parent", "weights", "size"), tuple(rows)))
+
+
+def _frequent(card: ModelCard) -> str:
+    from ramify.cli.output import columns
+
+    rows = [(name, f"{count:,} documents") for name, count in card.frequent]
+    return f"most frequent labels\n{columns(rows, indent=2)}" if rows else ""
+
+
+def _label_text(card: LabelCard, top: int) -> str:
+    from ramify.cli.output import columns
+
+    known = "" if card.documents is None else f", {card.documents:,} training documents"
+    lines = [f"{card.name} (label {card.number}{known})"]
+    if not card.paths:
+        lines.append("It is in no leaf of the tree, as no training document has it: it is never predicted.")
+    for path in card.paths:
+        rows = []
+        for node in path:
+            what = "the label itself" if node is path[-1] else f"level {node.level}, {node.labels:,} labels"
+            rows.append((what, ", ".join(f"{name} {weight:+.2f}" for name, weight in node.features)))
+        lines += ["", "path from the top, and the features that speak for each step:", columns(rows, indent=2)]
+    if card.siblings:
+        more = f" and {len(card.siblings) - top:,} more" if len(card.siblings) > top else ""
+        lines += ["", f"siblings: {', '.join(card.siblings[:top])}{more}"]
+    return "\n".join(lines)

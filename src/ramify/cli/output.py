@@ -1,0 +1,74 @@
+"""What commands print: results on stdout, notes on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from ramify.errors import DataFileError
+
+PIPE_CLOSED = 141  # as a program that SIGPIPE ends
+
+
+def show(text: str) -> None:
+    """Print a result."""
+    with _stdout() as stream:
+        stream.write(text + "\n")
+
+
+def flush() -> None:
+    """Let the reader see what was printed so far."""
+    with _stdout() as stream:
+        stream.flush()
+
+
+def show_json(value: Any) -> None:
+    """Print one JSON object, readable."""
+    show(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def note(text: str, *, quiet: bool = False) -> None:
+    """Say something that is no result."""
+    if not quiet:
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _stdout() -> Iterator[TextIO]:
+    """Ends quietly when the reader goes away, as in ``ramify predict ... | head -1``; a full disk gets its sentence."""
+    try:
+        yield sys.stdout
+    except OSError as error:
+        # What is still buffered must not raise again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(PIPE_CLOSED) from None
+        raise DataFileError(f"cannot be written ({error.strerror}): check the space on the disk", "stdout") from None
+
+
+def columns(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> str:
+    """Pairs as two aligned columns."""
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(f"{' ' * indent}{name.ljust(width)}  {value}".rstrip() for name, value in rows)
+
+
+def bytes_text(count: float) -> str:
+    """1234567 → "1.2 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+
+
+def seconds_text(seconds: float) -> str:
+    """12.345 → "12.3 s"."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

@@ -1,0 +1,159 @@
+"""What is to be trained: parts and settings, from defaults, a settings file and flags, in ascending order of say."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from ramify.cli.settings import GENERAL, METAVARS, Setting, effective, part, settings_of, unknown
+from ramify.errors import DataFileError, InputError
+
+if TYPE_CHECKING:
+    from ramify.cli.train import TrainOptions
+    from ramify.models import Tagger
+
+FILE_KEYS = ("model", "vectorizer", *GENERAL, "model_settings", "vectorizer_settings")
+PARTS = {"model": "xr-linear", "vectorizer": "tfidf"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A model to be.
+
+    Parameters
+    ----------
+    model, vectorizer : str
+        Names of the parts.
+    seed : int
+    threads : int or None
+    model_settings, vectorizer_settings : dict
+        Every scalar of the parts.
+    """
+
+    model: str
+    vectorizer: str
+    seed: int
+    threads: int | None
+    model_settings: dict[str, Any]
+    vectorizer_settings: dict[str, Any]
+
+    @classmethod
+    def of(cls, options: TrainOptions, flags: dict[str, str]) -> Plan:
+        """Settle all settings.
+
+        Parameters
+        ----------
+        options : TrainOptions
+            From the command line; a default gives way to the settings file.
+        flags : dict
+            Text of the flags that are settings of the parts.
+
+        Raises
+        ------
+        InputError
+            An unknown name, or a value of another kind.
+        """
+        given = _file(options)
+        chosen = {
+            name: getattr(options, name) if getattr(options, name) != default else given.get(name, default)
+            for name, default in (*PARTS.items(), ("seed", 0), ("threads", None))
+        }
+        settled: dict[str, Any] = {}
+        for kind in PARTS:
+            estimator = part(kind, chosen[kind])
+            known = settings_of(estimator)
+            own = {name: known[name].parse(text) for name, text in flags.items() if name in known}
+            settled[f"{kind}_settings"] = effective(estimator, given.get(f"{kind}_settings", {}) | own, chosen[kind])
+        return cls(**chosen, **settled)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON, and for ``--config``."""
+        return {name: getattr(self, name) for name in FILE_KEYS}
+
+    def tagger(self) -> Tagger:
+        """The unfitted tagger."""
+        from ramify.models import Tagger
+
+        vectorizer = part("vectorizer", self.vectorizer)(threads=self.threads, **self.vectorizer_settings)
+        return Tagger(self._model(), vectorizer=vectorizer)
+
+    def rehearse(self) -> None:
+        """Train the model on two documents: settings out of range show before hours of reading and training.
+
+        Raises
+        ------
+        InputError
+            What the estimator objects to.
+        """
+        import numpy as np
+
+        self._model().fit(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
+
+    def _model(self) -> Any:
+        return part("model", self.model)(seed=self.seed, threads=self.threads, **self.model_settings)
+
+
+def flags_of(arguments: Sequence[str]) -> list[inspect.Parameter]:
+    """The flags of the parts that a command line names; of the default ones where it names unknown ones."""
+    flags: list[inspect.Parameter] = []
+    for kind, default in PARTS.items():
+        name = _named(arguments, f"--{kind}") or default
+        try:
+            estimator = part(kind, name)
+        except InputError:  # said when the plan is made
+            estimator = part(kind, default)
+        flags += [_flag(setting, f"Settings of {name}") for setting in settings_of(estimator).values()]
+    return flags
+
+
+def _named(arguments: Sequence[str], flag: str) -> str | None:
+    for place, argument in enumerate(arguments):
+        if argument.startswith(f"{flag}="):
+            return argument.removeprefix(f"{flag}=")
+        if argument == flag and place + 1 < len(arguments):
+            return arguments[place + 1]
+    return None
+
+
+def _flag(setting: Setting, panel: str) -> inspect.Parameter:
+    text = setting.help.replace("[", "\\[")  # rich takes square brackets for markup
+    if setting.choices:
+        text = f"{text.rstrip('.')}: {', '.join(setting.choices)}."
+    option = typer.Option(
+        setting.flag,
+        help=f"{text} (default: {_shown(setting)})",
+        metavar="NAME" if setting.choices else METAVARS[setting.kind],
+        rich_help_panel=panel,
+    )
+    annotation = Annotated[Optional[str], option]  # noqa: UP045
+    return inspect.Parameter(setting.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _shown(setting: Setting) -> str:
+    value = setting.default
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "none" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _file(options: TrainOptions) -> dict[str, Any]:
+    if options.config is None:
+        return {}
+    from ramify.cli.train import read_settings
+
+    found = read_settings(options.config)
+    for key in found:
+        if key not in FILE_KEYS:
+            raise DataFileError(unknown(key, FILE_KEYS, "a key"), options.config)
+    for kind in PARTS:
+        if not isinstance(found.get(f"{kind}_settings", {}), dict):
+            raise DataFileError(f"{kind}_settings must be an object: use what --show-config prints", options.config)
+        if not isinstance(found.get(kind, ""), str):
+            raise DataFileError(f"{kind} must be a name: use what --show-config prints", options.config)
+    return found

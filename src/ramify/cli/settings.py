@@ -1,0 +1,228 @@
+"""Flags from estimators: names and defaults from the signature, help from the docstring. No copy kept by hand.
+
+What an estimator's ``__init__`` takes as plain scalars (or pairs of whole numbers) becomes a flag and a key of the
+settings file; objects can only be given in Python.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from ramify.errors import InputError
+
+# name on the command line -> where the class is; one line makes a new one known
+MODELS = {"xr-linear": "ramify.models:XRLinear"}
+VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Hashing"}
+
+GENERAL = ("seed", "threads")
+"""Flags of every command, not of a part."""
+
+KINDS = {
+    "bool": "yes or no",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "tuple[int, int]": "two whole numbers, as in 1,2",
+}
+METAVARS = {"bool": "yes|no", "int": "N", "float": "X", "str": "TEXT", "tuple[int, int]": "N,N"}
+NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One scalar that an estimator takes.
+
+    Parameters
+    ----------
+    name : str
+        Its name in Python.
+    kind : str
+        A key of ``KINDS``.
+    optional : bool
+        Whether None is a value.
+    default : object
+        Its default.
+    choices : tuple of str
+        All values, where the docstring lists them.
+    help : str
+        Its docstring.
+    """
+
+    name: str
+    kind: str
+    optional: bool
+    default: Any
+    choices: tuple[str, ...]
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    def parse(self, text: str) -> Any:
+        """The value that a flag's text means.
+
+        Raises
+        ------
+        InputError
+            Text of another kind.
+        """
+        if self.optional and text.lower() == NONE:
+            return None
+        if self.choices and text not in self.choices:
+            raise InputError(unknown(text, self.choices, self.flag))
+        try:
+            return _PARSERS[self.kind](text)
+        except ValueError:
+            also = f" or {NONE}" if self.optional else ""
+            raise InputError(f"{self.flag} is {text!r}, but must be {KINDS[self.kind]}{also}") from None
+
+    def check(self, value: Any) -> Any:
+        """A value from a settings file.
+
+        Raises
+        ------
+        InputError
+            A value of another kind.
+        """
+        if value is None and self.optional:
+            return None
+        if self.choices and value not in self.choices:
+            raise InputError(unknown(str(value), self.choices, self.name))
+        if self.kind == "tuple[int, int]" and isinstance(value, list) and len(value) == 2:
+            return tuple(value)
+        fits = {"bool": bool, "int": int, "float": int | float, "str": str}.get(self.kind)
+        if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and self.kind != "bool"):
+            raise InputError(f"{self.name} is {value!r}, but must be {KINDS[self.kind]}")
+        return value
+
+
+def part(kind: str, name: str) -> type:
+    """The class behind a name, e.g. ``part("model", "xr-linear")``.
+
+    Raises
+    ------
+    InputError
+        An unknown name; the sentence suggests near ones.
+    """
+    homes = MODELS if kind == "model" else VECTORIZERS
+    if name not in homes:
+        raise InputError(unknown(name, homes, f"--{kind}"))
+    module, _, attribute = homes[name].partition(":")
+    found: type = getattr(import_module(module), attribute)
+    return found
+
+
+def unknown(name: str, known: Iterable[str], where: str) -> str:
+    """The sentence for a name that is none of the known ones."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "choose one of these"
+    return f"{where} is {name!r}, but must be one of {', '.join(names)}: {hint}"
+
+
+def settings_of(estimator: type) -> dict[str, Setting]:
+    """The settings of an estimator by name, in the order of its signature."""
+    described = described_parameters(estimator)
+    found = {}
+    for name, parameter in inspect.signature(estimator).parameters.items():
+        setting = _setting(name, parameter, described.get(name, ("", "")))
+        if setting is not None and name not in GENERAL:
+            found[name] = setting
+    return found
+
+
+def described_parameters(estimator: type) -> dict[str, tuple[str, str]]:
+    """Name → (type, description) of the section Parameters of a numpydoc docstring."""
+    lines = inspect.cleandoc(estimator.__doc__ or "").splitlines()
+    if "Parameters" not in lines:
+        return {}
+    found: dict[str, tuple[str, list[str]]] = {}
+    names: list[str] = []
+    for number, line in enumerate(lines[lines.index("Parameters") + 2 :], lines.index("Parameters") + 2):
+        if number + 1 < len(lines) and re.fullmatch("-+", lines[number + 1]):
+            break
+        if line and not line.startswith(" "):
+            left, _, kind = line.partition(" : ")
+            names = [name.strip() for name in left.split(",")]
+            found |= {name: (kind, []) for name in names}
+        elif line:
+            for name in names:
+                found[name][1].append(line.strip())
+    return {name: (kind, " ".join(words)) for name, (kind, words) in found.items()}
+
+
+def effective(estimator: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """All settings of an estimator: the given ones over the defaults.
+
+    Parameters
+    ----------
+    estimator : type
+    given : mapping of str
+        Values from a settings file and flags.
+    where : str
+        How errors call the part.
+
+    Raises
+    ------
+    InputError
+        An unknown name or a value of another kind.
+    """
+    known = settings_of(estimator)
+    for name in given:
+        if name not in known:
+            raise InputError(f"{where}: " + unknown(name, known, "a setting"))
+    return {name: setting.check(given[name]) if name in given else setting.default for name, setting in known.items()}
+
+
+def _setting(name: str, parameter: inspect.Parameter, described: tuple[str, str]) -> Setting | None:
+    annotation = str(parameter.annotation).replace(" | None", "")
+    default = parameter.default
+    kind = annotation if annotation in KINDS else "str" if annotation == "Any" and isinstance(default, str) else None
+    if kind is None:
+        return None
+    choices = re.match(r"\{(.*?)\}", described[0])
+    return Setting(
+        name=name,
+        kind=kind,
+        optional="None" in str(parameter.annotation) or "None" in described[0],
+        default=default,
+        choices=tuple(re.findall(r'"(.*?)"', choices[1])) if choices else (),
+        help=described[1].replace("``", ""),
+    )
+
+
+def _number(text: str) -> float:
+    """Whole numbers stay whole: for some settings 1 is a count and 1.0 a share."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _pair(text: str) -> tuple[int, int]:
+    first, second = text.split(",")
+    return int(first), int(second)
+
+
+def _boolean(text: str) -> bool:
+    value = {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())
+    if value is None:
+        raise ValueError
+    return value
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "bool": _boolean,
+    "int": int,
+    "float": _number,
+    "str": str,
+    "tuple[int, int]": _pair,
+}

@@ -1,0 +1,101 @@
+"""The stages of a long command: shown while they run, on stderr of a terminal, and timed for the report at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Stages:
+    """Callable as the library's ``progress``: told (stage, share done).
+
+    Parameters
+    ----------
+    quiet : bool, default False
+        Show nothing.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        Time per stage, in order.
+    begun, begun_cpu : float
+        Wall and CPU clock when the command began.
+    n_documents : int
+        Documents that pass through each stage, for the rate; set it as soon as it is known.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.seconds: dict[str, float] = {}
+        self.begun, self.begun_cpu = time.perf_counter(), time.process_time()
+        self.n_documents = 0
+        self._stage_begun: dict[str, float] = {}
+        self._tasks: dict[str, TaskID] = {}
+        self._display: Progress | None = None if quiet or not sys.stderr.isatty() else _display()
+
+    def __enter__(self) -> Stages:
+        if self._display is not None:
+            self._display.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._display is not None:
+            self._display.stop()
+
+    def __call__(self, stage: str, done: float) -> None:
+        """Take note of the share of a stage that is done."""
+        now = time.perf_counter()
+        begun = self._stage_begun.setdefault(stage, now)
+        self.seconds[stage] = now - begun
+        if self._display is None:
+            return
+        if stage not in self._tasks:
+            self._tasks[stage] = self._display.add_task(stage, total=None, rate="")
+        rate = self._rate(stage, done)
+        # Without a share to go by, the bar pulses.
+        self._display.update(self._tasks[stage], total=1.0 if done > 0 else None, completed=done, rate=rate)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what is done within."""
+        self(name, 0.0)
+        yield
+        self(name, 1.0)
+
+    def rates(self) -> dict[str, float]:
+        """Documents per second of each stage that took any time."""
+        return {name: self.n_documents / seconds for name, seconds in self.seconds.items() if seconds > 0}
+
+    def _rate(self, stage: str, done: float) -> str:
+        seconds = self.seconds[stage]
+        return f"{done * self.n_documents / seconds:,.0f} documents/s" if seconds > 0 and self.n_documents else ""
+
+
+def _display() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[rate]}"),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,91 @@
+"""What a training came to: sizes, time per stage, memory, and how good the model is on documents kept back."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ramify.cli.output import bytes_text, columns, seconds_text, show, show_json
+from ramify.cli.stages import Stages
+from ramify.evaluation import Report
+from ramify.models import Tagger
+from ramify.models.inspection import describe
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """The end of ``ramify train``.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        What was trained.
+    out : Path
+        Where it was saved.
+    stages : Stages
+        How long each stage took.
+    report : Report or None
+        Its evaluation, if one was asked for.
+    settings : dict
+        What it was trained with.
+    """
+
+    tagger: Tagger
+    out: Path
+    stages: Stages
+    report: Report | None
+    settings: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        card = describe(self.tagger)
+        return {
+            "model": str(self.out),
+            "documents": self.tagger.n_documents_,
+            "labels": card.n_labels,
+            "features": card.n_features,
+            "weights": card.n_weights,
+            "bytes": directory_bytes(self.out),
+            "stage_seconds": self.stages.seconds,
+            "documents_per_second": self.stages.rates(),
+            "wall_seconds": time.perf_counter() - self.stages.begun,
+            "cpu_seconds": time.process_time() - self.stages.begun_cpu,
+            "peak_memory_bytes": peak_memory(),
+            "settings": self.settings,
+            "evaluation": None if self.report is None else self.report.as_dict(),
+        }
+
+    def show(self, *, as_json: bool) -> None:
+        """Print it."""
+        facts = self.as_dict()
+        if as_json:
+            show_json(facts)
+            return
+        rows = [(name, f"{facts[name]:,}") for name in ("documents", "labels", "features", "weights")]
+        rows += [
+            ("on disk", bytes_text(facts["bytes"])),
+            ("peak memory", bytes_text(facts["peak_memory_bytes"])),
+            ("time", f"{seconds_text(facts['wall_seconds'])} ({seconds_text(facts['cpu_seconds'])} of CPU)"),
+        ]
+        rates = facts["documents_per_second"]
+        for stage, seconds in facts["stage_seconds"].items():
+            rows.append((f"  {stage}", f"{seconds_text(seconds):>9}  {rates.get(stage, 0):>12,.0f} documents/s"))
+        show(columns(rows))
+        if self.report is not None:
+            show(f"\n{self.report}")
+        show(f"\nsaved in {self.out}")
+
+
+def directory_bytes(path: Path) -> int:
+    """Bytes of the files in a directory."""
+    return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+
+
+def peak_memory() -> int:
+    """Most memory that this process held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,111 @@
+"""Taggers held against labelled documents: names are brought into one label space before anything is counted.
+
+Labels of the documents that the tagger has never seen stay in the truth: it cannot predict them, yet recall counts
+them. How often each label occurred in training comes with the tagger, so that the tail shows without the training file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ramify.data import align
+from ramify.errors import InputError
+from ramify.evaluation import (
+    Comparison,
+    EvaluationConfig,
+    Report,
+    TrainingCounts,
+    compare_with,
+    evaluate_with,
+)
+from ramify.values import Dataset, TopK
+
+if TYPE_CHECKING:
+    from ramify.models.tagger import Tagger
+
+RESAMPLES = 1000
+
+
+def evaluate_tagger(
+    tagger: Tagger, dataset: Dataset, config: EvaluationConfig | None = None, *, training: Dataset | None = None
+) -> Report:
+    """Measure a tagger on labelled documents.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        Fitted.
+    dataset : Dataset
+        Test documents, in a label space of their own.
+    config : EvaluationConfig, optional
+        Cut-offs, propensities, resamples; ``EvaluationConfig()`` when None.
+    training : Dataset, optional
+        Count training labels here rather than take the tagger's own counts.
+
+    Returns
+    -------
+    Report
+        Without PSP and buckets where neither counts nor ``training`` are known.
+
+    Raises
+    ------
+    InputError
+        Features for a tagger of texts or the other way round.
+    """
+    config = config or EvaluationConfig()
+    truth = align(dataset, tagger.label_names_)
+    top = predictions(tagger, dataset, max(config.ks), truth.label_names)
+    return evaluate_with(config, truth.Y, top, training_counts(tagger, truth.label_names, training))
+
+
+def compare_taggers(
+    a: Tagger,
+    b: Tagger,
+    dataset: Dataset,
+    config: EvaluationConfig | None = None,
+    *,
+    training: Dataset | None = None,
+) -> Comparison:
+    """Compare two taggers on the same documents by a paired bootstrap; they may know different labels.
+
+    Parameters
+    ----------
+    a, b : Tagger
+        Fitted; labels are grouped by their frequency in the training of ``a``.
+    dataset, config, training
+        As in `evaluate_tagger`; 1000 resamples when ``config`` is None.
+
+    Raises
+    ------
+    InputError
+        As `evaluate_tagger`.
+    """
+    config = config or EvaluationConfig(bootstrap=RESAMPLES)
+    known = dict.fromkeys([*a.label_names_, *b.label_names_])
+    truth = align(dataset, list(known))
+    tops = [predictions(tagger, dataset, max(config.ks), truth.label_names) for tagger in (a, b)]
+    return compare_with(config, truth.Y, tops[0], tops[1], training_counts(a, truth.label_names, training))
+
+
+def predictions(tagger: Tagger, dataset: Dataset, k: int, label_names: Sequence[str]) -> TopK:
+    """Predicted columns of ``label_names``, shape (n, k); -1 fills rows where the tagger knows fewer than k labels."""
+    wanted, held = ("features", dataset.X) if tagger.vectorizer_ is None else ("texts", dataset.texts)
+    if held is None:
+        raise InputError(f"the model was trained on {wanted}, but the data hold none: give data of the same kind")
+    top = tagger.predict_topk(held, min(k, len(tagger.label_names_)))
+    columns = {name: column for column, name in enumerate(label_names)}
+    place = np.array([*(columns[name] for name in tagger.label_names_), -1], np.int32)
+    missing = ((0, 0), (0, k - top.k))
+    labels = np.pad(place[top.labels], missing, constant_values=-1)
+    return TopK(labels, np.pad(top.scores, missing, constant_values=-np.inf))
+
+
+def training_counts(tagger: Tagger, label_names: Sequence[str], training: Dataset | None) -> TrainingCounts | None:
+    """Training documents per label of ``label_names``, which begin with the tagger's."""
+    if training is not None:
+        return TrainingCounts.of(align(training, label_names).Y)
+    counts: Any = tagger.label_counts_
+    return None if counts is None else TrainingCounts(counts, tagger.n_documents_).widened(len(label_names))

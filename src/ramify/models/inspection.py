@@ -1,0 +1,284 @@
+"""What a model holds: sizes, the shape of its tree, and why a label is where it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ramify.models.loading import load
+from ramify.models.tagger import Tagger
+from ramify.store import MANIFEST
+from ramify.values import LabelTree
+
+NAMED = 10
+"""Labels, siblings and features named at most, unless asked for more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelCard:
+    """One level of a tree.
+
+    Parameters
+    ----------
+    nodes, weights, bytes : int
+        Its nodes, what their classifiers weigh in, and what that takes.
+    children : float
+        Mean children per node of the level above.
+    """
+
+    nodes: int
+    children: float
+    weights: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """A model at a glance.
+
+    Parameters
+    ----------
+    model, vectorizer : str
+        Class names; the vectorizer is "none" where the model takes features.
+    n_labels, n_features, n_documents, n_weights : int
+        Sizes; the documents are those of training, 0 where not known.
+    frequent : list of (str, int)
+        The most frequent labels with their training documents.
+    levels : list of LevelCard
+        From the top; the last are the leaves.
+    bytes : dict of str to int
+        Bytes of the arrays by part.
+    settings : dict of str to dict
+        Scalars of model and vectorizer.
+    """
+
+    model: str
+    vectorizer: str
+    n_labels: int
+    n_features: int
+    n_documents: int
+    n_weights: int
+    frequent: list[tuple[str, int]]
+    levels: list[LevelCard]
+    bytes: dict[str, int]
+    settings: dict[str, dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeCard:
+    """One node on the path to a label.
+
+    Parameters
+    ----------
+    level, node : int
+        As in ``LabelTree``.
+    labels : int
+        Leaves below.
+    features : list of (str, float)
+        What speaks most for it against its siblings, with the weights.
+    """
+
+    level: int
+    node: int
+    labels: int
+    features: list[tuple[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCard:
+    """One label within a model.
+
+    Parameters
+    ----------
+    name : str
+    number : int
+        Its id.
+    documents : int or None
+        Training documents; None where not known.
+    paths : list of list of NodeCard
+        From the top to each of its leaves; none where it is not in the tree.
+    siblings : list of str
+        Labels in the same leaf clusters.
+    """
+
+    name: str
+    number: int
+    documents: int | None
+    paths: list[list[NodeCard]]
+    siblings: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+def load_tagger(directory: str | Path) -> Tagger:
+    """Open a model directory as a tagger; the labels of a bare model are called by their numbers.
+
+    Raises
+    ------
+    ModelFileError
+        As ``models.load``.
+    """
+    model = load(directory)
+    if isinstance(model, Tagger):
+        return model
+    return Tagger.of(model, [str(number) for number in range(model.n_labels_)])
+
+
+def model_format(directory: str | Path) -> tuple[int, str]:
+    """(number of the format, version of the library that wrote it) of a directory that opens."""
+    body = json.loads((Path(directory) / MANIFEST).read_text("utf-8"))
+    return int(body["format"]), str(body["ramify"])
+
+
+def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
+    """A model at a glance.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        Fitted.
+    n_frequent : int, default 10
+        Labels named at most.
+    """
+    model, vectorizer = tagger.model_, tagger.vectorizer_
+    matcher = getattr(model, "matcher_", None)
+    levels = [] if matcher is None else [_level_card(matcher, level) for level in range(matcher.tree.depth)]
+    return ModelCard(
+        model=type(model).__name__,
+        vectorizer="none" if vectorizer is None else type(vectorizer).__name__,
+        n_labels=len(tagger.label_names_),
+        n_features=int(model.n_features_in_),
+        n_documents=tagger.n_documents_,
+        n_weights=sum(level.weights for level in levels),
+        frequent=_frequent(tagger, n_frequent),
+        levels=levels,
+        bytes=_bytes_by_part(tagger),
+        settings={"model": _scalars(model), "vectorizer": {} if vectorizer is None else _scalars(vectorizer)},
+    )
+
+
+def describe_label(tagger: Tagger, name: str, *, n_features: int = NAMED) -> LabelCard:
+    """Where a label stands in the tree, and which features lead to it.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        Fitted, with a model over a tree.
+    name : str
+        The label.
+    n_features : int, default 10
+        Features named per node.
+
+    Raises
+    ------
+    InputError
+        An unknown label; the sentence suggests the nearest.
+    """
+    [label] = tagger.label_ids([name])
+    tree = tagger.model_.matcher_.tree
+    leaves = np.flatnonzero(tree.leaf_labels == label).tolist()
+    counts = tagger.label_counts_
+    siblings: dict[str, None] = {}
+    for leaf in leaves:
+        siblings |= dict.fromkeys(tagger.label_names_[other] for other in _siblings(tree, leaf) if other != label)
+    return LabelCard(
+        name=name,
+        number=label,
+        documents=None if counts is None else int(counts[label]),
+        paths=[_path(tagger, leaf, n_features) for leaf in leaves],
+        siblings=list(siblings),
+    )
+
+
+def _level_card(matcher: Any, level: int) -> LevelCard:
+    packed, nodes = matcher.levels[level], matcher.tree.level_sizes[level]
+    above = 1 if level == 0 else matcher.tree.level_sizes[level - 1]
+    return LevelCard(nodes=nodes, children=nodes / above, weights=packed.n_weights, bytes=packed.nbytes)
+
+
+def _frequent(tagger: Tagger, count: int) -> list[tuple[str, int]]:
+    counts = tagger.label_counts_
+    if counts is None:
+        return []
+    best = np.argsort(-counts, kind="stable")[:count].tolist()
+    return [(tagger.label_names_[label], int(counts[label])) for label in best]
+
+
+def _bytes_by_part(tagger: Tagger) -> dict[str, int]:
+    _, arrays = tagger.to_state()
+    sizes: dict[str, int] = {}
+    for name, array in arrays.items():
+        part = name.partition("/")[0]
+        sizes[part] = sizes.get(part, 0) + array.nbytes
+    return sizes
+
+
+def _scalars(part: Any) -> dict[str, Any]:
+    settings = part.get_params(deep=False) if hasattr(part, "get_params") else {}
+    plain = (bool, int, float, str, tuple, list, type(None))
+    return {name: value for name, value in settings.items() if isinstance(value, plain)}
+
+
+def _siblings(tree: LabelTree, leaf: int) -> list[int]:
+    level = tree.depth - 1
+    parent = tree.parents[level][leaf]
+    first, last = tree.first_children(level)[parent : parent + 2].tolist()
+    siblings: list[int] = tree.leaf_labels[first:last].tolist()
+    return siblings
+
+
+def _path(tagger: Tagger, leaf: int, n_features: int) -> list[NodeCard]:
+    tree = tagger.model_.matcher_.tree
+    nodes, node = [leaf], leaf
+    for level in range(tree.depth - 1, 0, -1):
+        node = int(tree.parents[level][node])
+        nodes.insert(0, node)
+    return [
+        NodeCard(
+            level=level,
+            node=node,
+            labels=_leaves_below(tree, level, node),
+            features=_strongest(tagger, level, node, n_features),
+        )
+        for level, node in enumerate(nodes)
+    ]
+
+
+def _leaves_below(tree: LabelTree, level: int, node: int) -> int:
+    first, last = node, node + 1
+    for below in range(level + 1, tree.depth):
+        pointers = tree.first_children(below)
+        first, last = int(pointers[first]), int(pointers[last])
+    return last - first
+
+
+def _strongest(tagger: Tagger, level: int, node: int, count: int) -> list[tuple[str, float]]:
+    matcher, first = tagger.model_.matcher_, 0
+    if level > 0:  # unpack only the siblings
+        parent = int(matcher.tree.parents[level][node])
+        first = int(matcher.tree.first_children(level)[parent])
+        matcher = matcher.subtree(level - 1, parent)
+    column = matcher.weights(0).matrix()[:, [node - first]].tocoo()
+    best = np.argsort(-column.data, kind="stable")[:count]
+    best = best[column.data[best] > 0]
+    return [
+        (_feature_name(tagger.vectorizer_, int(column.row[place])), round(float(column.data[place]), 4))
+        for place in best.tolist()
+    ]
+
+
+def _feature_name(vectorizer: Any, feature: int) -> str:
+    vocabulary = getattr(vectorizer, "vocabulary_", None)
+    if isinstance(vocabulary, dict):  # scikit-learn's
+        return str(vectorizer.get_feature_names_out()[feature])
+    return f"feature {feature}" if vocabulary is None else str(vocabulary[feature])
