@@ -24,6 +24,9 @@ inline float log_score(Transform transform, float margin) {
     }
 }
 
+// Huge features and damaged weights can give NaN, by which nothing can be sorted: it counts as the worst margin.
+inline float ordered(float margin) { return margin == margin ? margin : kNever; }
+
 struct Candidate {
     float score;   // log of the path's score so far; the margin itself where the leaf ranks alone
     float margin;
@@ -136,8 +139,10 @@ private:
         const float* margin = margins_.data() + starts_[i];
         for (const BeamNode& node : beams_[i])
             for (int64_t child = level.first_child(node.node); child < level.end_child(node.node); ++child, ++margin)
-                if (allowed == nullptr || allowed[child] != 0)
-                    offer(node.score + log_score(options_.transform, *margin), *margin, int32_t(child));
+                if (allowed == nullptr || allowed[child] != 0) {
+                    const float sound = ordered(*margin);
+                    offer(node.score + log_score(options_.transform, sound), sound, int32_t(child));
+                }
     }
 
     void advance(size_t number, size_t i) {
@@ -220,7 +225,7 @@ private:
             const int64_t block = level.parent_blocks[parent->node] + (node - level.first_child(parent->node)) / 256;
             if (block != scored_block) scorer_.score(level, block, document_, margins_);
             scored_block = block;
-            const float margin = margins_[node - level.block_begin[block]];
+            const float margin = ordered(margins_[node - level.block_begin[block]]);
             scored_.push_back({parent->score + log_score(options_.transform, margin), margin, node});
         }
         above_.clear();
@@ -237,14 +242,32 @@ private:
     BlockScorer scorer_;
 };
 
+constexpr int64_t kMaxChunkMargins = int64_t(1) << 24;  // 64 MB of floats per thread
+
+// Nodes that a document can have scored at once, on the widest level.
+int64_t widest_level(const SearchModel& model, int beam) {
+    int64_t widest = 1;
+    for (const PackedLevel& level : model.levels) {
+        int64_t most = 1;
+        for (int64_t parent = 0; parent < level.n_parents; ++parent)
+            most = std::max(most, level.end_child(parent) - level.first_child(parent));
+        widest = std::max(widest, std::min(level.n_nodes, most * std::min<int64_t>(beam, level.n_parents)));
+    }
+    return widest;
+}
+
 // Documents of a chunk share the fetching of blocks; small enough that every thread gets several chunks.
-int64_t chunk_size(int64_t n, int threads) { return std::clamp<int64_t>(n / (int64_t(threads) * 8), 1, 1024); }
+int64_t chunk_size(const SearchModel& model, int64_t n, const SearchOptions& options) {
+    if (n < 16) return 1;
+    const int64_t most = std::clamp<int64_t>(kMaxChunkMargins / widest_level(model, options.beam), 1, 1024);
+    return std::clamp<int64_t>(n / (int64_t(options.threads) * 8), 1, most);
+}
 
 }  // namespace
 
 void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions& options, const Forbidden& forbidden,
                  int32_t* labels, float* scores, Monitor* monitor) {
-    const int64_t size = chunk_size(X.rows, options.threads);
+    const int64_t size = chunk_size(model, X.rows, options);
     std::vector<std::unique_ptr<ChunkSearch>> searches(static_cast<size_t>(options.threads));
     parallel_for(
         (X.rows + size - 1) / size, options.threads,

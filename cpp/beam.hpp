@@ -34,7 +34,7 @@ struct Forbidden {
     const int32_t* labels = nullptr;
 };
 
-// labels, scores: rows x k, best first, ties by larger leaf margin, then smaller label; -1 and -inf fill up.
+// labels, scores: rows x k, best first, ties by larger leaf margin, then smaller leaf; -1 and -inf fill up.
 // Every document is scored by itself: the same bits alone or in a batch, on one thread or many.
 void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions& options, const Forbidden& forbidden,
                  int32_t* labels, float* scores, Monitor* monitor);

@@ -61,8 +61,8 @@ LabelVectors dense_vectors(const In2<float>& dense) {
 
 void bind_bisect(nb::module_& m) {
     nb::class_<BisectOptions>(m, "BisectOptions")
-        .def(nb::init<bool, int, double, uint64_t, int>(), nb::arg("spherical"), nb::arg("iterations"),
-             nb::arg("tolerance"), nb::arg("seed"), nb::arg("threads"));
+        .def(nb::init<bool, int, double, uint64_t, int, int, int>(), nb::arg("spherical"), nb::arg("iterations"),
+             nb::arg("tolerance"), nb::arg("seed"), nb::arg("threads"), nb::arg("sketch"), nb::arg("refinements"));
     const auto run = [](const LabelVectors& Z, const Pointers& middles, const Indices& lefts, const Indices& rights,
                         const BisectOptions& options, Out1<int32_t>& order) {
         const CutPlan plan{int64_t(middles.size()), middles.data(), lefts.data(), rights.data()};

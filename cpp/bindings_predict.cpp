@@ -120,10 +120,16 @@ SearchOptions options_of(int beam, int k, int transform, bool log_scores, bool l
     return {beam, k, static_cast<Transform>(transform), log_scores, leaf_alone, threads};
 }
 
+void check_out(const Out2<int32_t>& labels, const Out2<float>& scores, size_t rows, int k) {
+    const bool fits = labels.shape(0) == rows && scores.shape(0) == rows && labels.shape(1) == size_t(k);
+    if (!fits || scores.shape(1) != size_t(k)) throw std::invalid_argument("the arrays for the answers have another shape");
+}
+
 void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
             const SearchOptions& options, In1<int64_t> forbidden_indptr, In1<int32_t> forbidden_labels,
             Out2<int32_t> labels, Out2<float> scores, nb::object progress) {
     const CsrView X = csr_view(indptr, indices, data, n_columns);
+    check_out(labels, scores, size_t(X.rows), options.k);
     const Forbidden forbidden{forbidden_indptr.size() == 0 ? nullptr : forbidden_indptr.data(), forbidden_labels.data()};
     PythonMonitor monitor(std::move(progress));
     nb::gil_scoped_release release;
@@ -133,6 +139,8 @@ void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices,
 // One document without the cost of a matrix: its features and values as they are.
 void search_one(const Searcher& searcher, In1<int32_t> indices, In1<float> data, const SearchOptions& options,
                 Out2<int32_t> labels, Out2<float> scores) {
+    if (indices.size() != data.size()) throw std::invalid_argument("as many feature numbers as values are needed");
+    check_out(labels, scores, 1, options.k);
     const int64_t indptr[2] = {0, int64_t(indices.size())};
     const CsrView X{1, 0, indptr, indices.data(), data.data()};
     nb::gil_scoped_release release;

@@ -98,8 +98,9 @@ public:
         std::copy(vocabulary_.names.blob.begin(), vocabulary_.names.blob.end(), blob.data());
         std::copy(vocabulary_.names.offsets.begin(), vocabulary_.names.offsets.end(), offsets.data());
         for (size_t column = 0; column < vocabulary_.terms.size(); ++column) {
-            hashes.data()[column] = corpus_.term(vocabulary_.terms[column]).hash;
-            documents.data()[column] = corpus_.term(vocabulary_.terms[column]).documents;
+            const Term& term = corpus_.term(vocabulary_.terms[column]);
+            hashes.data()[column] = term.hash;
+            documents.data()[column] = term.documents;
         }
         rows_ = std::make_unique<CorpusRows>(corpus_, vocabulary_.terms);
         vocabulary_ = Vocabulary{};

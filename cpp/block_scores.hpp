@@ -69,7 +69,9 @@ private:
             if (i + kAhead < n) __builtin_prefetch(words + (document.hashes[i + kAhead] >> shift >> 6));
             const uint32_t hash = document.hashes[i];
             uint32_t slot = hash >> shift;
-            for (; slot >> 6 < n_words; ++slot) {
+            // A narrow key tells rows apart only as far as a row can be from its own slot.
+            const uint32_t end = sizeof(Key) == 2 ? slot + kMaxNarrowProbe : ~0u;
+            for (; slot >> 6 < n_words && slot < end; ++slot) {
                 const HashWord& word = words[slot >> 6];
                 if ((word.bits >> (slot & 63) & 1) == 0) break;
                 const int64_t row = int64_t(word.row) + __builtin_popcountll(word.bits & ((uint64_t(1) << (slot & 63)) - 1));

@@ -2,75 +2,45 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
+#include "cluster_choose.hpp"
 #include "cluster_random.hpp"
+#include "cluster_sketch.hpp"
 
 namespace ramify {
 namespace {
 
 constexpr int64_t kParallelCost = 400000;  // below, starting threads costs more than it saves
 
-// The planned number of rows with the largest projection; among equals the lower row comes first.
-class Chooser {
-public:
-    // sides[row] = 0 for the chosen rows, 1 for the others; returns how many changed.
-    int64_t choose(const std::vector<float>& projections, int64_t chosen, std::vector<int32_t>& sides) {
-        const size_t n = projections.size();
-        keys_.resize(n);
-        for (size_t row = 0; row < n; ++row) keys_[row] = key_of(projections[row], row);
-        const uint64_t limit = nth_smallest(chosen);
-        int64_t moved = 0;
-        for (size_t row = 0; row < n; ++row) {
-            const int32_t side = key_of(projections[row], row) >= limit;
-            moved += side != sides[row];
-            sides[row] = side;
-        }
-        return moved;
-    }
-
-private:
-    // Ascending keys = descending projections, then ascending rows.
-    static uint64_t key_of(float projection, size_t row) {
-        const float value = projection == 0.0f ? 0.0f : projection;  // -0 equals 0
-        uint32_t bits;
-        std::memcpy(&bits, &value, sizeof bits);
-        const uint32_t ascending = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-        return uint64_t(~ascending) << 32 | uint64_t(row);
-    }
-
-    uint64_t nth_smallest(int64_t position) {
-        std::nth_element(keys_.begin(), keys_.begin() + position, keys_.end());
-        return keys_[size_t(position)];
-    }
-
-    std::vector<uint64_t> keys_;
-};
-
 // The two clusters of one cut: the sum of all rows, of the left side, and the direction between the centroids.
 class TwoMeans {
 public:
-    TwoMeans(const Patch& patch, const BisectOptions& options, int threads, Monitor* monitor)
-        : patch_(patch), options_(options), threads_(patch.cost() < kParallelCost ? 1 : threads), monitor_(monitor),
+    TwoMeans(const Patch& patch, int64_t left_size, const BisectOptions& options, int threads, Monitor* monitor)
+        : patch_(patch), left_size_(left_size), options_(options), threads_(patch.cost() < kParallelCost ? 1 : threads), monitor_(monitor),
           total_(size_t(patch.columns), 0.0f), left_(size_t(patch.columns), 0.0f),
           direction_(size_t(patch.columns), 0.0f), projections_(size_t(patch.size())) {}
 
-    std::vector<int32_t> run(int64_t left_size, uint64_t seed) {
-        const int64_t n = patch_.size();
-        std::vector<int32_t> sides(size_t(n), 1), before;
-        left_size_ = left_size;
+    // From two random labels.
+    std::vector<int32_t> run(uint64_t seed) {
+        std::vector<int32_t> sides(size_t(patch_.size()), 1);
         first_direction(seed);
         project_all();
         add_first_pair();
-        for (int iteration = 0;; ++iteration) {
-            before = sides;
-            const int64_t moved = chooser_.choose(projections_, left_size, sides);
-            if (iteration > 0 && double(moved) <= options_.tolerance * double(n)) break;
-            if (iteration + 1 >= options_.iterations) break;
-            update_sums(iteration == 0, before, sides);
+        chooser_.choose(projections_, left_size_, sides);
+        return refine(std::move(sides), options_.iterations - 1);
+    }
+
+    // From sides of the right sizes, by at most so many assignments.
+    std::vector<int32_t> refine(std::vector<int32_t> sides, int assignments) {
+        const double few = options_.tolerance * double(patch_.size());
+        std::vector<int32_t> before(sides.size(), 1);
+        for (int done = 0; done < assignments; ++done) {
+            update_sums(done == 0, before, sides);
             next_direction(sides);
             project_all();
             add_own(sides);
+            before = sides;
+            if (double(chooser_.choose(projections_, left_size_, sides)) <= few) break;
             if (monitor_ != nullptr && !monitor_->keep_going(0.0)) throw Interrupted();
         }
         return sides;
@@ -141,18 +111,20 @@ private:
     }
 
     const Patch& patch_;
+    const int64_t left_size_;
     const BisectOptions& options_;
     const int threads_;
     Monitor* const monitor_;
     std::vector<float> total_, left_, direction_, projections_;
     Chooser chooser_;
-    int64_t left_size_ = 0, first_ = 0, second_ = 0;
+    int64_t first_ = 0, second_ = 0;
     float left_scale_ = 0.0f, right_scale_ = 0.0f;
 };
 
 // A range of positions that is still to be cut.
 struct Job {
     Patch patch;
+    Patch sketch;  // of the same labels, or of none
     int32_t cut;
     int64_t begin;
 };
@@ -166,7 +138,7 @@ public:
     void cut(const Job& job, std::vector<Job>& jobs, PatchMaker& maker, int threads, Monitor* monitor) const {
         const int64_t middle = plan_.middles[job.cut];
         const uint64_t seed = mix_seed(options_.seed, uint64_t(job.begin), uint64_t(job.begin + job.patch.size()));
-        const auto sides = bisect(job.patch, middle - job.begin, options_, seed, threads, monitor);
+        const auto sides = bisect(job, middle - job.begin, seed, threads, monitor);
         pass_on(job, sides, 0, plan_.lefts[job.cut], job.begin, maker, jobs);
         pass_on(job, sides, 1, plan_.rights[job.cut], middle, maker, jobs);
     }
@@ -182,10 +154,19 @@ public:
     }
 
 private:
+    std::vector<int32_t> bisect(const Job& job, int64_t left_size, uint64_t seed, int threads, Monitor* monitor) const {
+        TwoMeans full(job.patch, left_size, options_, threads, monitor);
+        if (job.sketch.size() == 0) return full.run(seed);
+        auto sides = TwoMeans(job.sketch, left_size, options_, threads, monitor).run(seed);
+        return full.refine(std::move(sides), options_.refinements);
+    }
+
     void pass_on(const Job& job, const std::vector<int32_t>& sides, int32_t side, int32_t cut, int64_t begin,
                  PatchMaker& maker, std::vector<Job>& jobs) const {
         if (cut >= 0) {
-            jobs.push_back({maker.select(job.patch, sides, side), cut, begin});
+            Patch sketch;
+            if (job.sketch.size() > 0) sketch = maker.select(job.sketch, sides, side);
+            jobs.push_back({maker.select(job.patch, sides, side), std::move(sketch), cut, begin});
             return;
         }
         for (size_t row = 0; row < sides.size(); ++row)
@@ -199,11 +180,6 @@ private:
 
 }  // namespace
 
-std::vector<int32_t> bisect(const Patch& patch, int64_t left_size, const BisectOptions& options, uint64_t seed,
-                            int threads, Monitor* monitor) {
-    return TwoMeans(patch, options, threads, monitor).run(left_size, seed);
-}
-
 void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOptions& options, int32_t* order,
                     Monitor* monitor) {
     std::vector<int32_t> labels(size_t(Z.rows));
@@ -215,7 +191,10 @@ void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOpti
     const Recursion recursion(plan, options, order);
     std::vector<Job> large, small;
     std::vector<PatchMaker> makers(static_cast<size_t>(options.threads));
-    large.push_back({makers[0].gather(Z, std::move(labels)), 0, 0});
+    Patch sketch_patch;
+    if (const Sketch sketch = make_sketch(Z, options.sketch); !sketch.empty())
+        sketch_patch = makers[0].gather(sketch.vectors(Z.cols), labels);
+    large.push_back({makers[0].gather(Z, std::move(labels)), std::move(sketch_patch), 0, 0});
     const int64_t enough = large[0].patch.cost() / (32 * options.threads);
     while (!large.empty()) {  // near the root: one cut at a time, its labels shared among the threads
         Job job = std::move(large.back());

@@ -2,6 +2,7 @@
 //
 // A plan fixed beforehand says where every range of label positions is cut; only which labels go to which side depends
 // on the data: 2-means (spherical or not), each side as large as planned. Equal results for any number of threads.
+// Long vectors are first cut by a sketch of their largest entries, and a few full steps put right what it missed.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -17,6 +18,8 @@ struct BisectOptions {
     double tolerance;   // stop when at most this share of the labels moved
     uint64_t seed;
     int threads;
+    int sketch;         // entries per label in the sketch; 0: none
+    int refinements;    // at most so many full assignments after the sketch
 };
 
 // Cuts in preorder: cut 0 splits all labels; a side that is not cut further has child -1.
@@ -26,10 +29,6 @@ struct CutPlan {
     const int32_t* lefts;
     const int32_t* rights;
 };
-
-// 2-means of one patch: sides[row] = 0 for exactly `left_size` rows, 1 for the others.
-std::vector<int32_t> bisect(const Patch& patch, int64_t left_size, const BisectOptions& options, uint64_t seed,
-                            int threads, Monitor* monitor);
 
 // order: label ids by position; within an uncut range they ascend.
 void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOptions& options, int32_t* order,

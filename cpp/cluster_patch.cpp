@@ -18,20 +18,21 @@ Patch dense_patch(const float* dense, int64_t columns, std::vector<int32_t> labe
 
 }  // namespace
 
-// Counts in how many rows each column is, up to 2; returns the number of entries.
+// Counts in how many rows each column is, up to 2. Without branches: half of the columns are new, at random.
 template <class RowOf>
-int64_t PatchMaker::count_uses(int64_t n_rows, RowOf&& row_of) {
-    int64_t entries = 0;
+void PatchMaker::count_uses(int64_t n_rows, int64_t columns, int64_t entries, RowOf&& row_of) {
+    touched_.resize(size_t(std::min(columns, entries)) + 1);
+    size_t n_touched = 0;
     for (int64_t i = 0; i < n_rows; ++i) {
         const Row row = row_of(i);
-        entries += row.length;
         for (int64_t k = 0; k < row.length; ++k) {
             int32_t& uses = number_[size_t(row.indices[k])];
-            if (uses == 0) touched_.push_back(row.indices[k]);
+            touched_[n_touched] = row.indices[k];
+            n_touched += uses == 0;
             uses += uses < 2;
         }
     }
-    return entries;
+    touched_.resize(n_touched);
 }
 
 // Turns uses into numbers: ascending, counted from 1, for the columns used twice; 0 for the others.
@@ -51,30 +52,33 @@ template <class RowOf>
 Patch PatchMaker::compact(std::vector<int32_t> labels, int64_t columns, RowOf&& row_of) {
     const int64_t n_rows = int64_t(labels.size());
     if (int64_t(number_.size()) < columns) number_.resize(size_t(columns), 0);
-    touched_.clear();
-    const int64_t entries = count_uses(n_rows, row_of);
+    int64_t entries = 0;
+    for (int64_t i = 0; i < n_rows; ++i) entries += row_of(i).length;
+    count_uses(n_rows, columns, entries, row_of);
     Patch patch;
     patch.columns = number_shared(columns);
     patch.labels = std::move(labels);
-    patch.indptr.reserve(size_t(n_rows) + 1);
-    patch.own.reserve(size_t(n_rows));
-    patch.indices.reserve(size_t(entries));
-    patch.data.reserve(size_t(entries));
+    patch.indptr.resize(size_t(n_rows) + 1);
+    patch.own.resize(size_t(n_rows));
+    patch.indices.resize(size_t(entries) + 1);  // one more: a dropped entry is written, then overwritten
+    patch.data.resize(size_t(entries) + 1);
+    size_t kept = 0;
     for (int64_t i = 0; i < n_rows; ++i) {
         const Row row = row_of(i);
         float own = row.own;
         for (int64_t k = 0; k < row.length; ++k) {
             const int32_t number = number_[size_t(row.indices[k])];
-            if (number == 0) {
-                own += row.data[k] * row.data[k];
-                continue;
-            }
-            patch.indices.push_back(number - 1);
-            patch.data.push_back(row.data[k]);
+            const float entry = row.data[k];
+            patch.indices[kept] = number - 1;
+            patch.data[kept] = entry;
+            kept += number != 0;
+            own += number != 0 ? 0.0f : entry * entry;
         }
-        patch.own.push_back(own);
-        patch.indptr.push_back(int64_t(patch.indices.size()));
+        patch.own[size_t(i)] = own;
+        patch.indptr[size_t(i) + 1] = int64_t(kept);
     }
+    patch.indices.resize(kept);
+    patch.data.resize(kept);
     for (const int32_t column : touched_) number_[size_t(column)] = 0;
     return patch;
 }

@@ -56,7 +56,7 @@ private:
     template <class RowOf>
     Patch compact(std::vector<int32_t> labels, int64_t columns, RowOf&& row_of);
     template <class RowOf>
-    int64_t count_uses(int64_t n_rows, RowOf&& row_of);
+    void count_uses(int64_t n_rows, int64_t columns, int64_t entries, RowOf&& row_of);
     int64_t number_shared(int64_t columns);
 
     std::vector<int32_t> number_;   // per column: uses (0, 1, 2 or more), then its new number + 1 or 0; all 0 at rest

@@ -198,17 +198,21 @@ void unpack(const PackedLevel& level, const PlainOut& out) {
             for (uint64_t bits = level.words[level.block_words[block] + word].bits; bits != 0; bits &= bits - 1) {
                 const auto slot = uint32_t(word * 64 + __builtin_ctzll(bits));
                 if (row >= level.block_rows[block + 1] || entry + level.counts[row] >= level.block_entries[block + 1])
-                    throw std::invalid_argument("the packed level is inconsistent");
+                    throw std::invalid_argument("a block lists more weights than it has");
                 const int32_t count = int32_t(level.counts[row]) + 1;
                 rows.push_back({unhash_feature(full_hash(level, row, slot, shift), level.hash_bits), entry, count});
                 entry += count;
                 ++row;
             }
+        if (row != level.block_rows[block + 1] || entry != level.block_entries[block + 1])
+            throw std::invalid_argument("a block lists fewer weights than it has");
+        const int64_t n_children = level.block_begin[block + 1] - level.block_begin[block];
         std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.feature < b.feature; });
         for (const Row& one : rows) {
             out.features[out_row] = int32_t(one.feature);
             for (int32_t i = 0; i < one.count; ++i) {
                 const uint8_t* record = level.entries + (one.entry + i) * entry_bytes(level.precision);
+                if (record[0] >= n_children) throw std::invalid_argument("a weight names a child that its block lacks");
                 out.children[out_entry] = record[0];
                 out.values[out_entry++] =
                     entry_value(record, level.precision, level.scale[level.block_begin[block] + record[0]]);

@@ -45,7 +45,11 @@ void parallel_for(int64_t n_tasks, int threads, Body&& body, Monitor* monitor = 
     };
     const int64_t useful = n_tasks < threads ? n_tasks : threads;
     std::vector<std::thread> helpers;
-    for (int worker = 1; worker < useful; ++worker) helpers.emplace_back(work, worker);
+    try {
+        for (int worker = 1; worker < useful; ++worker) helpers.emplace_back(work, worker);
+    } catch (const std::exception&) {
+        // The system gives no more threads: those that run do the work.
+    }
     work(0);
     for (auto& helper : helpers) helper.join();
     if (failure) std::rethrow_exception(failure);

@@ -7,9 +7,9 @@ namespace ramify {
 
 namespace {
 
-constexpr int64_t kChunkCharacters = 1 << 16;
-constexpr size_t kBlockChunks = 64;  // entries on their way to their part: some 30 MB per block
-constexpr size_t kPrefetchDistance = 12;
+constexpr int64_t kChunkCharacters = 1 << 15;
+constexpr size_t kBlockChunks = 32;  // entries on their way to their part then stay near the caches
+constexpr size_t kPrefetchDistance = 8;
 
 int part_of(uint64_t hash) { return int(hash >> (64 - kPartBits)); }
 
@@ -75,7 +75,8 @@ void Corpus::absorb(int part, const PendingChunk& pending, CountedChunk& chunk, 
     TermPart& home = parts_[part];
     const size_t end = pending.begin[part + 1];
     for (size_t i = pending.begin[part]; i < end; ++i) {
-        if (i + kPrefetchDistance < end) home.prefetch(pending.by_part[i + kPrefetchDistance].hash);
+        home.prefetch_slot(pending.by_part[std::min(i + 2 * kPrefetchDistance, end - 1)].hash);
+        home.prefetch_term(pending.by_part[std::min(i + kPrefetchDistance, end - 1)].hash);
         const Pending& entry = pending.by_part[i];
         const uint32_t number = home.number_of(entry.hash);
         Term& term = home.terms[number];

@@ -16,7 +16,7 @@ constexpr int kPartBits = 6;
 constexpr int kParts = 1 << kPartBits;
 constexpr int kTermBits = 32 - kPartBits;  // a term's number: its part, then its place there
 
-struct Term {
+struct alignas(32) Term {  // two to a cache line
     uint64_t hash;
     uint64_t frequency;  // occurrences in all texts
     uint32_t text;       // first occurrence ...
@@ -37,7 +37,11 @@ class TermPart {
 public:
     // Number of the term within this part, made at its first call.
     uint32_t number_of(uint64_t hash);
-    void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+    void prefetch_slot(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+    void prefetch_term(uint64_t hash) const {
+        const uint32_t slot = slots_[hash & (slots_.size() - 1)];
+        if (slot != 0) __builtin_prefetch(&terms[slot - 1]);
+    }
     std::vector<Term> terms;
 
 private:

@@ -34,7 +34,7 @@ void GramCounter::grow() {
 
 const std::vector<Gram>& GramReader::read(const TextView& text) {
     text_.decode(text, table_, settings_.spaces());
-    counter_.start(text_.length() / 2);
+    counter_.start(text_.length());
     if (settings_.has_words()) {
         find_words();
         count_words();

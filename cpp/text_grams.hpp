@@ -31,10 +31,8 @@ struct GramSettings {
 constexpr uint64_t kWordSeed = 0x2545F4914F6CDD1Dull;
 constexpr uint64_t kCharacterSeed = 0xD6E8FEB86659FD93ull;  // keeps "the" apart from the word "the"
 
-inline uint64_t hash_step(uint64_t hash, uint64_t value) {
-    hash = (hash ^ value) * 0x9E3779B97F4A7C15ull;
-    return hash ^ (hash >> 32);
-}
+// Short, because each character waits for the one before; what it leaves unmixed hash_finish mixes.
+inline uint64_t hash_step(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x9E3779B97F4A7C15ull; }
 
 inline uint64_t hash_finish(uint64_t hash) {
     hash = (hash ^ (hash >> 29)) * 0xBF58476D1CE4E5B9ull;

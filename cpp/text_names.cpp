@@ -1,8 +1,8 @@
 #include "text_names.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
-#include <utility>
 
 namespace ramify {
 
@@ -10,11 +10,7 @@ namespace {
 
 constexpr int64_t kTermsPerTask = 4096;
 
-void append_utf8(uint32_t code, std::vector<char>& out) {
-    if (code < 0x80) {
-        out.push_back(char(code));
-        return;
-    }
+void append_many_bytes(uint32_t code, std::vector<char>& out) {
     if (code < 0x800) {
         out.push_back(char(0xC0 | (code >> 6)));
     } else {
@@ -29,6 +25,11 @@ void append_utf8(uint32_t code, std::vector<char>& out) {
     out.push_back(char(0x80 | (code & 0x3F)));
 }
 
+inline void append_utf8(uint32_t code, std::vector<char>& out) {
+    if (code < 0x80) return out.push_back(char(code));
+    append_many_bytes(code, out);
+}
+
 // n words from `at` on, a blank between: what stands between them in the text (and single characters) is not told.
 void append_words(const uint32_t* entries, int64_t at, uint32_t n_words, std::vector<char>& out) {
     for (uint32_t word = 0; word < n_words; ++word) {
@@ -38,36 +39,33 @@ void append_words(const uint32_t* entries, int64_t at, uint32_t n_words, std::ve
     }
 }
 
-void append_name(const DecodedText& text, const Term& term, std::vector<char>& out) {
+void append_name(const DecodedText& text, const TermPlace& term, std::vector<char>& out) {
     const uint32_t* entries = text.entries();
     if (!(term.tag & kCharacterTag)) return append_words(entries, term.position, term.tag, out);
     const uint32_t length = term.tag & (kCharacterTag - 1);
     for (uint32_t i = 0; i < length; ++i) append_utf8(entries[term.position + i] & kCodePoint, out);
 }
 
-void sort_by_text(const Corpus& corpus, std::vector<uint32_t>& terms) {
-    std::vector<std::pair<uint64_t, uint32_t>> keys;
-    keys.reserve(terms.size());
-    for (const uint32_t number : terms) {
-        const Term& term = corpus.term(number);
-        keys.push_back({(uint64_t(term.text) << 32) | term.position, number});
-    }
-    std::sort(keys.begin(), keys.end());
-    for (size_t i = 0; i < keys.size(); ++i) terms[i] = keys[i].second;
+// By counting, so that each text is decoded once.
+std::vector<TermPlace> order_by_text(const std::vector<TermPlace>& places, size_t n_texts) {
+    std::vector<uint32_t> next(n_texts + 1, 0);
+    for (const TermPlace& place : places) ++next[place.text + 1];
+    for (size_t text = 0; text < n_texts; ++text) next[text + 1] += next[text];
+    std::vector<TermPlace> ordered(places.size());
+    for (const TermPlace& place : places) ordered[next[place.text]++] = place;
+    return ordered;
 }
 
-// Names of terms that stand in the order of their texts, so that each text is decoded once.
-Names read_names(const Corpus& corpus, const uint32_t* terms, int64_t n_terms) {
+Names read_names(const Corpus& corpus, const TermPlace* places, int64_t n_places) {
     Names names;
     DecodedText text;
     int64_t decoded = -1;
-    for (int64_t i = 0; i < n_terms; ++i) {
-        const Term& term = corpus.term(terms[i]);
-        if (decoded != term.text) {
-            decoded = term.text;
+    for (int64_t i = 0; i < n_places; ++i) {
+        if (decoded != places[i].text) {
+            decoded = places[i].text;
             text.decode(corpus.texts()[decoded], corpus.table(), corpus.settings().spaces());
         }
-        append_name(text, term, names.blob);
+        append_name(text, places[i], names.blob);
         names.offsets.push_back(int64_t(names.blob.size()));
     }
     return names;
@@ -75,6 +73,10 @@ Names read_names(const Corpus& corpus, const uint32_t* terms, int64_t n_terms) {
 
 uint64_t eight_bytes(const char* bytes, int64_t length) {
     uint64_t key = 0;
+    if (length >= 8 && std::endian::native == std::endian::little) {
+        std::memcpy(&key, bytes, 8);
+        return __builtin_bswap64(key);
+    }
     for (int64_t i = 0; i < 8; ++i) key = (key << 8) | (i < length ? uint8_t(bytes[i]) : 0);
     return key;
 }
@@ -95,53 +97,52 @@ struct SortKey {
     }
 };
 
-std::vector<SortKey> sort_keys(const Names& names, const uint32_t* terms) {
-    std::vector<SortKey> keys(names.offsets.size() - 1);
-    for (size_t i = 0; i < keys.size(); ++i) {
+void append_keys(const Names& names, const TermPlace* places, SortKey* out) {
+    for (size_t i = 0; i + 1 < names.offsets.size(); ++i) {
         const char* bytes = names.blob.data() + names.offsets[i];
         const int64_t length = names.offsets[i + 1] - names.offsets[i];
         const uint64_t low = length > 8 ? eight_bytes(bytes + 8, length - 8) : 0;
-        keys[i] = {eight_bytes(bytes, length), low, bytes, uint32_t(length), terms[i]};
+        out[i] = {eight_bytes(bytes, length), low, bytes, uint32_t(length), places[i].term};
     }
-    std::sort(keys.begin(), keys.end());
-    return keys;
 }
 
-// Sorted runs → one, two by two.
-std::vector<SortKey> merge_runs(std::vector<std::vector<SortKey>> runs, int threads) {
-    while (runs.size() > 1) {
-        std::vector<std::vector<SortKey>> merged((runs.size() + 1) / 2);
-        auto merge = [&](int64_t i, int) {
-            std::vector<SortKey>& left = runs[2 * i];
-            if (2 * i + 1 == int64_t(runs.size())) return merged[i].swap(left);
-            std::vector<SortKey>& right = runs[2 * i + 1];
-            merged[i].resize(left.size() + right.size());
-            std::merge(left.begin(), left.end(), right.begin(), right.end(), merged[i].begin());
-            std::vector<SortKey>().swap(left);
-            std::vector<SortKey>().swap(right);
-        };
-        parallel_for(int64_t(merged.size()), threads, merge);
-        runs.swap(merged);
-    }
-    return runs.empty() ? std::vector<SortKey>() : std::move(runs[0]);
+// By the first two bytes into buckets, then each bucket by itself.
+std::vector<SortKey> sort_keys(const std::vector<SortKey>& keys, int threads) {
+    constexpr int64_t kBuckets = 1 << 16;
+    std::vector<uint32_t> end(kBuckets + 1, 0);
+    for (const SortKey& key : keys) ++end[(key.high >> 48) + 1];
+    for (int64_t bucket = 0; bucket < kBuckets; ++bucket) end[bucket + 1] += end[bucket];
+    std::vector<SortKey> sorted(keys.size());
+    for (const SortKey& key : keys) sorted[end[key.high >> 48]++] = key;  // now end[b] is where bucket b ends
+    constexpr int64_t kBucketsPerTask = 16;
+    auto sort_buckets = [&](int64_t task, int) {
+        for (int64_t bucket = task * kBucketsPerTask; bucket < (task + 1) * kBucketsPerTask; ++bucket) {
+            const uint32_t begin = bucket == 0 ? 0 : end[bucket - 1];
+            std::sort(sorted.begin() + begin, sorted.begin() + end[bucket]);
+        }
+    };
+    parallel_for(kBuckets / kBucketsPerTask, threads, sort_buckets);
+    return sorted;
 }
 
 }  // namespace
 
-SortedTerms sort_by_name(const Corpus& corpus, std::vector<uint32_t> terms, int threads) {
-    sort_by_text(corpus, terms);
-    const int64_t n_tasks = (int64_t(terms.size()) + kTermsPerTask - 1) / kTermsPerTask;
+SortedTerms sort_by_name(const Corpus& corpus, const std::vector<TermPlace>& places, int threads) {
+    const std::vector<TermPlace> ordered = order_by_text(places, corpus.texts().size());
+    const int64_t n_places = int64_t(ordered.size());
+    const int64_t n_tasks = (n_places + kTermsPerTask - 1) / kTermsPerTask;
     std::vector<Names> names(n_tasks);
-    std::vector<std::vector<SortKey>> runs(n_tasks);
+    std::vector<SortKey> keys(n_places);
     auto read = [&](int64_t task, int) {
-        const int64_t begin = task * kTermsPerTask;
-        const int64_t n_terms = std::min(kTermsPerTask, int64_t(terms.size()) - begin);
-        names[task] = read_names(corpus, terms.data() + begin, n_terms);
-        runs[task] = sort_keys(names[task], terms.data() + begin);
+        const TermPlace* first = ordered.data() + task * kTermsPerTask;
+        names[task] = read_names(corpus, first, std::min(kTermsPerTask, n_places - task * kTermsPerTask));
+        append_keys(names[task], first, keys.data() + task * kTermsPerTask);
     };
     parallel_for(n_tasks, threads, read);
     SortedTerms sorted;
-    for (const SortKey& key : merge_runs(std::move(runs), threads)) {
+    sorted.terms.reserve(n_places);
+    sorted.names.offsets.reserve(n_places + 1);
+    for (const SortKey& key : sort_keys(keys, threads)) {
         sorted.terms.push_back(key.term);
         sorted.names.blob.insert(sorted.names.blob.end(), key.bytes, key.bytes + key.length);
         sorted.names.offsets.push_back(int64_t(sorted.names.blob.size()));

@@ -13,12 +13,20 @@ struct Names {
     std::vector<int64_t> offsets = {0};
 };
 
-// The same terms in ascending order of their names (of bytes, which is that of code points), with the names.
+// What the name of a term is read from, out of the large table of terms.
+struct TermPlace {
+    uint32_t term;
+    uint32_t text;
+    uint32_t position;
+    uint32_t tag;
+};
+
+// Terms in ascending order of their names (of bytes, which is that of code points), with the names.
 struct SortedTerms {
     std::vector<uint32_t> terms;
     Names names;
 };
 
-SortedTerms sort_by_name(const Corpus& corpus, std::vector<uint32_t> terms, int threads);
+SortedTerms sort_by_name(const Corpus& corpus, const std::vector<TermPlace>& places, int threads);
 
 }  // namespace ramify

@@ -24,22 +24,45 @@ void radix_sort(std::vector<uint64_t>& cells, std::vector<uint64_t>& scratch, in
     }
 }
 
-double term_weight(int32_t count, bool sublinear) {
-    if (!sublinear || count == 1) return count;
-    const double weight = 1.0 + std::log(std::abs(double(count)));
-    return count < 0 ? -weight : weight;
-}
+// 1 + log(count), ready for the counts that nearly all n-grams have.
+class TermWeights {
+public:
+    TermWeights() {
+        for (size_t count = 1; count < ready_.size(); ++count) ready_[count] = 1.0 + std::log(double(count));
+    }
+    double of(int64_t count) const {
+        const uint64_t size = uint64_t(std::abs(count));
+        const double weight = size < ready_.size() ? ready_[size] : 1.0 + std::log(double(size));
+        return count < 0 ? -weight : weight;
+    }
+
+private:
+    std::array<double, 64> ready_{};
+};
+
+const TermWeights kTermWeights;
 
 }  // namespace
 
+// Three passes, so that the memory accesses of many n-grams overlap.
 void Cells::find(const std::vector<Gram>& grams, const ColumnMap& columns) {
     packed.clear();
-    if (columns.slots != nullptr)
-        for (const Gram& gram : grams) __builtin_prefetch(&columns.slots[gram.hash & (uint64_t(columns.n_slots) - 1)]);
-    for (const Gram& gram : grams) {
-        const int32_t column = columns.find(gram.hash);
-        if (column >= 0) add(column, columns.sign(gram.hash) * int32_t(gram.count));
+    if (columns.slots == nullptr) return find_hashed(grams, columns);
+    const uint64_t mask = uint64_t(columns.n_slots) - 1;
+    for (const Gram& gram : grams) __builtin_prefetch(&columns.slots[gram.hash & mask]);
+    first_columns.resize(grams.size());
+    for (size_t i = 0; i < grams.size(); ++i) {
+        first_columns[i] = columns.first_column(grams[i].hash);
+        __builtin_prefetch(&columns.hashes[std::max(first_columns[i], 0)]);
     }
+    for (size_t i = 0; i < grams.size(); ++i) {
+        const int32_t column = columns.find(grams[i].hash, first_columns[i]);
+        if (column >= 0) add(column, int32_t(grams[i].count));
+    }
+}
+
+void Cells::find_hashed(const std::vector<Gram>& grams, const ColumnMap& columns) {
+    for (const Gram& gram : grams) add(columns.hashed(gram.hash), columns.sign(gram.hash) * int32_t(gram.count));
 }
 
 void Cells::settle(int64_t n_columns) {
@@ -59,21 +82,19 @@ void Cells::settle(int64_t n_columns) {
 
 int64_t weigh_cells(const Cells& cells, const Weighting& weighting, int32_t* indices, float* values, int64_t room) {
     const int64_t length = std::min(int64_t(cells.packed.size()), room);
-    auto weight = [&](int64_t i) {
-        const int32_t column = Cells::column(cells.packed[i]);
-        const double idf = weighting.idf == nullptr ? 1.0 : double(weighting.idf[column]);
-        return term_weight(Cells::count(cells.packed[i]), weighting.sublinear) * idf;
-    };
     double squares = 0.0;
     for (int64_t i = 0; i < length; ++i) {
-        const double value = weight(i);
+        const int32_t column = Cells::column(cells.packed[i]);
+        const int32_t count = Cells::count(cells.packed[i]);
+        const double idf = weighting.idf == nullptr ? 1.0 : double(weighting.idf[column]);
+        const double value = (weighting.sublinear ? kTermWeights.of(count) : double(count)) * idf;
         squares += value * value;
-        indices[i] = Cells::column(cells.packed[i]);
+        indices[i] = column;
         values[i] = float(value);
     }
     if (!weighting.normalise || squares <= 0.0) return length;
-    const double norm = std::sqrt(squares);
-    for (int64_t i = 0; i < length; ++i) values[i] = float(double(values[i]) / norm);
+    const double scale = 1.0 / std::sqrt(squares);
+    for (int64_t i = 0; i < length; ++i) values[i] = float(double(values[i]) * scale);
     return length;
 }
 
@@ -99,7 +120,8 @@ void WeighedTexts::weigh(const ColumnMap& columns, const Weighting& weighting, i
             const size_t length = cells[worker].packed.size();
             rows.indices.resize(before + length);
             rows.values.resize(before + length);
-            weigh_cells(cells[worker], weighting, &rows.indices[before], &rows.values[before], int64_t(length));
+            weigh_cells(cells[worker], weighting, rows.indices.data() + before, rows.values.data() + before,
+                        int64_t(length));
             rows.lengths.push_back(int64_t(length));
         }
     };

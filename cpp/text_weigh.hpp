@@ -9,6 +9,9 @@
 
 namespace ramify {
 
+// A table at most half full has runs of some dozens; only a tampered one has longer ones.
+constexpr uint64_t kMaxProbes = 1024;
+
 // Where n-grams go: a vocabulary (slots as fill_slots makes them), or without slots hash mod n_columns.
 // Slots and hashes may come from a file: nothing in them can lead out of bounds.
 struct ColumnMap {
@@ -18,17 +21,19 @@ struct ColumnMap {
     int64_t n_columns = 0;
     bool is_signed = false;  // hashing only: half of the n-grams count negatively
 
-    // The column, or -1.
-    int32_t find(uint64_t hash) const {
-        if (slots == nullptr) return int32_t(hash % uint64_t(n_columns));
-        const uint64_t mask = uint64_t(n_slots) - 1;
-        for (int64_t step = 0; step < n_slots; ++step) {
-            const int32_t column = slots[(hash + uint64_t(step)) & mask];
-            if (column < 0 || column >= n_columns) return -1;
-            if (hashes[column] == hash) return column;
-        }
-        return -1;
+    // The column where probing begins: mostly the one sought, or -1.
+    int32_t first_column(uint64_t hash) const {
+        const int32_t column = slots[hash & (uint64_t(n_slots) - 1)];
+        return column < n_columns ? column : -1;
     }
+    // The column, or -1.
+    int32_t find(uint64_t hash, int32_t first) const {
+        int32_t column = first;
+        for (uint64_t step = 1; column >= 0 && hashes[column] != hash; ++step)
+            column = step < kMaxProbes ? first_column(hash + step) : -1;
+        return column;
+    }
+    int32_t hashed(uint64_t hash) const { return int32_t(hash % uint64_t(n_columns)); }
     int32_t sign(uint64_t hash) const { return is_signed && (hash >> 63) ? -1 : 1; }
 };
 
@@ -42,12 +47,14 @@ struct Weighting {
 struct Cells {
     std::vector<uint64_t> packed;
     std::vector<uint64_t> scratch;
+    std::vector<int32_t> first_columns;
 
     void add(int32_t column, int32_t count) { packed.push_back((uint64_t(uint32_t(column)) << 32) | uint32_t(count)); }
     static int32_t column(uint64_t cell) { return int32_t(cell >> 32); }
     static int32_t count(uint64_t cell) { return int32_t(uint32_t(cell)); }
 
     void find(const std::vector<Gram>& grams, const ColumnMap& columns);
+    void find_hashed(const std::vector<Gram>& grams, const ColumnMap& columns);
     // Ascending columns, each once, none with count 0.
     void settle(int64_t n_columns);
 };

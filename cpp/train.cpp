@@ -63,9 +63,19 @@ private:
                 positive_[size_t(row)] |= 1u << lane;
                 if (!relevance_.empty()) relevance_[size_t(row) * solver_.lanes + lane] = level.positives.data[at];
             }
-        eligible_.resize(n_rows);
-        for (size_t row = 0; row < n_rows; ++row)
+        set_eligible(all);
+    }
+
+    // An instance whose cost is 0 stays out: the solver divides by costs.
+    void set_eligible(uint32_t all) {
+        const NodeRows rows = gatherer_.rows();
+        eligible_.resize(size_t(rows.n_rows));
+        for (size_t row = 0; row < eligible_.size(); ++row) {
             eligible_[row] = chosen_ == nullptr || chosen_[row] != 0.0f ? all : positive_[row];
+            if (rows.weight != nullptr && rows.weight[row] == 0.0f) eligible_[row] = 0;
+            for (int lane = 0; !relevance_.empty() && lane < solver_.lanes; ++lane)
+                if (relevance_[row * size_t(solver_.lanes) + size_t(lane)] == 0.0f) eligible_[row] &= ~(1u << lane);
+        }
     }
 
     void solve(uint64_t seed, int n_lanes, float* bias_out) {

@@ -69,7 +69,7 @@ def save_model(directory: str | Path, model: StoredModel) -> None:
     Raises
     ------
     InputError
-        Something else is in the way.
+        Something else is in the way, or a setting that JSON cannot hold.
     ModelFileError
         The disk is full, or writing is not permitted.
     """
@@ -77,6 +77,7 @@ def save_model(directory: str | Path, model: StoredModel) -> None:
     check_target(target)
     staging: Path | None = None
     try:
+        target = target.resolve()  # a link to a model directory stays, and leads to the new model
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         _write_files(staging, model)
@@ -100,9 +101,16 @@ def check_target(directory: str | Path) -> None:
         No permission to write there.
     """
     target = Path(directory)
-    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
+    try:
+        foreign = target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file()
+        in_the_way = target.exists() and not target.is_dir()
+    except OSError as error:
+        raise ModelFileError(f"cannot save the model to {target}: {error.strerror}") from None
+    if "\0" in str(target):
+        raise InputError(f"{str(target)!r} is no path: name a directory for the model")
+    if foreign:
         raise InputError(f"{target} is a directory with other files: name a new directory for the model")
-    if target.exists() and not target.is_dir():
+    if in_the_way:
         raise InputError(f"{target} is a file: name a directory for the model")
     parent = next(folder for folder in target.absolute().parents if folder.exists())
     if not os.access(parent, os.W_OK | os.X_OK):
@@ -120,8 +128,11 @@ def _write_files(directory: Path, model: StoredModel) -> None:
         raise OSError(None, f"the arrays could not be written ({error})") from None
     body = {"format": FORMAT, "ramify": model.version, "class": model.kind, "config": model.config}
     body["files"] = {ARRAYS: {"bytes": arrays.stat().st_size, "sha256": _file_digest(arrays)}}
-    body["sha256"] = _body_digest(body)
-    (directory / MANIFEST).write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    try:
+        body["sha256"] = _body_digest(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the settings of {model.kind} cannot be saved as JSON: {error}") from None
+    (directory / MANIFEST).write_text(json.dumps(body, indent=1) + "\n", "utf-8")
     directory.chmod(0o755)
     arrays.chmod(0o644)
     for path in (arrays, directory / MANIFEST):
@@ -134,14 +145,16 @@ def _swap(staging: Path, target: Path) -> None:
         staging.rename(target)  # also over an empty directory
         return
     retired = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    target.rename(retired)
     try:
+        target.rename(retired)
         staging.rename(target)
-    except OSError:
+    except BaseException:  # also when interrupted: the old model goes back to its place
         with suppress(OSError):
             retired.rename(target)
         raise
-    shutil.rmtree(retired, ignore_errors=True)
+    finally:
+        if target.exists():
+            shutil.rmtree(retired, ignore_errors=True)
 
 
 def open_model(directory: str | Path, *, verify: bool = True) -> StoredModel:
@@ -161,6 +174,13 @@ def open_model(directory: str | Path, *, verify: bool = True) -> StoredModel:
         Missing, foreign, truncated, tampered with, or of a newer format.
     """
     path = Path(directory)
+    try:
+        return _open(path, verify)
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _open(path: Path, verify: bool) -> StoredModel:
     body = _read_manifest(path)
     arrays = path / ARRAYS
     wanted = body["files"].get(ARRAYS) if isinstance(body["files"], dict) else None
@@ -185,16 +205,20 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         body = json.loads(manifest.read_text("utf-8"))
     except (ValueError, RecursionError):
         raise ModelFileError(f"{manifest} is not valid JSON: restore the model directory") from None
-    except OSError as error:
-        raise ModelFileError(f"{manifest} cannot be read: {error.strerror}") from None
     types = {"format": int, "ramify": str, "class": str, "config": dict, "files": dict, "sha256": str}
     if not isinstance(body, dict) or any(not isinstance(body.get(key), kind) for key, kind in types.items()):
         raise ModelFileError(f"{manifest} is no ramify model: give a directory that ramify saved a model in")
+    if isinstance(body["format"], bool) or body["format"] < 1:
+        raise ModelFileError(f"{manifest} has the impossible format {body['format']}: restore the model directory")
     if body["format"] > FORMAT:
         raise ModelFileError(
             f"{path} has model format {body['format']}, but this version reads up to {FORMAT}: upgrade ramify"
         )
-    if _body_digest(body) != body["sha256"]:
+    try:
+        digest = _body_digest(body)
+    except (ValueError, RecursionError):
+        raise ModelFileError(f"{manifest} is nested too deep: restore the model directory") from None
+    if digest != body["sha256"]:
         raise ModelFileError(f"{manifest} was changed after it was saved: restore the model directory")
     return body
 

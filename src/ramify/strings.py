@@ -8,7 +8,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from ramify.errors import InputError
+from ramify.errors import InputError, ModelFileError
 from ramify.values import Int64
 
 
@@ -25,11 +25,16 @@ class StringTable(Sequence[str]):
     Raises
     ------
     InputError
-        Offsets that do not ascend from 0 to the length of the blob.
+        Other types, or offsets that do not ascend from 0 to the length of the blob.
     """
 
     def __init__(self, blob: npt.NDArray[np.uint8], offsets: Int64) -> None:
-        if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(blob) or (np.diff(offsets) < 0).any():
+        for name, array, dtype in (("bytes", blob, np.uint8), ("offsets", offsets, np.int64)):
+            if array.dtype != dtype or array.ndim != 1:
+                kind = np.dtype(dtype).name
+                raise InputError(f"string {name} must be a vector of {kind}, not {array.dtype} of shape {array.shape}")
+        ascending = len(offsets) and offsets[0] == 0 and (offsets[1:] >= offsets[:-1]).all()
+        if not ascending or offsets[-1] != len(blob):
             raise InputError(f"string offsets must ascend from 0 to {len(blob)}, the length of the bytes")
         self.blob = blob
         self.offsets = offsets
@@ -57,4 +62,7 @@ class StringTable(Sequence[str]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         piece = self.blob[self.offsets[index] : self.offsets[index + 1]]
-        return piece.tobytes().decode("utf-8", "surrogatepass")
+        try:
+            return piece.tobytes().decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            raise ModelFileError(f"string {index} is no valid UTF-8: restore the model directory") from None

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ramify.errors import InputError
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 
 MAX_BLOCK = 256
@@ -86,10 +87,42 @@ class LevelWeights:
     values: Float32
     bias: Float32
 
+    def __post_init__(self) -> None:
+        n_rows, n_entries, n_blocks = len(self.features), len(self.values), len(self.blocks.begin) - 1
+        fits = len(self.block_rows) == n_blocks + 1 and len(self.row_entries) == n_rows + 1
+        if not fits or len(self.children) != n_entries or len(self.bias) != self.blocks.begin[-1]:
+            raise InputError("the arrays of LevelWeights differ in length: see what each must hold")
+
     @property
     def n_nodes(self) -> int:
         """Nodes of the level."""
         return len(self.bias)
+
+    def check(self) -> None:
+        """Refuse weights that native code could not trust; made by hand they may be anything.
+
+        Raises
+        ------
+        InputError
+            Pointers that do not ascend, features or children out of range or out of order, values not finite.
+        """
+        n_rows, n_entries = len(self.features), len(self.values)
+        pointers = ((self.block_rows, n_rows), (self.row_entries, n_entries), (self.blocks.begin, self.n_nodes))
+        sizes = np.diff(self.row_entries)
+        block_of_row = np.repeat(np.arange(len(self.blocks.begin) - 1), np.diff(self.block_rows))
+        n_children = np.diff(self.blocks.begin)[block_of_row]
+        same_block = block_of_row[1:] == block_of_row[:-1]
+        if (
+            any(p[0] != 0 or p[-1] != end or (p[1:] < p[:-1]).any() for p, end in pointers)
+            or (sizes < 1).any()
+            or (sizes > MAX_BLOCK).any()
+            or (self.features < 0).any()
+            or (self.features >= self.n_features).any()
+            or (same_block & (self.features[1:] <= self.features[:-1])).any()
+            or (self.children >= np.repeat(n_children, sizes)).any()
+            or not np.isfinite(self.values).all()
+        ):
+            raise InputError("LevelWeights are inconsistent: see what each array must hold")
 
     def matrix(self) -> CSR:
         """W, shape (d, nodes), as a csc_matrix: one column per node, the intercepts left out."""

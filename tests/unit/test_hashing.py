@@ -24,6 +24,12 @@ def test_nothing_to_learn():
     assert isinstance(hashing, Saveable)
 
 
+def test_the_hash_stays_what_it_was():
+    # Saved vocabularies are looked up by it.
+    indices, _ = Hashing(n_features=10_000, words=(1, 2), characters=(4, 4), norm=None).transform_one("Ça Σίσυφος")
+    assert indices.tolist() == [1825, 2904, 3588, 4369, 5490, 6369, 6736, 7316, 8276, 9978]
+
+
 def test_same_columns_add_up():
     X = Hashing(n_features=1, signed=False, sublinear=False, norm=None).transform(TEXTS)
     assert X.toarray().ravel().tolist() == [5, 3, 5, 3, 0]

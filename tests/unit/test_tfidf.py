@@ -112,6 +112,11 @@ def test_estimator_manners():
         assert (twin.transform(TEXTS) != X).nnz == 0
 
 
+def test_absurdly_large_settings_are_no_limits():
+    huge = Tfidf(min_df=1, max_df=10**30, max_features=10**30, threads=10**30)
+    assert (huge.fit_transform(TEXTS) != Tfidf(min_df=1).fit_transform(TEXTS)).nnz == 0
+
+
 def test_fit_again_forgets():
     tfidf = Tfidf(words=(1, 1))
     tfidf.fit(TEXTS).transform_one("water")

@@ -1,29 +1,236 @@
 """Label representations: one vector per label, by which an indexer groups them (PECOS).
 
-Every representation obeys ``protocols.Representation``: ``represent(X, Y, *, threads=1) -> Z`` with L2-normalised rows;
-labels about which nothing is known get a zero row.
+Every one obeys ``protocols.Representation``: ``represent(X, Y, *, threads=1) -> Z``, shape (L, d), CSR or dense float32
+with L2-normalised rows. A label about which nothing is known has a zero row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from ramify.errors import InputError
 from ramify.kernels import aggregate
-from ramify.values import CSR
+from ramify.protocols import Representation, Vectorizer
+from ramify.values import CSR, Float32, as_csr
+
+
+@dataclass(frozen=True)
+class PII:
+    """Positive instance indices: a label is the set of its instances, shape (L, n)."""
+
+    def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
+        """L2-normalise the rows of Yᵀ."""
+        return unit_rows(Y.T.tocsr())
 
 
 @dataclass(frozen=True, kw_only=True)
 class PIFA:
-    """Positive instance feature aggregation: a label is the normalised sum of its instances' features.
+    """Positive instance feature aggregation: a label is the sum of its instances' features, shape (L, d).
 
     Parameters
     ----------
-    max_features_per_label : int, optional
-        Keep only the largest entries of each label: faster clustering, a little worse on large label sets.
+    max_features_per_label : int or None, default 1000
+        Keep only the largest entries of each label, or all. A frequent label has tens of thousands, which cost
+        gigabytes and seconds and move no measure (docs/performance.md).
+
+    Raises
+    ------
+    InputError
+        ``max_features_per_label`` below 1.
     """
 
-    max_features_per_label: int | None = None
+    max_features_per_label: int | None = 1000
+
+    def __post_init__(self) -> None:
+        limit = self.max_features_per_label
+        if limit is not None and limit < 1:
+            raise InputError(f"max_features_per_label is {limit}, but must be at least 1, or None for all")
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
-        """L2-normalise the rows of Y, take YᵀX, L2-normalise its rows; shape (L, d)."""
+        """L2-normalise the rows of Y, take YᵀX, L2-normalise its rows."""
         return aggregate.pifa(X, Y, max_features_per_label=self.max_features_per_label, threads=threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphSpectrum:
+    """Spectral embedding of the graph between instances and labels (Dhillon's co-clustering), shape (L, dimensions).
+
+    The leading right singular vectors of D₁^-½ Y D₂^-½, where D₁ and D₂ hold the degrees of instances and labels.
+
+    Parameters
+    ----------
+    dimensions : int, default 24
+        Singular vectors to take; fewer where Y is smaller.
+    seed : int, default 0
+        Starts the iterative solver.
+
+    Raises
+    ------
+    InputError
+        ``dimensions`` below 1; when representing: no convergence.
+    """
+
+    dimensions: int = 24
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dimensions < 1:
+            raise InputError(f"dimensions is {self.dimensions}, but must be at least 1")
+
+    def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> Float32:
+        """Singular vectors with a fixed sign (largest entry positive), rows L2-normalised."""
+        scaled = _scale_by_degrees(Y)
+        right = self._singular_vectors(scaled)
+        largest = np.abs(right).argmax(axis=1)
+        right *= np.where(right[np.arange(len(right)), largest] < 0, -1, 1)[:, None]
+        used = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
+        Z: Float32 = unit_rows(np.where(used[:, None], right.T, 0))
+        return Z
+
+    def _singular_vectors(self, scaled: CSR) -> npt.NDArray[np.float64]:
+        """Leading right singular vectors as rows, largest singular value first."""
+        if min(scaled.shape) <= self.dimensions + 1:
+            right: npt.NDArray[np.float64] = np.linalg.svd(scaled.toarray(), full_matrices=False)[2]
+            return right[: self.dimensions]
+        from scipy.sparse.linalg import ArpackError, svds
+
+        start = np.random.default_rng(self.seed).standard_normal(min(scaled.shape))
+        try:
+            _, values, right = svds(scaled, k=self.dimensions, v0=start)
+        except ArpackError as error:
+            raise InputError(f"the spectrum of Y did not converge ({error}): ask for fewer dimensions") from None
+        return right[np.argsort(-values, kind="stable")]
+
+
+def _scale_by_degrees(Y: CSR) -> CSR:
+    rows = np.diff(Y.indptr)
+    columns = np.bincount(Y.indices, minlength=Y.shape[1])
+    data = 1.0 / np.sqrt(np.repeat(rows, rows) * columns[Y.indices].astype(np.float64))
+    return sp.csr_matrix((data, Y.indices, Y.indptr), shape=Y.shape)
+
+
+@dataclass(frozen=True)
+class LabelText:
+    """The names (or descriptions) of the labels, as features.
+
+    Parameters
+    ----------
+    names : sequence of str, length L
+        One text per label.
+    vectorizer : Vectorizer
+        Any object with ``fit_transform(texts)``, e.g. scikit-learn's or ramify's tf-idf.
+    """
+
+    names: Sequence[str]
+    vectorizer: Vectorizer
+
+    def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> Any:
+        """Vectorise the names, L2-normalise the rows; InputError unless there is one name per label."""
+        if len(self.names) != Y.shape[1]:
+            raise InputError(f"{len(self.names)} label names are given, but Y has {Y.shape[1]} columns")
+        return unit_rows(self.vectorizer.fit_transform(self.names))
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Vectors of your own, e.g. from a sentence encoder; see also ``from_word_vectors``.
+
+    Parameters
+    ----------
+    Z : csr_matrix or float array, shape (L, d)
+        One row per label.
+    """
+
+    Z: Any
+
+    def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> Any:
+        """L2-normalise the rows; InputError unless there is one finite row per label."""
+        if self.Z.shape[0] != Y.shape[1]:
+            raise InputError(f"{self.Z.shape[0]} label vectors are given, but Y has {Y.shape[1]} columns")
+        return unit_rows(self.Z)
+
+
+class Concatenation:
+    """Several representations side by side; each has the same say, as all their rows have length one.
+
+    Parameters
+    ----------
+    *parts : Representation
+        At least one.
+
+    Raises
+    ------
+    InputError
+        No part.
+    """
+
+    def __init__(self, *parts: Representation) -> None:
+        if not parts:
+            raise InputError("a Concatenation needs at least one representation")
+        self.parts = parts
+
+    def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
+        """Join the parts' columns, L2-normalise the rows; sparse if any part is."""
+        vectors = [part.represent(X, Y, threads=threads) for part in self.parts]
+        if any(sp.issparse(Z) for Z in vectors):
+            return unit_rows(sp.hstack(vectors, format="csr"))
+        return unit_rows(np.hstack(vectors))
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A weighted sum of two representations of one width: weight · first + (1 - weight) · second.
+
+    Parameters
+    ----------
+    first, second : Representation
+        E.g. PIFA on word features and the label's text through the same vectorizer.
+    weight : float, default 0.5
+        Between 0 and 1.
+
+    Raises
+    ------
+    InputError
+        A weight out of range; when representing: parts of different widths.
+    """
+
+    first: Representation
+    second: Representation
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 1:
+            raise InputError(f"weight is {self.weight}, but must lie between 0 and 1")
+
+    def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
+        """Add the parts, L2-normalise the rows; sparse only if both are."""
+        A = self.first.represent(X, Y, threads=threads)
+        B = self.second.represent(X, Y, threads=threads)
+        if A.shape != B.shape:
+            raise InputError(
+                f"a Mixture needs representations of one shape, not {A.shape} and {B.shape}: use Concatenation"
+            )
+        mixed = self.weight * A + (1 - self.weight) * B
+        return unit_rows(mixed if sp.issparse(mixed) else np.asarray(mixed))
+
+
+def unit_rows(vectors: Any) -> Any:
+    """Scale rows to length one as float32, CSR or dense; zero rows stay. InputError for NaN or another rank than 2."""
+    if sp.issparse(vectors):
+        vectors = as_csr(vectors, "Z")
+        squares = sp.csr_matrix((vectors.data.astype(np.float64) ** 2, vectors.indices, vectors.indptr), vectors.shape)
+        lengths = np.sqrt(np.asarray(squares.sum(axis=1)).ravel())
+        scale = np.repeat(1.0 / np.where(lengths > 0, lengths, 1), np.diff(vectors.indptr))
+        data = (vectors.data * scale).astype(np.float32)
+        return sp.csr_matrix((data, vectors.indices, vectors.indptr), vectors.shape)
+    dense = np.asarray(vectors, np.float64)
+    if dense.ndim != 2 or not np.isfinite(dense).all():
+        raise InputError(f"Z must be a finite matrix of shape (labels, d), not of shape {dense.shape} or with NaN")
+    lengths = np.linalg.norm(dense, axis=1, keepdims=True)
+    return np.divide(dense, lengths, out=np.zeros_like(dense), where=lengths > 0).astype(np.float32)

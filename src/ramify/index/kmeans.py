@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from ramify.errors import InputError
 from ramify.index.lloyd import SplitRule, unbalanced_shape
 from ramify.index.shape import balanced_shape, cut_plan
+from ramify.kernels.check import thread_count
 from ramify.kernels.cluster import KMeansConfig, balanced_order
 from ramify.values import CSR, Int32, LabelTree, as_csr
 
@@ -87,6 +88,7 @@ class KMeansIndexer:
         InputError
             Z and Y do not agree, NaN in Z, or no label in use.
         """
+        threads = thread_count(threads)
         Z = label_vectors(Z, Y.shape[1])
         kept = kept_labels(Y, keep_unused=self.keep_unused)
         if len(kept) < Z.shape[0]:
@@ -107,7 +109,10 @@ def label_vectors(Z: Any, n_labels: int) -> Any:
     if sp.issparse(Z):
         Z = as_csr(Z, "Z")
     else:
-        Z = np.ascontiguousarray(Z, np.float32)
+        try:
+            Z = np.ascontiguousarray(Z, np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"Z does not hold numbers: {error}") from None
         if Z.ndim != 2 or not np.isfinite(Z).all():
             raise InputError(f"Z must be a finite matrix of shape (labels, d), not of shape {Z.shape} or with NaN")
     if Z.shape[0] != n_labels:

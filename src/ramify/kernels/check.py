@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
 from ramify.errors import InputError
 from ramify.values import CSR, Float32, Int32, Int64
+
+MAX_THREADS = 4096
+SMALLEST_FACTOR, LARGEST_FACTOR = 1e-10, 1e10
+"""Costs and weights within these bounds can be multiplied in float32 without becoming 0 or infinite."""
 
 
 def thread_count(threads: int | None) -> int:
@@ -16,13 +21,65 @@ def thread_count(threads: int | None) -> int:
     Raises
     ------
     InputError
-        Fewer than 1.
+        Fewer than 1, or more than 4096.
     """
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
-        raise InputError(f"threads is {threads!r}, but must be a whole number of at least 1")
-    return int(threads)
+    return whole_number("threads", threads, 1, MAX_THREADS)
+
+
+def whole_number(name: str, value: Any, low: int, high: int) -> int:
+    """The value as an int.
+
+    Raises
+    ------
+    InputError
+        Not a whole number in low..high.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+        raise InputError(f"{name} is {value!r}, but must be a whole number of at least {low} and at most {high}")
+    return int(value)
+
+
+def real_number(name: str, value: Any, low: float, high: float) -> float:
+    """The value as a float.
+
+    Raises
+    ------
+    InputError
+        Not a number in low..high.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise InputError(f"{name} is {value!r}, but must be a number")
+    if not low <= value <= high:
+        raise InputError(f"{name} is {value!r}, but must be a number of at least {low:g} and at most {high:g}")
+    return float(value)
+
+
+def factors(name: str, values: Any, n: int) -> Float32:
+    """Factors of costs as the solver takes them: float32, shape (n,), each 0 or of a size it can multiply.
+
+    Raises
+    ------
+    InputError
+        Another shape, or a value that is negative, not finite, too small or too large.
+    """
+    try:
+        array = np.ascontiguousarray(values, np.float32)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must hold numbers") from None
+    if array.shape != (n,):
+        raise InputError(f"{name} has shape {array.shape}, but must have {(n,)}: one number for each")
+    good = (array == 0) | ((array >= SMALLEST_FACTOR) & (array <= LARGEST_FACTOR))
+    if not good.all():
+        wrong = array[~good][0]
+        raise InputError(f"{name} holds {wrong:g}, but must be 0, or lie in {SMALLEST_FACTOR:g}..{LARGEST_FACTOR:g}")
+    return array
+
+
+def ascends(pointers: Int64, end: float) -> bool:
+    """Whether pointers lead from 0 to ``end`` without a step back; differences could overflow, so none are taken."""
+    return bool(len(pointers) and pointers[0] == 0 and pointers[-1] == end and (pointers[1:] >= pointers[:-1]).all())
 
 
 def csr_arrays(matrix: CSR) -> tuple[Int64, Int32, Float32]:
@@ -38,13 +95,7 @@ def csr_arrays(matrix: CSR) -> tuple[Int64, Int32, Float32]:
     data = np.ascontiguousarray(matrix.data, dtype=np.float32)
     n_rows, n_columns = matrix.shape
     nnz = len(indices)
-    if (
-        len(indptr) != n_rows + 1
-        or indptr[0] != 0
-        or indptr[-1] > nnz
-        or len(data) < nnz
-        or (np.diff(indptr) < 0).any()
-    ):
+    if len(indptr) != n_rows + 1 or indptr[-1] > nnz or len(data) < nnz or not ascends(indptr, indptr[-1]):
         raise InputError(f"the sparse matrix of shape {matrix.shape} has broken row pointers: rebuild it")
     if nnz and (indices.min() < 0 or indices.max() >= n_columns):
         raise InputError(f"the sparse matrix has column indices outside 0..{n_columns - 1}: rebuild it")

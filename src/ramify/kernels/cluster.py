@@ -28,21 +28,29 @@ class KMeansConfig:
         Stop when at most this share of the labels changed clusters.
     seed : int, default 0
         Chooses the labels to start from.
+    sketch : int, default 64
+        ``balanced_order`` first cuts long sparse vectors by their so many largest entries, if that saves half of all
+        entries; 0: never.
+    refinements : int, default 3
+        At most so many assignments by the full vectors after those by the sketch.
 
     Raises
     ------
     InputError
-        Fewer than 1 iteration, a tolerance outside 0..1, a negative seed.
+        Fewer than 1 iteration or refinement, a tolerance outside 0..1, a negative seed or sketch.
     """
 
     spherical: bool = True
     iterations: int = 20
     tolerance: float = 0.002
     seed: int = 0
+    sketch: int = 64
+    refinements: int = 3
 
     def __post_init__(self) -> None:
-        if not 1 <= self.iterations < 2**31:
-            raise InputError(f"iterations is {self.iterations}, but must be at least 1")
+        for name, least in {"iterations": 1, "sketch": 0, "refinements": 1}.items():
+            if not least <= getattr(self, name) < 2**31:
+                raise InputError(f"{name} is {getattr(self, name)}, but must be at least {least}")
         if not 0 <= self.tolerance <= 1:
             raise InputError(f"tolerance is {self.tolerance}, but must lie between 0 and 1")
         if not 0 <= self.seed < 2**63:
@@ -119,7 +127,8 @@ def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig, *, threads: int 
     threads = thread_count(threads)
     if Z.shape[0] != plan.n_labels:
         raise InputError(f"Z has {Z.shape[0]} rows, but the plan is for {plan.n_labels} labels")
-    options = _native.BisectOptions(config.spherical, config.iterations, config.tolerance, config.seed, threads)
+    common = (config.spherical, config.iterations, config.tolerance, config.seed, threads)
+    options = _native.BisectOptions(*common, config.sketch, config.refinements)
     order = np.empty(plan.n_labels, np.int32)
     cuts = (
         np.ascontiguousarray(plan.middles, np.int64),

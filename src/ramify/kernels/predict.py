@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ramify import _native
 from ramify.errors import InputError, ModelFileError
-from ramify.kernels.check import csr_arrays
+from ramify.kernels.check import ascends, csr_arrays, thread_count, whole_number
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits
 
@@ -29,9 +29,15 @@ def pack(level: LevelWeights, precision: str = "int8") -> PackedLevel:
         Trained weights.
     precision : {"int8", "bf16", "fp32"}, default "int8"
         How weights are stored; int8 has one scale per node.
+
+    Raises
+    ------
+    InputError
+        An unknown precision, or weights that are inconsistent.
     """
     if precision not in PRECISIONS:
         raise InputError(f"precision is {precision!r}, but must be one of {', '.join(PRECISIONS)}")
+    level.check()
     bits = hash_bits(level.n_features)
     plain = (level.blocks.begin, level.block_rows, level.features, level.row_entries, level.children, level.values)
     packing = _native.plan_pack(*plain, level.n_nodes, bits)
@@ -82,6 +88,8 @@ def unpack(packed: PackedLevel) -> LevelWeights:
         _native.unpack(_native_level(packed), level.features, level.row_entries, level.children, level.values)
     except ValueError as error:
         raise ModelFileError(f"the model's weights are damaged ({error}): restore the model directory") from None
+    if n_rows and level.features.max() >= level.n_features:
+        raise ModelFileError("the model's weights are damaged (a feature out of range): restore the model directory")
     return level
 
 
@@ -106,8 +114,15 @@ def _native_level(packed: PackedLevel) -> object:
     )
 
 
-def check_packed(packed: PackedLevel, *, n_parents: int, n_nodes: int) -> None:
+def check_packed(packed: PackedLevel, blocks: Blocks) -> None:
     """Refuse a packed level that native code could not trust, e.g. one read from a damaged file.
+
+    Parameters
+    ----------
+    packed : PackedLevel
+        The level.
+    blocks : Blocks
+        How its nodes must stand together, told by the tree.
 
     Raises
     ------
@@ -120,21 +135,24 @@ def check_packed(packed: PackedLevel, *, n_parents: int, n_nodes: int) -> None:
     for name, array in packed.arrays().items():
         if array.dtype != types[name] or array.ndim != 1 or not array.flags.c_contiguous:
             raise ModelFileError(f"array {name} has the wrong type or shape: the model directory is damaged")
-    n_blocks = len(packed.block_begin) - 1
-    pointers = {
-        "parent_blocks": (packed.parent_blocks, n_parents + 1, n_blocks),
-        "block_begin": (packed.block_begin, n_blocks + 1, n_nodes),
-        "block_words": (packed.block_words, n_blocks + 1, len(packed.words) // 2),
-        "block_rows": (packed.block_rows, n_blocks + 1, len(packed.keys)),
-        "block_entries": (packed.block_entries, n_blocks + 1, len(packed.entries) // ENTRY_BYTES[packed.precision]),
-    }
-    for name, (pointer, length, end) in pointers.items():
-        if len(pointer) != length or pointer[0] != 0 or pointer[-1] != end or (np.diff(pointer) < 0).any():
+    for name, pointer, wanted in (
+        ("parent_blocks", packed.parent_blocks, blocks.parent_blocks),
+        ("block_begin", packed.block_begin, blocks.begin),
+    ):
+        if not np.array_equal(pointer, wanted):
+            raise ModelFileError(f"array {name} does not fit the tree: the model directory is damaged")
+    for name, pointer, end in (
+        ("block_words", packed.block_words, len(packed.words) / 2),
+        ("block_rows", packed.block_rows, len(packed.keys)),
+        ("block_entries", packed.block_entries, len(packed.entries) / ENTRY_BYTES[packed.precision]),
+    ):
+        if len(pointer) != len(blocks.begin) or not ascends(pointer, end):
             raise ModelFileError(f"array {name} does not fit the others: the model directory is damaged")
     n_words = np.diff(packed.block_words)
     powers = (n_words & (n_words - 1)) == 0
-    if not powers.all() or (n_words > 2 ** (packed.hash_bits - 6)).any() or (np.diff(packed.block_begin) > 256).any():
+    if not powers.all() or (n_words > 2 ** (packed.hash_bits - 6)).any():
         raise ModelFileError("a block of the weights has an impossible size: the model directory is damaged")
+    n_nodes = int(blocks.begin[-1])
     if len(packed.counts) != len(packed.keys) or len(packed.scale) != n_nodes or len(packed.bias) != n_nodes:
         raise ModelFileError("the arrays of a level differ in length: the model directory is damaged")
 
@@ -159,22 +177,27 @@ class SearchConfig:
     leaf_alone: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.beam, bool) or not isinstance(self.beam, int | np.integer) or self.beam < 1:
-            raise InputError(f"beam is {self.beam!r}, but must be a whole number of at least 1")
-        if self.transform.removeprefix("log-") not in TRANSFORMS:
+        whole_number("beam", self.beam, 1, 2**31 - 1)
+        if not isinstance(self.transform, str) or self.transform.removeprefix("log-") not in TRANSFORMS:
             known = ", ".join(TRANSFORMS)
             raise InputError(f"transform is {self.transform!r}, but must be one of {known}, or one with log- before it")
 
     def native(self, k: int, threads: int) -> object:
-        """The same for a native call."""
+        """The same for a native call.
+
+        Raises
+        ------
+        InputError
+            k or threads out of range.
+        """
         name = self.transform.removeprefix("log-")
         return _native.SearchOptions(
-            beam=min(self.beam, 2**31 - 1),
-            k=k,
+            beam=self.beam,
+            k=whole_number("k", k, 1, 2**31 - 1),
             transform=TRANSFORMS.index(name) + 1,
             log_scores=name != self.transform,
-            leaf_alone=self.leaf_alone,
-            threads=threads,
+            leaf_alone=bool(self.leaf_alone),
+            threads=thread_count(threads),
         )
 
 
@@ -194,7 +217,10 @@ class Searcher:
     def __init__(
         self, tree: LabelTree, levels: Sequence[PackedLevel], allowed_labels: npt.NDArray[np.bool_] | None = None
     ) -> None:
+        if len(levels) != tree.depth:
+            raise InputError(f"there are weights for {len(levels)} levels, but the tree has {tree.depth}")
         self.n_features = levels[0].n_features
+        self.n_labels, self.n_leaves = tree.n_labels, tree.n_leaves
         copies = np.bincount(tree.leaf_labels, minlength=1)
         masks = [None] * tree.depth if allowed_labels is None else _allowed_nodes(tree, allowed_labels)
         natives = [_native_level(level) for level in levels]
@@ -211,30 +237,51 @@ class Searcher:
         progress: Callable[[float], None] | None = None,
     ) -> tuple[Int32, Float32]:
         """The k best labels and scores of every row of X, shapes (n, k); ``forbidden``, shape (n, L), are left out."""
+        self._check_width(X)
+        options = config.native(k, threads)
         labels = np.empty((X.shape[0], k), np.int32)
         scores = np.empty((X.shape[0], k), np.float32)
-        pointers, never = (_NO_POINTERS, _NO_LABELS) if forbidden is None else csr_arrays(forbidden)[:2]
-        options = config.native(k, threads)
+        pointers, never = (_NO_POINTERS, _NO_LABELS)
+        if forbidden is not None:
+            if forbidden.shape != (X.shape[0], self.n_labels):
+                raise InputError(f"forbidden has shape {forbidden.shape}, but must be {(X.shape[0], self.n_labels)}")
+            pointers, never = csr_arrays(forbidden.sorted_indices())[:2]
         _native.search(self._native, *csr_arrays(X), X.shape[1], options, pointers, never, labels, scores, progress)
         return labels, scores
 
     def search_one(self, indices: Int32, values: Float32, options: object, k: int) -> tuple[Int32, Float32]:
-        """The same for a single instance given by its features and values: the fast way, arguments are trusted."""
+        """The same for a single instance given by its features and values; ``options`` are ``config.native(k, 1)``."""
         labels = np.empty((1, k), np.int32)
         scores = np.empty((1, k), np.float32)
-        _native.search_one(self._native, indices, values, options, labels, scores)
+        try:
+            _native.search_one(self._native, indices, values, options, labels, scores)
+        except (TypeError, ValueError):
+            raise InputError(
+                "a single instance is an int32 vector of feature numbers and a float32 vector of as many values"
+            ) from None
         return labels, scores
 
     def score(self, X: CSR, pointers: Int64, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
         """Scores of given leaves without a beam: row i of X is asked for leaves[pointers[i]:pointers[i + 1]]."""
+        self._check_width(X)
+        if len(pointers) != X.shape[0] + 1 or not ascends(pointers, len(leaves)):
+            raise InputError(f"pointers must ascend from 0 to {len(leaves)}, the number of leaves asked for")
+        if len(leaves) and (leaves.min() < 0 or leaves.max() >= self.n_leaves):
+            raise InputError(f"leaves must lie in 0..{self.n_leaves - 1}")
         scores = np.empty(len(leaves), np.float32)
         _native.score(
             self._native, *csr_arrays(X), X.shape[1], pointers, leaves, config.native(1, threads), scores, None
         )
         return scores
 
+    def _check_width(self, X: CSR) -> None:
+        if X.shape[1] != self.n_features:
+            raise InputError(f"X has {X.shape[1]} columns, but the model has {self.n_features} features")
+
 
 def _allowed_nodes(tree: LabelTree, allowed_labels: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.uint8]]:
+    if allowed_labels.dtype != np.bool_ or allowed_labels.shape != (tree.n_labels,):
+        raise InputError(f"allowed_labels must be a bool vector of length {tree.n_labels}")
     nodes = allowed_labels[tree.leaf_labels]
     masks = [nodes.astype(np.uint8)]
     for level in range(tree.depth - 1, 0, -1):

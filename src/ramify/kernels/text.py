@@ -136,6 +136,10 @@ def _fault(item: Any) -> str:
     return f"has {len(item)} characters, but at most {MAX_TEXT_LENGTH} fit: split it"
 
 
+def _useful_threads(threads: int, texts: tuple[str, ...]) -> int:
+    return max(1, min(threads, len(texts)))  # each has buffers of its own
+
+
 def _native_grams(grams: Grams) -> Any:
     return _native.GramSettings(grams.words or (0, 0), grams.characters or (0, 0), grams.within_words, grams.lowercase)
 
@@ -169,10 +173,10 @@ class CountedTexts:
 
     def __init__(self, texts: tuple[str, ...], grams: Grams, *, keep_rows: bool, threads: int) -> None:
         self._corpus = _native.TextCorpus(texts, _table_for(texts, grams), _native_grams(grams))
-        self._corpus.count(keep_rows, threads)
         self._n_texts = len(texts)
         self._n_columns = 0
-        self._threads = threads
+        self._threads = _useful_threads(threads, texts)
+        self._corpus.count(keep_rows, self._threads)
 
     def choose(
         self, *, min_documents: int = 1, max_documents: int | None = None, max_terms: int | None = None
@@ -187,9 +191,8 @@ class CountedTexts:
         InputError
             More than 2**31 - 1 columns.
         """
-        high = _NO_LIMIT if max_documents is None else max_documents
-        cap = _NO_LIMIT if max_terms is None else max_terms
-        n_columns, n_words, n_bytes = self._corpus.choose(min_documents, high, cap, self._threads)
+        limits = [_NO_LIMIT if limit is None else min(limit, _NO_LIMIT) for limit in (max_documents, max_terms)]
+        n_columns, n_words, n_bytes = self._corpus.choose(min(min_documents, _NO_LIMIT), *limits, self._threads)
         if n_columns > _MAX_COLUMNS:
             raise InputError(f"{n_columns} n-grams are too many: set max_features to {_MAX_COLUMNS} at most")
         blob, offsets = np.empty(n_bytes, np.uint8), np.empty(n_columns + 1, np.int64)
@@ -243,7 +246,7 @@ class TextWeigher:
     def weigh(self, texts: tuple[str, ...], threads: int) -> CSR:
         """X, shape (n, d)."""
         native = _native.TextRows(texts, _table_for(texts, self._grams), self._native_grams)
-        nnz = native.weigh(self._columns, self._weighting, threads)
+        nnz = native.weigh(self._columns, self._weighting, _useful_threads(threads, texts))
         indptr, indices, data = np.empty(len(texts) + 1, np.int64), np.empty(nnz, np.int32), np.empty(nnz, np.float32)
         native.fill(indptr, indices, data)
         return _csr((data, indices, indptr), self._n_columns)
@@ -272,4 +275,5 @@ class TextWeigher:
             raise InputError(f"frequencies must be int64 ({self._n_columns},)")
         held = tuple(texts)
         table = _table_for(held, self._grams)
-        _native.count_hashed_columns(held, table, self._native_grams, self._columns, frequencies, threads)
+        workers = _useful_threads(threads, held)
+        _native.count_hashed_columns(held, table, self._native_grams, self._columns, frequencies, workers)

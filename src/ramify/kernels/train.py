@@ -9,11 +9,20 @@ import numpy as np
 
 from ramify import _native
 from ramify.errors import InputError
-from ramify.kernels.check import csr_arrays
-from ramify.values import CSR, Float32, Int64
+from ramify.kernels.check import (
+    LARGEST_FACTOR,
+    SMALLEST_FACTOR,
+    csr_arrays,
+    factors,
+    real_number,
+    thread_count,
+    whole_number,
+)
+from ramify.values import CSR, Float32
 from ramify.weights import Blocks, LevelWeights
 
 LOSSES = ("squared-hinge", "hinge", "logistic")
+LARGEST_VALUE = 1e15
 _NO_FLOATS = np.empty(0, np.float32)
 
 
@@ -26,10 +35,10 @@ class SolverConfig:
     loss : {"squared-hinge", "hinge", "logistic"}
         What a margin costs.
     cost_positive, cost_negative : float, default 1
-        C of positive and negative instances.
-    epsilon : float, default 0.1
+        C of positive and negative instances, 1e-10 to 1e10.
+    epsilon : float, default 0.3
         Tolerance of the dual solver; smaller is slower and closer to the optimum.
-    max_passes : int, default 100
+    max_passes : int, default 20
         Passes over the rows at most.
     threshold : float, default 0.1
         Weights smaller in size are dropped; intercepts stay.
@@ -45,23 +54,19 @@ class SolverConfig:
     loss: str = "squared-hinge"
     cost_positive: float = 1.0
     cost_negative: float = 1.0
-    epsilon: float = 0.1
-    max_passes: int = 100
+    epsilon: float = 0.3
+    max_passes: int = 20
     threshold: float = 0.1
     max_weights: int = 0
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
+        if not isinstance(self.loss, str) or self.loss not in LOSSES:
             raise InputError(f"loss is {self.loss!r}, but must be one of {', '.join(LOSSES)}")
         for name in ("cost_positive", "cost_negative", "epsilon"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(f"{name} is {getattr(self, name)}, but must be a positive number")
-        if self.max_passes < 1:
-            raise InputError(f"max_passes is {self.max_passes}, but must be at least 1")
-        if not 0 <= self.threshold < float("inf"):
-            raise InputError(f"threshold is {self.threshold}, but must be 0 or more")
-        if self.max_weights < 0:
-            raise InputError(f"max_weights is {self.max_weights}, but must be 0 (no limit) or more")
+            real_number(name, getattr(self, name), SMALLEST_FACTOR, LARGEST_FACTOR)
+        real_number("threshold", self.threshold, 0, LARGEST_FACTOR)
+        whole_number("max_passes", self.max_passes, 1, 2**31 - 1)
+        whole_number("max_weights", self.max_weights, 0, 2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ def train(
     config : SolverConfig
         How.
     instance_weights : float32 array, shape (n,), optional
-        Factors of the instances' costs.
+        Factors of the instances' costs; an instance of weight 0 is left out.
     seed : int, default 0
         Seed of the solver's row order.
     threads : int, default 1
@@ -116,11 +121,16 @@ def train(
     -------
     list of LevelWeights
         One per problem.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, weights or relevances out of range, a positive instance that its parent lacks.
     """
     arrays = csr_arrays(X)
-    weights = _NO_FLOATS if instance_weights is None else np.ascontiguousarray(instance_weights, np.float32)
-    if len(weights) not in (0, X.shape[0]):
-        raise InputError(f"there are {len(weights)} instance weights for {X.shape[0]} instances")
+    if X.nnz and (largest := float(np.abs(arrays[2]).max())) > LARGEST_VALUE:
+        raise InputError(f"X holds values up to {largest:g}, but at most {LARGEST_VALUE:g} can be squared: scale them")
+    weights = _NO_FLOATS if instance_weights is None else factors("instance_weights", instance_weights, X.shape[0])
     biases = [np.zeros(problem.positives.shape[0], np.float32) for problem in problems]
     levels = [_native_level(problem, X.shape[0], bias) for problem, bias in zip(problems, biases, strict=True)]
     options = _native.TrainOptions(
@@ -131,10 +141,13 @@ def train(
         max_passes=config.max_passes,
         threshold=config.threshold,
         max_weights=config.max_weights,
-        seed=seed,
-        threads=threads,
+        seed=whole_number("seed", seed, 0, 2**64 - 1),
+        threads=thread_count(threads),
     )
-    trained = _native.train(*arrays, X.shape[1], weights, levels, options, progress)
+    try:
+        trained = _native.train(*arrays, X.shape[1], weights, levels, options, progress)
+    except ValueError as error:
+        raise InputError(f"the training problem is inconsistent: {error}") from None
     return [
         _take(trained, number, problem.blocks, X.shape[1], bias)
         for number, (problem, bias) in enumerate(zip(problems, biases, strict=True))
@@ -147,6 +160,7 @@ def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> obj
         raise InputError(f"a level's rows {rows.shape} and positives {positives.shape} do not fit its tree and X")
     rows_indptr, rows_indices, chosen = csr_arrays(rows)
     indptr, indices, relevance = csr_arrays(positives)
+    relevance = factors("relevance", relevance, len(relevance))
     return _native.LevelArrays(
         blocks.begin,
         blocks.parent,
@@ -176,8 +190,3 @@ def _take(trained: object, number: int, blocks: Blocks, n_features: int, bias: F
         number, level.block_rows, level.features, level.row_entries, level.children, level.values
     )
     return level
-
-
-def instance_rows(matrix: CSR) -> Int64:
-    """Row number of every stored entry of a CSR matrix."""
-    return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))

@@ -6,7 +6,7 @@ Levels do not wait for each other, unless a level's negatives come from the leve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -119,7 +119,8 @@ class TreeTrainer:
         upper = LabelTree(parents, np.arange(n_nodes, dtype=np.int32), n_nodes)
         searcher = Searcher(upper, [pack(level) for level in trained])
         beam = min(self.config.search.beam, n_nodes)
-        nodes, _ = searcher.search(self.X, beam, self.config.search, threads=threads)
+        path = replace(self.config.search, leaf_alone=False)  # these nodes are no leaves when the tree is searched
+        nodes, _ = searcher.search(self.X, beam, path, threads=threads)
         reached = nodes.ravel() >= 0
         rows = np.repeat(np.arange(len(nodes)), beam)[reached]
         ones = np.ones(len(rows), np.float32)

@@ -7,6 +7,7 @@ restricted: branches without an allowed label are never entered.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ import scipy.sparse as sp
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.predict import SearchConfig, Searcher, check_packed, pack, unpack
 from ramify.match.restrict import Allowed
-from ramify.values import CSR, Float32, Int32, LabelTree, TopK
-from ramify.weights import PRECISIONS, LevelWeights, PackedLevel
+from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
+from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
 
 Progress = Callable[[float], None]
 
@@ -102,32 +103,44 @@ class BeamMatcher:
         csr_matrix, shape (n, L)
             The same entries with scores: of a label with copies the best one, -inf where it is in no leaf.
         """
+        leaves, pair, pointers = self._leaves_of(pairs)
+        found = self._searcher.score(X, pointers, leaves, config, threads=threads)
+        best = np.full(len(pairs.indices), -np.inf, np.float32)
+        np.maximum.at(best, pair, found)
+        return sp.csr_matrix((best, pairs.indices, pairs.indptr), shape=pairs.shape)
+
+    def _leaves_of(self, pairs: CSR) -> tuple[Int32, Int64, Int64]:
+        """All leaves of the labels asked for, the number of the pair that each is of, and pointers per instance."""
         copies = sp.csr_matrix(self.tree.leaf_matrix())
         labels = pairs.indices
         n_leaves = np.diff(copies.indptr)[labels]
         per_pair = np.concatenate([[0], np.cumsum(n_leaves)])
         within = np.arange(per_pair[-1]) - np.repeat(per_pair[:-1], n_leaves)
         leaves = copies.indices[np.repeat(copies.indptr[:-1][labels], n_leaves) + within].astype(np.int32)
-        pointers = per_pair[pairs.indptr].astype(np.int64)
-        found = self._searcher.score(X, pointers, leaves, config, threads=threads)
-        best = np.full(len(labels), -np.inf, np.float32)
-        np.maximum.at(best, np.repeat(np.arange(len(labels)), n_leaves), found)
-        return sp.csr_matrix((best, labels, pairs.indptr), shape=pairs.shape)
+        return leaves, np.repeat(np.arange(len(labels)), n_leaves), per_pair[pairs.indptr].astype(np.int64)
 
     def _topk_of_given(self, X: CSR, k: int, config: SearchConfig, pairs: CSR, threads: int) -> TopK:
+        """The best of the given labels, in the order of the beam search: score, then leaf margin, then leaf."""
         pairs.eliminate_zeros()
-        scored = self.scores(X, pairs, config, threads=threads)
-        labels = np.full((X.shape[0], k), -1, np.int32)
-        scores = np.full((X.shape[0], k), -np.inf, np.float32)
-        row = np.repeat(np.arange(X.shape[0]), np.diff(scored.indptr))
-        order = np.lexsort((scored.indices, -scored.data, row))
-        order = order[scored.data[order] > -np.inf]
-        row = row[order]
+        leaves, _, pointers = self._leaves_of(pairs)
+        row = np.repeat(np.arange(X.shape[0]), np.diff(pointers))
+        score, margin = (
+            self._searcher.score(X, pointers, leaves, settings, threads=threads)
+            for settings in (config, replace(config, leaf_alone=True))
+        )
+        order = np.lexsort((leaves, -margin, -score, row))
+        row, score, label = row[order], score[order], self.tree.leaf_labels[leaves[order]]
+        _, first = np.unique(row * np.int64(self.tree.n_labels) + label, return_index=True)
+        best = np.sort(first)  # of the copies of a label the best speaks
+        row = row[best]
         rank = np.arange(len(row)) - np.searchsorted(row, row)
-        kept = rank < k
-        labels[row[kept], rank[kept]] = scored.indices[order[kept]]
-        scores[row[kept], rank[kept]] = scored.data[order[kept]]
-        return TopK(labels, scores)
+        row, rank, best = row[rank < k], rank[rank < k], best[rank < k]
+        top = TopK(np.full((X.shape[0], k), -1, np.int32), np.full((X.shape[0], k), -np.inf, np.float32))
+        top.labels[row, rank], top.scores[row, rank] = label[best], score[best]
+        return top
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BeamMatcher, (self.tree, self.levels)  # what is native is made again
 
     def weights(self, level: int) -> LevelWeights:
         """The weights of one level in plain form, as they were rounded."""
@@ -181,17 +194,16 @@ class BeamMatcher:
         """
         try:
             n_features, precision, depth = int(config["n_features"]), config["precision"], int(config["depth"])
-            if precision not in PRECISIONS or not 0 < n_features < 2**31 or depth < 1:
+            n_labels = int(config["n_labels"])
+            if precision not in PRECISIONS or not 0 < n_features < 2**31 or not 0 < n_labels < 2**31 or depth < 1:
                 raise ValueError("settings out of range")
             parents = tuple(arrays[f"level{number}/parent"] for number in range(depth))
-            tree = LabelTree(parents, arrays["leaf_labels"], int(config["n_labels"]))
+            tree = LabelTree(parents, arrays["leaf_labels"], n_labels)
             levels = [_stored_level(arrays, number, n_features, precision) for number in range(depth)]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelFileError(f"the model's tree is damaged ({error}): restore the model directory") from None
-        above = 1
-        for level, n_nodes in zip(levels, tree.level_sizes, strict=True):
-            check_packed(level, n_parents=above, n_nodes=n_nodes)
-            above = n_nodes
+        for number, level in enumerate(levels):
+            check_packed(level, Blocks.of(tree, number))
         return cls(tree, levels)
 
 

@@ -68,7 +68,10 @@ def load(directory: str | Path, *, verify: bool = True, parts: Sequence[type] = 
         Missing, foreign, truncated, tampered with, or of a newer format.
     """
     stored = open_model(directory, verify=verify)
-    return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)
+    try:
+        return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)
+    except RecursionError:
+        raise ModelFileError(f"{directory} nests its parts too deep: restore the model directory") from None
 
 
 def load_as(kind: type[Model], directory: str | Path, *, verify: bool, parts: Sequence[type]) -> Model:

@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.errors import InputError, ModelFileError
 from ramify.features import Tfidf
 from ramify.models.loading import load_as, part_from_state, part_to_state, save
-from ramify.models.xr_linear import StageProgress, XRLinear
+from ramify.models.tree_predictor import StageProgress
+from ramify.models.xr_linear import XRLinear
 from ramify.strings import StringTable
 from ramify.values import CSR, Dataset, Float32, Int32, Int64, TopK, as_csr
 
@@ -127,6 +128,12 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         tagger._prepare()
         return tagger
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "_singles" in state:
+            state |= {"_singles": {}, "_ids": None}  # made again when needed
+        return state
+
     def _prepare(self) -> None:
         self._singles: dict[int, Callable[[Int32, Float32], tuple[Int32, Float32]]] = {}
         self._ids: dict[str, int] | None = None
@@ -164,8 +171,11 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         if isinstance(texts, str | bytes):
             raise InputError("texts is a single string: wrap it in a list, as in tag([text])")
         check_is_fitted(self)
-        if len(texts) == 1 and allowed is None and forbidden is None and hasattr(self.vectorizer_, "transform_one"):
-            return [self._tag_one(texts[0], k)]
+        if self.vectorizer_ is not None:
+            texts = list(texts)
+            fast = hasattr(self.vectorizer_, "transform_one") and hasattr(self.model_, "single")
+            if fast and len(texts) == 1 and allowed is None and forbidden is None:
+                return [self._tag_one(texts[0], k)]
         top = self.predict_topk(texts, k, allowed=allowed, forbidden=forbidden)
         names = self.label_names_
         return [[(names[label], score) for label, score in row] for row in top.rows()]
@@ -173,11 +183,12 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def _tag_one(self, text: str, k: int) -> Tags:
         vectorizer: Any = self.vectorizer_
         indices, values = vectorizer.transform_one(text)
-        if k not in self._singles:
-            self._singles[k] = self.model_.single(k)
+        single = self._singles.get(k) if type(k) is int else None
+        if single is None:
+            single = self._singles[k] = self.model_.single(k)
         if len(indices) == 0:
             return []
-        labels, scores = self._singles[k](indices, values)
+        labels, scores = single(indices, values)
         names = self.label_names_
         return [(names[i], s) for i, s in zip(labels[0].tolist(), scores[0].tolist(), strict=True) if i >= 0]
 
@@ -227,15 +238,15 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         InputError
             An unknown name; the sentence suggests the nearest.
         """
-        if isinstance(names, str):
-            raise InputError(f"label names are given as the single string {names!r}: wrap it in a list")
+        if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+            raise InputError(f"label names are given as {names!r}: give them as a list")
         if self._ids is None:
             self._ids = {name: number for number, name in enumerate(self.label_names_)}
         return [self._label_id(name, self._ids) for name in names]
 
     @staticmethod
     def _label_id(name: str, ids: dict[str, int]) -> int:
-        if name not in ids:
+        if not isinstance(name, str) or name not in ids:
             near = get_close_matches(str(name), ids, n=1)
             raise InputError(f"the model has no label {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
         return ids[name]
@@ -243,6 +254,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def score(self, texts: Sequence[str], labels: Sequence[Iterable[str]]) -> float:
         """Share of texts whose first label is right, P@1."""
         tags = self.tag(texts, 1)
+        if len(tags) != len(labels):
+            raise InputError(f"there are {len(tags)} texts, but {len(labels)} label lists: give one list per text")
         hits = [bool(row) and row[0][0] in set(truth) for row, truth in zip(tags, labels, strict=True)]
         return float(np.mean(hits))
 
@@ -293,6 +306,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             if vectorizer is not None:
                 vectorizer = part_from_state(vectorizer, _below(arrays, "vectorizer/"), parts)
             names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
+            _check_parts(model, vectorizer, len(names))
             tagger = cls.of(model, names, vectorizer=vectorizer)
             tagger._restore_counts(arrays.get("labels/counts"), config.get("n_documents", 0))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -309,6 +323,17 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         self.label_counts_, self.n_documents_ = counts, n_documents
 
 
+def _check_parts(model: Any, vectorizer: Any, n_names: int) -> None:
+    """Raise where a saved model's parts are of the wrong kind or do not fit each other."""
+    if not hasattr(model, "predict_topk") or (vectorizer is not None and not hasattr(vectorizer, "transform")):
+        raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} make no tagger")
+    if n_names != model.n_labels_:
+        raise ValueError(f"there are {n_names} label names for {model.n_labels_} labels")
+    width = len(vectorizer.idf_) if hasattr(vectorizer, "idf_") else model.n_features_in_
+    if width != model.n_features_in_:
+        raise ValueError(f"the vectorizer makes {width} features for a model of {model.n_features_in_}")
+
+
 def label_matrix(labels: Sequence[Iterable[str]]) -> tuple[list[str], CSR]:
     """Sorted label names and Y, shape (n, L); repeated and empty names are dropped.
 
@@ -317,6 +342,7 @@ def label_matrix(labels: Sequence[Iterable[str]]) -> tuple[list[str], CSR]:
     InputError
         A string where a list belongs, a name that is no string, or no label at all.
     """
+    labels = list(labels)
     ids: dict[str, int] = {}
     rows, columns = [], []
     for number, names in enumerate(labels):

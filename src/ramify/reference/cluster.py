@@ -37,15 +37,21 @@ class Random:
 
 
 def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig) -> Int32:
-    """Labels by position: every cut of the plan by ``bisect``."""
+    """Labels by position: every cut of the plan by ``bisect``; dense Z has no sketch."""
     dense = np.asarray(Z.todense() if hasattr(Z, "todense") else Z, np.float64)
+    sketch = _sketch(dense, config.sketch) if hasattr(Z, "todense") else None
     order = np.arange(plan.n_labels, dtype=np.int32)
     pending = [(0, 0, plan.n_labels)] if len(plan.middles) else []
     while pending:
         cut, begin, end = pending.pop()
         middle = int(plan.middles[cut])
         labels = order[begin:end]
-        left = bisect(dense[labels], middle - begin, config, mix_seed(config.seed, begin, end))
+        seed = mix_seed(config.seed, begin, end)
+        if sketch is None:
+            left = bisect(dense[labels], middle - begin, config, seed)
+        else:
+            left = bisect(sketch[labels], middle - begin, config, seed)
+            left = _refine(dense[labels], left, config, config.refinements)
         order[begin:end] = np.concatenate([labels[left], labels[~left]])
         for child, first, last in ((plan.lefts[cut], begin, middle), (plan.rights[cut], middle, end)):
             if child >= 0:
@@ -53,24 +59,42 @@ def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig) -> Int32:
     return order
 
 
+def _sketch(dense: Float64, keep: int) -> Float64 | None:
+    """The largest entries of each row, if that drops half of all."""
+    lengths = (dense != 0).sum(axis=1)
+    if keep == 0 or 2 * np.minimum(lengths, keep).sum() > lengths.sum():
+        return None
+    sketch = dense.copy()
+    for row in sketch:
+        row[np.lexsort((np.arange(len(row)), -np.abs(row)))[keep:]] = 0
+    return sketch
+
+
 def bisect(Z: Float64, left_size: int, config: KMeansConfig, seed: int) -> Bool:
     """2-means with sides of fixed size: True for the ``left_size`` rows that go left."""
-    n = len(Z)
     random = Random(seed)
-    first = random.below(n)
-    second = random.below(n - 1)
+    first = random.below(len(Z))
+    second = random.below(len(Z) - 1)
     second += second >= first
-    direction = Z[first] - Z[second]
-    left = np.zeros(n, bool)
-    for iteration in range(config.iterations):
+    left = _largest(Z @ (Z[first] - Z[second]), left_size)
+    return _refine(Z, left, config, config.iterations - 1)
+
+
+def _refine(Z: Float64, left: Bool, config: KMeansConfig, assignments: int) -> Bool:
+    for _ in range(assignments):
         before = left
-        best_first = np.lexsort((np.arange(n), -(Z @ direction)))
-        left = np.zeros(n, bool)
-        left[best_first[:left_size]] = True
-        if iteration > 0 and (left != before).sum() <= config.tolerance * n:
-            break
         direction = _centroid(Z[left], config.spherical) - _centroid(Z[~left], config.spherical)
+        left = _largest(Z @ direction, int(before.sum()))
+        if (left != before).sum() <= config.tolerance * len(Z):
+            break
     return left
+
+
+def _largest(values: Float64, count: int) -> Bool:
+    """True for the ``count`` largest, the lower row among equals."""
+    chosen = np.zeros(len(values), bool)
+    chosen[np.lexsort((np.arange(len(values)), -values))[:count]] = True
+    return chosen
 
 
 def _centroid(rows: Float64, spherical: bool) -> Float64:

@@ -96,7 +96,6 @@ def _hash_string(string: str, seed: int) -> int:
     hashed = seed
     for character in string:
         hashed = ((hashed ^ ord(character)) * 0x9E3779B97F4A7C15) & _MASK
-        hashed ^= hashed >> 32
     return _finish(hashed)
 
 

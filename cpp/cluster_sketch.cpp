@@ -1,0 +1,54 @@
+#include "cluster_sketch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+namespace ramify {
+namespace {
+
+// Takes all above the size of the last one kept, and of its equals the first ones.
+void keep_largest(const CsrView& Z, int64_t row, int64_t keep, std::vector<float>& sizes, Sketch& sketch) {
+    float last = -1.0f;
+    int64_t equals = 0;
+    if (Z.length(row) > keep) {
+        sizes.clear();
+        for (int64_t k = Z.begin(row); k < Z.end(row); ++k) sizes.push_back(std::fabs(Z.data[k]));
+        std::nth_element(sizes.begin(), sizes.begin() + (keep - 1), sizes.end(), std::greater<float>());
+        last = sizes[size_t(keep) - 1];
+        equals = std::count(sizes.begin(), sizes.begin() + keep, last);
+    }
+    for (int64_t k = Z.begin(row); k < Z.end(row); ++k) {
+        const float size = std::fabs(Z.data[k]);
+        if (size < last || (size == last && equals-- <= 0)) continue;
+        sketch.indices.push_back(Z.indices[k]);
+        sketch.data.push_back(Z.data[k]);
+    }
+    sketch.indptr.push_back(int64_t(sketch.indices.size()));
+}
+
+}  // namespace
+
+LabelVectors Sketch::vectors(int64_t cols) const {
+    LabelVectors Z;
+    Z.rows = int64_t(indptr.size()) - 1;
+    Z.cols = cols;
+    Z.sparse = {Z.rows, cols, indptr.data(), indices.data(), data.data()};
+    return Z;
+}
+
+Sketch make_sketch(const LabelVectors& Z, int64_t keep) {
+    Sketch sketch;
+    if (Z.dense || keep == 0) return sketch;
+    int64_t kept = 0;
+    for (int64_t row = 0; row < Z.rows; ++row) kept += std::min(Z.sparse.length(row), keep);
+    if (2 * kept > Z.sparse.nnz()) return sketch;
+    sketch.indptr.push_back(0);
+    sketch.indices.reserve(size_t(kept));
+    sketch.data.reserve(size_t(kept));
+    std::vector<float> sizes;
+    for (int64_t row = 0; row < Z.rows; ++row) keep_largest(Z.sparse, row, keep, sizes, sketch);
+    return sketch;
+}
+
+}  // namespace ramify

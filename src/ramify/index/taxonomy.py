@@ -1,0 +1,111 @@
+"""A label tree from an is-a list, such as the "broader" relation of a thesaurus (SKOS)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ramify.errors import InputError
+from ramify.index.paths import tree_from_paths
+from ramify.values import LabelTree
+
+
+def tree_from_taxonomy(
+    edges: Iterable[tuple[str, str]], label_names: Sequence[str], *, first_parent_only: bool = False
+) -> LabelTree:
+    """Make clusters of the concepts that have narrower ones.
+
+    A concept that is both broader than others and a label gets a leaf inside its own cluster. Concepts without any
+    label below are dropped. Labels that stand under no concept share a cluster of their own at the end.
+
+    Parameters
+    ----------
+    edges : iterable of (child, parent)
+        Names of concepts; a child may have several parents.
+    label_names : sequence of str, length L
+        The labels; concepts are matched by name, exactly.
+    first_parent_only : bool, default False
+        A label with several parents gets a leaf under each; True: under the first one named only. Clusters with
+        several parents always stand under their first.
+
+    Returns
+    -------
+    LabelTree
+        With all L labels.
+
+    Raises
+    ------
+    InputError
+        A cycle, which is named; label names that are empty or repeated; no label.
+    """
+    if len(label_names) == 0 or len(set(label_names)) != len(label_names):
+        raise InputError("label_names must name at least one label, and each once, to build a tree from a taxonomy")
+    parents: dict[str, list[str]] = {}
+    for child, parent in edges:
+        above = parents.setdefault(child, [])
+        if parent not in above:
+            above.append(parent)
+    _refuse_cycles(parents)
+    inner = _concepts_above_labels(parents, label_names)
+    paths: list[list[str]] = []
+    leaf_labels: list[int] = []
+    for label, name in enumerate(label_names):
+        for path in _leaf_paths(name, parents, inner, first_parent_only):
+            paths.append(path)
+            leaf_labels.append(label)
+    return tree_from_paths(paths, labels=leaf_labels, n_labels=len(label_names))
+
+
+def _leaf_paths(name: str, parents: dict[str, list[str]], inner: set[str], first_parent_only: bool) -> list[list[str]]:
+    above = parents.get(name, [])
+    if first_parent_only:
+        above = above[:1]
+    paths = [_path_to(concept, parents) for concept in above]
+    if name in inner:  # its own cluster stands under its first parent
+        paths[:1] = [_path_to(name, parents)]
+    return paths or [[]]
+
+
+def _path_to(concept: str, parents: dict[str, list[str]]) -> list[str]:
+    """Clusters from the top down to the concept, by first parents."""
+    path = [concept]
+    while parents.get(path[-1]):
+        path.append(parents[path[-1]][0])
+    return path[::-1]
+
+
+def _concepts_above_labels(parents: dict[str, list[str]], label_names: Sequence[str]) -> set[str]:
+    """Concepts that are broader than some label."""
+    found: set[str] = set()
+    pending = list(label_names)
+    while pending:
+        above = [parent for parent in parents.get(pending.pop(), []) if parent not in found]
+        found.update(above)
+        pending.extend(above)
+    return found
+
+
+def _refuse_cycles(parents: dict[str, list[str]]) -> None:
+    """Walk upwards from every concept, depth first, without recursion."""
+    done: set[str] = set()
+    for start, first_choices in parents.items():
+        trail = [start]
+        on_trail = {start}
+        choices = [iter(first_choices)] if start not in done else []
+        while choices:
+            parent = next(choices[-1], None)
+            if parent is None:
+                choices.pop()
+                on_trail.remove(trail[-1])
+                done.add(trail.pop())
+            elif parent in on_trail:
+                cycle = [*trail[trail.index(parent) :], parent]
+                raise InputError(f"the taxonomy runs in a circle ({_shown(cycle)}): remove one of these relations")
+            elif parent not in done:
+                trail.append(parent)
+                on_trail.add(parent)
+                choices.append(iter(parents.get(parent, [])))
+
+
+def _shown(cycle: list[str]) -> str:
+    names = cycle if len(cycle) <= 8 else [*cycle[:6], "...", cycle[-1]]
+    return " → ".join(names)

@@ -1,0 +1,131 @@
+"""Plain twin of kernels.predict: dense weights, every document by itself, sorting instead of heaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ramify.kernels.predict import SearchConfig
+from ramify.values import Float32, Float64, Int32, LabelTree
+from ramify.weights import LevelWeights
+
+
+def rounded(level: LevelWeights, precision: str) -> LevelWeights:
+    """The weights as packing leaves them: bf16 to nearest even, int8 in steps of the node's largest / 127."""
+    if precision == "fp32":
+        return level
+    if precision == "bf16":
+        bits = level.values.view(np.uint32).astype(np.uint64)
+        even = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+        return replace(level, values=even.astype(np.uint32).view(np.float32))
+    nodes = entry_nodes(level)
+    scale = np.zeros(level.n_nodes, np.float32)
+    np.maximum.at(scale, nodes, np.abs(level.values) / np.float32(127))
+    safe = np.where(scale > 0, scale, np.float32(1))
+    steps = np.clip(np.rint(level.values / safe[nodes]), -127, 127)
+    return replace(level, values=(steps * scale[nodes]).astype(np.float32))
+
+
+def entry_nodes(level: LevelWeights) -> Any:
+    """Node of every stored weight."""
+    block_of_row = np.repeat(np.arange(len(level.block_rows) - 1), np.diff(level.block_rows))
+    return np.repeat(level.blocks.begin[block_of_row], np.diff(level.row_entries)) + level.children
+
+
+def log_score(transform: str, margins: Float64) -> Float64:
+    """Logarithm of what a margin counts on a path."""
+    name = transform.removeprefix("log-")
+    if name == "sigmoid":
+        return -np.logaddexp(0.0, -margins)
+    return -(np.maximum(0.0, 1.0 - margins) ** int(name[1]))
+
+
+@dataclass(frozen=True)
+class PlainModel:
+    """A tree with dense weights.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        The hierarchy.
+    levels : sequence of LevelWeights
+        Weights per level, from the top.
+    """
+
+    tree: LabelTree
+    levels: Sequence[LevelWeights]
+
+    def margins(self, X: Any) -> list[Float64]:
+        """Per level the margins of all nodes, shape (n, nodes)."""
+        X = X.toarray().astype(np.float64) if hasattr(X, "toarray") else np.asarray(X, np.float64)
+        return [X @ level.matrix().toarray() + level.bias for level in self.levels]
+
+    def search(
+        self, X: Any, k: int, config: SearchConfig, *, allowed: Any = None, forbidden: Any = None
+    ) -> tuple[Int32, Float32]:
+        """The k best labels of every row: as ``kernels.predict.Searcher.search``."""
+        labels = np.full((X.shape[0], k), -1, np.int32)
+        scores = np.full((X.shape[0], k), -np.inf, np.float32)
+        margins = self.margins(X)
+        for row in range(X.shape[0]):
+            never = set() if forbidden is None else set(forbidden[row].indices.tolist())
+            may = self._entry_rule(allowed, never)
+            found = self._search_row([level[row] for level in margins], config, may)
+            for rank, (label, score) in enumerate(found[:k]):
+                labels[row, rank], scores[row, rank] = label, score
+        return labels, scores
+
+    def _entry_rule(self, allowed: Any, never: set[int]) -> Callable[[int, int], bool]:
+        """Whether a node may be entered: some allowed label is below it; a leaf also must not be forbidden."""
+        last = self.tree.depth - 1
+        below = [set(range(self.tree.n_labels))] if allowed is None else [set(np.flatnonzero(allowed).tolist())]
+        good = [np.isin(self.tree.leaf_labels, list(below[0]))]
+        for level in range(last, 0, -1):
+            above = np.zeros(len(self.tree.parents[level - 1]), bool)
+            np.logical_or.at(above, self.tree.parents[level], good[0])
+            good.insert(0, above)
+        leaf_labels = self.tree.leaf_labels
+
+        def may(level: int, node: int) -> bool:
+            return bool(good[level][node]) and (level < last or int(leaf_labels[node]) not in never)
+
+        return may
+
+    def _search_row(
+        self, margins: Sequence[Float64], config: SearchConfig, may: Callable[[int, int], bool]
+    ) -> list[tuple[int, float]]:
+        beam = [(0.0, 0.0, 0)]  # (-score, -margin, node): the smallest is the best
+        last = self.tree.depth - 1
+        for level, parent in enumerate(self.tree.parents):
+            logs = log_score(config.transform, margins[level])
+            reached = []
+            for minus, _, above in beam:
+                for node in np.flatnonzero(parent == above).tolist():
+                    score, margin = -minus + float(logs[node]), float(margins[level][node])
+                    if may(level, node):
+                        alone = level == last and config.leaf_alone
+                        reached.append((-(margin if alone else score), -margin, node))
+            beam = sorted(reached)[: config.beam] if level < last else sorted(reached)
+        best: dict[int, float] = {}
+        for minus, _, leaf in beam:  # of copies of a label the best, which comes first, speaks
+            best.setdefault(int(self.tree.leaf_labels[leaf]), _shown(-minus, config))
+        return list(best.items())
+
+    def leaf_scores(self, X: Any, config: SearchConfig) -> Float64:
+        """Scores of all leaves, shape (n, leaves), without a beam."""
+        margins = self.margins(X)
+        total = np.zeros((X.shape[0], 1))
+        for parent, margin in zip(self.tree.parents, margins, strict=True):
+            total = total[:, parent] + log_score(config.transform, margin)
+        if config.leaf_alone:
+            return margins[-1]
+        return total if config.transform.startswith("log-") else np.exp(total)
+
+
+def _shown(score: float, config: SearchConfig) -> float:
+    if config.leaf_alone or config.transform.startswith("log-"):
+        return score
+    return float(np.exp(score))

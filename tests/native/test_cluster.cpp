@@ -1,0 +1,185 @@
+// Exercises the clustering and aggregation kernels under sanitizers:
+//   g++ -std=gnu++20 -g -O2 -fsanitize=address,undefined -Icpp tests/native/test_cluster.cpp cpp/cluster_[bclnps]*.cpp
+//       cpp/cluster_dot.cpp cpp/pifa.cpp cpp/isa.cpp cpp/cluster_dot_avx512.o -lpthread && ./a.out
+// where the .o is made first with -mavx512f -mavx512bw -mavx512dq -mavx512vl -c; -fsanitize=thread likewise.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+
+#include "cluster_bisect.hpp"
+#include "cluster_lloyd.hpp"
+#include "cluster_nearest.hpp"
+#include "cluster_random.hpp"
+#include "pifa.hpp"
+
+namespace {
+
+using namespace ramify;
+
+void check(bool good, const char* what) {
+    if (good) return;
+    std::fprintf(stderr, "failed: %s\n", what);
+    std::exit(1);
+}
+
+struct Matrix {
+    int64_t rows, cols;
+    std::vector<int64_t> indptr;
+    std::vector<int32_t> indices;
+    std::vector<float> data;
+    CsrView view() const { return {rows, cols, indptr.data(), indices.data(), data.data()}; }
+};
+
+// Every row has each column with probability 1 / rarity; some rows stay empty.
+Matrix random_matrix(int64_t rows, int64_t cols, uint64_t rarity, uint64_t seed) {
+    Matrix matrix{rows, cols, {0}, {}, {}};
+    Random random(seed);
+    for (int64_t row = 0; row < rows; ++row) {
+        const bool empty = random.below(10) == 0;
+        for (int64_t column = 0; column < cols && !empty; ++column) {
+            if (random.below(rarity) != 0) continue;
+            matrix.indices.push_back(int32_t(column));
+            matrix.data.push_back(float(random.below(1000)) / 500.0f - 0.7f);
+        }
+        matrix.indptr.push_back(int64_t(matrix.indices.size()));
+    }
+    return matrix;
+}
+
+Matrix transpose(const Matrix& matrix) {
+    Matrix out{matrix.cols, matrix.rows, {0}, {}, {}};
+    for (int64_t column = 0; column < matrix.cols; ++column) {
+        for (int64_t row = 0; row < matrix.rows; ++row)
+            for (int64_t k = matrix.indptr[size_t(row)]; k < matrix.indptr[size_t(row) + 1]; ++k)
+                if (matrix.indices[size_t(k)] == column) {
+                    out.indices.push_back(int32_t(row));
+                    out.data.push_back(matrix.data[size_t(k)]);
+                }
+        out.indptr.push_back(int64_t(out.indices.size()));
+    }
+    return out;
+}
+
+std::vector<float> densify(const Matrix& matrix) {
+    std::vector<float> dense(size_t(matrix.rows * matrix.cols), 0.0f);
+    for (int64_t row = 0; row < matrix.rows; ++row)
+        for (int64_t k = matrix.indptr[size_t(row)]; k < matrix.indptr[size_t(row) + 1]; ++k)
+            dense[size_t(row * matrix.cols + matrix.indices[size_t(k)])] = matrix.data[size_t(k)];
+    return dense;
+}
+
+void test_pifa(int threads) {
+    const Matrix X = random_matrix(300, 5000, 200, 1), members = random_matrix(260, 300, 40, 2);
+    const std::vector<float> weights(300, 0.5f);
+    for (const int64_t limit : {int64_t(1), int64_t(7), int64_t(5001)}) {
+        const PifaInput input{X.view(), members.view(), weights.data(), limit, threads};
+        std::vector<int64_t> indptr(261, 0);
+        pifa_count(input, indptr.data() + 1, nullptr);
+        std::partial_sum(indptr.begin(), indptr.end(), indptr.begin());
+        std::vector<int32_t> indices(static_cast<size_t>(indptr.back()));
+        std::vector<float> data(indices.size());
+        pifa_fill(input, indptr.data(), indices.data(), data.data(), nullptr);
+        for (size_t label = 0; label < 260; ++label) {
+            double square = 0.0;
+            for (int64_t k = indptr[label]; k < indptr[label + 1]; ++k) {
+                square += double(data[size_t(k)]) * data[size_t(k)];
+                check(k == indptr[label] || indices[size_t(k) - 1] < indices[size_t(k)], "pifa columns ascend");
+            }
+            check(indptr[label] == indptr[label + 1] || std::fabs(square - 1.0) < 1e-4, "pifa rows have length one");
+        }
+    }
+}
+
+// Halves of halves, down to single labels at the beginning.
+struct Halves {
+    std::vector<int64_t> middles;
+    std::vector<int32_t> lefts, rights;
+    int32_t add(int64_t begin, int64_t end) {
+        if (end - begin < 2 || (end - begin < 100 && end > 400)) return -1;
+        const size_t cut = middles.size();
+        middles.push_back((begin + end) / 2);
+        lefts.push_back(-1);
+        rights.push_back(-1);
+        const int32_t left = add(begin, (begin + end) / 2), right = add((begin + end) / 2, end);
+        lefts[cut] = left;
+        rights[cut] = right;
+        return int32_t(cut);
+    }
+};
+
+void check_order(std::vector<int32_t> order) {
+    std::sort(order.begin(), order.end());
+    for (size_t i = 0; i < order.size(); ++i) check(order[i] == int32_t(i), "every label once");
+}
+
+void test_bisect(int threads, int64_t labels) {
+    const Matrix Z = random_matrix(labels, 400, 7, 3);
+    const std::vector<float> dense = densify(Z);
+    Halves halves;
+    halves.add(0, labels);
+    const CutPlan plan{int64_t(halves.middles.size()), halves.middles.data(), halves.lefts.data(),
+                       halves.rights.data()};
+    LabelVectors vectors;
+    vectors.sparse = Z.view();
+    vectors.rows = labels;
+    vectors.cols = 400;
+    for (const bool spherical : {true, false}) {
+        std::vector<int32_t> order(size_t(labels), -1), inline_order(size_t(labels), -1);
+        balanced_order(vectors, plan, {spherical, 3, 0.002, 7, threads, 9, 2}, order.data(), nullptr);
+        balanced_order(vectors, plan, {spherical, 3, 0.002, 7, 1, 9, 2}, inline_order.data(), nullptr);
+        check(order == inline_order, "threads change nothing");
+        check_order(order);
+        LabelVectors full = vectors;
+        full.dense = dense.data();
+        balanced_order(full, plan, {spherical, 3, 0.002, 7, threads, 9, 2}, order.data(), nullptr);
+        check_order(order);
+    }
+}
+
+void test_lloyd(int threads) {
+    const Matrix Z = random_matrix(3000, 300, 10, 4);
+    const std::vector<float> dense = densify(Z);
+    LabelVectors vectors;
+    vectors.sparse = Z.view();
+    vectors.rows = 3000;
+    vectors.cols = 300;
+    std::vector<int32_t> order(3000);
+    std::iota(order.begin(), order.end(), 0);
+    const std::vector<int64_t> begins{0, 2500, 2900, 2999}, ends{2500, 2900, 2998, 3000};
+    const std::vector<int32_t> clusters{17, 2, 98, 1};
+    const LloydRanges ranges{4, begins.data(), ends.data(), clusters.data(), order.data()};
+    for (const bool spherical : {true, false})
+        for (const bool use_dense : {true, false}) {
+            vectors.dense = use_dense ? dense.data() : nullptr;
+            std::vector<int32_t> assignment(3000, -7);
+            lloyd_ranges(vectors, ranges, {spherical, 8, 0.002, 3, threads}, assignment.data(), nullptr);
+            check(assignment[2998] == -7, "positions outside the ranges are left alone");
+            for (size_t range = 0; range < 4; ++range)
+                for (int64_t i = begins[range]; i < ends[range]; ++i)
+                    check(assignment[size_t(i)] >= -1 && assignment[size_t(i)] < clusters[range], "cluster in range");
+        }
+}
+
+void test_nearest(int threads) {
+    const Matrix Z = random_matrix(300, 60, 12, 5), columns = transpose(Z);
+    std::vector<int32_t> neighbours(300 * 9);
+    std::vector<float> products(300 * 9);
+    nearest({Z.view(), columns.view(), 9, threads}, neighbours.data(), products.data(), nullptr);
+    for (size_t row = 0; row < 300; ++row)
+        for (size_t i = 1; i < 9; ++i)
+            check(products[row * 9 + i] <= products[row * 9 + i - 1], "neighbours descend");
+}
+
+}  // namespace
+
+int main() {
+    for (const int threads : {1, 3}) {
+        test_pifa(threads);
+        for (const int64_t labels : {1, 2, 3, 300, 8000}) test_bisect(threads, labels);
+        test_lloyd(threads);
+        test_nearest(threads);
+    }
+    std::puts("ok");
+}
