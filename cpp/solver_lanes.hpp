@@ -210,6 +210,7 @@ struct Lanes {
         for (int64_t row = 0; row < rows.n_rows; ++row) state.active[row] = 0;
         int64_t n_active = all_rows(running);
         for (int number = 0; number < options.max_passes && running != 0; ++number) {
+            if (state.keep_going != nullptr && !state.keep_going(state.asker)) return;
             pass.largest = spread(loss == Loss::logistic ? 0.0f : -kInfinity);
             pass.smallest = spread(loss == Loss::logistic ? 0.0f : kInfinity);
             shuffle(state.order, n_active, random);
