@@ -316,8 +316,10 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         return tagger
 
     def _restore_counts(self, counts: Int64 | None, n_documents: int) -> None:
-        if counts is None:
+        if counts is None and n_documents == 0:
             return
+        if counts is None:
+            raise InputError(f"labels/counts is missing, though there were {n_documents} documents")
         if counts.shape != (len(self.label_names_),) or counts.dtype != np.int64 or counts.min() < 0:
             raise InputError(f"labels/counts must hold {len(self.label_names_)} whole numbers of at least 0")
         if not isinstance(n_documents, int) or counts.max() > n_documents:
