@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -53,7 +54,8 @@ def run_python(page: Path, code: str, line: int, namespace: dict) -> None:
 
 def run_commands(page: Path, code: str, line: int) -> None:
     ready = f'ramify() {{ "{sys.executable}" -m ramify "$@"; }}\nset -euo pipefail\n' + code
-    done = subprocess.run(["bash", "-c", ready], capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(["bash", "-c", ready], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{page.name}, line {line}: {done.stderr}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,8 @@ def test_every_example_is_known_here():
 @pytest.mark.parametrize("name", sorted(SEEN))
 def test_example_runs(name, tmp_path):
     command = [sys.executable, "-W", "error", EXAMPLES / f"{name}.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert SEEN[name] in done.stdout
     assert not list(tmp_path.iterdir())
