@@ -102,6 +102,12 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         self._prepare()
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "_singles" in state:
+            state |= {"_singles": {}, "_ids": None}  # made again when needed
+        return state
+
     @classmethod
     def of(cls, model: Any, label_names: Sequence[str], *, vectorizer: Any = None) -> Tagger:
         """A tagger of fitted parts.
@@ -128,12 +134,6 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         tagger._prepare()
         return tagger
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "_singles" in state:
-            state |= {"_singles": {}, "_ids": None}  # made again when needed
-        return state
-
     def _prepare(self) -> None:
         self._singles: dict[int, Callable[[Int32, Float32], tuple[Int32, Float32]]] = {}
         self._ids: dict[str, int] | None = None
@@ -154,7 +154,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             Texts (or features, where the tagger was fitted on features). A text without any known feature gets no
             label: there is nothing to go by.
         k : int, default 5
-            Labels per text at most.
+            Labels per text at most; of a smaller label space all.
         allowed, forbidden : names of labels, optional
             The only labels to choose from, or labels to leave out.
 
@@ -171,6 +171,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         if isinstance(texts, str | bytes):
             raise InputError("texts is a single string: wrap it in a list, as in tag([text])")
         check_is_fitted(self)
+        if isinstance(k, int | np.integer) and not isinstance(k, bool):
+            k = min(k, len(self.label_names_))
         if self.vectorizer_ is not None:
             texts = list(texts)
             fast = hasattr(self.vectorizer_, "transform_one") and hasattr(self.model_, "single")
@@ -195,7 +197,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def predict_topk(
         self,
         texts: Any,
-        k: int = 10,
+        k: int | None = None,
         *,
         allowed: Iterable[str] | None = None,
         forbidden: Iterable[str] | None = None,
@@ -306,7 +308,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             if vectorizer is not None:
                 vectorizer = part_from_state(vectorizer, _below(arrays, "vectorizer/"), parts)
             names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
-            _check_parts(model, vectorizer, len(names))
+            _check_parts(model, vectorizer)
             tagger = cls.of(model, names, vectorizer=vectorizer)
             tagger._restore_counts(arrays.get("labels/counts"), config.get("n_documents", 0))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -323,12 +325,10 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         self.label_counts_, self.n_documents_ = counts, n_documents
 
 
-def _check_parts(model: Any, vectorizer: Any, n_names: int) -> None:
+def _check_parts(model: Any, vectorizer: Any) -> None:
     """Raise where a saved model's parts are of the wrong kind or do not fit each other."""
     if not hasattr(model, "predict_topk") or (vectorizer is not None and not hasattr(vectorizer, "transform")):
         raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} make no tagger")
-    if n_names != model.n_labels_:
-        raise ValueError(f"there are {n_names} label names for {model.n_labels_} labels")
     width = len(vectorizer.idf_) if hasattr(vectorizer, "idf_") else model.n_features_in_
     if width != model.n_features_in_:
         raise ValueError(f"the vectorizer makes {width} features for a model of {model.n_features_in_}")

@@ -19,6 +19,8 @@ from ramify.values import CSR, Float32, Int32, TopK, as_csr, as_label_matrix
 StageProgress = Callable[[str, float], None]
 """Called with the name of the stage (features, represent, index, train, pack, predict) and the share that is done."""
 
+DEFAULT_K = 10
+
 Self = TypeVar("Self", bound="TreePredictor")
 
 
@@ -26,7 +28,7 @@ class TreePredictor(BaseEstimator):  # type: ignore[misc]
     """The prediction side of a tree model. ``fit`` is the model's own; it ends with ``_set_matcher``."""
 
     beam: int
-    transform: str
+    score_transform: str
     leaf_alone: bool
     decision_threshold: float
     threads: int | None
@@ -45,12 +47,12 @@ class TreePredictor(BaseEstimator):  # type: ignore[misc]
 
     def _search(self, beam: int | None = None) -> SearchConfig:
         beam = self.beam if beam is None else beam
-        return SearchConfig(beam=beam, transform=self.transform, leaf_alone=self.leaf_alone)
+        return SearchConfig(beam=beam, transform=self.score_transform, leaf_alone=self.leaf_alone)
 
     def predict_topk(
         self,
         X: Any,
-        k: int = 10,
+        k: int | None = None,
         *,
         beam: int | None = None,
         allowed: Any = None,
@@ -63,8 +65,8 @@ class TreePredictor(BaseEstimator):  # type: ignore[misc]
         ----------
         X : sparse or dense matrix, shape (n, d)
             Features.
-        k : int, default 10
-            Labels per instance, at most L.
+        k : int, optional
+            Labels per instance, at most L; 10 by default, or L where it is less.
         beam : int, optional
             Another beam than the model's.
         allowed : label ids, or matrix of shape (n, L), optional
@@ -77,7 +79,7 @@ class TreePredictor(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         TopK
-            Scores of the model's ``transform``.
+            Scores of the model's ``score_transform``.
 
         Raises
         ------
@@ -86,6 +88,7 @@ class TreePredictor(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = self._features(X)
+        k = min(DEFAULT_K, self.n_labels_) if k is None else k
         self._check_k(k)
         only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
         return self.matcher_.topk(
@@ -191,7 +194,7 @@ def instances(X: Any) -> CSR:
     """X as the kernels take it; InputError where it has no row or no column."""
     X = as_csr(X)
     if X.shape[0] == 0:
-        raise InputError("X has 0 sample(s) (shape=(0, ...)) while a minimum of 1 is required")
+        raise InputError(f"X has 0 sample(s) (shape={X.shape}) while a minimum of 1 is required: give instances")
     if X.shape[1] == 0:
-        raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required")
+        raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required: give features")
     return X

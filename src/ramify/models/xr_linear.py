@@ -70,7 +70,7 @@ class XRLinear(TreePredictor):
         How an instance's relevances are normalised on each level.
     beam : int, default 10
         Nodes kept per level in prediction.
-    transform : str, default "l3-hinge"
+    score_transform : str, default "l3-hinge"
         What a margin counts on a path: "l1-hinge" to "l4-hinge", "sigmoid", or one of these after "log-".
     leaf_alone : bool, default False
         Rank leaves by their own margin, whatever their path.
@@ -113,7 +113,7 @@ class XRLinear(TreePredictor):
         relevance: str = "equal",
         relevance_norm: str = "none",
         beam: int = 10,
-        transform: str = "l3-hinge",
+        score_transform: str = "l3-hinge",
         leaf_alone: bool = False,
         precision: str = "int8",
         decision_threshold: float = 0.5,
@@ -137,7 +137,7 @@ class XRLinear(TreePredictor):
         self.relevance = relevance
         self.relevance_norm = relevance_norm
         self.beam = beam
-        self.transform = transform
+        self.score_transform = score_transform
         self.leaf_alone = leaf_alone
         self.precision = precision
         self.decision_threshold = decision_threshold
@@ -163,7 +163,7 @@ class XRLinear(TreePredictor):
         Y : sparse or dense matrix, shape (n, L)
             Label assignments: what is above 0 is positive.
         sample_weight : array, shape (n,), optional
-            Factors of the instances' costs.
+            Factors of the instances' costs; 0 leaves an instance out of the training, though not out of the clustering.
         relevance : matrix, shape (n, L), optional
             How much each positive counts.
         own_negatives : matrix, shape (n, L), optional
@@ -178,6 +178,8 @@ class XRLinear(TreePredictor):
         """
         training, threads = self._checked_settings()
         X = instances(X)
+        if Y is None:
+            raise InputError("XRLinear requires y to be passed, but the target y is None: give label assignments Y")
         Y = as_label_matrix(Y, X.shape[0])
         weights = _sample_weight(sample_weight, X.shape[0])
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
@@ -292,5 +294,5 @@ def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:
         return None
     array = factors("sample_weight", weights, n)
     if not array.any():
-        raise InputError("sample_weight is 0 for every instance, so there is nothing to learn: give some weight")
+        raise InputError("sample_weight is zero for every instance, so there is nothing to learn: give some weight")
     return array

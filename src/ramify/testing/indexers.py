@@ -1,0 +1,108 @@
+"""What every indexer must do: put each used label in the tree, put like with like, and give the same tree again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ramify.features.labels import PIFA
+from ramify.testing.values import Factory, planted_clusters
+from ramify.values import CSR, LabelTree, as_csr
+
+
+def _problem(n_clusters: int = 8, labels_each: int = 4) -> tuple[CSR, CSR]:
+    problem = planted_clusters(n_clusters, labels_each)
+    return PIFA().represent(problem.X, problem.Y), problem.Y
+
+
+def _equal(first: LabelTree, second: LabelTree) -> bool:
+    return (
+        len(first.parents) == len(second.parents)
+        and all(np.array_equal(a, b) for a, b in zip(first.parents, second.parents, strict=True))
+        and np.array_equal(first.leaf_labels, second.leaf_labels)
+    )
+
+
+def check_every_used_label_has_a_leaf(factory: Factory) -> None:
+    """Labels in use are all in the tree, which is for the whole label space."""
+    Z, Y = _problem()
+    tree = factory().build(Z, Y)
+    assert isinstance(tree, LabelTree), f"build gives a {type(tree).__name__}, but must give a LabelTree"
+    assert tree.n_labels == Y.shape[1], f"the tree is for {tree.n_labels} labels instead of {Y.shape[1]}"
+    missing = set(Y.indices.tolist()) - set(tree.leaf_labels.tolist())
+    assert not missing, f"labels {sorted(missing)} have instances, but no leaf"
+
+
+def check_same_seed_same_tree(factory: Factory) -> None:
+    """The same seed gives the same tree for any number of threads."""
+    Z, Y = _problem()
+    first = factory().build(Z, Y, seed=3, threads=1)
+    for threads in (1, 2, 3):
+        assert _equal(factory().build(Z, Y, seed=3, threads=threads), first), f"{threads} thread(s) give another tree"
+
+
+def check_inputs_stay(factory: Factory) -> None:
+    """Build changes neither Z nor Y."""
+    Z, Y = _problem()
+    before = [array.copy() for matrix in (Z, Y) for array in (matrix.data, matrix.indices, matrix.indptr)]
+    factory().build(Z, Y)
+    after = [array for matrix in (Z, Y) for array in (matrix.data, matrix.indices, matrix.indptr)]
+    same = all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    assert same, "build changes the caller's matrices"
+
+
+def check_likeness(factory: Factory) -> None:
+    """Labels of one planted cluster share a parent clearly more often than by chance, where there are clusters."""
+    Z, Y = _problem()
+    tree = factory().build(Z, Y)
+    if tree.depth < 2 or tree.overlapping or len(tree.parents[-1]) == tree.level_sizes[-2]:
+        return
+    parent = tree.parents[-1][np.argsort(tree.leaf_labels)]
+    together = parent[:, None] == parent
+    cluster = np.sort(tree.leaf_labels) // 4
+    planted = cluster[:, None] == cluster
+    others = ~np.eye(len(cluster), dtype=bool)
+    inside, outside = together[planted & others].mean(), together[~planted].mean()
+    assert inside > outside, f"like labels share a parent in {inside:.0%} of cases, unlike ones in {outside:.0%}"
+
+
+def check_odd_label_sets(factory: Factory) -> None:
+    """One label, two equal labels, labels without a vector, labels without an instance."""
+    cases: list[tuple[str, Any, Any]] = [
+        ("one label", as_csr([[1.0, 0.0]]), as_csr(np.ones((3, 1)))),
+        ("equal labels", as_csr(np.ones((9, 2))), as_csr(np.ones((3, 9)))),
+        ("labels without a vector", as_csr(np.vstack([np.zeros((5, 2)), np.eye(2)])), as_csr(np.ones((3, 7)))),
+        ("unused labels", as_csr(np.eye(6)), as_csr(np.tile([1, 0, 1, 0, 1, 0], (3, 1)))),
+    ]
+    for what, Z, Y in cases:
+        tree = factory().build(Z, Y)
+        missing = set(Y.indices.tolist()) - set(tree.leaf_labels.tolist())
+        assert not missing, f"with {what} the labels {sorted(missing)} have no leaf"
+
+
+INDEXER_CHECKS = (
+    check_every_used_label_has_a_leaf,
+    check_same_seed_same_tree,
+    check_inputs_stay,
+    check_likeness,
+    check_odd_label_sets,
+)
+
+
+def check_indexer(factory: Factory) -> None:
+    """Run every check of ``INDEXER_CHECKS``.
+
+    Parameters
+    ----------
+    factory : callable
+        Makes an indexer: an object with ``build(Z, Y, *, seed, threads)`` that gives a LabelTree. It is asked to index
+        32 labels, and smaller sets.
+
+    Raises
+    ------
+    AssertionError
+        The first check that the indexer does not pass.
+    """
+    for check in INDEXER_CHECKS:
+        check(factory)

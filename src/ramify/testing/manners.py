@@ -1,0 +1,154 @@
+"""scikit-learn's manners, seeds, threads, saving, and every form that a matrix may come in."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.testing.values import Factory, checkerboard, planted_clusters, precision, same, with_settings
+
+
+def check_settings(factory: Factory) -> None:
+    """get_params, set_params and clone; fit gives the model itself back and changes no setting."""
+    from sklearn.base import clone
+
+    model, problem = factory(), checkerboard()
+    before = dict(model.get_params(deep=False))
+    copy = clone(model)
+    assert copy is not model, "clone gives the model itself"
+    copied = copy.get_params(deep=False)
+    plain = {name: value for name, value in before.items() if isinstance(value, str | int | float | None)}
+    assert copied.keys() == before.keys(), "a clone has other settings"
+    assert all(copied[name] == value for name, value in plain.items()), "a clone has settings of other values"
+    assert model.set_params(**before) is model, "set_params does not give the model back"
+    assert model.fit(problem.X, problem.Y) is model, "fit does not give the model back"
+    after = model.get_params(deep=False)
+    assert all(after[name] is value for name, value in before.items()), "fit changes settings"
+
+
+def check_same_seed_same_model(factory: Factory) -> None:
+    """The same seed gives the same arrays, to the bit, for any number of threads."""
+    problem = planted_clusters()
+    states = []
+    for threads in (1, 2, 3, 1):
+        model = with_settings(factory, threads=threads, seed=7).fit(problem.X, problem.Y)
+        states.append(model.to_state()[1] if hasattr(model, "to_state") else {})
+        states[-1] |= {"top": model.predict_topk(problem.X_test, 5).scores}
+    for state in states[1:]:
+        assert state.keys() == states[0].keys(), "a second fit has other arrays"
+        for name, array in state.items():
+            assert np.array_equal(array, states[0][name]), f"array {name} depends on threads, or on luck"
+
+
+def check_survives_saving(factory: Factory) -> None:
+    """A saved and loaded model gives the same bits, whether its checksum is read or not."""
+    from ramify.models import load
+
+    model, problem = factory(), planted_clusters(6, 3)
+    model.fit(problem.X, problem.Y)
+    if not hasattr(model, "save"):
+        return
+    top = model.predict_topk(problem.X_test, 4)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "model"
+        model.save(path)
+        for loaded in (load(path, parts=[type(model)]), load(path, verify=False, parts=[type(model)])):
+            assert type(loaded) is type(model), f"loading gives a {type(loaded).__name__}"
+            assert same(loaded.predict_topk(problem.X_test, 4), top), "a loaded model answers otherwise"
+            assert loaded.n_labels_ == model.n_labels_, "a loaded model has another number of labels"
+            again = Path(directory) / "again"
+            loaded.save(again)
+            assert same(load(again, parts=[type(model)]).predict_topk(problem.X_test, 4), top), (
+                "a model that was loaded and saved again answers otherwise"
+            )
+
+
+def check_pickles(factory: Factory) -> None:
+    """Fitted models travel to other processes."""
+    model, problem = factory(), checkerboard()
+    top = model.fit(problem.X, problem.Y).predict_topk(problem.X_test, 3)
+    again = pickle.loads(pickle.dumps(model))
+    assert same(again.predict_topk(problem.X_test, 3), top), "a pickled model answers otherwise"
+
+
+def check_pipeline_and_grid_search(factory: Factory) -> None:
+    """Works as the last step of a Pipeline, and in GridSearchCV over one of its settings."""
+    from sklearn.model_selection import GridSearchCV, KFold
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import Normalizer
+
+    problem = planted_clusters(4, 3)
+    pipeline = Pipeline([("unit", Normalizer()), ("model", factory())]).fit(problem.X, problem.Y)
+    found = pipeline.predict(problem.X_test)
+    assert found.shape == problem.Y_test.shape, f"predict in a pipeline gives shape {found.shape}"
+    assert pipeline.score(problem.X_test, problem.Y_test) >= 0.8, "score in a pipeline is below 0.8 on planted clusters"
+    if "seed" not in factory().get_params():
+        return
+    folds = KFold(2, shuffle=True, random_state=0)
+    search = GridSearchCV(factory(), {"seed": [0, 1]}, cv=folds, error_score="raise").fit(problem.X, problem.Y)
+    assert precision(search.best_estimator_.predict_topk(problem.X_test, 1), problem.Y_test) >= 0.8, (
+        "the winner of a grid search has P@1 below 0.8 on planted clusters"
+    )
+
+
+def _forms(matrix: Any) -> Iterator[tuple[str, Any]]:
+    yield "dense", matrix.toarray()
+    yield "Fortran order", np.asfortranarray(matrix.toarray())
+    yield "float64", matrix.astype(np.float64)
+    yield "lists", matrix.toarray().tolist()
+    yield "sparse array", sp.csr_array(matrix)
+    for form in ("csc", "coo", "lil", "bsr"):
+        yield form, matrix.asformat(form)
+    repeated = sp.coo_matrix(matrix)
+    entries = (np.tile(repeated.data / 2, 2), (np.tile(repeated.row, 2), np.tile(repeated.col, 2)))
+    yield "entries in two halves", sp.coo_matrix(entries, shape=matrix.shape)
+    shuffled = matrix.copy()
+    for row in range(matrix.shape[0]):
+        part = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        shuffled.indices[part], shuffled.data[part] = matrix.indices[part][::-1], matrix.data[part][::-1]
+    shuffled.has_sorted_indices = False
+    yield "unsorted rows", shuffled
+
+
+def check_matrix_forms(factory: Factory) -> None:
+    """The same model and answers for X and Y in any form; the caller's matrices stay as they are."""
+    problem = checkerboard()
+    X, Y = problem.X, problem.Y
+    wanted = factory().fit(X, Y).predict_topk(problem.X_test, 4)
+    for name, form in _forms(X):
+        kept = pickle.dumps(form)
+        model = factory().fit(form, Y)
+        assert same(model.predict_topk(problem.X_test, 4), wanted), f"X as {name} gives another model"
+        assert pickle.dumps(form) == kept, f"fit changes the caller's X ({name})"
+    for name, form in [*_forms(Y), ("bool", Y.astype(bool)), ("int8", Y.astype(np.int8).toarray())]:
+        top = factory().fit(X, form).predict_topk(problem.X_test, 4)
+        assert same(top, wanted), f"Y as {name} gives another model"
+    model = factory().fit(X, Y)
+    for name, form in _forms(problem.X_test):
+        assert same(model.predict_topk(form, 4), wanted), f"asked with X as {name} the model answers otherwise"
+
+
+def check_whole_numbers_as_features(factory: Factory) -> None:
+    """Counts may come as integers or booleans."""
+    problem = checkerboard()
+    wanted = factory().fit(problem.X, problem.Y).predict_topk(problem.X_test, 4)
+    for dtype in (np.int64, np.uint8, bool):
+        top = factory().fit(problem.X.astype(dtype), problem.Y).predict_topk(problem.X_test.astype(dtype), 4)
+        assert same(top, wanted), f"X of {np.dtype(dtype).name} gives another model"
+
+
+MANNERS_CHECKS = (
+    check_settings,
+    check_same_seed_same_model,
+    check_survives_saving,
+    check_pickles,
+    check_pipeline_and_grid_search,
+    check_matrix_forms,
+    check_whole_numbers_as_features,
+)

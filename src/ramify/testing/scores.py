@@ -1,0 +1,178 @@
+"""All ways to ask a model must agree: top k, all scores, single pairs, labels, restrictions, sub-trees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.testing.values import Factory, Problem, planted_clusters, same, takes
+from ramify.values import Float32, TopK
+
+WIDE = 10_000
+"""A beam that keeps every node."""
+
+
+def _fitted(factory: Factory) -> tuple[Any, Problem]:
+    problem = planted_clusters(6, 3)
+    return factory().fit(problem.X, problem.Y), problem
+
+
+def _wide(model: Any) -> dict[str, int]:
+    return {"beam": WIDE} if takes(model.predict_topk, "beam") else {}
+
+
+def check_topk_is_in_order(factory: Factory) -> None:
+    """Scores descend, no label comes twice, and what is missing is -1 with -inf at the end."""
+    model, problem = _fitted(factory)
+    n_labels = problem.Y.shape[1]
+    for k in (1, 4, n_labels):
+        top = model.predict_topk(problem.X_test, k)
+        assert isinstance(top, TopK), f"predict_topk gives a {type(top).__name__}, but must give a TopK"
+        assert top.labels.shape == (problem.X_test.shape[0], k), f"asked for {k} labels, got shape {top.labels.shape}"
+        assert (top.scores[:, :-1] >= top.scores[:, 1:]).all(), "scores do not descend"
+        assert ((top.labels == -1) == np.isneginf(top.scores)).all(), "labels of -1 and scores of -inf do not coincide"
+        for row in top.labels:
+            given = row[row >= 0]
+            assert len(np.unique(given)) == len(given), "a label is given twice for one instance"
+            assert (given < n_labels).all(), "a label is given that does not exist"
+
+
+def check_exact_scores_agree(factory: Factory) -> None:
+    """With a beam over everything, the top k are the largest entries of decision_function."""
+    model, problem = _fitted(factory)
+    if not hasattr(model, "decision_function"):
+        return
+    scores = model.decision_function(problem.X_test)
+    assert scores.shape == problem.Y_test.shape, f"decision_function gives shape {scores.shape}"
+    top = model.predict_topk(problem.X_test, 5, **_wide(model))
+    _agree(top, scores)
+    assert np.array_equal(top.scores, -np.sort(-scores, axis=1)[:, :5]), "predict_topk misses labels of higher score"
+
+
+def _agree(top: TopK, scores: Float32) -> None:
+    rows, ranks = np.nonzero(top.labels >= 0)
+    told, known = top.scores[rows, ranks], scores[rows, top.labels[rows, ranks]]
+    assert np.array_equal(told, known), "predict_topk and decision_function score a label differently"
+
+
+def check_pairs_agree(factory: Factory) -> None:
+    """score_pairs gives the asked entries of decision_function, and no others."""
+    model, problem = _fitted(factory)
+    if not hasattr(model, "score_pairs"):
+        return
+    scores = model.decision_function(problem.X_test)
+    pairs = model.score_pairs(problem.X_test, problem.Y_test)
+    assert np.array_equal(pairs.indptr, problem.Y_test.indptr), "score_pairs gives other pairs than it was asked for"
+    assert np.array_equal(pairs.indices, problem.Y_test.indices), "score_pairs gives other pairs than it was asked for"
+    rows = np.repeat(np.arange(len(scores)), np.diff(pairs.indptr))
+    assert np.array_equal(pairs.data, scores[rows, pairs.indices]), "score_pairs and decision_function disagree"
+
+
+def check_predict_agrees(factory: Factory) -> None:
+    """Predict gives the labels whose score reaches the threshold."""
+    model, problem = _fitted(factory)
+    if not hasattr(model, "predict") or "decision_threshold" not in model.get_params():
+        return
+    found = model.predict(problem.X_test)
+    assert sp.issparse(found), "predict gives a dense matrix"
+    assert found.shape == problem.Y_test.shape, f"predict gives shape {found.shape}"
+    top = model.predict_topk(problem.X_test, problem.Y.shape[1])
+    wanted = np.zeros(found.shape)
+    rows, ranks = np.nonzero((top.labels >= 0) & (top.scores >= model.decision_threshold))
+    wanted[rows, top.labels[rows, ranks]] = 1
+    assert np.array_equal(found.toarray(), wanted), "predict and predict_topk disagree on what reaches the threshold"
+
+
+def check_batch_equals_single(factory: Factory) -> None:
+    """An instance gets the same answer, to the bit, alone and among others."""
+    model, problem = _fitted(factory)
+    whole = model.predict_topk(problem.X_test, 4)
+    for row in range(0, len(whole), 17):
+        alone = model.predict_topk(problem.X_test[row], 4)
+        assert same(alone, TopK(whole.labels[row : row + 1], whole.scores[row : row + 1])), (
+            f"instance {row} gets another answer alone than in a batch"
+        )
+    for cut in (1, 100):
+        parts = [model.predict_topk(part, 4) for part in (problem.X_test[:cut], problem.X_test[cut:])]
+        joined = TopK(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
+        assert same(joined, whole), f"a batch cut at {cut} gets other answers than the whole"
+
+
+def check_single_call_agrees(factory: Factory) -> None:
+    """The fast way for single instances gives the same bits."""
+    model, problem = _fitted(factory)
+    if not hasattr(model, "single"):
+        return
+    ask, whole = model.single(3), model.predict_topk(problem.X_test, 3)
+    for row in range(0, len(whole), 23):
+        one = problem.X_test[row]
+        labels, scores = ask(one.indices, one.data)
+        assert same(TopK(labels, scores), TopK(whole.labels[row : row + 1], whole.scores[row : row + 1])), (
+            f"single() answers otherwise than predict_topk for instance {row}"
+        )
+
+
+def check_restrictions(factory: Factory) -> None:
+    """Allowed and forbidden labels, for all instances and for each, as one would filter the full ranking."""
+    model, problem = _fitted(factory)
+    if not takes(model.predict_topk, "allowed", "forbidden"):
+        return
+    X, n_labels, wide = problem.X_test[:40], problem.Y.shape[1], _wide(model)
+    rng = np.random.default_rng(5)
+    mask, per_row = rng.random(n_labels) < 0.4, rng.random((40, n_labels)) < 0.3
+    full = model.predict_topk(X, n_labels, **wide)
+    cases = [
+        ({"allowed": np.flatnonzero(mask)}, np.tile(mask, (40, 1))),
+        ({"allowed": mask}, np.tile(mask, (40, 1))),
+        ({"forbidden": np.flatnonzero(mask).tolist()}, np.tile(~mask, (40, 1))),
+        ({"allowed": sp.csr_matrix(per_row)}, per_row),
+        ({"forbidden": per_row}, ~per_row),
+        ({"allowed": mask, "forbidden": per_row}, mask & ~per_row),
+        ({"allowed": per_row, "forbidden": mask}, ~mask & per_row),
+        ({"allowed": per_row, "forbidden": ~per_row}, per_row),
+        ({"allowed": []}, np.zeros_like(per_row)),
+    ]
+    for given, may in cases:
+        top = model.predict_topk(X, n_labels, **given, **wide)
+        assert same(top, _filtered(full, may)), f"with {', '.join(given)} labels the ranking is not the filtered one"
+
+
+def _filtered(top: TopK, may: Any) -> TopK:
+    labels, scores = np.full_like(top.labels, -1), np.full_like(top.scores, -np.inf)
+    for row in range(len(top)):
+        kept = (top.labels[row] >= 0) & may[row, np.maximum(top.labels[row], 0)]
+        labels[row, : kept.sum()], scores[row, : kept.sum()] = top.labels[row, kept], top.scores[row, kept]
+    return TopK(labels, scores)
+
+
+def check_subtree(factory: Factory) -> None:
+    """What is cut out below a node ranks its labels by their own scores as the whole model does."""
+    model, problem = _fitted(lambda: factory().set_params(leaf_alone=True) if _has_subtree(factory) else factory())
+    if not hasattr(model, "subtree") or model.tree_.depth < 2 or model.tree_.overlapping:
+        return
+    tree = model.tree_
+    for node in range(tree.level_sizes[-2]):
+        part = model.subtree(tree.depth - 2, node)
+        below = tree.leaf_labels[tree.parents[-1] == node]
+        assert set(part.tree_.leaf_labels.tolist()) == set(below.tolist()), "a sub-tree has other labels than its node"
+        restricted = model.predict_topk(problem.X_test, len(below), allowed=below, beam=WIDE)
+        assert same(part.predict_topk(problem.X_test, len(below)), restricted), "a sub-tree ranks its labels otherwise"
+
+
+def _has_subtree(factory: Factory) -> bool:
+    model = factory()
+    return hasattr(model, "subtree") and "leaf_alone" in model.get_params()
+
+
+SCORE_CHECKS = (
+    check_topk_is_in_order,
+    check_exact_scores_agree,
+    check_pairs_agree,
+    check_predict_agrees,
+    check_batch_equals_single,
+    check_single_call_agrees,
+    check_restrictions,
+    check_subtree,
+)

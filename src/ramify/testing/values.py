@@ -1,0 +1,93 @@
+"""The data that the contract suite learns from: small, and with answers that are known by eye."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ramify.values import CSR, Int64, TopK, as_csr
+
+Factory: TypeAlias = Callable[[], Any]
+"""Makes an unfitted part."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Instances to learn from, and others to be asked about.
+
+    Parameters
+    ----------
+    X, X_test : csr_matrix, shape (n, d) and (m, d)
+        Features.
+    Y, Y_test : csr_matrix, shape (n, L) and (m, L)
+        0/1 label assignments.
+    """
+
+    X: CSR
+    Y: CSR
+    X_test: CSR
+    Y_test: CSR
+
+
+def planted_clusters(n_clusters: int = 8, labels_each: int = 4, seed: int = 0) -> Problem:
+    """Clusters with feature words of their own; each label has its own word, too. 20 instances per label or so."""
+    rng = np.random.default_rng(seed)
+    n_labels = n_clusters * labels_each
+    n = 24 * n_labels
+    X = np.zeros((n, n_clusters * 3 + n_labels + 10), np.float32)
+    Y = np.zeros((n, n_labels), np.float32)
+    for row in range(n):
+        cluster = rng.integers(n_clusters)
+        labels = cluster * labels_each + rng.choice(labels_each, rng.integers(1, 3), replace=False)
+        Y[row, labels] = 1
+        X[row, cluster * 3 + rng.integers(0, 3, 2)] = 1
+        X[row, n_clusters * 3 + labels] = rng.uniform(0.8, 1.2, len(labels))
+        X[row, n_clusters * 3 + n_labels + rng.integers(0, 10, 2)] = 0.5  # words of no meaning
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    half = n // 2
+    return Problem(as_csr(X[:half]), as_csr(Y[:half]), as_csr(X[half:]), as_csr(Y[half:]))
+
+
+def checkerboard(n_labels: int = 10, n: int = 120, seed: int = 0) -> Problem:
+    """Even instances have even features and some of the even labels; odd ones the odd."""
+    rng = np.random.default_rng(seed)
+    X, Y = np.zeros((n, 12), np.float32), np.zeros((n, n_labels), np.float32)
+    for row in range(n):
+        X[row, row % 2 + 2 * rng.choice(6, 3, replace=False)] = 1
+        Y[row, row % 2 + 2 * rng.choice(n_labels // 2, 3, replace=False)] = 1
+    half = n // 2
+    return Problem(as_csr(X[:half]), as_csr(Y[:half]), as_csr(X[half:]), as_csr(Y[half:]))
+
+
+def popular(Y: CSR) -> Int64:
+    """Labels by frequency, the most frequent first."""
+    return np.argsort(-np.bincount(Y.indices, minlength=Y.shape[1]), kind="stable")
+
+
+def precision(top: TopK, Y: CSR, k: int = 1) -> float:
+    """Share of the first k labels that are right."""
+    truth = Y.toarray() > 0
+    rows = np.arange(len(top))[:, None]
+    labels = top.labels[:, :k]
+    return float((truth[rows, np.maximum(labels, 0)] & (labels >= 0)).mean())
+
+
+def same(first: TopK, second: TopK) -> bool:
+    """Whether two answers are the same to the bit."""
+    return np.array_equal(first.labels, second.labels) and np.array_equal(first.scores, second.scores)
+
+
+def takes(function: Any, *names: str) -> bool:
+    """Whether a function has parameters of these names."""
+    return set(names) <= set(inspect.signature(function).parameters)
+
+
+def with_settings(factory: Factory, **settings: Any) -> Any:
+    """A new part with those of the settings that it has."""
+    part = factory()
+    known = part.get_params(deep=False)
+    return part.set_params(**{name: value for name, value in settings.items() if name in known})

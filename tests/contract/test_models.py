@@ -1,0 +1,58 @@
+"""Every model passes the public contract suite, in every variant that changes how it learns or answers."""
+
+import numpy as np
+import pytest
+
+from ramify import LabelTree, XRLinear
+from ramify.index import NeighbourIndexer, tree_from_taxonomy
+from ramify.testing import MODEL_CHECKS, check_model
+
+
+class Overlapping:
+    """A thesaurus in which every label is narrower than two concepts."""
+
+    def build(self, Z, Y, *, seed=0, threads=1):
+        n_clusters = max(2, Y.shape[1] // 4)
+        names = [str(label) for label in range(Y.shape[1])]
+        edges = [(name, f"concept {(int(name) + step) % n_clusters}") for name in names for step in (0, 1)]
+        return tree_from_taxonomy(edges, names)
+
+
+class Flat:
+    """No clusters: one against the rest."""
+
+    def build(self, Z, Y, *, seed=0, threads=1):
+        return LabelTree((np.zeros(Y.shape[1], np.int32),), np.arange(Y.shape[1], dtype=np.int32), Y.shape[1])
+
+
+SMALL = {"branching": 3, "max_leaf": 3, "threads": 1}
+VARIANTS = {
+    "default": {"threads": 1},
+    "deep": SMALL,
+    "unbalanced": {**SMALL, "balanced": False},
+    "logistic": {**SMALL, "loss": "logistic", "score_transform": "sigmoid"},
+    "hinge": {**SMALL, "loss": "hinge", "precision": "bf16"},
+    "matcher-aware": {**SMALL, "negatives": "tfn+man", "precision": "fp32"},
+    "last-level-man": {**SMALL, "negatives": "tfn,tfn+man", "leaf_alone": True},
+    "induced": {**SMALL, "relevance": "induced", "relevance_norm": "l1", "cost_positive": 4.0, "threshold": 0.01},
+    "log-scores": {**SMALL, "score_transform": "log-l2-hinge", "decision_threshold": -0.7},
+    "overlapping": {"indexer": Overlapping(), "threads": 1},
+    "neighbours": {"indexer": NeighbourIndexer(), "threads": 1},
+    "flat": {"indexer": Flat(), "threads": 1, "max_weights": 20},
+}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_contract(variant, check):
+    check(lambda: XRLinear(**VARIANTS[variant]))
+
+
+def test_the_suite_tells_a_model_that_learns_nothing():
+    class Ignorant(XRLinear):
+        def fit(self, X, Y, **options):
+            rng = np.random.default_rng(0)
+            return super().fit(X, Y[rng.permutation(X.shape[0])], **options)
+
+    with pytest.raises(AssertionError, match="P@1"):
+        check_model(lambda: Ignorant(threads=1))
