@@ -1,4 +1,4 @@
-"""Use an installed ramify as a newcomer would: import it, tag, save, load, call the command; all away from the sources."""
+"""Use an installed ramify as a newcomer would: import, tag, save, load, call the command; away from the sources."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_import() -> None:
 
 
 def check_tagging() -> None:
-    import ramify  # noqa: PLC0415 - the import is measured before
+    import ramify
 
     texts = ["clean water in rivers", "fish in rivers", "tax on banks", "banks and credit"] * 5
     labels = [["water"], ["fish", "water"], ["tax", "banks"], ["banks"]] * 5
