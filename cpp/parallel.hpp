@@ -1,8 +1,11 @@
 // A task loop on std::thread: a thread count per call, one thread runs inline, nothing outlives the call.
 #pragma once
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -22,37 +25,64 @@ public:
     Interrupted() : std::runtime_error("interrupted") {}
 };
 
-// Calls body(task, worker) for each task in [0, n_tasks); worker is in [0, threads).
+// Calls body(task, worker) for each task in [0, n_tasks); worker is in [0, threads), 0 is the calling thread.
 // Tasks are handed out in order, so callers put the largest first.
-// The first exception thrown by a body stops the loop and is rethrown here; a monitor that says stop throws Interrupted.
+// The first exception thrown by a body stops the loop and is rethrown here, the calling thread's before any other's;
+// a monitor that says stop throws Interrupted. The monitor is also asked while the last tasks of others run.
 template <class Body>
 void parallel_for(int64_t n_tasks, int threads, Body&& body, Monitor* monitor = nullptr) {
     std::atomic<int64_t> next{0};
-    std::atomic<bool> stop{false};
-    std::exception_ptr failure;
-    std::atomic<bool> failed{false};
-    auto work = [&](int worker) {
+    std::atomic<bool> stop{false}, failed{false};
+    std::exception_ptr own_failure, first_failure;
+    std::mutex finish;
+    std::condition_variable finished;
+    int64_t running = 0;
+    const auto watch = [&](int64_t done) {
+        if (monitor != nullptr && !monitor->keep_going(double(done) / double(n_tasks))) throw Interrupted();
+    };
+    const auto work = [&](int worker) {
+        for (int64_t task; !stop.load(std::memory_order_relaxed) && (task = next.fetch_add(1)) < n_tasks;) {
+            body(task, worker);
+            if (worker == 0) watch(task + 1);
+        }
+    };
+    const auto help = [&](int worker) {
         try {
-            for (int64_t task; !stop.load(std::memory_order_relaxed) && (task = next.fetch_add(1)) < n_tasks;) {
-                body(task, worker);
-                if (worker == 0 && monitor != nullptr && !monitor->keep_going(double(task + 1) / double(n_tasks)))
-                    throw Interrupted();
-            }
+            work(worker);
         } catch (...) {
             stop.store(true);
-            if (!failed.exchange(true)) failure = std::current_exception();
+            if (!failed.exchange(true)) first_failure = std::current_exception();
         }
+        const std::lock_guard<std::mutex> lock(finish);
+        --running;
+        finished.notify_one();
     };
     const int64_t useful = n_tasks < threads ? n_tasks : threads;
     std::vector<std::thread> helpers;
     try {
-        for (int worker = 1; worker < useful; ++worker) helpers.emplace_back(work, worker);
+        for (int worker = 1; worker < useful; ++worker) {
+            helpers.emplace_back(help, worker);
+            const std::lock_guard<std::mutex> lock(finish);
+            ++running;
+        }
     } catch (const std::exception&) {
         // The system gives no more threads: those that run do the work.
     }
-    work(0);
+    try {
+        work(0);
+        std::unique_lock<std::mutex> lock(finish);
+        while (!finished.wait_for(lock, std::chrono::milliseconds(50), [&] { return running == 0; })) {
+            lock.unlock();
+            watch(next.load() < n_tasks ? next.load() : n_tasks);
+            lock.lock();
+        }
+    } catch (...) {
+        stop.store(true);
+        own_failure = std::current_exception();
+    }
     for (auto& helper : helpers) helper.join();
-    if (failure) std::rethrow_exception(failure);
+    if (own_failure) std::rethrow_exception(own_failure);
+    if (first_failure) std::rethrow_exception(first_failure);
 }
 
 }  // namespace ramify

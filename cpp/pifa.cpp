@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <vector>
 
 namespace ramify {
@@ -46,7 +47,7 @@ int64_t count_label(const PifaInput& input, int64_t label, ColumnSet& seen) {
     if (members.length(label) == 0) return 0;
     if (members.length(label) == 1) return X.length(members.indices[members.begin(label)]);
     int64_t count = 0;
-    for (int64_t m = members.begin(label); m < members.end(label); ++m) {
+    for (int64_t m = members.begin(label); m < members.end(label) && count < input.max_features; ++m) {
         const int32_t row = members.indices[m];
         for (int64_t k = X.begin(row); k < X.end(row); ++k) count += seen.insert(X.indices[k]);
     }
@@ -59,6 +60,7 @@ struct Scratch {
     ColumnSet seen;
     std::vector<float> sums;
     std::vector<int32_t> columns;
+    std::vector<float> sizes;
 };
 
 // Leaves the label's columns, ascending, in scratch.columns and its sums in scratch.sums.
@@ -76,18 +78,26 @@ void aggregate(const PifaInput& input, int64_t label, Scratch& scratch) {
     scratch.seen.drain([&](int32_t column) { scratch.columns.push_back(column); });
 }
 
-// Keeps the largest sums, the lower column among equals.
+// Keeps the largest sums, the lower column among equals. Columns stay ascending.
 void keep_largest(Scratch& scratch, int64_t keep) {
     auto& columns = scratch.columns;
     if (int64_t(columns.size()) <= keep) return;
-    const auto& sums = scratch.sums;
-    std::nth_element(columns.begin(), columns.begin() + keep, columns.end(), [&](int32_t a, int32_t b) {
-        const float left = std::fabs(sums[a]), right = std::fabs(sums[b]);
-        return left != right ? left > right : a < b;
-    });
-    for (size_t dropped = size_t(keep); dropped < columns.size(); ++dropped) scratch.sums[columns[dropped]] = 0.0f;
-    columns.resize(size_t(keep));
-    std::sort(columns.begin(), columns.end());
+    auto& sizes = scratch.sizes;  // a copy side by side: selecting through the wide array would miss the cache
+    sizes.clear();
+    for (const int32_t column : columns) sizes.push_back(std::fabs(scratch.sums[column]));
+    std::nth_element(sizes.begin(), sizes.begin() + keep - 1, sizes.end(), std::greater<float>());
+    const float smallest = sizes[size_t(keep) - 1];
+    int64_t ties = keep - std::count_if(sizes.begin(), sizes.begin() + keep, [&](float size) { return size > smallest; });
+    auto kept = columns.begin();
+    for (const int32_t column : columns) {
+        float& sum = scratch.sums[column];
+        const float size = std::fabs(sum);
+        if (size > smallest || (size == smallest && ties-- > 0))
+            *kept++ = column;
+        else
+            sum = 0.0f;
+    }
+    columns.erase(kept, columns.end());
 }
 
 void fill_label(const PifaInput& input, int64_t label, Scratch& scratch, int32_t* indices, float* data) {

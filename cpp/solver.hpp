@@ -51,6 +51,8 @@ struct LaneState {
     uint32_t* active = nullptr; // n_rows
     int32_t* order = nullptr;   // n_rows
     uint64_t seed = 0;
+    bool (*keep_going)(void*) = nullptr;  // asked before every pass; false: leave at once, the state is then worthless
+    void* asker = nullptr;
 };
 
 using SolveLanes = void (*)(const NodeRows&, const LaneTargets&, const SolverOptions&, LaneState&);

@@ -29,17 +29,17 @@ public:
     BlockTrainer(const CsrView& X, const float* weights, const TrainOptions& options, Solver solver)
         : gatherer_(X, weights), options_(options), solver_(solver), place_(size_t(X.rows), -1) {}
 
-    void train(const LevelTask& level, int64_t level_number, int64_t block, BlockWeights& out, Monitor* monitor) {
+    void train(const LevelTask& level, int64_t level_number, int64_t block, BlockWeights& out, Monitor& monitor) {
         const int32_t parent = level.block_parent[block];
         instances_ = level.rows.indices + level.rows.begin(parent);
         chosen_ = level.rows.data == nullptr ? nullptr : level.rows.data + level.rows.begin(parent);
         const int64_t n_rows = level.rows.length(parent);
         gatherer_.gather(instances_, n_rows);
         for (int64_t row = 0; row < n_rows; ++row) place_[instances_[row]] = int32_t(row);
+        monitor_ = &monitor;
         found_.clear();
         const int64_t first = level.block_begin[block], last = level.block_begin[block + 1];
         for (int64_t child = first; child < last; child += solver_.lanes) {
-            if (monitor != nullptr && !monitor->keep_going(-1.0)) throw Interrupted();
             const int n_lanes = int(std::min<int64_t>(solver_.lanes, last - child));
             set_targets(level, child, n_lanes);
             solve(mix(mix(options_.seed, uint64_t(level_number)), uint64_t(child)), n_lanes, level.bias + child);
@@ -85,10 +85,12 @@ private:
         active_.resize(size_t(rows.n_rows));
         order_.resize(size_t(rows.n_rows));
         float bias[32] = {};
-        LaneState state{weights_.data(), dual_.data(), bias, active_.data(), order_.data(), seed};
+        LaneState state{weights_.data(), dual_.data(), bias,   active_.data(), order_.data(), seed,
+                        [](void* monitor) { return static_cast<Monitor*>(monitor)->keep_going(-1.0); }, monitor_};
         const LaneTargets targets{(1u << n_lanes) - 1, positive_.data(), eligible_.data(),
                                   relevance_.empty() ? nullptr : relevance_.data()};
         solver_.solve(rows, targets, options_.solver, state);
+        if (!monitor_->keep_going(-1.0)) throw Interrupted();
         std::copy(bias, bias + n_lanes, bias_out);
     }
 
@@ -155,6 +157,7 @@ private:
     Solver solver_;
     const int32_t* instances_ = nullptr;
     const float* chosen_ = nullptr;
+    Monitor* monitor_ = nullptr;
     std::vector<int32_t> place_;  // instance -> row of the node; stale where the node lacks it, so checked
     std::vector<uint32_t> positive_, eligible_, active_;
     std::vector<int32_t> order_, count_;
@@ -186,16 +189,43 @@ std::vector<BlockTask> largest_first(const CsrView& X, const std::vector<LevelTa
     return tasks;
 }
 
-// Turns "task number" into the share of the work that is done; asked for within a task (-1) it repeats the last share.
+// The calling thread's monitor: turns what it is asked into the share of all work that is done, and lets all know of a stop.
 class WorkMonitor : public Monitor {
 public:
-    WorkMonitor(Monitor* inner, const std::atomic<double>& done, double total) : inner_(inner), done_(done), total_(total) {}
-    bool keep_going(double) override { return inner_ == nullptr || inner_->keep_going(done_.load() / total_); }
+    WorkMonitor(Monitor* inner, double total) : inner_(inner), total_(total) {}
+
+    bool keep_going(double) override {
+        try {
+            if (inner_ != nullptr && !inner_->keep_going(done_.load() / total_)) stopped_ = true;
+        } catch (...) {
+            stopped_ = true;
+            throw;
+        }
+        return !stopped_;
+    }
+
+    void add(double cost) {
+        double before = done_.load();
+        while (!done_.compare_exchange_weak(before, before + cost)) {}
+    }
+
+    bool stopped() const { return stopped_; }
 
 private:
     Monitor* inner_;
-    const std::atomic<double>& done_;
     double total_;
+    std::atomic<double> done_{0.0};
+    std::atomic<bool> stopped_{false};
+};
+
+// What the other threads ask: whether the calling thread was told to stop.
+class Follower : public Monitor {
+public:
+    explicit Follower(const WorkMonitor& leader) : leader_(leader) {}
+    bool keep_going(double) override { return !leader_.stopped(); }
+
+private:
+    const WorkMonitor& leader_;
 };
 
 }  // namespace
@@ -206,9 +236,9 @@ std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const floa
     std::vector<std::vector<BlockWeights>> result;
     for (const LevelTask& level : levels) result.emplace_back(size_t(level.n_blocks));
     const std::vector<BlockTask> tasks = largest_first(X, levels, solver.lanes);
-    std::atomic<double> done{0.0};
     const double total = std::accumulate(tasks.begin(), tasks.end(), 1e-9, [](double sum, const auto& t) { return sum + t.cost; });
-    WorkMonitor progress(monitor, done, total);
+    WorkMonitor progress(monitor, total);
+    Follower follower(progress);
     std::vector<std::unique_ptr<BlockTrainer>> trainers(static_cast<size_t>(options.threads));
     parallel_for(
         int64_t(tasks.size()), options.threads,
@@ -217,9 +247,9 @@ std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const floa
             if (trainer == nullptr) trainer = std::make_unique<BlockTrainer>(X, instance_weights, options, solver);
             const BlockTask& task = tasks[size_t(number)];
             trainer->train(levels[task.level], int64_t(task.level), task.block,
-                           result[task.level][size_t(task.block)], worker == 0 ? &progress : nullptr);
-            double before = done.load();
-            while (!done.compare_exchange_weak(before, before + task.cost)) {}
+                           result[task.level][size_t(task.block)],
+                           worker == 0 ? static_cast<Monitor&>(progress) : follower);
+            progress.add(task.cost);
         },
         &progress);
     return result;

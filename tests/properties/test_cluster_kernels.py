@@ -75,13 +75,13 @@ def test_euclidean_first_cut_equals_its_twin(Z, dense, max_leaf, seed):
     seed=st.integers(0, 1000),
     spherical=st.booleans(),
     dense=st.booleans(),
-    density=st.sampled_from([0.2, 1.0]),
+    density=st.sampled_from([0.5, 1.0]),
     sketch=st.sampled_from([0, 4, 64]),
 )
 def test_balanced_order_equals_its_twin_on_clear_margins(n_groups, seed, spherical, dense, density, sketch):
     """Random float vectors: projections differ by far more than float32 rounding, almost surely."""
     rng = np.random.default_rng(seed)
-    shape = (17 * n_groups, 12)
+    shape = (17 * n_groups, 40)  # wide enough that no two labels share their few columns and tie
     Z = rng.standard_normal(shape) * (rng.random(shape) < density)
     Z = (Z / np.maximum(np.linalg.norm(Z, axis=1, keepdims=True), 1e-9)).astype(np.float32)
     plan = plan_for(len(Z), 4, 5)
@@ -140,7 +140,7 @@ def test_a_plan_that_does_not_cut_every_side_is_refused(middles, lefts, rights):
     seed=st.integers(0, 1000),
     spherical=st.booleans(),
     dense=st.booleans(),
-    density=st.sampled_from([0.2, 1.0]),
+    density=st.sampled_from([0.5, 1.0]),
 )
 def test_lloyd_equals_its_twin_on_clear_margins(n_rows, n_clusters, seed, spherical, dense, density):
     rng = np.random.default_rng(seed)

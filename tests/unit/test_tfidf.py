@@ -113,7 +113,7 @@ def test_estimator_manners():
 
 
 def test_absurdly_large_settings_are_no_limits():
-    huge = Tfidf(min_df=1, max_df=10**30, max_features=10**30, threads=10**30)
+    huge = Tfidf(min_df=1, max_df=10**30, max_features=10**30)
     assert (huge.fit_transform(TEXTS) != Tfidf(min_df=1).fit_transform(TEXTS)).nnz == 0
 
 

@@ -15,6 +15,7 @@ HELP = """Extreme multilabel classification: rank the few right labels out of th
 
 Start with the demo, which trains on data found on this machine and answers your queries; then train on your own:
 
+\b
   ramify demo
   ramify train bills.jsonl.gz --out model
   ramify predict model new.jsonl -k 5
@@ -31,12 +32,14 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     arguments : sequence of str
         What it will be called with: ``train`` gets the flags of the model that they name.
     """
+    # Rich takes longer to import than the list of commands to read: it helps with their many options only.
+    in_command = any(not argument.startswith("-") for argument in arguments)
     app = typer.Typer(
         name="ramify",
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
-        help=paragraphs(HELP),
+        rich_markup_mode="rich" if in_command else None,
+        help=HELP,
     )
     app.callback(invoke_without_command=True)(_root)
     app.command("demo", help=paragraphs(demo.HELP))(as_command(demo.DemoOptions, demo.run))

@@ -9,7 +9,10 @@ from typer import Argument, Option
 
 from ramify.cli.options import FieldOptions
 
-HELP = """Convert a data file into another format, by extension: .jsonl, .csv, .tsv (also .gz), .parquet; or .txt, .npz.
+HELP = """Convert a data file into another format.
+
+Formats go by extension: .jsonl, .csv, .tsv (also .gz) and .parquet hold texts; .txt and .npz hold features. Between
+texts and features there is no conversion.
 
 Examples:
 

@@ -96,7 +96,7 @@ class Setting:
             return None
         if self.choices and value not in self.choices:
             raise InputError(unknown(str(value), self.choices, self.name))
-        if self.kind == "tuple[int, int]" and isinstance(value, list) and len(value) == 2:
+        if self.kind == "tuple[int, int]" and isinstance(value, list | tuple) and len(value) == 2:
             return tuple(value)
         fits = {"bool": bool, "int": int, "float": int | float, "str": str}.get(self.kind)
         if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and self.kind != "bool"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -86,6 +85,10 @@ def directory_bytes(path: Path) -> int:
 
 
 def peak_memory() -> int:
-    """Most memory that this process held so far."""
+    """Most memory that this process held so far; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

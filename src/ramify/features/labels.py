@@ -35,8 +35,9 @@ class PIFA:
 
     Parameters
     ----------
-    max_features_per_label : int, optional
-        Keep only the largest entries of each label: faster clustering, a little worse on large label sets.
+    max_features_per_label : int or None, default 1000
+        Keep only the largest entries of each label, or all. A frequent label has tens of thousands, which cost
+        gigabytes and seconds and move no measure (docs/performance.md).
 
     Raises
     ------
@@ -44,7 +45,7 @@ class PIFA:
         ``max_features_per_label`` below 1.
     """
 
-    max_features_per_label: int | None = None
+    max_features_per_label: int | None = 1000
 
     def __post_init__(self) -> None:
         limit = self.max_features_per_label

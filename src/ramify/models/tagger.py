@@ -16,7 +16,8 @@ from ramify.errors import InputError, ModelFileError
 from ramify.features import Tfidf
 from ramify.kernels.check import whole_number
 from ramify.models.loading import load_as, part_from_state, part_to_state, save
-from ramify.models.xr_linear import StageProgress, XRLinear
+from ramify.models.tree_predictor import StageProgress
+from ramify.models.xr_linear import XRLinear
 from ramify.strings import StringTable
 from ramify.values import CSR, Dataset, Float32, Int32, Int64, TopK, as_csr
 
@@ -316,8 +317,10 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         return tagger
 
     def _restore_counts(self, counts: Int64 | None, n_documents: int) -> None:
-        if counts is None:
+        if counts is None and n_documents == 0:
             return
+        if counts is None:
+            raise InputError(f"labels/counts is missing, though there were {n_documents} documents")
         if counts.shape != (len(self.label_names_),) or counts.dtype != np.int64 or counts.min() < 0:
             raise InputError(f"labels/counts must hold {len(self.label_names_)} whole numbers of at least 0")
         if not isinstance(n_documents, int) or counts.max() > n_documents:

@@ -8,37 +8,31 @@ score(label) = Π σ(w · x) along its path, for the paths that a beam search ke
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError, ModelFileError
 from ramify.features.labels import PIFA
 from ramify.index import KMeansIndexer
-from ramify.kernels.check import factors, real_number, thread_count, whole_number
-from ramify.kernels.predict import SearchConfig
+from ramify.kernels.check import factors, thread_count, whole_number
 from ramify.kernels.train import SolverConfig
 from ramify.linear import TrainingConfig, TreeTrainer, level_targets
-from ramify.match import BeamMatcher, restriction
+from ramify.match import BeamMatcher
 from ramify.models.loading import load_as, save
+from ramify.models.tree_predictor import StageProgress, TreePredictor, instances
 from ramify.protocols import Indexer, Representation
-from ramify.values import CSR, Float32, Int32, LabelTree, TopK, as_csr, as_label_matrix
+from ramify.values import CSR, Float32, LabelTree, as_csr, as_label_matrix
 from ramify.weights import PRECISIONS
 
-StageProgress = Callable[[str, float], None]
-"""Called with the name of the stage (represent, index, train, pack, predict) and the share of it that is done."""
-
 RELEVANCE = ("equal", "induced")
-DEFAULT_K = 10
 
 
-class XRLinear(BaseEstimator):  # type: ignore[misc]
+class XRLinear(TreePredictor):
     """A tree of linear classifiers.
 
     Parameters
@@ -62,9 +56,9 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         What a margin costs.
     cost_positive, cost_negative : float, default 1
         C of positive and negative instances.
-    epsilon : float, default 0.1
+    epsilon : float, default 0.3
         Tolerance of the solver.
-    max_passes : int, default 100
+    max_passes : int, default 20
         Passes of the solver at most.
     threshold : float, default 0.1
         Weights smaller in size are dropped.
@@ -112,8 +106,8 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         loss: str = "squared-hinge",
         cost_positive: float = 1.0,
         cost_negative: float = 1.0,
-        epsilon: float = 0.1,
-        max_passes: int = 100,
+        epsilon: float = 0.3,
+        max_passes: int = 20,
         threshold: float = 0.1,
         max_weights: int = 0,
         relevance: str = "equal",
@@ -183,7 +177,7 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
             Settings or data out of range; the sentence names which.
         """
         training, threads = self._checked_settings()
-        X = _instances(X)
+        X = instances(X)
         if Y is None:
             raise InputError("XRLinear requires y to be passed, but the target y is None: give label assignments Y")
         Y = as_label_matrix(Y, X.shape[0])
@@ -198,9 +192,8 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         )
         tell("train", 1.0)
         tell("pack", 0.0)
-        self.matcher_ = BeamMatcher.of(self.tree_, levels, self.precision)
+        self._set_matcher(BeamMatcher.of(self.tree_, levels, self.precision))
         tell("pack", 1.0)
-        self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
         return self
 
     def _checked_settings(self) -> tuple[TrainingConfig, int]:
@@ -221,13 +214,6 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         self._decision_threshold()
         config = TrainingConfig(solver=solver, negatives=self.negatives, search=self._search())
         return config, thread_count(self.threads)
-
-    def _decision_threshold(self) -> float:
-        return real_number("decision_threshold", self.decision_threshold, -1e30, 1e30)
-
-    def _search(self, beam: int | None = None) -> SearchConfig:
-        beam = self.beam if beam is None else beam
-        return SearchConfig(beam=beam, transform=self.score_transform, leaf_alone=self.leaf_alone)
 
     def _index(self, X: CSR, Y: CSR, threads: int, tell: StageProgress) -> LabelTree:
         indexer = self.indexer or KMeansIndexer(
@@ -257,151 +243,6 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
             # A positive that the user gave no relevance keeps 1.
             Y = sp.csr_matrix((Y - Y.multiply(given > 0)) + Y.multiply(given))
         return level_targets(Y, self.tree_, induced=self.relevance == "induced", norm=self.relevance_norm)
-
-    def predict_topk(
-        self,
-        X: Any,
-        k: int | None = None,
-        *,
-        beam: int | None = None,
-        allowed: Any = None,
-        forbidden: Any = None,
-        progress: StageProgress | None = None,
-    ) -> TopK:
-        """The k best labels of each instance.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        k : int, optional
-            Labels per instance, at most L; 10 by default, or L where it is less.
-        beam : int, optional
-            Another beam than the model's.
-        allowed : label ids, or matrix of shape (n, L), optional
-            The only labels that may be predicted: for all, or per instance (scored exactly, without a beam).
-        forbidden : label ids, or matrix of shape (n, L), optional
-            Labels that must not be predicted: for all, or per instance.
-        progress : callable, optional
-            Told ("predict", share done).
-
-        Returns
-        -------
-        TopK
-            Scores of the model's ``score_transform``.
-
-        Raises
-        ------
-        InputError
-            k or beam out of range, X of another width.
-        """
-        check_is_fitted(self)
-        X = self._features(X)
-        k = min(DEFAULT_K, self.n_labels_) if k is None else k
-        self._check_k(k)
-        only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
-        return self.matcher_.topk(
-            X,
-            int(k),
-            self._search(beam),
-            allowed=only,
-            forbidden=never,
-            threads=thread_count(self.threads),
-            progress=None if progress is None else lambda done: progress("predict", done),
-        )
-
-    def _check_k(self, k: int) -> None:
-        whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
-        if not whole or not 1 <= k <= self.n_labels_:
-            raise InputError(f"k is {k!r}, but must be a whole number in 1..{self.n_labels_}, the number of labels")
-
-    def single(self, k: int) -> Callable[[Int32, Float32], tuple[Int32, Float32]]:
-        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
-
-        The fast way for single instances: settings are checked here once, the arrays are trusted.
-        """
-        check_is_fitted(self)
-        self._check_k(k)
-        options = self._search().native(int(k), 1)
-        matcher = self.matcher_
-        return lambda indices, values: matcher.topk_one(indices, values, k, options)
-
-    def score_pairs(self, X: Any, pairs: Any) -> CSR:
-        """Scores of given (instance, label) pairs only, exactly, without a beam.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        pairs : matrix, shape (n, L)
-            Its non-zero entries are asked for.
-
-        Returns
-        -------
-        csr_matrix, shape (n, L)
-            The same entries with their scores; -inf for a label that is in no leaf.
-        """
-        check_is_fitted(self)
-        X = self._features(X)
-        wanted = as_label_matrix(pairs, X.shape[0], n_labels=self.n_labels_)
-        return self.matcher_.scores(X, wanted, self._search(), threads=thread_count(self.threads))
-
-    def decision_function(self, X: Any) -> Float32:
-        """Scores of all labels, exactly: a dense array of shape (n, L); -inf for a label that is in no leaf."""
-        check_is_fitted(self)
-        X = self._features(X)
-        n, n_labels = X.shape[0], self.n_labels_
-        indptr = np.arange(n + 1, dtype=np.int64) * n_labels
-        indices = np.tile(np.arange(n_labels, dtype=np.int32), n)
-        everything = sp.csr_matrix((np.ones(n * n_labels, np.float32), indices, indptr), shape=(n, n_labels))
-        scored = self.matcher_.scores(X, everything, self._search(), threads=thread_count(self.threads))
-        return np.asarray(scored.data.reshape(n, n_labels))
-
-    def predict(self, X: Any) -> CSR:
-        """0/1 matrix, shape (n, L): labels that the beam reaches with a score of ``decision_threshold`` or more."""
-        check_is_fitted(self)
-        X = self._features(X)
-        widest = int(np.diff(self.tree_.first_children(self.tree_.depth - 1)).max())
-        k = min(self.n_labels_, self.beam * widest)
-        top = self.predict_topk(X, k)
-        kept = (top.labels >= 0) & (top.scores >= self._decision_threshold())
-        indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-        data = np.ones(int(indptr[-1]), np.float32)
-        found = sp.csr_matrix((data, top.labels[kept], indptr), shape=(X.shape[0], self.n_labels_))
-        found.sort_indices()
-        return found
-
-    def score(self, X: Any, Y: Any) -> float:
-        """Precision of the first label, P@1, for model selection."""
-        top = self.predict_topk(X, 1)
-        truth = as_label_matrix(Y, len(top), n_labels=self.n_labels_)
-        rows = np.flatnonzero(top.labels[:, 0] >= 0)
-        return float(np.asarray(truth[rows, top.labels[rows, 0]]).sum() / max(1, len(top)))
-
-    def subtree(self, level: int, node: int) -> XRLinear:
-        """What is below one inner node, as a model of its own over the same label space.
-
-        Parameters
-        ----------
-        level, node : int
-            As in ``tree_``: level 0 is below the root.
-        """
-        check_is_fitted(self)
-        return self._with_matcher(self.matcher_.subtree(level, node))
-
-    def _with_matcher(self, matcher: BeamMatcher) -> XRLinear:
-        model = XRLinear(**self.get_params(deep=False))
-        model.matcher_, model.tree_ = matcher, matcher.tree
-        model.n_features_in_, model.n_labels_ = matcher.n_features, matcher.tree.n_labels
-        return model
-
-    def _features(self, X: Any) -> CSR:
-        X = _instances(X)
-        if X.shape[1] != self.n_features_in_:
-            raise InputError(
-                f"X has {X.shape[1]} features, but XRLinear is expecting {self.n_features_in_} features as input"
-            )
-        return X
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; representation and indexer have done their work and stay out."""
@@ -446,15 +287,6 @@ class XRLinear(BaseEstimator):  # type: ignore[misc]
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
-
-
-def _instances(X: Any) -> CSR:
-    X = as_csr(X)
-    if X.shape[0] == 0:
-        raise InputError(f"X has 0 sample(s) (shape={X.shape}) while a minimum of 1 is required: give instances")
-    if X.shape[1] == 0:
-        raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required: give features")
-    return X
 
 
 def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:
