@@ -24,6 +24,9 @@ Float64: TypeAlias = npt.NDArray[np.float64]
 Bool: TypeAlias = npt.NDArray[np.bool_]
 
 
+LARGEST_WIDTH = 2**31 - 1
+
+
 def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR:
     """Bring any 2-d matrix into the one form that the kernels take.
 
@@ -44,7 +47,7 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
     Raises
     ------
     InputError
-        Not 2-d, not numeric, another width than asked for, NaN or infinite values.
+        Not 2-d, not numeric, another width than asked for, NaN or infinite values, broken sparse structure.
     """
     if sp.issparse(matrix):
         if matrix.dtype.kind not in "fiub":
@@ -52,9 +55,12 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
         if matrix.ndim != 2:
             raise InputError(f"{name} has {matrix.ndim} dimension(s), but must have 2: reshape it to (n, d)")
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is reported below
-            csr = sp.csr_matrix(matrix, dtype=np.float32)
+            _check_structure(matrix, name)
+        csr = sp.csr_matrix(matrix, dtype=np.float32)
     else:
         csr = sp.csr_matrix(_dense(matrix, name))
+    if csr.shape[1] > LARGEST_WIDTH:
+        raise InputError(f"{name} has {csr.shape[1]} columns, but at most {LARGEST_WIDTH} are supported: hash them")
     if n_columns is not None and csr.shape[1] != n_columns:
         raise InputError(f"{name} has {csr.shape[1]} columns, but {n_columns} are expected")
     csr = _canonical(csr)  # first: entries of one place may add up to inf
@@ -62,6 +68,27 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
         row = int(np.searchsorted(csr.indptr, np.flatnonzero(~np.isfinite(csr.data))[0], side="right")) - 1
         raise InputError(f"{name} holds NaN or infinite values (first in row {row}): remove or impute them")
     return csr
+
+
+def _check_structure(matrix: Any, name: str) -> None:
+    """Refuse pointers and indices that lead outside a matrix: SciPy's native code trusts them."""
+    n_rows, n_columns = matrix.shape
+    if matrix.format == "coo":
+        sound = _within(matrix.row, n_rows) and _within(matrix.col, n_columns)
+    elif matrix.format in ("csr", "csc", "bsr"):
+        height, width = matrix.blocksize if matrix.format == "bsr" else (1, 1)
+        lines, across = (n_columns, n_rows) if matrix.format == "csc" else (n_rows // height, n_columns // width)
+        pointers, n_stored = matrix.indptr, min(len(matrix.indices), len(matrix.data))
+        sound = len(pointers) == lines + 1 and pointers[0] == 0 and pointers[-1] <= n_stored
+        sound = sound and bool((pointers[1:] >= pointers[:-1]).all()) and _within(matrix.indices, across)
+    else:
+        return
+    if not sound:
+        raise InputError(f"{name} is a sparse matrix of shape {matrix.shape} whose indices lead outside: rebuild it")
+
+
+def _within(indices: npt.NDArray[Any], end: int) -> bool:
+    return indices.size == 0 or bool(indices.min() >= 0 and indices.max() < end)
 
 
 def _dense(matrix: Any, name: str) -> npt.NDArray[Any]:
@@ -142,8 +169,12 @@ class Dataset:
     def __post_init__(self) -> None:
         if self.texts is None and self.X is None:
             raise InputError("a Dataset needs texts or X")
-        for name, length in (("texts", self.texts and len(self.texts)), ("X", self.X is not None and self.X.shape[0])):
-            if length and length != self.Y.shape[0]:
+        lengths = {
+            "texts": None if self.texts is None else len(self.texts),
+            "X": None if self.X is None else self.X.shape[0],
+        }
+        for name, length in lengths.items():
+            if length is not None and length != self.Y.shape[0]:
                 raise InputError(f"{name} has {length} rows, but Y has {self.Y.shape[0]}")
         if len(self.label_names) != self.Y.shape[1]:
             raise InputError(f"{len(self.label_names)} label names are given, but Y has {self.Y.shape[1]} columns")

@@ -79,4 +79,6 @@ class SklearnText:
             vectorizer._validate_vocabulary()
         if "idf" in arrays:
             vectorizer.idf_ = np.array(arrays["idf"])
+        elif config["kind"] == "TfidfVectorizer":
+            vectorizer.fit([""])  # learns nothing, as the vocabulary is given, but must have been called
         return vectorizer

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError, ModelFileError
 from ramify.features import Tfidf
+from ramify.kernels.check import whole_number
 from ramify.models.loading import load_as, part_from_state, part_to_state, save
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
@@ -171,10 +172,11 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         if isinstance(texts, str | bytes):
             raise InputError("texts is a single string: wrap it in a list, as in tag([text])")
         check_is_fitted(self)
-        if isinstance(k, int | np.integer) and not isinstance(k, bool):
-            k = min(k, len(self.label_names_))
+        k = min(whole_number("k", k, 1, 2**31 - 1), len(self.label_names_))
         if self.vectorizer_ is not None:
             texts = list(texts)
+            if not texts:
+                return []
             fast = hasattr(self.vectorizer_, "transform_one") and hasattr(self.model_, "single")
             if fast and len(texts) == 1 and allowed is None and forbidden is None:
                 return [self._tag_one(texts[0], k)]
@@ -185,12 +187,11 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def _tag_one(self, text: str, k: int) -> Tags:
         vectorizer: Any = self.vectorizer_
         indices, values = vectorizer.transform_one(text)
-        single = self._singles.get(k) if type(k) is int else None
-        if single is None:
-            single = self._singles[k] = self.model_.single(k)
+        if k not in self._singles:
+            self._singles[k] = self.model_.single(k)
         if len(indices) == 0:
             return []
-        labels, scores = single(indices, values)
+        labels, scores = self._singles[k](indices, values)
         names = self.label_names_
         return [(names[i], s) for i, s in zip(labels[0].tolist(), scores[0].tolist(), strict=True) if i >= 0]
 
