@@ -182,7 +182,10 @@ struct Lanes {
         for (uint32_t left = running; left != 0; left &= left - 1) {
             const int lane = __builtin_ctz(left);
             const uint32_t bit = 1u << lane;
-            if (pass.largest[lane] - pass.smallest[lane] <= options.epsilon) {
+            // 0 is the gradient of the optimum: rows whose gradients are alike but far from it have not converged.
+            const float above = pass.largest[lane] > 0.0f ? pass.largest[lane] : 0.0f;
+            const float below = pass.smallest[lane] < 0.0f ? pass.smallest[lane] : 0.0f;
+            if (above - below <= options.epsilon) {
                 ((pass.shrunk & bit) != 0 ? reopened : finished) |= bit;
                 pass.shrink_above[lane] = kInfinity;
                 pass.shrink_below[lane] = -kInfinity;

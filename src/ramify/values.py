@@ -56,7 +56,8 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
             raise InputError(f"{name} has {matrix.ndim} dimension(s), but must have 2: reshape it to (n, d)")
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is reported below
             _check_structure(matrix, name)
-        csr = sp.csr_matrix(matrix, dtype=np.float32)
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is reported below
+            csr = sp.csr_matrix(matrix, dtype=np.float32)
     else:
         csr = sp.csr_matrix(_dense(matrix, name))
     if csr.shape[1] > LARGEST_WIDTH:
@@ -110,7 +111,7 @@ def _dense(matrix: Any, name: str) -> npt.NDArray[Any]:
             f"{name} has {dense.ndim} dimension(s), but must have 2. "
             "Reshape your data: array.reshape(-1, 1) for a single feature, array.reshape(1, -1) for a single sample"
         )
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which as_csr reports
+    with np.errstate(over="ignore"):
         return np.asarray(dense, dtype=np.float32)
 
 

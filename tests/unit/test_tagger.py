@@ -23,7 +23,9 @@ LABELS = [["Water", "Pollution"], ["Water"], ["Tax"], ["Tax", "Income"], ["Fish"
 
 def _tagger(vectorizer=None, **settings):
     vectorizer = Tfidf(min_df=1, threads=1) if vectorizer is None else vectorizer
-    return Tagger(XRLinear(**{"threads": 1, "max_leaf": 2, "branching": 2, **settings}), vectorizer=vectorizer)
+    return Tagger(
+        XRLinear(**{"threads": 1, "max_leaf": 2, "branching": 2, "epsilon": 0.01, **settings}), vectorizer=vectorizer
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,8 @@ def _names(row):
 
 
 def test_it_learns_names(tagger):
-    assert _names(tagger.tag(["income tax"], k=2)[0]) == ["Tax", "Income"]
+    assert _names(tagger.tag(["income tax"], k=1)[0]) == ["Tax"]
+    assert set(_names(tagger.tag(["tax credit for income"], k=2)[0])) == {"Tax", "Income"}
     assert tagger.score(TEXTS, LABELS) == 1.0
     assert list(tagger.label_names_) == sorted({name for names in LABELS for name in names})
 
