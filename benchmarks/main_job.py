@@ -160,6 +160,7 @@ def measure_training(folder: Path, seed: int, threads: int) -> None:
         if done.returncode != 0:
             sys.exit(done.stderr)
         row = json.loads(done.stdout)
+        row.pop("model")  # a path of this machine
         evaluated = subprocess.run(
             [sys.executable, "-m", "ramify", "evaluate", model, str(folder / "test.jsonl.gz"), "--json"],
             capture_output=True, text=True, check=True,
