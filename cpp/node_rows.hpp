@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "csr.hpp"
+#include "huge_pages.hpp"
 #include "solver.hpp"
 
 namespace ramify {
@@ -38,7 +39,7 @@ private:
     std::vector<int32_t> features_;
     std::vector<PrivateFeature> private_;
     std::vector<int64_t> begin_;
-    std::vector<LocalEntry> entries_;
+    HugeVector<LocalEntry> entries_;
     std::vector<float> own_square_, square_, weight_;
 };
 

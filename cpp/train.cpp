@@ -5,6 +5,7 @@
 #include <memory>
 #include <numeric>
 
+#include "huge_pages.hpp"
 #include "node_rows.hpp"
 
 namespace ramify {
@@ -161,7 +162,8 @@ private:
     std::vector<int32_t> place_;  // instance -> row of the node; stale where the node lacks it, so checked
     std::vector<uint32_t> positive_, eligible_, active_;
     std::vector<int32_t> order_, count_;
-    std::vector<float> relevance_, weights_, dual_;
+    std::vector<float> relevance_;
+    HugeVector<float> weights_, dual_;
     std::vector<Weight> lane_, found_;
     std::vector<std::pair<int32_t, int32_t>> used_;
     std::vector<int64_t> start_;
