@@ -33,9 +33,11 @@ def parse_negatives(negatives: str | Sequence[str], depth: int) -> list[frozense
     Raises
     ------
     InputError
-        An unknown scheme, or more entries than levels.
+        An unknown scheme, or none.
     """
-    texts = negatives.split(",") if isinstance(negatives, str) else list(negatives)
+    texts = negatives.split(",") if isinstance(negatives, str) else negatives
+    if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
+        raise InputError(f"negatives is {negatives!r}, but must be a string such as tfn+man, or several in a list")
     levels = [frozenset(part.strip().lower() for part in text.split("+")) for text in texts]
     for level, text in zip(levels, texts, strict=True):
         if not level <= set(SCHEMES):

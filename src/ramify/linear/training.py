@@ -37,6 +37,9 @@ class TrainingConfig:
     negatives: str | Sequence[str] = "tfn"
     search: SearchConfig
 
+    def __post_init__(self) -> None:
+        parse_negatives(self.negatives, 1)
+
 
 class TreeTrainer:
     """Trains the levels of one tree.

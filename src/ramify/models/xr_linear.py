@@ -21,7 +21,7 @@ from ramify.features.labels import PIFA
 from ramify.index import KMeansIndexer
 from ramify.kernels.check import factors, thread_count, whole_number
 from ramify.kernels.train import SolverConfig
-from ramify.linear import TrainingConfig, TreeTrainer, level_targets
+from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
 from ramify.match import BeamMatcher
 from ramify.models.loading import load_as, save
 from ramify.models.tree_predictor import StageProgress, TreePredictor, instances
@@ -208,8 +208,10 @@ class XRLinear(TreePredictor):
         )
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is {self.precision!r}, but must be one of {', '.join(PRECISIONS)}")
-        if self.relevance not in RELEVANCE:
-            raise InputError(f"relevance is {self.relevance!r}, but must be one of {', '.join(RELEVANCE)}")
+        choices = (("relevance", self.relevance, RELEVANCE), ("relevance_norm", self.relevance_norm, NORMS))
+        for name, value, known in choices:
+            if value not in known:
+                raise InputError(f"{name} is {value!r}, but must be one of {', '.join(known)}")
         whole_number("seed", self.seed, 0, 2**32 - 1)
         self._decision_threshold()
         config = TrainingConfig(solver=solver, negatives=self.negatives, search=self._search())

@@ -1,0 +1,205 @@
+"""Targets, negatives and weights of a tree's levels, against plain loops over instances."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import ramify
+from ramify import LabelTree, Tagger, Tfidf, XRLinear
+from ramify.errors import InputError
+from ramify.index import FixedTree
+from ramify.kernels.predict import SearchConfig, Searcher, pack
+from ramify.kernels.train import SolverConfig
+from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
+from ramify.linear.negatives import own_clusters, parse_negatives, training_rows
+from ramify.values import as_csr
+
+BILLS = Path(__file__).resolve().parents[3] / "shared" / "data" / "crs-bills-mini"
+
+
+def _tree():
+    """3 levels: 2, 4 and 9 nodes over 7 labels, two of which have two leaves."""
+    parents = ([0, 0], [0, 0, 1, 1], [0, 0, 0, 1, 1, 2, 2, 3, 3])
+    leaves = np.array([0, 1, 2, 3, 0, 4, 5, 6, 4], np.int32)
+    return LabelTree(tuple(np.array(p, np.int32) for p in parents), leaves, 7)
+
+
+def _problem(n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    Y = (rng.random((n, 7)) < 0.25).astype(np.float32)
+    X = np.hstack([Y @ rng.normal(size=(7, 6)), rng.normal(size=(n, 3))]).astype(np.float32)
+    X[rng.random(X.shape) < 0.4] = 0
+    return as_csr(X), as_csr(Y)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("induced", [False, True])
+def test_targets(norm, induced):
+    tree, (_, Y) = _tree(), _problem()
+    R = Y.copy()
+    R.data = np.random.default_rng(1).uniform(0.5, 2, R.nnz).astype(np.float32)
+    target = R.toarray()[:, tree.leaf_labels]
+    wanted = [target]
+    for level in (2, 1):
+        above = np.zeros((len(target), tree.level_sizes[level - 1]), np.float32)
+        for node, parent in enumerate(tree.parents[level]):
+            above[:, parent] += target[:, node]
+        target = above if induced else (above > 0).astype(np.float32)
+        wanted.insert(0, target)
+    size = {"none": lambda row: 1, "l1": np.sum, "l2": np.linalg.norm, "max": np.max}[norm]
+    for found, plain in zip(level_targets(R, tree, induced=induced, norm=norm), wanted, strict=True):
+        scaled = [row / (size(row) or 1) for row in plain]
+        np.testing.assert_allclose(found.toarray(), scaled, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("negatives", "depth", "wanted"),
+    [
+        ("tfn", 3, ["tfn", "tfn", "tfn"]), ("tfn,tfn+man", 3, ["tfn", "tfn", "man+tfn"]), ("tfn,man", 1, ["man"]),
+        (["own", "man", "tfn"], 2, ["man", "tfn"]), (" TFN + Man ", 1, ["man+tfn"]), (("man",), 2, ["man", "man"]),
+    ],
+)  # fmt: skip
+def test_schemes_speak_for_levels_from_the_bottom(negatives, depth, wanted):
+    assert ["+".join(sorted(level)) for level in parse_negatives(negatives, depth)] == wanted
+
+
+@pytest.mark.parametrize("negatives", ["", "tfm", "tfn man", [], None, 3, [3], {"tfn"}, "tfn+", b"tfn"])
+def test_schemes_that_make_no_sense(negatives):
+    with pytest.raises(InputError, match="negatives"):
+        parse_negatives(negatives, 2)
+    with pytest.raises(InputError, match="negatives"):  # before any work is done
+        TrainingConfig(solver=SolverConfig(), search=SearchConfig(), negatives=negatives)
+
+
+@pytest.mark.parametrize("use", ["a", "m", "o", "am", "mo", "amo"])
+def test_instances_of_a_cluster(use):
+    tree, (_, Y) = _tree(), _problem()
+    rng = np.random.default_rng(2)
+    targets = level_targets(Y, tree)
+    matched, own = (sp.csr_matrix((rng.random((40, 4)) < 0.3).astype(np.float32)) for _ in range(2))
+    above = targets[1] if "a" in use else None
+    given = [above, matched if "m" in use else None, own if "o" in use else None]
+    rows = training_rows(*given, targets[2], tree.membership(2))
+    for cluster in range(4):
+        chosen = set().union(
+            *(set(m[:, [cluster]].indices.tolist()) for m in map(sp.csc_matrix, filter(_there, given)))
+        )
+        positive = set(np.flatnonzero(targets[2].toarray()[:, tree.parents[2] == cluster].any(axis=1)).tolist())
+        told = dict(zip(rows[cluster].indices.tolist(), rows[cluster].data.tolist(), strict=True))
+        assert told == {row: float(row in chosen) for row in chosen | positive}
+
+
+def _there(matrix):
+    return matrix is not None
+
+
+def test_own_negatives_go_to_the_clusters_of_their_labels():
+    tree = _tree()
+    own = as_csr([[0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0, 0]])  # label 4 has leaves 5 and 8, label 3 has leaf 3
+    clusters = [matrix.toarray() > 0 for matrix in own_clusters(own, tree)]
+    np.testing.assert_array_equal(clusters[2], [[0, 0, 1, 1], [0, 1, 0, 0]])
+    np.testing.assert_array_equal(clusters[1], [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(clusters[0], [[1], [1]])
+
+
+def test_matcher_aware_negatives_are_what_the_levels_above_reach():
+    tree, (X, Y) = _tree(), _problem()
+    search = SearchConfig(beam=1, leaf_alone=True)
+    config = TrainingConfig(solver=SolverConfig(threshold=0), negatives="man", search=search)
+    trainer = TreeTrainer(X, tree, level_targets(Y, tree), config)
+    levels = trainer.run()
+    upper = LabelTree(tree.parents[:2], np.arange(4, dtype=np.int32), 4)
+    packed = [pack(level) for level in levels[:2]]
+    reached, _ = Searcher(upper, packed).search(X, 1, SearchConfig(beam=1))  # inner nodes are ranked by their path
+    rows = trainer._problem(2, levels[:2], 1).rows
+    for row, cluster in enumerate(reached[:, 0]):
+        chosen = {c for c in range(4) if row in rows[c].indices[rows[c].data == 1]}
+        assert chosen == {cluster}
+
+
+def _fixed(**settings):
+    exact = {"epsilon": 1e-4, "max_passes": 5000, "threshold": 0.0, "precision": "fp32"}
+    return XRLinear(**{"indexer": FixedTree(_tree()), "threads": 1, **exact, **settings})
+
+
+def _weights(model):
+    return [model.matcher_.weights(level).matrix().toarray() for level in range(3)]
+
+
+def test_a_weight_of_zero_leaves_an_instance_out_and_two_count_twice():
+    X, Y = _problem()
+    weights = np.where(np.arange(40) % 4 == 0, 0, np.where(np.arange(40) % 3 == 0, 2, 1))
+    weighted = _fixed().fit(X, Y, sample_weight=weights)
+    rows = np.repeat(np.arange(40), weights)
+    repeated = _fixed().fit(X[rows], Y[rows])
+    for a, b in zip(_weights(weighted), _weights(repeated), strict=True):
+        np.testing.assert_allclose(a, b, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    "weights", [np.zeros(40), -np.ones(40), np.ones(39), np.full(40, np.nan), ["a"] * 40, np.full(40, 1e-20), 1.0]
+)
+def test_weights_that_make_no_sense(weights):
+    with pytest.raises(InputError, match="sample_weight"):
+        _fixed().fit(*_problem(), sample_weight=weights)
+
+
+def test_relevance_is_the_factor_of_a_positive():
+    X, Y = _problem()
+    given = as_csr(np.where(np.arange(7) == 2, 1e-5, 3.0) * Y.toarray() * (np.arange(7) != 5))  # label 5 keeps 1
+    model = _fixed()
+    model.tree_ = _tree()
+    targets = model._targets(Y, given)[-1].toarray()
+    factor = np.array([3, 3, 1e-5, 3, 3, 1, 3])[_tree().leaf_labels]
+    np.testing.assert_allclose(targets, Y.toarray()[:, _tree().leaf_labels] * factor, rtol=1e-6)
+    has = Y.toarray()[:, 2] > 0
+    ignored, learnt = (
+        _fixed(leaf_alone=True).fit(X, Y, relevance=one).decision_function(X)[has, 2].mean() for one in (given, None)
+    )
+    assert ignored < 0 < learnt  # a positive that hardly counts is not learnt
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("relevance", "some"), ("relevance_norm", "l3"), ("relevance_norm", None), ("precision", "int4"), ("loss", "l1"),
+     ("branching", 1), ("max_leaf", 0), ("negatives", "none"), ("score_transform", "softmax"), ("beam", 0),
+     ("decision_threshold", "half"), ("decision_threshold", None), ("max_weights", -1), ("epsilon", 0),
+     ("cost_positive", -1), ("negatives", "own")],
+)  # fmt: skip
+def test_settings_out_of_range_are_named(name, value):
+    word = {"score_transform": "transform"}.get(name, name)
+    with pytest.raises(InputError, match=word):
+        XRLinear(**{name: value, "threads": 1}).fit(*_problem())
+
+
+def test_own_negatives_change_what_is_learnt():
+    X, Y = _problem()
+    own = as_csr(np.ones(Y.shape) - Y.toarray())
+    with_own = _fixed(negatives="tfn,own").fit(X, Y, own_negatives=own)
+    without = _fixed(negatives="tfn").fit(X, Y)
+    np.testing.assert_array_equal(_weights(with_own)[0], _weights(without)[0])
+    assert abs(_weights(with_own)[2] - _weights(without)[2]).max() > 0.1
+
+
+@pytest.mark.skipif(not BILLS.is_dir(), reason=f"real data is absent: {BILLS}")
+def test_rounded_weights_are_as_good_on_real_bills():
+    train, test = ramify.read(BILLS / "train.jsonl.gz"), ramify.read(BILLS / "test.jsonl.gz")
+    texts = [text[:600] for text in train.texts]
+    labels = [train.labels_of(row) for row in range(len(train))]
+    tagger = Tagger(XRLinear(threads=2, max_passes=5, precision="fp32"), vectorizer=Tfidf(max_features=20_000)).fit(
+        texts, labels
+    )
+    X = tagger.features([text[:600] for text in test.texts])
+    truth = [set(test.labels_of(row)) for row in range(len(test))]
+    reached = {}
+    for precision in ("fp32", "bf16", "int8"):
+        levels = [tagger.model_.matcher_.weights(level) for level in range(tagger.model_.tree_.depth)]
+        model = Searcher(tagger.model_.tree_, [pack(level, precision) for level in levels])
+        labels, _ = model.search(X, 5, SearchConfig(), threads=2)
+        hits = [tagger.label_names_[label] in known for row, known in zip(labels, truth, strict=True) for label in row]
+        reached[precision] = np.mean(hits)
+    assert reached["fp32"] > 0.5
+    assert abs(reached["bf16"] - reached["fp32"]) <= 0.005
+    assert abs(reached["int8"] - reached["fp32"]) <= 0.01
