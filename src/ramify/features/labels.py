@@ -37,7 +37,7 @@ class PIFA:
     ----------
     max_features_per_label : int or None, default 1000
         Keep only the largest entries of each label, or all. A frequent label has tens of thousands, which cost
-        gigabytes and seconds and move no measure (docs/performance.md).
+        gigabytes and seconds and move no measure beyond the noise of a seed (docs/performance.md).
 
     Raises
     ------
