@@ -108,21 +108,24 @@ class LevelWeights:
         """
         n_rows, n_entries = len(self.features), len(self.values)
         pointers = ((self.block_rows, n_rows), (self.row_entries, n_entries), (self.blocks.begin, self.n_nodes))
-        sizes = np.diff(self.row_entries)
-        block_of_row = np.repeat(np.arange(len(self.blocks.begin) - 1), np.diff(self.block_rows))
-        n_children = np.diff(self.blocks.begin)[block_of_row]
-        same_block = block_of_row[1:] == block_of_row[:-1]
-        if (
-            any(p[0] != 0 or p[-1] != end or (p[1:] < p[:-1]).any() for p, end in pointers)
-            or (sizes < 1).any()
-            or (sizes > MAX_BLOCK).any()
-            or (self.features < 0).any()
-            or (self.features >= self.n_features).any()
-            or (same_block & (self.features[1:] <= self.features[:-1])).any()
-            or (self.children >= np.repeat(n_children, sizes)).any()
-            or not np.isfinite(self.values).all()
-        ):
+        sound = all(p[0] == 0 and p[-1] == end and (p[1:] >= p[:-1]).all() for p, end in pointers)
+        if not sound or not (self._rows_are_sound() and np.isfinite(self.values).all()):
             raise InputError("LevelWeights are inconsistent: see what each array must hold")
+
+    def _rows_are_sound(self) -> bool:
+        sizes = np.diff(self.row_entries)
+        if len(sizes) == 0:
+            return True
+        if sizes.min() < 1 or sizes.max() > MAX_BLOCK or self.features.min() < 0:
+            return False
+        block_of_row = np.repeat(np.arange(len(self.blocks.begin) - 1), np.diff(self.block_rows))
+        same_block = block_of_row[1:] == block_of_row[:-1]
+        last_child = np.maximum.reduceat(self.children, self.row_entries[:-1])
+        return bool(
+            self.features.max() < self.n_features
+            and not (same_block & (self.features[1:] <= self.features[:-1])).any()
+            and (last_child < np.diff(self.blocks.begin)[block_of_row]).all()
+        )
 
     def matrix(self) -> CSR:
         """W, shape (d, nodes), as a csc_matrix: one column per node, the intercepts left out."""

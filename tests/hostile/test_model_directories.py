@@ -155,7 +155,7 @@ def _paths(value, above=()):
             yield from _paths(inner, (*above, key))
 
 
-@settings(TMP, max_examples=150)
+@settings(TMP, max_examples=60)
 @given(data=st.data())
 def test_settings_that_make_no_sense(model, place, data):
     copy_of(model, place)
@@ -225,7 +225,7 @@ def test_impossible_header_lengths(model, place, length):
 WILD = [0, 1, 2, 255, 2**31 - 1, 2**31, 2**62, 2**63 - 1, -1, -(2**31), -(2**63)]
 
 
-@settings(TMP, max_examples=200)
+@settings(TMP, max_examples=80)
 @given(data=st.data())
 def test_arrays_of_nonsense_with_right_digests(model, place, data):
     """Lengths and types stay, values go wild: pointers, parents, labels, hash words, weights, names."""
@@ -274,19 +274,24 @@ from pathlib import Path
 import numpy as np
 import ramify
 from ramify.errors import RamifyError
-from tampering import copy_of, read_arrays, use
+from tampering import TEXTS, copy_of, read_arrays, use
 model, place, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 rng, answered = np.random.default_rng(0), 0
-for _ in range(rounds):
+deep = ("/words", "/keys", "/counts", "/entries", "/scale", "/bias")  # what no check of pointers sees
+header = read_arrays(model)[0]
+deep = np.concatenate([np.arange(*entry["data_offsets"]) for name, entry in header.items() if name.endswith(deep)])
+for number in range(rounds):
     path = copy_of(model, place) / "arrays.safetensors"
     raw = bytearray(path.read_bytes())
     start = 8 + int.from_bytes(raw[:8], "little")
     for _ in range(rng.integers(1, 30)):
-        raw[rng.integers(start, len(raw))] = rng.integers(256)
+        raw[rng.integers(start, len(raw)) if number % 3 == 0 else start + rng.choice(deep)] = rng.integers(256)
     path.write_bytes(raw)
     try:
-        use(ramify.load(place, verify=False))
+        loaded = ramify.load(place, verify=False)
+        loaded.tag(TEXTS, k=4)
         answered += 1
+        use(loaded)
     except RamifyError:
         pass
 print("answered", answered)
@@ -294,8 +299,8 @@ print("answered", answered)
 
 
 def test_damage_behind_the_checksum_never_ends_the_process(model, tmp_path):
-    command = [sys.executable, "-X", "faulthandler", "-c", FUZZ, str(model), str(tmp_path / "model"), "300"]
+    command = [sys.executable, "-X", "faulthandler", "-c", FUZZ, str(model), str(tmp_path / "model"), "150"]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert int(done.stdout.split()[-1]) > 5
+    assert int(done.stdout.split()[-1]) > 20

@@ -61,7 +61,7 @@ def _check_round_trip(level, precision):
     return packed, again
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_features=WIDTHS,

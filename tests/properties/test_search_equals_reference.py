@@ -28,7 +28,7 @@ def _exact_features(rng, n, d=9):
     return as_csr(np.where(rng.random((n, d)) < 0.5, rng.integers(-2, 3, (n, d)), 0))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     depth=st.integers(1, 4),
@@ -56,7 +56,7 @@ def test_labels_and_ties(seed, depth, beam, k, transform, leaf_alone, copies, re
     np.testing.assert_allclose(scores, plain[1], rtol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     transform=st.sampled_from(ALL_TRANSFORMS),
