@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -145,9 +147,7 @@ def _shown(setting: Setting) -> str:
 def _file(options: TrainOptions) -> dict[str, Any]:
     if options.config is None:
         return {}
-    from ramify.cli.train import read_settings
-
-    found = read_settings(options.config)
+    found = _read_json(options.config)
     for key in found:
         if key not in FILE_KEYS:
             raise DataFileError(unknown(key, FILE_KEYS, "a key"), options.config)
@@ -156,4 +156,16 @@ def _file(options: TrainOptions) -> dict[str, Any]:
             raise DataFileError(f"{kind}_settings must be an object: use what --show-config prints", options.config)
         if not isinstance(found.get(kind, ""), str):
             raise DataFileError(f"{kind} must be a name: use what --show-config prints", options.config)
+    return found
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataFileError(f"cannot be read ({error.strerror}): check the path", path) from None
+    except (ValueError, RecursionError) as error:
+        raise DataFileError(f"is no JSON ({error}): use what --show-config prints", path) from None
+    if not isinstance(found, dict):
+        raise DataFileError("holds no JSON object: use what --show-config prints", path)
     return found

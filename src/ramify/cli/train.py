@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,24 +153,3 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
         note(f"note: {empty:,} of {len(dataset):,} documents have no text", quiet=options.quiet)
     if dataset.n_labels == 1:
         note(f"note: there is only one label, {dataset.label_names[0]!r}: every document will get it")
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """A settings file.
-
-    Raises
-    ------
-    DataFileError
-        Missing, unreadable, or no JSON object.
-    """
-    from ramify.errors import DataFileError
-
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise DataFileError(f"cannot be read ({error.strerror}): check the path", path) from None
-    except (ValueError, RecursionError) as error:
-        raise DataFileError(f"is no JSON ({error}): use what --show-config prints", path) from None
-    if not isinstance(found, dict):
-        raise DataFileError("holds no JSON object: use what --show-config prints", path)
-    return found
