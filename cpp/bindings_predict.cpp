@@ -116,10 +116,6 @@ struct Searcher {
     }
 };
 
-SearchOptions options_of(int beam, int k, int transform, bool log_scores, bool leaf_alone, int threads) {
-    return {beam, k, static_cast<Transform>(transform), log_scores, leaf_alone, threads};
-}
-
 void check_out(const Out2<int32_t>& labels, const Out2<float>& scores, size_t rows, int k) {
     const bool fits = labels.shape(0) == rows && scores.shape(0) == rows && labels.shape(1) == size_t(k);
     if (!fits || scores.shape(1) != size_t(k)) throw std::invalid_argument("the arrays for the answers have another shape");
@@ -163,7 +159,7 @@ void bind_predict(nb::module_& m) {
     nb::class_<LevelHandle>(m, "PackedLevel");
     nb::class_<Packing>(m, "Packing").def_prop_ro("words", &Packing::words);
     nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, bool leaf_alone, int threads) {
-        new (self) SearchOptions(options_of(beam, k, transform, log_scores, leaf_alone, threads));
+        new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, leaf_alone, threads};
     }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("leaf_alone"), nb::arg("threads"));
     nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg());
     m.def("make_level", &make_level, nb::arg(), strict, strict, strict, strict, strict, strict, strict, strict, strict, strict, strict);

@@ -54,8 +54,7 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
             raise InputError(f"{name} has dtype {matrix.dtype}, but must hold real numbers: convert it to float32")
         if matrix.ndim != 2:
             raise InputError(f"{name} has {matrix.ndim} dimension(s), but must have 2: reshape it to (n, d)")
-        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is reported below
-            _check_structure(matrix, name)
+        _check_structure(matrix, name)
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is reported below
             csr = sp.csr_matrix(matrix, dtype=np.float32)
     else:
