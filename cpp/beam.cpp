@@ -24,11 +24,16 @@ inline float log_score(Transform transform, float margin) {
     }
 }
 
+// What the path above a leaf counts beside the leaf's own score; 0 times -inf would be NaN.
+inline float weighted(float path, const SearchOptions& options) {
+    return options.path_weight == 0.0f ? 0.0f : options.path_weight * path;
+}
+
 // Huge features and damaged weights can give NaN, by which nothing can be sorted: it counts as the worst margin.
 inline float ordered(float margin) { return margin == margin ? margin : kNever; }
 
 struct Candidate {
-    float score;   // log of the path's score so far; the margin itself where the leaf ranks alone
+    float score;  // log of the path's score so far
     float margin;
     int32_t node;
 };
@@ -90,6 +95,8 @@ public:
 
     void run(const CsrView& X, int64_t first, int64_t last, const Forbidden& forbidden, int32_t* labels, float* scores) {
         n_ = size_t(last - first);
+        first_ = first;
+        forbidden_ = forbidden;
         if (documents_.size() < n_) documents_.resize(n_);
         beams_.assign(n_, {});
         for (size_t i = 0; i < n_; ++i) {
@@ -104,7 +111,7 @@ public:
         score_level(model_.levels.size() - 1);
         for (size_t i = 0; i < n_; ++i) {
             const int64_t row = first + int64_t(i);
-            finish(i, row, forbidden, labels + row * options_.k, scores + row * options_.k);
+            finish(i, labels + row * options_.k, scores + row * options_.k);
         }
     }
 
@@ -149,16 +156,42 @@ private:
         best_.start(size_t(options_.beam));
         each_child(number, i, [&](float score, float margin, int32_t child) { best_.offer(score, margin, child); });
         beams_[i].clear();
+        if (number + 2 == model_.levels.size()) return enter_leaves(i);
         for (const Candidate& kept : best_.sorted()) beams_[i].push_back({kept.node, kept.score});
     }
 
-    void finish(size_t i, int64_t row, const Forbidden& forbidden, int32_t* labels, float* scores) {
-        const int32_t* const never = forbidden.indptr == nullptr ? nullptr : forbidden.labels + forbidden.indptr[row];
-        const int32_t* const never_end = never == nullptr ? nullptr : forbidden.labels + forbidden.indptr[row + 1];
+    // The last beam: without the nodes that are far behind the best, once those before them have k leaves.
+    void enter_leaves(size_t i) {
+        const std::vector<Candidate>& kept = best_.sorted();
+        const auto [never, never_end] = forbidden_labels(i);
+        const int64_t enough = (options_.k + (never_end - never)) * model_.max_copies;
+        int64_t n_leaves = 0;
+        for (const Candidate& one : kept) {
+            if (n_leaves >= enough && one.score < kept.front().score + options_.floor) break;
+            beams_[i].push_back({one.node, weighted(one.score, options_)});
+            n_leaves += count_leaves(one.node);
+        }
+    }
+
+    std::pair<const int32_t*, const int32_t*> forbidden_labels(size_t i) const {
+        if (forbidden_.indptr == nullptr) return {nullptr, nullptr};
+        const int64_t* const at = forbidden_.indptr + first_ + int64_t(i);
+        return {forbidden_.labels + at[0], forbidden_.labels + at[1]};
+    }
+
+    int64_t count_leaves(int32_t parent) const {
+        const PackedLevel& level = model_.levels.back();
+        const int64_t first = level.first_child(parent), end = level.end_child(parent);
+        const uint8_t* const allowed = model_.allowed.back();
+        return allowed == nullptr ? end - first : end - first - std::count(allowed + first, allowed + end, uint8_t(0));
+    }
+
+    void finish(size_t i, int32_t* labels, float* scores) {
+        const auto [never, never_end] = forbidden_labels(i);
         best_.start(size_t(options_.k) * size_t(model_.max_copies));
-        each_child(model_.levels.size() - 1, i, [&](float score, float margin, int32_t leaf) {
+        each_child(model_.levels.size() - 1, i, [&, never = never, never_end = never_end](float score, float margin, int32_t leaf) {
             if (never != never_end && std::binary_search(never, never_end, model_.leaf_labels[leaf])) return;
-            best_.offer(options_.leaf_alone ? margin : score, margin, leaf);
+            best_.offer(score, margin, leaf);
         });
         int found = 0;
         for (const Candidate& kept : best_.sorted()) {
@@ -166,7 +199,7 @@ private:
             // Copies of a label: the best one speaks for all.
             if (model_.max_copies > 1 && std::find(labels, labels + found, label) != labels + found) continue;
             labels[found] = label;
-            scores[found++] = options_.leaf_alone || options_.log_scores ? kept.score : std::exp(kept.score);
+            scores[found++] = options_.log_scores ? kept.score : std::exp(kept.score);
             if (found == options_.k) break;
         }
         std::fill(labels + found, labels + options_.k, -1);
@@ -176,6 +209,8 @@ private:
     const SearchModel& model_;
     const SearchOptions& options_;
     size_t n_ = 0;
+    int64_t first_ = 0;
+    Forbidden forbidden_;
     std::vector<HashedDocument> documents_;
     std::vector<std::vector<BeamNode>> beams_;
     std::vector<Visit> visits_;
@@ -190,7 +225,7 @@ class LeafScores {
 public:
     LeafScores(const SearchModel& model, const SearchOptions& options) : model_(model), options_(options) {}
 
-    void run(const CsrView& X, int64_t row, const int32_t* leaves, int64_t n_leaves, float* out) {
+    void run(const CsrView& X, int64_t row, const int32_t* leaves, int64_t n_leaves, float* scores, float* margins) {
         document_.assign(X.indices + X.begin(row), X.data + X.begin(row), X.length(row), model_.levels[0].hash_bits);
         trace_ancestors(leaves, n_leaves);
         above_ = {{0, 0.0f}};
@@ -198,8 +233,8 @@ public:
         for (int64_t i = 0; i < n_leaves; ++i) {
             const auto found = std::lower_bound(scored_.begin(), scored_.end(), leaves[i],
                                                 [](const Candidate& a, int32_t node) { return a.node < node; });
-            const float score = options_.leaf_alone ? found->margin : found->score;
-            out[i] = options_.leaf_alone || options_.log_scores ? score : std::exp(score);
+            scores[i] = options_.log_scores ? found->score : std::exp(found->score);
+            margins[i] = found->margin;
         }
     }
 
@@ -229,7 +264,9 @@ private:
             scored_.push_back({parent->score + log_score(options_.transform, margin), margin, node});
         }
         above_.clear();
-        for (const Candidate& one : scored_) above_.push_back({one.node, one.score});
+        const bool above_leaves = number + 2 == model_.levels.size();
+        for (const Candidate& one : scored_)
+            above_.push_back({one.node, above_leaves ? weighted(one.score, options_) : one.score});
     }
 
     const SearchModel& model_;
@@ -280,14 +317,15 @@ void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions
 }
 
 void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
-                  const SearchOptions& options, float* scores, Monitor* monitor) {
+                  const SearchOptions& options, float* scores, float* margins, Monitor* monitor) {
     std::vector<std::unique_ptr<LeafScores>> scorers(static_cast<size_t>(options.threads));
     parallel_for(
         X.rows, options.threads,
         [&](int64_t row, int worker) {
             auto& scorer = scorers[size_t(worker)];
             if (scorer == nullptr) scorer = std::make_unique<LeafScores>(model, options);
-            scorer->run(X, row, leaves + indptr[row], indptr[row + 1] - indptr[row], scores + indptr[row]);
+            const int64_t at = indptr[row];
+            scorer->run(X, row, leaves + at, indptr[row + 1] - at, scores + at, margins + at);
         },
         monitor);
 }

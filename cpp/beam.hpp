@@ -1,5 +1,6 @@
 // Beam search down a label tree, and the exact path scores of given leaves.
 #pragma once
+#include <limits>
 #include <vector>
 
 #include "csr.hpp"
@@ -24,7 +25,8 @@ struct SearchOptions {
     int k = 10;
     Transform transform = Transform::hinge3;
     bool log_scores = false;  // give the log of the path score
-    bool leaf_alone = false;  // rank and score by the leaf's raw margin
+    float path_weight = 1.0f;  // a leaf scores path_weight * (log score of the path above it) + its own log score
+    float floor = -std::numeric_limits<float>::infinity();  // log share of the best score above the leaves: far nodes are not entered
     int threads = 1;
 };
 
@@ -39,8 +41,8 @@ struct Forbidden {
 void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions& options, const Forbidden& forbidden,
                  int32_t* labels, float* scores, Monitor* monitor);
 
-// Scores of the given leaves: document i is asked for leaves[indptr[i]..indptr[i + 1]), no beam.
+// Scores and margins of the given leaves: document i is asked for leaves[indptr[i]..indptr[i + 1]), no beam.
 void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
-                  const SearchOptions& options, float* scores, Monitor* monitor);
+                  const SearchOptions& options, float* scores, float* margins, Monitor* monitor);
 
 }  // namespace ramify

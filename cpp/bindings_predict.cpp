@@ -145,11 +145,11 @@ void search_one(const Searcher& searcher, In1<int32_t> indices, In1<float> data,
 
 void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
            In1<int64_t> leaves_indptr, In1<int32_t> leaves, const SearchOptions& options, Out1<float> scores,
-           nb::object progress) {
+           Out1<float> margins, nb::object progress) {
     const CsrView X = csr_view(indptr, indices, data, n_columns);
     PythonMonitor monitor(std::move(progress));
     nb::gil_scoped_release release;
-    score_leaves(searcher.model, X, leaves_indptr.data(), leaves.data(), options, scores.data(), &monitor);
+    score_leaves(searcher.model, X, leaves_indptr.data(), leaves.data(), options, scores.data(), margins.data(), &monitor);
 }
 
 }  // namespace
@@ -158,9 +158,9 @@ void bind_predict(nb::module_& m) {
     const auto strict = nb::arg().noconvert();
     nb::class_<LevelHandle>(m, "PackedLevel");
     nb::class_<Packing>(m, "Packing").def_prop_ro("words", &Packing::words);
-    nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, bool leaf_alone, int threads) {
-        new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, leaf_alone, threads};
-    }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("leaf_alone"), nb::arg("threads"));
+    nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, float path_weight, float floor, int threads) {
+        new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, path_weight, floor, threads};
+    }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("path_weight"), nb::arg("floor"), nb::arg("threads"));
     nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg());
     m.def("make_level", &make_level, nb::arg(), strict, strict, strict, strict, strict, strict, strict, strict, strict, strict, strict);
     m.def("plan_pack", &plan, strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg());
@@ -168,7 +168,7 @@ void bind_predict(nb::module_& m) {
     m.def("unpack", &take_apart, nb::arg(), strict, strict, strict, strict);
     m.def("search", &search, nb::arg(), strict, strict, strict, nb::arg(), nb::arg(), strict, strict, strict, strict, nb::arg().none());
     m.def("search_one", &search_one, nb::arg(), strict, strict, nb::arg(), strict, strict);
-    m.def("score", &score, nb::arg(), strict, strict, strict, nb::arg(), strict, strict, nb::arg(), strict, nb::arg().none());
+    m.def("score", &score, nb::arg(), strict, strict, strict, nb::arg(), strict, strict, nb::arg(), strict, strict, nb::arg().none());
 }
 
 }  // namespace ramify

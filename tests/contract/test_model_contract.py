@@ -33,7 +33,7 @@ VARIANTS = {
     "logistic": {**SMALL, "loss": "logistic", "score_transform": "sigmoid"},
     "hinge": {**SMALL, "loss": "hinge", "precision": "bf16"},
     "matcher-aware": {**SMALL, "negatives": "tfn+man", "precision": "fp32"},
-    "last-level-man": {**SMALL, "negatives": "tfn,tfn+man", "leaf_alone": True},
+    "last-level-man": {**SMALL, "negatives": "tfn,tfn+man", "path_weight": 0.0},
     "induced": {**SMALL, "relevance": "induced", "relevance_norm": "l1", "cost_positive": 4.0, "threshold": 0.01},
     "log-scores": {**SMALL, "score_transform": "log-l2-hinge", "decision_threshold": -0.7},
     "overlapping": {"indexer": Overlapping(), "threads": 1},

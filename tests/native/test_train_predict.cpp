@@ -232,12 +232,12 @@ bool unpacks_to(const Packed& packed, const Plain& plain, bool exactly) {
 
 struct Answer {
     std::vector<int32_t> labels;
-    std::vector<float> scores, pairs;
+    std::vector<float> scores, pairs, margins;
 };
 
 Answer ask(const SearchModel& model, const Csr& X, SearchOptions options) {
     const size_t n = X.indptr.size() - 1;
-    Answer answer{std::vector<int32_t>(n * size_t(options.k)), std::vector<float>(n * size_t(options.k)), {}};
+    Answer answer{std::vector<int32_t>(n * size_t(options.k)), std::vector<float>(n * size_t(options.k)), {}, {}};
     std::vector<int64_t> forbidden(n + 1), wanted(n + 1);
     const auto last = int32_t(model.levels[1].n_nodes) - 1;
     std::vector<int32_t> never, leaves;
@@ -249,7 +249,8 @@ Answer ask(const SearchModel& model, const Csr& X, SearchOptions options) {
     }
     beam_search(model, X.view(), options, {forbidden.data(), never.data()}, answer.labels.data(), answer.scores.data(), nullptr);
     answer.pairs.resize(leaves.size());
-    score_leaves(model, X.view(), wanted.data(), leaves.data(), options, answer.pairs.data(), nullptr);
+    answer.margins.resize(leaves.size());
+    score_leaves(model, X.view(), wanted.data(), leaves.data(), options, answer.pairs.data(), answer.margins.data(), nullptr);
     return answer;
 }
 
@@ -270,14 +271,14 @@ void test_search(const Tree& tree, const Plain* plain, const Level* levels, cons
                       {nullptr, allowed.data()}, tree.leaf_labels.data(), 2};
     for (const auto transform : {Transform::hinge1, Transform::hinge3, Transform::sigmoid})
         for (const int beam : {1, 3, 1000}) {
-            SearchOptions options{beam, 7, transform, beam == 3, beam == 1, 1};
+            SearchOptions options{beam, 7, transform, beam == 3, beam == 1 ? 0.0f : 0.5f, beam == 3 ? -1.0f : -1e9f, 1};
             const Answer one = ask(model, X, options);
             options.threads = 3;
             check(same(one, ask(model, X, options)), "threads change the search");
         }
     for (int round = 0; round < 20; ++round) {
         packed[round % 2].damage(random);
-        ask(model, X, {4, 9, round % 3 == 0 ? Transform::sigmoid : Transform::hinge2, false, round % 5 == 0, 1 + round % 2});
+        ask(model, X, {4, 9, round % 3 == 0 ? Transform::sigmoid : Transform::hinge2, false, round % 5 == 0 ? 0.0f : 1.0f, -2.0f, 1 + round % 2});
         try {
             unpacks_to(packed[round % 2], plain[round % 2], false);
         } catch (const std::invalid_argument&) {

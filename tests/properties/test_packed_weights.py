@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_problems import random_tree
@@ -11,7 +12,7 @@ from random_problems import random_tree
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.predict import SearchConfig, Searcher, pack, unpack
 from ramify.reference.predict import entry_nodes, rounded
-from ramify.values import LabelTree
+from ramify.values import LabelTree, as_csr
 from ramify.weights import PRECISIONS, Blocks, LevelWeights, hash_bits
 
 MULTIPLIER = 0x9E3779B1
@@ -100,15 +101,19 @@ def test_features_that_hash_side_by_side(bits, spot, n_used):
         np.concatenate([features, *(_unhash((_hash(features, bits) + d) % top, bits) for d in range(-40, 41))])
     )
     near = np.concatenate([near, _unhash((_hash(features[:20], bits) + 16 * step) % top, bits)]).astype(np.int64)
-    options = SearchConfig(leaf_alone=True).native(5, 1)
     for feature in rng.choice(near, min(len(near), 150), replace=False).tolist():
-        labels, scores = searcher.search_one(np.array([feature], np.int32), np.ones(1, np.float32), options, 5)
         wanted = level.bias + W.get(feature, np.zeros(5, np.float32))
-        np.testing.assert_array_equal(scores[0], wanted[labels[0]])
+        np.testing.assert_array_equal(_margins(searcher, feature, 5), wanted)
 
 
 def _hash(features, bits):
     return (np.asarray(features, np.int64) * MULTIPLIER) % 2**bits
+
+
+def _margins(searcher, feature, n):
+    X = sp.csr_matrix(([np.float32(1)], [int(feature)], [0, 1]), shape=(1, searcher.n_features))
+    pointers, leaves = np.array([0, n]), np.arange(n, dtype=np.int32)
+    return searcher.score(as_csr(X), pointers, leaves, SearchConfig())[1]
 
 
 def _flat(n):
@@ -132,9 +137,7 @@ def test_a_long_run_of_slots_hides_no_foreign_feature():
     filler = _unhash([0, 1, 2], bits).astype(np.int64)  # occupy the absent feature's own slot
     _, level = _level(rng, [3], 2**bits, [np.concatenate([kept, filler])])
     searcher = Searcher(_flat(3), [pack(replace(level, blocks=Blocks.of(_flat(3), 0)), "fp32")])
-    options = SearchConfig(leaf_alone=True).native(3, 1)
-    labels, scores = searcher.search_one(np.array([absent], np.int32), np.ones(1, np.float32), options, 3)
-    np.testing.assert_array_equal(scores[0], level.bias[labels[0]])
+    np.testing.assert_array_equal(_margins(searcher, absent, 3), level.bias)
 
 
 @pytest.mark.parametrize(

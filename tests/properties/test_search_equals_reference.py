@@ -35,16 +35,17 @@ def _exact_features(rng, n, d=9):
     beam=st.sampled_from([1, 2, 3, 10, 10_000]),
     k=st.integers(1, 12),
     transform=st.sampled_from([name for name in ALL_TRANSFORMS if "sigmoid" not in name]),
-    leaf_alone=st.booleans(),
+    path_weight=st.sampled_from([0.0, 0.25, 1.0]),
+    beam_floor=st.sampled_from([0.0, 0.1, 0.9]),
     copies=st.booleans(),
     restricted=st.sampled_from(["", "allowed", "forbidden", "both"]),
 )
-def test_labels_and_ties(seed, depth, beam, k, transform, leaf_alone, copies, restricted):
+def test_labels_and_ties(seed, depth, beam, k, transform, path_weight, beam_floor, copies, restricted):
     """With small fractions no sum is rounded, so that ties are true ties and must fall the same way."""
     rng = np.random.default_rng(seed)
     tree, levels = _model(rng, copies=copies, exact=True, depth=depth)
     X = _exact_features(rng, 6)
-    config = SearchConfig(beam=beam, transform=transform, leaf_alone=leaf_alone)
+    config = SearchConfig(beam=beam, transform=transform, path_weight=path_weight, beam_floor=beam_floor)
     allowed = rng.random(tree.n_labels) < 0.6 if restricted in ("allowed", "both") else None
     forbidden = None
     if restricted in ("forbidden", "both"):
@@ -82,19 +83,25 @@ def test_scores_at_any_precision(seed, transform, precision, beam, copies):
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), transform=st.sampled_from(ALL_TRANSFORMS), leaf_alone=st.booleans())
-def test_scores_of_given_leaves(seed, transform, leaf_alone):
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    transform=st.sampled_from(ALL_TRANSFORMS),
+    path_weight=st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_scores_of_given_leaves(seed, transform, path_weight):
     rng = np.random.default_rng(seed)
     tree, levels = _model(rng, copies=True, exact=False)
     X = random_features(rng, 5, 4)
-    config = SearchConfig(transform=transform, leaf_alone=leaf_alone)
+    config = SearchConfig(transform=transform, path_weight=path_weight)
     counts = rng.integers(0, 9, 5)
     pointers = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     leaves = rng.integers(0, tree.n_leaves, pointers[-1]).astype(np.int32)  # in any order, some twice
-    found = Searcher(tree, [pack(level, "fp32") for level in levels]).score(X, pointers, leaves, config, threads=2)
+    searcher = Searcher(tree, [pack(level, "fp32") for level in levels])
+    found, margins = searcher.score(X, pointers, leaves, config, threads=2)
     rows = np.repeat(np.arange(5), counts)
-    wanted = PlainModel(tree, levels).leaf_scores(X, config)[rows, leaves]
-    np.testing.assert_allclose(found, wanted, rtol=2e-3, atol=1e-5)
+    plain = PlainModel(tree, levels)
+    np.testing.assert_allclose(found, plain.leaf_scores(X, config)[rows, leaves], rtol=2e-3, atol=1e-5)
+    np.testing.assert_allclose(margins, plain.margins(X)[-1][rows, leaves], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("n_leaves", [255, 256, 257, 600])
@@ -110,7 +117,7 @@ def test_parents_with_several_blocks(n_leaves):
     np.testing.assert_allclose(scores, plain[1], rtol=1e-5)
     every = np.tile(np.arange(tree.n_leaves, dtype=np.int32), 30)
     pointers = np.arange(31, dtype=np.int64) * tree.n_leaves
-    found = Searcher(tree, packed).score(X, pointers, every, config).reshape(30, -1)
+    found = Searcher(tree, packed).score(X, pointers, every, config)[0].reshape(30, -1)
     np.testing.assert_allclose(found, PlainModel(tree, levels).leaf_scores(X, config), rtol=1e-5, atol=1e-30)
 
 
@@ -141,8 +148,8 @@ def _row(X, row):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, 1e-45])
 @pytest.mark.parametrize("transform", ALL_TRANSFORMS)
-@pytest.mark.parametrize("leaf_alone", [False, True])
-def test_overflow_gives_an_order_and_never_a_crash(value, transform, leaf_alone):
+@pytest.mark.parametrize("path_weight", [0.0, 0.1, 1.0])
+def test_overflow_gives_an_order_and_never_a_crash(value, transform, path_weight):
     """Sorting by NaN may read beyond an array; margins that are none count as the worst."""
     rng = np.random.default_rng(2)
     tree, levels = _model(rng, copies=False, exact=False, most=12)
@@ -150,7 +157,9 @@ def test_overflow_gives_an_order_and_never_a_crash(value, transform, leaf_alone)
     levels = [replace(level, bias=level.bias.astype(np.float32)) for level in levels]
     X = as_csr(np.where(rng.random((40, 9)) < 0.5, 3e38, -3e38).astype(np.float32))
     searcher = Searcher(tree, [pack(level, "fp32") for level in levels])
-    labels, scores = searcher.search(X, 200, SearchConfig(beam=7, transform=transform, leaf_alone=leaf_alone))
+    labels, scores = searcher.search(
+        X, 200, SearchConfig(beam=7, transform=transform, path_weight=path_weight, beam_floor=0.01)
+    )
     assert not np.isnan(scores).any()
     assert (scores[:, :-1] >= scores[:, 1:]).all()
     for row in labels:

@@ -106,7 +106,7 @@ def test_own_negatives_go_to_the_clusters_of_their_labels():
 
 def test_matcher_aware_negatives_are_what_the_levels_above_reach():
     tree, (X, Y) = _tree(), _problem()
-    search = SearchConfig(beam=1, leaf_alone=True)
+    search = SearchConfig(beam=1, path_weight=0.0)
     config = TrainingConfig(solver=SolverConfig(threshold=0), negatives="man", search=search)
     trainer = TreeTrainer(X, tree, level_targets(Y, tree), config)
     levels = trainer.run()
@@ -155,10 +155,9 @@ def test_relevance_is_the_factor_of_a_positive():
     factor = np.array([3, 3, 1e-5, 3, 3, 1, 3])[_tree().leaf_labels]
     np.testing.assert_allclose(targets, Y.toarray()[:, _tree().leaf_labels] * factor, rtol=1e-6)
     has = Y.toarray()[:, 2] > 0
-    ignored, learnt = (
-        _fixed(leaf_alone=True).fit(X, Y, relevance=one).decision_function(X)[has, 2].mean() for one in (given, None)
-    )
-    assert ignored < 0 < learnt  # a positive that hardly counts is not learnt
+    plain = _fixed(negatives="tfn", path_weight=0.0, score_transform="sigmoid")
+    ignored, learnt = (plain.fit(X, Y, relevance=one).decision_function(X)[has, 2].mean() for one in (given, None))
+    assert ignored < 0.5 < learnt  # a positive that hardly counts is not learnt
 
 
 @pytest.mark.parametrize(
@@ -166,7 +165,7 @@ def test_relevance_is_the_factor_of_a_positive():
     [("relevance", "some"), ("relevance_norm", "l3"), ("relevance_norm", None), ("precision", "int4"), ("loss", "l1"),
      ("branching", 1), ("max_leaf", 0), ("negatives", "none"), ("score_transform", "softmax"), ("beam", 0),
      ("decision_threshold", "half"), ("decision_threshold", None), ("max_weights", -1), ("epsilon", 0),
-     ("cost_positive", -1), ("negatives", "own")],
+     ("cost_positive", -1), ("negatives", "own"), ("path_weight", 1.5), ("beam_floor", -1)],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(name, value):
     word = {"score_transform": "transform"}.get(name, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from ramify import _native
 from ramify.errors import InputError, ModelFileError
-from ramify.kernels.check import ascends, csr_arrays, thread_count, whole_number
+from ramify.kernels.check import ascends, csr_arrays, real_number, thread_count, whole_number
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits
 
@@ -168,16 +169,22 @@ class SearchConfig:
     transform : {"l1-hinge", "l2-hinge", "l3-hinge", "l4-hinge", "sigmoid"}
         What a margin s counts on a path: exp(-max(0, 1 - s)^p), or 1 / (1 + exp(-s)); a path's score is the product.
         With "log-" before it, scores are the logarithms.
-    leaf_alone : bool, default False
-        Leaves are ranked and scored by their own margin, whatever the path.
+    path_weight : float, default 1
+        What the path above a leaf counts beside the leaf's own score: the power that its score is taken to, 0 to 1.
+    beam_floor : float, default 0
+        Nodes above the leaves are not entered whose path scores less than this share of the best one's, once k leaves
+        are found without them.
     """
 
     beam: int = 10
     transform: str = "l3-hinge"
-    leaf_alone: bool = False
+    path_weight: float = 1.0
+    beam_floor: float = 0.0
 
     def __post_init__(self) -> None:
         whole_number("beam", self.beam, 1, 2**31 - 1)
+        real_number("path_weight", self.path_weight, 0, 1)
+        real_number("beam_floor", self.beam_floor, 0, 1)
         if not isinstance(self.transform, str) or self.transform.removeprefix("log-") not in TRANSFORMS:
             known = ", ".join(TRANSFORMS)
             raise InputError(f"transform is {self.transform!r}, but must be one of {known}, or one with log- before it")
@@ -196,7 +203,8 @@ class SearchConfig:
             k=whole_number("k", k, 1, 2**31 - 1),
             transform=TRANSFORMS.index(name) + 1,
             log_scores=name != self.transform,
-            leaf_alone=bool(self.leaf_alone),
+            path_weight=self.path_weight,
+            floor=math.log(self.beam_floor) if self.beam_floor > 0 else -math.inf,
             threads=thread_count(threads),
         )
 
@@ -261,18 +269,19 @@ class Searcher:
             ) from None
         return labels, scores
 
-    def score(self, X: CSR, pointers: Int64, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
-        """Scores of given leaves without a beam: row i of X is asked for leaves[pointers[i]:pointers[i + 1]]."""
+    def score(
+        self, X: CSR, pointers: Int64, leaves: Int32, config: SearchConfig, *, threads: int = 1
+    ) -> tuple[Float32, Float32]:
+        """Scores and margins of given leaves, no beam: row i of X is asked for leaves[pointers[i]:pointers[i + 1]]."""
         self._check_width(X)
         if len(pointers) != X.shape[0] + 1 or not ascends(pointers, len(leaves)):
             raise InputError(f"pointers must ascend from 0 to {len(leaves)}, the number of leaves asked for")
         if len(leaves) and (leaves.min() < 0 or leaves.max() >= self.n_leaves):
             raise InputError(f"leaves must lie in 0..{self.n_leaves - 1}")
-        scores = np.empty(len(leaves), np.float32)
-        _native.score(
-            self._native, *csr_arrays(X), X.shape[1], pointers, leaves, config.native(1, threads), scores, None
-        )
-        return scores
+        scores, margins = np.empty(len(leaves), np.float32), np.empty(len(leaves), np.float32)
+        options = config.native(1, threads)
+        _native.score(self._native, *csr_arrays(X), X.shape[1], pointers, leaves, options, scores, margins, None)
+        return scores, margins
 
     def _check_width(self, X: CSR) -> None:
         if X.shape[1] != self.n_features:

@@ -7,7 +7,6 @@ restricted: branches without an allowed label are never entered.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,7 +103,7 @@ class BeamMatcher:
             The same entries with scores: of a label with copies the best one, -inf where it is in no leaf.
         """
         leaves, pair, pointers = self._leaves_of(pairs)
-        found = self._searcher.score(X, pointers, leaves, config, threads=threads)
+        found, _ = self._searcher.score(X, pointers, leaves, config, threads=threads)
         best = np.full(len(pairs.indices), -np.inf, np.float32)
         np.maximum.at(best, pair, found)
         return sp.csr_matrix((best, pairs.indices, pairs.indptr), shape=pairs.shape)
@@ -124,10 +123,7 @@ class BeamMatcher:
         pairs.eliminate_zeros()
         leaves, _, pointers = self._leaves_of(pairs)
         row = np.repeat(np.arange(X.shape[0]), np.diff(pointers))
-        score, margin = (
-            self._searcher.score(X, pointers, leaves, settings, threads=threads)
-            for settings in (config, replace(config, leaf_alone=True))
-        )
+        score, margin = self._searcher.score(X, pointers, leaves, config, threads=threads)
         order = np.lexsort((leaves, -margin, -score, row))
         row, score, label = row[order], score[order], self.tree.leaf_labels[leaves[order]]
         _, first = np.unique(row * np.int64(self.tree.n_labels) + label, return_index=True)

@@ -29,7 +29,8 @@ class TreePredictor(BaseEstimator):  # type: ignore[misc]
 
     beam: int
     score_transform: str
-    leaf_alone: bool
+    path_weight: float
+    beam_floor: float
     decision_threshold: float
     threads: int | None
 
@@ -47,7 +48,9 @@ class TreePredictor(BaseEstimator):  # type: ignore[misc]
 
     def _search(self, beam: int | None = None) -> SearchConfig:
         beam = self.beam if beam is None else beam
-        return SearchConfig(beam=beam, transform=self.score_transform, leaf_alone=self.leaf_alone)
+        return SearchConfig(
+            beam=beam, transform=self.score_transform, path_weight=self.path_weight, beam_floor=self.beam_floor
+        )
 
     def predict_topk(
         self,

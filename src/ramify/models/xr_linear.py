@@ -49,7 +49,7 @@ class XRLinear(TreePredictor):
         Clusters of equal size.
     cluster_iterations : int, default 20
         Steps of k-means per cluster at most.
-    negatives : str or sequence of str, default "tfn"
+    negatives : str or sequence of str, default "tfn,tfn+man"
         Instances that a cluster's classifiers train on: "tfn", "man", "own" and unions such as "tfn+man", one for all
         levels or several, of which the last speak for the bottom levels ("tfn,tfn+man": man on the leaves only).
     loss : {"squared-hinge", "hinge", "logistic"}
@@ -72,8 +72,12 @@ class XRLinear(TreePredictor):
         Nodes kept per level in prediction.
     score_transform : str, default "l3-hinge"
         What a margin counts on a path: "l1-hinge" to "l4-hinge", "sigmoid", or one of these after "log-".
-    leaf_alone : bool, default False
-        Rank leaves by their own margin, whatever their path.
+    path_weight : float, default 0.1
+        What the path above a leaf counts beside the leaf's own score: the power that its score is taken to. With 1 all
+        levels count alike, as in PECOS; 0 ranks leaves alone.
+    beam_floor : float, default 0.001
+        Clusters of leaves are not entered whose path scores less than this share of the best one's, once there are
+        labels enough without them. 0 enters all of the beam.
     precision : {"int8", "bf16", "fp32"}
         How weights are stored.
     decision_threshold : float, default 0.5
@@ -102,7 +106,7 @@ class XRLinear(TreePredictor):
         max_leaf: int = 100,
         balanced: bool = True,
         cluster_iterations: int = 20,
-        negatives: Any = "tfn",
+        negatives: Any = "tfn,tfn+man",
         loss: str = "squared-hinge",
         cost_positive: float = 1.0,
         cost_negative: float = 1.0,
@@ -114,7 +118,8 @@ class XRLinear(TreePredictor):
         relevance_norm: str = "none",
         beam: int = 10,
         score_transform: str = "l3-hinge",
-        leaf_alone: bool = False,
+        path_weight: float = 0.1,
+        beam_floor: float = 0.001,
         precision: str = "int8",
         decision_threshold: float = 0.5,
         seed: int = 0,
@@ -138,7 +143,8 @@ class XRLinear(TreePredictor):
         self.relevance_norm = relevance_norm
         self.beam = beam
         self.score_transform = score_transform
-        self.leaf_alone = leaf_alone
+        self.path_weight = path_weight
+        self.beam_floor = beam_floor
         self.precision = precision
         self.decision_threshold = decision_threshold
         self.seed = seed

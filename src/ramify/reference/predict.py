@@ -43,6 +43,13 @@ def log_score(transform: str, margins: Float64) -> Float64:
     return -(np.maximum(0.0, 1.0 - margins) ** int(name[1]))
 
 
+Rule = Callable[[int, int], bool]
+"""Whether the node of a level may be entered."""
+
+Reached = tuple[float, float, int]
+"""(-score, -margin, node): the smallest is the best."""
+
+
 @dataclass(frozen=True)
 class PlainModel:
     """A tree with dense weights.
@@ -73,12 +80,14 @@ class PlainModel:
         for row in range(X.shape[0]):
             never = set() if forbidden is None else set(forbidden[row].indices.tolist())
             may = self._entry_rule(allowed, never)
-            found = self._search_row([level[row] for level in margins], config, may)
+            beam = self._beam_above_leaves([level[row] for level in margins], config, may)
+            beam = self._entered(beam, k + len(never), config, self._entry_rule(allowed, set()))
+            found = self._leaves([level[row] for level in margins], beam, config, may)
             for rank, (label, score) in enumerate(found[:k]):
                 labels[row, rank], scores[row, rank] = label, score
         return labels, scores
 
-    def _entry_rule(self, allowed: Any, never: set[int]) -> Callable[[int, int], bool]:
+    def _entry_rule(self, allowed: Any, never: set[int]) -> Rule:
         """Whether a node may be entered: some allowed label is below it; a leaf also must not be forbidden."""
         last = self.tree.depth - 1
         below = [set(range(self.tree.n_labels))] if allowed is None else [set(np.flatnonzero(allowed).tolist())]
@@ -94,23 +103,42 @@ class PlainModel:
 
         return may
 
-    def _search_row(
-        self, margins: Sequence[Float64], config: SearchConfig, may: Callable[[int, int], bool]
+    def _beam_above_leaves(self, margins: Sequence[Float64], config: SearchConfig, may: Rule) -> list[Reached]:
+        beam: list[Reached] = [(0.0, 0.0, 0)]
+        for level in range(self.tree.depth - 1):
+            beam = self._children(level, margins[level], beam, config, may)[: config.beam]
+        return beam
+
+    def _children(self, level: int, margins: Float64, beam: list[Reached], config: SearchConfig, may: Rule) -> Any:
+        """The children of a beam that may be entered, best first."""
+        logs = log_score(config.transform, margins)
+        reached = []
+        for minus, _, above in beam:
+            for node in np.flatnonzero(self.tree.parents[level] == above).tolist():
+                if may(level, node):
+                    reached.append((minus - float(logs[node]), -float(margins[node]), node))
+        return sorted(reached)
+
+    def _entered(self, beam: list[Reached], n_labels: int, config: SearchConfig, may: Rule) -> list[Reached]:
+        """The beam without the nodes far behind the best, once there are leaves enough; what a path counts."""
+        wanted = n_labels * int(np.bincount(self.tree.leaf_labels).max())
+        farthest = beam[0][0] - np.log(config.beam_floor) if beam and config.beam_floor > 0 else np.inf
+        entered: list[Reached] = []
+        n_leaves, last = 0, self.tree.depth - 1
+        for minus, _, node in beam:
+            if n_leaves >= wanted and minus > farthest:
+                break
+            entered.append((config.path_weight * minus if config.path_weight else 0.0, 0.0, node))
+            n_leaves += sum(may(last, leaf) for leaf in np.flatnonzero(self.tree.parents[last] == node).tolist())
+        return entered
+
+    def _leaves(
+        self, margins: Sequence[Float64], beam: list[Reached], config: SearchConfig, may: Rule
     ) -> list[tuple[int, float]]:
-        beam = [(0.0, 0.0, 0)]  # (-score, -margin, node): the smallest is the best
         last = self.tree.depth - 1
-        for level, parent in enumerate(self.tree.parents):
-            logs = log_score(config.transform, margins[level])
-            reached = []
-            for minus, _, above in beam:
-                for node in np.flatnonzero(parent == above).tolist():
-                    score, margin = -minus + float(logs[node]), float(margins[level][node])
-                    if may(level, node):
-                        alone = level == last and config.leaf_alone
-                        reached.append((-(margin if alone else score), -margin, node))
-            beam = sorted(reached)[: config.beam] if level < last else sorted(reached)
         best: dict[int, float] = {}
-        for minus, _, leaf in beam:  # of copies of a label the best, which comes first, speaks
+        for minus, _, leaf in self._children(last, margins[last], beam, config, may):
+            # of copies of a label the best, which comes first, speaks
             best.setdefault(int(self.tree.leaf_labels[leaf]), _shown(-minus, config))
         return list(best.items())
 
@@ -119,13 +147,12 @@ class PlainModel:
         margins = self.margins(X)
         total = np.zeros((X.shape[0], 1))
         for parent, margin in zip(self.tree.parents, margins, strict=True):
-            total = total[:, parent] + log_score(config.transform, margin)
-        if config.leaf_alone:
-            return margins[-1]
+            weight = config.path_weight if parent is self.tree.parents[-1] else 1.0
+            total = weight * total[:, parent] + log_score(config.transform, margin)
         return total if config.transform.startswith("log-") else np.exp(total)
 
 
 def _shown(score: float, config: SearchConfig) -> float:
-    if config.leaf_alone or config.transform.startswith("log-"):
+    if config.transform.startswith("log-"):
         return score
     return float(np.exp(score))

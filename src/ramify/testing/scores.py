@@ -20,6 +20,9 @@ def _fitted(factory: Factory) -> tuple[Any, Problem]:
 
 
 def _wide(model: Any) -> dict[str, int]:
+    """What makes a search exhaustive, where the model searches by beam."""
+    if "beam_floor" in model.get_params(deep=False):
+        model.set_params(beam_floor=0.0)
     return {"beam": WIDE} if takes(model.predict_topk, "beam") else {}
 
 
@@ -149,7 +152,7 @@ def _filtered(top: TopK, may: Any) -> TopK:
 
 def check_subtree(factory: Factory) -> None:
     """What is cut out below a node ranks its labels by their own scores as the whole model does."""
-    model, problem = _fitted(lambda: factory().set_params(leaf_alone=True) if _has_subtree(factory) else factory())
+    model, problem = _fitted(lambda: factory().set_params(path_weight=0.0) if _has_subtree(factory) else factory())
     if not hasattr(model, "subtree") or model.tree_.depth < 2 or model.tree_.overlapping:
         return
     tree = model.tree_
@@ -163,7 +166,7 @@ def check_subtree(factory: Factory) -> None:
 
 def _has_subtree(factory: Factory) -> bool:
     model = factory()
-    return hasattr(model, "subtree") and "leaf_alone" in model.get_params()
+    return hasattr(model, "subtree") and "path_weight" in model.get_params()
 
 
 SCORE_CHECKS = (
