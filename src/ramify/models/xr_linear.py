@@ -24,7 +24,8 @@ from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
 from ramify.match import BeamMatcher
 from ramify.models.loading import load_as, save
-from ramify.models.tree_predictor import StageProgress, TreePredictor, instances
+from ramify.models.ranking_model import assignments, instances
+from ramify.models.tree_predictor import StageProgress, TreePredictor
 from ramify.protocols import Indexer, Representation
 from ramify.values import CSR, Float32, LabelTree, as_csr, as_label_matrix
 from ramify.weights import PRECISIONS
@@ -178,9 +179,7 @@ class XRLinear(TreePredictor):
         """
         training, threads = self._checked_settings()
         X = instances(X)
-        if Y is None:
-            raise InputError("XRLinear requires y to be passed, but the target y is None: give label assignments Y")
-        Y = as_label_matrix(Y, X.shape[0])
+        Y = assignments(Y, X.shape[0], type(self).__name__)
         weights = _sample_weight(sample_weight, X.shape[0])
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
         tell = progress or (lambda stage, done: None)
@@ -224,8 +223,6 @@ class XRLinear(TreePredictor):
             balanced=self.balanced,
             iterations=self.cluster_iterations,
         )
-        if Y.nnz == 0:
-            raise InputError("Y has no positive entry, so there is nothing to learn: give labelled instances")
         tell("represent", 0.0)
         Z = (self.representation or PIFA()).represent(X, Y, threads=threads)
         tell("represent", 1.0)
