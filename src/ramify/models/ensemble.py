@@ -278,6 +278,8 @@ class Ensemble(RankingModel):
                 told = part_of(progress, part * len(calls) + number, n_parts * len(calls))
                 extra = taken(call, {"progress": told} | ({} if beam is None else {"beam": beam}))
                 answers.append(call(asked, width, **required(call, given), **extra))
+                if told is not None:
+                    told("predict", 1.0)
             labels, scores = (np.stack([getattr(top, name) for top in answers], 1) for name in ("labels", "scores"))
             parts.append(merger.merge(labels, scores, k))
         return TopK(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "scores")))

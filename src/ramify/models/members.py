@@ -103,6 +103,21 @@ def single_call(member: Any, k: int) -> Single:
     return answer
 
 
+def set_beam(model: Any, beam: int) -> None:
+    """Another beam for a model, or for the members of an ensemble that search by one.
+
+    Raises
+    ------
+    InputError
+        None does.
+    """
+    parts = [part for part in getattr(model, "members_", [model]) if "beam" in part.get_params(deep=False)]
+    if not parts:
+        raise InputError(f"beam is {beam}, but the model does not search by a beam: leave it out")
+    for part in parts:
+        part.set_params(beam=beam)
+
+
 def part_of(progress: StageProgress | None, number: int, count: int) -> StageProgress | None:
     """Progress for part ``number`` of ``count``, told on as a share of the whole."""
     if progress is None:
