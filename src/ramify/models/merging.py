@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -82,14 +83,18 @@ class Merger:
         for label, share in zip(labels.ravel().tolist(), shares.ravel().tolist(), strict=True):
             sums[label] = sums.get(label, 0.0) + share
         sums.pop(-1, None)
-        found = np.array(list(sums), np.int32)
-        summed = self._mean(np.array(list(sums.values()), np.float64))
+        found = np.fromiter(sums, np.int32, len(sums))
+        summed = self._mean(np.fromiter(sums.values(), np.float64, len(sums)))
         best = np.lexsort((found, -summed))[:k]
         if len(best) == k:
             return found[best][None], summed[best][None]
         top = np.full((1, k), -1, np.int32), np.full((1, k), -np.inf, np.float32)
         top[0][0, : len(best)], top[1][0, : len(best)] = found[best], summed[best]
         return top
+
+    @cached_property
+    def _say(self) -> float:
+        return float(self.weights.sum())
 
     def shares(self, labels: Int32, scores: Float32) -> Float64:
         """What each candidate counts, weighted; shape (n, m, c)."""
@@ -108,7 +113,7 @@ class Merger:
         return mean
 
     def _mean(self, sums: Float64) -> Float32:
-        mean: Float32 = (sums / self.weights.sum() + 0.0).astype(np.float32)  # no -0.0: it would not tie with 0.0
+        mean: Float32 = (sums / self._say + 0.0).astype(np.float32)  # no -0.0: it would not tie with 0.0
         return mean
 
     def _sums(self, labels: Int32, shares: Float64) -> tuple[Int32, Float32]:
