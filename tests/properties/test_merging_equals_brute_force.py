@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ramify import TopK
 from ramify.models.merging import BLOCK, COMBINATIONS, Merger
 
 
@@ -42,6 +43,19 @@ def brute_force(merger, labels, scores):
     return {label: total / sum(merger.weights.tolist()) for label, total in sums.items()}
 
 
+def sums_of_ranks(merger, labels):
+    """What breaks ties."""
+    sums = {}
+    for ranking in labels.tolist():
+        for rank, label in enumerate(ranking):
+            sums[label] = sums.get(label, 0) + max(0, merger.candidates - rank)
+    return sums
+
+
+def rows(top, row):
+    return top.labels[row : row + 1], top.scores[row : row + 1]
+
+
 problems = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 2**32 - 1),
@@ -72,13 +86,26 @@ def test_both_ways_equal_brute_force(problem):
             top.scores[row, : len(kept)], [wanted[label] for label in kept], rtol=1e-6, atol=1e-7
         )
         assert np.isneginf(top.scores[row, len(kept) :]).all()
-        pairs = list(zip((-top.scores[row, : len(kept)]).tolist(), kept, strict=True))
-        assert pairs == sorted(pairs)  # by score, then by label
+        ranks = sums_of_ranks(merger, labels[row])
+        order = [(-score, -ranks[label], label) for label, score in next(TopK(*rows(top, row)).rows())]
+        assert order == sorted(order)
         left_out = [wanted[label] for label in wanted if label not in kept]
         assert not left_out or max(left_out) <= min(wanted[label] for label in kept) + 1e-7
         alone = merger.merge_one(labels[row], scores[row], k)
         assert np.array_equal(alone[0], top.labels[row : row + 1])
         assert np.array_equal(alone[1], top.scores[row : row + 1])
+
+
+def test_answers_of_a_hundred_thousand_candidates():
+    """There the sums of ranks that break ties are rounded, in both ways alike."""
+    rng = np.random.default_rng(0)
+    labels = np.stack([rng.permutation(50_000)[:40_000] for _ in range(3)]).astype(np.int32)[None]
+    scores = -np.sort(-rng.integers(0, 100, labels.shape)).astype(np.float32)
+    merger = Merger(combine="average", weights=np.ones(3), candidates=30_000)
+    top, alone = merger.merge(labels, scores, 1000), merger.merge_one(labels[0], scores[0], 1000)
+    assert np.array_equal(top.labels, alone[0])
+    assert np.array_equal(top.scores, alone[1])
+    assert len(np.unique(top.labels)) == 1000
 
 
 def test_blocks_change_nothing():

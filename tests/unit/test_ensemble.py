@@ -10,6 +10,7 @@ from ramify.features.labels import PIFA, GraphSpectrum
 from ramify.models import ensemble as home
 from ramify.models.inspection import describe, tagger_of_tree
 from ramify.models.members import set_beam
+from ramify.models.merging import Merger
 from ramify.testing.values import checkerboard, planted_clusters, same
 
 SMALL = {"branching": 3, "max_leaf": 4, "threads": 1}
@@ -76,6 +77,15 @@ def test_one_tree_is_that_tree(problem):
     tree = XRLinear(**SMALL).fit(problem.X, problem.Y)
     ensemble = Ensemble(XRLinear(**SMALL)).fit(problem.X, problem.Y)
     assert same(ensemble.predict_topk(problem.X_test, 4), tree.predict_topk(problem.X_test, 4))
+
+
+def test_equal_scores_keep_the_order_of_the_members():
+    labels = np.array([[2, 0, 1], [2, 1, 0]], np.int32)
+    merger = Merger(combine="average", weights=np.ones(2), candidates=3)
+    for first, second in ((0, 1), (0, 0), (1, 1)):
+        found, scores = merger.merge_one(labels[[first, second]], np.ones((2, 3), np.float32), 3)
+        assert found[0].tolist() == [2, *([1, 0] if first == second == 1 else [0, 1])]
+        assert (scores == 1).all()
 
 
 def test_the_average_is_the_mean_of_the_scores(problem):

@@ -8,8 +8,9 @@ softmax   exp(s) / Σ exp(s')                   over the member's first C candid
 sigmoid   1 / (1 + exp(-s))
 
 and a label's score is the weighted mean of its shares over all members; a member that does not name it adds 0.
-Ties are broken by the smaller label id. All sums run in float64 and in the order of the members, so that an instance
-gets the same bits alone (a dictionary) and among others (two sorts).
+Ties are broken by the sum of C - r + 1 over the members, then by the smaller label id: scores of hinges saturate at 1,
+where only ranks still tell what a member knows. All sums run in float64 and in the order of the members, so that an
+instance gets the same bits alone (dictionaries) and among others (two sorts).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from ramify.values import Float32, Float64, Int32, TopK
+from ramify.values import Float32, Float64, Int32, Int64, TopK
 
 UInt64 = npt.NDArray[np.uint64]
 
@@ -47,7 +48,7 @@ class Merger:
     weights : float64 array, shape (m,)
         Say of each member, above 0.
     candidates : int
-        C of the rule.
+        C of the rule; at least as many are given per member.
     """
 
     combine: str
@@ -72,20 +73,26 @@ class Merger:
         for first in range(0, n, step):
             rows = slice(first, first + step)
             shares = self.shares(labels[rows], scores[rows]).reshape(-1, width)
-            found, summed = self._sums(labels[rows].reshape(-1, width), shares)
-            _select(found, summed, top.labels[rows], top.scores[rows])
+            found, summed, places = self._sums(labels[rows].reshape(-1, width), shares, labels.shape[2])
+            _select(found, summed, places, (top.labels[rows], top.scores[rows]))
         return top
 
     def merge_one(self, labels: Int32, scores: Float32, k: int) -> tuple[Int32, Float32]:
         """The same for one instance: labels and scores of shape (m, c) give (1, k). Quicker than sorting arrays."""
         shares = self.shares(labels[None], scores[None])
+        n_members, width = labels.shape
         sums: dict[int, float] = {}
-        for label, share in zip(labels.ravel().tolist(), shares.ravel().tolist(), strict=True):
+        places: dict[int, int] = {}
+        counts = self._counts(width) * n_members
+        for label, share, count in zip(labels.ravel().tolist(), shares.ravel().tolist(), counts, strict=True):
             sums[label] = sums.get(label, 0.0) + share
+            places[label] = places.get(label, 0) + count
         sums.pop(-1, None)
+        places.pop(-1, None)
         found = np.fromiter(sums, np.int32, len(sums))
         summed = self._mean(np.fromiter(sums.values(), np.float64, len(sums)))
-        best = np.lexsort((found, -summed))[:k]
+        ties = _tie_order(np.fromiter(places.values(), np.int64, len(sums)), labels.size)
+        best = np.lexsort((found, ties, -summed))[:k]
         if len(best) == k:
             return found[best][None], summed[best][None]
         top = np.full((1, k), -1, np.int32), np.full((1, k), -np.inf, np.float32)
@@ -116,36 +123,53 @@ class Merger:
         mean: Float32 = (sums / self._say + 0.0).astype(np.float32)  # no -0.0: it would not tie with 0.0
         return mean
 
-    def _sums(self, labels: Int32, shares: Float64) -> tuple[Int32, Float32]:
-        """Labels in ascending order with -1 at the end and mean shares; of a label's entries only the first counts.
+    def _counts(self, width: int) -> list[int]:
+        """C - r + 1 of the ranks of one member, 0 beyond C."""
+        return [*range(self.candidates, max(self.candidates - width, 0), -1)] + [0] * (width - self.candidates)
 
-        Others of its entries become -1, too.
+    def _sums(self, labels: Int32, shares: Float64, width: int) -> tuple[Int32, Float32, Int64]:
+        """Labels in ascending order with -1 at the end, mean shares, sums of ranks; ``width`` entries per member.
+
+        Of a label's entries only the first counts; others become -1, too.
         """
         places = np.arange(labels.shape[1], dtype=np.uint64)
         key = (labels.view(np.uint32).astype(np.uint64) << _HALF) | places  # -1 comes last
         key.sort(axis=1)
-        share = np.take_along_axis(shares, (key & _LOW).astype(np.intp), axis=1)
+        place = (key & _LOW).astype(np.intp)
+        share = np.take_along_axis(shares, place, axis=1)
+        count = np.array(self._counts(width) * len(self.weights), np.int64)[place]
         label = (key >> _HALF).astype(np.uint32).view(np.int32)
-        total = share.copy()
+        total, counted = share.copy(), count.copy()
         for step in range(1, len(self.weights)):  # a label has one entry per member at most
-            total[:, :-step] += share[:, step:] * (label[:, step:] == label[:, :-step])
+            alike = label[:, step:] == label[:, :-step]
+            total[:, :-step] += share[:, step:] * alike
+            counted[:, :-step] += count[:, step:] * alike
         repeated = label[:, 1:] == label[:, :-1]
         label[:, 1:][repeated] = -1
-        return label, self._mean(total)
+        return label, self._mean(total), counted
 
 
-def _select(labels: Int32, scores: Float32, out_labels: Int32, out_scores: Float32) -> None:
-    """The best by score, then by place, of rows in ascending order of labels."""
+def _tie_order(counted: Int64, width: int) -> Int64:
+    """What decides ties, the least first; it loses bits where a score and a place leave too few of 64, above 2**15."""
+    return (width - counted) >> max(0, 2 * (width - 1).bit_length() + 1 - 32)
+
+
+def _select(labels: Int32, scores: Float32, counted: Int64, out: tuple[Int32, Float32]) -> None:
+    """The best by score, then by sum of ranks, then by label, of rows in ascending order of labels."""
+    out_labels, out_scores = out
+    width = labels.shape[1]
+    place_bits = (width - 1).bit_length()
     bits = scores.view(np.uint32)
     descending = np.where(bits >> np.uint32(31), bits, ~bits & np.uint32(0x7FFFFFFF))
     descending[labels < 0] = _LAST
-    key: UInt64 = (descending.astype(np.uint64) << _HALF) | np.arange(labels.shape[1], dtype=np.uint64)
-    k = min(out_labels.shape[1], key.shape[1])
-    if k < key.shape[1]:
+    ties = _tie_order(counted, width).astype(np.uint64) << np.uint64(place_bits)
+    key: UInt64 = (descending.astype(np.uint64) << _HALF) | ties | np.arange(width, dtype=np.uint64)
+    k = min(out_labels.shape[1], width)
+    if k < width:
         key.partition(k - 1, axis=1)
     key = np.sort(key[:, :k], axis=1)
     known = (key >> _HALF) != _LAST
-    places = (key & _LOW).astype(np.intp)
+    places = (key & np.uint64(2**place_bits - 1)).astype(np.intp)
     out_labels[:, :k] = np.where(known, np.take_along_axis(labels, places, axis=1), -1)
     out_scores[:, :k] = np.where(known, np.take_along_axis(scores, places, axis=1), -np.inf)
 
