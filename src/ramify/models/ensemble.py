@@ -61,7 +61,7 @@ class Ensemble(RankingModel):
     combine : {"average", "rank", "softmax", "sigmoid"}
         What a label counts in a member's ranking: its score; its rank r as 1 - (r - 1) / candidates; its share of the
         softmax of the member's scores; or the sigmoid of its score, for margins and logarithms.
-        The ensemble's score is the mean, where a member that does not name the label adds 0 (see ``merging``).
+        The ensemble's score is the mean, where a member that does not name the label adds 0.
     weights : sequence of float, optional
         Say of each model, above 0; its trees share it. Equal when None.
     candidates : int, default 20
@@ -76,7 +76,7 @@ class Ensemble(RankingModel):
     members_ : list of estimators
         The fitted clones.
     weights_ : float64 array, shape (members,)
-        Say of each, of sum 1.
+        Say of each; only the proportions count.
     n_features_in_, n_labels_ : int
         d and L.
     """
