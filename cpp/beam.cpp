@@ -156,21 +156,9 @@ private:
         best_.start(size_t(options_.beam));
         each_child(number, i, [&](float score, float margin, int32_t child) { best_.offer(score, margin, child); });
         beams_[i].clear();
-        if (number + 2 == model_.levels.size()) return enter_leaves(i);
-        for (const Candidate& kept : best_.sorted()) beams_[i].push_back({kept.node, kept.score});
-    }
-
-    // The last beam: without the nodes that are far behind the best, once those before them have k leaves.
-    void enter_leaves(size_t i) {
-        const std::vector<Candidate>& kept = best_.sorted();
-        const auto [never, never_end] = forbidden_labels(i);
-        const int64_t enough = (options_.k + (never_end - never)) * model_.max_copies;
-        int64_t n_leaves = 0;
-        for (const Candidate& one : kept) {
-            if (n_leaves >= enough && one.score < kept.front().score + options_.floor) break;
-            beams_[i].push_back({one.node, weighted(one.score, options_)});
-            n_leaves += count_leaves(one.node);
-        }
+        const bool above_leaves = number + 2 == model_.levels.size();
+        for (const Candidate& kept : best_.sorted())
+            beams_[i].push_back({kept.node, above_leaves ? weighted(kept.score, options_) : kept.score});
     }
 
     std::pair<const int32_t*, const int32_t*> forbidden_labels(size_t i) const {

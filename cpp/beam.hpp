@@ -1,6 +1,5 @@
 // Beam search down a label tree, and the exact path scores of given leaves.
 #pragma once
-#include <limits>
 #include <vector>
 
 #include "csr.hpp"
@@ -26,7 +25,6 @@ struct SearchOptions {
     Transform transform = Transform::hinge3;
     bool log_scores = false;  // give the log of the path score
     float path_weight = 1.0f;  // a leaf scores path_weight * (log score of the path above it) + its own log score
-    float floor = -std::numeric_limits<float>::infinity();  // log share of the best score above the leaves: far nodes are not entered
     int threads = 1;
 };
 

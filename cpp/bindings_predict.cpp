@@ -158,9 +158,9 @@ void bind_predict(nb::module_& m) {
     const auto strict = nb::arg().noconvert();
     nb::class_<LevelHandle>(m, "PackedLevel");
     nb::class_<Packing>(m, "Packing").def_prop_ro("words", &Packing::words);
-    nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, float path_weight, float floor, int threads) {
-        new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, path_weight, floor, threads};
-    }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("path_weight"), nb::arg("floor"), nb::arg("threads"));
+    nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, float path_weight, int threads) {
+        new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, path_weight, threads};
+    }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("path_weight"), nb::arg("threads"));
     nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg());
     m.def("make_level", &make_level, nb::arg(), strict, strict, strict, strict, strict, strict, strict, strict, strict, strict, strict);
     m.def("plan_pack", &plan, strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg());

@@ -27,6 +27,7 @@ _HOMES = {
     "evaluate": "ramify.evaluation",
     "compare": "ramify.evaluation",
     "XRLinear": "ramify.models",
+    "Ensemble": "ramify.models",
     "Tagger": "ramify.models",
     "load": "ramify.models",
 }
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ramify.evaluation import evaluate as evaluate
     from ramify.features import Hashing as Hashing
     from ramify.features import Tfidf as Tfidf
+    from ramify.models import Ensemble as Ensemble
     from ramify.models import Tagger as Tagger
     from ramify.models import XRLinear as XRLinear
     from ramify.models import load as load

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ramify import LabelTree, XRLinear
+from ramify import Ensemble, LabelTree, XRLinear
 from ramify.index import NeighbourIndexer, tree_from_taxonomy
 from ramify.testing import MODEL_CHECKS, check_model
 
@@ -46,6 +46,28 @@ VARIANTS = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_contract(variant, check):
     check(lambda: XRLinear(**VARIANTS[variant]))
+
+
+TREE = XRLinear(branching=3, max_leaf=4, threads=1)
+ENSEMBLES = {
+    "average": {"models": TREE, "trees": 3},
+    "rank": {"models": TREE, "trees": 2, "combine": "rank"},
+    "softmax": {"models": TREE, "trees": 2, "combine": "softmax", "decision_threshold": 0.06},
+    "sigmoid": {"models": XRLinear(score_transform="log-l3-hinge"), "trees": 2, "combine": "sigmoid"},
+    "mixed": {"models": [TREE, XRLinear(loss="logistic", balanced=False)], "weights": [1.0, 0.5]},
+}
+AMONG_RIVALS = {
+    "check_restrictions": "a rank or softmax among the allowed labels is another than among all",
+}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", ENSEMBLES)
+def test_ensemble_contract(variant, check):
+    settings = ENSEMBLES[variant]
+    if settings.get("combine") in ("rank", "softmax") and check.__name__ in AMONG_RIVALS:
+        pytest.skip(AMONG_RIVALS[check.__name__])
+    check(lambda: Ensemble(**settings, threads=1))
 
 
 def test_the_suite_tells_a_model_that_learns_nothing():

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ramify import Tagger, Tfidf, XRLinear
+from ramify import Ensemble, Tagger, Tfidf, XRLinear
 
 EXCUSED = {
     "check_dtype_object": "wants a TypeError for objects in X; here every bad input is an InputError, a ValueError",
@@ -27,6 +27,11 @@ def _excuses(_estimator):
     expected_failed_checks=_excuses,
 )
 def test_xr_linear(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([Ensemble([XRLinear(), XRLinear(seed=1)], threads=1)], expected_failed_checks=_excuses)
+def test_ensemble(estimator, check):
     check(estimator)
 
 

@@ -271,14 +271,14 @@ void test_search(const Tree& tree, const Plain* plain, const Level* levels, cons
                       {nullptr, allowed.data()}, tree.leaf_labels.data(), 2};
     for (const auto transform : {Transform::hinge1, Transform::hinge3, Transform::sigmoid})
         for (const int beam : {1, 3, 1000}) {
-            SearchOptions options{beam, 7, transform, beam == 3, beam == 1 ? 0.0f : 0.5f, beam == 3 ? -1.0f : -1e9f, 1};
+            SearchOptions options{beam, 7, transform, beam == 3, beam == 1 ? 0.0f : 0.5f, 1};
             const Answer one = ask(model, X, options);
             options.threads = 3;
             check(same(one, ask(model, X, options)), "threads change the search");
         }
     for (int round = 0; round < 20; ++round) {
         packed[round % 2].damage(random);
-        ask(model, X, {4, 9, round % 3 == 0 ? Transform::sigmoid : Transform::hinge2, false, round % 5 == 0 ? 0.0f : 1.0f, -2.0f, 1 + round % 2});
+        ask(model, X, {4, 9, round % 3 == 0 ? Transform::sigmoid : Transform::hinge2, false, round % 5 == 0 ? 0.0f : 1.0f, 1 + round % 2});
         try {
             unpacks_to(packed[round % 2], plain[round % 2], false);
         } catch (const std::invalid_argument&) {

@@ -36,16 +36,15 @@ def _exact_features(rng, n, d=9):
     k=st.integers(1, 12),
     transform=st.sampled_from([name for name in ALL_TRANSFORMS if "sigmoid" not in name]),
     path_weight=st.sampled_from([0.0, 0.25, 1.0]),
-    beam_floor=st.sampled_from([0.0, 0.1, 0.9]),
     copies=st.booleans(),
     restricted=st.sampled_from(["", "allowed", "forbidden", "both"]),
 )
-def test_labels_and_ties(seed, depth, beam, k, transform, path_weight, beam_floor, copies, restricted):
+def test_labels_and_ties(seed, depth, beam, k, transform, path_weight, copies, restricted):
     """With small fractions no sum is rounded, so that ties are true ties and must fall the same way."""
     rng = np.random.default_rng(seed)
     tree, levels = _model(rng, copies=copies, exact=True, depth=depth)
     X = _exact_features(rng, 6)
-    config = SearchConfig(beam=beam, transform=transform, path_weight=path_weight, beam_floor=beam_floor)
+    config = SearchConfig(beam=beam, transform=transform, path_weight=path_weight)
     allowed = rng.random(tree.n_labels) < 0.6 if restricted in ("allowed", "both") else None
     forbidden = None
     if restricted in ("forbidden", "both"):
@@ -157,9 +156,7 @@ def test_overflow_gives_an_order_and_never_a_crash(value, transform, path_weight
     levels = [replace(level, bias=level.bias.astype(np.float32)) for level in levels]
     X = as_csr(np.where(rng.random((40, 9)) < 0.5, 3e38, -3e38).astype(np.float32))
     searcher = Searcher(tree, [pack(level, "fp32") for level in levels])
-    labels, scores = searcher.search(
-        X, 200, SearchConfig(beam=7, transform=transform, path_weight=path_weight, beam_floor=0.01)
-    )
+    labels, scores = searcher.search(X, 200, SearchConfig(beam=7, transform=transform, path_weight=path_weight))
     assert not np.isnan(scores).any()
     assert (scores[:, :-1] >= scores[:, 1:]).all()
     for row in labels:

@@ -22,6 +22,7 @@ Examples:
   ramify inspect model --label "Water pollution"
   ramify inspect model --tree --nodes 100
   ramify inspect model --draw tree.svg
+  ramify inspect ensemble --member 1 --tree
 """
 
 
@@ -37,6 +38,7 @@ class InspectOptions:
     tree: Annotated[bool, Option("--tree", help="Print an outline of the tree.")] = False
     nodes: Annotated[int, Option(metavar="N", help="Clusters in the outline, about.")] = 60
     draw: Annotated[Optional[Path], Option(metavar="FILE.svg", help="Draw the tree.")] = None  # noqa: UP045
+    member: Annotated[int, Option(metavar="N", help="Whose tree to show, of an ensemble; the first is 0.")] = 0
     top: Annotated[int, Option(metavar="N", help="Labels, siblings and features named at most.")] = 10
     json: Annotated[
         bool, Option("--json", help="Results as one JSON object on stdout.", rich_help_panel=OUTPUT_PANEL)
@@ -52,9 +54,11 @@ def run(options: InspectOptions) -> None:
         No model, an unknown label, a picture that cannot be written.
     """
     from ramify.cli.output import note, show, show_json
-    from ramify.models.inspection import describe, describe_label, load_tagger
+    from ramify.models.inspection import describe, describe_label, load_tagger, tagger_of_tree
 
-    tagger = load_tagger(options.model)
+    whole = load_tagger(options.model)
+    wants_tree = options.draw is not None or options.label is not None or options.tree
+    tagger = tagger_of_tree(whole, options.member) if wants_tree else whole
     if options.draw is not None:
         from ramify.index import draw
 
@@ -99,10 +103,11 @@ def _text(card: ModelCard, model: Path) -> str:
         ("on disk", bytes_text(directory["bytes_on_disk"])),
     ]
     facts += [(f"  {name}", bytes_text(size)) for name, size in card.bytes.items()]
-    parts = [columns(facts), _levels(card), _frequent(card)]
+    parts = [columns(facts), _levels(card), _members(card), _frequent(card)]
     for name, settings in card.settings.items():
         listing = columns([(key, str(value)) for key, value in settings.items()], indent=2)
-        parts.append(f"settings of the {name}\n{listing}" if settings else "")
+        whose = name if name.startswith("member") else f"the {name}"
+        parts.append(f"settings of {whose}\n{listing}" if settings else "")
     return "\n\n".join(filter(None, parts))
 
 
@@ -110,6 +115,8 @@ def _levels(card: ModelCard) -> str:
     from ramify.cli.output import bytes_text
     from ramify.evaluation.grid import Grid
 
+    if not card.levels:
+        return ""
     rows = [
         (
             "leaves" if number == len(card.levels) - 1 else f"level {number}",
@@ -121,6 +128,27 @@ def _levels(card: ModelCard) -> str:
         for number, level in enumerate(card.levels)
     ]
     return str(Grid("tree", ("", "nodes", "per parent", "weights", "size"), tuple(rows)))
+
+
+def _members(card: ModelCard) -> str:
+    from ramify.cli.output import bytes_text
+    from ramify.evaluation.grid import Grid
+
+    if not card.members:
+        return ""
+    rows = [
+        (
+            str(number),
+            member.model,
+            "" if member.seed is None else str(member.seed),
+            f"{member.say:.2f}",
+            " · ".join(f"{level.nodes:,}" for level in member.levels),
+            f"{member.n_weights:,}",
+            bytes_text(member.bytes),
+        )
+        for number, member in enumerate(card.members)
+    ]
+    return str(Grid("members", ("", "model", "seed", "say", "nodes per level", "weights", "size"), tuple(rows)))
 
 
 def _frequent(card: ModelCard) -> str:

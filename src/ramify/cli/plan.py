@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ramify.cli.train import TrainOptions
     from ramify.models import Tagger
 
-FILE_KEYS = ("model", "vectorizer", *GENERAL, "model_settings", "vectorizer_settings")
+FILE_KEYS = ("model", "vectorizer", *GENERAL, "model_settings", "ensemble_settings", "vectorizer_settings")
 PARTS = {"model": "xr-linear", "vectorizer": "tfidf"}
+KINDS = ("model", "ensemble", "vectorizer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,8 @@ class Plan:
         Names of the parts.
     seed : int
     threads : int or None
-    model_settings, vectorizer_settings : dict
-        Every scalar of the parts.
+    model_settings, ensemble_settings, vectorizer_settings : dict
+        Every scalar of the parts; with several trees the model becomes an ensemble of them.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Plan:
     seed: int
     threads: int | None
     model_settings: dict[str, Any]
+    ensemble_settings: dict[str, Any]
     vectorizer_settings: dict[str, Any]
 
     @classmethod
@@ -65,11 +67,13 @@ class Plan:
             for name, default in (*PARTS.items(), ("seed", 0), ("threads", None))
         }
         settled: dict[str, Any] = {}
-        for kind in PARTS:
-            estimator = part(kind, chosen[kind])
+        for kind in KINDS:
+            name = chosen.get(kind, kind)
+            estimator = part(kind, name)
             known = settings_of(estimator)
-            own = {name: known[name].parse(text) for name, text in flags.items() if name in known}
-            settled[f"{kind}_settings"] = effective(estimator, given.get(f"{kind}_settings", {}) | own, chosen[kind])
+            own = {flag: known[flag].parse(text) for flag, text in flags.items() if flag in known}
+            settled[f"{kind}_settings"] = effective(estimator, given.get(f"{kind}_settings", {}) | own, name)
+        _check_ensemble(settled, flags)
         return cls(**chosen, **settled)
 
     def as_dict(self) -> dict[str, Any]:
@@ -96,20 +100,34 @@ class Plan:
         self._model().fit(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
 
     def _model(self) -> Any:
-        return part("model", self.model)(seed=self.seed, threads=self.threads, **self.model_settings)
+        model = part("model", self.model)(seed=self.seed, threads=self.threads, **self.model_settings)
+        if self.ensemble_settings["trees"] == 1:
+            return model
+        return part("ensemble", "ensemble")(model, threads=self.threads, **self.ensemble_settings)
+
+
+def _check_ensemble(settled: dict[str, Any], flags: dict[str, str]) -> None:
+    if settled["ensemble_settings"]["trees"] != 1:
+        return
+    for name in flags:
+        if name in settled["ensemble_settings"] and name not in {*settled["model_settings"], "trees"}:
+            flag = "--" + name.replace("_", "-")
+            raise InputError(f"{flag} is given, but there is only one tree to combine: add --trees 3, or leave it out")
 
 
 def flags_of(arguments: Sequence[str]) -> list[inspect.Parameter]:
     """The flags of the parts that a command line names; of the default ones where it names unknown ones."""
-    flags: list[inspect.Parameter] = []
-    for kind, default in PARTS.items():
-        name = _named(arguments, f"--{kind}") or default
+    flags: dict[str, inspect.Parameter] = {}
+    for kind in KINDS:
+        default = PARTS.get(kind, kind)
+        name = (_named(arguments, f"--{kind}") if kind in PARTS else None) or default
         try:
             estimator = part(kind, name)
         except InputError:  # said when the plan is made
             estimator = part(kind, default)
-        flags += [_flag(setting, f"Settings of {name}") for setting in settings_of(estimator).values()]
-    return flags
+        for setting in settings_of(estimator).values():  # one that two parts have is for both
+            flags.setdefault(setting.name, _flag(setting, f"Settings of {name}"))
+    return list(flags.values())
 
 
 def _named(arguments: Sequence[str], flag: str) -> str | None:
@@ -151,9 +169,10 @@ def _file(options: TrainOptions) -> dict[str, Any]:
     for key in found:
         if key not in FILE_KEYS:
             raise DataFileError(unknown(key, FILE_KEYS, "a key"), options.config)
-    for kind in PARTS:
+    for kind in KINDS:
         if not isinstance(found.get(f"{kind}_settings", {}), dict):
             raise DataFileError(f"{kind}_settings must be an object: use what --show-config prints", options.config)
+    for kind in PARTS:
         if not isinstance(found.get(kind, ""), str):
             raise DataFileError(f"{kind} must be a name: use what --show-config prints", options.config)
     return found

@@ -135,6 +135,7 @@ class Predictor:
         from ramify.errors import InputError
         from ramify.kernels.check import thread_count
         from ramify.models.inspection import load_tagger
+        from ramify.models.members import set_beam
 
         thread_count(options.threads)
         tagger = load_tagger(options.model)
@@ -142,8 +143,9 @@ class Predictor:
         k = min(DEFAULT_K, n_labels) if options.k is None else options.k
         if not 1 <= k <= n_labels:
             raise InputError(f"-k is {k}, but must lie in 1..{n_labels}, the number of labels of the model")
-        settings = {"threads": options.threads} | ({} if options.beam is None else {"beam": options.beam})
-        tagger.model_.set_params(**settings)
+        tagger.model_.set_params(threads=options.threads)
+        if options.beam is not None:
+            set_beam(tagger.model_, options.beam)
         vectorizer: Any = tagger.vectorizer_
         if hasattr(vectorizer, "threads"):
             vectorizer.set_params(threads=options.threads)

@@ -18,6 +18,7 @@ from ramify.errors import InputError
 
 # name on the command line -> where the class is; one line makes a new one known
 MODELS = {"xr-linear": "ramify.models:XRLinear"}
+ENSEMBLES = {"ensemble": "ramify.models:Ensemble"}
 VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Hashing"}
 
 GENERAL = ("seed", "threads")
@@ -112,7 +113,7 @@ def part(kind: str, name: str) -> type:
     InputError
         An unknown name; the sentence suggests near ones.
     """
-    homes = MODELS if kind == "model" else VECTORIZERS
+    homes = {"model": MODELS, "ensemble": ENSEMBLES, "vectorizer": VECTORIZERS}[kind]
     if name not in homes:
         raise InputError(unknown(name, homes, f"--{kind}"))
     module, _, attribute = homes[name].partition(":")

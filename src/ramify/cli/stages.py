@@ -35,7 +35,7 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self.begun, self.begun_cpu = time.perf_counter(), time.process_time()
         self.n_documents = 0
-        self._stage_begun: dict[str, float] = {}
+        self._current, self._told = "", 0.0
         self._tasks: dict[str, TaskID] = {}
         self._display: Progress | None = None if quiet or not sys.stderr.isatty() else _display()
 
@@ -51,10 +51,11 @@ class Stages:
             self._display.stop()
 
     def __call__(self, stage: str, done: float) -> None:
-        """Take note of the share of a stage that is done."""
+        """Take note of the share of a stage that is done; stages may take turns, as the trees of an ensemble do."""
         now = time.perf_counter()
-        begun = self._stage_begun.setdefault(stage, now)
-        self.seconds[stage] = now - begun
+        spent = now - self._told if stage == self._current else 0.0
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+        self._current, self._told = stage, now
         if self._display is None:
             return
         if stage not in self._tasks:

@@ -25,6 +25,7 @@ Examples:
   ramify train bills.jsonl.gz --out model
   ramify train books.csv --text title,subtitle --labels subjects --separator ";" --out model --holdout 0.1
   ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --negatives tfn+man
+  ramify train bills.jsonl.gz --out model --trees 3 --combine average
   ramify train books.csv --max-leaf 50 --show-config > settings.json
   ramify train books.csv --config settings.json --out model
 """

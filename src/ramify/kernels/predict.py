@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -171,20 +170,15 @@ class SearchConfig:
         With "log-" before it, scores are the logarithms.
     path_weight : float, default 1
         What the path above a leaf counts beside the leaf's own score: the power that its score is taken to, 0 to 1.
-    beam_floor : float, default 0
-        Nodes above the leaves are not entered whose path scores less than this share of the best one's, once k leaves
-        are found without them.
     """
 
     beam: int = 10
     transform: str = "l3-hinge"
     path_weight: float = 1.0
-    beam_floor: float = 0.0
 
     def __post_init__(self) -> None:
         whole_number("beam", self.beam, 1, 2**31 - 1)
         real_number("path_weight", self.path_weight, 0, 1)
-        real_number("beam_floor", self.beam_floor, 0, 1)
         if not isinstance(self.transform, str) or self.transform.removeprefix("log-") not in TRANSFORMS:
             known = ", ".join(TRANSFORMS)
             raise InputError(f"transform is {self.transform!r}, but must be one of {known}, or one with log- before it")
@@ -204,7 +198,6 @@ class SearchConfig:
             transform=TRANSFORMS.index(name) + 1,
             log_scores=name != self.transform,
             path_weight=self.path_weight,
-            floor=math.log(self.beam_floor) if self.beam_floor > 0 else -math.inf,
             threads=thread_count(threads),
         )
 

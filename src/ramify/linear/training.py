@@ -122,11 +122,9 @@ class TreeTrainer:
         upper = LabelTree(parents, np.arange(n_nodes, dtype=np.int32), n_nodes)
         searcher = Searcher(upper, [pack(level) for level in trained])
         beam = min(self.config.search.beam, n_nodes)
-        # These nodes are no leaves when the tree is searched: their paths count whole, and the floor is a share.
-        search = self.config.search
-        path = replace(search, path_weight=1.0, transform=search.transform.removeprefix("log-"))
-        nodes, scores = searcher.search(self.X, beam, path, threads=threads)
-        reached = ((nodes >= 0) & (scores >= scores[:, :1] * path.beam_floor)).ravel()
+        path = replace(self.config.search, path_weight=1.0)  # these nodes are no leaves when the tree is searched
+        nodes, _ = searcher.search(self.X, beam, path, threads=threads)
+        reached = nodes.ravel() >= 0
         rows = np.repeat(np.arange(len(nodes)), beam)[reached]
         ones = np.ones(len(rows), np.float32)
         return sp.csr_matrix((ones, (rows, nodes.ravel()[reached])), shape=(len(nodes), n_nodes))

@@ -1,7 +1,8 @@
 """The stages glued into estimators, one file each; and ``load`` for whatever was saved."""
 
+from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load
 from ramify.models.tagger import Tagger
 from ramify.models.xr_linear import XRLinear
 
-__all__ = ["Tagger", "XRLinear", "load"]
+__all__ = ["Ensemble", "Tagger", "XRLinear", "load"]

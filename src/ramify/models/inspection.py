@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ramify.errors import InputError
+from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load
 from ramify.models.tagger import Tagger
 from ramify.store import MANIFEST
@@ -37,6 +39,32 @@ class LevelCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemberCard:
+    """One member of an ensemble.
+
+    Parameters
+    ----------
+    model : str
+        Class name.
+    seed : int or None
+        Its seed, if it has one.
+    say : float
+        Its share of the say.
+    levels : list of LevelCard
+        From the top; none where it has no tree.
+    n_weights, bytes : int
+        Sizes.
+    """
+
+    model: str
+    seed: int | None
+    say: float
+    levels: list[LevelCard]
+    n_weights: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelCard:
     """A model at a glance.
 
@@ -49,11 +77,13 @@ class ModelCard:
     frequent : list of (str, int)
         The most frequent labels with their training documents.
     levels : list of LevelCard
-        From the top; the last are the leaves.
+        From the top; the last are the leaves. None where the model is no tree.
+    members : list of MemberCard
+        Of an ensemble.
     bytes : dict of str to int
         Bytes of the arrays by part.
     settings : dict of str to dict
-        Scalars of model and vectorizer.
+        Scalars of model and vectorizer, and of members that differ from those before by more than the seed.
     """
 
     model: str
@@ -64,6 +94,7 @@ class ModelCard:
     n_weights: int
     frequent: list[tuple[str, int]]
     levels: list[LevelCard]
+    members: list[MemberCard]
     bytes: dict[str, int]
     settings: dict[str, dict[str, Any]]
 
@@ -151,20 +182,49 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
         Labels named at most.
     """
     model, vectorizer = tagger.model_, tagger.vectorizer_
-    matcher = getattr(model, "matcher_", None)
-    levels = [] if matcher is None else [_level_card(matcher, level) for level in range(matcher.tree.depth)]
+    levels, members = _levels(model), _members(model)
+    settings = {"model": _scalars(model)} | _settings_of_members(model)
     return ModelCard(
         model=type(model).__name__,
         vectorizer="none" if vectorizer is None else type(vectorizer).__name__,
         n_labels=len(tagger.label_names_),
         n_features=int(model.n_features_in_),
         n_documents=tagger.n_documents_,
-        n_weights=sum(level.weights for level in levels),
+        n_weights=sum(level.weights for level in levels) + sum(member.n_weights for member in members),
         frequent=_frequent(tagger, n_frequent),
         levels=levels,
+        members=members,
         bytes=_bytes_by_part(tagger),
-        settings={"model": _scalars(model), "vectorizer": {} if vectorizer is None else _scalars(vectorizer)},
+        settings=settings | {"vectorizer": {} if vectorizer is None else _scalars(vectorizer)},
     )
+
+
+def tagger_of_tree(tagger: Tagger, member: int) -> Tagger:
+    """The tagger itself where its model is a tree, or one of a member of its ensemble.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        Fitted.
+    member : int
+        Number of the member; 0 where there is no ensemble.
+
+    Raises
+    ------
+    InputError
+        No such member, or one without a tree.
+    """
+    members = getattr(tagger.model_, "members_", [tagger.model_])
+    if not 0 <= member < len(members):
+        raise InputError(f"member is {member}, but must lie in 0..{len(members) - 1}: see ramify inspect")
+    model = members[member]
+    if not hasattr(model, "matcher_"):
+        raise InputError(f"member {member} is a {type(model).__name__}, which has no tree: choose another by --member")
+    if model is tagger.model_:
+        return tagger
+    alone = Tagger.of(model, tagger.label_names_, vectorizer=tagger.vectorizer_)
+    alone.label_counts_, alone.n_documents_ = tagger.label_counts_, tagger.n_documents_
+    return alone
 
 
 def describe_label(tagger: Tagger, name: str, *, n_features: int = NAMED) -> LabelCard:
@@ -200,6 +260,41 @@ def describe_label(tagger: Tagger, name: str, *, n_features: int = NAMED) -> Lab
     )
 
 
+def _levels(model: Any) -> list[LevelCard]:
+    matcher = getattr(model, "matcher_", None)
+    return [] if matcher is None else [_level_card(matcher, level) for level in range(matcher.tree.depth)]
+
+
+def _members(model: Any) -> list[MemberCard]:
+    if not isinstance(model, Ensemble):
+        return []
+    cards = []
+    for member, say in zip(model.members_, (model.weights_ / model.weights_.sum()).tolist(), strict=True):
+        levels = _levels(member)
+        cards.append(
+            MemberCard(
+                model=type(member).__name__,
+                seed=getattr(member, "seed", None),
+                say=say,
+                levels=levels,
+                n_weights=sum(level.weights for level in levels),
+                bytes=sum(array.nbytes for array in member.to_state()[1].values()),
+            )
+        )
+    return cards
+
+
+def _settings_of_members(model: Any) -> dict[str, dict[str, Any]]:
+    seen, found = [], {}
+    for number, member in enumerate(model.members_ if isinstance(model, Ensemble) else ()):
+        settings = _scalars(member)
+        alike = (type(member), {name: value for name, value in settings.items() if name != "seed"})
+        if alike not in seen:
+            seen.append(alike)
+            found[f"member {number}"] = settings
+    return found
+
+
 def _level_card(matcher: Any, level: int) -> LevelCard:
     packed, nodes = matcher.levels[level], matcher.tree.level_sizes[level]
     above = 1 if level == 0 else matcher.tree.level_sizes[level - 1]
@@ -225,8 +320,13 @@ def _bytes_by_part(tagger: Tagger) -> dict[str, int]:
 
 def _scalars(part: Any) -> dict[str, Any]:
     settings = part.get_params(deep=False) if hasattr(part, "get_params") else {}
-    plain = (bool, int, float, str, tuple, list, type(None))
-    return {name: value for name, value in settings.items() if isinstance(value, plain)}
+    return {name: value for name, value in settings.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(_is_plain(element) for element in value)
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _siblings(tree: LabelTree, leaf: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from ramify.store import StoredModel, open_model, save_model
 _HOMES = {
     "Tagger": "ramify.models.tagger",
     "XRLinear": "ramify.models.xr_linear",
+    "Ensemble": "ramify.models.ensemble",
     "Tfidf": "ramify.features",
     "Hashing": "ramify.features",
     "SklearnText": "ramify.features.sklearn_text",
@@ -30,7 +32,7 @@ def save(model: Any, directory: str | Path) -> None:
     Parameters
     ----------
     model : Saveable
-        A fitted Tagger or XRLinear, or a model of your own that has ``to_state`` and ``from_state``.
+        A fitted Tagger, XRLinear or Ensemble, or a model of your own that has ``to_state`` and ``from_state``.
     directory : path-like
         Where.
 
@@ -59,7 +61,7 @@ def load(directory: str | Path, *, verify: bool = True, parts: Sequence[type] = 
 
     Returns
     -------
-    Tagger or XRLinear
+    Tagger, XRLinear or Ensemble
         What was saved.
 
     Raises
@@ -109,6 +111,11 @@ def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequen
             f"the model needs the class {name!r}, which ramify lacks: pass it as load(..., parts=[...])"
         )
     kind: Any = own[name] if name in own else getattr(import_module(_HOMES[name]), name)
-    if name == "Tagger":
+    if "parts" in signature(kind.from_state).parameters:  # it is made of parts itself
         return kind.from_state(config, arrays, parts)
     return kind.from_state(config, arrays)
+
+
+def arrays_below(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The arrays of one part, by their own names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

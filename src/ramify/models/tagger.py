@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.errors import InputError, ModelFileError
 from ramify.features import Tfidf
 from ramify.kernels.check import whole_number
-from ramify.models.loading import load_as, part_from_state, part_to_state, save
+from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state, save
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.strings import StringTable
@@ -304,10 +304,10 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             Parts that are missing or do not fit each other.
         """
         try:
-            model = part_from_state(config["model"], _below(arrays, "model/"), parts)
+            model = part_from_state(config["model"], arrays_below(arrays, "model/"), parts)
             vectorizer = config["vectorizer"]
             if vectorizer is not None:
-                vectorizer = part_from_state(vectorizer, _below(arrays, "vectorizer/"), parts)
+                vectorizer = part_from_state(vectorizer, arrays_below(arrays, "vectorizer/"), parts)
             names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
             _check_parts(model, vectorizer)
             tagger = cls.of(model, names, vectorizer=vectorizer)
@@ -366,7 +366,3 @@ def label_matrix(labels: Sequence[Iterable[str]]) -> tuple[list[str], CSR]:
     Y = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, place[columns])), shape=shape)
     Y.data[:] = 1  # repeated names were summed
     return ordered, Y
-
-
-def _below(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

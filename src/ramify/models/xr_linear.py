@@ -24,7 +24,8 @@ from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
 from ramify.match import BeamMatcher
 from ramify.models.loading import load_as, save
-from ramify.models.tree_predictor import StageProgress, TreePredictor, instances
+from ramify.models.ranking_model import assignments, instances
+from ramify.models.tree_predictor import StageProgress, TreePredictor
 from ramify.protocols import Indexer, Representation
 from ramify.values import CSR, Float32, LabelTree, as_csr, as_label_matrix
 from ramify.weights import PRECISIONS
@@ -75,9 +76,6 @@ class XRLinear(TreePredictor):
     path_weight : float, default 0.1
         What the path above a leaf counts beside the leaf's own score: the power that its score is taken to. With 1 all
         levels count alike, as in PECOS; 0 ranks leaves alone.
-    beam_floor : float, default 0.001
-        Clusters of leaves are not entered whose path scores less than this share of the best one's, once there are
-        labels enough without them. 0 enters all of the beam.
     precision : {"int8", "bf16", "fp32"}
         How weights are stored.
     decision_threshold : float, default 0.5
@@ -119,7 +117,6 @@ class XRLinear(TreePredictor):
         beam: int = 10,
         score_transform: str = "l3-hinge",
         path_weight: float = 0.1,
-        beam_floor: float = 0.001,
         precision: str = "int8",
         decision_threshold: float = 0.5,
         seed: int = 0,
@@ -144,7 +141,6 @@ class XRLinear(TreePredictor):
         self.beam = beam
         self.score_transform = score_transform
         self.path_weight = path_weight
-        self.beam_floor = beam_floor
         self.precision = precision
         self.decision_threshold = decision_threshold
         self.seed = seed
@@ -184,9 +180,7 @@ class XRLinear(TreePredictor):
         """
         training, threads = self._checked_settings()
         X = instances(X)
-        if Y is None:
-            raise InputError("XRLinear requires y to be passed, but the target y is None: give label assignments Y")
-        Y = as_label_matrix(Y, X.shape[0])
+        Y = assignments(Y, X.shape[0], type(self).__name__)
         weights = _sample_weight(sample_weight, X.shape[0])
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
         tell = progress or (lambda stage, done: None)
@@ -230,8 +224,6 @@ class XRLinear(TreePredictor):
             balanced=self.balanced,
             iterations=self.cluster_iterations,
         )
-        if Y.nnz == 0:
-            raise InputError("Y has no positive entry, so there is nothing to learn: give labelled instances")
         tell("represent", 0.0)
         Z = (self.representation or PIFA()).represent(X, Y, threads=threads)
         tell("represent", 1.0)

@@ -50,6 +50,11 @@ Reached = tuple[float, float, int]
 """(-score, -margin, node): the smallest is the best."""
 
 
+def weighted(path: Any, config: SearchConfig) -> Any:
+    """What the log score of a path counts for the leaves below it."""
+    return config.path_weight * path if config.path_weight else 0.0 * np.zeros_like(path)
+
+
 @dataclass(frozen=True)
 class PlainModel:
     """A tree with dense weights.
@@ -81,7 +86,6 @@ class PlainModel:
             never = set() if forbidden is None else set(forbidden[row].indices.tolist())
             may = self._entry_rule(allowed, never)
             beam = self._beam_above_leaves([level[row] for level in margins], config, may)
-            beam = self._entered(beam, k + len(never), config, self._entry_rule(allowed, set()))
             found = self._leaves([level[row] for level in margins], beam, config, may)
             for rank, (label, score) in enumerate(found[:k]):
                 labels[row, rank], scores[row, rank] = label, score
@@ -119,23 +123,12 @@ class PlainModel:
                     reached.append((minus - float(logs[node]), -float(margins[node]), node))
         return sorted(reached)
 
-    def _entered(self, beam: list[Reached], n_labels: int, config: SearchConfig, may: Rule) -> list[Reached]:
-        """The beam without the nodes far behind the best, once there are leaves enough; what a path counts."""
-        wanted = n_labels * int(np.bincount(self.tree.leaf_labels).max())
-        farthest = beam[0][0] - np.log(config.beam_floor) if beam and config.beam_floor > 0 else np.inf
-        entered: list[Reached] = []
-        n_leaves, last = 0, self.tree.depth - 1
-        for minus, _, node in beam:
-            if n_leaves >= wanted and minus > farthest:
-                break
-            entered.append((config.path_weight * minus if config.path_weight else 0.0, 0.0, node))
-            n_leaves += sum(may(last, leaf) for leaf in np.flatnonzero(self.tree.parents[last] == node).tolist())
-        return entered
-
     def _leaves(
         self, margins: Sequence[Float64], beam: list[Reached], config: SearchConfig, may: Rule
     ) -> list[tuple[int, float]]:
         last = self.tree.depth - 1
+        if last > 0:
+            beam = [(weighted(minus, config), 0.0, node) for minus, _, node in beam]
         best: dict[int, float] = {}
         for minus, _, leaf in self._children(last, margins[last], beam, config, may):
             # of copies of a label the best, which comes first, speaks
@@ -147,8 +140,9 @@ class PlainModel:
         margins = self.margins(X)
         total = np.zeros((X.shape[0], 1))
         for parent, margin in zip(self.tree.parents, margins, strict=True):
-            weight = config.path_weight if parent is self.tree.parents[-1] else 1.0
-            total = weight * total[:, parent] + log_score(config.transform, margin)
+            if parent is self.tree.parents[-1] and len(self.tree.parents) > 1:
+                total = weighted(total, config)
+            total = total[:, parent] + log_score(config.transform, margin)
         return total if config.transform.startswith("log-") else np.exp(total)
 
 

@@ -20,9 +20,6 @@ def _fitted(factory: Factory) -> tuple[Any, Problem]:
 
 
 def _wide(model: Any) -> dict[str, int]:
-    """What makes a search exhaustive, where the model searches by beam."""
-    if "beam_floor" in model.get_params(deep=False):
-        model.set_params(beam_floor=0.0)
     return {"beam": WIDE} if takes(model.predict_topk, "beam") else {}
 
 

@@ -1,0 +1,394 @@
+"""Several models that answer as one: trees of other seeds, or models of other kinds, their rankings merged.
+
+members = clones of ``models``, each ``trees`` times with other seeds, fitted on the same X and Y
+top     = merge(member.predict_topk(X, candidates) for each member), by the rule of ``models.merging``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError, ModelFileError
+from ramify.kernels.check import real_number, thread_count, whole_number
+from ramify.match import restriction
+from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state, save
+from ramify.models.members import (
+    MOST_TREES,
+    Single,
+    check_agreement,
+    check_log_scores,
+    check_model,
+    copies,
+    part_of,
+    required,
+    shared_representations,
+    single_call,
+    taken,
+)
+from ramify.models.merging import COMBINATIONS, Merger
+from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.tree_predictor import StageProgress
+from ramify.models.xr_linear import XRLinear
+from ramify.values import CSR, Float32, Float64, Int32, TopK
+
+ANSWER = 2**24
+"""Candidates of all members held at a time."""
+
+
+def _scores_pairs(model: Ensemble) -> bool:
+    """Whether a label's score does not depend on its rivals', and every member tells it."""
+    parts = getattr(model, "members_", None) or model._models()
+    return model.combine in ("average", "sigmoid") and all(hasattr(part, "score_pairs") for part in parts)
+
+
+class Ensemble(RankingModel):
+    """Several models that answer as one.
+
+    Parameters
+    ----------
+    models : estimator or sequence of estimators, optional
+        Anything with ``fit(X, Y)`` and ``predict_topk(X, k)``; ``XRLinear()`` when None.
+    trees : int, default 1
+        Train each model this many times, with its seed, seed + 1 and so on; a model without a seed is taken once.
+    combine : {"average", "rank", "softmax", "sigmoid"}
+        What a label counts in a member's ranking: its score; its rank r as 1 - (r - 1) / candidates; its share of the
+        softmax of the member's scores; or the sigmoid of its score, for margins and logarithms.
+        The ensemble's score is the mean, where a member that does not name the label adds 0.
+    weights : sequence of float, optional
+        Say of each model, above 0; its trees share it. Equal when None.
+    candidates : int, default 20
+        Labels taken from each member, or k where that is more. Fewer are faster, more changed no measure.
+    decision_threshold : float, default 0.5
+        Score from which ``predict`` gives a label.
+    threads : int, optional
+        For whatever the members do, in place of their own setting; None takes every CPU.
+
+    Attributes
+    ----------
+    members_ : list of estimators
+        The fitted clones.
+    weights_ : float64 array, shape (members,)
+        Say of each; only the proportions count.
+    n_features_in_, n_labels_ : int
+        d and L.
+    """
+
+    def __init__(
+        self,
+        models: Any = None,
+        *,
+        trees: int = 1,
+        combine: str = "average",
+        weights: Sequence[float] | None = None,
+        candidates: int = 20,
+        decision_threshold: float = 0.5,
+        threads: int | None = None,
+    ) -> None:
+        self.models = models
+        self.trees = trees
+        self.combine = combine
+        self.weights = weights
+        self.candidates = candidates
+        self.decision_threshold = decision_threshold
+        self.threads = threads
+
+    @classmethod
+    def of(
+        cls, members: Sequence[Any], *, combine: str = "average", weights: Sequence[float] | None = None
+    ) -> Ensemble:
+        """An ensemble of fitted models over the same features and labels.
+
+        Parameters
+        ----------
+        members : sequence of estimators
+            Fitted; they are taken as they are.
+        combine, weights
+            As of the class.
+
+        Raises
+        ------
+        InputError
+            No members, or members that disagree in features or labels.
+        """
+        return cls(members, combine=combine, weights=weights)._with_members()
+
+    def fit(
+        self,
+        X: Any,
+        Y: Any,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        relevance: Any = None,
+        own_negatives: Any = None,
+        progress: StageProgress | None = None,
+    ) -> Ensemble:
+        """Train the members, one after another, each with all threads.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        Y : sparse or dense matrix, shape (n, L)
+            Label assignments: what is above 0 is positive.
+        sample_weight, relevance, own_negatives : optional
+            Passed on to every member (see ``XRLinear.fit``).
+        progress : callable, optional
+            Told (stage, share done of all members).
+
+        Raises
+        ------
+        InputError
+            Settings or data out of range, or something given that a member does not take.
+        """
+        groups = self._unfitted()
+        X = instances(X)
+        Y = assignments(Y, X.shape[0], type(self).__name__)
+        given = {"sample_weight": sample_weight, "relevance": relevance, "own_negatives": own_negatives}
+        members = [member for _, clones in groups for member in clones]
+        asked = [required(member.fit, given) for member in members]
+        with shared_representations(groups):
+            for number, (member, options) in enumerate(zip(members, asked, strict=True)):
+                told = taken(member.fit, {"progress": part_of(progress, number, len(members))})
+                member.fit(X, Y, **options, **told)
+        say = [weight / len(clones) for weight, (_, clones) in zip(self._say(), groups, strict=True) for _ in clones]
+        return self._set_members(members, np.array(say))
+
+    def _models(self) -> list[Any]:
+        given = list(self.models) if isinstance(self.models, list | tuple) else [self.models]
+        return [XRLinear() if model is None else model for model in given]
+
+    def _unfitted(self) -> list[tuple[Any, list[Any]]]:
+        """Each model with its clones, ready to be trained."""
+        self._check_settings(self._models())
+        trees = whole_number("trees", self.trees, 1, MOST_TREES)
+        groups = [(model, copies(model, trees)) for model in self._models()]
+        for _, clones in groups:
+            for member in clones:
+                member.set_params(**taken(type(member), {"threads": self.threads}))
+        return groups
+
+    def _say(self) -> list[float]:
+        models = self._models()
+        given = [1.0] * len(models) if self.weights is None else list(self.weights)
+        if len(given) != len(models):
+            raise InputError(f"weights has {len(given)} numbers for {len(models)} models: give one number for each")
+        return [real_number("weights", weight, 1e-10, 1e10) for weight in given]
+
+    def _check_settings(self, parts: Sequence[Any]) -> None:
+        if not parts:
+            raise InputError("models is empty, but an ensemble needs at least one: give a list of estimators")
+        for part in parts:
+            check_model(part)
+        if self.combine not in COMBINATIONS:
+            raise InputError(f"combine is {self.combine!r}, but must be one of {', '.join(COMBINATIONS)}")
+        if self.combine == "average":
+            for part in parts:
+                check_log_scores(part)
+        whole_number("candidates", self.candidates, 1, 2**31 - 1)
+        self._say()
+        self._decision_threshold()
+        thread_count(self.threads)
+
+    def _with_members(self) -> Ensemble:
+        """Itself, its models being fitted."""
+        members = self._models()
+        self._check_settings(members)
+        return self._set_members(members, np.array(self._say()))
+
+    def _set_members(self, members: list[Any], weights: Float64) -> Ensemble:
+        check_agreement(members)
+        self.members_, self.weights_ = members, weights
+        self.n_features_in_, self.n_labels_ = int(members[0].n_features_in_), int(members[0].n_labels_)
+        return self
+
+    @property
+    def reach_(self) -> int:
+        """Labels that the members can name at most."""
+        return min(self.n_labels_, sum(getattr(member, "reach_", self.n_labels_) for member in self.members_))
+
+    def _ready(self) -> tuple[list[Any], Merger]:
+        """The members with the ensemble's threads, and what merges them."""
+        self._check_settings(self.members_)
+        for member in self.members_:
+            if hasattr(member, "threads"):
+                member.threads = self.threads
+        merger = Merger(combine=self.combine, weights=self.weights_, candidates=min(self.candidates, self.n_labels_))
+        return self.members_, merger
+
+    def predict_topk(
+        self,
+        X: Any,
+        k: int | None = None,
+        *,
+        beam: int | None = None,
+        allowed: Any = None,
+        forbidden: Any = None,
+        progress: StageProgress | None = None,
+    ) -> TopK:
+        """The k best labels of each instance.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        k : int, optional
+            Labels per instance, at most L; 10 by default, or L where it is less.
+        beam : int, optional
+            Another beam for the members that search by one.
+        allowed, forbidden : label ids, or matrix of shape (n, L), optional
+            As ``XRLinear.predict_topk``. Ranks and softmax are taken among what is left.
+        progress : callable, optional
+            Told ("predict", share done).
+
+        Returns
+        -------
+        TopK
+            Scores of ``combine``.
+
+        Raises
+        ------
+        InputError
+            k out of range, X of another width, a beam or restriction that the members do not know.
+        """
+        check_is_fitted(self)
+        X = self._features(X)
+        k = self._labels_asked(k)
+        only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
+        members, merger = self._ready()
+        calls = [member.predict_topk for member in members]
+        if beam is not None and not any(taken(call, {"beam": beam}) for call in calls):
+            raise InputError(f"beam is {beam}, but no member of the ensemble searches by a beam: leave it out")
+        width = self._width(k)
+        step = max(1, ANSWER // (width * len(members)))
+        n_parts = -(-X.shape[0] // step)
+        parts = []
+        for part in range(n_parts):
+            rows = slice(part * step, (part + 1) * step)
+            given = {"allowed": _rows(only, rows), "forbidden": _rows(never, rows)}
+            asked, answers = _rows(X, rows), []
+            for number, call in enumerate(calls):
+                told = part_of(progress, part * len(calls) + number, n_parts * len(calls))
+                extra = taken(call, {"progress": told} | ({} if beam is None else {"beam": beam}))
+                answers.append(call(asked, width, **required(call, given), **extra))
+                if told is not None:
+                    told("predict", 1.0)
+            labels, scores = (np.stack([getattr(top, name) for top in answers], 1) for name in ("labels", "scores"))
+            parts.append(merger.merge(labels, scores, k))
+        return TopK(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
+
+    def _width(self, k: int) -> int:
+        return min(max(k, self.candidates), self.n_labels_)
+
+    def single(self, k: int) -> Single:
+        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
+
+        The fast way for single instances: settings are checked here once, the arrays are trusted.
+        """
+        check_is_fitted(self)
+        k = self._labels_asked(k)
+        members, merger = self._ready()
+        asked = [single_call(member, self._width(k)) for member in members]
+
+        def ask(indices: Int32, values: Float32) -> tuple[Int32, Float32]:
+            answers = [one(indices, values) for one in asked]
+            labels = np.concatenate([labels for labels, _ in answers])
+            return merger.merge_one(labels, np.concatenate([scores for _, scores in answers]), k)
+
+        return ask
+
+    @available_if(_scores_pairs)
+    def score_pairs(self, X: Any, pairs: Any) -> CSR:
+        """Scores of given (instance, label) pairs only; where all members tell, by "average" or "sigmoid".
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        pairs : matrix, shape (n, L)
+            Its non-zero entries are asked for.
+
+        Returns
+        -------
+        csr_matrix, shape (n, L)
+            The same entries with their scores; -inf for a label that no member knows.
+        """
+        check_is_fitted(self)
+        members, merger = self._ready()
+        found = [member.score_pairs(X, pairs) for member in members]
+        scores = merger.mean([matrix.data for matrix in found])
+        return sp.csr_matrix((scores, found[0].indices, found[0].indptr), shape=found[0].shape)
+
+    @available_if(_scores_pairs)
+    def decision_function(self, X: Any) -> Float32:
+        """Scores of all labels as ``score_pairs``: a dense array of shape (n, L)."""
+        check_is_fitted(self)
+        members, merger = self._ready()
+        return merger.mean([member.decision_function(X) for member in members])
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        states: list[dict[str, Any]] = []
+        arrays: dict[str, Any] = {}
+        for number, member in enumerate(self.members_):
+            state, own = part_to_state(member)
+            states.append(state)
+            arrays |= {f"member{number}/{name}": array for name, array in own.items()}
+        settings = {
+            "combine": self.combine,
+            "weights": self.weights_.tolist(),
+            "candidates": int(self.candidates),
+            "decision_threshold": float(self.decision_threshold),
+            "threads": None if self.threads is None else int(self.threads),
+        }
+        return {"settings": settings, "members": states}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Ensemble:
+        """The ensemble of a model directory; its ``models`` are the members.
+
+        Raises
+        ------
+        ModelFileError
+            Members that are missing, cannot be made, or do not fit each other.
+        """
+        try:
+            members = [
+                part_from_state(state, arrays_below(arrays, f"member{number}/"), parts)
+                for number, state in enumerate(config["members"])
+            ]
+            return cls(members, **config["settings"])._with_members()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"the ensemble is damaged ({error}): restore the model directory") from None
+
+    def save(self, directory: str | Path) -> None:
+        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
+        save(self, directory)
+
+    @classmethod
+    def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Ensemble:
+        """Open a model directory (see ``models.load``)."""
+        return load_as(cls, directory, verify=verify, parts=parts)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
+
+def _rows(matrix: Any, rows: slice) -> Any:
+    """Rows of a matrix that has one per instance; what holds for all instances stays."""
+    if not sp.issparse(matrix) or (rows.start == 0 and rows.stop >= matrix.shape[0]):
+        return matrix
+    return matrix[rows]

@@ -1,0 +1,93 @@
+"""What every estimator that ranks labels answers from its ``predict_topk``: labels by a threshold, and P@1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError
+from ramify.kernels.check import real_number
+from ramify.values import CSR, TopK, as_csr, as_label_matrix
+
+DEFAULT_K = 10
+
+
+class RankingModel(BaseEstimator):  # type: ignore[misc]
+    """Base of the models over features: they bring ``fit`` and ``predict_topk``."""
+
+    decision_threshold: float
+    n_features_in_: int
+    n_labels_: int
+
+    @property
+    def reach_(self) -> int:
+        """Labels that the answer for one instance can hold at most; all of them unless a model knows better."""
+        return self.n_labels_
+
+    def predict_topk(self, X: Any, k: int | None = None) -> TopK:
+        """The k best labels of each instance."""
+        raise NotImplementedError
+
+    def predict(self, X: Any) -> CSR:
+        """0/1 matrix, shape (n, L): labels that the search reaches with a score of ``decision_threshold`` or more."""
+        check_is_fitted(self)
+        X = self._features(X)
+        top = self.predict_topk(X, self.reach_)
+        kept = (top.labels >= 0) & (top.scores >= self._decision_threshold())
+        indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+        data = np.ones(int(indptr[-1]), np.float32)
+        found = sp.csr_matrix((data, top.labels[kept], indptr), shape=(X.shape[0], self.n_labels_))
+        found.sort_indices()
+        return found
+
+    def score(self, X: Any, Y: Any) -> float:
+        """Precision of the first label, P@1, for model selection."""
+        top = self.predict_topk(X, 1)
+        truth = as_label_matrix(Y, len(top), n_labels=self.n_labels_)
+        rows = np.flatnonzero(top.labels[:, 0] >= 0)
+        return float(np.asarray(truth[rows, top.labels[rows, 0]]).sum() / max(1, len(top)))
+
+    def _decision_threshold(self) -> float:
+        return real_number("decision_threshold", self.decision_threshold, -1e30, 1e30)
+
+    def _labels_asked(self, k: Any) -> int:
+        """The checked k; the default where it is None."""
+        if k is None:
+            return min(DEFAULT_K, self.n_labels_)
+        whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+        if not whole or not 1 <= k <= self.n_labels_:
+            raise InputError(f"k is {k!r}, but must be a whole number in 1..{self.n_labels_}, the number of labels")
+        return int(k)
+
+    def _features(self, X: Any) -> CSR:
+        X = instances(X)
+        if X.shape[1] != self.n_features_in_:
+            raise InputError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} "
+                f"is expecting {self.n_features_in_} features as input"
+            )
+        return X
+
+
+def instances(X: Any) -> CSR:
+    """X as the kernels take it; InputError where it has no row or no column."""
+    X = as_csr(X)
+    if X.shape[0] == 0:
+        raise InputError(f"X has 0 sample(s) (shape={X.shape}) while a minimum of 1 is required: give instances")
+    if X.shape[1] == 0:
+        raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required: give features")
+    return X
+
+
+def assignments(Y: Any, n: int, model: str) -> CSR:
+    """Y of n instances as 0/1; InputError where there is none, or nothing to learn from it."""
+    if Y is None:
+        raise InputError(f"{model} requires y to be passed, but the target y is None: give label assignments Y")
+    Y = as_label_matrix(Y, n)
+    if Y.nnz == 0:
+        raise InputError("Y has no positive entry, so there is nothing to learn: give labelled instances")
+    return Y
