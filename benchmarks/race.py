@@ -1,0 +1,70 @@
+"""The race: ramify and its peers on the same matrices, in turn, measured alike.
+
+    python benchmarks/race.py                     # everything: run, table, plot
+    python benchmarks/race.py run --sets bibtex   # measure what is not yet in benchmarks/results/race.jsonl
+    python benchmarks/race.py growth              # labels from 1k to 1M
+    python benchmarks/race.py table               # benchmarks/RESULTS.md and the README's table
+    python benchmarks/race.py plot                # benchmarks/plots/*.svg
+
+It may be cut at any time; the next call goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from racing.places import DATA
+from racing.runner import Limits
+from racing.sets import EVERY, GENERATED, GROWTH_SYSTEMS, RACE
+from racing.systems import all_systems
+from racing.track import Race, run_race
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", nargs="?", default="all", choices=("all", "run", "growth", "table", "plot"))
+    parser.add_argument("--sets", nargs="+", choices=EVERY, default=list(RACE), metavar="SET", help=", ".join(EVERY))
+    names = list(all_systems())
+    parser.add_argument("--systems", nargs="+", choices=names, default=names, metavar="SYSTEM", help=", ".join(names))
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--limit", type=float, default=3600, help="seconds for one training or prediction")
+    parser.add_argument("--memory", type=float, default=20, help="GB for one training or prediction")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
+    parser.add_argument("--quiet-only", action="store_true", help="run again what was measured on a busy machine")
+    parser.add_argument("--retry-failed", action="store_true", help="run again what failed")
+    return parser.parse_args()
+
+
+def main() -> None:
+    chosen = arguments()
+    race = Race(
+        data=chosen.data,
+        runs=chosen.runs,
+        threads=chosen.threads,
+        limits=Limits(chosen.limit, int(chosen.memory * 1e9)),
+        quiet_only=chosen.quiet_only,
+        retry_failed=chosen.retry_failed,
+    )
+    if chosen.task in ("all", "run"):
+        run_race(race, chosen.sets, [all_systems()[name] for name in chosen.systems])
+    if chosen.task == "growth":
+        run_growth(race, chosen.sets)
+
+
+def run_growth(race: Race, asked: list[str]) -> None:
+    """The generated family, each system up to the size that it is asked for."""
+    datasets = [name for name in asked if name in GENERATED] or list(GENERATED)
+    for dataset in datasets:
+        names = [name for name, most in GROWTH_SYSTEMS.items() if GENERATED[dataset] <= most]
+        run_race(race, [dataset], [all_systems()[name] for name in names])
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("cut; the next call goes on from here", file=sys.stderr)
+        sys.exit(130)
