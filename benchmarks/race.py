@@ -15,10 +15,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from racing.places import DATA
+from racing.places import DATA, PLOTS, README, REPORT, ROWS
+from racing.plots import draw_plots
+from racing.report import readme_table, results_page, write_readme
+from racing.rows import read_rows
 from racing.runner import Limits
 from racing.sets import EVERY, GENERATED, GROWTH_SYSTEMS, RACE
 from racing.systems import all_systems
+from racing.texts import run_texts
 from racing.track import Race, run_race
 
 
@@ -50,8 +54,16 @@ def main() -> None:
     )
     if chosen.task in ("all", "run"):
         run_race(race, chosen.sets, [all_systems()[name] for name in chosen.systems])
+        if "ramify" in chosen.systems:
+            run_texts(race, chosen.sets)
     if chosen.task == "growth":
         run_growth(race, chosen.sets)
+    if chosen.task in ("all", "table"):
+        rows = read_rows(ROWS)
+        REPORT.write_text(results_page(rows, chosen.threads), "utf-8")
+        write_readme(README, readme_table(rows, chosen.threads))
+    if chosen.task in ("all", "plot"):
+        draw_plots(read_rows(ROWS), chosen.threads, PLOTS)
 
 
 def run_growth(race: Race, asked: list[str]) -> None:

@@ -20,6 +20,7 @@ from racing.places import CACHE, ROWS
 from racing.quality import measures, paired, read_top
 from racing.rows import BUSY_SHARE, Row, add_row, current, is_due, read_rows
 from racing.runner import Limits, Outcome, watch
+from racing.summary import is_ours
 from racing.systems import System
 
 
@@ -105,20 +106,20 @@ def _measure(race: Race, matrices: Matrices, system: System, number: int) -> Row
             program = [str(python), str(system.path()), *map(str, words)]
             outcomes.append(watch(program, _variables(system, race.threads), work / "log.txt", race.limits))
             if outcomes[-1].failed:
-                return _load_of(outcomes) | {"failed": f"{task}: {outcomes[-1].failed}"}
+                return load_of(outcomes) | {"failed": f"{task}: {outcomes[-1].failed}"}
             costs |= json.loads((work / "costs.json").read_text())
         kept = top_path(matrices, system.name, system.identity(), number)
         kept.parent.mkdir(exist_ok=True)
         shutil.move(work / "top.npz", kept)
         rounded = {name: float(f"{value:.5g}") for name, value in costs.items()}
-        return _load_of(outcomes) | rounded | {"measures": measures(matrices, read_top(kept))}
+        return load_of(outcomes) | rounded | {"measures": measures(matrices, read_top(kept))}
     except InstallError as failure:
         return {"busy": False, "failed": str(failure)}
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _load_of(outcomes: Sequence[Outcome]) -> Row:
+def load_of(outcomes: Sequence[Outcome]) -> Row:
     """What others burned meanwhile; busy where that is too much in any of the processes."""
     return {
         "own_cpu_s": round(sum(one.own_cpu_s for one in outcomes), 2),
@@ -150,19 +151,22 @@ def _summary(row: Row) -> str:
 
 
 def _compare(race: Race, matrices: Matrices) -> None:
-    """A row for each of ramify's systems beside each peer, where both have answers and no such row is there yet."""
+    """A row for each of ramify's systems beside each peer, over all runs of both that left their answers."""
     known = read_rows(race.rows)
-    first = [row for row in current(known, "run", threads=race.threads) if row["dataset"] == matrices.dataset]
-    answers = {row["system"]: row for row in first if row["run"] == 1 and not row.get("failed")}
-    from racing.systems import ours
+    answers: dict[str, dict[Path, Row]] = {}
+    for row in current(known, "run", threads=race.threads):
+        path = top_path(matrices, row["system"], row["identity"], row["run"])
+        if row["dataset"] == matrices.dataset and not row.get("failed") and path.exists():
+            answers.setdefault(row["system"], {})[path] = row
+    for own in (name for name in answers if is_ours(name)):
+        for peer in (name for name in answers if not is_ours(name)):
+            _compare_two(race, matrices, (answers[own], answers[peer]), known)
 
-    own_names = {system.name for system in ours()}
-    for own in (row for name, row in answers.items() if name in own_names):
-        for peer in (row for name, row in answers.items() if name not in own_names):
-            _compare_two(race, matrices, own, peer, known)
 
-
-def _compare_two(race: Race, matrices: Matrices, own: Row, peer: Row, known: Sequence[Row]) -> None:
+def _compare_two(
+    race: Race, matrices: Matrices, both: tuple[dict[Path, Row], dict[Path, Row]], known: Sequence[Row]
+) -> None:
+    own, peer = (next(iter(runs.values())) for runs in both)
     row = {
         "kind": "paired",
         "dataset": matrices.dataset,
@@ -172,11 +176,11 @@ def _compare_two(race: Race, matrices: Matrices, own: Row, peer: Row, known: Seq
         "peer_identity": peer["identity"],
         "matrices": matrices.fingerprint,
         "threads": race.threads,
+        "runs": [len(runs) for runs in both],
     }
-    paths = [top_path(matrices, one["system"], one["identity"], 1) for one in (peer, own)]
-    done = any(all(other.get(name) == value for name, value in row.items()) for other in known)
-    if done or not all(path.exists() for path in paths):
+    if any(all(other.get(name) == value for name, value in row.items()) for other in known):
         return
-    row |= {"measures": paired(matrices, *(read_top(path) for path in paths))}
+    own_tops, peer_tops = ([read_top(path) for path in sorted(runs)] for runs in both)
+    row |= {"measures": paired(matrices, peer_tops, own_tops)}
     add_row(race.rows, row | {"commit": commit(), "date": today()})
     print(f"{matrices.dataset}: {own['system']} beside {peer['system']}", flush=True)
