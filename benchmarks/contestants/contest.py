@@ -24,6 +24,7 @@ K = 10
 BEAM = 10
 LOADS = 5
 SINGLES = 1000
+LEAST_S = 1.0  # of batches, unless one takes long
 PATIENCE_S = 60.0  # no single figure takes much longer than this to measure
 
 
@@ -127,15 +128,15 @@ def measure_loading(contestant: Contestant, setup: Setup) -> tuple[Any, dict[str
 
 def measure_batch(contestant: Contestant, model: Any, X: Any, setup: Setup) -> tuple[Any, float]:
     """The answer, and the median CPU seconds of at least three calls and one second, after one that warms up."""
-    form = contestant.batch(model, X, setup)
+    ask = contestant.batch(model, X, setup)
     start = time.perf_counter()
-    answer = form()
+    answer = ask()
     first = time.perf_counter() - start
     taken: list[float] = []
     began = time.perf_counter()
-    while not taken or (first < PATIENCE_S / 4 and (len(taken) < 3 or time.perf_counter() - began < 1)):
+    while not taken or (first < PATIENCE_S / 4 and (len(taken) < 3 or time.perf_counter() - began < LEAST_S)):
         cpu = cpu_seconds()
-        form()
+        ask()
         taken.append(cpu_seconds() - cpu)
     return answer, statistics.median(taken)
 

@@ -18,7 +18,8 @@ import scipy.sparse as sp
 GENERATOR = 1  # raise it with every change of what is generated
 TESTS = 5_000
 CLUSTER = 16
-TOKENS = 60
+TOKENS = 80
+BACKGROUND = 0.6
 CHUNK = 50_000
 Ints = npt.NDArray[np.int32]
 
@@ -54,7 +55,7 @@ def _world(labels: int, rng: np.random.Generator) -> World:
     groups = -(-clusters // CLUSTER)
     topical = _zipf(vocabulary, 0.4)
     own, shared, broad = (
-        _draw(topical, (count, width), rng) for count, width in ((labels, 6), (clusters, 4), (groups, 2))
+        _draw(topical, (count, width), rng) for count, width in ((labels, 4), (clusters, 5), (groups, 3))
     )
     cluster = np.arange(labels) // CLUSTER
     words = np.hstack([own, shared[cluster], broad[cluster // CLUSTER]])
@@ -100,14 +101,14 @@ def _labels(world: World, n: int, rng: np.random.Generator) -> tuple[Ints, npt.N
 def _words(
     world: World, labels: Ints, present: npt.NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Tokens of each document: a third from the background, the others each from one of its labels."""
+    """Tokens of each document: most from the background, the others each from one of its labels."""
     n = len(labels)
     places = np.cumsum(present, axis=1)
     wanted = rng.integers(1, 1 + places[:, -1:], (n, TOKENS))
     whose = (places[:, None, :] < wanted[:, :, None]).sum(axis=2, dtype=np.int32)
     speaking = np.take_along_axis(labels, whose, axis=1)
     words = world.words[speaking, rng.integers(0, world.words.shape[1], (n, TOKENS))]
-    words = np.where(rng.random((n, TOKENS)) < 0.35, _draw(world.word_shares, (n, TOKENS), rng), words)
+    words = np.where(rng.random((n, TOKENS)) < BACKGROUND, _draw(world.word_shares, (n, TOKENS), rng), words)
     lengths = rng.integers(TOKENS // 2, TOKENS + 1, (n, 1))
     return words, np.arange(TOKENS) < lengths
 

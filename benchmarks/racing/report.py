@@ -55,12 +55,12 @@ def _head(found: dict[str, dict[str, Summary]], threads: int) -> str:
     dates = sorted({row["date"] for row in runs})
     commits = sorted({row["commit"] for row in runs if is_ours(row["system"])})
     versions = sorted({f"{row['system']} {row['version']}" for row in runs})
-    when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+    when = " to ".join(dict.fromkeys((*dates[:1], *dates[-1:])))
     lines = [
         "Made by `make bench` (`python benchmarks/race.py`) from the rows in `results/race.jsonl`, each with its own",
         "command and settings.",
         "",
-        f"- machine: {machines}; {threads} threads",
+        f"- machine: {machines or 'none'}; {threads} threads",
         f"- measured: {when}; ramify at commit {', '.join(commits)}",
         f"- versions: {', '.join(versions)}",
         "",

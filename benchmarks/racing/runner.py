@@ -75,7 +75,7 @@ def _beyond(pid: int, elapsed: float, limits: Limits) -> str | None:
     if elapsed > limits.seconds:
         return f"not finished after {limits.seconds:,.0f} s"
     if _resident(pid) > limits.bytes:
-        return f"needs more than {limits.bytes / 1e9:.0f} GB of memory"
+        return f"needs more than {limits.bytes / 1e9:g} GB of memory"
     return None
 
 
