@@ -39,24 +39,35 @@ def draw_plots(rows: Sequence[Row], threads: int, folder: Path) -> list[Path]:
 def _draw(datasets: dict[str, dict[str, Summary]], path: Path) -> Path:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 2.6 * len(datasets)), layout="constrained")
+    figure = Figure(figsize=(8, 2.4 * len(datasets) + 0.4), layout="constrained")
     grid = figure.subplots(len(datasets), len(AXES), squeeze=False, sharey="row")
+    shown: dict[str, Any] = {}
     for line, (dataset, systems) in zip(grid, datasets.items(), strict=True):
         for axes, (cost, title) in zip(line, AXES, strict=True):
-            for one in measured(systems):
-                _point(axes, one, cost)
-            axes.set_xscale("log")
-            axes.set_xlabel(title)
-            axes.grid(visible=True, which="major", alpha=0.3)
-        line[0].set_ylabel(MEASURE)
+            shown |= {one.system: _point(axes, one, cost) for one in measured(systems)}
+            _scale(axes, title)
+        line[0].set_ylabel(f"{MEASURE}, 95% interval")
         line[0].set_title(dataset, loc="left", fontweight="bold")
+    names = sorted(shown, key=[*COLOURS, *shown].index)
+    figure.legend([shown[name] for name in names], names, loc="outside upper center", ncols=5, frameon=False)
     figure.savefig(path, metadata={"Date": None})
     return path
 
 
-def _point(axes: Any, one: Summary, cost: str) -> None:
-    """A marker with the interval of the measure, and the name beside it."""
+def _point(axes: Any, one: Summary, cost: str) -> Any:
+    """A marker over the interval of the measure."""
     x, (y, half) = one.cost(cost), one.measure(MEASURE)
     colour = COLOURS.get(one.system, "black")
-    axes.errorbar([x], [y], yerr=[half], fmt="o" if one.ours else "s", color=colour, markersize=4, linewidth=0.7)
-    axes.annotate(one.system, (x, y), xytext=(4, 3), textcoords="offset points", color=colour)
+    axes.plot([x, x], [y - half, y + half], color=colour, linewidth=0.8, alpha=0.4)
+    return axes.plot([x], [y], "o" if one.ours else "s", color=colour, markersize=6, alpha=0.9)[0]
+
+
+def _scale(axes: Any, title: str) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(title)
+    axes.grid(visible=True, which="major", alpha=0.3)
