@@ -58,15 +58,14 @@ def pairs_of(X: Any) -> list[list[tuple[int, float]]]:
 
 
 def write_repository_format(path: Any, X: Any, Y: Any) -> None:
-    """Lines of ``label,label feature:value feature:value`` after a line of sizes."""
+    """Lines of ``label,label feature:value feature:value`` after a line of sizes; no space where no feature follows."""
     with path.open("w") as file:
         file.write(f"{X.shape[0]} {X.shape[1]} {Y.shape[1]}\n")
         for row in range(X.shape[0]):
             labels = ",".join(map(str, Y.indices[Y.indptr[row] : Y.indptr[row + 1]].tolist()))
             begin, end = X.indptr[row], X.indptr[row + 1]
             pairs = zip(X.indices[begin:end].tolist(), X.data[begin:end].tolist(), strict=True)
-            features = " ".join(f"{feature}:{value:.7g}" for feature, value in pairs)
-            file.write(f"{labels} {features}\n")
+            file.write(" ".join([labels, *(f"{feature}:{value:.7g}" for feature, value in pairs)]) + "\n")
 
 
 if __name__ == "__main__":

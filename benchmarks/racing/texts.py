@@ -16,7 +16,7 @@ from racing.rows import Row, add_row, is_due, read_rows
 from racing.runner import watch
 from racing.sets import TEXTS
 from racing.systems import protocol, source_hash
-from racing.track import Race, load_of
+from racing.track import Race, load_of, rounded
 
 SCRIPT = CONTESTANTS / "run_text.py"
 
@@ -42,6 +42,6 @@ def _run_one(race: Race, dataset: str, number: int) -> None:
         costs, log = Path(work) / "costs.json", Path(work) / "log.txt"
         program = [sys.executable, str(SCRIPT), str(race.data / dataset), str(costs), str(number - 1)]
         outcome = watch(program, dict(os.environ), log, race.limits)
-        figures = {"failed": outcome.failed} if outcome.failed else json.loads(costs.read_text())
+        figures = {"failed": outcome.failed} if outcome.failed else rounded(json.loads(costs.read_text()))
     row |= load_of([outcome]) | figures | {"commit": commit(), "date": today(), "machine": machine()}
     add_row(race.rows, row | {"command": f"python benchmarks/race.py run --sets {dataset} --runs {race.runs}"})

@@ -11,13 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from racing.environments import InstallError
 from racing.machine import commit, machine, today
 from racing.matrices import Matrices, MissingDataError, prepare
 from racing.places import CACHE, ROWS
-from racing.quality import measures, paired, read_top
+from racing.quality import Answers, measures, paired, read_answers
 from racing.rows import BUSY_SHARE, Row, add_row, current, is_due, read_rows
 from racing.runner import Limits, Outcome, watch
 from racing.summary import is_ours
@@ -111,12 +112,16 @@ def _measure(race: Race, matrices: Matrices, system: System, number: int) -> Row
         kept = top_path(matrices, system.name, system.identity(), number)
         kept.parent.mkdir(exist_ok=True)
         shutil.move(work / "top.npz", kept)
-        rounded = {name: float(f"{value:.5g}") for name, value in costs.items()}
-        return load_of(outcomes) | rounded | {"measures": measures(matrices, read_top(kept))}
+        return load_of(outcomes) | rounded(costs) | {"measures": measures(read_answers(matrices, kept))}
     except InstallError as failure:
         return {"busy": False, "failed": str(failure)}
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def rounded(figures: Row) -> Row:
+    """Five digits are more than any clock is good for."""
+    return {name: float(f"{value:.5g}") for name, value in figures.items()}
 
 
 def load_of(outcomes: Sequence[Outcome]) -> Row:
@@ -158,16 +163,24 @@ def _compare(race: Race, matrices: Matrices) -> None:
         path = top_path(matrices, row["system"], row["identity"], row["run"])
         if row["dataset"] == matrices.dataset and not row.get("failed") and path.exists():
             answers.setdefault(row["system"], {})[path] = row
+
+    @cache
+    def judged(name: str) -> list[Answers]:
+        return [read_answers(matrices, path) for path in sorted(answers[name])]
+
     for own in (name for name in answers if is_ours(name)):
         for peer in (name for name in answers if not is_ours(name)):
-            _compare_two(race, matrices, (answers[own], answers[peer]), known)
+            row = _pair(race, matrices, answers[own], answers[peer])
+            if not any(all(other.get(name) == value for name, value in row.items()) for other in known):
+                print(f"{matrices.dataset}: {own} beside {peer}", flush=True)
+                row |= {"measures": paired(judged(peer), judged(own)), "commit": commit(), "date": today()}
+                add_row(race.rows, row)
 
 
-def _compare_two(
-    race: Race, matrices: Matrices, both: tuple[dict[Path, Row], dict[Path, Row]], known: Sequence[Row]
-) -> None:
-    own, peer = (next(iter(runs.values())) for runs in both)
-    row = {
+def _pair(race: Race, matrices: Matrices, own_runs: dict[Path, Row], peer_runs: dict[Path, Row]) -> Row:
+    """What a comparison stays true for."""
+    own, peer = next(iter(own_runs.values())), next(iter(peer_runs.values()))
+    return {
         "kind": "paired",
         "dataset": matrices.dataset,
         "system": own["system"],
@@ -176,11 +189,5 @@ def _compare_two(
         "peer_identity": peer["identity"],
         "matrices": matrices.fingerprint,
         "threads": race.threads,
-        "runs": [len(runs) for runs in both],
+        "runs": [len(own_runs), len(peer_runs)],
     }
-    if any(all(other.get(name) == value for name, value in row.items()) for other in known):
-        return
-    own_tops, peer_tops = ([read_top(path) for path in sorted(runs)] for runs in both)
-    row |= {"measures": paired(matrices, peer_tops, own_tops)}
-    add_row(race.rows, row | {"commit": commit(), "date": today()})
-    print(f"{matrices.dataset}: {own['system']} beside {peer['system']}", flush=True)

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,19 @@ def test_a_run_leaves_a_row_and_is_skipped_next_time(start):
     assert row["measures"]["P@3"][0] == pytest.approx(200 / 36, abs=0.01)
     assert start() == [row]
     assert [one["run"] for one in start(runs=2)] == [1, 2]
-    assert len(start({"other": 1}, runs=2)) == 4
+
+
+def test_another_version_or_setting_is_another_system(tmp_path):
+    script = tmp_path / "peer.py"
+    script.write_text("main()")
+    peer = System("peer", str(script), "1", Environment("peer"))
+    others = [replace(peer, version="2"), replace(peer, settings={"trees": 3}), replace(peer, environment=None)]
+    assert len({one.identity() for one in (peer, *others)}) == 4
+    before = peer.identity()
+    script.write_text("# a remark\nmain( )")
+    assert peer.identity() == before
+    script.write_text("main(2)")
+    assert peer.identity() != before
 
 
 def test_a_failure_is_told_by_its_last_words(start):
