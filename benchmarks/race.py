@@ -1,6 +1,6 @@
 """The race: ramify and its peers on the same matrices, in turn, measured alike.
 
-    python benchmarks/race.py                     # everything: run, table, plot
+    python benchmarks/race.py                     # everything: run, growth, table, plot
     python benchmarks/race.py run --sets bibtex   # measure what is not yet in benchmarks/results/race.jsonl
     python benchmarks/race.py growth              # labels from 1k to 1M
     python benchmarks/race.py table               # benchmarks/RESULTS.md and the README's table
@@ -12,6 +12,7 @@ It may be cut at any time; the next call goes on where it was.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def main() -> None:
         run_race(race, chosen.sets, [all_systems()[name] for name in chosen.systems])
         if "ramify" in chosen.systems:
             run_texts(race, chosen.sets)
-    if chosen.task == "growth":
+    if chosen.task in ("all", "growth"):
         run_growth(race, chosen.sets)
     if chosen.task in ("all", "table"):
         rows = read_rows(ROWS)
@@ -75,6 +76,7 @@ def run_growth(race: Race, asked: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the process under watch ends too
     try:
         main()
     except KeyboardInterrupt:

@@ -98,7 +98,7 @@ def readme_table(rows: Sequence[Row], threads: int) -> str:
         for place, one in enumerate(measured(systems)):
             quality = (quality_cell(dataset, one, n, systems, pairs, interval=False) for n in README_MEASURES)
             costs = (cost_cell(one, cost, {one.system: one}).split(" ")[0] for cost in README_COSTS)
-            lines.append((dataset if place == 0 else "", one.system, *quality, *costs))
+            lines.append((dataset if place == 0 else "", f"{one.system}{' *' if one.busy else ''}", *quality, *costs))
     header = ("data set", "system", *README_MEASURES, *(cost.title for cost in README_COSTS))
     return markdown(header, lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,33 +45,28 @@ def is_due(rows: Iterable[Row], wanted: Row, *, quiet_only: bool = False, retry_
     quiet_only : bool, default False
         A run that has only been measured on a busy machine is due again.
     retry_failed : bool, default False
-        So is one that failed. Otherwise the failure of any run stands for all of its system.
+        So is one that failed. Otherwise the failure of any run stands for all of its system, until the limits rise.
     """
     without_run = key_of(wanted)[:-1]
     kin = [row for row in rows if key_of(row)[:-1] == without_run]
-    if any(row.get("failed") for row in kin):
-        return retry_failed and not any(_same(row, wanted) and not row.get("failed") for row in kin)
-    same = [row for row in kin if _same(row, wanted)]
+    same = [row for row in kin if not row.get("failed") and key_of(row) == key_of(wanted)]
+    if not retry_failed and any(_stands(row, wanted) for row in kin if row.get("failed")):
+        return False
     return all(row["busy"] for row in same) if quiet_only else not same
 
 
-def _same(row: Row, wanted: Row) -> bool:
-    return bool(key_of(row) == key_of(wanted))
+def _stands(failure: Row, wanted: Row) -> bool:
+    """Whether a failure would come again: no limit has risen since."""
+    return all(wanted.get(name, 0) <= failure.get(name, math.inf) for name in ("limit_s", "limit_gb"))
 
 
 def current(rows: Iterable[Row], kind: str, *, threads: int) -> list[Row]:
-    """The rows that speak for each system on each data set: those of the identity and matrices measured last."""
+    """The rows that speak for each system on each data set: the identity measured last, on the matrices used last."""
     chosen = [row for row in rows if row["kind"] == kind and row.get("threads") == threads]
-    latest = {_subject(row): _edition(row) for row in chosen}
-    return [row for row in chosen if _edition(row) == latest[_subject(row)]]
-
-
-def _subject(row: Row) -> tuple[Any, ...]:
-    return row["dataset"], row["system"], row.get("peer")
-
-
-def _edition(row: Row) -> tuple[Any, ...]:
-    return row.get("identity"), row.get("peer_identity"), row.get("matrices")
+    matrices = {row["dataset"]: row.get("matrices") for row in chosen}
+    chosen = [row for row in chosen if row.get("matrices") == matrices[row["dataset"]]]
+    latest = {(row["dataset"], row["system"]): row["identity"] for row in chosen}
+    return [row for row in chosen if row["identity"] == latest[row["dataset"], row["system"]]]
 
 
 def counted(runs: Sequence[Row]) -> tuple[list[Row], bool]:

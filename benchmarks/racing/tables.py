@@ -33,7 +33,11 @@ def cost_table(systems: dict[str, Summary]) -> str:
     for one in measured(systems):
         label = f"{one.system}{' *' if one.busy else ''}"
         rows.append((label, *(cost_cell(one, cost, systems) for cost in COSTS), str(len(one.runs))))
-    return markdown(("system", *(cost.title for cost in COSTS), "runs"), rows)
+    calls = ", ".join(
+        f"{one.system} {number(one.cost('single_call_p50_us'))} µs" for one in measured(systems) if one.ours
+    )
+    table = markdown(("system", *(cost.title for cost in COSTS), "runs"), rows)
+    return f"{table}\n\nOne row through `predict_topk`, p50: {calls}." if calls else table
 
 
 def cost_cell(one: Summary, cost: Cost, systems: dict[str, Summary]) -> str:

@@ -77,6 +77,8 @@ def _take_turn(race: Race, matrices: Matrices, system: System, number: int) -> N
         "threads": race.threads,
         "identity": system.identity(),
         "matrices": matrices.fingerprint,
+        "limit_s": race.limits.seconds,
+        "limit_gb": race.limits.bytes / 1e9,
     }
     known = read_rows(race.rows)
     if not is_due(known, row, quiet_only=race.quiet_only, retry_failed=race.retry_failed):

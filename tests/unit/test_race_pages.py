@@ -26,11 +26,16 @@ def test_costs_show_median_spread_and_ratio_to_the_best_peer():
     assert "| 1.00 (0.900–1.30) 0.111× |" in line(page, "| ramify |")
     assert "| 9.00 |" in line(page, "| libpecos |")
     assert line(page, "| ramify |").endswith("| 3 |")
+    assert "`predict_topk`, p50: ramify 25.0 µs" in page
 
 
 def test_busy_runs_are_marked_and_failures_listed():
     page = results_page(ROWS, threads=2)
     assert line(page, "| omikuji * |")
+    assert line(page, "| ramify's default").endswith("| bibtex |")
+    noisy = [row | {"busy": True} if row["system"] == "libpecos" else row for row in ROWS]
+    assert line(results_page(noisy, threads=2), "| ramify's default").endswith("| bibtex * |")
+    assert "| libpecos * | 63.00 |" in readme_table(noisy, threads=2)
     assert "- bibtex, scikit-learn: train: not finished after 3,600 s" in page
 
 

@@ -40,12 +40,24 @@ def test_a_failure_stands_for_all_runs_until_it_is_retried():
     assert not is_due([*known, run_row("a")], run_row("a"), retry_failed=True)
 
 
+def test_a_failure_stands_no_longer_where_a_limit_has_risen():
+    known = [failed_row("a", "not finished after 60 s", limit_s=60, limit_gb=20)]
+    assert not is_due(known, run_row("a", limit_s=60, limit_gb=10))
+    assert is_due(known, run_row("a", limit_s=61, limit_gb=10))
+    assert is_due(known, run_row("a", limit_s=1, limit_gb=30))
+
+
 def test_the_edition_measured_last_is_current():
     old, new = run_row("a", identity="old"), run_row("a", identity="new")
     other = run_row("b")
     assert current([old, other, new], "run", threads=2) == [other, new]
     assert current([new, other, old], "run", threads=2) == [other, old]
     assert current([old], "run", threads=1) == []
+
+
+def test_other_matrices_are_not_mixed_in():
+    first, second = run_row("a", matrices="old"), run_row("b", matrices="new")
+    assert current([first, second], "run", threads=2) == [second]
 
 
 def test_quiet_runs_count_before_busy_ones():
