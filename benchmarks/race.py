@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from racing.places import DATA, PLOTS, README, REPORT, ROWS
@@ -30,7 +31,7 @@ from racing.track import Race, run_race
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="?", default="all", choices=("all", "run", "growth", "table", "plot"))
-    parser.add_argument("--sets", nargs="+", choices=EVERY, default=list(RACE), metavar="SET", help=", ".join(EVERY))
+    parser.add_argument("--sets", nargs="+", choices=EVERY, metavar="SET", help=", ".join(EVERY))
     names = list(all_systems())
     parser.add_argument("--systems", nargs="+", choices=names, default=names, metavar="SYSTEM", help=", ".join(names))
     parser.add_argument("--runs", type=int, default=3)
@@ -54,11 +55,12 @@ def main() -> None:
         retry_failed=chosen.retry_failed,
     )
     if chosen.task in ("all", "run"):
-        run_race(race, chosen.sets, [all_systems()[name] for name in chosen.systems])
+        datasets = chosen.sets or RACE
+        run_race(race, datasets, [all_systems()[name] for name in chosen.systems])
         if "ramify" in chosen.systems:
-            run_texts(race, chosen.sets)
+            run_texts(race, datasets)
     if chosen.task in ("all", "growth"):
-        run_growth(race, chosen.sets)
+        run_growth(race, [name for name in chosen.sets or GENERATED if name in GENERATED], chosen.systems)
     if chosen.task in ("all", "table"):
         rows = read_rows(ROWS)
         REPORT.write_text(results_page(rows, chosen.threads), "utf-8")
@@ -67,12 +69,11 @@ def main() -> None:
         draw_plots(read_rows(ROWS), chosen.threads, PLOTS)
 
 
-def run_growth(race: Race, asked: list[str]) -> None:
+def run_growth(race: Race, datasets: Sequence[str], systems: Sequence[str]) -> None:
     """The generated family, each system up to the size that it is asked for."""
-    datasets = [name for name in asked if name in GENERATED] or list(GENERATED)
     for dataset in datasets:
-        names = [name for name, most in GROWTH_SYSTEMS.items() if GENERATED[dataset] <= most]
-        run_race(race, [dataset], [all_systems()[name] for name in names])
+        able = [name for name, most in GROWTH_SYSTEMS.items() if GENERATED[dataset] <= most and name in systems]
+        run_race(race, [dataset], [all_systems()[name] for name in able])
 
 
 if __name__ == "__main__":

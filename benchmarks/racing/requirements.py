@@ -76,9 +76,8 @@ def cost_requirements(found: dict[str, Systems], rows: Sequence[Row], threads: i
     title = "text → features, documents per CPU second beside TfidfVectorizer"
     lines.append((title, "5×", "10×", *(_text(of[name]) for name in datasets)))
     lines.append(("`tag([one text])`, p50", f"{TAG_US:g} µs", "", *(_tag(name, of[name]) for name in datasets)))
-    return markdown(
-        ("ramify's default beside libpecos", "at least", "aim", *(_marked(found[n], n) for n in datasets)), lines
-    )
+    columns = (_marked(found[name], name) for name in datasets)
+    return markdown(("ramify's default beside libpecos", "at least", "aim", *columns), lines)
 
 
 def _marked(systems: Systems, dataset: str) -> str:
