@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import re
 import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from contestants.contest import PROTOCOL
 from racing.environments import Environment
 from racing.places import CONTESTANTS, REPOSITORY
 
@@ -59,7 +59,7 @@ class System:
         """What a measured row stays true for: version, settings, script, protocol, and for ramify its sources."""
         own = source_hash() if self.ours else ""
         script = ast.dump(ast.parse(self.path().read_text()))  # comments and layout do not count
-        parts = (self.version, json.dumps(self.settings, sort_keys=True), script, str(protocol()), own)
+        parts = (self.version, json.dumps(self.settings, sort_keys=True), script, str(PROTOCOL), own)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
@@ -91,13 +91,9 @@ PEERS = (
 @cache
 def ours() -> tuple[System, ...]:
     """Ramify's runners, from ``contestants/estimators.py``."""
+    from contestants.estimators import ESTIMATORS
     from ramify import __version__
 
-    sys.path.insert(0, str(CONTESTANTS))
-    try:
-        from estimators import ESTIMATORS
-    finally:
-        sys.path.remove(str(CONTESTANTS))
     return tuple(
         System(name, "run_ramify.py", __version__, None, {"estimator": name} | _settings(make(0, 1)))
         for name, make in ESTIMATORS.items()
@@ -123,11 +119,3 @@ def source_hash() -> str:
     for file in sorted(file for file in files if file.is_file()):
         digest.update(str(file.relative_to(REPOSITORY)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def protocol() -> int:
-    """The number in ``contest.py``, which this interpreter need not import."""
-    found = re.search(r"^PROTOCOL = (\d+)", (CONTESTANTS / "contest.py").read_text(), re.MULTILINE)
-    if found is None:
-        raise RuntimeError("contest.py has no PROTOCOL")
-    return int(found[1])

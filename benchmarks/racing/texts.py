@@ -10,12 +10,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from contestants.contest import PROTOCOL
 from racing.machine import commit, machine, today
 from racing.places import CACHE, CONTESTANTS
 from racing.rows import Row, add_row, is_due, read_rows
 from racing.runner import watch
 from racing.sets import TEXTS
-from racing.systems import protocol, source_hash
+from racing.systems import source_hash
 from racing.track import Race, load_of, rounded
 
 SCRIPT = CONTESTANTS / "run_text.py"
@@ -31,7 +32,7 @@ def run_texts(race: Race, datasets: Sequence[str]) -> None:
 
 
 def _run_one(race: Race, dataset: str, number: int) -> None:
-    written = f"{source_hash()} {protocol()} {SCRIPT.read_text()}"
+    written = f"{source_hash()} {PROTOCOL} {SCRIPT.read_text()}"
     row: Row = {"kind": "text", "dataset": dataset, "system": "ramify", "run": number, "threads": race.threads}
     row["identity"] = hashlib.sha256(written.encode()).hexdigest()[:12]
     known = read_rows(race.rows)

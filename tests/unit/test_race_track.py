@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 from race_tools import BENCHMARKS
 
-from racing import quality, track
+from racing import quality, runner, track
 from racing.environments import Environment
 from racing.matrices import Matrices
 from racing.rows import read_rows
@@ -126,6 +126,20 @@ def test_a_limit_ends_the_whole_group(tmp_path):
     program = f"sleep 60 & echo $! > {told}; wait"
     outcome = watch(["bash", "-c", program], dict(os.environ), tmp_path / "log", Limits(1.0, 1 << 40))
     assert outcome.failed == "not finished after 1 s"
+    assert _is_gone(int(told.read_text()))
+
+
+def test_an_interrupt_ends_the_whole_group(tmp_path, monkeypatch):
+    told = tmp_path / "pid"
+
+    def interrupt(pid, elapsed, limits):
+        if told.exists() and told.read_text().endswith("\n"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "_beyond", interrupt)
+    program = f"sleep 60 & echo $! > {told}; wait"
+    with pytest.raises(KeyboardInterrupt):
+        watch(["bash", "-c", program], dict(os.environ), tmp_path / "log", Limits(1.0, 1 << 40))
     assert _is_gone(int(told.read_text()))
 
 
