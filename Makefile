@@ -1,17 +1,21 @@
 # Two commands for a fresh machine: `make demo` and `make test`. Everything lives in .venv; nothing else is touched.
+# `make bench` runs the race against other systems, each in an environment under benchmarks/; it takes hours.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 2)
 NATIVE_SOURCES := CMakeLists.txt pyproject.toml $(wildcard cpp/*)
 
-.PHONY: demo test clean
+.PHONY: demo test bench clean
 
 demo: $(VENV)/installed-base
 	$(BIN)/ramify demo --ask "read a csv file into rows" --ask "parse json text" --ask "start a thread and wait for it"
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(CORES)
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/race.py
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,43 @@
+"""ramify's estimators: in-memory matrices in, a model directory out, opened by mapping it."""
+# ruff: noqa: D102 - the methods are those of contest.Contestant
+
+from typing import Any
+
+from contest import K, Setup, main
+from estimators import ESTIMATORS
+
+import ramify
+
+
+class Ramify:
+    """Any of ``ESTIMATORS``."""
+
+    def data(self, setup: Setup) -> Any:
+        return setup.matrix("X"), setup.matrix("Y")
+
+    def train(self, data: Any, setup: Setup) -> Any:
+        return ESTIMATORS[setup.settings["estimator"]](setup.seed, setup.threads).fit(*data)
+
+    def save(self, model: Any, setup: Setup) -> None:
+        model.save(setup.model)
+
+    def load(self, setup: Setup) -> Any:
+        return ramify.load(setup.model, verify=False)
+
+    def batch(self, model: Any, X: Any, setup: Setup) -> Any:
+        return lambda: model.predict_topk(X, K)
+
+    def top(self, answer: Any, n: int) -> tuple[Any, Any]:
+        return answer.labels, answer.scores
+
+    def singles(self, model: Any, X: Any, setup: Setup) -> dict[str, Any]:
+        single = model.single(K)
+        rows = [X[row] for row in range(X.shape[0])]
+        return {
+            "single": lambda row: single(rows[row].indices, rows[row].data),
+            "single_call": lambda row: model.predict_topk(rows[row], K),
+        }
+
+
+if __name__ == "__main__":
+    main(Ramify())

@@ -1,0 +1,1 @@
+"""The race track: every system on the same matrices, in turn, each in a process of its own; rows, tables, plots."""

@@ -1,0 +1,124 @@
+"""The matrices that everyone gets: made once per data set, saved uncompressed, told apart by a fingerprint.
+
+Texts become ramify's default tf-idf, feature files rows of length 1. Test documents without a label that training has
+seen are left out: no one could find those labels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from racing.generated import GENERATOR, generate
+from racing.places import CACHE
+from racing.sets import GENERATED
+from racing.systems import source_hash
+
+NAMES = ("X", "Y", "X_test", "Y_test")
+
+
+class MissingDataError(Exception):
+    """A data set is not on this machine."""
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """A data set in the cache.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    folder : Path
+        Holds X.npz, Y.npz, X_test.npz and Y_test.npz.
+    fingerprint : str
+        Of all values.
+    shape : dict
+        Documents, features, labels, test documents, non-zeros.
+    """
+
+    dataset: str
+    folder: Path
+    fingerprint: str
+    shape: dict[str, int]
+
+    @cached_property
+    def Y(self) -> Any:  # noqa: N802
+        """Training labels."""
+        return sp.load_npz(self.folder / "Y.npz")
+
+    @cached_property
+    def Y_test(self) -> Any:  # noqa: N802
+        """Test labels."""
+        return sp.load_npz(self.folder / "Y_test.npz")
+
+
+def prepare(dataset: str, data: Path) -> Matrices:
+    """The cached matrices of a data set, made anew where its files or what makes them have changed.
+
+    Raises
+    ------
+    MissingDataError
+        The files are not there.
+    """
+    folder, made_from = CACHE / dataset, _made_from(dataset, data)
+    note = folder / "matrices.json"
+    if note.exists():
+        known = json.loads(note.read_text())
+        if known["made_from"] == made_from:
+            return Matrices(dataset, folder, known["fingerprint"], known["shape"])
+    print(f"making the matrices of {dataset}", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    note.unlink(missing_ok=True)
+    parts = generate(GENERATED[dataset]) if dataset in GENERATED else _read(data / dataset)
+    for name, matrix in zip(NAMES, parts, strict=True):
+        sp.save_npz(folder / f"{name}.npz", matrix, compressed=False)
+    X, Y, X_test, _ = parts
+    shape = {"documents": X.shape[0], "features": X.shape[1], "labels": Y.shape[1], "tests": X_test.shape[0]}
+    shape |= {"nonzeros": int(X.nnz), "positives": int(Y.nnz)}
+    known = {"made_from": made_from, "fingerprint": _fingerprint(parts), "shape": shape}
+    note.write_text(json.dumps(known))
+    return Matrices(dataset, folder, known["fingerprint"], shape)
+
+
+def _made_from(dataset: str, data: Path) -> str:
+    if dataset in GENERATED:
+        return f"generator {GENERATOR}"
+    files = sorted((data / dataset).glob("t*.gz"))
+    if not files:
+        raise MissingDataError(f"{dataset}: no data in {data / dataset}; give the folder of the data sets with --data")
+    return f"{source_hash()} {[(file.name, file.stat().st_size) for file in files]}"
+
+
+def _fingerprint(parts: tuple[Any, ...]) -> str:
+    digest = hashlib.sha256()
+    for matrix in parts:
+        for array in (matrix.indptr.astype(np.int64), matrix.indices, matrix.data):
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:12]
+
+
+def _read(folder: Path) -> tuple[Any, Any, Any, Any]:
+    from sklearn.preprocessing import normalize
+
+    from ramify import Tfidf, read
+    from ramify.data import align
+
+    if (folder / "train.txt.gz").exists():
+        train, test = read(folder / "train.txt.gz"), read(folder / "test.txt.gz")
+        X, X_test = (sp.csr_matrix(normalize(part.X), dtype=np.float32) for part in (train, test))
+        return X, train.Y, X_test, test.Y
+    train = read(folder / "train.jsonl.gz")
+    test = align(read(folder / "test.jsonl.gz"), list(train.label_names))
+    vectorizer = Tfidf()
+    X, X_test = vectorizer.fit_transform(train.texts), vectorizer.transform(test.texts)
+    Y_test = sp.csr_matrix(test.Y[:, : train.n_labels])
+    kept = np.flatnonzero(np.diff(Y_test.indptr))
+    return X, train.Y, X_test[kept], Y_test[kept]

@@ -1,0 +1,82 @@
+"""The rows: one JSON object per line, only ever added. Which of them count, and which are still to be measured."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+BUSY_SHARE = 0.15
+"""Others' CPU, as a share of the run's own, from which a run counts as measured on a busy machine."""
+
+
+def read_rows(path: Path) -> list[Row]:
+    """All rows, oldest first; none where there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+
+
+def add_row(path: Path, row: Row) -> None:
+    """Append one row, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def key_of(row: Row) -> tuple[Any, ...]:
+    """What makes two rows measurements of the same thing."""
+    names = ("kind", "dataset", "matrices", "system", "identity", "threads", "run")
+    return tuple(row.get(name) for name in names)
+
+
+def is_due(rows: Iterable[Row], wanted: Row, *, quiet_only: bool = False, retry_failed: bool = False) -> bool:
+    """Whether a run is still to be measured.
+
+    Parameters
+    ----------
+    rows : rows
+        What is known.
+    wanted : row
+        What ``key_of`` needs.
+    quiet_only : bool, default False
+        A run that has only been measured on a busy machine is due again.
+    retry_failed : bool, default False
+        So is one that failed. Otherwise the failure of any run stands for all of its system, until the limits rise.
+    """
+    without_run = key_of(wanted)[:-1]
+    kin = [row for row in rows if key_of(row)[:-1] == without_run]
+    same = [row for row in kin if not row.get("failed") and key_of(row) == key_of(wanted)]
+    if not retry_failed and any(_stands(row, wanted) for row in kin if row.get("failed")):
+        return False
+    return all(row["busy"] for row in same) if quiet_only else not same
+
+
+def _stands(failure: Row, wanted: Row) -> bool:
+    """Whether a failure would come again: no limit has risen since."""
+    return all(wanted.get(name, 0) <= failure.get(name, math.inf) for name in ("limit_s", "limit_gb"))
+
+
+def current(rows: Iterable[Row], kind: str, *, threads: int) -> list[Row]:
+    """The rows that speak for each system on each data set: the identity measured last, on the matrices used last."""
+    chosen = [row for row in rows if row["kind"] == kind and row.get("threads") == threads]
+    matrices = {row["dataset"]: row.get("matrices") for row in chosen}
+    chosen = [row for row in chosen if row.get("matrices") == matrices[row["dataset"]]]
+    latest = {(row["dataset"], row["system"]): row["identity"] for row in chosen}
+    return [row for row in chosen if row["identity"] == latest[row["dataset"], row["system"]]]
+
+
+def counted(runs: Sequence[Row]) -> tuple[list[Row], bool]:
+    """The runs of one system that its medians are made of, and whether they are of a busy machine.
+
+    The last row of each run counts. Quiet ones do where there are any, else the busy ones.
+    """
+    good = [row for row in runs if not row.get("failed")]
+    quiet = {row["run"]: row for row in good if not row["busy"]}
+    if quiet:
+        return list(quiet.values()), False
+    busy = {row["run"]: row for row in good}
+    return list(busy.values()), bool(busy)
