@@ -96,6 +96,7 @@ void take_apart(const LevelHandle& handle, Out1<int32_t> features, Out1<int64_t>
 struct Searcher {
     std::vector<nb::object> owners;
     SearchModel model;
+    SingleSearches singles{model};
 
     Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, int max_copies) {
         for (nb::handle level : levels) {
@@ -133,14 +134,14 @@ void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices,
 }
 
 // One document without the cost of a matrix: its features and values as they are.
-void search_one(const Searcher& searcher, In1<int32_t> indices, In1<float> data, const SearchOptions& options,
+void search_one(Searcher& searcher, In1<int32_t> indices, In1<float> data, const SearchOptions& options,
                 Out2<int32_t> labels, Out2<float> scores) {
     if (indices.size() != data.size()) throw std::invalid_argument("as many feature numbers as values are needed");
     check_out(labels, scores, 1, options.k);
     const int64_t indptr[2] = {0, int64_t(indices.size())};
     const CsrView X{1, 0, indptr, indices.data(), data.data()};
     nb::gil_scoped_release release;
-    beam_search(searcher.model, X, options, {}, labels.data(), scores.data(), nullptr);
+    searcher.singles.search(X, options, labels.data(), scores.data());
 }
 
 void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,

@@ -224,10 +224,11 @@ RAMIFY_COUNTED void counted_batch_search(const SearchModel& model, const CsrView
 }
 
 RAMIFY_COUNTED void counted_single_searches(const SearchModel& model, const CsrView& X, int32_t* labels, float* scores) {
+    SingleSearches searches(model);
     for (int64_t row = 0; row < X.rows; ++row) {
         const int64_t indptr[2] = {0, X.length(row)};
         const CsrView one{1, X.cols, indptr, X.indices + X.begin(row), X.data + X.begin(row)};
-        beam_search(model, one, SearchOptions{}, {}, labels, scores, nullptr);
+        searches.search(one, SearchOptions{}, labels + row * 10, scores + row * 10);
     }
 }
 
