@@ -1,15 +1,15 @@
 // Beam search down a label tree, and the exact path scores of given leaves.
 #pragma once
+#include <memory>
+#include <mutex>
 #include <vector>
 
+#include "block_scores.hpp"
 #include "csr.hpp"
 #include "packed.hpp"
 #include "parallel.hpp"
 
 namespace ramify {
-
-// log of the score that a margin s stands for: -max(0, 1 - s)^power, or log(1 / (1 + exp(-s))).
-enum class Transform { hinge1 = 1, hinge2 = 2, hinge3 = 3, hinge4 = 4, sigmoid = 5 };
 
 struct SearchModel {
     std::vector<PackedLevel> levels;
@@ -17,6 +17,7 @@ struct SearchModel {
     std::vector<const uint8_t*> allowed;   // per level: 0 = never enter the node; null: all
     const int32_t* leaf_labels = nullptr;
     int max_copies = 1;  // leaves of the label that has most
+    const float* leaf_favour = nullptr;  // per leaf: added to its log score, 0 at most; null: nothing
 };
 
 struct SearchOptions {
@@ -38,6 +39,26 @@ struct Forbidden {
 // Every document is scored by itself: the same bits alone or in a batch, on one thread or many.
 void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions& options, const Forbidden& forbidden,
                  int32_t* labels, float* scores, Monitor* monitor);
+
+class ChunkSearch;
+
+// For single documents: keeps the working memory of a search for the next one, per thread that searches at a time.
+class SingleSearches {
+public:
+    explicit SingleSearches(const SearchModel& model);
+    ~SingleSearches();
+
+    // The only document of X.
+    void search(const CsrView& X, const SearchOptions& options, int32_t* labels, float* scores);
+
+private:
+    std::unique_ptr<ChunkSearch> take();
+    void give_back(std::unique_ptr<ChunkSearch> search);
+
+    const SearchModel& model_;
+    std::mutex guard_;
+    std::vector<std::unique_ptr<ChunkSearch>> idle_;
+};
 
 // Scores and margins of the given leaves: document i is asked for leaves[indptr[i]..indptr[i + 1]), no beam.
 void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,

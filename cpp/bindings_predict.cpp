@@ -96,8 +96,9 @@ void take_apart(const LevelHandle& handle, Out1<int32_t> features, Out1<int64_t>
 struct Searcher {
     std::vector<nb::object> owners;
     SearchModel model;
+    SingleSearches singles{model};
 
-    Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, int max_copies) {
+    Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, nb::object favour, int max_copies) {
         for (nb::handle level : levels) {
             owners.push_back(nb::borrow(level));
             model.levels.push_back(nb::cast<LevelHandle&>(level).level);
@@ -106,6 +107,7 @@ struct Searcher {
         for (nb::handle mask : allowed) model.allowed.push_back(mask.is_none() ? nullptr : keep<uint8_t>(mask));
         owners.push_back(leaf_labels.cast());
         model.leaf_labels = leaf_labels.data();
+        model.leaf_favour = favour.is_none() ? nullptr : keep<float>(favour);
         model.max_copies = max_copies;
     }
 
@@ -133,14 +135,14 @@ void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices,
 }
 
 // One document without the cost of a matrix: its features and values as they are.
-void search_one(const Searcher& searcher, In1<int32_t> indices, In1<float> data, const SearchOptions& options,
+void search_one(Searcher& searcher, In1<int32_t> indices, In1<float> data, const SearchOptions& options,
                 Out2<int32_t> labels, Out2<float> scores) {
     if (indices.size() != data.size()) throw std::invalid_argument("as many feature numbers as values are needed");
     check_out(labels, scores, 1, options.k);
     const int64_t indptr[2] = {0, int64_t(indices.size())};
     const CsrView X{1, 0, indptr, indices.data(), data.data()};
     nb::gil_scoped_release release;
-    beam_search(searcher.model, X, options, {}, labels.data(), scores.data(), nullptr);
+    searcher.singles.search(X, options, labels.data(), scores.data());
 }
 
 void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
@@ -161,7 +163,7 @@ void bind_predict(nb::module_& m) {
     nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, float path_weight, int threads) {
         new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, path_weight, threads};
     }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("path_weight"), nb::arg("threads"));
-    nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg());
+    nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, nb::object, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg().none(), nb::arg());
     m.def("make_level", &make_level, nb::arg(), strict, strict, strict, strict, strict, strict, strict, strict, strict, strict, strict);
     m.def("plan_pack", &plan, strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg());
     m.def("fill_pack", &fill, nb::arg(), strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg(), nb::arg(), strict, strict, strict, strict, strict, strict, strict);

@@ -14,8 +14,9 @@ namespace ramify {
 
 enum class Precision { int8 = 0, bf16 = 1, fp32 = 2 };
 
+// Functions here are static: files of several instruction sets include them, and the linker must not mix them.
 // Bytes of an entry: the child's number within the block, then its weight.
-inline int entry_bytes(Precision precision) {
+static inline int entry_bytes(Precision precision) {
     return precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
 }
 
@@ -50,7 +51,7 @@ struct PackedLevel {
 
 constexpr uint32_t kHashMultiplier = 0x9e3779b1u;
 
-inline uint32_t hash_feature(uint32_t feature, int bits) {
+static inline uint32_t hash_feature(uint32_t feature, int bits) {
     return (feature * kHashMultiplier) & (bits >= 32 ? ~0u : (1u << bits) - 1);
 }
 
@@ -61,7 +62,7 @@ constexpr uint32_t inverse_multiplier() {
     return inverse;
 }
 
-inline uint32_t unhash_feature(uint32_t hash, int bits) {
+static inline uint32_t unhash_feature(uint32_t hash, int bits) {
     return (hash * inverse_multiplier()) & (bits >= 32 ? ~0u : (1u << bits) - 1);
 }
 
@@ -70,6 +71,6 @@ constexpr int kNarrowKeyBits = 16;
 constexpr int kMaxNarrowShift = 12;
 constexpr int kMaxNarrowProbe = 16;
 
-inline int log2_exact(uint64_t power) { return __builtin_ctzll(power); }
+static inline int log2_exact(uint64_t power) { return __builtin_ctzll(power); }
 
 }  // namespace ramify

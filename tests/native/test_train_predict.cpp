@@ -254,6 +254,22 @@ Answer ask(const SearchModel& model, const Csr& X, SearchOptions options) {
     return answer;
 }
 
+// Every document alone, by several threads at once, gets what it gets in a batch.
+void check_singles(const SearchModel& model, const Csr& X, SearchOptions options) {
+    options.threads = 1;
+    const size_t n = X.indptr.size() - 1, k = size_t(options.k);
+    std::vector<int32_t> labels(n * k), alone(n * k);
+    std::vector<float> scores(n * k), alone_scores(n * k);
+    beam_search(model, X.view(), options, {}, labels.data(), scores.data(), nullptr);
+    SingleSearches searches(model);
+    parallel_for(int64_t(n), 3, [&](int64_t row, int) {
+        const int64_t begin = X.indptr[size_t(row)], indptr[2] = {0, X.indptr[size_t(row) + 1] - begin};
+        const CsrView one{1, X.cols, indptr, X.indices.data() + begin, X.data.data() + begin};
+        searches.search(one, options, alone.data() + row * options.k, alone_scores.data() + row * options.k);
+    });
+    check(labels == alone && std::memcmp(scores.data(), alone_scores.data(), scores.size() * 4) == 0, "alone as in a batch");
+}
+
 bool same(const Answer& a, const Answer& b) {
     return a.labels == b.labels && std::memcmp(a.scores.data(), b.scores.data(), a.scores.size() * 4) == 0 &&
            std::memcmp(a.pairs.data(), b.pairs.data(), a.pairs.size() * 4) == 0;
@@ -275,6 +291,7 @@ void test_search(const Tree& tree, const Plain* plain, const Level* levels, cons
             const Answer one = ask(model, X, options);
             options.threads = 3;
             check(same(one, ask(model, X, options)), "threads change the search");
+            check_singles(model, X, options);
         }
     for (int round = 0; round < 20; ++round) {
         packed[round % 2].damage(random);

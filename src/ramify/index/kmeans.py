@@ -26,7 +26,7 @@ class KMeansIndexer:
 
     Parameters
     ----------
-    branching : int, default 16
+    branching : int, default 64
         Children per cluster, at least 2.
     max_leaf : int, default 100
         Labels per leaf cluster at most, at least 1.
@@ -49,7 +49,7 @@ class KMeansIndexer:
         A setting out of range.
     """
 
-    branching: int = 16
+    branching: int = 64
     max_leaf: int = 100
     balanced: bool = True
     spherical: bool = True

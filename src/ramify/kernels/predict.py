@@ -213,10 +213,16 @@ class Searcher:
         Weights of each level, from the top.
     allowed_labels : bool array, shape (L,), optional
         Labels that may be predicted; branches without one are never entered.
+    favour : float32 array, shape (L,), optional
+        What is added to each label's log score; 0 at most.
     """
 
     def __init__(
-        self, tree: LabelTree, levels: Sequence[PackedLevel], allowed_labels: npt.NDArray[np.bool_] | None = None
+        self,
+        tree: LabelTree,
+        levels: Sequence[PackedLevel],
+        allowed_labels: npt.NDArray[np.bool_] | None = None,
+        favour: Float32 | None = None,
     ) -> None:
         if len(levels) != tree.depth:
             raise InputError(f"there are weights for {len(levels)} levels, but the tree has {tree.depth}")
@@ -225,7 +231,10 @@ class Searcher:
         copies = np.bincount(tree.leaf_labels, minlength=1)
         masks = [None] * tree.depth if allowed_labels is None else _allowed_nodes(tree, allowed_labels)
         natives = [_native_level(level) for level in levels]
-        self._native = _native.Searcher(natives, list(tree.parents), masks, tree.leaf_labels, int(copies.max()))
+        leaf_favour = None if favour is None else _leaf_favour(tree, favour)
+        self._native = _native.Searcher(
+            natives, list(tree.parents), masks, tree.leaf_labels, leaf_favour, int(copies.max())
+        )
 
     def search(
         self,
@@ -279,6 +288,14 @@ class Searcher:
     def _check_width(self, X: CSR) -> None:
         if X.shape[1] != self.n_features:
             raise InputError(f"X has {X.shape[1]} columns, but the model has {self.n_features} features")
+
+
+def _leaf_favour(tree: LabelTree, favour: Float32) -> Float32:
+    if favour.dtype != np.float32 or favour.shape != (tree.n_labels,):
+        raise InputError(f"favour must be a float32 vector of length {tree.n_labels}")
+    if not (favour <= 0).all():
+        raise InputError("favour must be 0 at most for every label")
+    return np.ascontiguousarray(favour[tree.leaf_labels])
 
 
 def _allowed_nodes(tree: LabelTree, allowed_labels: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.uint8]]:

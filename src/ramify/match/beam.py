@@ -31,17 +31,22 @@ class BeamMatcher:
         The hierarchy.
     levels : sequence of PackedLevel
         Weights of each level, from the top.
+    favour : float32 array, shape (L,), optional
+        What is added to each label's log score; 0 at most.
     """
 
-    def __init__(self, tree: LabelTree, levels: Sequence[PackedLevel]) -> None:
+    def __init__(self, tree: LabelTree, levels: Sequence[PackedLevel], favour: Float32 | None = None) -> None:
         self.tree = tree
         self.levels = tuple(levels)
-        self._searcher = Searcher(tree, self.levels)
+        self.favour = favour
+        self._searcher = Searcher(tree, self.levels, favour=favour)
 
     @classmethod
-    def of(cls, tree: LabelTree, levels: Sequence[LevelWeights], precision: str) -> BeamMatcher:
+    def of(
+        cls, tree: LabelTree, levels: Sequence[LevelWeights], precision: str, favour: Float32 | None = None
+    ) -> BeamMatcher:
         """Pack trained weights."""
-        return cls(tree, [pack(level, precision) for level in levels])
+        return cls(tree, [pack(level, precision) for level in levels], favour)
 
     @property
     def n_features(self) -> int:
@@ -79,7 +84,7 @@ class BeamMatcher:
             if forbidden is not None:
                 allowed = allowed - allowed.multiply(forbidden)
             return self._topk_of_given(X, k, config, sp.csr_matrix(allowed), threads)
-        searcher = self._searcher if allowed is None else Searcher(self.tree, self.levels, allowed)
+        searcher = self._searcher if allowed is None else Searcher(self.tree, self.levels, allowed, self.favour)
         found = searcher.search(X, k, config, forbidden=forbidden, threads=threads, progress=progress)
         return TopK(*found)
 
@@ -136,7 +141,7 @@ class BeamMatcher:
         return top
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BeamMatcher, (self.tree, self.levels)  # what is native is made again
+        return BeamMatcher, (self.tree, self.levels, self.favour)  # what is native is made again
 
     def weights(self, level: int) -> LevelWeights:
         """The weights of one level in plain form, as they were rounded."""
@@ -163,11 +168,14 @@ class BeamMatcher:
             parents.append((self.tree.parents[below][pointers[first] : pointers[last]] - first).astype(np.int32))
             levels.append(_cut(self.levels[below], first, last))
             first, last = int(pointers[first]), int(pointers[last])
-        return BeamMatcher(LabelTree(tuple(parents), self.tree.leaf_labels[first:last], self.tree.n_labels), levels)
+        tree = LabelTree(tuple(parents), self.tree.leaf_labels[first:last], self.tree.n_labels)
+        return BeamMatcher(tree, levels, self.favour)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Settings and arrays for a model directory."""
         arrays: dict[str, npt.NDArray[Any]] = {"leaf_labels": self.tree.leaf_labels}
+        if self.favour is not None:
+            arrays["favour"] = self.favour
         for number, (parent, level) in enumerate(zip(self.tree.parents, self.levels, strict=True)):
             arrays[f"level{number}/parent"] = parent
             arrays |= {f"level{number}/{name}": array for name, array in level.arrays().items()}
@@ -200,7 +208,10 @@ class BeamMatcher:
             raise ModelFileError(f"the model's tree is damaged ({error}): restore the model directory") from None
         for number, level in enumerate(levels):
             check_packed(level, Blocks.of(tree, number))
-        return cls(tree, levels)
+        try:
+            return cls(tree, levels, arrays.get("favour"))
+        except InputError as error:
+            raise ModelFileError(f"the model's tree is damaged ({error}): restore the model directory") from None
 
 
 def _stored_level(arrays: dict[str, Any], number: int, n_features: int, precision: str) -> PackedLevel:

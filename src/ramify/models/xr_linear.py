@@ -19,12 +19,13 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.errors import InputError, ModelFileError
 from ramify.features.labels import PIFA
 from ramify.index import KMeansIndexer
-from ramify.kernels.check import factors, thread_count, whole_number
+from ramify.kernels.check import factors, real_number, thread_count, whole_number
 from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
 from ramify.match import BeamMatcher
 from ramify.models.loading import load_as, save
 from ramify.models.ranking_model import assignments, instances
+from ramify.models.tail import costs_by_rarity, favour_by_rarity
 from ramify.models.tree_predictor import StageProgress, TreePredictor
 from ramify.protocols import Indexer, Representation
 from ramify.values import CSR, Float32, LabelTree, as_csr, as_label_matrix
@@ -42,7 +43,7 @@ class XRLinear(TreePredictor):
         Label vectors to cluster by; PIFA when None.
     indexer : Indexer, optional
         Makes the tree; when None, k-means with the next four settings.
-    branching : int, default 16
+    branching : int, default 64
         Children per inner cluster.
     max_leaf : int, default 100
         Labels per leaf cluster at most.
@@ -69,6 +70,11 @@ class XRLinear(TreePredictor):
         What a positive counts on inner levels: 1, or the sum of what is below it.
     relevance_norm : {"none", "l1", "l2", "max"}
         How an instance's relevances are normalised on each level.
+    tail_cost : float, default 0
+        Power of the inverse propensity that positives cost more by, so that rare labels are learnt at all.
+    tail_rank : float, default 0
+        Power of the inverse propensity that scores are multiplied by, so that rare labels rank higher. Scores are then
+        for ranking only.
     beam : int, default 10
         Nodes kept per level in prediction.
     score_transform : str, default "l3-hinge"
@@ -100,7 +106,7 @@ class XRLinear(TreePredictor):
         *,
         representation: Representation | None = None,
         indexer: Indexer | None = None,
-        branching: int = 16,
+        branching: int = 64,
         max_leaf: int = 100,
         balanced: bool = True,
         cluster_iterations: int = 20,
@@ -114,6 +120,8 @@ class XRLinear(TreePredictor):
         max_weights: int = 0,
         relevance: str = "equal",
         relevance_norm: str = "none",
+        tail_cost: float = 0.0,
+        tail_rank: float = 0.0,
         beam: int = 10,
         score_transform: str = "l3-hinge",
         path_weight: float = 0.1,
@@ -138,6 +146,8 @@ class XRLinear(TreePredictor):
         self.max_weights = max_weights
         self.relevance = relevance
         self.relevance_norm = relevance_norm
+        self.tail_cost = tail_cost
+        self.tail_rank = tail_rank
         self.beam = beam
         self.score_transform = score_transform
         self.path_weight = path_weight
@@ -192,7 +202,8 @@ class XRLinear(TreePredictor):
         )
         tell("train", 1.0)
         tell("pack", 0.0)
-        self._set_matcher(BeamMatcher.of(self.tree_, levels, self.precision))
+        favour = favour_by_rarity(Y, self.tail_rank) if self.tail_rank > 0 else None
+        self._set_matcher(BeamMatcher.of(self.tree_, levels, self.precision, favour))
         tell("pack", 1.0)
         return self
 
@@ -213,6 +224,8 @@ class XRLinear(TreePredictor):
             if value not in known:
                 raise InputError(f"{name} is {value!r}, but must be one of {', '.join(known)}")
         whole_number("seed", self.seed, 0, 2**32 - 1)
+        for name in ("tail_cost", "tail_rank"):
+            real_number(name, getattr(self, name), 0, 10)
         self._decision_threshold()
         config = TrainingConfig(solver=solver, negatives=self.negatives, search=self._search())
         return config, thread_count(self.threads)
@@ -242,6 +255,8 @@ class XRLinear(TreePredictor):
             factors("relevance", given.data, given.nnz)
             # A positive that the user gave no relevance keeps 1.
             Y = sp.csr_matrix((Y - Y.multiply(given > 0)) + Y.multiply(given))
+        if self.tail_cost > 0:
+            Y = costs_by_rarity(Y, self.tail_cost)
         return level_targets(Y, self.tree_, induced=self.relevance == "induced", norm=self.relevance_norm)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,0 +1,77 @@
+"""Rare labels are favoured as far as asked: in the costs, in the ranking, and in what is measured of them."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import ramify
+from ramify import XRLinear, evaluate
+from ramify.evaluation import inverse_propensities
+from ramify.models.tail import costs_by_rarity, favour_by_rarity
+from ramify.values import as_csr
+
+N_LABELS = 30
+
+
+def _problem(seed, n=600):
+    """Frequent and rare labels with words of their own, some words shared, so that rare labels lose without help."""
+    rng = np.random.default_rng(seed)
+    share = 1 / np.arange(1, N_LABELS + 1)
+    Y = (rng.random((n, N_LABELS)) < share / 2).astype(np.float32)
+    Y[np.arange(n), rng.choice(N_LABELS, n, p=share / share.sum())] = 1
+    words = np.random.default_rng(1).random((N_LABELS, 80)) < 0.12
+    X = ((Y @ words > 0) & (rng.random((n, 80)) < 0.6)).astype(np.float32) + (rng.random((n, 80)) < 0.08)
+    return as_csr(X / np.maximum(1, np.linalg.norm(X, axis=1, keepdims=True))), as_csr(Y)
+
+
+def test_costs_grow_with_rarity_from_1():
+    _, Y = _problem(0)
+    weight = inverse_propensities(Y)
+    costs = costs_by_rarity(Y, 0.5)
+    per_label = np.asarray(costs.sum(axis=0) / Y.sum(axis=0)).ravel()
+    np.testing.assert_allclose(per_label, np.sqrt(weight / weight.min()), rtol=1e-5)
+
+
+def test_the_favour_is_0_for_the_rarest_and_less_for_others():
+    _, Y = _problem(0)
+    favour = favour_by_rarity(Y, 2.0)
+    counts = np.bincount(Y.indices, minlength=N_LABELS)
+    assert favour[counts.argmin()] == 0
+    assert (np.diff(favour[np.argsort(counts)]) <= 0).all()
+
+
+def test_scores_carry_the_favour_exactly():
+    X, Y = _problem(0)
+    plain = XRLinear(threads=1, score_transform="log-l3-hinge", max_leaf=8).fit(X, Y)
+    tilted = XRLinear(threads=1, score_transform="log-l3-hinge", max_leaf=8, tail_rank=0.7).fit(X, Y)
+    wanted = plain.decision_function(X) + favour_by_rarity(Y, 0.7)
+    np.testing.assert_allclose(tilted.decision_function(X), wanted, rtol=1e-5, atol=1e-6)
+    top = tilted.predict_topk(X, 5, beam=1000)
+    np.testing.assert_allclose(top.scores, -np.sort(-wanted, axis=1)[:, :5], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"tail_cost": 1.0}, {"tail_rank": 1.0}])
+def test_the_tail_is_found_more_often(settings):
+    (X, Y), (X_test, Y_test) = _problem(0), _problem(7)
+    plain, helped = (
+        evaluate(Y_test, XRLinear(threads=1, max_leaf=8, **own).fit(X, Y).predict_topk(X_test, 5), Y_train=Y)
+        for own in ({}, settings)
+    )
+    assert float(helped["PSP@3"]) > float(plain["PSP@3"])
+
+
+def test_it_is_saved_with_the_model(tmp_path):
+    X, Y = _problem(0)
+    model = XRLinear(threads=1, tail_cost=0.5, tail_rank=0.5).fit(X, Y)
+    model.save(tmp_path / "model")
+    again = ramify.load(tmp_path / "model")
+    for name in ("labels", "scores"):
+        one, two = (getattr(each.predict_topk(X, 4), name) for each in (model, again))
+        assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("name", ["tail_cost", "tail_rank"])
+@pytest.mark.parametrize("value", [-0.1, 11, "much", None, np.nan])
+def test_powers_that_make_no_sense(name, value):
+    with pytest.raises(ramify.InputError, match=name):
+        XRLinear(**{name: value}).fit(sp.eye(3, format="csr"), sp.eye(3, format="csr"))
