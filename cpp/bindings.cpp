@@ -8,4 +8,5 @@ NB_MODULE(_native, m) {
     ramify::bind_cluster(m);
     ramify::bind_train(m);
     ramify::bind_predict(m);
+    ramify::bind_neighbours(m);
 }

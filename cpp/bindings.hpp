@@ -51,5 +51,6 @@ void bind_text(nb::module_& m);
 void bind_cluster(nb::module_& m);
 void bind_train(nb::module_& m);
 void bind_predict(nb::module_& m);
+void bind_neighbours(nb::module_& m);
 
 }  // namespace ramify

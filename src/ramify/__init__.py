@@ -27,6 +27,7 @@ _HOMES = {
     "evaluate": "ramify.evaluation",
     "compare": "ramify.evaluation",
     "XRLinear": "ramify.models",
+    "NearestInstances": "ramify.models",
     "Ensemble": "ramify.models",
     "Tagger": "ramify.models",
     "load": "ramify.models",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ramify.features import Hashing as Hashing
     from ramify.features import Tfidf as Tfidf
     from ramify.models import Ensemble as Ensemble
+    from ramify.models import NearestInstances as NearestInstances
     from ramify.models import Tagger as Tagger
     from ramify.models import XRLinear as XRLinear
     from ramify.models import load as load

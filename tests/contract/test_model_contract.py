@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ramify import Ensemble, LabelTree, XRLinear
+from ramify import Ensemble, LabelTree, NearestInstances, XRLinear
 from ramify.index import NeighbourIndexer, tree_from_taxonomy
 from ramify.testing import MODEL_CHECKS, check_model
 
@@ -55,6 +55,7 @@ ENSEMBLES = {
     "softmax": {"models": TREE, "trees": 2, "combine": "softmax", "decision_threshold": 0.06},
     "sigmoid": {"models": XRLinear(score_transform="log-l3-hinge"), "trees": 2, "combine": "sigmoid"},
     "mixed": {"models": [TREE, XRLinear(loss="logistic", balanced=False)], "weights": [1.0, 0.5]},
+    "with-instances": {"models": [TREE, NearestInstances()], "weights": [0.7, 0.3], "decision_threshold": 0.3},
 }
 AMONG_RIVALS = {
     "check_restrictions": "a rank or softmax among the allowed labels is another than among all",
@@ -68,6 +69,15 @@ def test_ensemble_contract(variant, check):
     if settings.get("combine") in ("rank", "softmax") and check.__name__ in AMONG_RIVALS:
         pytest.skip(AMONG_RIVALS[check.__name__])
     check(lambda: Ensemble(**settings, threads=1))
+
+
+INSTANCES = {"default": {}, "many": {"neighbours": 10_000, "power": 8.0}, "equal": {"neighbours": 15, "power": 0.0}}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", INSTANCES)
+def test_nearest_instances_contract(variant, check):
+    check(lambda: NearestInstances(**INSTANCES[variant], threads=1))
 
 
 def test_the_suite_tells_a_model_that_learns_nothing():

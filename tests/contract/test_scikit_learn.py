@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ramify import Ensemble, Tagger, Tfidf, XRLinear
+from ramify import Ensemble, NearestInstances, Tagger, Tfidf, XRLinear
 
 EXCUSED = {
     "check_dtype_object": "wants a TypeError for objects in X; here every bad input is an InputError, a ValueError",
@@ -32,6 +32,11 @@ def test_xr_linear(estimator, check):
 
 @parametrize_with_checks([Ensemble([XRLinear(), XRLinear(seed=1)], threads=1)], expected_failed_checks=_excuses)
 def test_ensemble(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([NearestInstances(threads=1)], expected_failed_checks=_excuses)
+def test_nearest_instances(estimator, check):
     check(estimator)
 
 

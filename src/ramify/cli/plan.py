@@ -100,7 +100,10 @@ class Plan:
         self._model().fit(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
 
     def _model(self) -> Any:
-        model = part("model", self.model)(seed=self.seed, threads=self.threads, **self.model_settings)
+        kind = part("model", self.model)
+        general = {"seed": self.seed, "threads": self.threads}
+        taken = {name: value for name, value in general.items() if name in inspect.signature(kind).parameters}
+        model = kind(**taken, **self.model_settings)
         if self.ensemble_settings["trees"] == 1:
             return model
         return part("ensemble", "ensemble")(model, threads=self.threads, **self.ensemble_settings)

@@ -40,7 +40,7 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="DIR", help="Directory to save the model in; an older model there is replaced."),
     ] = None
-    model: Annotated[str, Option(metavar="NAME", help="Kind of model: xr-linear.")] = "xr-linear"
+    model: Annotated[str, Option(metavar="NAME", help="Kind of model: xr-linear, nearest-instances.")] = "xr-linear"
     vectorizer: Annotated[str, Option(metavar="NAME", help="How texts become features: tfidf or hashing.")] = "tfidf"
     seed: Annotated[int, Option(metavar="N", help="Same seed, same model, for any number of threads.")] = 0
     test: Annotated[

@@ -2,7 +2,8 @@
 
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load
+from ramify.models.nearest import NearestInstances
 from ramify.models.tagger import Tagger
 from ramify.models.xr_linear import XRLinear
 
-__all__ = ["Ensemble", "Tagger", "XRLinear", "load"]
+__all__ = ["Ensemble", "NearestInstances", "Tagger", "XRLinear", "load"]

@@ -378,14 +378,6 @@ class Ensemble(RankingModel):
         """Open a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, parts=parts)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags
-
 
 def _rows(matrix: Any, rows: slice) -> Any:
     """Rows of a matrix that has one per instance; what holds for all instances stays."""

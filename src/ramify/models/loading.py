@@ -18,6 +18,7 @@ _HOMES = {
     "Tagger": "ramify.models.tagger",
     "XRLinear": "ramify.models.xr_linear",
     "Ensemble": "ramify.models.ensemble",
+    "NearestInstances": "ramify.models.nearest",
     "Tfidf": "ramify.features",
     "Hashing": "ramify.features",
     "SklearnText": "ramify.features.sklearn_text",
@@ -32,7 +33,8 @@ def save(model: Any, directory: str | Path) -> None:
     Parameters
     ----------
     model : Saveable
-        A fitted Tagger, XRLinear or Ensemble, or a model of your own that has ``to_state`` and ``from_state``.
+        A fitted Tagger, XRLinear, NearestInstances or Ensemble, or a model of your own that has ``to_state`` and
+        ``from_state``.
     directory : path-like
         Where.
 
@@ -61,7 +63,7 @@ def load(directory: str | Path, *, verify: bool = True, parts: Sequence[type] = 
 
     Returns
     -------
-    Tagger, XRLinear or Ensemble
+    Tagger, XRLinear, NearestInstances or Ensemble
         What was saved.
 
     Raises

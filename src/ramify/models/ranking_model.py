@@ -72,6 +72,14 @@ class RankingModel(BaseEstimator):  # type: ignore[misc]
             )
         return X
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
 
 def instances(X: Any) -> CSR:
     """X as the kernels take it; InputError where it has no row or no column."""

@@ -295,14 +295,6 @@ class XRLinear(TreePredictor):
         """Open a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, parts=())
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags
-
 
 def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:
     if weights is None:
