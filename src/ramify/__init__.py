@@ -29,8 +29,10 @@ _HOMES = {
     "XRLinear": "ramify.models",
     "NearestInstances": "ramify.models",
     "Ensemble": "ramify.models",
+    "Blend": "ramify.models",
     "Tagger": "ramify.models",
     "load": "ramify.models",
+    "preset": "ramify.models",
 }
 
 __all__ = list(_HOMES)
@@ -47,11 +49,13 @@ if TYPE_CHECKING:
     from ramify.evaluation import evaluate as evaluate
     from ramify.features import Hashing as Hashing
     from ramify.features import Tfidf as Tfidf
+    from ramify.models import Blend as Blend
     from ramify.models import Ensemble as Ensemble
     from ramify.models import NearestInstances as NearestInstances
     from ramify.models import Tagger as Tagger
     from ramify.models import XRLinear as XRLinear
     from ramify.models import load as load
+    from ramify.models import preset as preset
     from ramify.values import Dataset as Dataset
     from ramify.values import LabelTree as LabelTree
     from ramify.values import TopK as TopK

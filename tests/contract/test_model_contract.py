@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ramify import Ensemble, LabelTree, NearestInstances, XRLinear
+from ramify import Blend, Ensemble, LabelTree, NearestInstances, XRLinear
 from ramify.index import NeighbourIndexer, tree_from_taxonomy
 from ramify.testing import MODEL_CHECKS, check_model
 
@@ -78,6 +78,11 @@ INSTANCES = {"default": {}, "many": {"neighbours": 10_000, "power": 8.0}, "equal
 @pytest.mark.parametrize("variant", INSTANCES)
 def test_nearest_instances_contract(variant, check):
     check(lambda: NearestInstances(**INSTANCES[variant], threads=1))
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_blend_contract(check):
+    check(lambda: Blend(branching=3, max_leaf=4, threads=1))
 
 
 def test_the_suite_tells_a_model_that_learns_nothing():

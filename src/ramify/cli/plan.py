@@ -17,6 +17,7 @@ from ramify.errors import DataFileError, InputError
 if TYPE_CHECKING:
     from ramify.cli.train import TrainOptions
     from ramify.models import Tagger
+    from ramify.models.presets import Preset
 
 FILE_KEYS = ("model", "vectorizer", *GENERAL, "model_settings", "ensemble_settings", "vectorizer_settings")
 PARTS = {"model": "xr-linear", "vectorizer": "tfidf"}
@@ -61,9 +62,12 @@ class Plan:
         InputError
             An unknown name, or a value of another kind.
         """
-        given = _file(options)
+        given, start = _file(options), _preset(options.preset)
+        defaults = PARTS | {"model": start.model}
         chosen = {
-            name: getattr(options, name) if getattr(options, name) != default else given.get(name, default)
+            name: getattr(options, name)
+            if getattr(options, name) != default
+            else given.get(name, defaults.get(name, default))
             for name, default in (*PARTS.items(), ("seed", 0), ("threads", None))
         }
         settled: dict[str, Any] = {}
@@ -72,7 +76,8 @@ class Plan:
             estimator = part(kind, name)
             known = settings_of(estimator)
             own = {flag: known[flag].parse(text) for flag, text in flags.items() if flag in known}
-            settled[f"{kind}_settings"] = effective(estimator, given.get(f"{kind}_settings", {}) | own, name)
+            first = start.settings if kind == "model" and name == start.model else {}
+            settled[f"{kind}_settings"] = effective(estimator, first | given.get(f"{kind}_settings", {}) | own, name)
         _check_ensemble(settled, flags)
         return cls(**chosen, **settled)
 
@@ -124,6 +129,8 @@ def flags_of(arguments: Sequence[str]) -> list[inspect.Parameter]:
     for kind in KINDS:
         default = PARTS.get(kind, kind)
         name = (_named(arguments, f"--{kind}") if kind in PARTS else None) or default
+        if kind == "model" and name == default:
+            name = _started(arguments, default)
         try:
             estimator = part(kind, name)
         except InputError:  # said when the plan is made
@@ -131,6 +138,20 @@ def flags_of(arguments: Sequence[str]) -> list[inspect.Parameter]:
         for setting in settings_of(estimator).values():  # one that two parts have is for both
             flags.setdefault(setting.name, _flag(setting, f"Settings of {name}"))
     return list(flags.values())
+
+
+def _preset(name: str) -> Preset:
+    from ramify.models.presets import named
+
+    return named(name)
+
+
+def _started(arguments: Sequence[str], default: str) -> str:
+    """The model that the preset names; the default where the preset is unknown, which is said when the plan is made."""
+    try:
+        return _preset(_named(arguments, "--preset") or "default").model
+    except InputError:
+        return default
 
 
 def _named(arguments: Sequence[str], flag: str) -> str | None:

@@ -17,7 +17,11 @@ from typing import Any
 from ramify.errors import InputError
 
 # name on the command line -> where the class is; one line makes a new one known
-MODELS = {"xr-linear": "ramify.models:XRLinear", "nearest-instances": "ramify.models:NearestInstances"}
+MODELS = {
+    "xr-linear": "ramify.models:XRLinear",
+    "nearest-instances": "ramify.models:NearestInstances",
+    "blend": "ramify.models:Blend",
+}
 ENSEMBLES = {"ensemble": "ramify.models:Ensemble"}
 VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Hashing"}
 

@@ -25,6 +25,7 @@ Examples:
   ramify train bills.jsonl.gz --out model
   ramify train books.csv --text title,subtitle --labels subjects --separator ";" --out model --holdout 0.1
   ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --negatives tfn+man
+  ramify train bills.jsonl.gz --out model --preset best
   ramify train bills.jsonl.gz --out model --trees 3 --combine average
   ramify train books.csv --max-leaf 50 --show-config > settings.json
   ramify train books.csv --config settings.json --out model
@@ -40,7 +41,13 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="DIR", help="Directory to save the model in; an older model there is replaced."),
     ] = None
-    model: Annotated[str, Option(metavar="NAME", help="Kind of model: xr-linear, nearest-instances.")] = "xr-linear"
+    model: Annotated[str, Option(metavar="NAME", help="Kind of model: xr-linear, nearest-instances, blend.")] = (
+        "xr-linear"
+    )
+    preset: Annotated[
+        str,
+        Option(metavar="NAME", help="Settings to start from: fast, default, best or tail; flags change single ones."),
+    ] = "default"
     vectorizer: Annotated[str, Option(metavar="NAME", help="How texts become features: tfidf or hashing.")] = "tfidf"
     seed: Annotated[int, Option(metavar="N", help="Same seed, same model, for any number of threads.")] = 0
     test: Annotated[

@@ -1,9 +1,11 @@
 """The stages glued into estimators, one file each; and ``load`` for whatever was saved."""
 
+from ramify.models.blend import Blend
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load
 from ramify.models.nearest import NearestInstances
+from ramify.models.presets import preset
 from ramify.models.tagger import Tagger
 from ramify.models.xr_linear import XRLinear
 
-__all__ = ["Ensemble", "NearestInstances", "Tagger", "XRLinear", "load"]
+__all__ = ["Blend", "Ensemble", "NearestInstances", "Tagger", "XRLinear", "load", "preset"]

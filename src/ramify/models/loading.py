@@ -18,6 +18,7 @@ _HOMES = {
     "Tagger": "ramify.models.tagger",
     "XRLinear": "ramify.models.xr_linear",
     "Ensemble": "ramify.models.ensemble",
+    "Blend": "ramify.models.blend",
     "NearestInstances": "ramify.models.nearest",
     "Tfidf": "ramify.features",
     "Hashing": "ramify.features",

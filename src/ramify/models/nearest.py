@@ -45,7 +45,7 @@ class NearestInstances(RankingModel):
 
     Parameters
     ----------
-    neighbours : int, default 10
+    neighbours : int, default 30
         Training instances that vote: those most similar by cosine, above 0; the earlier one among equals.
     power : float, default 3.0
         A neighbour of similarity s counts s**power; with 0 all count alike.
@@ -65,7 +65,7 @@ class NearestInstances(RankingModel):
     def __init__(
         self,
         *,
-        neighbours: int = 10,
+        neighbours: int = 30,
         power: float = 3.0,
         decision_threshold: float = 0.5,
         threads: int | None = None,

@@ -1,0 +1,261 @@
+"""The most precise that linear trees give here: trees and the nearest training instances, mixed as held-out data tells.
+
+Nothing but the data tells how strongly a set wants to be regularised, and how much single instances are worth:
+
+C     = the cost of COSTS whose tree ranks held-out instances best
+share = the say of SHARES that the nearest instances get beside that tree
+model = Ensemble(trees of cost C, nearest instances), trained on all instances
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError, ModelFileError
+from ramify.evaluation import evaluate
+from ramify.kernels.check import real_number, whole_number
+from ramify.models.ensemble import Ensemble
+from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state, save
+from ramify.models.members import Single, part_of
+from ramify.models.nearest import NearestInstances
+from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.tree_predictor import StageProgress
+from ramify.models.xr_linear import XRLinear
+from ramify.values import CSR, TopK
+
+COSTS = (0.5, 1.0, 2.0)
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
+MOST_HELD_OUT = 5_000
+MOST_TRIED = 20_000
+"""Instances that the choice is made by, and on: beyond, it gets slower and hardly better."""
+
+
+class Part(NamedTuple):
+    """Instances with their labels."""
+
+    X: CSR
+    Y: CSR
+
+
+class Blend(RankingModel):
+    """Trees whose cost is chosen on held-out instances, mixed with the nearest training instances.
+
+    Parameters
+    ----------
+    trees : int, default 2
+        Trees of the final model, with seeds of their own.
+    branching, max_leaf, beam : int, default 256, 256 and 20
+        Of these trees; wider than the default of ``XRLinear``, hence slower and more precise.
+    held_out : float, default 0.1
+        Share of the instances that cost and mixture are chosen by, at most 5,000 instances; 0 chooses nothing and
+        takes cost 1 and no neighbours.
+    decision_threshold : float, default 0.5
+        Score from which ``predict`` gives a label.
+    seed : int, default 0
+        Same seed, same model, for any number of threads.
+    threads : int, optional
+        None takes every CPU.
+
+    Attributes
+    ----------
+    ensemble_ : Ensemble
+        What answers.
+    cost_, share_ : float
+        What was chosen: C of the trees, and the say of the nearest instances.
+    n_features_in_, n_labels_ : int
+        d and L.
+    """
+
+    def __init__(
+        self,
+        *,
+        trees: int = 2,
+        branching: int = 256,
+        max_leaf: int = 256,
+        beam: int = 20,
+        held_out: float = 0.1,
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.trees = trees
+        self.branching = branching
+        self.max_leaf = max_leaf
+        self.beam = beam
+        self.held_out = held_out
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> Blend:
+        """Choose on held-out instances, then learn from all.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        Y : sparse or dense matrix, shape (n, L)
+            Label assignments: what is above 0 is positive.
+        progress : callable, optional
+            Told (stage, share done).
+
+        Raises
+        ------
+        InputError
+            Settings or data out of range; the sentence names which.
+        """
+        self._check_settings()
+        X = instances(X)
+        everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
+        n_fits = len(COSTS) + 1
+        self.cost_, self.share_ = self._choose(everything, progress, n_fits)
+        final = part_of(progress, n_fits - 1, n_fits)
+        self._set_ensemble(self._final().fit(*everything, progress=final))
+        return self
+
+    def _check_settings(self) -> None:
+        real_number("held_out", self.held_out, 0, 0.9)
+        whole_number("seed", self.seed, 0, 2**32 - 1)
+        self._decision_threshold()
+
+    def _choose(self, everything: Part, progress: StageProgress | None, n_fits: int) -> tuple[float, float]:
+        """The cost and the share that rank held-out instances best; the plain ones where there is nothing to tell."""
+        parts = self._split(everything)
+        if parts is None:
+            return 1.0, 0.0
+        rest, held = parts
+        tried = []
+        for number, cost in enumerate(COSTS):
+            tree = XRLinear(cost_positive=cost, cost_negative=cost, seed=self.seed, threads=self.threads)
+            tree.fit(*rest, progress=part_of(progress, number, n_fits))
+            tried.append((_worth(tree, rest, held), -number, tree))
+        _, best, tree = max(tried, key=lambda one: one[:2])
+        nearest = NearestInstances(threads=self.threads).fit(*rest)
+        mixed = [(_worth(_mixture(tree, nearest, share), rest, held), -share) for share in SHARES]
+        return COSTS[-best], -max(mixed)[1]
+
+    def _split(self, everything: Part) -> tuple[Part, Part] | None:
+        labelled = np.flatnonzero(np.diff(everything.Y.indptr))
+        n_held = min(MOST_HELD_OUT, int(self.held_out * len(labelled)))
+        if n_held == 0:
+            return None
+        order = np.random.default_rng(self.seed).permutation(labelled)
+        rest, held = np.sort(order[n_held : n_held + MOST_TRIED]), np.sort(order[:n_held])
+        return Part(everything.X[rest], everything.Y[rest]), Part(everything.X[held], everything.Y[held])
+
+    def _final(self) -> Ensemble:
+        tree = XRLinear(
+            branching=self.branching,
+            max_leaf=self.max_leaf,
+            beam=self.beam,
+            cost_positive=self.cost_,
+            cost_negative=self.cost_,
+            seed=self.seed,
+        )
+        models, say = ([tree], [1.0]) if self.share_ == 0 else ([tree, NearestInstances()], _say(self.share_))
+        return Ensemble(models, trees=self.trees, weights=say, threads=self.threads)
+
+    def _set_ensemble(self, ensemble: Ensemble) -> Blend:
+        self.ensemble_ = ensemble
+        self.n_features_in_, self.n_labels_ = ensemble.n_features_in_, ensemble.n_labels_
+        return self
+
+    @property
+    def members_(self) -> list[Any]:
+        """The trees, and the nearest instances where they have a say."""
+        return self.ensemble_.members_
+
+    @property
+    def reach_(self) -> int:
+        """Labels that the members can name at most."""
+        return self.ensemble_.reach_
+
+    def predict_topk(
+        self,
+        X: Any,
+        k: int | None = None,
+        *,
+        beam: int | None = None,
+        allowed: Any = None,
+        forbidden: Any = None,
+        progress: StageProgress | None = None,
+    ) -> TopK:
+        """The k best labels of each instance; as ``Ensemble.predict_topk``."""
+        check_is_fitted(self)
+        self.ensemble_.threads = self.threads
+        X = self._features(X)
+        return self.ensemble_.predict_topk(X, k, beam=beam, allowed=allowed, forbidden=forbidden, progress=progress)
+
+    def single(self, k: int) -> Single:
+        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k)."""
+        check_is_fitted(self)
+        return self.ensemble_.single(k)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        state, arrays = part_to_state(self.ensemble_)
+        chosen = {"cost": float(self.cost_), "share": float(self.share_)}
+        settings = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in self.get_params(deep=False).items()
+        }
+        config = {"settings": settings, "chosen": chosen, "ensemble": state}
+        return config, {f"ensemble/{name}": array for name, array in arrays.items()}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Blend:
+        """The model of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or members that do not fit.
+        """
+        try:
+            model = cls(**config["settings"])
+            model._check_settings()
+            model.cost_, model.share_ = float(config["chosen"]["cost"]), float(config["chosen"]["share"])
+            ensemble = part_from_state(config["ensemble"], arrays_below(arrays, "ensemble/"), parts)
+        except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+            raise ModelFileError(f"the blend is damaged ({error}): restore the model directory") from None
+        if not isinstance(ensemble, Ensemble):
+            raise ModelFileError("the blend is damaged (it holds no ensemble): restore the model directory")
+        return model._set_ensemble(ensemble)
+
+    def save(self, directory: str | Path) -> None:
+        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
+        save(self, directory)
+
+    @classmethod
+    def load(cls, directory: str | Path, *, verify: bool = True) -> Blend:
+        """Open a model directory (see ``models.load``)."""
+        return load_as(cls, directory, verify=verify, parts=())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
+
+def _say(share: float) -> list[float]:
+    return [1 - share, share]
+
+
+def _mixture(tree: XRLinear, nearest: NearestInstances, share: float) -> Any:
+    return tree if share == 0 else Ensemble.of([tree, nearest], weights=_say(share))
+
+
+def _worth(model: Any, rest: Part, held: Part) -> float:
+    """Mean of P@1, P@3 and P@5 on held-out instances, as far as there are labels."""
+    top = model.predict_topk(held.X, min(5, held.Y.shape[1]))
+    report = evaluate(held.Y, top, Y_train=rest.Y)
+    return float(np.mean([float(report[f"P@{k}"]) for k in (1, 3, 5) if k <= held.Y.shape[1]]))

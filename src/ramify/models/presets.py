@@ -1,0 +1,78 @@
+"""Three settings for three needs, and one for the tail: names in place of numbers. What each costs: docs/presets.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from ramify.errors import InputError
+from ramify.models.blend import Blend
+from ramify.models.xr_linear import XRLinear
+
+CLASSES: dict[str, type] = {"xr-linear": XRLinear, "blend": Blend}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An estimator to be.
+
+    Parameters
+    ----------
+    model : str
+        Its class, as the command line calls it.
+    settings : dict
+        What differs from the defaults of the class.
+    """
+
+    model: str = "xr-linear"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+PRESETS = {
+    "fast": Preset("xr-linear", {"negatives": "tfn", "path_weight": 0.75, "epsilon": 0.5, "max_leaf": 64}),
+    "default": Preset(),
+    "best": Preset("blend"),
+    "tail": Preset("xr-linear", {"tail_cost": 0.6, "tail_rank": 0.3}),
+}
+
+
+def named(name: str) -> Preset:
+    """The preset of a name.
+
+    Raises
+    ------
+    InputError
+        An unknown name.
+    """
+    if name not in PRESETS:
+        near = get_close_matches(str(name), PRESETS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "choose one of these"
+        raise InputError(f"preset is {name!r}, but must be one of {', '.join(PRESETS)}: {hint}")
+    return PRESETS[name]
+
+
+def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
+    """An unfitted estimator by what it is for.
+
+    Parameters
+    ----------
+    name : {"fast", "default", "best", "tail"}
+        Quick to train and small; the defaults of ``XRLinear``; the most precise (a ``Blend``, several times the cost);
+        or rare labels before frequent ones, at some cost in precision.
+    seed : int, default 0
+        Same seed, same model.
+    threads : int, optional
+        None takes every CPU.
+
+    Returns
+    -------
+    XRLinear or Blend
+
+    Raises
+    ------
+    InputError
+        An unknown name.
+    """
+    chosen = named(name)
+    return CLASSES[chosen.model](**chosen.settings, seed=seed, threads=threads)

@@ -1,0 +1,98 @@
+"""Presets give what they name; the blend chooses by held-out instances what a known problem wants."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import ramify
+from ramify import Blend, InputError, XRLinear, preset
+from ramify.cli.entry import run
+from ramify.models.presets import PRESETS
+from ramify.values import as_csr
+
+
+def _copies(seed):
+    """Every test instance repeats a training instance: its labels are a matter of memory, not of weights."""
+    rng = np.random.default_rng(seed)
+    bases = rng.random((60, 40)) < 0.2
+    labels = rng.random((60, 25)) < 0.12
+    labels[np.arange(60), rng.integers(0, 25, 60)] = True
+    drawn = rng.integers(0, 60, 400)
+    X = bases[drawn] ^ (rng.random((400, 40)) < 0.01)
+    return as_csr(X.astype(np.float32)), as_csr(labels[drawn].astype(np.float32))
+
+
+def _linear(seed):
+    """Every label has a word of its own, and instances share nothing else."""
+    rng = np.random.default_rng(seed)
+    Y = rng.random((400, 12)) < 0.2
+    Y[np.arange(400), rng.integers(0, 12, 400)] = True
+    X = np.hstack([Y, rng.random((400, 60)) < 0.2]).astype(np.float32)
+    return as_csr(X), as_csr(Y.astype(np.float32))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_learns_and_keeps_seed_and_threads(name):
+    model = preset(name, seed=3, threads=2)
+    assert (model.seed, model.threads) == (3, 2)
+    X, Y = _linear(0)
+    assert model.fit(X[:300], Y[:300]).score(X[300:], Y[300:]) > 0.9
+
+
+def test_the_default_is_the_default():
+    assert preset("default").get_params() == XRLinear().get_params()
+
+
+@pytest.mark.parametrize("name", ["bets", "", "Best"])
+def test_unknown_presets(name):
+    with pytest.raises(InputError, match="preset is"):
+        preset(name)
+
+
+def test_the_blend_listens_to_instances_only_where_they_help():
+    assert Blend(seed=0, threads=1, held_out=0.3).fit(*_copies(0)).share_ > 0
+    assert Blend(seed=0, threads=1, held_out=0.3).fit(*_linear(0)).share_ == 0
+
+
+def test_nothing_held_out_chooses_nothing():
+    model = Blend(held_out=0.0, trees=1, branching=4, max_leaf=5, beam=7, threads=1).fit(*_linear(0))
+    plain = XRLinear(branching=4, max_leaf=5, beam=7, threads=1).fit(*_linear(0))
+    assert (model.cost_, model.share_) == (1.0, 0.0)
+    X = _linear(1)[0]
+    assert np.array_equal(model.predict_topk(X, 4).labels, plain.predict_topk(X, 4).labels)
+
+
+def test_a_blend_is_saved_with_what_it_chose(tmp_path):
+    X, Y = _copies(0)
+    model = Blend(threads=1, held_out=0.3).fit(X, Y)
+    model.save(tmp_path / "model")
+    again = ramify.load(tmp_path / "model")
+    assert (again.cost_, again.share_, again.get_params()) == (model.cost_, model.share_, model.get_params())
+    one, two = model.predict_topk(X, 3), again.predict_topk(X, 3)
+    assert np.array_equal(one.labels, two.labels) and np.array_equal(one.scores, two.scores)
+
+
+def test_the_same_for_any_number_of_threads():
+    X, Y = _copies(1)
+    one, three = (Blend(threads=threads, held_out=0.3).fit(X, Y).predict_topk(X, 3) for threads in (1, 3))
+    assert np.array_equal(one.labels, three.labels) and np.array_equal(one.scores, three.scores)
+
+
+@pytest.mark.parametrize(("name", "value"), [("held_out", 1.0), ("held_out", -1), ("trees", 0), ("seed", -1)])
+def test_settings_out_of_range(name, value):
+    with pytest.raises(InputError, match=name):
+        Blend(**{name: value}).fit(sp.eye(9, format="csr"), sp.eye(9, format="csr"))
+
+
+def test_the_command_line_starts_from_a_preset(capsys):
+    assert run(["train", "--preset", "fast", "--epsilon", "0.4", "--show-config"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["model"] == "xr-linear"
+    assert shown["model_settings"] | {"negatives": "tfn", "epsilon": 0.4} == shown["model_settings"]
+    assert run(["train", "--preset", "best", "--held-out", "0.2", "--show-config"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["model"], shown["model_settings"]["held_out"]) == ("blend", 0.2)
+    assert run(["train", "--preset", "bets", "--show-config"]) == 2
+    assert "did you mean 'best'" in capsys.readouterr().err
