@@ -113,8 +113,8 @@ class NearestInstances(RankingModel):
     @property
     def reach_(self) -> int:
         """Labels that the neighbours can have at most."""
-        per_instance = np.sort(np.diff(self.searcher_.Y.indptr))
-        return int(min(self.n_labels_, per_instance[-self.neighbours :].sum()))
+        most = self._checked_settings()[0].neighbours
+        return int(min(self.n_labels_, np.sort(np.diff(self.searcher_.Y.indptr))[-most:].sum()))
 
     def predict_topk(
         self,
