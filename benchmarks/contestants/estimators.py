@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from ramify import XRLinear
+from ramify import Ensemble, XRLinear, preset
 
 ESTIMATORS: dict[str, Callable[[int, int], Any]] = {
-    "ramify": lambda seed, threads: XRLinear(seed=seed, threads=threads),
+    "ramify": lambda seed, threads: preset("default", seed=seed, threads=threads),
+    "ramify-fast": lambda seed, threads: preset("fast", seed=seed, threads=threads),
+    "ramify-best": lambda seed, threads: preset("best", seed=seed, threads=threads),
+    "ramify-tail": lambda seed, threads: preset("tail", seed=seed, threads=threads),
+    "ramify-3-trees": lambda seed, threads: Ensemble(XRLinear(seed=seed), trees=3, threads=threads),
 }
