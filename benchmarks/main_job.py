@@ -9,15 +9,15 @@ commit, date. Races against other systems are in ``race.py``.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-HERE = Path(__file__).resolve().parent
+from racing.places import DATA, HERE
+from racing.rows import add_stamped
+
 RESULTS = HERE / "results" / "main-job.jsonl"
 TRAIN_SETS = ("crs-bills-104-110", "yso-finna-en")
 
@@ -25,24 +25,13 @@ TRAIN_SETS = ("crs-bills-104-110", "yso-finna-en")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=("train",))
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", nargs="*", default=TRAIN_SETS, help="data sets; both of the large ones by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     for name in chosen.sets:
         measure_training(chosen.data / name, chosen.seed, chosen.threads)
-
-
-def record(row: dict[str, Any]) -> None:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    ).stdout
-    row |= {"commit": commit.strip(), "date": datetime.date.today().isoformat()}
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    print(json.dumps(row, ensure_ascii=False), flush=True)
 
 
 def measure_training(folder: Path, seed: int, threads: int) -> None:
@@ -63,10 +52,9 @@ def measure_training(folder: Path, seed: int, threads: int) -> None:
             capture_output=True, text=True, check=True,
         )  # fmt: skip
     command = f"ramify train {folder.name}/train.jsonl.gz --seed {seed} --threads {threads} --json"
-    record(
-        {"dataset": folder.name, "system": "ramify train", "seed": seed, "run": row}
-        | {"measures": json.loads(evaluated.stdout), "command": command}
-    )
+    measured = {"dataset": folder.name, "system": "ramify train", "seed": seed, "run": row}
+    measured |= {"measures": json.loads(evaluated.stdout), "command": command}
+    print(json.dumps(add_stamped(RESULTS, measured), ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,23 +10,23 @@ Adds a row to ``benchmarks/results/shared-memory.jsonl``.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import multiprocessing as mp
-import subprocess
 import tempfile
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
+from racing.places import DATA, HERE
+from racing.rows import add_stamped
+
 RESULTS = HERE / "results" / "shared-memory.jsonl"
 PATIENCE_S = 300
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--set", default="gutenberg-lcsh")
     parser.add_argument("--workers", type=int, default=4)
     chosen = parser.parse_args()
@@ -38,14 +38,8 @@ def main() -> None:
             "alone": measure(model, texts, 1)[0],
         }
         row["workers"] = measure(model, texts, chosen.workers)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    ).stdout
     row |= {"command": f"python benchmarks/shared_memory.py --set {chosen.set} --workers {chosen.workers}"}
-    row |= {"commit": commit.strip(), "date": datetime.date.today().isoformat()}
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-    print(json.dumps(row, indent=1))
+    print(json.dumps(add_stamped(RESULTS, row), indent=1))
 
 
 def train(folder: Path, model: Path) -> tuple[Path, list[str]]:

@@ -11,24 +11,25 @@ differences are to the defaults on the same splits and seeds, with the standard 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-HERE = Path(__file__).resolve().parent
+from racing.matrices import prepare
+from racing.places import DATA, HERE
+from racing.rows import add_stamped
+
 RESULTS = HERE / "results" / "tuning.jsonl"
 MEASURES = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", nargs="+", required=True)
     parser.add_argument("--model", default="xr-linear", help="as ramify train --model")
     parser.add_argument("--vary", nargs="*", default=[], type=json.loads, help="settings as JSON objects")
@@ -37,25 +38,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     for name in chosen.sets:
-        splits = [split(*matrices(chosen.data / name), number) for number in range(chosen.splits)]
+        matrices = prepare(name, chosen.data)
+        splits = [split(matrices.X, matrices.Y, number) for number in range(chosen.splits)]
         plain = None
         for settings in ({}, *chosen.vary):
             values, cpu = measure(chosen, settings, splits)
             plain = values if plain is None else plain
             record(chosen, name, settings, (values, values - plain, cpu))
-
-
-def matrices(folder: Path) -> tuple[Any, Any]:
-    """X and Y of the training set: the default tf-idf for texts, L2-normalised rows for feature files."""
-    from sklearn.preprocessing import normalize
-
-    from ramify import Tfidf, read
-
-    if (folder / "train.txt.gz").exists():
-        train = read(folder / "train.txt.gz")
-        return sp.csr_matrix(normalize(train.X), dtype=np.float32), train.Y
-    train = read(folder / "train.jsonl.gz")
-    return Tfidf().fit_transform(train.texts), train.Y
 
 
 def split(X: Any, Y: Any, number: int) -> tuple[Any, Any, Any, Any]:
@@ -88,17 +77,11 @@ def measure(chosen: argparse.Namespace, settings: dict[str, Any], splits: list[A
 def record(chosen: argparse.Namespace, name: str, settings: dict[str, Any], found: tuple[Any, Any, float]) -> None:
     values, differences, cpu = found
     error = differences.std(axis=0) / np.sqrt(len(differences))
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    ).stdout
     row = {"dataset": name, "model": chosen.model, "settings": settings, "runs": len(values)}
     row |= {"measures": dict(zip(MEASURES, values.mean(axis=0).round(2).tolist(), strict=True))}
     row |= {"difference": differences.mean(axis=0).round(2).tolist(), "standard_error": error.round(2).tolist()}
     row |= {"train_cpu_s": round(cpu, 2), "threads": chosen.threads}
-    row |= {"commit": commit.strip(), "date": datetime.date.today().isoformat()}
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-    print(json.dumps(row), flush=True)
+    print(json.dumps(add_stamped(RESULTS, row)), flush=True)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,11 @@ class Matrices:
     shape: dict[str, int]
 
     @cached_property
+    def X(self) -> Any:  # noqa: N802
+        """Training features."""
+        return sp.load_npz(self.folder / "X.npz")
+
+    @cached_property
     def Y(self) -> Any:  # noqa: N802
         """Training labels."""
         return sp.load_npz(self.folder / "Y.npz")

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from racing.machine import commit, today
+
 Row = dict[str, Any]
 BUSY_SHARE = 0.15
 """Others' CPU, as a share of the run's own, from which a run counts as measured on a busy machine."""
@@ -25,6 +27,13 @@ def add_row(path: Path, row: Row) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def add_stamped(path: Path, row: Row) -> Row:
+    """Append a row with commit and date, and give it back."""
+    stamped = row | {"commit": commit(), "date": today()}
+    add_row(path, stamped)
+    return stamped
 
 
 def key_of(row: Row) -> tuple[Any, ...]:

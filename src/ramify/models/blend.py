@@ -20,7 +20,7 @@ from ramify.errors import InputError, ModelFileError
 from ramify.evaluation import evaluate
 from ramify.kernels.check import real_number, whole_number
 from ramify.models.ensemble import Ensemble
-from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state, save
+from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
 from ramify.models.members import Single, part_of
 from ramify.models.nearest import NearestInstances
 from ramify.models.ranking_model import RankingModel, assignments, instances
@@ -201,11 +201,7 @@ class Blend(RankingModel):
         check_is_fitted(self)
         state, arrays = part_to_state(self.ensemble_)
         chosen = {"cost": float(self.cost_), "share": float(self.share_)}
-        settings = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in self.get_params(deep=False).items()
-        }
-        config = {"settings": settings, "chosen": chosen, "ensemble": state}
+        config = {"settings": self._plain_settings(), "chosen": chosen, "ensemble": state}
         return config, {f"ensemble/{name}": array for name, array in arrays.items()}
 
     @classmethod
@@ -228,22 +224,10 @@ class Blend(RankingModel):
             raise ModelFileError("the blend is damaged (it holds no ensemble): restore the model directory")
         return model._set_ensemble(ensemble)
 
-    def save(self, directory: str | Path) -> None:
-        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
-        save(self, directory)
-
     @classmethod
     def load(cls, directory: str | Path, *, verify: bool = True) -> Blend:
         """Open a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, parts=())
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags
 
 
 def _say(share: float) -> list[float]:

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.match import restriction
-from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state, save
+from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
 from ramify.models.members import (
     MOST_TREES,
     Single,
@@ -368,10 +368,6 @@ class Ensemble(RankingModel):
             return cls(members, **config["settings"])._with_members()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"the ensemble is damaged ({error}): restore the model directory") from None
-
-    def save(self, directory: str | Path) -> None:
-        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
-        save(self, directory)
 
     @classmethod
     def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Ensemble:

@@ -19,7 +19,7 @@ from ramify.errors import InputError, ModelFileError
 from ramify.kernels.check import ascends, thread_count
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.match import restriction
-from ramify.models.loading import load_as, save
+from ramify.models.loading import load_as
 from ramify.models.ranking_model import RankingModel, assignments, instances
 from ramify.models.tree_predictor import StageProgress
 from ramify.values import CSR, Float32, Int32, TopK, as_label_matrix
@@ -218,12 +218,8 @@ class NearestInstances(RankingModel):
         columns, Y = self.searcher_.columns, self.searcher_.Y
         parts = (columns.indptr, columns.indices, columns.data, Y.indptr, Y.indices)
         arrays = {name: np.asarray(part, TYPES[name]) for name, part in zip(TYPES, parts, strict=True)}
-        settings = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in self.get_params(deep=False).items()
-        }
         sizes = {"n_instances": int(Y.shape[0]), "n_features": self.n_features_in_, "n_labels": self.n_labels_}
-        return {"settings": settings, "sizes": sizes}, arrays
+        return {"settings": self._plain_settings(), "sizes": sizes}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> NearestInstances:
@@ -240,10 +236,6 @@ class NearestInstances(RankingModel):
             return model._set_searcher(_stored_searcher(config["sizes"], arrays))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelFileError(f"the kept instances are damaged ({error}): restore the model directory") from None
-
-    def save(self, directory: str | Path) -> None:
-        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
-        save(self, directory)
 
     @classmethod
     def load(cls, directory: str | Path, *, verify: bool = True) -> NearestInstances:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError
 from ramify.kernels.check import real_number
+from ramify.models.loading import save
 from ramify.values import CSR, TopK, as_csr, as_label_matrix
 
 DEFAULT_K = 10
@@ -71,6 +73,15 @@ class RankingModel(BaseEstimator):  # type: ignore[misc]
                 f"is expecting {self.n_features_in_} features as input"
             )
         return X
+
+    def _plain_settings(self) -> dict[str, Any]:
+        """What ``__init__`` was told, for a model directory: NumPy's scalars become Python's."""
+        settings = self.get_params(deep=False)
+        return {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}
+
+    def save(self, directory: str | Path) -> None:
+        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
+        save(self, directory)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

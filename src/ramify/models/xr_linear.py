@@ -11,7 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
@@ -23,7 +22,7 @@ from ramify.kernels.check import factors, real_number, thread_count, whole_numbe
 from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
 from ramify.match import BeamMatcher
-from ramify.models.loading import load_as, save
+from ramify.models.loading import load_as
 from ramify.models.ranking_model import assignments, instances
 from ramify.models.tail import costs_by_rarity, favour_by_rarity
 from ramify.models.tree_predictor import StageProgress, TreePredictor
@@ -262,12 +261,11 @@ class XRLinear(TreePredictor):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; representation and indexer have done their work and stay out."""
         check_is_fitted(self)
-        settings = self.get_params(deep=False)
+        settings = self._plain_settings()
         settings.pop("representation")
         settings.pop("indexer")
         matcher, arrays = self.matcher_.to_state()
-        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}
-        return {"settings": plain, "matcher": matcher}, arrays
+        return {"settings": settings, "matcher": matcher}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> XRLinear:
@@ -285,10 +283,6 @@ class XRLinear(TreePredictor):
         except (KeyError, TypeError, InputError) as error:
             raise ModelFileError(f"the model's settings are damaged ({error}): restore the model directory") from None
         return model._with_matcher(matcher)
-
-    def save(self, directory: str | Path) -> None:
-        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
-        save(self, directory)
 
     @classmethod
     def load(cls, directory: str | Path, *, verify: bool = True) -> XRLinear:
