@@ -72,7 +72,7 @@ TrainedLevels train(In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, 
     PythonMonitor monitor(std::move(progress));
     nb::gil_scoped_release release;
     return {train_levels(X, instance_weights.size() == 0 ? nullptr : instance_weights.data(), tasks, options,
-                         solver_for(detect_isa()), &monitor)};
+                         solvers_for(detect_isa(), halves_suffice(X, options.solver)), &monitor)};
 }
 
 }  // namespace

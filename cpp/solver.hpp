@@ -19,6 +19,9 @@ struct SolverOptions {
     int max_passes = 100;
 };
 
+// From this tolerance on training may round: rows with nothing to change rest, large W are kept as halves of floats.
+constexpr float kLooseTolerance = 0.1f;
+
 struct LocalEntry {
     int32_t feature;  // numbered within the node
     float value;
@@ -36,8 +39,9 @@ struct NodeRows {
     const float* weight = nullptr;       // instance weights, or null
 };
 
-// Bit l of a mask speaks of lane l.
+// Bit l of a mask speaks of lane l. What is said per row and lane lies at [row * stride + lane].
 struct LaneTargets {
+    int stride = 0;                        // from Solver::stride
     uint32_t lanes = 0;                    // lanes in use
     const uint32_t* positive = nullptr;    // per row: lanes whose label the row has
     const uint32_t* eligible = nullptr;    // per row: lanes that train on the row
@@ -45,24 +49,60 @@ struct LaneTargets {
 };
 
 struct LaneState {
-    float* weights = nullptr;   // n_features x lanes, zero at the start
-    float* dual = nullptr;      // n_rows x lanes, zero at the start
-    float* bias = nullptr;      // lanes, zero at the start
+    void* weights = nullptr;    // n_features x stride, floats or halves, zero at the start
+    float* dual = nullptr;      // n_rows x stride, zero at the start
+    float* bias = nullptr;      // stride, zero at the start
     uint32_t* active = nullptr; // n_rows
     int32_t* order = nullptr;   // n_rows
+    uint8_t* rests = nullptr;   // n_rows; 1: left out of the next pass
     uint64_t seed = 0;
     bool (*keep_going)(void*) = nullptr;  // asked before every pass; false: leave at once, the state is then worthless
     void* asker = nullptr;
 };
 
-using SolveLanes = void (*)(const NodeRows&, const LaneTargets&, const SolverOptions&, LaneState&);
-
-struct Solver {
-    int lanes;
-    SolveLanes solve;
+struct LaneWeight {
+    int32_t feature;  // node's number
+    uint8_t lane;
+    float value;
 };
 
-// The widest solver that the processor runs well.
-Solver solver_for(Isa isa);
+// The features [first, last) of W; `out` has room for all their weights.
+struct WeightRange {
+    const void* weights;
+    int stride;
+    uint32_t lanes;    // in use
+    int32_t first, last;
+    float threshold;   // smaller weights are left out, and zeros
+};
+
+struct Solver {
+    int lanes;         // siblings that are solved together at most
+    int narrow;        // lanes that cost a register
+    int weight_bytes;  // 4, or 2 where weights are kept as half floats
+    void (*solve)(const NodeRows&, const LaneTargets&, const SolverOptions&, LaneState&);
+    int64_t (*pick)(const WeightRange&, LaneWeight* out);  // by feature, then lane; returns how many
+
+    // Lanes that n siblings take up.
+    int stride(int n) const {
+        int width = narrow;
+        while (width < n) width *= 2;
+        return width;
+    }
+};
+
+// Static: files of several instruction sets include it, and the linker must not mix them.
+static inline uint32_t low_bits(int n) { return n >= 32 ? ~0u : (1u << n) - 1; }
+
+// Training waits for random reads of W. Where W does not fit a core's own cache, halves of floats are faster: 11 exact bits
+// are enough for a tolerance of a tenth, not for one of a thousandth.
+struct Solvers {
+    Solver floats, halves;
+
+    const Solver& for_features(int64_t n) const { return n * floats.lanes * 4 > kCache ? halves : floats; }
+    static constexpr int64_t kCache = int64_t(1) << 19;
+};
+
+// The widest that the processor runs well. Without `allow_halves`, or where it cannot convert them, both are of floats.
+Solvers solvers_for(Isa isa, bool allow_halves);
 
 }  // namespace ramify

@@ -2,6 +2,7 @@
 // No std:: templates here: the linker could merge an AVX-512 copy of one into the baseline.
 #include <math.h>
 #if defined(__x86_64__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12's own intrinsics header
 #include <immintrin.h>
 #endif
 
@@ -57,19 +58,51 @@ inline void shuffle(int32_t* order, int64_t n, Random& random) {
     }
 }
 
-inline Floats dot(const LocalEntry* first, const LocalEntry* last, const float* weights) {
-    Floats sums[4] = {Floats{}, Floats{}, Floats{}, Floats{}};
-    for (; last - first >= 4; first += 4)
-        for (int i = 0; i < 4; ++i) sums[i] += first[i].value * load(weights + int64_t(first[i].feature) * kLanes);
-    for (; first != last; ++first) sums[0] += first->value * load(weights + int64_t(first->feature) * kLanes);
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+// Weights as they are kept: floats, or halves where the processor converts them.
+inline Floats load_weights(const float* p) { return load(p); }
+inline void store_weights(float* p, Floats v) { store(p, v); }
+#if RAMIFY_LANES == 16 && defined(__AVX512F__)
+#define RAMIFY_HALVES
+inline Floats load_weights(const uint16_t* p) { return (Floats)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+inline void store_weights(uint16_t* p, Floats v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT));
+}
+#elif RAMIFY_LANES == 8 && defined(__F16C__)
+#define RAMIFY_HALVES
+inline Floats load_weights(const uint16_t* p) { return (Floats)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+inline void store_weights(uint16_t* p, Floats v) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+}
+#endif
+
+// kParts registers of lanes at once.
+template <int kParts, class Weight>
+inline void dot(const LocalEntry* first, const LocalEntry* last, const Weight* weights, Floats* products) {
+    constexpr int kChains = 4 / kParts;  // an addition takes four cycles
+    constexpr int64_t kStride = kParts * kLanes;
+    Floats sums[kChains][kParts] = {};
+    for (; last - first >= kChains; first += kChains)
+        for (int i = 0; i < kChains; ++i)
+            for (int part = 0; part < kParts; ++part)
+                sums[i][part] += first[i].value * load_weights(weights + first[i].feature * kStride + part * kLanes);
+    for (; first != last; ++first)
+        for (int part = 0; part < kParts; ++part)
+            sums[0][part] += first->value * load_weights(weights + first->feature * kStride + part * kLanes);
+    for (int part = 0; part < kParts; ++part) {
+        if constexpr (kChains == 4)
+            products[part] = (sums[0][part] + sums[1][part]) + (sums[2][part] + sums[3][part]);
+        else
+            products[part] = sums[0][part] + sums[1][part];
+    }
 }
 
-inline void add(const LocalEntry* first, const LocalEntry* last, Floats step, float* weights) {
-    for (; first != last; ++first) {
-        float* w = weights + int64_t(first->feature) * kLanes;
-        store(w, load(w) + first->value * step);
-    }
+template <int kParts, class Weight>
+inline void add(const LocalEntry* first, const LocalEntry* last, const Floats* steps, Weight* weights) {
+    for (; first != last; ++first)
+        for (int part = 0; part < kParts; ++part) {
+            Weight* w = weights + first->feature * int64_t(kParts * kLanes) + part * kLanes;
+            store_weights(w, load_weights(w) + first->value * steps[part]);
+        }
 }
 
 // z in (0, C) with a (z - z0) + b + log(z / (C - z)) = 0, by Newton steps on the logit of z inside a bracket:
@@ -96,31 +129,44 @@ struct Pass {
     uint32_t shrunk;                   // lanes that have left rows out since they last saw all
 };
 
-template <Loss loss>
+template <Loss loss, class Weight, int kParts>
 struct Lanes {
     const NodeRows& rows;
     const LaneTargets& targets;
     const SolverOptions& options;
     LaneState& state;
-    Floats bias{};
+    Floats bias[kParts] = {};
 
-    Floats cost(int64_t row, Ints positive) const {
+    Floats cost(int64_t row, int part, Ints positive) const {
         Floats c = positive ? spread(options.cost_positive) : spread(options.cost_negative);
         if (rows.weight != nullptr) c *= rows.weight[row];
-        if (targets.relevance != nullptr) c = positive ? c * load(targets.relevance + row * kLanes) : c;
+        if (targets.relevance != nullptr) c = positive ? c * load(targets.relevance + row * (kParts * kLanes) + part * kLanes) : c;
         return c;
     }
 
     // One coordinate step for all `live` lanes of a row; returns the lanes that may leave the row out from now on.
-    uint32_t step(int64_t row, uint32_t live, Pass& pass) {
+    uint32_t step(int64_t row, uint32_t live, Pass* passes, bool& quiet) {
         const LocalEntry* first = rows.entries + rows.begin[row];
         const LocalEntry* last = rows.entries + rows.begin[row + 1];
-        const Ints positive = to_vector(targets.positive[row]);
+        Floats products[kParts], changes[kParts];
+        dot<kParts>(first, last, static_cast<const Weight*>(state.weights), products);
+        uint32_t leaving = 0, changed = 0;
+        for (int part = 0; part < kParts; ++part)
+            leaving |= step_part(row, part, live >> (part * kLanes), products[part], passes[part], changes[part], changed)
+                       << (part * kLanes);
+        quiet = changed == 0;
+        if (changed != 0) add<kParts>(first, last, changes, static_cast<Weight*>(state.weights));
+        return leaving;
+    }
+
+    uint32_t step_part(int64_t row, int part, uint32_t live, Floats product, Pass& pass, Floats& change, uint32_t& changed) {
+        live &= low_bits(kLanes);
+        const Ints positive = to_vector(targets.positive[row] >> (part * kLanes));
         const Floats sign = positive ? spread(1.0f) : spread(-1.0f);
-        float* const dual = state.dual + row * kLanes;
+        float* const dual = state.dual + row * (kParts * kLanes) + part * kLanes;
         const Floats before = load(dual);
-        const Floats margin = sign * (bias + dot(first, last, state.weights)) + before * rows.own_square[row];
-        const Floats C = cost(row, positive);
+        const Floats margin = sign * (bias[part] + product) + before * rows.own_square[row];
+        const Floats C = cost(row, part, positive);
         const Ints running = to_vector(live);
         Ints leaving = Ints{};
         Floats after;
@@ -128,11 +174,11 @@ struct Lanes {
             after = logistic_step(margin, before, C, rows.square[row], live, pass);
         else
             after = hinge_step(margin, before, C, rows.square[row], running, pass, leaving);
-        const Floats change = running ? (after - before) * sign : Floats{};
+        change = running ? (after - before) * sign : Floats{};
         if (to_mask(change != 0.0f) != 0) {
             store(dual, running ? after : before);
-            bias += change;
-            add(first, last, change, state.weights);
+            bias[part] += change;
+            changed = 1;
         }
         return to_mask(leaving & running);
     }
@@ -178,7 +224,7 @@ struct Lanes {
 
     // After a pass: which lanes have converged on all their rows, and which must look at all rows once more.
     uint32_t close_pass(Pass& pass, uint32_t running, uint32_t& reopened) const {
-        uint32_t finished = 0;
+        uint32_t finished = 0, again = 0;
         for (uint32_t left = running; left != 0; left &= left - 1) {
             const int lane = __builtin_ctz(left);
             const uint32_t bit = 1u << lane;
@@ -186,15 +232,16 @@ struct Lanes {
             const float above = pass.largest[lane] > 0.0f ? pass.largest[lane] : 0.0f;
             const float below = pass.smallest[lane] < 0.0f ? pass.smallest[lane] : 0.0f;
             if (above - below <= options.epsilon) {
-                ((pass.shrunk & bit) != 0 ? reopened : finished) |= bit;
+                ((pass.shrunk & bit) != 0 ? again : finished) |= bit;
                 pass.shrink_above[lane] = kInfinity;
                 pass.shrink_below[lane] = -kInfinity;
             } else {
-                pass.shrink_above[lane] = pass.largest[lane] > 0.0f ? pass.largest[lane] : kInfinity;
-                pass.shrink_below[lane] = pass.smallest[lane] < 0.0f ? pass.smallest[lane] : -kInfinity;
+                pass.shrink_above[lane] = above > 0.0f ? above : kInfinity;
+                pass.shrink_below[lane] = below < 0.0f ? below : -kInfinity;
             }
         }
-        pass.shrunk &= ~reopened;
+        pass.shrunk &= ~again;
+        reopened = again;
         return finished;
     }
 
@@ -202,50 +249,105 @@ struct Lanes {
         for (int64_t row = 0; row < rows.n_rows; ++row) {
             state.order[row] = int32_t(row);
             state.active[row] |= targets.eligible[row] & reopened;
+            state.rests[row] = 0;
         }
         return rows.n_rows;
     }
 
+    // One pass over the active rows; returns how many stay active. A row that had nothing to change rests for a pass.
+    int64_t pass_over(int64_t n_active, uint32_t running, Pass* passes) {
+        int64_t kept = 0;
+        for (int64_t place = 0; place < n_active; ++place) {
+            const int32_t row = state.order[place];
+            const uint32_t live = state.active[row] & running;
+            if (live == 0) continue;
+            if (state.rests[row] != 0) {
+                state.rests[row] = 0;
+                state.order[kept++] = row;
+                continue;
+            }
+            bool quiet = false;
+            const uint32_t leaving = step(row, live, passes, quiet);
+            state.rests[row] = quiet && options.epsilon >= kLooseTolerance;
+            state.active[row] &= ~leaving;
+            for (int part = 0; part < kParts; ++part) passes[part].shrunk |= leaving >> (part * kLanes) & low_bits(kLanes);
+            if ((live & ~leaving) != 0) state.order[kept++] = row;
+        }
+        return kept;
+    }
+
     void solve() {
         Random random{state.seed};
-        Pass pass{Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
+        Pass passes[kParts];
+        for (Pass& pass : passes) pass = {Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
         uint32_t running = targets.lanes;
         for (int64_t row = 0; row < rows.n_rows; ++row) state.active[row] = 0;
         int64_t n_active = all_rows(running);
         for (int number = 0; number < options.max_passes && running != 0; ++number) {
             if (state.keep_going != nullptr && !state.keep_going(state.asker)) return;
-            pass.largest = spread(loss == Loss::logistic ? 0.0f : -kInfinity);
-            pass.smallest = spread(loss == Loss::logistic ? 0.0f : kInfinity);
-            shuffle(state.order, n_active, random);
-            int64_t kept = 0;
-            for (int64_t place = 0; place < n_active; ++place) {
-                const int32_t row = state.order[place];
-                const uint32_t live = state.active[row] & running;
-                if (live == 0) continue;
-                const uint32_t leaving = step(row, live, pass);
-                state.active[row] &= ~leaving;
-                pass.shrunk |= leaving;
-                if ((live & ~leaving) != 0) state.order[kept++] = row;
+            for (Pass& pass : passes) {
+                pass.largest = spread(loss == Loss::logistic ? 0.0f : -kInfinity);
+                pass.smallest = spread(loss == Loss::logistic ? 0.0f : kInfinity);
             }
-            n_active = kept;
+            shuffle(state.order, n_active, random);
+            n_active = pass_over(n_active, running, passes);
             uint32_t reopened = 0;
-            running &= ~close_pass(pass, running, reopened);
+            for (int part = 0; part < kParts; ++part) {
+                uint32_t again = 0;
+                running &= ~(close_pass(passes[part], running >> (part * kLanes) & low_bits(kLanes), again) << (part * kLanes));
+                reopened |= again << (part * kLanes);
+            }
             if (reopened != 0) n_active = all_rows(reopened);
         }
-        store(state.bias, bias);
+        for (int part = 0; part < kParts; ++part) store(state.bias + part * kLanes, bias[part]);
     }
 };
 
-void solve_lanes(const NodeRows& rows, const LaneTargets& targets, const SolverOptions& options, LaneState& state) {
+template <class Weight, int kParts>
+void solve_parts(const NodeRows& rows, const LaneTargets& targets, const SolverOptions& options, LaneState& state) {
     switch (options.loss) {
-        case Loss::squared_hinge: return Lanes<Loss::squared_hinge>{rows, targets, options, state}.solve();
-        case Loss::hinge: return Lanes<Loss::hinge>{rows, targets, options, state}.solve();
-        case Loss::logistic: return Lanes<Loss::logistic>{rows, targets, options, state}.solve();
+        case Loss::squared_hinge: return Lanes<Loss::squared_hinge, Weight, kParts>{rows, targets, options, state}.solve();
+        case Loss::hinge: return Lanes<Loss::hinge, Weight, kParts>{rows, targets, options, state}.solve();
+        case Loss::logistic: return Lanes<Loss::logistic, Weight, kParts>{rows, targets, options, state}.solve();
     }
+}
+
+template <class Weight>
+void solve_lanes(const NodeRows& rows, const LaneTargets& targets, const SolverOptions& options, LaneState& state) {
+    if (targets.stride == kLanes) return solve_parts<Weight, 1>(rows, targets, options, state);
+#if defined(RAMIFY_HALVES)
+    if constexpr (sizeof(Weight) == 2) {
+        if (targets.stride == 2 * kLanes) return solve_parts<Weight, 2>(rows, targets, options, state);
+    }
+#endif
+}
+
+template <class Weight>
+int64_t pick_weights(const WeightRange& range, LaneWeight* out) {
+    const Weight* weights = static_cast<const Weight*>(range.weights) + int64_t(range.first) * range.stride;
+    const Floats threshold = spread(range.threshold);
+    int64_t found = 0;
+    for (int32_t feature = range.first; feature < range.last; ++feature)
+        for (int lane = 0; lane < range.stride; lane += kLanes, weights += kLanes) {
+            const Floats values = load_weights(weights);
+            const Floats sizes = values < 0.0f ? -values : values;
+            uint32_t kept = to_mask((sizes >= threshold) & (values != 0.0f)) & (range.lanes >> lane);
+            for (; kept != 0; kept &= kept - 1) {
+                const int place = __builtin_ctz(kept);
+                out[found++] = {feature, uint8_t(lane + place), values[place]};
+            }
+        }
+    return found;
 }
 
 }  // namespace
 
-Solver solver() { return {kLanes, &solve_lanes}; }
+Solver solver(bool half) {
+#if defined(RAMIFY_HALVES)
+    if (half) return {16, kLanes, 2, &solve_lanes<uint16_t>, &pick_weights<uint16_t>};
+#endif
+    (void)half;
+    return {kLanes, kLanes, 4, &solve_lanes<float>, &pick_weights<float>};
+}
 
 }  // namespace ramify::RAMIFY_ISA_NAMESPACE

@@ -27,8 +27,8 @@ uint64_t mix(uint64_t a, uint64_t b) {  // splitmix64 of a pair: seeds hang on t
 // What one worker needs to train a block, reused from block to block.
 class BlockTrainer {
 public:
-    BlockTrainer(const CsrView& X, const float* weights, const TrainOptions& options, Solver solver)
-        : gatherer_(X, weights), options_(options), solver_(solver), place_(size_t(X.rows), -1) {}
+    BlockTrainer(const CsrView& X, const float* weights, const TrainOptions& options, const Solvers& solvers)
+        : gatherer_(X, weights), options_(options), solvers_(solvers), solver_(solvers.floats), place_(size_t(X.rows), -1) {}
 
     void train(const LevelTask& level, int64_t level_number, int64_t block, BlockWeights& out, Monitor& monitor) {
         const int32_t parent = level.block_parent[block];
@@ -36,35 +36,36 @@ public:
         chosen_ = level.rows.data == nullptr ? nullptr : level.rows.data + level.rows.begin(parent);
         const int64_t n_rows = level.rows.length(parent);
         gatherer_.gather(instances_, n_rows);
+        solver_ = solvers_.for_features(gatherer_.rows().n_features);
         for (int64_t row = 0; row < n_rows; ++row) place_[instances_[row]] = int32_t(row);
         monitor_ = &monitor;
         found_.clear();
         const int64_t first = level.block_begin[block], last = level.block_begin[block + 1];
         for (int64_t child = first; child < last; child += solver_.lanes) {
-            const int n_lanes = int(std::min<int64_t>(solver_.lanes, last - child));
-            set_targets(level, child, n_lanes);
-            solve(mix(mix(options_.seed, uint64_t(level_number)), uint64_t(child)), n_lanes, level.bias + child);
-            for (int lane = 0; lane < n_lanes; ++lane) collect(lane, uint8_t(child - first + lane));
+            n_lanes_ = int(std::min<int64_t>(solver_.lanes, last - child));
+            stride_ = solver_.stride(n_lanes_);
+            set_targets(level, child);
+            solve(mix(mix(options_.seed, uint64_t(level_number)), uint64_t(child)), level.bias + child);
+            collect(uint8_t(child - first));
         }
         write(out);
     }
 
 private:
-    void set_targets(const LevelTask& level, int64_t child, int n_lanes) {
+    void set_targets(const LevelTask& level, int64_t child) {
         const size_t n_rows = size_t(gatherer_.rows().n_rows);
-        const uint32_t all = n_lanes == 32 ? ~0u : (1u << n_lanes) - 1;
         positive_.assign(n_rows, 0);
-        relevance_.assign(level.positives.data == nullptr ? 0 : n_rows * size_t(solver_.lanes), 1.0f);
-        for (int lane = 0; lane < n_lanes; ++lane)
+        relevance_.assign(level.positives.data == nullptr ? 0 : n_rows * size_t(stride_), 1.0f);
+        for (int lane = 0; lane < n_lanes_; ++lane)
             for (int64_t at = level.positives.begin(child + lane); at < level.positives.end(child + lane); ++at) {
                 const int32_t instance = level.positives.indices[at];
                 const int32_t row = place_[size_t(instance)];
                 if (row < 0 || size_t(row) >= n_rows || instances_[row] != instance)
                     throw std::invalid_argument("a positive instance is missing among the rows of its parent");
                 positive_[size_t(row)] |= 1u << lane;
-                if (!relevance_.empty()) relevance_[size_t(row) * solver_.lanes + lane] = level.positives.data[at];
+                if (!relevance_.empty()) relevance_[size_t(row) * size_t(stride_) + size_t(lane)] = level.positives.data[at];
             }
-        set_eligible(all);
+        set_eligible(low_bits(n_lanes_));
     }
 
     // An instance whose cost is 0 stays out: the solver divides by costs.
@@ -74,50 +75,75 @@ private:
         for (size_t row = 0; row < eligible_.size(); ++row) {
             eligible_[row] = chosen_ == nullptr || chosen_[row] != 0.0f ? all : positive_[row];
             if (rows.weight != nullptr && rows.weight[row] == 0.0f) eligible_[row] = 0;
-            for (int lane = 0; !relevance_.empty() && lane < solver_.lanes; ++lane)
-                if (relevance_[row * size_t(solver_.lanes) + size_t(lane)] == 0.0f) eligible_[row] &= ~(1u << lane);
+            for (int lane = 0; !relevance_.empty() && lane < n_lanes_; ++lane)
+                if (relevance_[row * size_t(stride_) + size_t(lane)] == 0.0f) eligible_[row] &= ~(1u << lane);
         }
     }
 
-    void solve(uint64_t seed, int n_lanes, float* bias_out) {
+    void solve(uint64_t seed, float* bias_out) {
         const NodeRows rows = gatherer_.rows();
-        weights_.assign(size_t(rows.n_features) * solver_.lanes, 0.0f);
-        dual_.assign(size_t(rows.n_rows) * solver_.lanes, 0.0f);
+        const size_t weight_bytes = size_t(rows.n_features) * size_t(stride_ * solver_.weight_bytes);
+        weights_.assign((weight_bytes + 3) / 4, 0);
+        dual_.assign(size_t(rows.n_rows) * size_t(stride_), 0.0f);
         active_.resize(size_t(rows.n_rows));
         order_.resize(size_t(rows.n_rows));
+        rests_.resize(size_t(rows.n_rows));
         float bias[32] = {};
-        LaneState state{weights_.data(), dual_.data(), bias,   active_.data(), order_.data(), seed,
+        LaneState state{weights_.data(), dual_.data(), bias,   active_.data(), order_.data(), rests_.data(), seed,
                         [](void* monitor) { return static_cast<Monitor*>(monitor)->keep_going(-1.0); }, monitor_};
-        const LaneTargets targets{(1u << n_lanes) - 1, positive_.data(), eligible_.data(),
+        const LaneTargets targets{stride_, low_bits(n_lanes_), positive_.data(), eligible_.data(),
                                   relevance_.empty() ? nullptr : relevance_.data()};
         solver_.solve(rows, targets, options_.solver, state);
         if (!monitor_->keep_going(-1.0)) throw Interrupted();
-        std::copy(bias, bias + n_lanes, bias_out);
+        std::copy(bias, bias + n_lanes_, bias_out);
     }
 
-    // Keeps the weights of one lane that pass the pruning.
-    void collect(int lane, uint8_t child) {
-        lane_.clear();
-        const size_t n_shared = gatherer_.features().size();
-        auto keep = [&](int32_t feature, float value) {
-            if (value != 0.0f && std::fabs(value) >= options_.threshold) lane_.push_back({feature, child, value});
-        };
-        for (size_t feature = 0; feature < n_shared; ++feature)
-            keep(int32_t(feature), weights_[feature * solver_.lanes + lane]);
-        auto number = int32_t(n_shared);
+    // Keeps the weights that pass the pruning; lane 0 is the child `first`.
+    void collect(uint8_t first) {
+        const size_t begin = found_.size();
+        constexpr int32_t kAtOnce = 64;
+        LaneWeight picked[kAtOnce * 32];
+        const auto n_shared = int32_t(gatherer_.features().size());
+        for (int32_t feature = 0; feature < n_shared; feature += kAtOnce) {
+            const WeightRange range{weights_.data(), stride_, low_bits(n_lanes_), feature,
+                                    std::min(feature + kAtOnce, n_shared), options_.threshold};
+            const int64_t n = solver_.pick(range, picked);
+            for (int64_t i = 0; i < n; ++i)
+                found_.push_back({picked[i].feature, uint8_t(first + picked[i].lane), picked[i].value});
+        }
+        collect_private(first);
+        if (options_.max_weights != 0) limit_weights(begin, first);
+    }
+
+    void collect_private(uint8_t first) {
+        auto number = int32_t(gatherer_.features().size());
         for (const PrivateFeature& own : gatherer_.private_features()) {
-            const float sign = (positive_[size_t(own.row)] >> lane & 1) != 0 ? 1.0f : -1.0f;
-            keep(number++, sign * dual_[size_t(own.row) * solver_.lanes + lane] * own.value);
+            const float* const dual = dual_.data() + size_t(own.row) * size_t(stride_);
+            for (int lane = 0; lane < n_lanes_; ++lane) {
+                const float sign = (positive_[size_t(own.row)] >> lane & 1) != 0 ? 1.0f : -1.0f;
+                const float value = sign * dual[lane] * own.value;
+                if (value != 0.0f && std::fabs(value) >= options_.threshold) found_.push_back({number, uint8_t(first + lane), value});
+            }
+            ++number;
         }
+    }
+
+    // Of the weights found from `begin` on, each child keeps its largest.
+    void limit_weights(size_t begin, uint8_t first) {
+        std::vector<std::vector<Weight>> lanes(static_cast<size_t>(n_lanes_));
+        for (size_t i = begin; i < found_.size(); ++i) lanes[size_t(found_[i].child - first)].push_back(found_[i]);
+        found_.resize(begin);
         const auto limit = size_t(options_.max_weights);
-        if (limit != 0 && lane_.size() > limit) {
-            std::nth_element(lane_.begin(), lane_.begin() + int64_t(limit), lane_.end(), [](const Weight& a, const Weight& b) {
-                const float x = std::fabs(a.value), y = std::fabs(b.value);
-                return x != y ? x > y : a.feature < b.feature;
-            });
-            lane_.resize(limit);
+        for (std::vector<Weight>& lane : lanes) {
+            if (lane.size() > limit) {
+                std::nth_element(lane.begin(), lane.begin() + int64_t(limit), lane.end(), [](const Weight& a, const Weight& b) {
+                    const float x = std::fabs(a.value), y = std::fabs(b.value);
+                    return x != y ? x > y : a.feature < b.feature;
+                });
+                lane.resize(limit);
+            }
+            found_.insert(found_.end(), lane.begin(), lane.end());
         }
-        found_.insert(found_.end(), lane_.begin(), lane_.end());
     }
 
     // Groups the block's weights by feature, features ascending: a counting sort keeps the children in order.
@@ -155,16 +181,20 @@ private:
 
     NodeGatherer gatherer_;
     const TrainOptions& options_;
-    Solver solver_;
+    const Solvers solvers_;
+    Solver solver_;  // of the node at hand
+    int n_lanes_ = 0, stride_ = 0;  // siblings that are solved together, and the lanes they take up
     const int32_t* instances_ = nullptr;
     const float* chosen_ = nullptr;
     Monitor* monitor_ = nullptr;
     std::vector<int32_t> place_;  // instance -> row of the node; stale where the node lacks it, so checked
     std::vector<uint32_t> positive_, eligible_, active_;
     std::vector<int32_t> order_, count_;
+    std::vector<uint8_t> rests_;
     std::vector<float> relevance_;
-    HugeVector<float> weights_, dual_;
-    std::vector<Weight> lane_, found_;
+    HugeVector<uint32_t> weights_;  // floats, or pairs of halves
+    HugeVector<float> dual_;
+    std::vector<Weight> found_;
     std::vector<std::pair<int32_t, int32_t>> used_;
     std::vector<int64_t> start_;
 };
@@ -232,12 +262,20 @@ private:
 
 }  // namespace
 
+bool halves_suffice(const CsrView& X, const SolverOptions& options) {
+    constexpr float kLargestFeature = 100.0f, kSmallestCost = 0.01f, kLargestSquare = 1e9f;
+    const float largest = std::max(options.cost_positive, options.cost_negative);
+    const float smallest = std::min(options.cost_positive, options.cost_negative);
+    if (options.epsilon < kLooseTolerance || smallest < kSmallestCost || float(X.rows) * largest > kLargestSquare) return false;
+    return std::all_of(X.data, X.data + X.nnz(), [](float value) { return std::fabs(value) <= kLargestFeature; });
+}
+
 std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const float* instance_weights,
                                                     const std::vector<LevelTask>& levels, const TrainOptions& options,
-                                                    Solver solver, Monitor* monitor) {
+                                                    const Solvers& solvers, Monitor* monitor) {
     std::vector<std::vector<BlockWeights>> result;
     for (const LevelTask& level : levels) result.emplace_back(size_t(level.n_blocks));
-    const std::vector<BlockTask> tasks = largest_first(X, levels, solver.lanes);
+    const std::vector<BlockTask> tasks = largest_first(X, levels, solvers.floats.lanes);
     const double total = std::accumulate(tasks.begin(), tasks.end(), 1e-9, [](double sum, const auto& t) { return sum + t.cost; });
     WorkMonitor progress(monitor, total);
     Follower follower(progress);
@@ -246,7 +284,7 @@ std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const floa
         int64_t(tasks.size()), options.threads,
         [&](int64_t number, int worker) {
             auto& trainer = trainers[size_t(worker)];
-            if (trainer == nullptr) trainer = std::make_unique<BlockTrainer>(X, instance_weights, options, solver);
+            if (trainer == nullptr) trainer = std::make_unique<BlockTrainer>(X, instance_weights, options, solvers);
             const BlockTask& task = tasks[size_t(number)];
             trainer->train(levels[task.level], int64_t(task.level), task.block,
                            result[task.level][size_t(task.block)],

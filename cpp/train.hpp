@@ -29,6 +29,10 @@ struct TrainOptions {
     int threads = 1;
 };
 
+// Whether half floats are exact enough for the weights while they are found: not for tight tolerances, nor where
+// features or costs are so large or small that weights could leave the range of a half (|w| <= sqrt(2 n C)).
+bool halves_suffice(const CsrView& X, const SolverOptions& options);
+
 // Weights of one block, by feature: features[i] has counts[i] entries.
 struct BlockWeights {
     std::vector<int32_t> features;  // ascending columns of X
@@ -40,6 +44,6 @@ struct BlockWeights {
 // Per level, per block. Same result for any number of threads.
 std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const float* instance_weights,
                                                     const std::vector<LevelTask>& levels, const TrainOptions& options,
-                                                    Solver solver, Monitor* monitor);
+                                                    const Solvers& solvers, Monitor* monitor);
 
 }  // namespace ramify

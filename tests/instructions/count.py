@@ -36,7 +36,7 @@ FLAGS = [
     "-pthread",
     "-g1",
 ]
-AVX2 = ["-mavx2", "-mfma", "-mbmi2", "-mpopcnt"]
+AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi2", "-mpopcnt"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
 
 

@@ -203,7 +203,7 @@ RAMIFY_COUNTED void counted_training(const Matrix& X, std::vector<LevelTask>& ta
     TrainOptions options;
     options.solver.epsilon = 0.3f;
     options.solver.max_passes = 20;
-    out = train_levels(X.view(), nullptr, tasks, options, solver_for(detect_isa()), nullptr);
+    out = train_levels(X.view(), nullptr, tasks, options, solvers_for(detect_isa(), halves_suffice(X.view(), options.solver)), nullptr);
 }
 
 RAMIFY_COUNTED void counted_packing(const PlainLevel& plain, Packed& out) {

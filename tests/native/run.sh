@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 compiler=${CXX:-g++}
 flags="-std=gnu++20 -O1 -g1 -Icpp -fno-omit-frame-pointer -fno-math-errno -pthread -Wall -Wextra"
-avx2="-mavx2 -mfma -mbmi2 -mpopcnt"
+avx2="-mavx2 -mfma -mf16c -mbmi2 -mpopcnt"
 avx512="$avx2 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512"
 
 if [ "${1:-}" = --compile ]; then # one source, called by xargs below

@@ -155,7 +155,9 @@ struct Trainer {
         options.threads = threads;
         options.threshold = plain ? 0.05f : 0.0f;
         options.max_weights = plain ? 20 : 0;
-        return train_levels(X.view(), plain ? nullptr : weights.data(), tasks, options, solver_for(detect_isa()), nullptr);
+        Solvers solvers = solvers_for(detect_isa(), plain);
+        if (plain) solvers.floats = solvers.halves;  // these nodes are too small to get them
+        return train_levels(X.view(), plain ? nullptr : weights.data(), tasks, options, solvers, nullptr);
     }
 };
 

@@ -217,3 +217,29 @@ def test_an_error_in_the_progress_callback_comes_through():
 
     with pytest.raises(KeyError, match="stop at"):
         train(X, [problem], SolverConfig(epsilon=1e-9, max_passes=2000), progress=tell)
+
+
+def test_a_node_too_large_for_the_cache_comes_as_near_to_the_optimum():
+    """A loose tolerance on many features: half floats and resting rows, and still within it."""
+    rng = np.random.default_rng(5)
+    X = sp.random(500, 14_000, density=0.01, format="csr", dtype=np.float32, random_state=5)
+    X.sort_indices()
+    problem = random_level(rng, X, [20])
+    loose, fine = (
+        train(X, [problem], SolverConfig(epsilon=epsilon, max_passes=1000, threshold=0.0))[0] for epsilon in (0.1, 1e-3)
+    )
+    config = SolverConfig(threshold=0.0)
+    dense = np.hstack([X.toarray().astype(float), np.ones((X.shape[0], 1))])
+    for node in range(loose.n_nodes):
+        rows, signs, costs = reference.node_problem(problem, node, config, np.ones(X.shape[0]))
+        found, best = (
+            reference.objective(
+                np.append(level.matrix()[:, [node]].toarray().ravel(), level.bias[node]).astype(float),
+                dense[rows],
+                signs,
+                costs,
+                config.loss,
+            )
+            for level in (loose, fine)
+        )
+        assert best * (1 - 1e-3) <= found <= best * 1.01 + 0.02, f"node {node}: {found} instead of {best}"
