@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "open_block.hpp"
 #include "path_scores.hpp"
 
 namespace ramify {
@@ -110,22 +111,34 @@ private:
 
     void score_level(size_t number) {
         const PackedLevel& level = model_.levels[number];
+        for (size_t at = 0, end = 0; at < visits_.size(); at = end) {
+            const int32_t block = visits_[at].block;
+            int64_t n_features = 0;
+            for (; end < visits_.size() && visits_[end].block == block; ++end) n_features += length(visits_[end]);
+            const bool pays = end - at > 1 && opening_pays(level, block, n_features);
+            const OpenBlock* const open = pays ? &opener_.open(level, block) : nullptr;
+            for (; at < end; ++at) score_visit(number, visits_[at], open);
+        }
+    }
+
+    int64_t length(const Visit& visit) const { return X_.length(first_ + visit.document); }
+
+    void score_visit(size_t number, const Visit& visit, const OpenBlock* open) {
+        const PackedLevel& level = model_.levels[number];
         const uint8_t* const allowed = model_.allowed[number];
         const bool bottom = number + 1 == model_.levels.size();
-        for (const Visit& visit : visits_) {
-            const auto i = size_t(visit.document);
-            const HashedFeatures features = document(i);
-            const int64_t first = level.block_begin[visit.block];
-            const auto n_children = int(level.block_begin[visit.block + 1] - first);
-            kernels_.score(level, visit.block, features, room_of_scores_.of(features.n), margins_);
-            const int n_chosen = kernels_.choose(margins_, n_children, visit.score, options_.transform, kept_[i].worst, chosen_);
-            for (const uint8_t* child = chosen_; child != chosen_ + n_chosen; ++child) {
-                const auto node = int32_t(first + *child);
-                if ((allowed != nullptr && allowed[node] == 0) || (bottom && is_forbidden(i, node))) continue;
-                const float margin = margins_[*child];
-                const float score = visit.score + log_score(options_.transform, margin);
-                offer(i, {bottom ? favoured(score, model_, node) : score, margin, node});
-            }
+        const auto i = size_t(visit.document);
+        const HashedFeatures features = document(i);
+        const int64_t first = level.block_begin[visit.block];
+        const auto n_children = int(level.block_begin[visit.block + 1] - first);
+        kernels_.score(level, visit.block, open, features, room_of_scores_.of(features.n), margins_);
+        const int n_chosen = kernels_.choose(margins_, n_children, visit.score, options_.transform, kept_[i].worst, chosen_);
+        for (const uint8_t* child = chosen_; child != chosen_ + n_chosen; ++child) {
+            const auto node = int32_t(first + *child);
+            if ((allowed != nullptr && allowed[node] == 0) || (bottom && is_forbidden(i, node))) continue;
+            const float margin = margins_[*child];
+            const float score = visit.score + log_score(options_.transform, margin);
+            offer(i, {bottom ? favoured(score, model_, node) : score, margin, node});
         }
     }
 
@@ -199,6 +212,7 @@ private:
     std::vector<Kept> kept_;
     std::vector<Candidate> candidates_;
     ScoreRoom room_of_scores_;
+    BlockOpener opener_;
     float margins_[256] = {};
     uint8_t chosen_[256];
 };

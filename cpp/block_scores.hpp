@@ -28,10 +28,28 @@ struct Hit {
 struct ScoreScratch {
     uint32_t* candidates;
     Hit* hits;
+    Hit* more_hits;
 };
 
-// margins[child] for every child of the block; room for 256.
-using ScoreBlock = void (*)(const PackedLevel& level, int64_t block, const HashedFeatures& features, const ScoreScratch& scratch, float* margins);
+// Where an open block keeps a row: the first of `count` entries, or, where that is 0, the number of a dense row.
+struct OpenRow {
+    uint32_t place;
+    uint32_t count;
+};
+
+// A block made ready for many documents: rows that name many children lie there as a number for every child.
+struct OpenBlock {
+    const OpenRow* rows;
+    const void* dense;  // int8 numbers, or floats where the level is not int8
+    int64_t stride;     // numbers of a dense row: the children, rounded up to 16
+};
+
+// A document may find a block open or closed, and its sums must have the same bits: dense rows are summed apart always.
+constexpr int64_t kDenseShare = 10;
+static inline bool is_dense(int64_t count, int64_t n_children) { return count * kDenseShare >= n_children; }
+
+// margins[child] for every child of the block; room for 256. `open` may be null.
+using ScoreBlock = void (*)(const PackedLevel& level, int64_t block, const OpenBlock* open, const HashedFeatures& features, const ScoreScratch& scratch, float* margins);
 
 // Of n margins those that could reach `worst`, the parent's score `above` added to their own log score; a few that
 // cannot may be among them. Returns how many; the rest of `chosen` is

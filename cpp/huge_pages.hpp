@@ -1,4 +1,5 @@
 // An allocator that asks for 2 MB pages: weights are read at random, and small pages would miss the TLB at every read.
+// What is smaller begins with a cache line.
 #pragma once
 #include <cstddef>
 #include <cstdlib>
@@ -19,9 +20,8 @@ struct HugePages {
     HugePages(const HugePages<Other>&) {}
 
     T* allocate(std::size_t n) {
-        constexpr std::size_t kPage = std::size_t(1) << 21;
         const std::size_t bytes = n * sizeof(T);
-        if (bytes < kPage) return static_cast<T*>(::operator new(bytes));
+        if (bytes < kPage) return static_cast<T*>(::operator new(bytes, kLine));
         void* const memory = std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage);
         if (memory == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
@@ -31,14 +31,18 @@ struct HugePages {
     }
 
     void deallocate(T* memory, std::size_t n) {
-        if (n * sizeof(T) < (std::size_t(1) << 21))
-            ::operator delete(memory);
+        if (n * sizeof(T) < kPage)
+            ::operator delete(memory, kLine);
         else
             std::free(memory);
     }
 
     template <class Other>
     bool operator==(const HugePages<Other>&) const { return true; }
+
+private:
+    static constexpr std::size_t kPage = std::size_t(1) << 21;
+    static constexpr std::align_val_t kLine{64};
 };
 
 template <class T>

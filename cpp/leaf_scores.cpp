@@ -50,7 +50,7 @@ private:
         for (const int32_t node : wanted_[number]) {
             while (parent->node != model_.parents[number][node]) ++parent;
             const int64_t block = level.parent_blocks[parent->node] + (node - level.first_child(parent->node)) / 256;
-            if (block != scored_block) kernels_.score(level, block, features_, room_.of(features_.n), margins_);
+            if (block != scored_block) kernels_.score(level, block, nullptr, features_, room_.of(features_.n), margins_);
             scored_block = block;
             const float margin = ordered(margins_[node - level.block_begin[block]]);
             scored_.push_back({parent->score + log_score(options_.transform, margin), margin, node});

@@ -134,16 +134,11 @@ private:
 };
 
 float entry_value(const uint8_t* record, Precision precision, float scale) {
-    if (precision == Precision::int8) return float(int8_t(record[1])) * scale;
-    if (precision == Precision::bf16) {
-        uint32_t bits = uint32_t(record[1]) << 16 | uint32_t(record[2]) << 24;
-        float value;
-        std::memcpy(&value, &bits, 4);
-        return value;
+    switch (precision) {
+        case Precision::int8: return stored_weight<Precision::int8>(record) * scale;
+        case Precision::bf16: return stored_weight<Precision::bf16>(record);
+        default: return stored_weight<Precision::fp32>(record);
     }
-    float value;
-    std::memcpy(&value, record + 1, 4);
-    return value;
 }
 
 // The hash of a row, from its slot and key.

@@ -20,6 +20,21 @@ static inline int entry_bytes(Precision precision) {
     return precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
 }
 
+// The weight of an entry; of int8 in steps of its child's scale.
+template <Precision precision>
+static inline float stored_weight(const uint8_t* record) {
+    float weight;
+    if constexpr (precision == Precision::int8) {
+        weight = float(int8_t(record[1]));
+    } else if constexpr (precision == Precision::bf16) {
+        const uint32_t bits = uint32_t(record[1]) << 16 | uint32_t(record[2]) << 24;
+        std::memcpy(&weight, &bits, 4);
+    } else {
+        std::memcpy(&weight, record + 1, 4);
+    }
+    return weight;
+}
+
 struct HashWord {
     uint64_t bits;   // which of 64 slots hold a row
     uint32_t row;    // rows of the block before this word

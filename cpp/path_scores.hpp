@@ -57,11 +57,11 @@ class ScoreRoom {
 public:
     // Room for documents of up to n features.
     ScoreScratch of(int64_t n) {
-        if (int64_t(hits_.size()) < n) {
-            hits_.resize(size_t(n));
+        if (int64_t(candidates_.size()) < n) {
+            hits_.resize(2 * size_t(n));
             candidates_.resize(size_t(n));
         }
-        return {candidates_.data(), hits_.data()};
+        return {candidates_.data(), hits_.data(), hits_.data() + candidates_.size()};
     }
 
 private:

@@ -5,6 +5,7 @@
 // features hit a bit, which of these are the row they seem to be, and where the entries of those rows begin. A pass
 // that branches on every feature would wait for a wrong guess at a third of them.
 #if defined(__x86_64__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12's own intrinsics header
 #include <immintrin.h>
 #endif
 
@@ -85,23 +86,30 @@ int64_t probe(const Block& block, const Key* keys, uint32_t hash, uint32_t& word
     return -1;
 }
 
+// Where a slot is one hash wide, its row is that feature's: no key need be read.
+template <class Key>
+bool is_row(const Block& block, const Key* keys, uint32_t hash, int64_t& row, uint32_t& word_number) {
+    if (block.shift == 0) return true;
+    const uint32_t place = hash >> block.shift & 63;
+    const bool match = keys[row] == Key(hash);
+    const bool more = place == 63 || (block.words[word_number].bits >> place >> 1 & 1) != 0;
+    if (match | !more) return match;
+    row = probe(block, keys, hash, word_number);
+    return row >= 0;
+}
+
 // Bounds are checked, so that no damage in a mapped file can make this read elsewhere.
 template <class Key>
-int64_t find_rows(const Block& block, const Key* keys, const HashedFeatures& features, int64_t n_candidates, const ScoreScratch& scratch) {
+int64_t find_rows(const Block& block, const Key* keys, const OpenBlock* open, const HashedFeatures& features, int64_t n_candidates, const ScoreScratch& scratch) {
     int64_t found = 0;
     for (int64_t c = 0; c < n_candidates; ++c) {
         const uint32_t i = scratch.candidates[c];
-        const uint32_t hash = features.hashes[i], slot = hash >> block.shift, place = slot & 63;
-        const HashWord& word = block.words[slot >> 6];
-        int64_t row = block.row_of(word, place);
-        if (row >= block.n_rows) continue;
+        const uint32_t hash = features.hashes[i], slot = hash >> block.shift;
         uint32_t word_number = slot >> 6;
-        bool match = keys[row] == Key(hash);
-        const bool more = place == 63 || (word.bits >> place >> 1 & 1) != 0;
-        if (!match & more) {
-            row = probe(block, keys, hash, word_number);
-            match = row >= 0;
-        }
+        int64_t row = block.row_of(block.words[word_number], slot & 63);
+        if (row >= block.n_rows) continue;
+        const bool match = is_row(block, keys, hash, row, word_number);
+        if (open != nullptr) __builtin_prefetch(open->rows + row);
         scratch.hits[found] = {word_number, uint32_t(row), features.values[i]};
         found += match;
     }
@@ -143,56 +151,116 @@ inline int64_t find_entries(const Block& block, int64_t n_hits, Hit* hits) {
     return found;
 }
 
+// Sums over dense rows and over the others.
+struct Sums {
+    float dense[256], sparse[256];
+};
+
 template <Precision precision>
-inline float weight_of(const uint8_t* record) {
-    float weight;
-    if constexpr (precision == Precision::int8) {
-        weight = float(int8_t(record[1]));
-    } else if constexpr (precision == Precision::bf16) {
-        const uint32_t bits = uint32_t(record[1]) << 16 | uint32_t(record[2]) << 24;
-        __builtin_memcpy(&weight, &bits, 4);
-    } else {
-        __builtin_memcpy(&weight, record + 1, 4);
-    }
-    return weight;
+inline void add_entries(const uint8_t* record, uint32_t count, float value, float* sums) {
+    constexpr int kBytes = precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
+    const uint8_t* const last = record + int64_t(count) * kBytes;
+    for (; record != last; record += kBytes) sums[record[0]] += value * stored_weight<precision>(record);
 }
 
 template <Precision precision>
-void accumulate(const uint8_t* entries, const Hit* hits, int64_t n_hits, float* sums) {
+void accumulate(const uint8_t* entries, const Hit* hits, int64_t n_hits, int64_t n_children, Sums& sums) {
     constexpr int kBytes = precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
+    for (const Hit* hit = hits; hit != hits + n_hits; ++hit)
+        add_entries<precision>(entries + int64_t(hit->entry) * kBytes, hit->count, hit->value,
+                               is_dense(hit->count, n_children) ? sums.dense : sums.sparse);
+}
+
+inline Floats load_numbers(const float* p) { return load(p); }
+inline Floats load_numbers(const int8_t* p) {
+#if RAMIFY_LANES == 16 && defined(__AVX512F__)
+    return (Floats)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif RAMIFY_LANES == 8 && defined(__AVX2__)
+    return (Floats)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+    Floats numbers;
+    for (int lane = 0; lane < kLanes; ++lane) numbers[lane] = float(p[lane]);
+    return numbers;
+#endif
+}
+
+// 16 * kGroups children of dense rows, whose sums stay in registers.
+template <int kGroups, class Number>
+void add_dense_columns(const Number* dense, int64_t stride, const Hit* hits, int64_t n_hits, float* sums) {
+    constexpr int kParts = 16 * kGroups / kLanes;
+    Floats parts[kParts] = {};
     for (const Hit* hit = hits; hit != hits + n_hits; ++hit) {
-        const uint8_t* record = entries + int64_t(hit->entry) * kBytes;
-        const uint8_t* const last = record + int64_t(hit->count) * kBytes;
-        for (; record != last; record += kBytes) sums[record[0]] += hit->value * weight_of<precision>(record);
+        const Number* const row = dense + int64_t(hit->entry) * stride;
+        for (int part = 0; part < kParts; ++part) parts[part] += hit->value * load_numbers(row + part * kLanes);
     }
+    for (int part = 0; part < kParts; ++part) store(sums + part * kLanes, parts[part]);
+}
+
+template <class Number>
+void add_dense(const OpenBlock& open, const Hit* hits, int64_t n_hits, float* sums) {
+    const auto* const dense = static_cast<const Number*>(open.dense);
+    int64_t first = 0;
+    for (; open.stride - first >= 64; first += 64) add_dense_columns<4>(dense + first, open.stride, hits, n_hits, sums + first);
+    switch ((open.stride - first) / 16) {
+        case 3: add_dense_columns<3>(dense + first, open.stride, hits, n_hits, sums + first); break;
+        case 2: add_dense_columns<2>(dense + first, open.stride, hits, n_hits, sums + first); break;
+        case 1: add_dense_columns<1>(dense + first, open.stride, hits, n_hits, sums + first); break;
+        default: break;
+    }
+}
+
+// Of an open block: first all its rows are asked for, then added, so that memory answers for many at a time.
+template <Precision precision, class Number>
+void accumulate_open(const OpenBlock& open, const uint8_t* entries, const ScoreScratch& scratch, int64_t n_hits, Sums& sums) {
+    constexpr int kBytes = precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
+    Hit *const hits = scratch.hits, *const sparse = scratch.more_hits;
+    int64_t n_dense = 0, n_sparse = 0;
+    for (int64_t h = 0; h < n_hits; ++h) {
+        const OpenRow row = open.rows[hits[h].count];
+        const float value = hits[h].value;
+        const bool dense = row.count == 0;
+        __builtin_prefetch(dense ? static_cast<const void*>(static_cast<const Number*>(open.dense) + row.place * open.stride)
+                                 : static_cast<const void*>(entries + int64_t(row.place) * kBytes));
+        (dense ? hits[n_dense] : sparse[n_sparse]) = {row.place, row.count, value};
+        n_dense += dense;
+        n_sparse += !dense;
+    }
+    for (const Hit* hit = sparse; hit != sparse + n_sparse; ++hit)
+        add_entries<precision>(entries + int64_t(hit->entry) * kBytes, hit->count, hit->value, sums.sparse);
+    add_dense<Number>(open, hits, n_dense, sums.dense);
 }
 
 template <class Key>
-int64_t find_all(const PackedLevel& level, const Block& block, const HashedFeatures& features, const ScoreScratch& scratch) {
+int64_t find_hits(const PackedLevel& level, const Block& block, const OpenBlock* open, const HashedFeatures& features, const ScoreScratch& scratch) {
     const Key* const keys = static_cast<const Key*>(level.keys) + block.first_row;
     const int64_t n_candidates = find_bits(block, features, scratch.candidates);
-    const int64_t n_hits = find_rows(block, keys, features, n_candidates, scratch);
-    return find_entries(block, n_hits, scratch.hits);
+    return find_rows(block, keys, open, features, n_candidates, scratch);
 }
 
-void score_block(const PackedLevel& level, int64_t number, const HashedFeatures& features, const ScoreScratch& scratch, float* margins) {
+template <Precision precision, class Number>
+void sum_hits(const Block& block, const OpenBlock* open, const uint8_t* entries, const ScoreScratch& scratch, int64_t n_hits, int64_t n_children, Sums& sums) {
+    if (open != nullptr) return accumulate_open<precision, Number>(*open, entries, scratch, n_hits, sums);
+    accumulate<precision>(entries, scratch.hits, find_entries(block, n_hits, scratch.hits), n_children, sums);
+}
+
+void score_block(const PackedLevel& level, int64_t number, const OpenBlock* open, const HashedFeatures& features, const ScoreScratch& scratch, float* margins) {
     const int64_t first = level.block_begin[number];
     const int64_t n_children = level.block_begin[number + 1] - first;
-    float sums[256];
-    for (int64_t child = 0; child < n_children; ++child) sums[child] = 0.0f;
+    Sums sums;
+    for (int64_t child = 0; child < n_children; ++child) sums.dense[child] = sums.sparse[child] = 0.0f;
     if (level.block_words[number + 1] > level.block_words[number]) {
         const Block block(level, number);
-        const int64_t n_hits = level.wide_keys ? find_all<uint32_t>(level, block, features, scratch)
-                                               : find_all<uint16_t>(level, block, features, scratch);
+        const int64_t n_hits = level.wide_keys ? find_hits<uint32_t>(level, block, open, features, scratch)
+                                               : find_hits<uint16_t>(level, block, open, features, scratch);
         const uint8_t* const entries = level.entries + level.block_entries[number] * entry_bytes(level.precision);
         switch (level.precision) {
-            case Precision::int8: accumulate<Precision::int8>(entries, scratch.hits, n_hits, sums); break;
-            case Precision::bf16: accumulate<Precision::bf16>(entries, scratch.hits, n_hits, sums); break;
-            case Precision::fp32: accumulate<Precision::fp32>(entries, scratch.hits, n_hits, sums); break;
+            case Precision::int8: sum_hits<Precision::int8, int8_t>(block, open, entries, scratch, n_hits, n_children, sums); break;
+            case Precision::bf16: sum_hits<Precision::bf16, float>(block, open, entries, scratch, n_hits, n_children, sums); break;
+            case Precision::fp32: sum_hits<Precision::fp32, float>(block, open, entries, scratch, n_hits, n_children, sums); break;
         }
     }
     for (int64_t child = 0; child < n_children; ++child)
-        margins[child] = sums[child] * level.scale[first + child] + level.bias[first + child];
+        margins[child] = (sums.dense[child] + sums.sparse[child]) * level.scale[first + child] + level.bias[first + child];
 }
 
 inline Floats log_scores(Transform transform, Floats margin) {
