@@ -69,6 +69,7 @@ void parallel_for(int64_t n_tasks, int threads, Body&& body, Monitor* monitor = 
         // The system gives no more threads: those that run do the work.
     }
     try {
+        watch(0);  // helpers may leave no task for this thread
         work(0);
         std::unique_lock<std::mutex> lock(finish);
         while (!finished.wait_for(lock, std::chrono::milliseconds(50), [&] { return running == 0; })) {

@@ -140,6 +140,26 @@ def test_alone_or_in_any_batch_the_same_bits(precision, threads):
             np.testing.assert_array_equal(np.concatenate(part), whole_part)
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("n_children", [3, 16, 47, 64, 90, 200, 256])
+def test_blocks_that_a_batch_opens_give_the_same_bits(precision, n_children):
+    """A batch keeps the rows of a block that name many of its children in another form."""
+    rng = np.random.default_rng(n_children)
+    tree = random_tree(rng, [[2], [n_children, 5]])
+    density = rng.choice([0.02, 0.09, 0.11, 0.5, 1.0], size=(40, 1))  # on both sides of what counts as many
+    levels = random_weights(rng, tree, 40, density=density)
+    X = as_csr(np.where(rng.random((120, 40)) < 0.6, rng.normal(size=(120, 40)), 0).astype(np.float32))
+    searcher = Searcher(tree, [pack(level, precision) for level in levels])
+    config = SearchConfig(path_weight=0.5)
+    whole = searcher.search(X, 10, config, threads=2)
+    options = config.native(10, 1)
+    for row in range(120):
+        for a, b in zip(searcher.search_one(*_row(X, row), options, 10), whole, strict=True):
+            np.testing.assert_array_equal(a[0], b[row])
+    scores = PlainModel(tree, [rounded(level, precision) for level in levels]).search(X, 10, config)[1]
+    np.testing.assert_allclose(whole[1], scores, rtol=2e-3, atol=1e-6)
+
+
 def _row(X, row):
     part = slice(X.indptr[row], X.indptr[row + 1])
     return X.indices[part].astype(np.int32), X.data[part]
