@@ -33,7 +33,7 @@ PRESETS = {
     "fast": Preset("xr-linear", {"negatives": "tfn", "path_weight": 0.75, "epsilon": 0.5, "max_leaf": 64}),
     "default": Preset(),
     "best": Preset("blend"),
-    "tail": Preset("xr-linear", {"tail_cost": 0.5, "tail_rank": 0.6}),
+    "tail": Preset("blend", {"tail_cost": 0.5, "tail_rank": 0.6}),
 }
 
 
