@@ -126,7 +126,7 @@ def test_rare_labels_rise_by_their_propensity():
     model, X, Y = _tailed()
     weight = inverse_propensities(Y) ** 0.6
     factor = weight / weight.max()
-    plain = model.ensemble_.predict_topk(X, 25)
+    plain = model.ensemble_.predict_topk(X, 20)
     top = model.predict_topk(X, 4)
     for row in range(40):
         scored = [
@@ -137,6 +137,14 @@ def test_rare_labels_rise_by_their_propensity():
         best = sorted(scored)[:4]
         np.testing.assert_allclose(top.scores[row, : len(best)], [-score for score, _, _ in best], rtol=1e-5)
     assert {member.tail_cost for member in model.members_ if isinstance(member, XRLinear)} == {0.5}
+
+
+def test_decisions_do_not_count_the_favour():
+    model, X, _ = _tailed(decision_threshold=0.4)
+    assert (model.predict(X) != model.ensemble_.predict(X)).nnz == 0
+    plain = model.ensemble_.predict_topk(X, 25)
+    kept = (plain.labels >= 0) & (plain.scores >= np.float32(0.4))
+    assert model.predict(X).nnz == kept.sum()
 
 
 def test_a_tailed_blend_answers_alike_alone_restricted_and_from_its_directory(tmp_path):

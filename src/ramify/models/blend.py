@@ -40,8 +40,8 @@ MOST_TRIED = 20_000
 """Instances that the choice is made by, and on: beyond, it gets slower and hardly better."""
 
 
-RERANKED = 50
-"""Labels among which rare ones may rise."""
+RERANKED = 20
+"""Labels among which rare ones may rise; more changed no measure."""
 
 
 class Part(NamedTuple):
@@ -67,9 +67,9 @@ class Blend(RankingModel):
         Of the trees: the power of the inverse propensity that positives cost more by.
     tail_rank : float, default 0
         Power of the inverse propensity that the blend's scores are multiplied by, so that rare labels rank higher among
-        the 50 best. Scores are then for ranking only.
+        the 20 best.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Score, not counting ``tail_rank``, from which ``predict`` gives a label.
     seed : int, default 0
         Same seed, same model, for any number of threads.
     threads : int, optional
@@ -240,6 +240,12 @@ class Blend(RankingModel):
         asked = k if favour is None else self._reranked(k)
         top = self.ensemble_.predict_topk(X, asked, beam=beam, allowed=allowed, forbidden=forbidden, progress=progress)
         return top if favour is None else TopK(*reranked(top.labels, top.scores, favour, k))
+
+    def predict(self, X: Any) -> CSR:
+        """0/1 matrix, shape (n, L): labels of ``decision_threshold`` or more, ``tail_rank`` not counted."""
+        check_is_fitted(self)
+        self.ensemble_.set_params(decision_threshold=self.decision_threshold, threads=self.threads)
+        return self.ensemble_.predict(X)
 
     def single(self, k: int) -> Single:
         """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k)."""
