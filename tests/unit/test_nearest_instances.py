@@ -4,12 +4,16 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfTransformer
 
 import ramify
 from ramify import Ensemble, NearestInstances, Tagger, Tfidf, XRLinear
 from ramify.cli.entry import run
 from ramify.errors import InputError
+from ramify.kernels.neighbours import VoteConfig
+from ramify.reference.neighbours import nearest_labels
 from ramify.testing.values import planted_clusters, same
+from ramify.values import as_csr
 
 TEXTS = ["water pollution control", "water rights of farms", "tax on income", "income tax credit", "farms and soil"] * 4
 LABELS = [["Water", "Pollution"], ["Water", "Farms"], ["Tax"], ["Tax", "Income"], ["Farms"]] * 4
@@ -42,6 +46,60 @@ def test_equals_go_to_the_earlier_instance_and_the_smaller_label():
     assert top.labels.tolist() == [[0, 1, 2, -1, -1, -1]]
 
 
+def _sparse_problem(seed):
+    rng = np.random.default_rng(seed)
+    common = rng.random((90, 12)) < np.linspace(0.05, 0.9, 12)
+    X = as_csr(np.where(common, rng.random((90, 12)), 0).astype(np.float32))
+    Y = as_csr((rng.random((70, 8)) < 0.2).astype(np.float32))
+    return X[:70], Y, X[70:]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rare_features_count_more(seed):
+    """Both sides weighed plainly by what scikit-learn calls the smoothed idf; the vote then is the unweighted one."""
+    X, Y, X_test = _sparse_problem(seed)
+    idf = TfidfTransformer().fit(X).idf_
+    weighed = [as_csr((rows.toarray() * idf).astype(np.float32)) for rows in (X_test, X)]
+    labels, scores = nearest_labels(weighed[0], (weighed[1], Y), 5, VoteConfig(neighbours=7, power=3.0))
+    model = NearestInstances(neighbours=7, threads=1).fit(X, Y)
+    top = model.predict_topk(X_test, 5)
+    np.testing.assert_allclose(top.scores, scores, rtol=1e-4)
+    assert (top.labels != labels).mean() < 0.02, "only near ties may turn"
+    plain = NearestInstances(neighbours=7, weighting="none", threads=1).fit(X, Y).predict_topk(X_test, 5)
+    assert (top.labels != plain.labels).any()
+
+
+def test_every_method_weighs(tmp_path):
+    X, Y, X_test = _sparse_problem(3)
+    model = NearestInstances(neighbours=5, threads=1).fit(X, Y)
+    top = model.predict_topk(X_test, 8)
+    ask = model.single(8)
+    for row, one in enumerate(X_test):
+        labels, scores = ask(one.indices, one.data)
+        assert (labels.tolist(), scores.tolist()) == (
+            top.labels[row : row + 1].tolist(),
+            top.scores[row : row + 1].tolist(),
+        )
+    dense = model.decision_function(X_test)
+    kept = top.labels >= 0
+    assert np.array_equal(np.take_along_axis(dense, np.maximum(top.labels, 0), axis=1)[kept], top.scores[kept])
+    assert np.array_equal(model.score_pairs(X_test, np.ones((20, 8))).toarray(), dense)
+    model.save(tmp_path / "model")
+    again = ramify.load(tmp_path / "model")
+    assert again.weighting == "idf"
+    assert same(again.predict_topk(X_test, 8), top)
+
+
+def test_models_from_before_the_choice_still_answer():
+    X, Y, X_test = _sparse_problem(4)
+    model = NearestInstances(weighting="none", threads=1).fit(X, Y)
+    config, arrays = model.to_state()
+    del config["settings"]["weighting"]
+    old = NearestInstances.from_state(config, arrays)
+    assert old.weighting == "none"
+    assert same(old.predict_topk(X_test, 4), model.predict_topk(X_test, 4))
+
+
 def test_settings_are_checked():
     X, Y = np.eye(3), np.eye(3)
     for settings, named in (
@@ -49,6 +107,7 @@ def test_settings_are_checked():
         ({"neighbours": 2.5}, "neighbours is 2.5"),
         ({"power": -1}, "power is -1"),
         ({"power": "much"}, "power is 'much'"),
+        ({"weighting": "bm25"}, "weighting is 'bm25', but must be one of none, idf"),
         ({"decision_threshold": "low"}, "decision_threshold is 'low'"),
     ):
         with pytest.raises(InputError, match=named):

@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 import ramify
-from ramify import Blend, InputError, XRLinear, preset
+from ramify import Blend, Ensemble, InputError, NearestInstances, XRLinear, preset
 from ramify.cli.entry import run
+from ramify.errors import ModelFileError
+from ramify.evaluation import inverse_propensities
+from ramify.models import blend
 from ramify.models.presets import PRESETS
 from ramify.values import as_csr
 
@@ -80,10 +82,106 @@ def test_the_same_for_any_number_of_threads():
     assert np.array_equal(one.labels, three.labels) and np.array_equal(one.scores, three.scores)
 
 
-@pytest.mark.parametrize(("name", "value"), [("held_out", 1.0), ("held_out", -1), ("trees", 0), ("seed", -1)])
-def test_settings_out_of_range(name, value):
+WRONG = [
+    ("held_out", 1.0),
+    ("held_out", -1),
+    ("trees", 0),
+    ("trees", 1.5),
+    ("branching", 1),
+    ("max_leaf", 0),
+    ("max_leaf", "many"),
+    ("beam", 0),
+    ("tail_cost", -1),
+    ("tail_rank", float("nan")),
+    ("seed", -1),
+    ("threads", 0),
+    ("decision_threshold", "low"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_settings_out_of_range_are_told_before_anything_is_learnt(name, value):
+    begun = []
     with pytest.raises(InputError, match=name):
-        Blend(**{name: value}).fit(sp.eye(9, format="csr"), sp.eye(9, format="csr"))
+        Blend(**{name: value}).fit(*_linear(0), progress=lambda *told: begun.append(told))
+    assert not begun
+
+
+def test_what_is_chosen_is_what_ranks_the_ensemble_best():
+    """The mixtures that are compared are those that the ensemble would give."""
+    X, Y = _copies(2)
+    tree, nearest = XRLinear(threads=1).fit(X, Y), NearestInstances(threads=1).fit(X, Y)
+    tops = [member.predict_topk(X, 25) for member in (tree, nearest)]
+    for share in (0.05, 0.4):
+        mixed = Ensemble.of([tree, nearest], weights=[1 - share, share]).set_params(candidates=25).predict_topk(X, 5)
+        assert np.array_equal(blend._mixture(*tops, share).labels[:, :5], mixed.labels)
+
+
+def _tailed(**settings):
+    X, Y = _copies(3)
+    return Blend(tail_cost=0.5, tail_rank=0.6, threads=1, held_out=0.3, **settings).fit(X, Y), X, Y
+
+
+def test_rare_labels_rise_by_their_propensity():
+    model, X, Y = _tailed()
+    weight = inverse_propensities(Y) ** 0.6
+    factor = weight / weight.max()
+    plain = model.ensemble_.predict_topk(X, 20)
+    top = model.predict_topk(X, 4)
+    for row in range(40):
+        scored = [
+            (-score * factor[label], place, label)
+            for place, (label, score) in enumerate(zip(plain.labels[row], plain.scores[row], strict=True))
+            if label >= 0
+        ]
+        best = sorted(scored)[:4]
+        np.testing.assert_allclose(top.scores[row, : len(best)], [-score for score, _, _ in best], rtol=1e-5)
+    assert {member.tail_cost for member in model.members_ if isinstance(member, XRLinear)} == {0.5}
+
+
+def test_decisions_do_not_count_the_favour():
+    model, X, _ = _tailed(decision_threshold=0.4)
+    assert (model.predict(X) != model.ensemble_.predict(X)).nnz == 0
+    plain = model.ensemble_.predict_topk(X, 25)
+    kept = (plain.labels >= 0) & (plain.scores >= np.float32(0.4))
+    assert model.predict(X).nnz == kept.sum()
+
+
+def test_a_tailed_blend_answers_alike_alone_restricted_and_from_its_directory(tmp_path):
+    model, X, _ = _tailed()
+    top = model.predict_topk(X, 4)
+    ask = model.single(4)
+    for row in range(30):
+        labels, scores = ask(X[row].indices, X[row].data)
+        assert np.array_equal(labels[0], top.labels[row]) and np.array_equal(scores[0], top.scores[row])
+    best = int(top.labels[0, 0])
+    assert best not in model.predict_topk(X[:1], 4, forbidden=[best]).labels
+    model.save(tmp_path / "model")
+    again = ramify.load(tmp_path / "model")
+    assert again.get_params() == model.get_params()
+    two = again.predict_topk(X, 4)
+    assert np.array_equal(top.labels, two.labels) and np.array_equal(top.scores, two.scores)
+
+
+def test_damaged_favour_is_refused():
+    model, _, _ = _tailed()
+    config, arrays = model.to_state()
+    good = arrays["favour"]
+    for bad in (good[:-1], good.astype(np.float64), np.full_like(good, np.nan), good + 1, -good, "text"):
+        with pytest.raises(ModelFileError, match="damaged"):
+            Blend.from_state(config, {**arrays, "favour": bad})
+    with pytest.raises(ModelFileError, match="damaged"):
+        Blend.from_state(config, {name: array for name, array in arrays.items() if name != "favour"})
+
+
+def test_blends_from_before_the_tail_still_answer():
+    X, Y = _copies(0)
+    model = Blend(threads=1, held_out=0.3).fit(X, Y)
+    config, arrays = model.to_state()
+    for name in ("tail_cost", "tail_rank"):
+        del config["settings"][name]
+    old = Blend.from_state(config, arrays)
+    assert np.array_equal(old.predict_topk(X, 3).labels, model.predict_topk(X, 3).labels)
 
 
 def test_the_command_line_starts_from_a_preset(capsys):
@@ -94,5 +192,8 @@ def test_the_command_line_starts_from_a_preset(capsys):
     assert run(["train", "--preset", "best", "--held-out", "0.2", "--show-config"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["model"], shown["model_settings"]["held_out"]) == ("blend", 0.2)
+    assert run(["train", "--preset", "tail", "--tail-rank", "0.3", "--show-config"]) == 0
+    shown = json.loads(capsys.readouterr().out)["model_settings"]
+    assert (shown["tail_cost"], shown["tail_rank"]) == (0.5, 0.3)
     assert run(["train", "--preset", "bets", "--show-config"]) == 2
     assert "did you mean 'best'" in capsys.readouterr().err

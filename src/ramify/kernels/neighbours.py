@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from ramify import _native
 from ramify.errors import InputError
 from ramify.kernels.check import csr_arrays, real_number, thread_count, whole_number
-from ramify.values import CSR, Float32, Int32
+from ramify.values import CSR, Float32, Float64, Int32
 
 LARGEST_POWER = 1000.0
 
@@ -90,11 +90,24 @@ class NeighbourSearcher:
         self._native = _native.Neighbours(*csr_arrays(columns), *csr_arrays(Y)[:2], Y.shape[1])
 
     @classmethod
-    def of(cls, X: CSR, Y: CSR) -> NeighbourSearcher:
-        """From training instances: rows of X are scaled to length one, then turned into columns."""
+    def of(cls, X: CSR, Y: CSR, weights: Float64 | None = None) -> NeighbourSearcher:
+        """From training instances: rows of X are scaled to length one, then turned into columns.
+
+        Parameters
+        ----------
+        X : csr_matrix, shape (n, d)
+            Training instances.
+        Y : csr_matrix, shape (n, L)
+            0/1 label assignments.
+        weights : float64 array, shape (d,), optional
+            Factors w of the features, above 0 and at most 1. Rows w ∘ x are scaled to length one and then take w once
+            more: a query as it is gets the cosines of w ∘ x, but for a factor of its own that no vote tells.
+        """
+        weight = np.ones(X.shape[1]) if weights is None else weights
         row = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-        squares = np.bincount(row, X.data.astype(np.float64) ** 2, X.shape[0])
-        data = (X.data / np.sqrt(squares)[row]).astype(np.float32)
+        weighed = X.data * weight[X.indices]
+        squares = np.bincount(row, weighed**2, X.shape[0])
+        data = (weighed * weight[X.indices] / np.sqrt(squares)[row]).astype(np.float32)
         columns = sp.csr_matrix((data, X.indices, X.indptr), shape=X.shape).tocsc()
         return cls(sp.csr_matrix((columns.data, columns.indices, columns.indptr), shape=X.shape[::-1]), Y)
 

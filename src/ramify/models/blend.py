@@ -5,6 +5,9 @@ Nothing but the data tells how strongly a set wants to be regularised, and how m
 C     = the cost of COSTS whose tree ranks held-out instances best
 share = the say of SHARES that the nearest instances get beside that tree
 model = Ensemble(trees of cost C, nearest instances), trained on all instances
+
+"Best" is by P@1, P@3 and P@5 of the ranking as it is answered: with rare labels favoured, where they are
+(``models.tail``). By PSP the nearest instances would get a say that costs more precision than it is worth.
 """
 
 from __future__ import annotations
@@ -18,21 +21,27 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError, ModelFileError
 from ramify.evaluation import evaluate
-from ramify.kernels.check import real_number, whole_number
+from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
-from ramify.models.members import Single, part_of
+from ramify.models.members import MOST_TREES, Single, part_of
+from ramify.models.merging import Merger
 from ramify.models.nearest import NearestInstances
 from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.tail import favour_by_rarity, reranked
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
-from ramify.values import CSR, TopK
+from ramify.values import CSR, Float32, TopK
 
 COSTS = (0.5, 1.0, 2.0)
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 MOST_HELD_OUT = 5_000
 MOST_TRIED = 20_000
 """Instances that the choice is made by, and on: beyond, it gets slower and hardly better."""
+
+
+RERANKED = 20
+"""Labels among which rare ones may rise; more changed no measure."""
 
 
 class Part(NamedTuple):
@@ -51,11 +60,16 @@ class Blend(RankingModel):
         Trees of the final model, with seeds of their own.
     branching, max_leaf, beam : int, default 256, 256 and 20
         Of these trees; wider than the default of ``XRLinear``, hence slower and more precise.
-    held_out : float, default 0.1
+    held_out : float, default 0.2
         Share of the instances that cost and mixture are chosen by, at most 5,000 instances; 0 chooses nothing and
         takes cost 1 and no neighbours.
+    tail_cost : float, default 0
+        Of the trees: the power of the inverse propensity that positives cost more by.
+    tail_rank : float, default 0
+        Power of the inverse propensity that the blend's scores are multiplied by, so that rare labels rank higher among
+        the 20 best.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Score, not counting ``tail_rank``, from which ``predict`` gives a label.
     seed : int, default 0
         Same seed, same model, for any number of threads.
     threads : int, optional
@@ -67,6 +81,8 @@ class Blend(RankingModel):
         What answers.
     cost_, share_ : float
         What was chosen: C of the trees, and the say of the nearest instances.
+    favour_ : float32 array, shape (L,), or None
+        What the labels' scores are multiplied by: 1 for the rarest; None without ``tail_rank``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -78,7 +94,9 @@ class Blend(RankingModel):
         branching: int = 256,
         max_leaf: int = 256,
         beam: int = 20,
-        held_out: float = 0.1,
+        held_out: float = 0.2,
+        tail_cost: float = 0.0,
+        tail_rank: float = 0.0,
         decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
@@ -88,6 +106,8 @@ class Blend(RankingModel):
         self.max_leaf = max_leaf
         self.beam = beam
         self.held_out = held_out
+        self.tail_cost = tail_cost
+        self.tail_rank = tail_rank
         self.decision_threshold = decision_threshold
         self.seed = seed
         self.threads = threads
@@ -112,6 +132,7 @@ class Blend(RankingModel):
         self._check_settings()
         X = instances(X)
         everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
+        self.favour_ = self._favour(everything.Y)
         n_fits = len(COSTS) + 1
         self.cost_, self.share_ = self._choose(everything, progress, n_fits)
         final = part_of(progress, n_fits - 1, n_fits)
@@ -119,9 +140,20 @@ class Blend(RankingModel):
         return self
 
     def _check_settings(self) -> None:
+        """Everything, before hours are spent on choosing."""
         real_number("held_out", self.held_out, 0, 0.9)
-        whole_number("seed", self.seed, 0, 2**32 - 1)
+        real_number("tail_cost", self.tail_cost, 0, 10)
+        real_number("tail_rank", self.tail_rank, 0, 10)
+        whole_number("trees", self.trees, 1, MOST_TREES)
+        whole_number("seed", self.seed, 0, 2**32 - self.trees)
+        whole_number("beam", self.beam, 1, 2**31 - 1)
+        whole_number("branching", self.branching, 2, 2**31 - 1)
+        whole_number("max_leaf", self.max_leaf, 1, 2**31 - 1)
         self._decision_threshold()
+        thread_count(self.threads)
+
+    def _favour(self, Y: CSR) -> Float32 | None:
+        return np.exp(favour_by_rarity(Y, self.tail_rank)) if self.tail_rank > 0 else None
 
     def _choose(self, everything: Part, progress: StageProgress | None, n_fits: int) -> tuple[float, float]:
         """The cost and the share that rank held-out instances best; the plain ones where there is nothing to tell."""
@@ -129,15 +161,31 @@ class Blend(RankingModel):
         if parts is None:
             return 1.0, 0.0
         rest, held = parts
+        width = min(RERANKED, held.Y.shape[1])
         tried = []
         for number, cost in enumerate(COSTS):
-            tree = XRLinear(cost_positive=cost, cost_negative=cost, seed=self.seed, threads=self.threads)
+            tree = XRLinear(seed=self.seed, threads=self.threads).set_params(**self._costs(cost))
             tree.fit(*rest, progress=part_of(progress, number, n_fits))
-            tried.append((_worth(tree, rest, held), -number, tree))
-        _, best, tree = max(tried, key=lambda one: one[:2])
-        nearest = NearestInstances(threads=self.threads).fit(*rest)
-        mixed = [(_worth(_mixture(tree, nearest, share), rest, held), -share) for share in SHARES]
+            top = tree.predict_topk(held.X, width)
+            tried.append((self._worth(top, rest, held), -number, top))
+        _, best, top = max(tried, key=lambda one: one[:2])
+        near = NearestInstances(threads=self.threads).fit(*rest).predict_topk(held.X, width)
+        mixed = [(self._worth(_mixture(top, near, share), rest, held), -share) for share in SHARES]
         return COSTS[-best], -max(mixed)[1]
+
+    def _costs(self, cost: float) -> dict[str, float]:
+        return {"cost_positive": cost, "cost_negative": cost, "tail_cost": self.tail_cost}
+
+    def _worth(self, top: TopK, rest: Part, held: Part) -> float:
+        """Mean of P@1, P@3 and P@5 on held-out instances, as far as there are labels."""
+        n_labels = held.Y.shape[1]
+        favour = self._favour(rest.Y)
+        asked = min(5, n_labels)
+        labels, scores = top.labels, top.scores
+        if favour is not None:
+            labels, scores = reranked(labels, scores, favour, asked)
+        report = evaluate(held.Y, TopK(labels[:, :asked], scores[:, :asked]), Y_train=rest.Y)
+        return float(np.mean([float(report[f"P@{k}"]) for k in (1, 3, 5) if k <= n_labels]))
 
     def _split(self, everything: Part) -> tuple[Part, Part] | None:
         labelled = np.flatnonzero(np.diff(everything.Y.indptr))
@@ -153,10 +201,8 @@ class Blend(RankingModel):
             branching=self.branching,
             max_leaf=self.max_leaf,
             beam=self.beam,
-            cost_positive=self.cost_,
-            cost_negative=self.cost_,
             seed=self.seed,
-        )
+        ).set_params(**self._costs(self.cost_))
         models, say = ([tree], [1.0]) if self.share_ == 0 else ([tree, NearestInstances()], _say(self.share_))
         return Ensemble(models, trees=self.trees, weights=say, threads=self.threads)
 
@@ -189,12 +235,30 @@ class Blend(RankingModel):
         check_is_fitted(self)
         self.ensemble_.threads = self.threads
         X = self._features(X)
-        return self.ensemble_.predict_topk(X, k, beam=beam, allowed=allowed, forbidden=forbidden, progress=progress)
+        k = self._labels_asked(k)
+        favour = self.favour_
+        asked = k if favour is None else self._reranked(k)
+        top = self.ensemble_.predict_topk(X, asked, beam=beam, allowed=allowed, forbidden=forbidden, progress=progress)
+        return top if favour is None else TopK(*reranked(top.labels, top.scores, favour, k))
+
+    def predict(self, X: Any) -> CSR:
+        """0/1 matrix, shape (n, L): labels of ``decision_threshold`` or more, ``tail_rank`` not counted."""
+        check_is_fitted(self)
+        self.ensemble_.set_params(decision_threshold=self.decision_threshold, threads=self.threads)
+        return self.ensemble_.predict(X)
 
     def single(self, k: int) -> Single:
         """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k)."""
         check_is_fitted(self)
-        return self.ensemble_.single(k)
+        k = self._labels_asked(k)
+        favour = self.favour_
+        if favour is None:
+            return self.ensemble_.single(k)
+        ask = self.ensemble_.single(self._reranked(k))
+        return lambda indices, values: reranked(*ask(indices, values), favour, k)
+
+    def _reranked(self, k: int) -> int:
+        return max(k, min(RERANKED, self.n_labels_))
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
@@ -202,7 +266,8 @@ class Blend(RankingModel):
         state, arrays = part_to_state(self.ensemble_)
         chosen = {"cost": float(self.cost_), "share": float(self.share_)}
         config = {"settings": self._plain_settings(), "chosen": chosen, "ensemble": state}
-        return config, {f"ensemble/{name}": array for name, array in arrays.items()}
+        favour = {} if self.favour_ is None else {"favour": self.favour_}
+        return config, favour | {f"ensemble/{name}": array for name, array in arrays.items()}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Blend:
@@ -222,6 +287,9 @@ class Blend(RankingModel):
             raise ModelFileError(f"the blend is damaged ({error}): restore the model directory") from None
         if not isinstance(ensemble, Ensemble):
             raise ModelFileError("the blend is damaged (it holds no ensemble): restore the model directory")
+        model.favour_ = _stored_favour(arrays["favour"], ensemble.n_labels_) if "favour" in arrays else None
+        if model.tail_rank > 0 and model.favour_ is None:
+            raise ModelFileError("the blend is damaged (the labels' favour is missing): restore the model directory")
         return model._set_ensemble(ensemble)
 
     @classmethod
@@ -234,12 +302,17 @@ def _say(share: float) -> list[float]:
     return [1 - share, share]
 
 
-def _mixture(tree: XRLinear, nearest: NearestInstances, share: float) -> Any:
-    return tree if share == 0 else Ensemble.of([tree, nearest], weights=_say(share))
+def _mixture(tree: TopK, nearest: TopK, share: float) -> TopK:
+    """What an ``Ensemble`` of the two would answer."""
+    if share == 0:
+        return tree
+    merger = Merger(combine="average", weights=np.array(_say(share)), candidates=tree.labels.shape[1])
+    labels, scores = (np.stack([getattr(top, name) for top in (tree, nearest)], 1) for name in ("labels", "scores"))
+    return merger.merge(labels, scores, tree.labels.shape[1])
 
 
-def _worth(model: Any, rest: Part, held: Part) -> float:
-    """Mean of P@1, P@3 and P@5 on held-out instances, as far as there are labels."""
-    top = model.predict_topk(held.X, min(5, held.Y.shape[1]))
-    report = evaluate(held.Y, top, Y_train=rest.Y)
-    return float(np.mean([float(report[f"P@{k}"]) for k in (1, 3, 5) if k <= held.Y.shape[1]]))
+def _stored_favour(favour: Any, n_labels: int) -> Float32:
+    fits = isinstance(favour, np.ndarray) and favour.dtype == np.float32 and favour.shape == (n_labels,)
+    if not fits or not ((favour >= 0) & (favour <= 1)).all():
+        raise ModelFileError("the blend is damaged (the labels' favour): restore the model directory")
+    return np.asarray(favour)

@@ -276,12 +276,14 @@ class Ensemble(RankingModel):
             asked, answers = _rows(X, rows), []
             for number, call in enumerate(calls):
                 told = part_of(progress, part * len(calls) + number, n_parts * len(calls))
-                extra = taken(call, {"progress": told} | ({} if beam is None else {"beam": beam}))
+                options = {"progress": told, "beam": beam}
+                extra = taken(call, {name: value for name, value in options.items() if value is not None})
                 answers.append(call(asked, width, **required(call, given), **extra))
                 if told is not None:
                     told("predict", 1.0)
             labels, scores = (np.stack([getattr(top, name) for top in answers], 1) for name in ("labels", "scores"))
-            parts.append(merger.merge(labels, scores, k))
+            one = len(labels) == 1
+            parts.append(TopK(*merger.merge_one(labels[0], scores[0], k)) if one else merger.merge(labels, scores, k))
         return TopK(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
 
     def _width(self, k: int) -> int:

@@ -69,6 +69,8 @@ def check_agreement(members: Sequence[Any]) -> None:
 
 def taken(call: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     """The options that a function has parameters for."""
+    if not options:
+        return {}  # looking at a signature takes as long as a member's answer to one instance
     names = inspect.signature(call).parameters
     return {name: value for name, value in options.items() if name in names}
 

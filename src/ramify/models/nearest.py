@@ -1,8 +1,11 @@
 """The labels of the most similar training instances: the memory of single instances that a linear model lacks.
 
-s_i = cosine(x, x_i)                            over the training instances
+w   = 1 + ln((1 + n) / (1 + df)) per feature    with weighting "idf"; 1 with "none"
+s_i = cosine(w ∘ x, w ∘ x_i)                    over the training instances
 N   = the ``neighbours`` instances of largest s_i > 0
 score(l) = Σ_N s_i^power · Y_il / Σ_N s_i^power
+
+Only the proportions of the s_i count. So the kept instances carry w twice, and a query is asked as it is.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from ramify.match import restriction
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import RankingModel, assignments, instances
 from ramify.models.tree_predictor import StageProgress
-from ramify.values import CSR, Float32, Int32, TopK, as_label_matrix
+from ramify.values import CSR, Float32, Float64, Int32, TopK, as_label_matrix
 
 TYPES = {
     "columns/indptr": np.int64,
@@ -32,6 +35,8 @@ TYPES = {
     "labels/ids": np.int32,
 }
 """Arrays of a model directory."""
+
+WEIGHTINGS = ("none", "idf")
 
 LARGEST = 1.001
 """No value of a vector of length one is larger in size, rounding included."""
@@ -49,6 +54,9 @@ class NearestInstances(RankingModel):
         Training instances that vote: those most similar by cosine, above 0; the earlier one among equals.
     power : float, default 3.0
         A neighbour of similarity s counts s**power; with 0 all count alike.
+    weighting : {"none", "idf"}, default "idf"
+        Whether features count more the fewer training instances have them: 1 + ln((1 + n) / (1 + df)), on
+        top of what the values of X already say. ``fit`` weighs; a change afterwards changes nothing.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     threads : int, optional
@@ -67,11 +75,13 @@ class NearestInstances(RankingModel):
         *,
         neighbours: int = 30,
         power: float = 3.0,
+        weighting: str = "idf",
         decision_threshold: float = 0.5,
         threads: int | None = None,
     ) -> None:
         self.neighbours = neighbours
         self.power = power
+        self.weighting = weighting
         self.decision_threshold = decision_threshold
         self.threads = threads
 
@@ -97,12 +107,14 @@ class NearestInstances(RankingModel):
         Y = assignments(Y, X.shape[0], type(self).__name__)
         tell = progress or (lambda stage, done: None)
         tell("index", 0.0)
-        self._set_searcher(NeighbourSearcher.of(X, Y))
+        self._set_searcher(NeighbourSearcher.of(X, Y, _weights(X) if self.weighting == "idf" else None))
         tell("index", 1.0)
         return self
 
     def _checked_settings(self) -> tuple[VoteConfig, int]:
         self._decision_threshold()
+        if self.weighting not in WEIGHTINGS:
+            raise InputError(f"weighting is {self.weighting!r}, but must be one of {', '.join(WEIGHTINGS)}")
         return VoteConfig(neighbours=self.neighbours, power=self.power), thread_count(self.threads)
 
     def _set_searcher(self, searcher: NeighbourSearcher) -> NearestInstances:
@@ -231,7 +243,7 @@ class NearestInstances(RankingModel):
             Settings or arrays that do not fit.
         """
         try:
-            model = cls(**config["settings"])
+            model = cls(**({"weighting": "none"} | config["settings"]))  # before there was a choice, none was made
             model._checked_settings()
             return model._set_searcher(_stored_searcher(config["sizes"], arrays))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -241,6 +253,14 @@ class NearestInstances(RankingModel):
     def load(cls, directory: str | Path, *, verify: bool = True) -> NearestInstances:
         """Open a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, parts=())
+
+
+def _weights(X: CSR) -> Float64:
+    """How much each feature says, shape (d,): 1 for one that no instance has, less the more have it."""
+    n, frequencies = X.shape[0], np.bincount(X.indices[X.data != 0], minlength=X.shape[1])
+    rarity = 1 + np.log((1 + n) / (1 + frequencies))
+    weights: Float64 = rarity / (1 + np.log(1 + n))
+    return weights
 
 
 def _stored_searcher(sizes: dict[str, Any], arrays: dict[str, Any]) -> NeighbourSearcher:

@@ -32,8 +32,8 @@ class Preset:
 PRESETS = {
     "fast": Preset("xr-linear", {"negatives": "tfn", "path_weight": 0.75, "epsilon": 0.5, "max_leaf": 64}),
     "default": Preset(),
-    "best": Preset("blend"),
-    "tail": Preset("xr-linear", {"tail_cost": 0.5, "tail_rank": 0.6}),
+    "best": Preset("blend", {"tail_rank": 0.1}),
+    "tail": Preset("blend", {"tail_cost": 0.5, "tail_rank": 0.6}),
 }
 
 
@@ -59,7 +59,7 @@ def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
     ----------
     name : {"fast", "default", "best", "tail"}
         Quick to train and small; the defaults of ``XRLinear``; the most precise (a ``Blend``, several times the cost);
-        or rare labels before frequent ones, at some cost in precision.
+        or rare labels before frequent ones (a ``Blend``, too), at some cost in precision.
     seed : int, default 0
         Same seed, same model.
     threads : int, optional

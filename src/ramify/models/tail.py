@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.evaluation import inverse_propensities
-from ramify.values import CSR, Float32
+from ramify.values import CSR, Float32, Int32
 
 
 def costs_by_rarity(Y: CSR, power: float) -> CSR:
@@ -25,3 +25,14 @@ def favour_by_rarity(Y: CSR, power: float) -> Float32:
     """What is added to each label's log score, shape (L,): 0 for the rarest, less for more frequent ones."""
     weight = power * np.log(inverse_propensities(Y))
     return np.asarray(np.minimum(weight - weight.max(), 0), np.float32)
+
+
+def reranked(labels: Int32, scores: Float32, favour: Float32, k: int) -> tuple[Int32, Float32]:
+    """The k best of ranked candidates, shape (n, c), by scores of 0 and more times ``favour``, shape (L,).
+
+    Equals keep their order; -1 with -inf, which fills up, stays last.
+    """
+    factors = np.where(labels < 0, np.float32(1), favour[labels])
+    favoured = scores * factors
+    best = np.argsort(-favoured, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(labels, best, axis=1), np.take_along_axis(favoured, best, axis=1)
