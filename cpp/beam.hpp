@@ -16,9 +16,13 @@ struct SearchModel {
     std::vector<const int32_t*> parents;   // per level: parent of each node
     std::vector<const uint8_t*> allowed;   // per level: 0 = never enter the node; null: all
     const int32_t* leaf_labels = nullptr;
+    int64_t n_labels = 0;
     int max_copies = 1;  // leaves of the label that has most
     const float* leaf_favour = nullptr;  // per leaf: added to its log score, 0 at most; null: nothing
 };
+
+// What a label with several leaves counts: its best copy, or the mean or sum over the copies that were reached.
+enum class Copies { max = 0, mean = 1, sum = 2 };
 
 struct SearchOptions {
     int beam = 10;
@@ -26,6 +30,7 @@ struct SearchOptions {
     Transform transform = Transform::hinge3;
     bool log_scores = false;  // give the log of the path score
     float path_weight = 1.0f;  // a leaf scores path_weight * (log score of the path above it) + its own log score
+    Copies copies = Copies::max;
     int threads = 1;
 };
 

@@ -19,6 +19,7 @@ _HOMES = {
     "XRLinear": "ramify.models.xr_linear",
     "Ensemble": "ramify.models.ensemble",
     "Blend": "ramify.models.blend",
+    "Disentangled": "ramify.models.disentangled",
     "NearestInstances": "ramify.models.nearest",
     "Tfidf": "ramify.features",
     "Hashing": "ramify.features",

@@ -81,6 +81,9 @@ class XRLinear(TreePredictor):
     path_weight : float, default 0.1
         What the path above a leaf counts beside the leaf's own score: the power that its score is taken to. With 1 all
         levels count alike, as in PECOS; 0 ranks leaves alone.
+    merge_copies : {"max", "mean", "sum"}
+        What a label with several leaves scores: its best leaf, or the mean or sum over its leaves that the search
+        reaches (the sum is the log-sum-exp of their log scores).
     precision : {"int8", "bf16", "fp32"}
         How weights are stored.
     decision_threshold : float, default 0.5
@@ -124,6 +127,7 @@ class XRLinear(TreePredictor):
         beam: int = 10,
         score_transform: str = "l3-hinge",
         path_weight: float = 0.1,
+        merge_copies: str = "max",
         precision: str = "int8",
         decision_threshold: float = 0.5,
         seed: int = 0,
@@ -150,6 +154,7 @@ class XRLinear(TreePredictor):
         self.beam = beam
         self.score_transform = score_transform
         self.path_weight = path_weight
+        self.merge_copies = merge_copies
         self.precision = precision
         self.decision_threshold = decision_threshold
         self.seed = seed
@@ -163,6 +168,7 @@ class XRLinear(TreePredictor):
         sample_weight: npt.ArrayLike | None = None,
         relevance: Any = None,
         own_negatives: Any = None,
+        leaf_targets: Any = None,
         progress: StageProgress | None = None,
     ) -> XRLinear:
         """Learn tree and weights.
@@ -179,6 +185,9 @@ class XRLinear(TreePredictor):
             How much each positive counts.
         own_negatives : matrix, shape (n, L), optional
             Labels that an instance is a negative of, for negatives "own".
+        leaf_targets : sparse matrix, shape (n, leaves), optional
+            For a tree whose labels have several leaves: non-zero where an instance is to be learnt by that leaf of its
+            label. By all of them when None.
         progress : callable, optional
             Told (stage, share done).
 
@@ -194,7 +203,7 @@ class XRLinear(TreePredictor):
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
         tell = progress or (lambda stage, done: None)
         self.tree_ = self._index(X, Y, threads, tell)
-        targets = self._targets(Y, relevance)
+        targets = self._targets(Y, relevance, leaf_targets)
         tell("train", 0.0)
         levels = TreeTrainer(X, self.tree_, targets, training, own).run(
             instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
@@ -236,9 +245,11 @@ class XRLinear(TreePredictor):
             balanced=self.balanced,
             iterations=self.cluster_iterations,
         )
-        tell("represent", 0.0)
-        Z = (self.representation or PIFA()).represent(X, Y, threads=threads)
-        tell("represent", 1.0)
+        Z = None
+        if getattr(indexer, "needs_vectors", True):
+            tell("represent", 0.0)
+            Z = (self.representation or PIFA()).represent(X, Y, threads=threads)
+            tell("represent", 1.0)
         tell("index", 0.0)
         tree = indexer.build(Z, Y, seed=self.seed, threads=threads)
         if tree.n_labels != Y.shape[1]:
@@ -246,7 +257,7 @@ class XRLinear(TreePredictor):
         tell("index", 1.0)
         return tree
 
-    def _targets(self, Y: CSR, relevance: Any) -> list[CSR]:
+    def _targets(self, Y: CSR, relevance: Any, leaves: Any) -> list[CSR]:
         if relevance is not None:
             given = as_csr(relevance, "relevance", n_columns=Y.shape[1])
             if given.shape[0] != Y.shape[0] or (given.data < 0).any():
@@ -256,7 +267,9 @@ class XRLinear(TreePredictor):
             Y = sp.csr_matrix((Y - Y.multiply(given > 0)) + Y.multiply(given))
         if self.tail_cost > 0:
             Y = costs_by_rarity(Y, self.tail_cost)
-        return level_targets(Y, self.tree_, induced=self.relevance == "induced", norm=self.relevance_norm)
+        leaves = None if leaves is None else as_csr(leaves, "leaf_targets")
+        induced = self.relevance == "induced"
+        return level_targets(Y, self.tree_, leaves=leaves, induced=induced, norm=self.relevance_norm)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; representation and indexer have done their work and stay out."""
