@@ -1,127 +1,10 @@
-// The body of solver.hpp, compiled once per instruction set: define RAMIFY_LANES and RAMIFY_ISA_NAMESPACE, then include.
-// No std:: templates here: the linker could merge an AVX-512 copy of one into the baseline.
-#include <math.h>
-#if defined(__x86_64__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12's own intrinsics header
-#include <immintrin.h>
-#endif
-
-#include "solver.hpp"
+// The body of solver.hpp, compiled once per instruction set: see lanes.hpp.
+#include "weight_lanes.hpp"
 
 namespace ramify::RAMIFY_ISA_NAMESPACE {
 namespace {
 
-constexpr int kLanes = RAMIFY_LANES;
 constexpr float kInfinity = __builtin_inff();
-typedef float Floats __attribute__((vector_size(4 * RAMIFY_LANES), aligned(4)));
-typedef int32_t Ints __attribute__((vector_size(4 * RAMIFY_LANES), aligned(4)));
-
-inline Floats load(const float* p) { return *reinterpret_cast<const Floats*>(p); }
-inline void store(float* p, Floats v) { *reinterpret_cast<Floats*>(p) = v; }
-inline Floats spread(float x) { return Floats{} + x; }
-
-inline Ints lane_bits() {
-    Ints bits;
-    for (int lane = 0; lane < kLanes; ++lane) bits[lane] = 1 << lane;
-    return bits;
-}
-inline Ints to_vector(uint32_t mask) { return ((Ints{} + int32_t(mask)) & lane_bits()) != 0; }
-
-inline uint32_t to_mask(Ints v) {
-#if RAMIFY_LANES == 16 && defined(__AVX512DQ__)
-    return _mm512_movepi32_mask((__m512i)v);
-#elif RAMIFY_LANES == 8 && defined(__AVX__)
-    return uint32_t(_mm256_movemask_ps((__m256)v));
-#elif RAMIFY_LANES == 4 && defined(__SSE2__)
-    return uint32_t(_mm_movemask_ps((__m128)v));
-#else
-    uint32_t mask = 0;
-    for (int lane = 0; lane < kLanes; ++lane) mask |= uint32_t(v[lane] != 0) << lane;
-    return mask;
-#endif
-}
-
-struct Random {
-    uint64_t state;
-    uint32_t below(uint32_t bound) {
-        state = state * 6364136223846793005ull + 1442695040888963407ull;
-        return uint32_t(((state >> 32) * bound) >> 32);
-    }
-};
-
-inline void shuffle(int32_t* order, int64_t n, Random& random) {
-    for (int64_t last = n - 1; last > 0; --last) {
-        const uint32_t other = random.below(uint32_t(last + 1));
-        const int32_t kept = order[last];
-        order[last] = order[other];
-        order[other] = kept;
-    }
-}
-
-// Weights as they are kept: floats, or halves where the processor converts them.
-inline Floats load_weights(const float* p) { return load(p); }
-inline void store_weights(float* p, Floats v) { store(p, v); }
-#if RAMIFY_LANES == 16 && defined(__AVX512F__)
-#define RAMIFY_HALVES
-inline Floats load_weights(const uint16_t* p) { return (Floats)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
-inline void store_weights(uint16_t* p, Floats v) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT));
-}
-#elif RAMIFY_LANES == 8 && defined(__F16C__)
-#define RAMIFY_HALVES
-inline Floats load_weights(const uint16_t* p) { return (Floats)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
-inline void store_weights(uint16_t* p, Floats v) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
-}
-#endif
-
-// kParts registers of lanes at once.
-template <int kParts, class Weight>
-inline void dot(const LocalEntry* first, const LocalEntry* last, const Weight* weights, Floats* products) {
-    constexpr int kChains = 4 / kParts;  // an addition takes four cycles
-    constexpr int64_t kStride = kParts * kLanes;
-    Floats sums[kChains][kParts] = {};
-    for (; last - first >= kChains; first += kChains)
-        for (int i = 0; i < kChains; ++i)
-            for (int part = 0; part < kParts; ++part)
-                sums[i][part] += first[i].value * load_weights(weights + first[i].feature * kStride + part * kLanes);
-    for (; first != last; ++first)
-        for (int part = 0; part < kParts; ++part)
-            sums[0][part] += first->value * load_weights(weights + first->feature * kStride + part * kLanes);
-    for (int part = 0; part < kParts; ++part) {
-        if constexpr (kChains == 4)
-            products[part] = (sums[0][part] + sums[1][part]) + (sums[2][part] + sums[3][part]);
-        else
-            products[part] = sums[0][part] + sums[1][part];
-    }
-}
-
-template <int kParts, class Weight>
-inline void add(const LocalEntry* first, const LocalEntry* last, const Floats* steps, Weight* weights) {
-    for (; first != last; ++first)
-        for (int part = 0; part < kParts; ++part) {
-            Weight* w = weights + first->feature * int64_t(kParts * kLanes) + part * kLanes;
-            store_weights(w, load_weights(w) + first->value * steps[part]);
-        }
-}
-
-// z in (0, C) with a (z - z0) + b + log(z / (C - z)) = 0, by Newton steps on the logit of z inside a bracket:
-// there the function rises with slope 1 to 1 + aC/4, so it cannot run away (dual of Yu, Huang and Lin 2011).
-inline float logistic_root(float a, float b, float z0, float C, float* gradient) {
-    const float share = z0 / C;
-    float t = share <= 0.0f ? -16.0f : share >= 1.0f ? 16.0f : logf(share / (1.0f - share));
-    float low = -40.0f, high = 40.0f;
-    for (int step = 0; step < 24; ++step) {
-        const float sigma = 1.0f / (1.0f + expf(-t));
-        const float value = a * (C * sigma - z0) + b + t;
-        if (step == 0) *gradient = fabsf(value);
-        if (fabsf(value) < 1e-4f) break;
-        (value > 0.0f ? high : low) = t;
-        t -= value / (1.0f + a * C * sigma * (1.0f - sigma));
-        if (t <= low || t >= high) t = 0.5f * (low + high);
-    }
-    return C / (1.0f + expf(-t));
-}
 
 struct Pass {
     Floats largest, smallest;          // projected gradients seen in this pass
@@ -222,6 +105,70 @@ struct Lanes {
         return after;
     }
 
+    // From weights to the dual variables that belong to them, were they the optimum: alpha = 2 C max(0, 1 - margin); and
+    // back to the weights that belong to these, scaled by what makes the dual objective largest.
+    void start_from_weights() {
+        Floats sum[kParts] = {}, squares[kParts] = {};
+        for (int part = 0; part < kParts; ++part) bias[part] = load(state.bias + part * kLanes);
+        for (int64_t row = 0; row < rows.n_rows; ++row) {
+            Floats products[kParts];
+            dot<kParts>(entries(row), entries(row + 1), static_cast<const Weight*>(state.weights), products);
+            for (int part = 0; part < kParts; ++part) {
+                const Ints positive = to_vector(targets.positive[row] >> (part * kLanes));
+                const Ints eligible = to_vector(targets.eligible[row] >> (part * kLanes) & low_bits(kLanes));
+                const Floats C = cost(row, part, positive), product = bias[part] + products[part];
+                const Floats lack = 1.0f - (positive ? product : -product);
+                const Floats dual = eligible & (lack > 0.0f) ? lack * 2.0f * C / (1.0f + 2.0f * C * rows.own_square[row]) : Floats{};
+                store(state.dual + row * (kParts * kLanes) + part * kLanes, dual);
+                sum[part] += dual;
+                squares[part] += eligible ? dual * dual * (rows.own_square[row] + 0.5f / C) : Floats{};
+            }
+        }
+        weights_from_duals();
+        scale(sum, squares);
+    }
+
+    const LocalEntry* entries(int64_t row) const { return rows.entries + rows.begin[row]; }
+
+    void weights_from_duals() {
+        Weight* const weights = static_cast<Weight*>(state.weights);
+        for (int64_t at = 0; at < int64_t(rows.n_features) * kParts * kLanes; at += kLanes) store_weights(weights + at, Floats{});
+        for (int part = 0; part < kParts; ++part) bias[part] = Floats{};
+        for (int64_t row = 0; row < rows.n_rows; ++row) {
+            Floats steps[kParts];
+            uint32_t any = 0;
+            for (int part = 0; part < kParts; ++part) {
+                const Floats dual = load(state.dual + row * (kParts * kLanes) + part * kLanes);
+                steps[part] = to_vector(targets.positive[row] >> (part * kLanes)) ? dual : -dual;
+                bias[part] += steps[part];
+                any |= to_mask(dual != 0.0f);
+            }
+            if (any != 0) add<kParts>(entries(row), entries(row + 1), steps, weights);
+        }
+    }
+
+    // The dual objective of s times the duals is s sum - s^2 / 2 (|w|^2 + b^2 + squares).
+    void scale(const Floats* sum, const Floats* squares) {
+        Weight* const weights = static_cast<Weight*>(state.weights);
+        for (int part = 0; part < kParts; ++part) {
+            Floats length = bias[part] * bias[part] + squares[part];
+            for (int64_t feature = 0; feature < rows.n_features; ++feature) {
+                const Floats w = load_weights(weights + (feature * kParts + part) * kLanes);
+                length += w * w;
+            }
+            const Floats factor = length > 0.0f ? sum[part] / length : Floats{};
+            bias[part] *= factor;
+            for (int64_t feature = 0; feature < rows.n_features; ++feature) {
+                Weight* const w = weights + (feature * kParts + part) * kLanes;
+                store_weights(w, load_weights(w) * factor);
+            }
+            for (int64_t row = 0; row < rows.n_rows; ++row) {
+                float* const dual = state.dual + (row * kParts + part) * kLanes;
+                store(dual, load(dual) * factor);
+            }
+        }
+    }
+
     // After a pass: which lanes have converged on all their rows, and which must look at all rows once more.
     uint32_t close_pass(Pass& pass, uint32_t running, uint32_t& reopened) const {
         uint32_t finished = 0, again = 0;
@@ -280,6 +227,9 @@ struct Lanes {
         Random random{state.seed};
         Pass passes[kParts];
         for (Pass& pass : passes) pass = {Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
+        if constexpr (loss == Loss::squared_hinge) {
+            if (state.starts) start_from_weights();
+        }
         uint32_t running = targets.lanes;
         for (int64_t row = 0; row < rows.n_rows; ++row) state.active[row] = 0;
         int64_t n_active = all_rows(running);
@@ -323,6 +273,13 @@ void solve_lanes(const NodeRows& rows, const LaneTargets& targets, const SolverO
 }
 
 template <class Weight>
+void put_weight(void* weights, int64_t place, float value) {
+    Weight lanes[kLanes];
+    store_weights(lanes, spread(value));
+    static_cast<Weight*>(weights)[place] = lanes[0];
+}
+
+template <class Weight>
 int64_t pick_weights(const WeightRange& range, LaneWeight* out) {
     const Weight* weights = static_cast<const Weight*>(range.weights) + int64_t(range.first) * range.stride;
     const Floats threshold = spread(range.threshold);
@@ -344,10 +301,10 @@ int64_t pick_weights(const WeightRange& range, LaneWeight* out) {
 
 Solver solver(bool half) {
 #if defined(RAMIFY_HALVES)
-    if (half) return {16, kLanes, 2, &solve_lanes<uint16_t>, &pick_weights<uint16_t>};
+    if (half) return {16, kLanes, 2, &solve_lanes<uint16_t>, &put_weight<uint16_t>, &pick_weights<uint16_t>};
 #endif
     (void)half;
-    return {kLanes, kLanes, 4, &solve_lanes<float>, &pick_weights<float>};
+    return {kLanes, kLanes, 4, &solve_lanes<float>, &put_weight<float>, &pick_weights<float>};
 }
 
 }  // namespace ramify::RAMIFY_ISA_NAMESPACE

@@ -15,7 +15,7 @@ TREE = XRLinear(branching=2, max_leaf=4, beam=1, threads=1)
 
 
 def _two_senses(seed, n=800, n_topics=4, per_topic=4):
-    """Topics with words of their own, and labels with a word of their own; label 0 belongs to the first and the last."""
+    """Topics and labels with words of their own; label 0 belongs to the first and the last topic."""
     X, Y, _ = _topics(seed, n, n_topics, per_topic)
     Y[:, 0] = np.maximum(Y[:, 0], Y[:, -1])
     return as_csr(X), as_csr(Y[:, :-1])

@@ -27,6 +27,7 @@ Examples:
   ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --negatives tfn+man
   ramify train bills.jsonl.gz --out model --preset best
   ramify train bills.jsonl.gz --out model --trees 3 --combine average
+  ramify train bills.jsonl.gz --out model --copies 2
   ramify train books.csv --max-leaf 50 --show-config > settings.json
   ramify train books.csv --config settings.json --out model
 """

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -23,9 +23,9 @@ from ramify.errors import InputError, ModelFileError
 from ramify.evaluation import evaluate
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, leaves_reached, with_clusters
-from ramify.kernels.check import real_number, whole_number
+from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
-from ramify.models.members import Single, part_of, required
+from ramify.models.members import Single, part_of, required, taken
 from ramify.models.ranking_model import RankingModel, assignments, instances
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
@@ -63,6 +63,13 @@ class Round:
         return f"{moved}, {exact}, {self.leaves:,} leaves{held}"
 
 
+class Part(NamedTuple):
+    """Instances with their labels."""
+
+    X: CSR
+    Y: CSR
+
+
 def _has(method: str) -> Callable[[Any], bool]:
     return lambda self: hasattr(getattr(self, "model_", None) or self.model or XRLinear, method)
 
@@ -84,6 +91,8 @@ class Disentangled(RankingModel):
     positives : {"reached", "all"}
         Whether an instance is a positive of those copies of its labels whose clusters it reaches, so that each copy
         learns a sense; or of all copies, as published.
+    warm_start : bool, default True
+        Later trainings start from the weights of the one before, where the model's ``fit`` takes a ``start``.
     beam : int, optional
         Clusters that a training instance reaches when labels are reassigned; the model's own beam when None.
     held_out : float, default 0.1
@@ -91,7 +100,9 @@ class Disentangled(RankingModel):
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     seed : int, default 0
-        Draws the held-out instances. The trees have the model's own seed.
+        Draws the held-out instances, and is the model's in place of its own.
+    threads : int, optional
+        The model's in place of its own; None leaves it.
 
     Attributes
     ----------
@@ -113,20 +124,24 @@ class Disentangled(RankingModel):
         rounds: int = 1,
         cap: int | None = None,
         positives: str = "reached",
+        warm_start: bool = True,
         beam: int | None = None,
         held_out: float = 0.1,
         decision_threshold: float = 0.5,
         seed: int = 0,
+        threads: int | None = None,
     ) -> None:
         self.model = model
         self.copies = copies
         self.rounds = rounds
         self.cap = cap
         self.positives = positives
+        self.warm_start = warm_start
         self.beam = beam
         self.held_out = held_out
         self.decision_threshold = decision_threshold
         self.seed = seed
+        self.threads = threads
 
     def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> Disentangled:
         """Train, reassign, train again.
@@ -166,6 +181,7 @@ class Disentangled(RankingModel):
                 whole_number(name, getattr(self, name), 1, 2**31 - 1)
         real_number("held_out", self.held_out, 0, 0.9)
         whole_number("seed", self.seed, 0, 2**32 - 1)
+        thread_count(self.threads)
         self._decision_threshold()
         model = XRLinear() if self.model is None else self.model
         missing = [name for name in NEEDED if not hasattr(model, name)]
@@ -182,7 +198,7 @@ class Disentangled(RankingModel):
             reached = model.clusters_reached(X, beam=self.beam)
             C, one = self._reassigned(model.tree_, reached, Y)
             told = part_of(progress, number, rounds + 1)
-            model = self._retrained(with_clusters(model.tree_, C), reached[:, _used(C)], X, Y, told)
+            model = self._retrained(model, C, reached, Part(X, Y), told)
             made.append(one)
             if stop is not None and stop(model):
                 break
@@ -190,13 +206,18 @@ class Disentangled(RankingModel):
 
     def _template(self, indexer: FixedTree | None = None) -> Any:
         model = XRLinear() if self.model is None else clone(self.model)
-        return model if indexer is None else model.set_params(indexer=indexer)
+        known = model.get_params(deep=False)
+        own = {"seed": self.seed, "threads": self.threads, "indexer": indexer}
+        return model.set_params(**{name: value for name, value in own.items() if name in known and value is not None})
 
-    def _retrained(self, tree: LabelTree, reached: CSR, X: CSR, Y: CSR, progress: StageProgress | None) -> Any:
-        model = self._template(FixedTree(tree))
-        if self.positives == "all":
-            return model.fit(X, Y, progress=progress)
-        return model.fit(X, Y, leaf_targets=leaves_reached(tree, reached, Y), progress=progress)
+    def _retrained(self, model: Any, C: CSR, reached: CSR, everything: Part, progress: StageProgress | None) -> Any:
+        """The model on the new tree, starting from what it has learnt where it can."""
+        X, Y = everything
+        tree = with_clusters(model.tree_, C)
+        leaves = None if self.positives == "all" else leaves_reached(tree, reached[:, _used(C)], Y)
+        again = self._template(FixedTree(tree))
+        options = taken(again.fit, {"leaf_targets": leaves, "start": model if self.warm_start else None})
+        return again.fit(X, Y, **options, progress=progress)
 
     def _reassigned(self, tree: LabelTree, reached: CSR, Y: CSR) -> tuple[CSR, Round]:
         """Clusters of each label, shape (L, K), by where the instances go."""
@@ -256,6 +277,8 @@ class Disentangled(RankingModel):
     ) -> TopK:
         """The k best labels of each instance, as the model's own ``predict_topk``; each label once."""
         check_is_fitted(self)
+        if self.threads is not None and hasattr(self.model_, "threads"):
+            self.model_.threads = self.threads
         ask = self.model_.predict_topk
         options = {"beam": beam, "allowed": allowed, "forbidden": forbidden, "progress": progress}
         top: TopK = ask(self._features(X), self._labels_asked(k), **required(ask, options))

@@ -26,6 +26,7 @@ from ramify.models.loading import load_as
 from ramify.models.ranking_model import assignments, instances
 from ramify.models.tail import costs_by_rarity, favour_by_rarity
 from ramify.models.tree_predictor import StageProgress, TreePredictor
+from ramify.models.warm_start import start_weights
 from ramify.protocols import Indexer, Representation
 from ramify.values import CSR, Float32, LabelTree, as_csr, as_label_matrix
 from ramify.weights import PRECISIONS
@@ -169,6 +170,7 @@ class XRLinear(TreePredictor):
         relevance: Any = None,
         own_negatives: Any = None,
         leaf_targets: Any = None,
+        start: XRLinear | None = None,
         progress: StageProgress | None = None,
     ) -> XRLinear:
         """Learn tree and weights.
@@ -188,6 +190,9 @@ class XRLinear(TreePredictor):
         leaf_targets : sparse matrix, shape (n, leaves), optional
             For a tree whose labels have several leaves: non-zero where an instance is to be learnt by that leaf of its
             label. By all of them when None.
+        start : XRLinear, optional
+            A fitted model of the same labels and features, whose weights training starts from: nearer to the end, so
+            that it takes less time. The tree is made anew, or comes from the indexer.
         progress : callable, optional
             Told (stage, share done).
 
@@ -206,7 +211,11 @@ class XRLinear(TreePredictor):
         targets = self._targets(Y, relevance, leaf_targets)
         tell("train", 0.0)
         levels = TreeTrainer(X, self.tree_, targets, training, own).run(
-            instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
+            starts=None if start is None else start_weights(start, self.tree_, X.shape[1]),
+            instance_weights=weights,
+            seed=self.seed,
+            threads=threads,
+            progress=lambda done: tell("train", done),
         )
         tell("train", 1.0)
         tell("pack", 0.0)
