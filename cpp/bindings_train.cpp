@@ -51,13 +51,6 @@ struct LevelArrays {
     In1<int32_t> positives_indices;
     In1<float> positives_relevance;  // empty: all 1
     Out1<float> bias;
-    std::vector<nb::object> owners;
-    StartWeights start;
-
-    void start_from(In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, In1<float> start_bias, In1<int32_t> row) {
-        start = {csr_view(indptr, indices, data, 0), start_bias.data(), row.data()};
-        owners = {indptr.cast(), indices.cast(), data.cast(), start_bias.cast(), row.cast()};
-    }
 
     LevelTask task(int64_t n_instances) const {
         auto pattern = [&](const In1<int64_t>& indptr, const In1<int32_t>& indices, const In1<float>& data) {
@@ -66,7 +59,7 @@ struct LevelArrays {
         };
         return {int64_t(block_parent.size()), block_begin.data(), block_parent.data(),
                 pattern(rows_indptr, rows_indices, rows_chosen),
-                pattern(positives_indptr, positives_indices, positives_relevance), bias.data(), start};
+                pattern(positives_indptr, positives_indices, positives_relevance), bias.data()};
     }
 };
 
@@ -95,13 +88,11 @@ void bind_train(nb::module_& m) {
                 In1<int32_t> rows_indices, In1<float> rows_chosen, In1<int64_t> positives_indptr,
                 In1<int32_t> positives_indices, In1<float> positives_relevance, Out1<float> bias) {
                  new (self) LevelArrays{block_begin,      block_parent,      rows_indptr,         rows_indices, rows_chosen,
-                                        positives_indptr, positives_indices, positives_relevance, bias, {}, {}};
+                                        positives_indptr, positives_indices, positives_relevance, bias};
              },
              nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),
              nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),
-             nb::arg().noconvert())
-        .def("start_from", &LevelArrays::start_from, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),
-             nb::arg().noconvert(), nb::arg().noconvert());
+             nb::arg().noconvert());
     nb::class_<TrainOptions>(m, "TrainOptions")
         .def("__init__",
              [](TrainOptions* self, int loss, float cost_positive, float cost_negative, float epsilon, int max_passes,

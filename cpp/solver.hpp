@@ -52,7 +52,6 @@ struct LaneState {
     void* weights = nullptr;    // n_features x stride, floats or halves, zero at the start
     float* dual = nullptr;      // n_rows x stride, zero at the start
     float* bias = nullptr;      // stride, zero at the start
-    bool starts = false;        // weights and bias hold what to start from instead; squared hinge only
     uint32_t* active = nullptr; // n_rows
     int32_t* order = nullptr;   // n_rows
     uint8_t* rests = nullptr;   // n_rows; 1: left out of the next pass
@@ -81,7 +80,6 @@ struct Solver {
     int narrow;        // lanes that cost a register
     int weight_bytes;  // 4, or 2 where weights are kept as half floats
     void (*solve)(const NodeRows&, const LaneTargets&, const SolverOptions&, LaneState&);
-    void (*put)(void* weights, int64_t place, float value);
     int64_t (*pick)(const WeightRange&, LaneWeight* out);  // by feature, then lane; returns how many
 
     // Lanes that n siblings take up.

@@ -105,70 +105,6 @@ struct Lanes {
         return after;
     }
 
-    // From weights to the dual variables that belong to them, were they the optimum: alpha = 2 C max(0, 1 - margin); and
-    // back to the weights that belong to these, scaled by what makes the dual objective largest.
-    void start_from_weights() {
-        Floats sum[kParts] = {}, squares[kParts] = {};
-        for (int part = 0; part < kParts; ++part) bias[part] = load(state.bias + part * kLanes);
-        for (int64_t row = 0; row < rows.n_rows; ++row) {
-            Floats products[kParts];
-            dot<kParts>(entries(row), entries(row + 1), static_cast<const Weight*>(state.weights), products);
-            for (int part = 0; part < kParts; ++part) {
-                const Ints positive = to_vector(targets.positive[row] >> (part * kLanes));
-                const Ints eligible = to_vector(targets.eligible[row] >> (part * kLanes) & low_bits(kLanes));
-                const Floats C = cost(row, part, positive), product = bias[part] + products[part];
-                const Floats lack = 1.0f - (positive ? product : -product);
-                const Floats dual = eligible & (lack > 0.0f) ? lack * 2.0f * C / (1.0f + 2.0f * C * rows.own_square[row]) : Floats{};
-                store(state.dual + row * (kParts * kLanes) + part * kLanes, dual);
-                sum[part] += dual;
-                squares[part] += eligible ? dual * dual * (rows.own_square[row] + 0.5f / C) : Floats{};
-            }
-        }
-        weights_from_duals();
-        scale(sum, squares);
-    }
-
-    const LocalEntry* entries(int64_t row) const { return rows.entries + rows.begin[row]; }
-
-    void weights_from_duals() {
-        Weight* const weights = static_cast<Weight*>(state.weights);
-        for (int64_t at = 0; at < int64_t(rows.n_features) * kParts * kLanes; at += kLanes) store_weights(weights + at, Floats{});
-        for (int part = 0; part < kParts; ++part) bias[part] = Floats{};
-        for (int64_t row = 0; row < rows.n_rows; ++row) {
-            Floats steps[kParts];
-            uint32_t any = 0;
-            for (int part = 0; part < kParts; ++part) {
-                const Floats dual = load(state.dual + row * (kParts * kLanes) + part * kLanes);
-                steps[part] = to_vector(targets.positive[row] >> (part * kLanes)) ? dual : -dual;
-                bias[part] += steps[part];
-                any |= to_mask(dual != 0.0f);
-            }
-            if (any != 0) add<kParts>(entries(row), entries(row + 1), steps, weights);
-        }
-    }
-
-    // The dual objective of s times the duals is s sum - s^2 / 2 (|w|^2 + b^2 + squares).
-    void scale(const Floats* sum, const Floats* squares) {
-        Weight* const weights = static_cast<Weight*>(state.weights);
-        for (int part = 0; part < kParts; ++part) {
-            Floats length = bias[part] * bias[part] + squares[part];
-            for (int64_t feature = 0; feature < rows.n_features; ++feature) {
-                const Floats w = load_weights(weights + (feature * kParts + part) * kLanes);
-                length += w * w;
-            }
-            const Floats factor = length > 0.0f ? sum[part] / length : Floats{};
-            bias[part] *= factor;
-            for (int64_t feature = 0; feature < rows.n_features; ++feature) {
-                Weight* const w = weights + (feature * kParts + part) * kLanes;
-                store_weights(w, load_weights(w) * factor);
-            }
-            for (int64_t row = 0; row < rows.n_rows; ++row) {
-                float* const dual = state.dual + (row * kParts + part) * kLanes;
-                store(dual, load(dual) * factor);
-            }
-        }
-    }
-
     // After a pass: which lanes have converged on all their rows, and which must look at all rows once more.
     uint32_t close_pass(Pass& pass, uint32_t running, uint32_t& reopened) const {
         uint32_t finished = 0, again = 0;
@@ -227,9 +163,6 @@ struct Lanes {
         Random random{state.seed};
         Pass passes[kParts];
         for (Pass& pass : passes) pass = {Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
-        if constexpr (loss == Loss::squared_hinge) {
-            if (state.starts) start_from_weights();
-        }
         uint32_t running = targets.lanes;
         for (int64_t row = 0; row < rows.n_rows; ++row) state.active[row] = 0;
         int64_t n_active = all_rows(running);
@@ -273,13 +206,6 @@ void solve_lanes(const NodeRows& rows, const LaneTargets& targets, const SolverO
 }
 
 template <class Weight>
-void put_weight(void* weights, int64_t place, float value) {
-    Weight lanes[kLanes];
-    store_weights(lanes, spread(value));
-    static_cast<Weight*>(weights)[place] = lanes[0];
-}
-
-template <class Weight>
 int64_t pick_weights(const WeightRange& range, LaneWeight* out) {
     const Weight* weights = static_cast<const Weight*>(range.weights) + int64_t(range.first) * range.stride;
     const Floats threshold = spread(range.threshold);
@@ -301,10 +227,10 @@ int64_t pick_weights(const WeightRange& range, LaneWeight* out) {
 
 Solver solver(bool half) {
 #if defined(RAMIFY_HALVES)
-    if (half) return {16, kLanes, 2, &solve_lanes<uint16_t>, &put_weight<uint16_t>, &pick_weights<uint16_t>};
+    if (half) return {16, kLanes, 2, &solve_lanes<uint16_t>, &pick_weights<uint16_t>};
 #endif
     (void)half;
-    return {kLanes, kLanes, 4, &solve_lanes<float>, &put_weight<float>, &pick_weights<float>};
+    return {kLanes, kLanes, 4, &solve_lanes<float>, &pick_weights<float>};
 }
 
 }  // namespace ramify::RAMIFY_ISA_NAMESPACE

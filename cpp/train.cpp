@@ -28,7 +28,7 @@ uint64_t mix(uint64_t a, uint64_t b) {  // splitmix64 of a pair: seeds hang on t
 class BlockTrainer {
 public:
     BlockTrainer(const CsrView& X, const float* weights, const TrainOptions& options, const Solvers& solvers)
-        : X_(X), gatherer_(X, weights), options_(options), solvers_(solvers), solver_(solvers.floats), place_(size_t(X.rows), -1) {}
+        : gatherer_(X, weights), options_(options), solvers_(solvers), solver_(solvers.floats), place_(size_t(X.rows), -1) {}
 
     void train(const LevelTask& level, int64_t level_number, int64_t block, BlockWeights& out, Monitor& monitor) {
         const int32_t parent = level.block_parent[block];
@@ -39,14 +39,13 @@ public:
         solver_ = solvers_.for_features(gatherer_.rows().n_features);
         for (int64_t row = 0; row < n_rows; ++row) place_[instances_[row]] = int32_t(row);
         monitor_ = &monitor;
-        if (level.start.row != nullptr) number_features();
         found_.clear();
         const int64_t first = level.block_begin[block], last = level.block_begin[block + 1];
         for (int64_t child = first; child < last; child += solver_.lanes) {
             n_lanes_ = int(std::min<int64_t>(solver_.lanes, last - child));
             stride_ = solver_.stride(n_lanes_);
             set_targets(level, child);
-            solve(level.start, child, mix(mix(options_.seed, uint64_t(level_number)), uint64_t(child)), level.bias + child);
+            solve(mix(mix(options_.seed, uint64_t(level_number)), uint64_t(child)), level.bias + child);
             collect(uint8_t(child - first));
         }
         write(out);
@@ -81,32 +80,7 @@ private:
         }
     }
 
-    // For start weights: column of X -> node's number; stale where the node lacks it, so checked.
-    void number_features() {
-        const std::vector<int32_t>& features = gatherer_.features();
-        number_.resize(size_t(X_.cols), -1);
-        for (size_t i = 0; i < features.size(); ++i) number_[size_t(features[i])] = int32_t(i);
-    }
-
-    // Returns whether there is anything to start from.
-    bool set_start(const StartWeights& start, int64_t child, float* bias) {
-        const std::vector<int32_t>& features = gatherer_.features();
-        bool any = false;
-        for (int lane = 0; start.row != nullptr && lane < n_lanes_; ++lane) {
-            const int32_t row = start.row[child + lane];
-            if (row < 0) continue;
-            any = true;
-            bias[lane] = start.bias[row];
-            for (int64_t at = start.weights.begin(row); at < start.weights.end(row); ++at) {
-                const int32_t column = start.weights.indices[at], number = number_[size_t(column)];
-                if (number >= 0 && size_t(number) < features.size() && features[size_t(number)] == column)
-                    solver_.put(weights_.data(), int64_t(number) * stride_ + lane, start.weights.data[at]);
-            }
-        }
-        return any;
-    }
-
-    void solve(const StartWeights& start, int64_t child, uint64_t seed, float* bias_out) {
+    void solve(uint64_t seed, float* bias_out) {
         const NodeRows rows = gatherer_.rows();
         const size_t weight_bytes = size_t(rows.n_features) * size_t(stride_ * solver_.weight_bytes);
         weights_.assign((weight_bytes + 3) / 4, 0);
@@ -115,8 +89,7 @@ private:
         order_.resize(size_t(rows.n_rows));
         rests_.resize(size_t(rows.n_rows));
         float bias[32] = {};
-        const bool starts = options_.solver.loss == Loss::squared_hinge && set_start(start, child, bias);
-        LaneState state{weights_.data(), dual_.data(), bias, starts, active_.data(), order_.data(), rests_.data(), seed,
+        LaneState state{weights_.data(), dual_.data(), bias,   active_.data(), order_.data(), rests_.data(), seed,
                         [](void* monitor) { return static_cast<Monitor*>(monitor)->keep_going(-1.0); }, monitor_};
         const LaneTargets targets{stride_, low_bits(n_lanes_), positive_.data(), eligible_.data(),
                                   relevance_.empty() ? nullptr : relevance_.data()};
@@ -206,7 +179,6 @@ private:
         out.counts.shrink_to_fit();
     }
 
-    const CsrView& X_;
     NodeGatherer gatherer_;
     const TrainOptions& options_;
     const Solvers solvers_;
@@ -217,7 +189,7 @@ private:
     Monitor* monitor_ = nullptr;
     std::vector<int32_t> place_;  // instance -> row of the node; stale where the node lacks it, so checked
     std::vector<uint32_t> positive_, eligible_, active_;
-    std::vector<int32_t> order_, count_, number_;
+    std::vector<int32_t> order_, count_;
     std::vector<uint8_t> rests_;
     std::vector<float> relevance_;
     HugeVector<uint32_t> weights_;  // floats, or pairs of halves

@@ -11,13 +11,6 @@ namespace ramify {
 
 constexpr int kMaxBlockChildren = 256;  // so that a child's number within its block fits a byte
 
-// Weights that training starts from, for squared hinge; what they come from need only be like what is to be learnt.
-struct StartWeights {
-    CsrView weights;                // columns of X and their weights
-    const float* bias = nullptr;    // per row of `weights`
-    const int32_t* row = nullptr;   // per child of the level: its row, or -1 to start from zero; null: all from zero
-};
-
 // The classifiers of one level. Block b holds the children [block_begin[b], block_begin[b + 1]) of one parent.
 struct LevelTask {
     int64_t n_blocks = 0;
@@ -26,7 +19,6 @@ struct LevelTask {
     CsrView rows;       // parent -> its instances; data 1: all children train on it, 0: only children it is positive for
     CsrView positives;  // child -> its positive instances, all among its parent's rows; data: relevance, or null
     float* bias = nullptr;  // out, one per child
-    StartWeights start;
 };
 
 struct TrainOptions {

@@ -16,7 +16,7 @@ TREE = XRLinear(branching=2, max_leaf=4, beam=1, threads=1)
 
 def _two_senses(seed, n=800, n_topics=4, per_topic=4):
     """Topics and labels with words of their own; label 0 belongs to the first and the last topic."""
-    X, Y, _ = _topics(seed, n, n_topics, per_topic)
+    X, Y = _topics(seed, n, n_topics, per_topic)
     Y[:, 0] = np.maximum(Y[:, 0], Y[:, -1])
     return as_csr(X), as_csr(Y[:, :-1])
 
@@ -30,25 +30,20 @@ def _topics(seed, n, n_topics, per_topic):
     own = rng.random((n, n_labels)) < np.where(np.arange(n_labels) == label[:, None], 0.9, 0.02)
     Y = np.zeros((n, n_labels), np.float32)
     Y[np.arange(n), label] = 1
-    return np.hstack([words, own]).astype(np.float32), Y, topic
+    return np.hstack([words, own]).astype(np.float32), Y
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_copies_of_a_label_are_its_senses(seed):
+def test_a_label_comes_to_live_with_the_company_of_each_of_its_senses(seed):
     X, Y = _two_senses(seed)
-    senses = _topics(seed, 800, 4, 4)[2]
-    model = Disentangled(TREE, copies=2, beam=2).fit(X, Y)
+    plain, model = clone(TREE).fit(X, Y), Disentangled(TREE, copies=3, beam=2).fit(X, Y)
     told = model.rounds_[0]
     assert told.after.recall >= told.before.recall
     assert told.leaves == model.tree_.n_leaves
-    rows = np.flatnonzero(Y[:, 0].toarray().ravel())
-    clusters = clusters_of(model.tree_)[0].indices
-    assert len(clusters) == 2
-    scores = model.clusters_reached(X[rows], beam=4)[:, clusters].toarray()
-    first = scores[:, 0] > scores[:, 1]
-    right = (first == (senses[rows] == 0)).mean()
-    assert max(right, 1 - right) > 0.9
-    assert model.score(X, Y) > clone(TREE).fit(X, Y).score(X, Y) - 0.01
+    before, after = clusters_of(plain.tree_).toarray(), clusters_of(model.tree_).toarray()
+    topics = {int(before[labels].sum(axis=0).argmax()) for labels in ([1, 2, 3], [12, 13, 14])}
+    assert topics <= set(np.flatnonzero(after[0]).tolist())
+    assert model.score(X, Y) > plain.score(X, Y) - 0.03
 
 
 def test_one_copy_only_moves_labels():
@@ -133,8 +128,3 @@ def test_settings_out_of_range(settings, named):
     X, Y = np.eye(4, dtype=np.float32), np.eye(4)
     with pytest.raises(InputError, match=named):
         Disentangled(**settings).fit(X, Y)
-
-
-def test_too_few_instances_to_keep_some_back():
-    with pytest.raises(InputError, match="held_out"):
-        Disentangled(rounds=2, held_out=0.1).fit(np.eye(4, dtype=np.float32), np.eye(4))

@@ -165,33 +165,6 @@ def _first_of_each(group: Int32, entries: Int64, limit: int) -> Int64:
     return np.sort(by_group[rank < limit])
 
 
-def leaves_reached(tree: LabelTree, reached: CSR, Y: CSR) -> CSR:
-    """Which copy of each of its labels an instance is to be learnt by.
-
-    Parameters
-    ----------
-    tree : LabelTree
-        The hierarchy, with copies.
-    reached : csr_matrix, shape (n, K)
-        Clusters of ``tree`` that the instances reach.
-    Y : csr_matrix, shape (n, L)
-        Label assignments.
-
-    Returns
-    -------
-    csr_matrix, shape (n, leaves)
-        Non-zero: the leaf is of a label of the instance, in a cluster that the instance reaches; or the instance
-        reaches none of that label's clusters, so that it counts for all.
-    """
-    own = sp.csr_matrix((Y != 0).astype(np.float32) @ tree.leaf_matrix())
-    within = sp.csr_matrix((reached != 0).astype(np.float32) @ tree.membership(tree.depth - 1).T)
-    found = sp.csr_matrix(own.multiply(within))
-    served = sp.csr_matrix(found @ tree.leaf_matrix().T)
-    served.data[:] = 1
-    unserved = sp.csr_matrix((Y != 0).astype(np.float32) - served)
-    return sp.csr_matrix(found + unserved @ tree.leaf_matrix())
-
-
 def with_clusters(tree: LabelTree, C: CSR) -> LabelTree:
     """The same clusters with other labels in them; clusters that lost all labels are gone.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from ramify.kernels.check import (
     thread_count,
     whole_number,
 )
-from ramify.values import CSR, Float32, Int32
+from ramify.values import CSR, Float32
 from ramify.weights import Blocks, LevelWeights
 
 LOSSES = ("squared-hinge", "hinge", "logistic")
@@ -89,40 +88,11 @@ class LevelProblem:
     positives: CSR
 
 
-@dataclass(frozen=True)
-class StartWeights:
-    """Weights that the training of a level starts from: squared hinge needs fewer passes when they are near the end.
-
-    Parameters
-    ----------
-    weights : csr_matrix, shape (m, d)
-        Weights of m classifiers.
-    bias : float32 array, shape (m,)
-        Their intercepts.
-    row : int32 array, shape (nodes,)
-        Which of them each node of the level starts from; -1: from zero.
-    """
-
-    weights: CSR
-    bias: Float32
-    row: Int32
-
-    def check(self, n_nodes: int, n_features: int) -> None:
-        """InputError where it does not fit the level, or is not finite."""
-        m = self.weights.shape[0]
-        fits = self.weights.shape[1] == n_features and self.bias.shape == (m,) and self.row.shape == (n_nodes,)
-        if not fits or (len(self.row) and (self.row.min() < -1 or self.row.max() >= m)):
-            raise InputError(f"start weights of shape {self.weights.shape} do not fit {n_nodes} nodes of {n_features}")
-        if not (np.isfinite(self.weights.data).all() and np.isfinite(self.bias).all()):
-            raise InputError("start weights must be finite numbers")
-
-
 def train(
     X: CSR,
     problems: Sequence[LevelProblem],
     config: SolverConfig,
     *,
-    starts: Sequence[StartWeights | None] | None = None,
     instance_weights: Float32 | None = None,
     seed: int = 0,
     threads: int = 1,
@@ -138,8 +108,6 @@ def train(
         One per level.
     config : SolverConfig
         How.
-    starts : sequence of StartWeights or None, optional
-        Per problem, what to start from; only with squared hinge it makes a difference.
     instance_weights : float32 array, shape (n,), optional
         Factors of the instances' costs; an instance of weight 0 is left out.
     seed : int, default 0
@@ -165,10 +133,6 @@ def train(
     weights = _NO_FLOATS if instance_weights is None else factors("instance_weights", instance_weights, X.shape[0])
     biases = [np.zeros(problem.positives.shape[0], np.float32) for problem in problems]
     levels = [_native_level(problem, X.shape[0], bias) for problem, bias in zip(problems, biases, strict=True)]
-    for level, problem, start in zip(levels, problems, starts or [None] * len(levels), strict=True):
-        if start is not None:
-            start.check(problem.positives.shape[0], X.shape[1])
-            level.start_from(*csr_arrays(start.weights), start.bias, start.row)
     options = _native.TrainOptions(
         loss=LOSSES.index(config.loss),
         cost_positive=config.cost_positive,
@@ -190,7 +154,7 @@ def train(
     ]
 
 
-def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> Any:
+def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> object:
     blocks, rows, positives = problem.blocks, problem.rows, problem.positives
     if rows.shape != (len(blocks.parent_blocks) - 1, n_instances) or positives.shape != (blocks.begin[-1], n_instances):
         raise InputError(f"a level's rows {rows.shape} and positives {positives.shape} do not fit its tree and X")

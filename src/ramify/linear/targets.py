@@ -15,9 +15,7 @@ from ramify.values import CSR, LabelTree
 NORMS = ("none", "l1", "l2", "max")
 
 
-def level_targets(
-    Y: CSR, tree: LabelTree, *, leaves: CSR | None = None, induced: bool = False, norm: str = "none"
-) -> list[CSR]:
+def level_targets(Y: CSR, tree: LabelTree, *, induced: bool = False, norm: str = "none") -> list[CSR]:
     """Targets of every level, from the top.
 
     Parameters
@@ -26,8 +24,6 @@ def level_targets(
         Relevance of each positive label, 1 where all count the same.
     tree : LabelTree
         The hierarchy.
-    leaves : csr_matrix, shape (n, leaves), optional
-        Non-zero: the instance counts for this leaf, if it has the label. All leaves of its labels when None.
     induced : bool, default False
         Inner nodes weigh the sum of what is below them; else 1.
     norm : {"none", "l1", "l2", "max"}
@@ -40,10 +36,6 @@ def level_targets(
     if norm not in NORMS:
         raise InputError(f"relevance_norm is {norm!r}, but must be one of {', '.join(NORMS)}")
     target = sp.csr_matrix(Y @ tree.leaf_matrix())
-    if leaves is not None:
-        if leaves.shape != target.shape:
-            raise InputError(f"leaf_targets has shape {leaves.shape}, but must be {target.shape}, instances by leaves")
-        target = sp.csr_matrix(target.multiply(leaves != 0))
     targets = [target]
     for level in range(tree.depth - 1, 0, -1):
         target = sp.csr_matrix(target @ tree.membership(level))

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from ramify.errors import InputError
 from ramify.kernels.predict import SearchConfig, nodes_reached, pack
-from ramify.kernels.train import LevelProblem, SolverConfig, StartWeights, train
+from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import everything, own_clusters, parse_negatives, training_rows
 from ramify.values import CSR, Float32, LabelTree
 from ramify.weights import Blocks, LevelWeights
@@ -69,13 +69,12 @@ class TreeTrainer:
     def run(
         self,
         *,
-        starts: Sequence[StartWeights | None] | None = None,
         instance_weights: Float32 | None = None,
         seed: int = 0,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
     ) -> list[LevelWeights]:
-        """Weights of every level, from the top; the same for any number of threads. ``starts`` are per level."""
+        """Weights of every level, from the top; the same for any number of threads."""
         levels: list[LevelWeights] = []
         for group in self._groups():
             problems = [self._problem(level, levels, threads) for level in group]
@@ -83,7 +82,6 @@ class TreeTrainer:
                 self.X,
                 problems,
                 self.config.solver,
-                starts=None if starts is None else [starts[level] for level in group],
                 instance_weights=instance_weights,
                 seed=seed + group[0],
                 threads=threads,

@@ -22,17 +22,16 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.errors import InputError, ModelFileError
 from ramify.evaluation import evaluate
 from ramify.index import FixedTree
-from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, leaves_reached, with_clusters
+from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, with_clusters
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
-from ramify.models.members import Single, part_of, required, taken
+from ramify.models.members import Single, part_of, required
 from ramify.models.ranking_model import RankingModel, assignments, instances
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
-from ramify.values import CSR, Float32, Int64, LabelTree, TopK
+from ramify.values import CSR, Float32, LabelTree, TopK
 
 NEEDED = ("fit", "predict_topk", "clusters_reached", "get_params")
-POSITIVES = ("reached", "all")
 MOST_COPIES = 1000
 MOST_ROUNDS = 1000
 
@@ -88,15 +87,10 @@ class Disentangled(RankingModel):
         Reassignments, each followed by a training; with more than one their number is chosen on held-out instances.
     cap : int, optional
         Labels of a cluster at most; no limit when None.
-    positives : {"reached", "all"}
-        Whether an instance is a positive of those copies of its labels whose clusters it reaches, so that each copy
-        learns a sense; or of all copies, as published.
-    warm_start : bool, default True
-        Later trainings start from the weights of the one before, where the model's ``fit`` takes a ``start``.
     beam : int, optional
         Clusters that a training instance reaches when labels are reassigned; the model's own beam when None.
     held_out : float, default 0.1
-        Share of the instances that the number of rounds is chosen by; 0 does all rounds.
+        Share of the labelled instances that the number of rounds is chosen by; where that is none, all are done.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     seed : int, default 0
@@ -123,8 +117,6 @@ class Disentangled(RankingModel):
         copies: int = 2,
         rounds: int = 1,
         cap: int | None = None,
-        positives: str = "reached",
-        warm_start: bool = True,
         beam: int | None = None,
         held_out: float = 0.1,
         decision_threshold: float = 0.5,
@@ -135,8 +127,6 @@ class Disentangled(RankingModel):
         self.copies = copies
         self.rounds = rounds
         self.cap = cap
-        self.positives = positives
-        self.warm_start = warm_start
         self.beam = beam
         self.held_out = held_out
         self.decision_threshold = decision_threshold
@@ -162,11 +152,13 @@ class Disentangled(RankingModel):
         """
         self._check_settings()
         X = instances(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        held = self._tried(X, Y, part_of(progress, 0, 2)) if self.rounds > 1 and self.held_out > 0 else None
-        left = progress if held is None else part_of(progress, 1, 2)
-        model, made = self._run(X, Y, self.rounds if held is None else len(held), left)
-        if held is not None:
+        everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
+        parts = self._split(everything) if self.rounds > 1 else None
+        if parts is None:
+            model, made = self._run(everything, self.rounds, progress)
+        else:
+            held = self._tried(*parts, part_of(progress, 0, 2))
+            model, made = self._run(everything, len(held), part_of(progress, 1, 2))
             made = [replace(one, held_out=value) for one, value in zip(made, held, strict=True)]
         self.rounds_ = tuple(made)
         return self._set_model(model)
@@ -174,8 +166,6 @@ class Disentangled(RankingModel):
     def _check_settings(self) -> None:
         whole_number("copies", self.copies, 1, MOST_COPIES)
         whole_number("rounds", self.rounds, 1, MOST_ROUNDS)
-        if self.positives not in POSITIVES:
-            raise InputError(f"positives is {self.positives!r}, but must be one of {', '.join(POSITIVES)}")
         for name in ("cap", "beam"):
             if getattr(self, name) is not None:
                 whole_number(name, getattr(self, name), 1, 2**31 - 1)
@@ -189,16 +179,15 @@ class Disentangled(RankingModel):
             raise InputError(f"model is {model!r:.60}, but must be an unfitted tree model such as XRLinear()")
 
     def _run(
-        self, X: CSR, Y: CSR, rounds: int, progress: StageProgress | None, stop: Callable[[Any], bool] | None = None
+        self, part: Part, rounds: int, progress: StageProgress | None, stop: Callable[[Any], bool] | None = None
     ) -> tuple[Any, list[Round]]:
         """The model after so many rounds, and what each changed; ``stop`` looks at the model after each."""
-        model = self._template().fit(X, Y, progress=part_of(progress, 0, rounds + 1))
+        model = self._template().fit(*part, progress=part_of(progress, 0, rounds + 1))
         made: list[Round] = []
         for number in range(1, rounds + 1):
-            reached = model.clusters_reached(X, beam=self.beam)
-            C, one = self._reassigned(model.tree_, reached, Y)
-            told = part_of(progress, number, rounds + 1)
-            model = self._retrained(model, C, reached, Part(X, Y), told)
+            C, one = self._reassigned(model, part)
+            indexer = FixedTree(with_clusters(model.tree_, C))
+            model = self._template(indexer).fit(*part, progress=part_of(progress, number, rounds + 1))
             made.append(one)
             if stop is not None and stop(model):
                 break
@@ -210,43 +199,34 @@ class Disentangled(RankingModel):
         own = {"seed": self.seed, "threads": self.threads, "indexer": indexer}
         return model.set_params(**{name: value for name, value in own.items() if name in known and value is not None})
 
-    def _retrained(self, model: Any, C: CSR, reached: CSR, everything: Part, progress: StageProgress | None) -> Any:
-        """The model on the new tree, starting from what it has learnt where it can."""
-        X, Y = everything
-        tree = with_clusters(model.tree_, C)
-        leaves = None if self.positives == "all" else leaves_reached(tree, reached[:, _used(C)], Y)
-        again = self._template(FixedTree(tree))
-        options = taken(again.fit, {"leaf_targets": leaves, "start": model if self.warm_start else None})
-        return again.fit(X, Y, **options, progress=progress)
-
-    def _reassigned(self, tree: LabelTree, reached: CSR, Y: CSR) -> tuple[CSR, Round]:
-        """Clusters of each label, shape (L, K), by where the instances go."""
-        current = clusters_of(tree)
-        before = candidates(reached, Y, current)
-        C = disentangled(tree, reached, Y, copies=self.copies, cap=self.cap)
-        after = candidates(reached, Y, C)
+    def _reassigned(self, model: Any, part: Part) -> tuple[CSR, Round]:
+        """Clusters of each label, shape (L, K), by where the model sends its instances."""
+        reached, current = model.clusters_reached(part.X, beam=self.beam), clusters_of(model.tree_)
+        before = candidates(reached, part.Y, current)
+        C = disentangled(model.tree_, reached, part.Y, copies=self.copies, cap=self.cap)
+        after = candidates(reached, part.Y, C)
         if after.hits < before.hits:  # only a cap can crowd out so many
             C, after = current, before
         return C, Round(before=before, after=after, leaves=C.nnz)
 
-    def _tried(self, X: CSR, Y: CSR, progress: StageProgress | None) -> list[float]:
-        """Held-out precision after every round, as long as it grows; at least one round."""
-        labelled = np.flatnonzero(np.diff(Y.indptr))
+    def _split(self, everything: Part) -> tuple[Part, Part] | None:
+        """What to train on and what to keep back; None where that is nothing."""
+        labelled = np.flatnonzero(np.diff(everything.Y.indptr))
         order = np.random.default_rng(self.seed).permutation(labelled)
         n_held = int(self.held_out * len(labelled))
         held, rest = np.sort(order[:n_held]), np.sort(order[n_held:])
-        if n_held == 0:
-            raise InputError(
-                f"held_out is {self.held_out} of {len(labelled)} labelled instances, which is none: "
-                "raise it, or set it to 0 to do all rounds"
-            )
+        parts = Part(everything.X[rest], everything.Y[rest]), Part(everything.X[held], everything.Y[held])
+        return parts if n_held > 0 else None
+
+    def _tried(self, rest: Part, held: Part, progress: StageProgress | None) -> list[float]:
+        """Held-out precision after every round, as long as it grows; at least one round."""
         seen: list[float] = []
 
         def stops_growing(model: Any) -> bool:
-            seen.append(_precision(model, X[held], Y[held]))
+            seen.append(_precision(model, *held))
             return len(seen) > 1 and seen[-1] <= seen[-2]
 
-        self._run(X[rest], Y[rest], self.rounds, progress, stops_growing)
+        self._run(rest, self.rounds, progress, stops_growing)
         return seen[:-1] if len(seen) > 1 and seen[-1] <= seen[-2] else seen
 
     def _set_model(self, model: Any) -> Disentangled:
@@ -259,6 +239,11 @@ class Disentangled(RankingModel):
         """The overlapping tree."""
         tree: LabelTree = self.model_.tree_
         return tree
+
+    @property
+    def matcher_(self) -> Any:
+        """The model's, where it has one."""
+        return self.model_.matcher_
 
     @property
     def reach_(self) -> int:
@@ -341,11 +326,6 @@ class Disentangled(RankingModel):
     def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Disentangled:
         """Open a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, parts=parts)
-
-
-def _used(C: CSR) -> Int64:
-    """Clusters with a label."""
-    return np.unique(C.indices).astype(np.int64)
 
 
 def _precision(model: Any, X: CSR, Y: CSR) -> float:

@@ -184,6 +184,8 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
     model, vectorizer = tagger.model_, tagger.vectorizer_
     levels, members = _levels(model), _members(model)
     settings = {"model": _scalars(model)} | _settings_of_members(model)
+    if hasattr(model, "model_"):
+        settings["model inside"] = _scalars(model.model_)
     return ModelCard(
         model=type(model).__name__,
         vectorizer="none" if vectorizer is None else type(vectorizer).__name__,

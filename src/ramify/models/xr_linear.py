@@ -26,7 +26,6 @@ from ramify.models.loading import load_as
 from ramify.models.ranking_model import assignments, instances
 from ramify.models.tail import costs_by_rarity, favour_by_rarity
 from ramify.models.tree_predictor import StageProgress, TreePredictor
-from ramify.models.warm_start import start_weights
 from ramify.protocols import Indexer, Representation
 from ramify.values import CSR, Float32, LabelTree, as_csr, as_label_matrix
 from ramify.weights import PRECISIONS
@@ -169,8 +168,6 @@ class XRLinear(TreePredictor):
         sample_weight: npt.ArrayLike | None = None,
         relevance: Any = None,
         own_negatives: Any = None,
-        leaf_targets: Any = None,
-        start: XRLinear | None = None,
         progress: StageProgress | None = None,
     ) -> XRLinear:
         """Learn tree and weights.
@@ -187,12 +184,6 @@ class XRLinear(TreePredictor):
             How much each positive counts.
         own_negatives : matrix, shape (n, L), optional
             Labels that an instance is a negative of, for negatives "own".
-        leaf_targets : sparse matrix, shape (n, leaves), optional
-            For a tree whose labels have several leaves: non-zero where an instance is to be learnt by that leaf of its
-            label. By all of them when None.
-        start : XRLinear, optional
-            A fitted model of the same labels and features, whose weights training starts from: nearer to the end, so
-            that it takes less time. The tree is made anew, or comes from the indexer.
         progress : callable, optional
             Told (stage, share done).
 
@@ -208,14 +199,10 @@ class XRLinear(TreePredictor):
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
         tell = progress or (lambda stage, done: None)
         self.tree_ = self._index(X, Y, threads, tell)
-        targets = self._targets(Y, relevance, leaf_targets)
+        targets = self._targets(Y, relevance)
         tell("train", 0.0)
         levels = TreeTrainer(X, self.tree_, targets, training, own).run(
-            starts=None if start is None else start_weights(start, self.tree_, X.shape[1]),
-            instance_weights=weights,
-            seed=self.seed,
-            threads=threads,
-            progress=lambda done: tell("train", done),
+            instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
         )
         tell("train", 1.0)
         tell("pack", 0.0)
@@ -266,7 +253,7 @@ class XRLinear(TreePredictor):
         tell("index", 1.0)
         return tree
 
-    def _targets(self, Y: CSR, relevance: Any, leaves: Any) -> list[CSR]:
+    def _targets(self, Y: CSR, relevance: Any) -> list[CSR]:
         if relevance is not None:
             given = as_csr(relevance, "relevance", n_columns=Y.shape[1])
             if given.shape[0] != Y.shape[0] or (given.data < 0).any():
@@ -276,9 +263,7 @@ class XRLinear(TreePredictor):
             Y = sp.csr_matrix((Y - Y.multiply(given > 0)) + Y.multiply(given))
         if self.tail_cost > 0:
             Y = costs_by_rarity(Y, self.tail_cost)
-        leaves = None if leaves is None else as_csr(leaves, "leaf_targets")
-        induced = self.relevance == "induced"
-        return level_targets(Y, self.tree_, leaves=leaves, induced=induced, norm=self.relevance_norm)
+        return level_targets(Y, self.tree_, induced=self.relevance == "induced", norm=self.relevance_norm)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; representation and indexer have done their work and stay out."""
