@@ -113,6 +113,13 @@ class BeamMatcher:
         merged = merged_scores(found, pair, len(pairs.indices), config)
         return sp.csr_matrix((merged, pairs.indices, pairs.indptr), shape=pairs.shape)
 
+    def leaf_scores(self, X: CSR, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
+        """Scores of the same leaves for every instance, without a beam: shape (n, leaves given)."""
+        n, width = X.shape[0], len(leaves)
+        pointers = np.arange(n + 1, dtype=np.int64) * width
+        scores, _ = self._searcher.score(X, pointers, np.tile(leaves, n).astype(np.int32), config, threads=threads)
+        return scores.reshape(n, width)
+
     def clusters_reached(self, X: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
         """Clusters of the level above the leaves that each instance reaches, shape (n, clusters), with path scores."""
         if self.tree.depth == 1:

@@ -144,6 +144,25 @@ class TreePredictor(RankingModel):
         scored = self.matcher_.scores(X, everything, self._search(), threads=thread_count(self.threads))
         return np.asarray(scored.data.reshape(n, n_labels))
 
+    def leaf_scores(self, X: Any, label: int) -> Float32:
+        """How well each leaf of a label suits each instance: for a label with copies, which sense is meant.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        label : int
+            Label id.
+
+        Returns
+        -------
+        float32 array, shape (n, leaves of the label)
+            In the order of ``tree_.leaf_labels``; no column for a label that is in no leaf.
+        """
+        check_is_fitted(self)
+        leaves = np.flatnonzero(self.tree_.leaf_labels == label).astype(np.int32)
+        return self.matcher_.leaf_scores(self._features(X), leaves, self._search(), threads=thread_count(self.threads))
+
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
         """Where the search would send instances: the clusters above the leaves.
 
