@@ -30,7 +30,30 @@ def test_inspect_shows_the_tree_and_every_leaf_of_a_label(call, documents, tmp_p
     name = tagger.label_names_[tagger.model_.tree_.leaf_labels[0]]
     label = json.loads(call("inspect", tmp_path / "m", "--label", name, "--json").out)
     copies = (tagger.model_.tree_.leaf_labels == tagger.model_.tree_.leaf_labels[0]).sum()
-    assert len(label["paths"]) == copies
+    assert len(label["senses"]) == copies
+
+
+def test_inspect_shows_examples_of_each_sense_and_the_most_ambiguous_labels(call, documents, tmp_path):
+    assert call("train", documents, "--out", tmp_path / "m", *SHAPE, "--copies", 2, "-q").code == 0
+    data = read(documents)
+    listed = json.loads(call("inspect", tmp_path / "m", "--ambiguous", "--json").out)["labels"]
+    assert listed == sorted(listed, key=lambda one: one["cosine"])
+    name = listed[0]["label"]
+    card = json.loads(call("inspect", tmp_path / "m", "--label", name, "--data", documents, "--json").out)
+    assert len(card["senses"]) == listed[0]["leaves"] > 1
+    shown = [row for sense in card["senses"] for row, _ in sense["examples"]]
+    assert shown
+    assert len(set(shown)) == len(shown)
+    assert all(data.Y[row, list(data.label_names).index(name)] for row in shown)
+    text = call("inspect", tmp_path / "m", "--label", name, "--data", documents).out
+    assert "sense 1: path from the top" in text
+    assert "example: document" in text
+    assert name in call("inspect", tmp_path / "m", "--ambiguous").out
+
+
+def test_a_plain_tree_has_no_ambiguous_label(call, documents, tmp_path):
+    assert call("train", documents, "--out", tmp_path / "m", "--threads", 1, "-q").code == 0
+    assert "--copies 2" in call("inspect", tmp_path / "m", "--ambiguous").out
 
 
 def test_an_ensemble_of_disentangled_trees_has_other_seeds(call, documents, tmp_path):

@@ -289,6 +289,13 @@ class Disentangled(RankingModel):
         scores: Float32 = self.model_.decision_function(X)
         return scores
 
+    @available_if(_has("leaf_scores"))
+    def leaf_scores(self, X: Any, label: int) -> Float32:
+        """How well each copy of a label suits each instance, shape (n, copies)."""
+        check_is_fitted(self)
+        scores: Float32 = self.model_.leaf_scores(X, label)
+        return scores
+
     @available_if(_has("clusters_reached"))
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
         """Where the search would send instances: shape (n, clusters), with path scores."""
