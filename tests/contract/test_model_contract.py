@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ramify import Blend, Disentangled, Ensemble, LabelTree, NearestInstances, XRLinear
-from ramify.index import NeighbourIndexer, tree_from_taxonomy
+from ramify.index import KMeansIndexer, NeighbourIndexer, tree_from_taxonomy
+from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, Partitioned, PopularLabels
 from ramify.testing import MODEL_CHECKS, check_model
 
 
@@ -98,6 +99,23 @@ DISENTANGLED = {
 @pytest.mark.parametrize("variant", DISENTANGLED)
 def test_disentangled_contract(variant, check):
     check(lambda: Disentangled(**DISENTANGLED[variant]))
+
+
+SPACE = {"indexer": KMeansIndexer(branching=3, max_leaf=3), "threads": 1}
+PARTITIONED = {
+    "default": {"threads": 1},
+    "small": SPACE,
+    "overlapping": {"indexer": Overlapping(), "threads": 1},
+    "neighbours-cosine": {**SPACE, "matcher": NearestInstances(), "ranker": CosineRanker()},
+    "popular-linear": {**SPACE, "matcher": PopularLabels(), "ranker": LinearRanker(), "path_weight": 0.0},
+    "linear-mixed": {**SPACE, "ranker": MixedRanker(share=0.3), "path_weight": 1.0},
+}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", PARTITIONED)
+def test_partitioned_contract(variant, check):
+    check(lambda: Partitioned(**PARTITIONED[variant]))
 
 
 def test_the_suite_tells_a_model_that_learns_nothing():
