@@ -31,6 +31,7 @@ _HOMES = {
     "Ensemble": "ramify.models",
     "Disentangled": "ramify.models",
     "Blend": "ramify.models",
+    "Partitioned": "ramify.models",
     "Tagger": "ramify.models",
     "load": "ramify.models",
     "preset": "ramify.models",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from ramify.models import Disentangled as Disentangled
     from ramify.models import Ensemble as Ensemble
     from ramify.models import NearestInstances as NearestInstances
+    from ramify.models import Partitioned as Partitioned
     from ramify.models import Tagger as Tagger
     from ramify.models import XRLinear as XRLinear
     from ramify.models import load as load

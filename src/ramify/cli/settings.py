@@ -21,6 +21,7 @@ MODELS = {
     "xr-linear": "ramify.models:XRLinear",
     "nearest-instances": "ramify.models:NearestInstances",
     "blend": "ramify.models:Blend",
+    "partitioned": "ramify.models:Partitioned",
 }
 WRAPPERS = {"disentangled": "ramify.models:Disentangled", "ensemble": "ramify.models:Ensemble"}
 VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Hashing"}

@@ -42,7 +42,7 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="DIR", help="Directory to save the model in; an older model there is replaced."),
     ] = None
-    model: Annotated[str, Option(metavar="NAME", help="Kind of model: xr-linear, nearest-instances, blend.")] = (
+    model: Annotated[str, Option(metavar="NAME", help="xr-linear, nearest-instances, blend or partitioned.")] = (
         "xr-linear"
     )
     preset: Annotated[

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
+from ramify.features.labels import unit_rows
 from ramify.models.tagger import Tagger
 from ramify.values import CSR, Dataset, Float64, LabelTree, as_csr
 
@@ -147,17 +148,12 @@ def ambiguous_labels(tagger: Tagger, count: int = NAMED) -> list[tuple[str, int,
     order = np.argsort(leaf_labels, kind="stable")
     labels, first, n_leaves = np.unique(leaf_labels[order], return_index=True, return_counts=True)
     several = np.flatnonzero(n_leaves > 1)
-    W = _unit_rows(sp.csr_matrix(matcher.weights(matcher.tree.depth - 1).matrix().T))
+    W = unit_rows(sp.csr_matrix(matcher.weights(matcher.tree.depth - 1).matrix().T))
     alike = [_least_cosine(W[order[first[at] : first[at] + n_leaves[at]]]) for at in several]
     best = np.argsort(alike, kind="stable")[:count]
     names = [tagger.label_names_[label] for label in labels[several[best]].tolist()]
     cosines = [round(float(alike[at]), 4) for at in best]
     return list(zip(names, n_leaves[several[best]].tolist(), cosines, strict=True))
-
-
-def _unit_rows(W: CSR) -> CSR:
-    length = np.sqrt(np.asarray(W.multiply(W).sum(axis=1)).ravel())
-    return sp.csr_matrix(sp.diags(1 / np.where(length > 0, length, 1)) @ W)
 
 
 def _least_cosine(W: CSR) -> float:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError, ModelFileError
+from ramify.features.labels import unit_rows
 from ramify.kernels.check import csr_arrays
 from ramify.protocols import RankingProblem
 from ramify.values import CSR, as_csr
@@ -42,7 +43,7 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         if problem.vectors is None or problem.vectors.shape[1] != width:
             shape = None if problem.vectors is None else problem.vectors.shape
             raise InputError(f"label vectors have shape {shape}, but a cosine ranker needs {width} columns, as X has")
-        self.vectors_ = _unit_rows(as_csr(problem.vectors, "vectors"))
+        self.vectors_ = as_csr(unit_rows(problem.vectors), "vectors")
         return self
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
@@ -50,7 +51,7 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if X.shape[1] != self.vectors_.shape[1]:
             raise InputError(f"X has {X.shape[1]} columns, but the label vectors have {self.vectors_.shape[1]}")
-        unit = _unit_rows(X)
+        unit = as_csr(unit_rows(X))
         rows = np.repeat(np.arange(X.shape[0]), np.diff(candidates.indptr))
         scores = np.empty(len(rows), np.float32)
         for first in range(0, len(rows), PAIRS):
@@ -81,8 +82,3 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"the label vectors are damaged ({error}): restore the model directory") from None
         return ranker
-
-
-def _unit_rows(matrix: CSR) -> CSR:
-    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return sp.csr_matrix(sp.diags(1 / np.where(length > 0, length, 1)) @ matrix, dtype=np.float32)

@@ -26,7 +26,11 @@ from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.match import restriction
 from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
 from ramify.models.members import part_of
+from ramify.models.nearest import NearestInstances
+from ramify.models.partitioned.cosine_ranker import CosineRanker
 from ramify.models.partitioned.linear_ranker import LinearRanker
+from ramify.models.partitioned.mixed_ranker import MixedRanker
+from ramify.models.partitioned.popular import PopularLabels
 from ramify.models.ranking_model import RankingModel, assignments, instances
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
@@ -63,6 +67,10 @@ class _Request:
         return candidates
 
 
+MATCHERS: dict[str, type] = {"linear": XRLinear, "nearest": NearestInstances, "popular": PopularLabels}
+RANKERS: dict[str, type] = {"linear": LinearRanker, "cosine": CosineRanker, "mixed": MixedRanker}
+
+
 class Partitioned(RankingModel):
     """A model of four parts, each of which may be yours.
 
@@ -71,11 +79,13 @@ class Partitioned(RankingModel):
     representation : Representation, optional
         Label vectors; PIFA when None.
     indexer : Indexer, optional
-        Clusters; k-means with clusters of 100 when None. Of a deeper tree the leaves' parents are the clusters.
-    matcher : Matcher, optional
-        Finds clusters; ``XRLinear()`` when None.
-    ranker : Ranker, optional
-        Ranks the labels of the clusters found; ``LinearRanker()`` when None.
+        Clusters; k-means when None. Of a deeper tree the leaves' parents are the clusters.
+    max_leaf : int, default 100
+        Labels of a cluster at most, without an indexer of your own.
+    matcher : {"linear", "nearest", "popular"} or Matcher
+        Finds clusters: ``XRLinear()``, ``NearestInstances()``, ``PopularLabels()``, or yours.
+    ranker : {"linear", "cosine", "mixed"} or Ranker
+        Ranks the labels of the clusters found: ``LinearRanker()``, ``CosineRanker()``, ``MixedRanker()``, or yours.
     beam : int, default 10
         Clusters looked into.
     path_weight : float, default 0.1
@@ -91,7 +101,7 @@ class Partitioned(RankingModel):
     ----------
     tree_ : LabelTree
         Two levels: clusters, labels.
-    matcher_, ranker_ : Matcher, Ranker
+    matching_, ranker_ : Matcher, Ranker
         The fitted parts.
     n_features_in_, n_labels_ : int
         d and L.
@@ -102,8 +112,9 @@ class Partitioned(RankingModel):
         *,
         representation: Representation | None = None,
         indexer: Indexer | None = None,
-        matcher: Matcher | None = None,
-        ranker: Ranker | None = None,
+        max_leaf: int = 100,
+        matcher: Any = "linear",
+        ranker: Any = "linear",
         beam: int = 10,
         path_weight: float = 0.1,
         decision_threshold: float = 0.5,
@@ -112,6 +123,7 @@ class Partitioned(RankingModel):
     ) -> None:
         self.representation = representation
         self.indexer = indexer
+        self.max_leaf = max_leaf
         self.matcher = matcher
         self.ranker = ranker
         self.beam = beam
@@ -143,17 +155,19 @@ class Partitioned(RankingModel):
         tell = progress or (lambda stage, done: None)
         tell("index", 0.0)
         vectors = (self.representation or PIFA()).represent(X, Y, threads=threads)
-        tree = (self.indexer or KMeansIndexer(max_leaf=100)).build(vectors, Y, seed=self.seed, threads=threads)
+        tree = (self.indexer or KMeansIndexer(max_leaf=self.max_leaf)).build(
+            vectors, Y, seed=self.seed, threads=threads
+        )
         self.tree_ = _two_levels(tree)
         tell("index", 1.0)
         targets = sp.csr_matrix(Y @ clusters_of(self.tree_))
         targets.data[:] = 1
-        self.matcher_ = self._own(XRLinear() if self.matcher is None else clone(self.matcher))
+        self.matching_ = self._own(_part(self.matcher, MATCHERS))
         tell("match", 0.0)
-        self.matcher_.fit(X, targets)
+        self.matching_.fit(X, targets)
         tell("match", 1.0)
         self._set_sizes(X.shape[1])
-        self.ranker_ = LinearRanker() if self.ranker is None else clone(self.ranker)
+        self.ranker_ = _part(self.ranker, RANKERS)
         tell("rank", 0.0)
         problem = RankingProblem(X, Y, self.tree_, self.clusters_reached(X), vectors)
         self.ranker_.fit(problem, seed=self.seed, threads=threads)
@@ -164,13 +178,14 @@ class Partitioned(RankingModel):
         whole_number("beam", self.beam, 1, 2**31 - 1)
         real_number("path_weight", self.path_weight, 0, 1)
         whole_number("seed", self.seed, 0, 2**32 - 1)
+        whole_number("max_leaf", self.max_leaf, 1, 2**31 - 1)
         self._decision_threshold()
-        for name, kind in (("matcher", Matcher), ("ranker", Ranker)):
+        for name, kind, known in (("matcher", Matcher, MATCHERS), ("ranker", Ranker, RANKERS)):
             given = getattr(self, name)
-            if given is not None and (isinstance(given, type) or not isinstance(given, kind)):
-                raise InputError(
-                    f"{name} is {given!r:.60}, but must have the methods of ramify.protocols.{kind.__name__}"
-                )
+            if isinstance(given, type) or not (isinstance(given, kind) or (isinstance(given, str) and given in known)):
+                methods = "fit and predict_topk" if kind is Matcher else "fit and rank"
+                names = ", ".join(known)
+                raise InputError(f"{name} is {given!r:.60}, but must be one of {names}, or have the methods {methods}")
         return thread_count(self.threads)
 
     def _own(self, part: Any) -> Any:
@@ -193,7 +208,7 @@ class Partitioned(RankingModel):
         """The clusters that the matcher sends instances to, shape (n, clusters), with its scores, above 0."""
         X = self._features(X)
         n_clusters = self.clusters_.shape[1]
-        top = self.matcher_.predict_topk(X, min(self.beam, n_clusters))
+        top = self.matching_.predict_topk(X, min(self.beam, n_clusters))
         found = (top.labels >= 0) & np.isfinite(top.scores)
         indptr = np.concatenate([[0], np.cumsum(found.sum(axis=1))])
         scores = np.clip(top.scores[found], np.finfo(np.float32).tiny, 1)
@@ -264,7 +279,7 @@ class Partitioned(RankingModel):
         settings = self._plain_settings()
         for name in ("representation", "indexer", "matcher", "ranker"):
             settings.pop(name)
-        matcher, matcher_arrays = part_to_state(self.matcher_)
+        matcher, matcher_arrays = part_to_state(self.matching_)
         ranker, ranker_arrays = part_to_state(self.ranker_)
         config = {"settings": settings, "n_labels": self.n_labels_, "n_features": self.n_features_in_}
         arrays = {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
@@ -292,13 +307,18 @@ class Partitioned(RankingModel):
             raise ModelFileError(f"the partitioned model is damaged ({error}): restore the model directory") from None
         if matcher.n_labels_ != model.clusters_.shape[1]:
             raise ModelFileError("the partitioned model is damaged (its matcher knows other clusters): restore it")
-        model.matcher_, model.ranker_ = matcher, ranker
+        model.matching_, model.ranker_ = matcher, ranker
         return model
 
     @classmethod
     def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Partitioned:
         """Open a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, parts=parts)
+
+
+def _part(given: Any, known: dict[str, type]) -> Any:
+    """An unfitted part by its name, or a copy of the one given."""
+    return known[given]() if isinstance(given, str) else clone(given)
 
 
 def _two_levels(tree: LabelTree) -> LabelTree:
