@@ -20,6 +20,14 @@ def test_train_saves_what_the_library_would_have_trained(call, documents, tmp_pa
     assert json.loads(call("evaluate", tmp_path / "m", documents, "--json").out)["values"]["P@1"] > 0.9
 
 
+def test_train_tells_what_each_round_changed(call, documents, tmp_path):
+    flags = (*SHAPE, "--copies", 2, "--rounds", 2, "--held-out", 0)
+    shown = call("train", documents, "--out", tmp_path / "m", *flags, "-q").out
+    assert "round 1: candidates hold" in shown
+    assert "round 2: candidates hold" in shown
+    assert json.loads(call("train", documents, "--out", tmp_path / "m", *SHAPE, "--json").out)["rounds"] == []
+
+
 def test_inspect_shows_the_tree_and_every_leaf_of_a_label(call, documents, tmp_path):
     assert call("train", documents, "--out", tmp_path / "m", *SHAPE, "--copies", 2, "-q").code == 0
     tagger = Tagger.load(tmp_path / "m")

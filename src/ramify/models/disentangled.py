@@ -12,21 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError, ModelFileError
-from ramify.evaluation import evaluate
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, with_clusters
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
 from ramify.models.members import Single, part_of, required
-from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, LabelTree, TopK
@@ -60,13 +58,6 @@ class Round:
         exact = f"{self.before.precision:.3%} -> {self.after.precision:.3%} of them right"
         held = "" if self.held_out is None else f", held-out precision {self.held_out:.2%}"
         return f"{moved}, {exact}, {self.leaves:,} leaves{held}"
-
-
-class Part(NamedTuple):
-    """Instances with their labels."""
-
-    X: CSR
-    Y: CSR
 
 
 def _has(method: str) -> Callable[[Any], bool]:
@@ -153,7 +144,7 @@ class Disentangled(RankingModel):
         self._check_settings()
         X = instances(X)
         everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
-        parts = self._split(everything) if self.rounds > 1 else None
+        parts = everything.split(self.held_out, self.seed) if self.rounds > 1 else None
         if parts is None:
             model, made = self._run(everything, self.rounds, progress)
         else:
@@ -209,21 +200,13 @@ class Disentangled(RankingModel):
             C, after = current, before
         return C, Round(before=before, after=after, leaves=C.nnz)
 
-    def _split(self, everything: Part) -> tuple[Part, Part] | None:
-        """What to train on and what to keep back; None where that is nothing."""
-        labelled = np.flatnonzero(np.diff(everything.Y.indptr))
-        order = np.random.default_rng(self.seed).permutation(labelled)
-        n_held = int(self.held_out * len(labelled))
-        held, rest = np.sort(order[:n_held]), np.sort(order[n_held:])
-        parts = Part(everything.X[rest], everything.Y[rest]), Part(everything.X[held], everything.Y[held])
-        return parts if n_held > 0 else None
-
     def _tried(self, rest: Part, held: Part, progress: StageProgress | None) -> list[float]:
         """Held-out precision after every round, as long as it grows; at least one round."""
         seen: list[float] = []
 
         def stops_growing(model: Any) -> bool:
-            seen.append(_precision(model, *held))
+            asked = min(5, held.Y.shape[1])
+            seen.append(mean_precision(held.Y, model.predict_topk(held.X, asked), rest.Y))
             return len(seen) > 1 and seen[-1] <= seen[-2]
 
         self._run(rest, self.rounds, progress, stops_growing)
@@ -333,13 +316,6 @@ class Disentangled(RankingModel):
     def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Disentangled:
         """Open a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, parts=parts)
-
-
-def _precision(model: Any, X: CSR, Y: CSR) -> float:
-    """Mean of P@1, P@3 and P@5, as far as there are labels."""
-    ranks = [k for k in (1, 3, 5) if k <= Y.shape[1]]
-    report = evaluate(Y, model.predict_topk(X, ranks[-1]))
-    return float(np.mean([float(report[f"P@{k}"]) for k in ranks]))
 
 
 def _stored_round(one: dict[str, Any]) -> Round:
