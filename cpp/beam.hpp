@@ -69,4 +69,14 @@ private:
 void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
                   const SearchOptions& options, float* scores, float* margins, Monitor* monitor);
 
+// Scores of labels from those of their leaves: label i has the leaves [pointers[i], pointers[i + 1]), ascending. Scores
+// are logarithms; a label without a leaf gets -inf.
+struct LeafAnswers {
+    const int64_t* pointers;
+    const int32_t* leaves;
+    const float* scores;
+    const float* margins;
+};
+void merge_leaves(const LeafAnswers& answers, int64_t n_labels, const SearchOptions& options, float* scores);
+
 }  // namespace ramify

@@ -155,6 +155,12 @@ void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, 
     score_leaves(searcher.model, X, leaves_indptr.data(), leaves.data(), options, scores.data(), margins.data(), &monitor);
 }
 
+void merge(In1<int64_t> pointers, In1<int32_t> leaves, In1<float> scores, In1<float> margins, const SearchOptions& options,
+           Out1<float> out) {
+    nb::gil_scoped_release release;
+    merge_leaves({pointers.data(), leaves.data(), scores.data(), margins.data()}, int64_t(out.size()), options, out.data());
+}
+
 }  // namespace
 
 void bind_predict(nb::module_& m) {
@@ -171,6 +177,7 @@ void bind_predict(nb::module_& m) {
     m.def("unpack", &take_apart, nb::arg(), strict, strict, strict, strict);
     m.def("search", &search, nb::arg(), strict, strict, strict, nb::arg(), nb::arg(), strict, strict, strict, strict, nb::arg().none());
     m.def("search_one", &search_one, nb::arg(), strict, strict, nb::arg(), strict, strict);
+    m.def("merge", &merge, strict, strict, strict, strict, nb::arg(), strict);
     m.def("score", &score, nb::arg(), strict, strict, strict, nb::arg(), strict, strict, nb::arg(), strict, strict, nb::arg().none());
 }
 

@@ -6,28 +6,57 @@
 
 namespace ramify {
 
+// The score of a label from those of its leaves, which must come in ascending order: the sum of exp(score) is kept as a
+// multiple of the best leaf's.
+class CopySum {
+public:
+    explicit CopySum(const Candidate& first) : best(first) {}
+
+    void add(const Candidate& one) {
+        if (better(one, best)) {
+            sum_ = 1.0f + sum_ * share(best.score, one.score);
+            best = one;
+        } else {
+            sum_ += share(one.score, best.score);
+        }
+        ++copies_;
+    }
+
+    // The log of the mean or sum of exp(score).
+    float score(Copies rule) const {
+        if (copies_ == 1.0f || rule == Copies::max) return best.score;
+        return best.score + std::log(rule == Copies::mean ? sum_ / copies_ : sum_);
+    }
+
+    Candidate best;
+
+private:
+    static float share(float score, float of) { return score == kNever ? 0.0f : std::exp(score - of); }
+
+    float sum_ = 1.0f, copies_ = 1.0f;
+};
+
 // Keeps its memory from document to document.
 class CopyMerger {
 public:
     // Of n candidates with ascending nodes keeps one per label, its best copy's, with the score of all copies; returns
-    // how many. Scores are logarithms: the mean is log(mean(exp)), the sum log(sum(exp)).
+    // how many.
     int64_t merge(Candidate* all, int64_t n, const SearchModel& model, Copies rule) {
         places_.resize(size_t(model.n_labels), kNowhere);
         sums_.clear();
         for (int64_t i = 0; i < n; ++i) {
-            const Candidate one = all[i];
-            int32_t& place = places_[size_t(model.leaf_labels[one.node])];
+            int32_t& place = places_[size_t(model.leaf_labels[all[i].node])];
             if (place == kNowhere) {
                 place = int32_t(sums_.size());
-                all[place] = one;
-                sums_.push_back({1.0f, 1.0f});
+                sums_.emplace_back(all[i]);
             } else {
-                add(one, all[place], sums_[size_t(place)]);
+                sums_[size_t(place)].add(all[i]);
             }
         }
         for (size_t i = 0; i < sums_.size(); ++i) {
-            places_[size_t(model.leaf_labels[all[i].node])] = kNowhere;
-            if (sums_[i].copies > 1.0f) all[i].score += std::log(rule == Copies::mean ? sums_[i].sum / sums_[i].copies : sums_[i].sum);
+            places_[size_t(model.leaf_labels[sums_[i].best.node])] = kNowhere;
+            all[i] = sums_[i].best;
+            all[i].score = sums_[i].score(rule);
         }
         return int64_t(sums_.size());
     }
@@ -35,25 +64,8 @@ public:
 private:
     static constexpr int32_t kNowhere = -1;
 
-    // Of exp(score), as multiples of the best copy's.
-    struct Sum {
-        float sum, copies;
-    };
-
-    static void add(const Candidate& one, Candidate& best, Sum& so_far) {
-        if (better(one, best)) {
-            so_far.sum = 1.0f + so_far.sum * share(best.score, one.score);
-            best = one;
-        } else {
-            so_far.sum += share(one.score, best.score);
-        }
-        ++so_far.copies;
-    }
-
-    static float share(float score, float of) { return score == kNever ? 0.0f : std::exp(score - of); }
-
-    std::vector<int32_t> places_;  // of a label among the candidates kept
-    std::vector<Sum> sums_;
+    std::vector<int32_t> places_;  // of a label among the sums
+    std::vector<CopySum> sums_;
 };
 
 }  // namespace ramify

@@ -294,6 +294,22 @@ class Searcher:
         _native.score(self._native, *csr_arrays(X), X.shape[1], pointers, leaves, options, scores, margins, None)
         return scores, margins
 
+    def score_labels(
+        self, X: CSR, pointers: Int64, leaves: Int32, label_pointers: Int64, config: SearchConfig, *, threads: int = 1
+    ) -> tuple[Float32, Float32, Float32]:
+        """Scores of labels, merged from their leaves as the search does, and scores and margins of the leaves.
+
+        Row i of X is asked for leaves[pointers[i]:pointers[i + 1]]; label j has the leaves that ``label_pointers`` say,
+        ascending. The leaves' scores are logarithms.
+        """
+        logs = replace(config, transform="log-" + config.transform.removeprefix("log-"))
+        found, margins = self.score(X, pointers, leaves, logs, threads=threads)
+        if not ascends(label_pointers, len(leaves)):
+            raise InputError(f"label_pointers must ascend from 0 to {len(leaves)}, the number of leaves asked for")
+        merged = np.empty(len(label_pointers) - 1, np.float32)
+        _native.merge(label_pointers, leaves, found, margins, config.native(1, 1), merged)
+        return merged, found, margins
+
     def _check_width(self, X: CSR) -> None:
         if X.shape[1] != self.n_features:
             raise InputError(f"X has {X.shape[1]} columns, but the model has {self.n_features} features")

@@ -15,7 +15,6 @@ import scipy.sparse as sp
 
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.predict import SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
-from ramify.match.copies import merged_scores
 from ramify.match.restrict import Allowed
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
 from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
@@ -108,9 +107,8 @@ class BeamMatcher:
         csr_matrix, shape (n, L)
             The same entries with scores: of a label with copies all of them merged, -inf where it is in no leaf.
         """
-        leaves, pair, pointers = self._leaves_of(pairs)
-        found, _ = self._searcher.score(X, pointers, leaves, config, threads=threads)
-        merged = merged_scores(found, pair, len(pairs.indices), config)
+        leaves, per_pair, pointers = self._leaves_of(pairs)
+        merged, _, _ = self._searcher.score_labels(X, pointers, leaves, per_pair, config, threads=threads)
         return sp.csr_matrix((merged, pairs.indices, pairs.indptr), shape=pairs.shape)
 
     def leaf_scores(self, X: CSR, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
@@ -127,24 +125,25 @@ class BeamMatcher:
         return nodes_reached(self.tree.parents[:-1], self.levels[:-1], X, config, threads=threads)
 
     def _leaves_of(self, pairs: CSR) -> tuple[Int32, Int64, Int64]:
-        """All leaves of the labels asked for, the number of the pair that each is of, and pointers per instance."""
+        """All leaves of the labels asked for, ascending within a label, and pointers per pair and per instance."""
         copies = sp.csr_matrix(self.tree.leaf_matrix())
         labels = pairs.indices
         n_leaves = np.diff(copies.indptr)[labels]
-        per_pair = np.concatenate([[0], np.cumsum(n_leaves)])
+        per_pair = np.concatenate([[0], np.cumsum(n_leaves)]).astype(np.int64)
         within = np.arange(per_pair[-1]) - np.repeat(per_pair[:-1], n_leaves)
         leaves = copies.indices[np.repeat(copies.indptr[:-1][labels], n_leaves) + within].astype(np.int32)
-        return leaves, np.repeat(np.arange(len(labels)), n_leaves), per_pair[pairs.indptr].astype(np.int64)
+        return leaves, per_pair, per_pair[pairs.indptr]
 
     def _topk_of_given(self, X: CSR, k: int, config: SearchConfig, pairs: CSR, threads: int) -> TopK:
         """The best of the given labels, in the order of the beam search: score, then leaf margin, then leaf."""
         pairs.eliminate_zeros()
-        leaves, pair, pointers = self._leaves_of(pairs)
-        found, margin = self._searcher.score(X, pointers, leaves, config, threads=threads)
+        leaves, per_pair, pointers = self._leaves_of(pairs)
+        answers = self._searcher.score_labels(X, pointers, leaves, per_pair, config, threads=threads)
+        merged, found, margin = answers
+        pair = np.repeat(np.arange(pairs.nnz), np.diff(per_pair))
         order = np.lexsort((leaves, -margin, -found, pair))
         given, first = np.unique(pair[order], return_index=True)  # a label in no leaf drops out
-        best = order[first]
-        score = merged_scores(found, pair, pairs.nnz, config)[given]
+        best, score = order[first], merged[given]
         row = np.repeat(np.arange(X.shape[0]), np.diff(pairs.indptr))[given]
         order = np.lexsort((leaves[best], -margin[best], -score, row))
         row, score, label = row[order], score[order], pairs.indices[given[order]]
