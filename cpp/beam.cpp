@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "copies.hpp"
 #include "open_block.hpp"
 #include "path_scores.hpp"
 
@@ -31,6 +32,15 @@ std::vector<int64_t> most_scored(const SearchModel& model, int beam) {
     return most;
 }
 
+bool merges(const SearchModel& model, const SearchOptions& options) {
+    return model.max_copies > 1 && options.copies != Copies::max;
+}
+
+// Leaves to keep for a document: all that are reached where copies are merged, however bad one of them may be.
+int64_t leaves_to_keep(const SearchModel& model, const SearchOptions& options, int64_t most) {
+    return merges(model, options) ? most : int64_t(options.k) * model.max_copies;
+}
+
 // Room for the best `limit` of a stream of at most `offers`: collected to twice the limit, then cut back.
 int64_t room_for(int64_t limit, int64_t offers) { return std::min(2 * limit + 16, offers); }
 
@@ -47,7 +57,7 @@ public:
         start(X, first, last, options, forbidden);
         const size_t bottom = model_.levels.size() - 1;
         for (size_t level = 0; level <= bottom; ++level) {
-            start_level(level, level == bottom ? int64_t(options.k) * model_.max_copies : options.beam);
+            start_level(level, level == bottom ? leaves_to_keep(model_, options, most_[level]) : options.beam);
             score_level(level);
             if (level < bottom) advance(level + 1 == bottom);
         }
@@ -96,7 +106,10 @@ private:
                 for (int64_t block = level.parent_blocks[node.node]; block < level.parent_blocks[node.node + 1]; ++block)
                     visits_.push_back({int32_t(block), int32_t(i), node.score});
             }
-        if (n_ > 1) sort_visits(size_t(level.n_blocks));
+        if (n_ > 1) return sort_visits(size_t(level.n_blocks));
+        // One document meets its best blocks first, unless sums over copies must have the same bits as in a batch.
+        if (merges(model_, options_))
+            std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) { return a.block < b.block; });
     }
 
     // By block; documents stay in order.
@@ -184,6 +197,10 @@ private:
 
     void finish(size_t i, int32_t* labels, float* scores) {
         int found = 0;
+        if (merges(model_, options_)) {
+            kept_[i].n = merger_.merge(candidates(i), kept_[i].n, model_, options_.copies);
+            limit_ = options_.k;
+        }
         const int64_t n = sort_best(i);
         for (const Candidate* kept = candidates(i); kept != candidates(i) + n && found < options_.k; ++kept) {
             const int32_t label = model_.leaf_labels[kept->node];
@@ -213,6 +230,7 @@ private:
     std::vector<Candidate> candidates_;
     ScoreRoom room_of_scores_;
     BlockOpener opener_;
+    CopyMerger merger_;
     float margins_[256] = {};
     uint8_t chosen_[256];
 };
@@ -225,7 +243,7 @@ int64_t chunk_size(const SearchModel& model, int64_t n, const SearchOptions& opt
     int64_t bytes = 64;
     const std::vector<int64_t> most = most_scored(model, options.beam);
     for (size_t level = 0; level < most.size(); ++level) {
-        const int64_t limit = level + 1 == most.size() ? int64_t(options.k) * model.max_copies : options.beam;
+        const int64_t limit = level + 1 == most.size() ? leaves_to_keep(model, options, most[level]) : options.beam;
         bytes = std::max(bytes, room_for(limit, most[level]) * int64_t(sizeof(Candidate)));
     }
     const int64_t most_documents = std::clamp<int64_t>(kMaxChunkBytes / bytes, 1, 4096);

@@ -16,9 +16,13 @@ struct SearchModel {
     std::vector<const int32_t*> parents;   // per level: parent of each node
     std::vector<const uint8_t*> allowed;   // per level: 0 = never enter the node; null: all
     const int32_t* leaf_labels = nullptr;
+    int64_t n_labels = 0;
     int max_copies = 1;  // leaves of the label that has most
     const float* leaf_favour = nullptr;  // per leaf: added to its log score, 0 at most; null: nothing
 };
+
+// What a label with several leaves counts: its best copy, or the mean or sum over the copies that were reached.
+enum class Copies { max = 0, mean = 1, sum = 2 };
 
 struct SearchOptions {
     int beam = 10;
@@ -26,6 +30,7 @@ struct SearchOptions {
     Transform transform = Transform::hinge3;
     bool log_scores = false;  // give the log of the path score
     float path_weight = 1.0f;  // a leaf scores path_weight * (log score of the path above it) + its own log score
+    Copies copies = Copies::max;
     int threads = 1;
 };
 
@@ -63,5 +68,15 @@ private:
 // Scores and margins of the given leaves: document i is asked for leaves[indptr[i]..indptr[i + 1]), no beam.
 void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
                   const SearchOptions& options, float* scores, float* margins, Monitor* monitor);
+
+// Scores of labels from those of their leaves: label i has the leaves [pointers[i], pointers[i + 1]), ascending. Scores
+// are logarithms; a label without a leaf gets -inf.
+struct LeafAnswers {
+    const int64_t* pointers;
+    const int32_t* leaves;
+    const float* scores;
+    const float* margins;
+};
+void merge_leaves(const LeafAnswers& answers, int64_t n_labels, const SearchOptions& options, float* scores);
 
 }  // namespace ramify

@@ -98,7 +98,7 @@ struct Searcher {
     SearchModel model;
     SingleSearches singles{model};
 
-    Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, nb::object favour, int max_copies) {
+    Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, int64_t n_labels, nb::object favour, int max_copies) {
         for (nb::handle level : levels) {
             owners.push_back(nb::borrow(level));
             model.levels.push_back(nb::cast<LevelHandle&>(level).level);
@@ -107,6 +107,7 @@ struct Searcher {
         for (nb::handle mask : allowed) model.allowed.push_back(mask.is_none() ? nullptr : keep<uint8_t>(mask));
         owners.push_back(leaf_labels.cast());
         model.leaf_labels = leaf_labels.data();
+        model.n_labels = n_labels;
         model.leaf_favour = favour.is_none() ? nullptr : keep<float>(favour);
         model.max_copies = max_copies;
     }
@@ -154,22 +155,29 @@ void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, 
     score_leaves(searcher.model, X, leaves_indptr.data(), leaves.data(), options, scores.data(), margins.data(), &monitor);
 }
 
+void merge(In1<int64_t> pointers, In1<int32_t> leaves, In1<float> scores, In1<float> margins, const SearchOptions& options,
+           Out1<float> out) {
+    nb::gil_scoped_release release;
+    merge_leaves({pointers.data(), leaves.data(), scores.data(), margins.data()}, int64_t(out.size()), options, out.data());
+}
+
 }  // namespace
 
 void bind_predict(nb::module_& m) {
     const auto strict = nb::arg().noconvert();
     nb::class_<LevelHandle>(m, "PackedLevel");
     nb::class_<Packing>(m, "Packing").def_prop_ro("words", &Packing::words);
-    nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, float path_weight, int threads) {
-        new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, path_weight, threads};
-    }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("path_weight"), nb::arg("threads"));
-    nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, nb::object, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg().none(), nb::arg());
+    nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, float path_weight, int copies, int threads) {
+        new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, path_weight, static_cast<Copies>(copies), threads};
+    }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("path_weight"), nb::arg("copies"), nb::arg("threads"));
+    nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, int64_t, nb::object, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg(), nb::arg().none(), nb::arg());
     m.def("make_level", &make_level, nb::arg(), strict, strict, strict, strict, strict, strict, strict, strict, strict, strict, strict);
     m.def("plan_pack", &plan, strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg());
     m.def("fill_pack", &fill, nb::arg(), strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg(), nb::arg(), strict, strict, strict, strict, strict, strict, strict);
     m.def("unpack", &take_apart, nb::arg(), strict, strict, strict, strict);
     m.def("search", &search, nb::arg(), strict, strict, strict, nb::arg(), nb::arg(), strict, strict, strict, strict, nb::arg().none());
     m.def("search_one", &search_one, nb::arg(), strict, strict, nb::arg(), strict, strict);
+    m.def("merge", &merge, strict, strict, strict, strict, nb::arg(), strict);
     m.def("score", &score, nb::arg(), strict, strict, strict, nb::arg(), strict, strict, nb::arg(), strict, strict, nb::arg().none());
 }
 

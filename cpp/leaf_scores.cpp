@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "beam.hpp"
+#include "copies.hpp"
 #include "path_scores.hpp"
 
 namespace ramify {
@@ -74,6 +75,18 @@ private:
 };
 
 }  // namespace
+
+void merge_leaves(const LeafAnswers& answers, int64_t n_labels, const SearchOptions& options, float* scores) {
+    for (int64_t label = 0; label < n_labels; ++label) {
+        const int64_t first = answers.pointers[label], last = answers.pointers[label + 1];
+        scores[label] = kNever;
+        if (first == last) continue;
+        const auto candidate = [&](int64_t at) { return Candidate{answers.scores[at], answers.margins[at], answers.leaves[at]}; };
+        CopySum sum(candidate(first));
+        for (int64_t at = first + 1; at < last; ++at) sum.add(candidate(at));
+        scores[label] = options.log_scores ? sum.score(options.copies) : std::exp(sum.score(options.copies));
+    }
+}
 
 void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
                   const SearchOptions& options, float* scores, float* margins, Monitor* monitor) {

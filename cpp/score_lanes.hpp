@@ -1,40 +1,15 @@
-// The body of block_scores.hpp, compiled once per instruction set: define RAMIFY_LANES and RAMIFY_ISA_NAMESPACE, then
-// include. No std:: templates here: the linker could merge an AVX-512 copy of one into the baseline.
+// The body of block_scores.hpp, compiled once per instruction set: see lanes.hpp.
 //
 // A block is looked up in three passes over the document, each with hardly a branch that depends on the data: which
 // features hit a bit, which of these are the row they seem to be, and where the entries of those rows begin. A pass
 // that branches on every feature would wait for a wrong guess at a third of them.
-#if defined(__x86_64__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12's own intrinsics header
-#include <immintrin.h>
-#endif
-
 #include "block_scores.hpp"
+#include "lanes.hpp"
 
 namespace ramify::RAMIFY_ISA_NAMESPACE {
 namespace {
 
-constexpr int kLanes = RAMIFY_LANES;
 constexpr float kNever = -__builtin_inff();
-typedef float Floats __attribute__((vector_size(4 * RAMIFY_LANES), aligned(4)));
-typedef int32_t Ints __attribute__((vector_size(4 * RAMIFY_LANES), aligned(4)));
-
-inline Floats load(const float* p) { return *reinterpret_cast<const Floats*>(p); }
-inline void store(float* p, Floats v) { *reinterpret_cast<Floats*>(p) = v; }
-
-inline uint32_t to_mask(Ints v) {
-#if RAMIFY_LANES == 16 && defined(__AVX512DQ__)
-    return _mm512_movepi32_mask((__m512i)v);
-#elif RAMIFY_LANES == 8 && defined(__AVX__)
-    return uint32_t(_mm256_movemask_ps((__m256)v));
-#elif RAMIFY_LANES == 4 && defined(__SSE2__)
-    return uint32_t(_mm_movemask_ps((__m128)v));
-#else
-    uint32_t mask = 0;
-    for (int lane = 0; lane < kLanes; ++lane) mask |= uint32_t(v[lane] != 0) << lane;
-    return mask;
-#endif
-}
 
 // One block of one level.
 struct Block {

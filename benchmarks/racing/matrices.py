@@ -60,6 +60,11 @@ class Matrices:
         return sp.load_npz(self.folder / "Y.npz")
 
     @cached_property
+    def X_test(self) -> Any:  # noqa: N802
+        """Test features."""
+        return sp.load_npz(self.folder / "X_test.npz")
+
+    @cached_property
     def Y_test(self) -> Any:  # noqa: N802
         """Test labels."""
         return sp.load_npz(self.folder / "Y_test.npz")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,10 +38,17 @@ class Answers:
 
 def read_answers(matrices: Matrices, path: Path) -> Answers:
     """A contestant's answers, judged."""
-    from ramify import TopK, evaluate
+    from ramify import TopK
 
     found = np.load(path)
-    report = evaluate(matrices.Y_test, TopK(found["labels"], found["scores"]), Y_train=matrices.Y, ks=KS)
+    return judged(matrices, TopK(found["labels"], found["scores"]))
+
+
+def judged(matrices: Matrices, top: Any) -> Answers:
+    """Answers to the test documents, a ``TopK``, judged."""
+    from ramify import evaluate
+
+    report = evaluate(matrices.Y_test, top, Y_train=matrices.Y, ks=KS)
     numerators, denominators = zip(*(report.contributions(name) for name in MEASURES), strict=True)
     counted = report.measured.counted
     return Answers(np.column_stack(numerators)[counted], np.column_stack(denominators)[counted])

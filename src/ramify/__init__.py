@@ -29,7 +29,9 @@ _HOMES = {
     "XRLinear": "ramify.models",
     "NearestInstances": "ramify.models",
     "Ensemble": "ramify.models",
+    "Disentangled": "ramify.models",
     "Blend": "ramify.models",
+    "Partitioned": "ramify.models",
     "Tagger": "ramify.models",
     "load": "ramify.models",
     "preset": "ramify.models",
@@ -50,8 +52,10 @@ if TYPE_CHECKING:
     from ramify.features import Hashing as Hashing
     from ramify.features import Tfidf as Tfidf
     from ramify.models import Blend as Blend
+    from ramify.models import Disentangled as Disentangled
     from ramify.models import Ensemble as Ensemble
     from ramify.models import NearestInstances as NearestInstances
+    from ramify.models import Partitioned as Partitioned
     from ramify.models import Tagger as Tagger
     from ramify.models import XRLinear as XRLinear
     from ramify.models import load as load

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from ramify.values import CSR, LabelTree
+from ramify.values import CSR, LabelTree, TopK
 
 
 @runtime_checkable
@@ -36,6 +37,57 @@ class Indexer(Protocol):
 
     def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int = 1) -> LabelTree:
         """Group the labels by their vectors Z, shape (L, d); Y, shape (n, L), tells how they are used."""
+        ...
+
+
+@runtime_checkable
+class Matcher(Protocol):
+    """X → clusters: any model that ranks labels serves, as clusters are its labels (``XRLinear``, for one)."""
+
+    def fit(self, X: CSR, Y: CSR, /) -> Any:
+        """Learn which clusters hold an instance's labels; Y has shape (n, clusters)."""
+        ...
+
+    def predict_topk(self, X: CSR, k: int, /) -> TopK:
+        """The k best clusters of each instance; scores in 0..1."""
+        ...
+
+
+@dataclass(frozen=True)
+class RankingProblem:
+    """What a ranker learns from.
+
+    Parameters
+    ----------
+    X : csr_matrix, shape (n, d)
+        Features.
+    Y : csr_matrix, shape (n, L)
+        Label assignments, 0/1.
+    tree : LabelTree
+        Two levels: clusters, and their labels.
+    reached : csr_matrix, shape (n, clusters)
+        Non-zero: the matcher sends the instance to the cluster.
+    vectors : csr_matrix or float32 array, shape (L, anything), or None
+        What the labels were grouped by.
+    """
+
+    X: CSR
+    Y: CSR
+    tree: LabelTree
+    reached: CSR
+    vectors: Any
+
+
+@runtime_checkable
+class Ranker(Protocol):
+    """(X, candidates) → scores."""
+
+    def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> Any:
+        """Learn to tell the labels of a cluster apart."""
+        ...
+
+    def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
+        """Scores in 0..1 of the stored entries of ``candidates``, shape (n, L): the same entries."""
         ...
 
 

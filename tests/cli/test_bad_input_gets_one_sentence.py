@@ -67,7 +67,7 @@ def test_broken_files(case, refused, tmp_path):
         (["--seed", "-1"], "seed is -1"),
         (["--trees", "0"], "trees is 0"),
         (["--trees", "2", "--combine", "rnak"], "did you mean 'rank'?"),
-        (["--combine", "rank"], "add --trees 3"),
+        (["--combine", "rank"], "add --trees 2"),
         (["--trees", "2", "--score-transform", "log-sigmoid"], "combine by 'sigmoid'"),
         (["--holdout", "1.5"], "--holdout is 1.5"),
         (["--holdout", "0.5", "--test", "x.jsonl"], "choose one"),

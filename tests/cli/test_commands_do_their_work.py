@@ -179,7 +179,8 @@ def test_inspect_shows_what_speaks_for_a_label(call, documents, tmp_path):
     call("train", documents, "--out", tmp_path / "m", "--max-leaf", 2, "--branching", 2, "-q")
     card = json.loads(call("inspect", tmp_path / "m", "--label", "water", "--json").out)
     tagger = Tagger.load(tmp_path / "m")
-    [path] = card["paths"]
+    [sense] = card["senses"]
+    path = sense["path"]
     assert [step["level"] for step in path] == list(range(tagger.model_.tree_.depth))
     assert path[-1]["labels"] == 1
     assert [step["labels"] for step in path] == sorted((step["labels"] for step in path), reverse=True)

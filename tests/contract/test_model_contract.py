@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ramify import Blend, Ensemble, LabelTree, NearestInstances, XRLinear
-from ramify.index import NeighbourIndexer, tree_from_taxonomy
+from ramify import Blend, Disentangled, Ensemble, LabelTree, NearestInstances, XRLinear
+from ramify.index import KMeansIndexer, NeighbourIndexer, tree_from_taxonomy
+from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, Partitioned, PopularLabels
 from ramify.testing import MODEL_CHECKS, check_model
 
 
@@ -37,6 +38,8 @@ VARIANTS = {
     "induced": {**SMALL, "relevance": "induced", "relevance_norm": "l1", "cost_positive": 4.0, "threshold": 0.01},
     "log-scores": {**SMALL, "score_transform": "log-l2-hinge", "decision_threshold": -0.7},
     "overlapping": {"indexer": Overlapping(), "threads": 1},
+    "mean-of-copies": {"indexer": Overlapping(), "threads": 1, "merge_copies": "mean"},
+    "sum-of-copies": {"indexer": Overlapping(), "threads": 1, "merge_copies": "sum"},
     "neighbours": {"indexer": NeighbourIndexer(), "threads": 1},
     "flat": {"indexer": Flat(), "threads": 1, "max_weights": 20},
 }
@@ -83,6 +86,36 @@ def test_nearest_instances_contract(variant, check):
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 def test_blend_contract(check):
     check(lambda: Blend(branching=3, max_leaf=4, threads=1))
+
+
+DISENTANGLED = {
+    "two": {"model": XRLinear(**SMALL)},
+    "moved": {"model": XRLinear(**SMALL), "copies": 1, "cap": 4},
+    "rounds": {"model": XRLinear(**SMALL, merge_copies="mean"), "copies": 3, "rounds": 2, "held_out": 0.0},
+}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", DISENTANGLED)
+def test_disentangled_contract(variant, check):
+    check(lambda: Disentangled(**DISENTANGLED[variant]))
+
+
+SPACE = {"indexer": KMeansIndexer(branching=3, max_leaf=3), "threads": 1}
+PARTITIONED = {
+    "default": {"threads": 1},
+    "small": SPACE,
+    "overlapping": {"indexer": Overlapping(), "threads": 1},
+    "neighbours-cosine": {**SPACE, "matcher": NearestInstances(), "ranker": CosineRanker()},
+    "popular-linear": {**SPACE, "matcher": PopularLabels(), "ranker": LinearRanker(), "path_weight": 0.0},
+    "linear-mixed": {**SPACE, "ranker": MixedRanker(share=0.3), "path_weight": 1.0},
+}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", PARTITIONED)
+def test_partitioned_contract(variant, check):
+    check(lambda: Partitioned(**PARTITIONED[variant]))
 
 
 def test_the_suite_tells_a_model_that_learns_nothing():

@@ -286,10 +286,10 @@ void test_search(const Tree& tree, const Plain* plain, const Level* levels, cons
     std::vector<uint8_t> allowed(tree.leaves.size(), 1);
     for (size_t leaf = 0; leaf < allowed.size(); leaf += 3) allowed[leaf] = 0;
     SearchModel model{{packed[0].level, packed[1].level}, {tree.top.data(), tree.leaves.data()},
-                      {nullptr, allowed.data()}, tree.leaf_labels.data(), 2};
+                      {nullptr, allowed.data()}, tree.leaf_labels.data(), tree.leaf_labels.back() + 1, 2};
     for (const auto transform : {Transform::hinge1, Transform::hinge3, Transform::sigmoid})
         for (const int beam : {1, 3, 1000}) {
-            SearchOptions options{beam, 7, transform, beam == 3, beam == 1 ? 0.0f : 0.5f, 1};
+            SearchOptions options{beam, 7, transform, beam == 3, beam == 1 ? 0.0f : 0.5f, static_cast<Copies>(beam % 3), 1};
             const Answer one = ask(model, X, options);
             options.threads = 3;
             check(same(one, ask(model, X, options)), "threads change the search");
@@ -297,7 +297,7 @@ void test_search(const Tree& tree, const Plain* plain, const Level* levels, cons
         }
     for (int round = 0; round < 20; ++round) {
         packed[round % 2].damage(random);
-        ask(model, X, {4, 9, round % 3 == 0 ? Transform::sigmoid : Transform::hinge2, false, round % 5 == 0 ? 0.0f : 1.0f, 1 + round % 2});
+        ask(model, X, {4, 9, round % 3 == 0 ? Transform::sigmoid : Transform::hinge2, false, round % 5 == 0 ? 0.0f : 1.0f, static_cast<Copies>(round % 3), 1 + round % 2});
         try {
             unpacks_to(packed[round % 2], plain[round % 2], false);
         } catch (const std::invalid_argument&) {

@@ -103,6 +103,36 @@ def test_scores_of_given_leaves(seed, transform, path_weight):
     np.testing.assert_allclose(margins, plain.margins(X)[-1][rows, leaves], rtol=1e-3, atol=1e-4)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    beam=st.sampled_from([1, 3, 10_000]),
+    k=st.integers(1, 8),
+    transform=st.sampled_from(ALL_TRANSFORMS),
+    merging=st.sampled_from(["mean", "sum"]),
+    restricted=st.booleans(),
+)
+def test_merged_copies(seed, beam, k, transform, merging, restricted):
+    """All copies that the beam reaches count, and the same bits come out alone and in a batch."""
+    rng = np.random.default_rng(seed)
+    tree, levels = _model(rng, copies=True, exact=False, most=6)
+    X = random_features(rng, 12, 9)[:, :9].tocsr()
+    config = SearchConfig(beam=beam, transform=transform, path_weight=0.5, copies=merging)
+    forbidden = as_csr((rng.random((12, tree.n_labels)) < 0.3).astype(np.float32)) if restricted else None
+    searcher = Searcher(tree, [pack(level, "fp32") for level in levels])
+    labels, scores = searcher.search(X, k, config, forbidden=forbidden, threads=2)
+    plain = PlainModel(tree, levels).search(X, k, config, forbidden=forbidden)
+    np.testing.assert_allclose(scores, plain[1], rtol=2e-3, atol=1e-6)
+    assert all(len(set(row[row >= 0])) == (row >= 0).sum() for row in labels)
+    if forbidden is None:
+        many = searcher.search(sp.vstack([X, X]).tocsr(), k, config)
+        for row in range(12):
+            one = searcher.search_one(*_row(X, row), config.native(k, 1), k)
+            for a, b, c in zip(one, (labels, scores), many, strict=True):
+                np.testing.assert_array_equal(a[0], b[row])
+                np.testing.assert_array_equal(a[0], c[12 + row])
+
+
 @pytest.mark.parametrize("n_leaves", [255, 256, 257, 600])
 def test_parents_with_several_blocks(n_leaves):
     rng = np.random.default_rng(n_leaves)
@@ -206,6 +236,8 @@ def test_other_arguments_out_of_range():
             searcher.search(X, 1, config, threads=threads)
     with pytest.raises(InputError, match="columns"):
         searcher.search(X[:, :5], 1, config)
+    with pytest.raises(InputError, match="copies"):
+        SearchConfig(copies="best")
     with pytest.raises(InputError, match="forbidden"):
         searcher.search(X, 1, config, forbidden=sp.csr_matrix((2, tree.n_labels)))
     with pytest.raises(InputError, match="leaves"):

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from typer import Argument, Option
 
-from ramify.cli.options import OUTPUT_PANEL
+from ramify.cli.options import OUTPUT_PANEL, FieldOptions
 
 if TYPE_CHECKING:
     from ramify.models import Tagger
-    from ramify.models.inspection import LabelCard, ModelCard
+    from ramify.models.inspection import ModelCard
+    from ramify.models.label_card import LabelCard, SenseCard
+    from ramify.values import Dataset
 
 HELP = """Show what a model holds: sizes, tree, labels, settings.
 
 Examples:
 
   ramify inspect model
-  ramify inspect model --label "Water pollution"
+  ramify inspect model --label "Water pollution" --data bills.jsonl
+  ramify inspect model --ambiguous
   ramify inspect model --tree --nodes 100
   ramify inspect model --draw tree.svg
   ramify inspect ensemble --member 1 --tree
@@ -27,14 +30,19 @@ Examples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InspectOptions:
+class InspectOptions(FieldOptions):
     """What ``ramify inspect`` is asked for."""
 
     model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
     label: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help="Show this label: its path, its siblings, the features that speak for it."),
+        Option(metavar="NAME", help="Show this label: its paths, its siblings, the features that speak for it."),
     ] = None
+    data: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="FILE", help="Labelled documents to take examples of --label from."),
+    ] = None
+    ambiguous: Annotated[bool, Option("--ambiguous", help="List labels whose leaves differ most.")] = False
     tree: Annotated[bool, Option("--tree", help="Print an outline of the tree.")] = False
     nodes: Annotated[int, Option(metavar="N", help="Clusters in the outline, about.")] = 60
     draw: Annotated[Optional[Path], Option(metavar="FILE.svg", help="Draw the tree.")] = None  # noqa: UP045
@@ -54,10 +62,10 @@ def run(options: InspectOptions) -> None:
         No model, an unknown label, a picture that cannot be written.
     """
     from ramify.cli.output import note, show, show_json
-    from ramify.models.inspection import describe, describe_label, load_tagger, tagger_of_tree
+    from ramify.models.inspection import describe, load_tagger, tagger_of_tree
 
     whole = load_tagger(options.model)
-    wants_tree = options.draw is not None or options.label is not None or options.tree
+    wants_tree = options.draw is not None or options.label is not None or options.tree or options.ambiguous
     tagger = tagger_of_tree(whole, options.member) if wants_tree else whole
     if options.draw is not None:
         from ramify.index import draw
@@ -65,13 +73,38 @@ def run(options: InspectOptions) -> None:
         draw(tagger.model_.tree_, options.draw, tagger.label_names_, frequencies=tagger.label_counts_)
         note(f"drawn in {options.draw}")
     if options.label is not None:
-        card = describe_label(tagger, options.label, n_features=options.top)
-        show_json(card.as_dict()) if options.json else show(_label_text(card, options.top))
+        _show_label(options, tagger, options.label)
+    elif options.ambiguous:
+        _show_ambiguous(options, tagger)
     elif options.tree:
         show(_outline(tagger, options.nodes))
     elif options.draw is None:
         facts = describe(tagger, n_frequent=options.top)
         show_json(_directory(options.model) | facts.as_dict()) if options.json else show(_text(facts, options.model))
+
+
+def _show_label(options: InspectOptions, tagger: Tagger, name: str) -> None:
+    from ramify.cli.output import show, show_json
+    from ramify.data import read
+    from ramify.models.label_card import describe_label
+
+    data = None if options.data is None else read(options.data, fields=options.fields())
+    card = describe_label(tagger, name, n_features=options.top, data=data)
+    show_json(card.as_dict()) if options.json else show(_label_text(card, options.top, data))
+
+
+def _show_ambiguous(options: InspectOptions, tagger: Tagger) -> None:
+    from ramify.cli.output import show, show_json
+    from ramify.evaluation.grid import Grid
+    from ramify.models.label_card import ambiguous_labels
+
+    found = ambiguous_labels(tagger, options.top)
+    if options.json:
+        show_json({"labels": [{"label": name, "leaves": leaves, "cosine": cosine} for name, leaves, cosine in found]})
+        return
+    rows = tuple((name, str(leaves), f"{cosine:.2f}") for name, leaves, cosine in found)
+    nothing = "No label has several leaves: train with --copies 2."
+    show(str(Grid("labels whose leaves differ most", ("", "leaves", "least cosine"), rows)) if rows else nothing)
 
 
 def _outline(tagger: Tagger, nodes: int) -> str:
@@ -158,20 +191,31 @@ def _frequent(card: ModelCard) -> str:
     return f"most frequent labels\n{columns(rows, indent=2)}" if rows else ""
 
 
-def _label_text(card: LabelCard, top: int) -> str:
-    from ramify.cli.output import columns
-
+def _label_text(card: LabelCard, top: int, data: Dataset | None) -> str:
     known = "" if card.documents is None else f", {card.documents:,} training documents"
     lines = [f"{card.name} (label {card.number}{known})"]
-    if not card.paths:
+    if not card.senses:
         lines.append("It is in no leaf of the tree, as no training document has it: it is never predicted.")
-    for path in card.paths:
-        rows = []
-        for node in path:
-            what = "the label itself" if node is path[-1] else f"level {node.level}, {node.labels:,} labels"
-            rows.append((what, ", ".join(f"{name} {weight:+.2f}" for name, weight in node.features)))
-        lines += ["", "path from the top, and the features that speak for each step:", columns(rows, indent=2)]
-    if card.siblings:
-        more = f" and {len(card.siblings) - top:,} more" if len(card.siblings) > top else ""
-        lines += ["", f"siblings: {', '.join(card.siblings[:top])}{more}"]
+    for number, sense in enumerate(card.senses, 1):
+        which = f"sense {number}: " if len(card.senses) > 1 else ""
+        lines += ["", f"{which}path from the top, and the features that speak for each step:", _path_text(sense)]
+        if sense.siblings:
+            more = f" and {len(sense.siblings) - top:,} more" if len(sense.siblings) > top else ""
+            lines.append(f"siblings: {', '.join(sense.siblings[:top])}{more}")
+        lines += [_example_text(data, row) for row, _ in sense.examples]
     return "\n".join(lines)
+
+
+def _path_text(sense: SenseCard) -> str:
+    from ramify.cli.output import columns
+
+    rows = []
+    for node in sense.path:
+        what = "the label itself" if node is sense.path[-1] else f"level {node.level}, {node.labels:,} labels"
+        rows.append((what, ", ".join(f"{name} {weight:+.2f}" for name, weight in node.features)))
+    return columns(rows, indent=2)
+
+
+def _example_text(data: Dataset | None, row: int) -> str:
+    text = None if data is None or data.texts is None else " ".join(data.texts[row].split())
+    return f"example: document {row + 1}" + ("" if text is None else f", {text[:100]}")

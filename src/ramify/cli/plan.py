@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from ramify.models import Tagger
     from ramify.models.presets import Preset
 
-FILE_KEYS = ("model", "vectorizer", *GENERAL, "model_settings", "ensemble_settings", "vectorizer_settings")
 PARTS = {"model": "xr-linear", "vectorizer": "tfidf"}
-KINDS = ("model", "ensemble", "vectorizer")
+SWITCHES = {"disentangled": "copies", "ensemble": "trees"}
+"""What is put around the model, from the inside, and the setting that says so where it is not 1."""
+
+KINDS = ("model", *SWITCHES, "vectorizer")
+FILE_KEYS = ("model", "vectorizer", *GENERAL, *(f"{kind}_settings" for kind in KINDS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +37,9 @@ class Plan:
         Names of the parts.
     seed : int
     threads : int or None
-    model_settings, ensemble_settings, vectorizer_settings : dict
-        Every scalar of the parts; with several trees the model becomes an ensemble of them.
+    model_settings, disentangled_settings, ensemble_settings, vectorizer_settings : dict
+        Every scalar of the parts. With several copies the model's labels live in several clusters; with several trees
+        it becomes an ensemble of them.
     """
 
     model: str
@@ -43,6 +47,7 @@ class Plan:
     seed: int
     threads: int | None
     model_settings: dict[str, Any]
+    disentangled_settings: dict[str, Any]
     ensemble_settings: dict[str, Any]
     vectorizer_settings: dict[str, Any]
 
@@ -77,8 +82,11 @@ class Plan:
             known = settings_of(estimator)
             own = {flag: known[flag].parse(text) for flag, text in flags.items() if flag in known}
             first = start.settings if kind == "model" and name == start.model else {}
+            if kind in SWITCHES:
+                first = {SWITCHES[kind]: 1}
             settled[f"{kind}_settings"] = effective(estimator, first | given.get(f"{kind}_settings", {}) | own, name)
-        _check_ensemble(settled, flags)
+        for kind in SWITCHES:
+            _check_switched_on(kind, settled, flags)
         return cls(**chosen, **settled)
 
     def as_dict(self) -> dict[str, Any]:
@@ -109,18 +117,25 @@ class Plan:
         general = {"seed": self.seed, "threads": self.threads}
         taken = {name: value for name, value in general.items() if name in inspect.signature(kind).parameters}
         model = kind(**taken, **self.model_settings)
-        if self.ensemble_settings["trees"] == 1:
-            return model
-        return part("ensemble", "ensemble")(model, threads=self.threads, **self.ensemble_settings)
+        if self.disentangled_settings["copies"] != 1:
+            model = part("disentangled", "disentangled")(model, **general, **self.disentangled_settings)
+        if self.ensemble_settings["trees"] != 1:
+            model = part("ensemble", "ensemble")(model, threads=self.threads, **self.ensemble_settings)
+        return model
 
 
-def _check_ensemble(settled: dict[str, Any], flags: dict[str, str]) -> None:
-    if settled["ensemble_settings"]["trees"] != 1:
+def _check_switched_on(kind: str, settled: dict[str, Any], flags: dict[str, str]) -> None:
+    """InputError for a flag of something around the model that is not there."""
+    settings, switch = settled[f"{kind}_settings"], SWITCHES[kind]
+    if settings[switch] != 1:
         return
+    elsewhere = {switch}.union(*(settled[f"{other}_settings"] for other in KINDS if other != kind))
     for name in flags:
-        if name in settled["ensemble_settings"] and name not in {*settled["model_settings"], "trees"}:
+        if name in settings and name not in elsewhere:
             flag = "--" + name.replace("_", "-")
-            raise InputError(f"{flag} is given, but there is only one tree to combine: add --trees 3, or leave it out")
+            raise InputError(
+                f"{flag} is given, but does nothing where {switch} is 1: add --{switch} 2, or leave it out"
+            )
 
 
 def flags_of(arguments: Sequence[str]) -> list[inspect.Parameter]:

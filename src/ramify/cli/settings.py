@@ -21,8 +21,9 @@ MODELS = {
     "xr-linear": "ramify.models:XRLinear",
     "nearest-instances": "ramify.models:NearestInstances",
     "blend": "ramify.models:Blend",
+    "partitioned": "ramify.models:Partitioned",
 }
-ENSEMBLES = {"ensemble": "ramify.models:Ensemble"}
+WRAPPERS = {"disentangled": "ramify.models:Disentangled", "ensemble": "ramify.models:Ensemble"}
 VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Hashing"}
 
 GENERAL = ("seed", "threads")
@@ -117,7 +118,7 @@ def part(kind: str, name: str) -> type:
     InputError
         An unknown name; the sentence suggests near ones.
     """
-    homes = {"model": MODELS, "ensemble": ENSEMBLES, "vectorizer": VECTORIZERS}[kind]
+    homes = {"model": MODELS, "vectorizer": VECTORIZERS}.get(kind, WRAPPERS)
     if name not in homes:
         raise InputError(unknown(name, homes, f"--{kind}"))
     module, _, attribute = homes[name].partition(":")

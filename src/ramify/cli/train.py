@@ -27,6 +27,7 @@ Examples:
   ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --negatives tfn+man
   ramify train bills.jsonl.gz --out model --preset best
   ramify train bills.jsonl.gz --out model --trees 3 --combine average
+  ramify train bills.jsonl.gz --out model --copies 2
   ramify train books.csv --max-leaf 50 --show-config > settings.json
   ramify train books.csv --config settings.json --out model
 """
@@ -41,7 +42,7 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="DIR", help="Directory to save the model in; an older model there is replaced."),
     ] = None
-    model: Annotated[str, Option(metavar="NAME", help="Kind of model: xr-linear, nearest-instances, blend.")] = (
+    model: Annotated[str, Option(metavar="NAME", help="xr-linear, nearest-instances, blend or partitioned.")] = (
         "xr-linear"
     )
     preset: Annotated[

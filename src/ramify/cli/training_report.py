@@ -55,8 +55,13 @@ class TrainingReport:
             "cpu_seconds": time.process_time() - self.stages.begun_cpu,
             "peak_memory_bytes": peak_memory(),
             "settings": self.settings,
+            "rounds": [str(one) for one in self._rounds()],
             "evaluation": None if self.report is None else self.report.as_dict(),
         }
+
+    def _rounds(self) -> tuple[Any, ...]:
+        """What each reassignment of labels changed, where there were any."""
+        return tuple(getattr(self.tagger.model_, "rounds_", ()))
 
     def show(self, *, as_json: bool) -> None:
         """Print it."""
@@ -74,6 +79,8 @@ class TrainingReport:
         for stage, seconds in facts["stage_seconds"].items():
             rows.append((f"  {stage}", f"{seconds_text(seconds):>9}  {rates.get(stage, 0):>12,.0f} documents/s"))
         show(columns(rows))
+        for number, one in enumerate(facts["rounds"], 1):
+            show(f"round {number}: {one}")
         if self.report is not None:
             show(f"\n{self.report}")
         show(f"\nsaved in {self.out}")

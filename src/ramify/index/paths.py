@@ -29,6 +29,9 @@ class FixedTree:
 
     tree: LabelTree
 
+    needs_vectors = False
+    """Models need not make label vectors for it."""
+
     def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1) -> LabelTree:
         """The tree; InputError if Y has another number of labels. Z, seed and threads are not looked at."""
         if Y.shape[1] != self.tree.n_labels:

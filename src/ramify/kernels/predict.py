@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from ramify import _native
 from ramify.errors import InputError, ModelFileError
@@ -15,6 +16,7 @@ from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits
 
 TRANSFORMS = ("l1-hinge", "l2-hinge", "l3-hinge", "l4-hinge", "sigmoid")
+COPIES = ("max", "mean", "sum")
 NARROW_KEY_BITS = 20
 _NO_POINTERS = np.empty(0, np.int64)
 _NO_LABELS = np.empty(0, np.int32)
@@ -170,11 +172,15 @@ class SearchConfig:
         With "log-" before it, scores are the logarithms.
     path_weight : float, default 1
         What the path above a leaf counts beside the leaf's own score: the power that its score is taken to, 0 to 1.
+    copies : {"max", "mean", "sum"}
+        What a label with several leaves scores: its best leaf, or the mean or sum over its leaves that were reached
+        (the sum of scores is the log-sum-exp of their logarithms).
     """
 
     beam: int = 10
     transform: str = "l3-hinge"
     path_weight: float = 1.0
+    copies: str = "max"
 
     def __post_init__(self) -> None:
         whole_number("beam", self.beam, 1, 2**31 - 1)
@@ -182,6 +188,8 @@ class SearchConfig:
         if not isinstance(self.transform, str) or self.transform.removeprefix("log-") not in TRANSFORMS:
             known = ", ".join(TRANSFORMS)
             raise InputError(f"transform is {self.transform!r}, but must be one of {known}, or one with log- before it")
+        if self.copies not in COPIES:
+            raise InputError(f"copies is {self.copies!r}, but must be one of {', '.join(COPIES)}")
 
     def native(self, k: int, threads: int) -> object:
         """The same for a native call.
@@ -198,6 +206,7 @@ class SearchConfig:
             transform=TRANSFORMS.index(name) + 1,
             log_scores=name != self.transform,
             path_weight=self.path_weight,
+            copies=COPIES.index(self.copies),
             threads=thread_count(threads),
         )
 
@@ -233,7 +242,7 @@ class Searcher:
         natives = [_native_level(level) for level in levels]
         leaf_favour = None if favour is None else _leaf_favour(tree, favour)
         self._native = _native.Searcher(
-            natives, list(tree.parents), masks, tree.leaf_labels, leaf_favour, int(copies.max())
+            natives, list(tree.parents), masks, tree.leaf_labels, tree.n_labels, leaf_favour, int(copies.max())
         )
 
     def search(
@@ -285,9 +294,59 @@ class Searcher:
         _native.score(self._native, *csr_arrays(X), X.shape[1], pointers, leaves, options, scores, margins, None)
         return scores, margins
 
+    def score_labels(
+        self, X: CSR, pointers: Int64, leaves: Int32, label_pointers: Int64, config: SearchConfig, *, threads: int = 1
+    ) -> tuple[Float32, Float32, Float32]:
+        """Scores of labels, merged from their leaves as the search does, and scores and margins of the leaves.
+
+        Row i of X is asked for leaves[pointers[i]:pointers[i + 1]]; label j has the leaves that ``label_pointers`` say,
+        ascending. The leaves' scores are logarithms.
+        """
+        logs = replace(config, transform="log-" + config.transform.removeprefix("log-"))
+        found, margins = self.score(X, pointers, leaves, logs, threads=threads)
+        if not ascends(label_pointers, len(leaves)):
+            raise InputError(f"label_pointers must ascend from 0 to {len(leaves)}, the number of leaves asked for")
+        merged = np.empty(len(label_pointers) - 1, np.float32)
+        _native.merge(label_pointers, leaves, found, margins, config.native(1, 1), merged)
+        return merged, found, margins
+
     def _check_width(self, X: CSR) -> None:
         if X.shape[1] != self.n_features:
             raise InputError(f"X has {X.shape[1]} columns, but the model has {self.n_features} features")
+
+
+def nodes_reached(
+    parents: tuple[Int32, ...], levels: Sequence[PackedLevel], X: CSR, config: SearchConfig, *, threads: int = 1
+) -> CSR:
+    """Nodes that a beam search of inner levels ends at.
+
+    Parameters
+    ----------
+    parents : tuple of int32 arrays
+        Of the levels searched, from the top (see ``LabelTree``).
+    levels : sequence of PackedLevel
+        Their weights.
+    X : csr_matrix, shape (n, d)
+        Features.
+    config : SearchConfig
+        Its ``path_weight`` does not count: these nodes are no leaves when the whole tree is searched.
+
+    Returns
+    -------
+    csr_matrix, shape (n, nodes of the last level)
+        The score of the path, above 0, where the beam ends.
+    """
+    n_nodes = len(parents[-1])
+    upper = LabelTree(parents, np.arange(n_nodes, dtype=np.int32), n_nodes)
+    beam = min(config.beam, n_nodes)
+    path = replace(config, path_weight=1.0, transform=config.transform.removeprefix("log-"))
+    nodes, scores = Searcher(upper, levels).search(X, beam, path, threads=threads)
+    reached = nodes >= 0
+    indptr = np.concatenate([[0], np.cumsum(reached.sum(axis=1))])
+    scores = np.maximum(scores, np.finfo(np.float32).tiny)  # the product of a long path may be too small a number
+    found = sp.csr_matrix((scores[reached], nodes[reached], indptr), shape=(len(nodes), n_nodes))
+    found.sort_indices()
+    return found
 
 
 def _leaf_favour(tree: LabelTree, favour: Float32) -> Float32:

@@ -6,13 +6,12 @@ Levels do not wait for each other, unless a level's negatives come from the leve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.kernels.predict import SearchConfig, Searcher, pack
+from ramify.kernels.predict import SearchConfig, nodes_reached, pack
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import everything, own_clusters, parse_negatives, training_rows
 from ramify.values import CSR, Float32, LabelTree
@@ -117,17 +116,8 @@ class TreeTrainer:
 
     def _matched(self, trained: list[LevelWeights], threads: int) -> CSR:
         """Clusters that the trained levels send each instance to: shape (n, nodes of the last trained level)."""
-        parents = self.tree.parents[: len(trained)]
-        n_nodes = len(parents[-1])
-        upper = LabelTree(parents, np.arange(n_nodes, dtype=np.int32), n_nodes)
-        searcher = Searcher(upper, [pack(level) for level in trained])
-        beam = min(self.config.search.beam, n_nodes)
-        path = replace(self.config.search, path_weight=1.0)  # these nodes are no leaves when the tree is searched
-        nodes, _ = searcher.search(self.X, beam, path, threads=threads)
-        reached = nodes.ravel() >= 0
-        rows = np.repeat(np.arange(len(nodes)), beam)[reached]
-        ones = np.ones(len(rows), np.float32)
-        return sp.csr_matrix((ones, (rows, nodes.ravel()[reached])), shape=(len(nodes), n_nodes))
+        parents, packed = self.tree.parents[: len(trained)], [pack(level) for level in trained]
+        return nodes_reached(parents, packed, self.X, self.config.search, threads=threads)
 
 
 def _share(progress: Callable[[float], None] | None, group: list[int], depth: int) -> Callable[[float], None] | None:

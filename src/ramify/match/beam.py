@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from ramify.errors import InputError, ModelFileError
-from ramify.kernels.predict import SearchConfig, Searcher, check_packed, pack, unpack
+from ramify.kernels.predict import SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
 from ramify.match.restrict import Allowed
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
 from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
@@ -105,39 +105,53 @@ class BeamMatcher:
         Returns
         -------
         csr_matrix, shape (n, L)
-            The same entries with scores: of a label with copies the best one, -inf where it is in no leaf.
+            The same entries with scores: of a label with copies all of them merged, -inf where it is in no leaf.
         """
-        leaves, pair, pointers = self._leaves_of(pairs)
-        found, _ = self._searcher.score(X, pointers, leaves, config, threads=threads)
-        best = np.full(len(pairs.indices), -np.inf, np.float32)
-        np.maximum.at(best, pair, found)
-        return sp.csr_matrix((best, pairs.indices, pairs.indptr), shape=pairs.shape)
+        leaves, per_pair, pointers = self._leaves_of(pairs)
+        merged, _, _ = self._searcher.score_labels(X, pointers, leaves, per_pair, config, threads=threads)
+        return sp.csr_matrix((merged, pairs.indices, pairs.indptr), shape=pairs.shape)
+
+    def leaf_scores(self, X: CSR, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
+        """Scores of the same leaves for every instance, without a beam: shape (n, leaves given)."""
+        n, width = X.shape[0], len(leaves)
+        pointers = np.arange(n + 1, dtype=np.int64) * width
+        scores, _ = self._searcher.score(X, pointers, np.tile(leaves, n).astype(np.int32), config, threads=threads)
+        return scores.reshape(n, width)
+
+    def clusters_reached(self, X: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
+        """Clusters of the level above the leaves that each instance reaches, shape (n, clusters), with path scores."""
+        if self.tree.depth == 1:
+            return sp.csr_matrix(np.ones((X.shape[0], 1), np.float32))
+        return nodes_reached(self.tree.parents[:-1], self.levels[:-1], X, config, threads=threads)
 
     def _leaves_of(self, pairs: CSR) -> tuple[Int32, Int64, Int64]:
-        """All leaves of the labels asked for, the number of the pair that each is of, and pointers per instance."""
+        """All leaves of the labels asked for, ascending within a label, and pointers per pair and per instance."""
         copies = sp.csr_matrix(self.tree.leaf_matrix())
         labels = pairs.indices
         n_leaves = np.diff(copies.indptr)[labels]
-        per_pair = np.concatenate([[0], np.cumsum(n_leaves)])
+        per_pair = np.concatenate([[0], np.cumsum(n_leaves)]).astype(np.int64)
         within = np.arange(per_pair[-1]) - np.repeat(per_pair[:-1], n_leaves)
         leaves = copies.indices[np.repeat(copies.indptr[:-1][labels], n_leaves) + within].astype(np.int32)
-        return leaves, np.repeat(np.arange(len(labels)), n_leaves), per_pair[pairs.indptr].astype(np.int64)
+        return leaves, per_pair, per_pair[pairs.indptr]
 
     def _topk_of_given(self, X: CSR, k: int, config: SearchConfig, pairs: CSR, threads: int) -> TopK:
         """The best of the given labels, in the order of the beam search: score, then leaf margin, then leaf."""
         pairs.eliminate_zeros()
-        leaves, _, pointers = self._leaves_of(pairs)
-        row = np.repeat(np.arange(X.shape[0]), np.diff(pointers))
-        score, margin = self._searcher.score(X, pointers, leaves, config, threads=threads)
-        order = np.lexsort((leaves, -margin, -score, row))
-        row, score, label = row[order], score[order], self.tree.leaf_labels[leaves[order]]
-        _, first = np.unique(row * np.int64(self.tree.n_labels) + label, return_index=True)
-        best = np.sort(first)  # of the copies of a label the best speaks
-        row = row[best]
+        leaves, per_pair, pointers = self._leaves_of(pairs)
+        answers = self._searcher.score_labels(X, pointers, leaves, per_pair, config, threads=threads)
+        merged, found, margin = answers
+        pair = np.repeat(np.arange(pairs.nnz), np.diff(per_pair))
+        order = np.lexsort((leaves, -margin, -found, pair))
+        given, first = np.unique(pair[order], return_index=True)  # a label in no leaf drops out
+        best, score = order[first], merged[given]
+        row = np.repeat(np.arange(X.shape[0]), np.diff(pairs.indptr))[given]
+        order = np.lexsort((leaves[best], -margin[best], -score, row))
+        row, score, label = row[order], score[order], pairs.indices[given[order]]
         rank = np.arange(len(row)) - np.searchsorted(row, row)
-        row, rank, best = row[rank < k], rank[rank < k], best[rank < k]
+        kept = rank < k
+        place = (row[kept], rank[kept])
         top = TopK(np.full((X.shape[0], k), -1, np.int32), np.full((X.shape[0], k), -np.inf, np.float32))
-        top.labels[row, rank], top.scores[row, rank] = label[best], score[best]
+        top.labels[place], top.scores[place] = label[kept], score[kept]
         return top
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -14,20 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError, ModelFileError
-from ramify.evaluation import evaluate
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
 from ramify.models.members import MOST_TREES, Single, part_of
 from ramify.models.merging import Merger
 from ramify.models.nearest import NearestInstances
-from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
 from ramify.models.tail import favour_by_rarity, reranked
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
@@ -42,13 +41,6 @@ MOST_TRIED = 20_000
 
 RERANKED = 20
 """Labels among which rare ones may rise; more changed no measure."""
-
-
-class Part(NamedTuple):
-    """Instances with their labels."""
-
-    X: CSR
-    Y: CSR
 
 
 class Blend(RankingModel):
@@ -157,7 +149,7 @@ class Blend(RankingModel):
 
     def _choose(self, everything: Part, progress: StageProgress | None, n_fits: int) -> tuple[float, float]:
         """The cost and the share that rank held-out instances best; the plain ones where there is nothing to tell."""
-        parts = self._split(everything)
+        parts = everything.split(self.held_out, self.seed, most_rest=MOST_TRIED, most_held=MOST_HELD_OUT)
         if parts is None:
             return 1.0, 0.0
         rest, held = parts
@@ -178,23 +170,12 @@ class Blend(RankingModel):
 
     def _worth(self, top: TopK, rest: Part, held: Part) -> float:
         """Mean of P@1, P@3 and P@5 on held-out instances, as far as there are labels."""
-        n_labels = held.Y.shape[1]
         favour = self._favour(rest.Y)
-        asked = min(5, n_labels)
+        asked = min(5, held.Y.shape[1])
         labels, scores = top.labels, top.scores
         if favour is not None:
             labels, scores = reranked(labels, scores, favour, asked)
-        report = evaluate(held.Y, TopK(labels[:, :asked], scores[:, :asked]), Y_train=rest.Y)
-        return float(np.mean([float(report[f"P@{k}"]) for k in (1, 3, 5) if k <= n_labels]))
-
-    def _split(self, everything: Part) -> tuple[Part, Part] | None:
-        labelled = np.flatnonzero(np.diff(everything.Y.indptr))
-        n_held = min(MOST_HELD_OUT, int(self.held_out * len(labelled)))
-        if n_held == 0:
-            return None
-        order = np.random.default_rng(self.seed).permutation(labelled)
-        rest, held = np.sort(order[n_held : n_held + MOST_TRIED]), np.sort(order[:n_held])
-        return Part(everything.X[rest], everything.Y[rest]), Part(everything.X[held], everything.Y[held])
+        return mean_precision(held.Y, TopK(labels, scores), rest.Y)
 
     def _final(self) -> Ensemble:
         tree = XRLinear(

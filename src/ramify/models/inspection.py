@@ -1,4 +1,4 @@
-"""What a model holds: sizes, the shape of its tree, and why a label is where it is."""
+"""What a model holds: sizes, the shape of its tree, its settings."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load
 from ramify.models.tagger import Tagger
 from ramify.store import MANIFEST
-from ramify.values import LabelTree
 
 NAMED = 10
-"""Labels, siblings and features named at most, unless asked for more."""
+"""Labels named at most, unless asked for more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,54 +102,6 @@ class ModelCard:
         return asdict(self)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NodeCard:
-    """One node on the path to a label.
-
-    Parameters
-    ----------
-    level, node : int
-        As in ``LabelTree``.
-    labels : int
-        Leaves below.
-    features : list of (str, float)
-        What speaks most for it against its siblings, with the weights.
-    """
-
-    level: int
-    node: int
-    labels: int
-    features: list[tuple[str, float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelCard:
-    """One label within a model.
-
-    Parameters
-    ----------
-    name : str
-    number : int
-        Its id.
-    documents : int or None
-        Training documents; None where not known.
-    paths : list of list of NodeCard
-        From the top to each of its leaves; none where it is not in the tree.
-    siblings : list of str
-        Labels in the same leaf clusters.
-    """
-
-    name: str
-    number: int
-    documents: int | None
-    paths: list[list[NodeCard]]
-    siblings: list[str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return asdict(self)
-
-
 def load_tagger(directory: str | Path) -> Tagger:
     """Open a model directory as a tagger; the labels of a bare model are called by their numbers.
 
@@ -184,6 +135,8 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
     model, vectorizer = tagger.model_, tagger.vectorizer_
     levels, members = _levels(model), _members(model)
     settings = {"model": _scalars(model)} | _settings_of_members(model)
+    if hasattr(model, "model_"):
+        settings["model inside"] = _scalars(model.model_)
     return ModelCard(
         model=type(model).__name__,
         vectorizer="none" if vectorizer is None else type(vectorizer).__name__,
@@ -225,39 +178,6 @@ def tagger_of_tree(tagger: Tagger, member: int) -> Tagger:
     alone = Tagger.of(model, tagger.label_names_, vectorizer=tagger.vectorizer_)
     alone.label_counts_, alone.n_documents_ = tagger.label_counts_, tagger.n_documents_
     return alone
-
-
-def describe_label(tagger: Tagger, name: str, *, n_features: int = NAMED) -> LabelCard:
-    """Where a label stands in the tree, and which features lead to it.
-
-    Parameters
-    ----------
-    tagger : Tagger
-        Fitted, with a model over a tree.
-    name : str
-        The label.
-    n_features : int, default 10
-        Features named per node.
-
-    Raises
-    ------
-    InputError
-        An unknown label; the sentence suggests the nearest.
-    """
-    [label] = tagger.label_ids([name])
-    tree = tagger.model_.matcher_.tree
-    leaves = np.flatnonzero(tree.leaf_labels == label).tolist()
-    counts = tagger.label_counts_
-    siblings: dict[str, None] = {}
-    for leaf in leaves:
-        siblings |= dict.fromkeys(tagger.label_names_[other] for other in _siblings(tree, leaf) if other != label)
-    return LabelCard(
-        name=name,
-        number=label,
-        documents=None if counts is None else int(counts[label]),
-        paths=[_path(tagger, leaf, n_features) for leaf in leaves],
-        siblings=list(siblings),
-    )
 
 
 def _levels(model: Any) -> list[LevelCard]:
@@ -327,58 +247,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, tuple | list):
         return all(_is_plain(element) for element in value)
     return value is None or isinstance(value, bool | int | float | str)
-
-
-def _siblings(tree: LabelTree, leaf: int) -> list[int]:
-    level = tree.depth - 1
-    parent = tree.parents[level][leaf]
-    first, last = tree.first_children(level)[parent : parent + 2].tolist()
-    siblings: list[int] = tree.leaf_labels[first:last].tolist()
-    return siblings
-
-
-def _path(tagger: Tagger, leaf: int, n_features: int) -> list[NodeCard]:
-    tree = tagger.model_.matcher_.tree
-    nodes, node = [leaf], leaf
-    for level in range(tree.depth - 1, 0, -1):
-        node = int(tree.parents[level][node])
-        nodes.insert(0, node)
-    return [
-        NodeCard(
-            level=level,
-            node=node,
-            labels=_leaves_below(tree, level, node),
-            features=_strongest(tagger, level, node, n_features),
-        )
-        for level, node in enumerate(nodes)
-    ]
-
-
-def _leaves_below(tree: LabelTree, level: int, node: int) -> int:
-    first, last = node, node + 1
-    for below in range(level + 1, tree.depth):
-        pointers = tree.first_children(below)
-        first, last = int(pointers[first]), int(pointers[last])
-    return last - first
-
-
-def _strongest(tagger: Tagger, level: int, node: int, count: int) -> list[tuple[str, float]]:
-    matcher, first = tagger.model_.matcher_, 0
-    if level > 0:  # unpack only the siblings
-        parent = int(matcher.tree.parents[level][node])
-        first = int(matcher.tree.first_children(level)[parent])
-        matcher = matcher.subtree(level - 1, parent)
-    column = matcher.weights(0).matrix()[:, [node - first]].tocoo()
-    best = np.argsort(-column.data, kind="stable")[:count]
-    best = best[column.data[best] > 0]
-    return [
-        (_feature_name(tagger.vectorizer_, int(column.row[place])), round(float(column.data[place]), 4))
-        for place in best.tolist()
-    ]
-
-
-def _feature_name(vectorizer: Any, feature: int) -> str:
-    vocabulary = getattr(vectorizer, "vocabulary_", None)
-    if isinstance(vocabulary, dict):  # scikit-learn's
-        return str(vectorizer.get_feature_names_out()[feature])
-    return f"feature {feature}" if vocabulary is None else str(vocabulary[feature])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,11 +11,40 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError
+from ramify.evaluation import evaluate
 from ramify.kernels.check import real_number
 from ramify.models.loading import save
 from ramify.values import CSR, TopK, as_csr, as_label_matrix
 
 DEFAULT_K = 10
+
+
+class Part(NamedTuple):
+    """Instances with their labels, (n, d) and (n, L)."""
+
+    X: CSR
+    Y: CSR
+
+    def split(
+        self, share: float, seed: int, *, most_rest: int | None = None, most_held: int | None = None
+    ) -> tuple[Part, Part] | None:
+        """What to train on, and a share of the labelled instances to keep back; None where that is nothing."""
+        labelled = np.flatnonzero(np.diff(self.Y.indptr))
+        n_held = int(share * len(labelled))
+        n_held = n_held if most_held is None else min(most_held, n_held)
+        if n_held == 0:
+            return None
+        order = np.random.default_rng(seed).permutation(labelled)
+        last = len(order) if most_rest is None else n_held + most_rest
+        rest, held = np.sort(order[n_held:last]), np.sort(order[:n_held])
+        return Part(self.X[rest], self.Y[rest]), Part(self.X[held], self.Y[held])
+
+
+def mean_precision(Y: CSR, top: TopK, Y_train: CSR) -> float:
+    """Mean of P@1, P@3 and P@5, as far as there are labels: what settings are chosen by."""
+    ranks = [k for k in (1, 3, 5) if k <= Y.shape[1]]
+    report = evaluate(Y, TopK(top.labels[:, : ranks[-1]], top.scores[:, : ranks[-1]]), Y_train=Y_train)
+    return float(np.mean([float(report[f"P@{k}"]) for k in ranks]))
 
 
 class RankingModel(BaseEstimator):  # type: ignore[misc]

@@ -27,6 +27,7 @@ class TreePredictor(RankingModel):
     beam: int
     score_transform: str
     path_weight: float
+    merge_copies: str
     threads: int | None
 
     def _set_matcher(self: Self, matcher: BeamMatcher) -> Self:
@@ -46,7 +47,9 @@ class TreePredictor(RankingModel):
 
     def _search(self, beam: int | None = None) -> SearchConfig:
         beam = self.beam if beam is None else beam
-        return SearchConfig(beam=beam, transform=self.score_transform, path_weight=self.path_weight)
+        return SearchConfig(
+            beam=beam, transform=self.score_transform, path_weight=self.path_weight, copies=self.merge_copies
+        )
 
     def predict_topk(
         self,
@@ -140,6 +143,43 @@ class TreePredictor(RankingModel):
         everything = sp.csr_matrix((np.ones(n * n_labels, np.float32), indices, indptr), shape=(n, n_labels))
         scored = self.matcher_.scores(X, everything, self._search(), threads=thread_count(self.threads))
         return np.asarray(scored.data.reshape(n, n_labels))
+
+    def leaf_scores(self, X: Any, label: int) -> Float32:
+        """How well each leaf of a label suits each instance: for a label with copies, which sense is meant.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        label : int
+            Label id.
+
+        Returns
+        -------
+        float32 array, shape (n, leaves of the label)
+            In the order of ``tree_.leaf_labels``; no column for a label that is in no leaf.
+        """
+        check_is_fitted(self)
+        leaves = np.flatnonzero(self.tree_.leaf_labels == label).astype(np.int32)
+        return self.matcher_.leaf_scores(self._features(X), leaves, self._search(), threads=thread_count(self.threads))
+
+    def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
+        """Where the search would send instances: the clusters above the leaves.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        beam : int, optional
+            Another beam than the model's.
+
+        Returns
+        -------
+        csr_matrix, shape (n, clusters)
+            The score of the path, above 0, where an instance reaches a cluster.
+        """
+        check_is_fitted(self)
+        return self.matcher_.clusters_reached(self._features(X), self._search(beam), threads=thread_count(self.threads))
 
     def subtree(self: Self, level: int, node: int) -> Self:
         """What is below one inner node, as a model of its own over the same label space.

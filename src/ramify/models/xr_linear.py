@@ -81,6 +81,9 @@ class XRLinear(TreePredictor):
     path_weight : float, default 0.1
         What the path above a leaf counts beside the leaf's own score: the power that its score is taken to. With 1 all
         levels count alike, as in PECOS; 0 ranks leaves alone.
+    merge_copies : {"max", "mean", "sum"}
+        What a label with several leaves scores: its best leaf, or the mean or sum over its leaves that the search
+        reaches (the sum is the log-sum-exp of their log scores).
     precision : {"int8", "bf16", "fp32"}
         How weights are stored.
     decision_threshold : float, default 0.5
@@ -124,6 +127,7 @@ class XRLinear(TreePredictor):
         beam: int = 10,
         score_transform: str = "l3-hinge",
         path_weight: float = 0.1,
+        merge_copies: str = "max",
         precision: str = "int8",
         decision_threshold: float = 0.5,
         seed: int = 0,
@@ -150,6 +154,7 @@ class XRLinear(TreePredictor):
         self.beam = beam
         self.score_transform = score_transform
         self.path_weight = path_weight
+        self.merge_copies = merge_copies
         self.precision = precision
         self.decision_threshold = decision_threshold
         self.seed = seed
@@ -236,9 +241,11 @@ class XRLinear(TreePredictor):
             balanced=self.balanced,
             iterations=self.cluster_iterations,
         )
-        tell("represent", 0.0)
-        Z = (self.representation or PIFA()).represent(X, Y, threads=threads)
-        tell("represent", 1.0)
+        Z = None
+        if getattr(indexer, "needs_vectors", True):
+            tell("represent", 0.0)
+            Z = (self.representation or PIFA()).represent(X, Y, threads=threads)
+            tell("represent", 1.0)
         tell("index", 0.0)
         tree = indexer.build(Z, Y, seed=self.seed, threads=threads)
         if tree.n_labels != Y.shape[1]:

@@ -129,11 +129,11 @@ class PlainModel:
         last = self.tree.depth - 1
         if last > 0:
             beam = [(weighted(minus, config), 0.0, node) for minus, _, node in beam]
-        best: dict[int, float] = {}
+        copies: dict[int, list[float]] = {}
         for minus, _, leaf in self._children(last, margins[last], beam, config, may):
-            # of copies of a label the best, which comes first, speaks
-            best.setdefault(int(self.tree.leaf_labels[leaf]), _shown(-minus, config))
-        return list(best.items())
+            copies.setdefault(int(self.tree.leaf_labels[leaf]), []).append(-minus)  # the best comes first
+        merged = {label: merged_copies(scores, config.copies) for label, scores in copies.items()}
+        return [(label, _shown(merged[label], config)) for label in sorted(merged, key=lambda label: -merged[label])]
 
     def leaf_scores(self, X: Any, config: SearchConfig) -> Float64:
         """Scores of all leaves, shape (n, leaves), without a beam."""
@@ -144,6 +144,14 @@ class PlainModel:
                 total = weighted(total, config)
             total = total[:, parent] + log_score(config.transform, margin)
         return total if config.transform.startswith("log-") else np.exp(total)
+
+
+def merged_copies(scores: Sequence[float], rule: str) -> float:
+    """The log score of a label from those of its leaves, best first."""
+    if rule == "max":
+        return scores[0]
+    total = float(np.logaddexp.reduce(scores))
+    return total - float(np.log(len(scores))) if rule == "mean" else total
 
 
 def _shown(score: float, config: SearchConfig) -> float:

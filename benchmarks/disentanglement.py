@@ -1,0 +1,182 @@
+"""Label disentanglement: labels in several clusters against one, and whether copies recover merged labels (PAPERS §5).
+
+    python benchmarks/disentanglement.py copies --sets gutenberg-lcsh --copies 1 2 3 4 5 6 --seeds 3
+    python benchmarks/disentanglement.py copies --sets bibtex --settings '{"branching": 8, "max_leaf": 8}'
+    python benchmarks/disentanglement.py senses --sets gutenberg-lcsh --seeds 3
+
+``copies`` trains the plain tree (copies 0) and one with up to so many copies per label, the same seeds for all.
+``senses`` merges random pairs of labels of one cluster into labels of two senses and looks whether the two copies of
+such a label part its instances as the two labels did: by the variation of information, beside a random split.
+Rows go to ``results/disentangle.jsonl``; what is there already is passed over, so that a cut run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from racing.matrices import Matrices, prepare
+from racing.places import DATA, HERE
+from racing.quality import judged, measures
+from racing.rows import Row, add_stamped, read_rows
+
+RESULTS = HERE / "results" / "disentangle.jsonl"
+KEY = ("kind", "dataset", "matrices", "settings", "merge", "copies", "seed", "threads")
+LEAST = 10
+"""Instances that each of two labels must have to become a sense."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=("copies", "senses"))
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--sets", nargs="+", required=True)
+    parser.add_argument("--copies", nargs="+", type=int, default=[1, 2, 3, 4, 5, 6])
+    parser.add_argument("--merge", nargs="+", default=["mean"], help="max, mean or sum of the copies")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=200, help="pairs of labels to merge")
+    parser.add_argument("--settings", type=json.loads, default={}, help="of XRLinear, as a JSON object")
+    parser.add_argument("--threads", type=int, default=2)
+    chosen = parser.parse_args()
+    for name in chosen.sets:
+        matrices = prepare(name, chosen.data)
+        for seed in range(chosen.seeds):
+            for row in (copies if chosen.task == "copies" else senses)(chosen, matrices, seed):
+                print(json.dumps(add_stamped(RESULTS, row)), flush=True)
+
+
+def copies(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:
+    """The plain tree and every number of copies, under every way to merge them."""
+    for count in (0, *chosen.copies):
+        wanted = chosen.merge if count > 1 else ["max"]
+        keys = {merge: _key("copies", chosen, matrices, merge=merge, copies=count, seed=seed) for merge in wanted}
+        due = [merge for merge in wanted if not _known(keys[merge])]
+        if not due:
+            continue
+        model, cpu = _trained(chosen, count, seed, matrices.X, matrices.Y)
+        for merge in due:
+            (model.model_ if count else model).set_params(merge_copies=merge)
+            yield keys[merge] | {"train_cpu_s": cpu} | _answers(matrices, model) | _rounds(model)
+
+
+def _trained(chosen: argparse.Namespace, count: int, seed: int, X: Any, Y: Any) -> tuple[Any, float]:
+    from ramify import Disentangled, XRLinear
+
+    tree = XRLinear(**chosen.settings, seed=seed, threads=chosen.threads)
+    model = Disentangled(tree, copies=count, seed=seed) if count else tree
+    before = os.times()
+    model.fit(X, Y)
+    after = os.times()
+    return model, round(after.user + after.system - before.user - before.system, 3)
+
+
+def _answers(matrices: Matrices, model: Any) -> Row:
+    k = min(10, matrices.Y.shape[1])
+    model.predict_topk(matrices.X_test[:100], k)
+    before = os.times()
+    top = model.predict_topk(matrices.X_test, k)
+    after = os.times()
+    cpu = after.user + after.system - before.user - before.system
+    return {
+        "batch_cpu_us": round(1e6 * cpu / len(top), 2),
+        "leaves": model.tree_.n_leaves,
+        "measures": measures(judged(matrices, top)),
+    }
+
+
+def _rounds(model: Any) -> Row:
+    made = getattr(model, "rounds_", ())
+    return {"rounds": [{"recall_before": one.before.recall, "recall_after": one.after.recall} for one in made]}
+
+
+def senses(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:
+    """Two copies for labels that were two."""
+    key = _key("senses", chosen, matrices, merge="mean", copies=2, seed=seed)
+    if _known(key):
+        return
+    from ramify import XRLinear
+
+    plain = XRLinear(**chosen.settings, seed=seed, threads=chosen.threads).fit(matrices.X, matrices.Y)
+    pairs = merged_pairs(plain.tree_, matrices.Y, chosen.pairs, seed)
+    Y = merged(matrices.Y, pairs)
+    model, _ = _trained(chosen, 2, seed, matrices.X, Y)
+    found, random = [], []
+    rng = np.random.default_rng(seed)
+    for first, second in pairs:
+        truth, rows = _sides(matrices.Y, first, second)
+        scores = model.model_.leaf_scores(matrices.X[rows], first)
+        if scores.shape[1] == 2:
+            found.append(variation_of_information(truth, scores.argmax(axis=1)))
+            random.append(variation_of_information(truth, rng.permutation(truth)))
+    spread = np.std(np.subtract(found, random)) / np.sqrt(len(found))
+    yield key | {
+        "pairs": len(found),
+        "variation_of_information": round(float(np.mean(found)), 4),
+        "random_split": round(float(np.mean(random)), 4),
+        "standard_error": round(float(spread), 4),
+    }
+
+
+def merged_pairs(tree: Any, Y: Any, count: int, seed: int) -> list[tuple[int, int]]:
+    """Random disjoint pairs of labels below one child of the root, each with enough instances."""
+    top = np.arange(tree.n_leaves)
+    for level in range(tree.depth - 1, 0, -1):
+        top = tree.parents[level][top]
+    frequent = np.bincount(Y.indices, minlength=Y.shape[1]) >= LEAST
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for node in rng.permutation(np.unique(top)):
+        labels = rng.permutation(tree.leaf_labels[top == node])
+        labels = labels[frequent[labels]]
+        pairs += [(int(a), int(b)) for a, b in zip(labels[::2], labels[1::2], strict=False)]
+    return [pairs[place] for place in rng.permutation(len(pairs))[:count]]
+
+
+def merged(Y: Any, pairs: list[tuple[int, int]]) -> Any:
+    """Y with the second label of each pair counted as the first; its own column stays empty."""
+    target = np.arange(Y.shape[1])
+    for first, second in pairs:
+        target[second] = first
+    moved = sp.csr_matrix((np.ones(len(target), np.float32), (np.arange(len(target)), target)), shape=[Y.shape[1]] * 2)
+    made = sp.csr_matrix(Y @ moved)
+    made.data[:] = 1
+    return made
+
+
+def _sides(Y: Any, first: int, second: int) -> tuple[Any, Any]:
+    """Which of two labels the instances with exactly one of them have, and these instances."""
+    has = np.asarray(Y[:, [first, second]].todense()) > 0
+    rows = np.flatnonzero(has.sum(axis=1) == 1)
+    return has[rows, 1].astype(int), rows
+
+
+def variation_of_information(one: Any, other: Any) -> float:
+    """H(one | other) + H(other | one) of two partitions into two, in bits: 0 where they are the same."""
+    joint = np.histogram2d(one, other, bins=(2, 2), range=((-0.5, 1.5), (-0.5, 1.5)))[0] / len(one)
+    rows, columns = joint.sum(axis=1), joint.sum(axis=0)
+    return 2 * _entropy(joint.ravel()) - _entropy(rows) - _entropy(columns)
+
+
+def _entropy(shares: Any) -> float:
+    positive = shares[shares > 0]
+    return float(-(positive * np.log2(positive)).sum())
+
+
+def _key(kind: str, chosen: argparse.Namespace, matrices: Matrices, **rest: Any) -> Row:
+    fixed = {"kind": kind, "dataset": matrices.dataset, "matrices": matrices.fingerprint}
+    return fixed | {"settings": chosen.settings, "threads": chosen.threads} | rest
+
+
+def _known(key: Row) -> bool:
+    return any(all(row.get(name) == key.get(name) for name in KEY) for row in read_rows(RESULTS))
+
+
+if __name__ == "__main__":
+    main()

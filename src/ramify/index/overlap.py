@@ -1,0 +1,186 @@
+"""Label disentanglement: a label may live in several clusters; which ones, the trained matcher tells (PAPERS §5).
+
+M = clusters that the matcher sends each training instance to     shape (n, K), 0/1
+S = Yᵀ M                                                           positives of each label that reach each cluster
+C = the entries of S that are largest, at most ``copies`` in a row (a label) and ``cap`` in a column (a cluster)
+
+What C is worth: of the pairs (instance, label) in Y, how many have the label in a cluster that the instance reaches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.errors import InputError
+from ramify.values import CSR, Bool, Int32, Int64, LabelTree
+
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """What a matcher offers to the ranker under an assignment of labels to clusters.
+
+    Parameters
+    ----------
+    hits : int
+        Pairs of Y whose label is among the instance's candidates.
+    positives : int
+        Pairs of Y.
+    offered : int
+        Candidates of all instances.
+    """
+
+    hits: int
+    positives: int
+    offered: int
+
+    @property
+    def recall(self) -> float:
+        """Share of the positives among the candidates: what disentanglement raises."""
+        return self.hits / max(1, self.positives)
+
+    @property
+    def precision(self) -> float:
+        """Share of the candidates that are positive."""
+        return self.hits / max(1, self.offered)
+
+
+def clusters_of(tree: LabelTree) -> CSR:
+    """0/1 matrix C, shape (L, K): the clusters above the leaves that each label lives in."""
+    C = sp.csr_matrix(tree.leaf_matrix() @ tree.membership(tree.depth - 1))
+    C.data[:] = 1
+    return C
+
+
+def candidates(reached: CSR, Y: CSR, C: CSR) -> Candidates:
+    """What the matcher offers.
+
+    Parameters
+    ----------
+    reached : csr_matrix, shape (n, K)
+        Non-zero: the instance reaches the cluster.
+    Y : csr_matrix, shape (n, L)
+        Label assignments.
+    C : csr_matrix, shape (L, K)
+        From ``clusters_of``.
+    """
+    members = sp.csr_matrix(C.T)
+    hits = offered = 0
+    for first in range(0, Y.shape[0], ROWS_AT_ONCE):
+        offer = sp.csr_matrix(reached[first : first + ROWS_AT_ONCE] @ members)
+        offered += offer.nnz
+        offer.data[:] = 1
+        hits += int(offer.multiply(Y[first : first + ROWS_AT_ONCE] != 0).nnz)
+    return Candidates(hits=hits, positives=int(Y.nnz), offered=offered)
+
+
+def disentangled(tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int | None = None) -> CSR:
+    """The clusters that each label belongs in: those that its positives reach.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        The tree that was searched; labels may already live in several clusters.
+    reached : csr_matrix, shape (n, K)
+        Clusters of the level above the leaves that each training instance reaches, with the score of the path.
+    Y : csr_matrix, shape (n, L)
+        Label assignments.
+    copies : int
+        Clusters of a label at most, λ.
+    cap : int, optional
+        Labels of a cluster at most, but for those that no positive reaches: they stay where they are.
+
+    Returns
+    -------
+    csr_matrix, shape (L, K)
+        0/1: C.
+
+    Raises
+    ------
+    InputError
+        Matrices that do not fit the tree.
+    """
+    current = clusters_of(tree)
+    if reached.shape != (Y.shape[0], current.shape[1]) or Y.shape[1] != tree.n_labels:
+        raise InputError(
+            f"reached and Y have shapes {reached.shape} and {Y.shape}, but the tree has "
+            f"{tree.n_labels} labels in {current.shape[1]} clusters"
+        )
+    entries = _Entries.of(reached, Y, current)
+    chosen = entries.best(copies, cap)
+    labels, clusters = entries.labels[chosen], entries.clusters[chosen]
+    others = np.setdiff1d(np.arange(tree.n_labels), labels)  # never reached, or crowded out
+    stay = current[others].tocoo()
+    labels = np.concatenate([labels, others[stay.row]])
+    ones = np.ones(len(labels), np.float32)
+    return sp.csr_matrix((ones, (labels, np.concatenate([clusters, stay.col]))), shape=current.shape)
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """The entries of S, the largest first: by count, then those already in C, then by the paths' scores."""
+
+    labels: Int32
+    clusters: Int32
+
+    @classmethod
+    def of(cls, reached: CSR, Y: CSR, current: CSR) -> _Entries:
+        positive = sp.csr_matrix((Y != 0).T.astype(np.float64))
+        score = sp.csr_matrix(positive @ reached.astype(np.float64))
+        count = sp.csr_matrix(positive @ (reached != 0).astype(np.float64))
+        for matrix in (score, count):
+            matrix.sort_indices()
+        labels = np.repeat(np.arange(count.shape[0], dtype=np.int32), np.diff(count.indptr))
+        clusters = count.indices.astype(np.int32)
+        stays = np.asarray(current[labels, clusters]).ravel()
+        order = np.lexsort((clusters, labels, -score.data, -stays, -count.data))
+        return cls(labels[order], clusters[order])
+
+    def best(self, copies: int, cap: int | None) -> Int64:
+        """Entries taken one after another while label and cluster have room: their numbers.
+
+        Labels propose their best entries and a cluster keeps its best proposals, until no cluster is too full. As both
+        sides rank by the same order, this ends with what taking entries one by one would give.
+        """
+        open_entries: Bool = np.ones(len(self.labels), bool)
+        while True:
+            proposed = _first_of_each(self.labels, np.flatnonzero(open_entries), copies)
+            if cap is None:
+                return proposed
+            accepted = _first_of_each(self.clusters, proposed, cap)
+            if len(accepted) == len(proposed):
+                return accepted
+            open_entries[np.setdiff1d(proposed, accepted)] = False
+
+
+def _first_of_each(group: Int32, entries: Int64, limit: int) -> Int64:
+    """The first ``limit`` of the entries in each group; entries ascend."""
+    by_group = entries[np.argsort(group[entries], kind="stable")]
+    groups = group[by_group]
+    rank = np.arange(len(groups)) - np.searchsorted(groups, groups)
+    return np.sort(by_group[rank < limit])
+
+
+def with_clusters(tree: LabelTree, C: CSR) -> LabelTree:
+    """The same clusters with other labels in them; clusters that lost all labels are gone.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        Gives the inner nodes.
+    C : csr_matrix, shape (L, K)
+        Non-zero: the label lives in the cluster, a node of the last level but one.
+    """
+    leaves = sp.csr_matrix(C.T)
+    leaves.sort_indices()
+    parents = []
+    below = np.repeat(np.arange(leaves.shape[0]), np.diff(leaves.indptr))
+    for level in range(tree.depth - 1, -1, -1):
+        used, renumbered = np.unique(below, return_inverse=True)
+        parents.append(renumbered.astype(np.int32))
+        below = tree.parents[level - 1][used] if level > 0 else used
+    return LabelTree(tuple(parents[::-1]), leaves.indices.astype(np.int32), tree.n_labels)

@@ -1,0 +1,84 @@
+"""Labels ranked by how alike their vectors and the instance are: nothing is learnt, so unseen labels get ranks, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError, ModelFileError
+from ramify.features.labels import unit_rows
+from ramify.kernels.check import csr_arrays
+from ramify.protocols import RankingProblem
+from ramify.values import CSR, as_csr
+
+PAIRS = 1 << 20
+"""Candidates scored at a time."""
+
+
+class CosineRanker(BaseEstimator):  # type: ignore[misc]
+    """Score = cosine of the instance and the label's vector, at least 0.
+
+    The label vectors must lie in the space of X: PIFA, or the label's name through the vectorizer that makes X
+    (``LabelText``). A label without training instances but with a name is ranked like any other.
+
+    Attributes
+    ----------
+    vectors_ : csr_matrix, shape (L, d)
+        Label vectors of length 1.
+    """
+
+    def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> CosineRanker:
+        """Keep the label vectors.
+
+        Raises
+        ------
+        InputError
+            Vectors of another space than that of X.
+        """
+        width = problem.X.shape[1]
+        if problem.vectors is None or problem.vectors.shape[1] != width:
+            shape = None if problem.vectors is None else problem.vectors.shape
+            raise InputError(f"label vectors have shape {shape}, but a cosine ranker needs {width} columns, as X has")
+        self.vectors_ = as_csr(unit_rows(problem.vectors), "vectors")
+        return self
+
+    def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
+        """Scores of the candidates, the same entries."""
+        check_is_fitted(self)
+        if X.shape[1] != self.vectors_.shape[1]:
+            raise InputError(f"X has {X.shape[1]} columns, but the label vectors have {self.vectors_.shape[1]}")
+        unit = as_csr(unit_rows(X))
+        rows = np.repeat(np.arange(X.shape[0]), np.diff(candidates.indptr))
+        scores = np.empty(len(rows), np.float32)
+        for first in range(0, len(rows), PAIRS):
+            part = slice(first, first + PAIRS)
+            products = unit[rows[part]].multiply(self.vectors_[candidates.indices[part]])
+            scores[part] = np.clip(np.asarray(products.sum(axis=1)).ravel(), 0, 1)
+        return sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        indptr, indices, data = csr_arrays(self.vectors_)
+        return {"shape": list(self.vectors_.shape)}, {"indptr": indptr, "indices": indices, "data": data}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> CosineRanker:
+        """The ranker of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Arrays that do not fit.
+        """
+        ranker = cls()
+        try:
+            parts = tuple(arrays[name] for name in ("data", "indices", "indptr"))
+            ranker.vectors_ = as_csr(sp.csr_matrix(parts, shape=tuple(config["shape"])), "vectors")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"the label vectors are damaged ({error}): restore the model directory") from None
+        return ranker

@@ -1,0 +1,139 @@
+"""One linear classifier per label against the labels of its cluster, on the instances that the matcher sends there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError, ModelFileError
+from ramify.kernels.predict import SearchConfig
+from ramify.kernels.train import LevelProblem, SolverConfig, train
+from ramify.linear.negatives import parse_negatives, training_rows
+from ramify.match import BeamMatcher
+from ramify.protocols import RankingProblem
+from ramify.values import CSR, LabelTree
+from ramify.weights import PRECISIONS, Blocks, LevelWeights
+
+
+class LinearRanker(BaseEstimator):  # type: ignore[misc]
+    """The leaves of ``XRLinear`` as a part of their own.
+
+    Parameters
+    ----------
+    negatives : str, default "tfn+man"
+        Instances that a cluster's classifiers train on: those with a label in it, those that the matcher sends to it,
+        or both.
+    cost : float, default 1
+        C of the solver.
+    epsilon : float, default 0.3
+        Its tolerance.
+    threshold : float, default 0.1
+        Weights smaller in size are dropped.
+    score_transform : str, default "l3-hinge"
+        What a margin counts, 0 to 1.
+    precision : {"int8", "bf16", "fp32"}
+        How weights are stored.
+    """
+
+    def __init__(
+        self,
+        *,
+        negatives: str = "tfn+man",
+        cost: float = 1.0,
+        epsilon: float = 0.3,
+        threshold: float = 0.1,
+        score_transform: str = "l3-hinge",
+        precision: str = "int8",
+    ) -> None:
+        self.negatives = negatives
+        self.cost = cost
+        self.epsilon = epsilon
+        self.threshold = threshold
+        self.score_transform = score_transform
+        self.precision = precision
+
+    def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> LinearRanker:
+        """Train the classifiers of all labels.
+
+        Raises
+        ------
+        InputError
+            Settings out of range.
+        """
+        schemes, solver = self._settings()
+        tree, n_features = problem.tree, problem.X.shape[1]
+        targets, clusters = sp.csr_matrix(problem.Y @ tree.leaf_matrix()), tree.membership(1)
+        above = sp.csr_matrix(targets @ clusters) if "tfn" in schemes else None
+        rows = training_rows(above, problem.reached if "man" in schemes else None, None, targets, clusters)
+        positives = sp.csr_matrix(targets.T)
+        positives.sort_indices()
+        leaves = LevelProblem(Blocks.of(tree, 1), rows, positives)
+        [weights] = train(problem.X, [leaves], solver, seed=seed, threads=threads)
+        self.matcher_ = BeamMatcher.of(tree, [_no_weights(tree, n_features), weights], self.precision)
+        return self
+
+    def _settings(self) -> tuple[frozenset[str], SolverConfig]:
+        [schemes] = parse_negatives(self.negatives, 1)
+        if "own" in schemes:
+            raise InputError('negatives names "own", but a ranker gets none of the user: use tfn, man or tfn+man')
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision is {self.precision!r}, but must be one of {', '.join(PRECISIONS)}")
+        self._search()
+        solver = SolverConfig(
+            cost_positive=self.cost, cost_negative=self.cost, epsilon=self.epsilon, threshold=self.threshold
+        )
+        return schemes, solver
+
+    def _search(self) -> SearchConfig:
+        if str(self.score_transform).startswith("log-"):
+            raise InputError(f"score_transform is {self.score_transform!r}, but a ranker's scores lie in 0..1: no log-")
+        return SearchConfig(transform=self.score_transform)
+
+    def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
+        """Scores of the candidates, the same entries; 0 for a label in no cluster."""
+        check_is_fitted(self)
+        scored = self.matcher_.scores(X, candidates, self._search(), threads=threads)
+        scored.data = np.where(np.isfinite(scored.data), scored.data, np.float32(0))
+        return scored
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        matcher, arrays = self.matcher_.to_state()
+        return {"settings": self.get_params(deep=False), "matcher": matcher}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> LinearRanker:
+        """The ranker of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or arrays that do not fit.
+        """
+        try:
+            ranker = cls(**config["settings"])
+            ranker._settings()
+            ranker.matcher_ = BeamMatcher.from_state(config["matcher"], arrays)
+        except (KeyError, TypeError, InputError) as error:
+            raise ModelFileError(f"the ranker is damaged ({error}): restore the model directory") from None
+        return ranker
+
+
+def _no_weights(tree: LabelTree, n_features: int) -> LevelWeights:
+    """Clusters that every instance reaches with score 1: the matcher has spoken already."""
+    blocks, nothing = Blocks.of(tree, 0), np.empty(0, np.int32)
+    return LevelWeights(
+        blocks=blocks,
+        n_features=n_features,
+        block_rows=np.zeros(len(blocks.begin), np.int64),
+        features=nothing,
+        row_entries=np.zeros(1, np.int64),
+        children=np.empty(0, np.uint8),
+        values=np.empty(0, np.float32),
+        bias=np.full(tree.level_sizes[0], 1e4, np.float32),
+    )

@@ -1,0 +1,88 @@
+"""Several rankers that answer as one: the weighted mean of their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError, ModelFileError
+from ramify.kernels.check import real_number
+from ramify.models.loading import arrays_below, part_from_state, part_to_state
+from ramify.models.partitioned.cosine_ranker import CosineRanker
+from ramify.models.partitioned.linear_ranker import LinearRanker
+from ramify.protocols import RankingProblem
+from ramify.values import CSR
+
+
+class MixedRanker(BaseEstimator):  # type: ignore[misc]
+    """A linear ranker for labels with instances, and a cosine for those with a name only.
+
+    Parameters
+    ----------
+    first, second : Ranker, optional
+        ``LinearRanker()`` and ``CosineRanker()`` when None.
+    share : float, default 0.1
+        Say of the second, 0 to 1.
+    """
+
+    def __init__(self, first: Any = None, second: Any = None, *, share: float = 0.1) -> None:
+        self.first = first
+        self.second = second
+        self.share = share
+
+    def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> MixedRanker:
+        """Fit both.
+
+        Raises
+        ------
+        InputError
+            A share out of range, and what the rankers object to.
+        """
+        self._check_share()
+        first = LinearRanker() if self.first is None else clone(self.first)
+        second = CosineRanker() if self.second is None else clone(self.second)
+        self.rankers_ = [part.fit(problem, seed=seed, threads=threads) for part in (first, second)]
+        return self
+
+    def _check_share(self) -> None:
+        real_number("share", self.share, 0, 1)
+
+    def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
+        """Scores of the candidates, the same entries."""
+        check_is_fitted(self)
+        first, second = (ranker.rank(X, candidates, threads=threads).data for ranker in self.rankers_)
+        mean = ((1 - self.share) * first + self.share * second).astype(np.float32)
+        return sp.csr_matrix((mean, candidates.indices, candidates.indptr), shape=candidates.shape)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        states = [part_to_state(ranker) for ranker in self.rankers_]
+        arrays = {f"ranker{at}/{name}": array for at, (_, own) in enumerate(states) for name, array in own.items()}
+        return {"share": float(self.share), "rankers": [state for state, _ in states]}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> MixedRanker:
+        """The ranker of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or parts that do not fit.
+        """
+        try:
+            pair = [
+                part_from_state(state, arrays_below(arrays, f"ranker{at}/"), parts)
+                for at, state in enumerate(config["rankers"])
+            ]
+            ranker = cls(*pair, share=config["share"])
+            ranker._check_share()
+        except (KeyError, TypeError, InputError) as error:
+            raise ModelFileError(f"the mixed ranker is damaged ({error}): restore the model directory") from None
+        ranker.rankers_ = pair
+        return ranker

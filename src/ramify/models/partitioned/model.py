@@ -1,0 +1,343 @@
+"""PECOS's frame with every stage open (PAPERS §1): index, match, rank.
+
+Z        = representation(X, Y)                      one vector per label
+clusters = indexer(Z)                                 the leaves' parents in its tree
+M        = matcher.fit(X, Y · C), ranked clusters     a model whose labels are the clusters
+score    = match(cluster)^path_weight · rank(label)   for the labels of the ``beam`` best clusters
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError, ModelFileError
+from ramify.features.labels import PIFA
+from ramify.index import KMeansIndexer
+from ramify.index.overlap import clusters_of
+from ramify.kernels.check import real_number, thread_count, whole_number
+from ramify.match import restriction
+from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
+from ramify.models.members import part_of
+from ramify.models.nearest import NearestInstances
+from ramify.models.partitioned.cosine_ranker import CosineRanker
+from ramify.models.partitioned.linear_ranker import LinearRanker
+from ramify.models.partitioned.mixed_ranker import MixedRanker
+from ramify.models.partitioned.popular import PopularLabels
+from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.tree_predictor import StageProgress
+from ramify.models.xr_linear import XRLinear
+from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
+from ramify.values import CSR, Int32, LabelTree, TopK
+
+ROWS = 1024
+"""Instances whose candidates are held at a time."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What a call asks for: k labels, of those allowed, without those forbidden."""
+
+    k: int
+    only: Any
+    never: CSR | None
+
+    def rows(self, part: slice) -> _Request:
+        cut = (None if one is None else one[part] if sp.issparse(one) else one for one in (self.only, self.never))
+        return _Request(self.k, *cut)
+
+    def of(self, candidates: CSR) -> CSR:
+        """The candidates that may be predicted."""
+        if sp.issparse(self.only):
+            candidates = candidates.multiply(self.only != 0)
+        elif self.only is not None:
+            candidates = candidates @ sp.diags(self.only.astype(np.float32))
+        if self.never is not None:
+            candidates = candidates - candidates.multiply(self.never != 0)
+        candidates = sp.csr_matrix(candidates)
+        candidates.eliminate_zeros()
+        candidates.sort_indices()
+        return candidates
+
+
+MATCHERS: dict[str, type] = {"linear": XRLinear, "nearest": NearestInstances, "popular": PopularLabels}
+RANKERS: dict[str, type] = {"linear": LinearRanker, "cosine": CosineRanker, "mixed": MixedRanker}
+
+
+class Partitioned(RankingModel):
+    """A model of four parts, each of which may be yours.
+
+    Parameters
+    ----------
+    representation : Representation, optional
+        Label vectors; PIFA when None.
+    indexer : Indexer, optional
+        Clusters; k-means when None. Of a deeper tree the leaves' parents are the clusters.
+    max_leaf : int, default 100
+        Labels of a cluster at most, without an indexer of your own.
+    matcher : {"linear", "nearest", "popular"} or Matcher
+        Finds clusters: ``XRLinear()``, ``NearestInstances()``, ``PopularLabels()``, or yours.
+    ranker : {"linear", "cosine", "mixed"} or Ranker
+        Ranks the labels of the clusters found: ``LinearRanker()``, ``CosineRanker()``, ``MixedRanker()``, or yours.
+    beam : int, default 10
+        Clusters looked into.
+    path_weight : float, default 0.1
+        What the matcher's score counts: the power it is taken to.
+    decision_threshold : float, default 0.5
+        Score from which ``predict`` gives a label.
+    seed : int, default 0
+        For all parts that take one.
+    threads : int, optional
+        For all parts that take it; None takes every CPU.
+
+    Attributes
+    ----------
+    tree_ : LabelTree
+        Two levels: clusters, labels.
+    matching_, ranker_ : Matcher, Ranker
+        The fitted parts.
+    n_features_in_, n_labels_ : int
+        d and L.
+    """
+
+    def __init__(
+        self,
+        *,
+        representation: Representation | None = None,
+        indexer: Indexer | None = None,
+        max_leaf: int = 100,
+        matcher: Any = "linear",
+        ranker: Any = "linear",
+        beam: int = 10,
+        path_weight: float = 0.1,
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.representation = representation
+        self.indexer = indexer
+        self.max_leaf = max_leaf
+        self.matcher = matcher
+        self.ranker = ranker
+        self.beam = beam
+        self.path_weight = path_weight
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> Partitioned:
+        """Group the labels, then train matcher and ranker.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        Y : sparse or dense matrix, shape (n, L)
+            Label assignments: what is above 0 is positive.
+        progress : callable, optional
+            Told (stage, share done).
+
+        Raises
+        ------
+        InputError
+            Settings or data out of range, a part without the methods it needs.
+        """
+        threads = self._checked_settings()
+        X = instances(X)
+        Y = assignments(Y, X.shape[0], type(self).__name__)
+        tell = progress or (lambda stage, done: None)
+        tell("index", 0.0)
+        vectors = (self.representation or PIFA()).represent(X, Y, threads=threads)
+        tree = (self.indexer or KMeansIndexer(max_leaf=self.max_leaf)).build(
+            vectors, Y, seed=self.seed, threads=threads
+        )
+        self.tree_ = _two_levels(tree)
+        tell("index", 1.0)
+        targets = sp.csr_matrix(Y @ clusters_of(self.tree_))
+        targets.data[:] = 1
+        self.matching_ = self._own(_part(self.matcher, MATCHERS))
+        tell("match", 0.0)
+        self.matching_.fit(X, targets)
+        tell("match", 1.0)
+        self._set_sizes(X.shape[1])
+        self.ranker_ = _part(self.ranker, RANKERS)
+        tell("rank", 0.0)
+        problem = RankingProblem(X, Y, self.tree_, self.clusters_reached(X), vectors)
+        self.ranker_.fit(problem, seed=self.seed, threads=threads)
+        tell("rank", 1.0)
+        return self
+
+    def _checked_settings(self) -> int:
+        whole_number("beam", self.beam, 1, 2**31 - 1)
+        real_number("path_weight", self.path_weight, 0, 1)
+        whole_number("seed", self.seed, 0, 2**32 - 1)
+        whole_number("max_leaf", self.max_leaf, 1, 2**31 - 1)
+        self._decision_threshold()
+        for name, kind, known in (("matcher", Matcher, MATCHERS), ("ranker", Ranker, RANKERS)):
+            given = getattr(self, name)
+            if isinstance(given, type) or not (isinstance(given, kind) or (isinstance(given, str) and given in known)):
+                methods = "fit and predict_topk" if kind is Matcher else "fit and rank"
+                names = ", ".join(known)
+                raise InputError(f"{name} is {given!r:.60}, but must be one of {names}, or have the methods {methods}")
+        return thread_count(self.threads)
+
+    def _own(self, part: Any) -> Any:
+        """A part with the model's seed and threads, where it takes them."""
+        known = part.get_params(deep=False)
+        wanted = {"seed": self.seed, "threads": self.threads}
+        return part.set_params(**{name: value for name, value in wanted.items() if name in known})
+
+    def _set_sizes(self, n_features: int) -> None:
+        self.clusters_ = clusters_of(self.tree_)
+        self.n_features_in_, self.n_labels_ = n_features, self.tree_.n_labels
+
+    @property
+    def reach_(self) -> int:
+        """Labels that the beam can reach at most."""
+        sizes = np.sort(np.bincount(self.tree_.parents[1]))
+        return int(min(self.n_labels_, sizes[-self.beam :].sum()))
+
+    def clusters_reached(self, X: Any) -> CSR:
+        """The clusters that the matcher sends instances to, shape (n, clusters), with its scores, above 0."""
+        X = self._features(X)
+        n_clusters = self.clusters_.shape[1]
+        top = self.matching_.predict_topk(X, min(self.beam, n_clusters))
+        found = (top.labels >= 0) & np.isfinite(top.scores)
+        indptr = np.concatenate([[0], np.cumsum(found.sum(axis=1))])
+        scores = np.clip(top.scores[found], np.finfo(np.float32).tiny, 1)
+        reached = sp.csr_matrix((scores, top.labels[found], indptr), shape=(X.shape[0], n_clusters))
+        reached.sort_indices()
+        return reached
+
+    def predict_topk(
+        self,
+        X: Any,
+        k: int | None = None,
+        *,
+        allowed: Any = None,
+        forbidden: Any = None,
+        progress: StageProgress | None = None,
+    ) -> TopK:
+        """The k best labels of each instance.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        k : int, optional
+            Labels per instance, at most L; 10 by default, or L where it is less.
+        allowed, forbidden : label ids, or matrix of shape (n, L), optional
+            As ``XRLinear.predict_topk``; allowed labels must lie in the clusters found.
+        progress : callable, optional
+            Told ("predict", share done).
+
+        Returns
+        -------
+        TopK
+            Scores 0..1; fewer than k labels where the clusters found have fewer.
+        """
+        check_is_fitted(self)
+        X = self._features(X)
+        asked = _Request(self._labels_asked(k), *restriction(allowed, forbidden, X.shape[0], self.n_labels_))
+        parts = [slice(first, first + ROWS) for first in range(0, X.shape[0], ROWS)]
+        found = []
+        for number, part in enumerate(parts):
+            found.append(self._best(X[part], asked.rows(part)))
+            told = part_of(progress, number, len(parts))
+            if told is not None:
+                told("predict", 1.0)
+        return TopK(np.vstack([one.labels for one in found]), np.vstack([one.scores for one in found]))
+
+    def _best(self, X: CSR, asked: _Request) -> TopK:
+        candidates = asked.of(self._candidates(X))
+        match = candidates.data
+        ranked = self.ranker_.rank(X, candidates, threads=thread_count(self.threads))
+        scores = (ranked.data * match**self.path_weight).astype(np.float32)
+        return _topk(sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape), asked.k)
+
+    def _candidates(self, X: CSR) -> CSR:
+        """Labels of the clusters found, with the mean score of those of their clusters that were."""
+        reached = self.clusters_reached(X)
+        pattern = sp.csr_matrix((np.ones_like(reached.data), reached.indices, reached.indptr), shape=reached.shape)
+        members = sp.csr_matrix(self.clusters_.T)
+        total, count = sp.csr_matrix(reached @ members), sp.csr_matrix(pattern @ members)
+        for matrix in (total, count):
+            matrix.sort_indices()
+        total.data /= count.data
+        return total
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        settings = self._plain_settings()
+        for name in ("representation", "indexer", "matcher", "ranker"):
+            settings.pop(name)
+        matcher, matcher_arrays = part_to_state(self.matching_)
+        ranker, ranker_arrays = part_to_state(self.ranker_)
+        config = {"settings": settings, "n_labels": self.n_labels_, "n_features": self.n_features_in_}
+        arrays = {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
+        arrays |= {f"matcher/{name}": array for name, array in matcher_arrays.items()}
+        arrays |= {f"ranker/{name}": array for name, array in ranker_arrays.items()}
+        return config | {"matcher": matcher, "ranker": ranker}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Partitioned:
+        """The model of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or parts that do not fit.
+        """
+        try:
+            matcher = part_from_state(config["matcher"], arrays_below(arrays, "matcher/"), parts)
+            ranker = part_from_state(config["ranker"], arrays_below(arrays, "ranker/"), parts)
+            model = cls(**config["settings"], matcher=matcher, ranker=ranker)
+            model._checked_settings()
+            model.tree_ = _tree_of(arrays["parents"], arrays["leaf_labels"], int(config["n_labels"]))
+            model._set_sizes(int(config["n_features"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"the partitioned model is damaged ({error}): restore the model directory") from None
+        if matcher.n_labels_ != model.clusters_.shape[1]:
+            raise ModelFileError("the partitioned model is damaged (its matcher knows other clusters): restore it")
+        model.matching_, model.ranker_ = matcher, ranker
+        return model
+
+    @classmethod
+    def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Partitioned:
+        """Open a model directory (see ``models.load``)."""
+        return load_as(cls, directory, verify=verify, parts=parts)
+
+
+def _part(given: Any, known: dict[str, type]) -> Any:
+    """An unfitted part by its name, or a copy of the one given."""
+    return known[given]() if isinstance(given, str) else clone(given)
+
+
+def _two_levels(tree: LabelTree) -> LabelTree:
+    """The clusters above the leaves as children of the root."""
+    above = np.zeros(tree.n_leaves, np.int32) if tree.depth == 1 else tree.parents[-1]
+    return _tree_of(above, tree.leaf_labels, tree.n_labels)
+
+
+def _tree_of(above: Int32, leaf_labels: Int32, n_labels: int) -> LabelTree:
+    return LabelTree((np.zeros(int(above.max()) + 1, np.int32), above), leaf_labels, n_labels)
+
+
+def _topk(scores: CSR, k: int) -> TopK:
+    """The k largest entries of each row, ties to the smaller label."""
+    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    order = np.lexsort((scores.indices, -scores.data, rows))
+    rank = np.arange(len(rows)) - scores.indptr[rows]
+    kept = rank < k
+    top = TopK(np.full((scores.shape[0], k), -1, np.int32), np.full((scores.shape[0], k), -np.inf, np.float32))
+    place = (rows[kept], rank[kept])
+    top.labels[place], top.scores[place] = scores.indices[order[kept]], scores.data[order[kept]]
+    return top

@@ -1,0 +1,55 @@
+"""The most frequent labels for everyone: the matcher, or the model, that every other one must beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.values import CSR, TopK
+
+
+class PopularLabels(RankingModel):
+    """Ranks labels by the share of training instances that have them, whatever the instance.
+
+    Parameters
+    ----------
+    decision_threshold : float, default 0.5
+        Share from which ``predict`` gives a label.
+    """
+
+    def __init__(self, *, decision_threshold: float = 0.5) -> None:
+        self.decision_threshold = decision_threshold
+
+    def fit(self, X: Any, Y: Any) -> PopularLabels:
+        """Count the labels of Y, shape (n, L)."""
+        X = instances(X)
+        Y = assignments(Y, X.shape[0], type(self).__name__)
+        self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
+        return self._set_shares(np.bincount(Y.indices, minlength=Y.shape[1]) / Y.shape[0])
+
+    def _set_shares(self, shares: Any) -> PopularLabels:
+        self.shares_ = np.asarray(shares, np.float32)
+        self.order_ = np.argsort(-self.shares_, kind="stable").astype(np.int32)
+        return self
+
+    def predict_topk(self, X: Any, k: int | None = None) -> TopK:
+        """The k most frequent labels of each instance; scores are their shares."""
+        check_is_fitted(self)
+        n, k = self._features(X).shape[0], self._labels_asked(k)
+        best = self.order_[:k]
+        return TopK(np.tile(best, (n, 1)), np.tile(self.shares_[best], (n, 1)))
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        return {"settings": self._plain_settings(), "n_features": self.n_features_in_}, {"shares": self.shares_}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, CSR]) -> PopularLabels:
+        """The model of a model directory."""
+        model = cls(**config["settings"])._set_shares(arrays["shares"])
+        model.n_features_in_, model.n_labels_ = int(config["n_features"]), len(model.shares_)
+        return model

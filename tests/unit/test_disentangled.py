@@ -1,0 +1,130 @@
+"""A label with two senses gets a leaf for each, and both serve it; rounds, saving and settings."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+
+import ramify
+from ramify import Disentangled, InputError, NearestInstances, XRLinear
+from ramify.errors import ModelFileError
+from ramify.index.overlap import clusters_of
+from ramify.values import as_csr
+
+TREE = XRLinear(branching=2, max_leaf=4, beam=1, threads=1)
+
+
+def _two_senses(seed, n=800, n_topics=4, per_topic=4):
+    """Topics and labels with words of their own; label 0 belongs to the first and the last topic."""
+    X, Y = _topics(seed, n, n_topics, per_topic)
+    Y[:, 0] = np.maximum(Y[:, 0], Y[:, -1])
+    return as_csr(X), as_csr(Y[:, :-1])
+
+
+def _topics(seed, n, n_topics, per_topic):
+    rng = np.random.default_rng(seed)
+    topic = rng.integers(n_topics, size=n)
+    label = topic * per_topic + rng.integers(per_topic, size=n)
+    n_words, n_labels = n_topics * 6, n_topics * per_topic
+    words = rng.random((n, n_words)) < np.where(np.arange(n_words) // 6 == topic[:, None], 0.7, 0.02)
+    own = rng.random((n, n_labels)) < np.where(np.arange(n_labels) == label[:, None], 0.9, 0.02)
+    Y = np.zeros((n, n_labels), np.float32)
+    Y[np.arange(n), label] = 1
+    return np.hstack([words, own]).astype(np.float32), Y
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_label_comes_to_live_with_the_company_of_each_of_its_senses(seed):
+    X, Y = _two_senses(seed)
+    plain, model = clone(TREE).fit(X, Y), Disentangled(TREE, copies=3, beam=2).fit(X, Y)
+    told = model.rounds_[0]
+    assert told.after.recall >= told.before.recall
+    assert told.leaves == model.tree_.n_leaves
+    before, after = clusters_of(plain.tree_).toarray(), clusters_of(model.tree_).toarray()
+    topics = {int(before[labels].sum(axis=0).argmax()) for labels in ([1, 2, 3], [12, 13, 14])}
+    assert topics <= set(np.flatnonzero(after[0]).tolist())
+    assert model.score(X, Y) > plain.score(X, Y) - 0.03
+
+
+def test_one_copy_only_moves_labels():
+    X, Y = _two_senses(0)
+    model = Disentangled(TREE, copies=1).fit(X, Y)
+    assert not model.tree_.overlapping
+    assert sorted(model.tree_.leaf_labels) == list(range(15))
+
+
+def test_a_cap_holds():
+    X, Y = _two_senses(0)
+    tree = Disentangled(TREE, copies=4, cap=5).fit(X, Y).tree_
+    assert np.diff(tree.first_children(tree.depth - 1)).max() <= 5
+
+
+def test_rounds_stop_when_held_out_precision_does():
+    X, Y = _two_senses(1)
+    model = Disentangled(TREE, copies=2, rounds=5, held_out=0.3).fit(X, Y)
+    held = [one.held_out for one in model.rounds_]
+    assert 1 <= len(held) < 5
+    assert held == sorted(held)
+    assert len(Disentangled(TREE, copies=2, rounds=3, held_out=0).fit(X, Y).rounds_) == 3
+
+
+@pytest.mark.parametrize("merging", ["max", "mean", "sum"])
+def test_saved_and_opened(tmp_path, merging):
+    X, Y = _two_senses(2)
+    inner = XRLinear(branching=2, max_leaf=4, beam=2, merge_copies=merging, threads=1)
+    model = Disentangled(inner, copies=3, rounds=2).fit(X, Y)
+    model.save(tmp_path / "m")
+    again = ramify.load(tmp_path / "m")
+    assert again.rounds_ == model.rounds_
+    assert again.get_params(deep=False) | {"model": 0} == model.get_params(deep=False) | {"model": 0}
+    found, wanted = again.predict_topk(X, 5), model.predict_topk(X, 5)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+    np.testing.assert_array_equal(found.scores, wanted.scores)
+    assert again.fit(X, Y).tree_.n_leaves == model.tree_.n_leaves  # its settings train again
+    config, arrays = model.to_state()
+    with pytest.raises(ModelFileError, match="damaged"):
+        Disentangled.from_state({**config, "settings": {"copies": 0}}, arrays)
+    with pytest.raises(ModelFileError, match="damaged"):
+        Disentangled.from_state({**config, "rounds": [{}]}, arrays)
+
+
+def test_the_same_for_any_number_of_threads():
+    X, Y = _two_senses(3)
+    one, two = (Disentangled(XRLinear(branching=2, max_leaf=3, threads=n), copies=2).fit(X, Y) for n in (1, 2))
+    np.testing.assert_array_equal(one.tree_.leaf_labels, two.tree_.leaf_labels)
+    np.testing.assert_array_equal(one.decision_function(X), two.decision_function(X))
+
+
+@pytest.mark.parametrize("merging", ["max", "mean", "sum"])
+@pytest.mark.parametrize("transform", ["l3-hinge", "log-l2-hinge"])
+def test_all_ways_to_a_score_agree(merging, transform):
+    X, Y = _two_senses(4)
+    inner = XRLinear(branching=2, max_leaf=4, beam=1000, threads=1, merge_copies=merging, score_transform=transform)
+    model = Disentangled(inner, copies=3).fit(X, Y)
+    scores = model.decision_function(X)
+    top = model.predict_topk(X, 15)
+    rows = np.arange(X.shape[0])[:, None]
+    np.testing.assert_allclose(top.scores, scores[rows, top.labels], rtol=1e-4, atol=1e-6)
+    given = model.predict_topk(X, 15, allowed=sp.csr_matrix(np.ones(Y.shape, np.float32)))
+    np.testing.assert_allclose(given.scores, top.scores, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.score_pairs(X, Y).data, scores[Y.nonzero()], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"copies": 0}, "copies"),
+        ({"copies": 1.5}, "copies"),
+        ({"rounds": 0}, "rounds"),
+        ({"cap": 0}, "cap"),
+        ({"beam": 0}, "beam"),
+        ({"held_out": 1}, "held_out"),
+        ({"seed": -1}, "seed"),
+        ({"model": NearestInstances()}, "tree model"),
+        ({"model": XRLinear}, "tree model"),
+    ],
+)
+def test_settings_out_of_range(settings, named):
+    X, Y = np.eye(4, dtype=np.float32), np.eye(4)
+    with pytest.raises(InputError, match=named):
+        Disentangled(**settings).fit(X, Y)

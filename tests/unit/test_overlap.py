@@ -1,0 +1,107 @@
+"""Labels go where their positives go: the assignment equals taking the largest entries one by one."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ramify import InputError, LabelTree
+from ramify.index.overlap import candidates, clusters_of, disentangled, with_clusters
+from ramify.values import as_csr
+
+
+def _tree(rng, n_labels, n_clusters, copies=False):
+    """Two levels of clusters above the leaves; some labels in two clusters, one in none."""
+    clusters = np.concatenate([np.arange(n_clusters), rng.integers(n_clusters, size=n_labels)])
+    labels = np.concatenate([rng.integers(n_labels - 1, size=n_clusters), rng.permutation(n_labels)])
+    if not copies:
+        clusters, labels = clusters[n_clusters:], labels[n_clusters:]
+        clusters[:n_clusters] = np.arange(n_clusters)
+    order = np.argsort(clusters, kind="stable")
+    top = np.sort(rng.integers(2, size=n_clusters))
+    top[0], top[-1] = 0, 1
+    parents = (np.array([0, 0], np.int32), top.astype(np.int32), clusters[order].astype(np.int32))
+    return LabelTree(parents, labels[order].astype(np.int32), n_labels)
+
+
+def _problem(seed, copies):
+    rng = np.random.default_rng(seed)
+    tree = _tree(rng, 9, 4, copies)
+    Y = as_csr((rng.random((30, 9)) < 0.2).astype(np.float32))
+    reached = np.where(rng.random((30, 4)) < 0.5, rng.random((30, 4)), 0).astype(np.float32)
+    return tree, sp.csr_matrix(reached), Y
+
+
+def _one_by_one(tree, reached, Y, copies, cap):
+    Y, M, current = Y.toarray(), reached.toarray(), clusters_of(tree).toarray()
+    count, score = Y.T @ (M > 0), Y.T.astype(np.float64) @ M.astype(np.float64)
+    entries = sorted(
+        (-count[label, cluster], -current[label, cluster], -score[label, cluster], label, cluster)
+        for label, cluster in zip(*np.nonzero(count), strict=True)
+    )
+    C = np.zeros_like(current)
+    for *_, label, cluster in entries:
+        if C[label].sum() < copies and (cap is None or C[:, cluster].sum() < cap):
+            C[label, cluster] = 1
+    alone = C.sum(axis=1) == 0
+    C[alone] = current[alone]
+    return C
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    copies=st.integers(1, 5),
+    cap=st.sampled_from([None, 1, 2, 3, 9]),
+    overlapping=st.booleans(),
+)
+def test_the_largest_entries_one_by_one(seed, copies, cap, overlapping):
+    tree, reached, Y = _problem(seed, overlapping)
+    C = disentangled(tree, reached, Y, copies=copies, cap=cap)
+    np.testing.assert_array_equal(C.toarray(), _one_by_one(tree, reached, Y, copies, cap))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), copies=st.integers(1, 4))
+def test_candidates_never_lose_a_hit_without_a_cap(seed, copies):
+    tree, reached, Y = _problem(seed, copies=False)
+    C = disentangled(tree, reached, Y, copies=copies)
+    before, after = candidates(reached, Y, clusters_of(tree)), candidates(reached, Y, C)
+    offered = ((reached.toarray() > 0).astype(int) @ C.toarray().T.astype(int)) > 0
+    assert (after.hits, after.offered) == ((offered & (Y.toarray() > 0)).sum(), offered.sum())
+    assert after.positives == Y.nnz
+    assert after.hits >= before.hits
+    assert after.recall == after.hits / Y.nnz
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_clusters_keep_their_place_and_empty_ones_go(seed):
+    rng = np.random.default_rng(seed)
+    tree = _tree(rng, 9, 6)
+    lives = rng.random((9, 6)) < 0.3
+    lives[0, 0] = True
+    C = sp.csr_matrix(lives.astype(np.float32))
+    made = with_clusters(tree, C)
+    kept = np.flatnonzero(C.toarray().sum(axis=0))
+    np.testing.assert_array_equal(clusters_of(made).toarray(), C.toarray()[:, kept])
+    above = tree.parents[1][kept]
+    np.testing.assert_array_equal(made.parents[1], np.unique(above, return_inverse=True)[1])
+    assert made.n_leaves == C.nnz
+
+
+def test_a_flat_tree_has_one_cluster():
+    tree = LabelTree((np.zeros(3, np.int32),), np.arange(3, dtype=np.int32), 3)
+    reached = sp.csr_matrix(np.ones((2, 1), np.float32))
+    Y = as_csr(np.array([[1, 0, 0], [0, 1, 0]], np.float32))
+    C = disentangled(tree, reached, Y, copies=2)
+    assert C.toarray().tolist() == [[1], [1], [1]]
+    assert with_clusters(tree, C).parents[0].tolist() == [0, 0, 0]
+
+
+def test_matrices_that_do_not_fit_the_tree():
+    tree, reached, Y = _problem(0, copies=False)
+    with pytest.raises(InputError, match="4 clusters"):
+        disentangled(tree, reached[:, :3], Y, copies=1)
+    with pytest.raises(InputError, match="9 labels"):
+        disentangled(tree, reached, Y[:, :8], copies=1)

@@ -1,0 +1,120 @@
+"""Parts combine freely: saved together, refused when they do not fit, and labels without instances found by name."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import ramify
+from ramify import InputError, NearestInstances, Partitioned, Tfidf, XRLinear
+from ramify.errors import ModelFileError
+from ramify.features.labels import Given
+from ramify.index import KMeansIndexer
+from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
+from ramify.testing.values import planted_clusters
+
+PROBLEM = planted_clusters(6, 4)
+SMALL = KMeansIndexer(branching=3, max_leaf=3)
+PARTS = {
+    "linear": {},
+    "nearest, cosine": {"matcher": NearestInstances(), "ranker": CosineRanker()},
+    "by name": {"matcher": "nearest", "ranker": "mixed", "beam": 3},
+    "popular, mixed": {"matcher": PopularLabels(), "ranker": MixedRanker(share=0.4), "path_weight": 0.0},
+}
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_saved_and_opened(tmp_path, parts):
+    model = Partitioned(indexer=SMALL, threads=1, **PARTS[parts]).fit(PROBLEM.X, PROBLEM.Y)
+    model.save(tmp_path / "m")
+    again = ramify.load(tmp_path / "m")
+    found, wanted = again.predict_topk(PROBLEM.X_test, 5), model.predict_topk(PROBLEM.X_test, 5)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+    np.testing.assert_array_equal(found.scores, wanted.scores)
+
+
+def test_many_instances_are_answered_like_one():
+    model = Partitioned(indexer=SMALL, threads=1).fit(PROBLEM.X, PROBLEM.Y)
+    X = sp.vstack([PROBLEM.X_test] * (2000 // PROBLEM.X_test.shape[0] + 1)).tocsr()
+    whole = model.predict_topk(X, 3)
+    one = model.predict_topk(X[[1500]], 3)
+    np.testing.assert_array_equal(whole.labels[1500], one.labels[0])
+    np.testing.assert_array_equal(whole.scores[1500], one.scores[0])
+
+
+def test_the_linear_ranker_ranks_like_the_leaves_of_the_tree_it_is_taken_from():
+    tree = XRLinear(branching=3, max_leaf=3, beam=100, path_weight=0.0, negatives="tfn", threads=1)
+    tree.fit(PROBLEM.X, PROBLEM.Y)
+    parts = Partitioned(indexer=SMALL, ranker=LinearRanker(negatives="tfn"), beam=100, path_weight=0.0, threads=1)
+    parts.fit(PROBLEM.X, PROBLEM.Y)
+    np.testing.assert_array_equal(parts.tree_.leaf_labels, tree.tree_.leaf_labels)
+    found, wanted = (model.predict_topk(PROBLEM.X_test, 1) for model in (parts, tree))
+    assert (found.labels == wanted.labels).mean() > 0.9  # the solver's random order is another
+
+
+def test_a_label_without_instances_is_found_by_its_name():
+    names = ["river fishing", "bank taxes", "road traffic", "bridge traffic"]
+    texts = [
+        "fishing in the river",
+        "river fishing rights",
+        "taxes of a bank",
+        "a bank and its taxes",
+        "road traffic rules",
+    ]
+    vectorizer = Tfidf(min_df=1)
+    X = vectorizer.fit_transform([*texts, *names])[: len(texts)]
+    Y = np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 2]]
+    vectors = Given(vectorizer.transform(names))
+    indexer = KMeansIndexer(max_leaf=2, branching=2, keep_unused=True)
+    settings = {"representation": vectors, "indexer": indexer, "beam": 10, "threads": 1}
+    asked = vectorizer.transform(["traffic on the bridge"])
+    by_name = Partitioned(**settings, matcher=PopularLabels(), ranker=CosineRanker(), path_weight=0.0).fit(X, Y)
+    assert by_name.predict_topk(asked, 1).labels[0, 0] == 3
+    mixed = Partitioned(**settings, ranker=MixedRanker(share=0.9), path_weight=0.0).fit(X, Y)
+    assert mixed.predict_topk(asked, 1).labels[0, 0] == 3
+    np.testing.assert_array_equal(by_name.predict_topk(vectorizer.transform(texts), 1).labels[:, 0], Y.argmax(axis=1))
+
+
+class Silent:
+    """Has the methods of no part."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"matcher": Silent()}, "matcher"),
+        ({"matcher": XRLinear}, "matcher"),
+        ({"matcher": "linaer"}, "linear, nearest, popular"),
+        ({"ranker": None}, "linear, cosine, mixed"),
+        ({"max_leaf": 0}, "max_leaf"),
+        ({"ranker": Silent()}, "ranker"),
+        ({"ranker": LinearRanker(negatives="own")}, "own"),
+        ({"ranker": LinearRanker(precision="fp8")}, "precision"),
+        ({"ranker": LinearRanker(score_transform="log-l3-hinge")}, "score_transform"),
+        ({"ranker": MixedRanker(share=2)}, "share"),
+        ({"ranker": CosineRanker(), "representation": Given(np.eye(24, dtype=np.float32))}, "columns"),
+        ({"beam": 0}, "beam"),
+        ({"path_weight": 2}, "path_weight"),
+    ],
+)
+def test_parts_and_settings_that_do_not_fit(settings, named):
+    with pytest.raises(InputError, match=named):
+        Partitioned(threads=1, **settings).fit(PROBLEM.X, PROBLEM.Y)
+
+
+def test_damaged_directories():
+    config, arrays = Partitioned(indexer=SMALL, ranker=MixedRanker(), threads=1).fit(PROBLEM.X, PROBLEM.Y).to_state()
+    for name in arrays:
+        without = {other: array for other, array in arrays.items() if other != name}
+        with pytest.raises(ModelFileError):
+            Partitioned.from_state(config, without)
+    odd = {
+        "parents": arrays["parents"][::-1].copy(),
+        "leaf_labels": arrays["leaf_labels"] + 1000,
+        "ranker/ranker1/indices": arrays["ranker/ranker1/indices"] + 10**6,
+        "ranker/ranker1/indptr": arrays["ranker/ranker1/indptr"][::-1].copy(),
+    }
+    for name, array in odd.items():
+        with pytest.raises(ModelFileError):
+            Partitioned.from_state(config, {**arrays, name: array})
+    with pytest.raises(ModelFileError):
+        Partitioned.from_state({**config, "settings": {"beam": 0}}, arrays)
