@@ -16,7 +16,7 @@ enum class Precision { int8 = 0, bf16 = 1, fp32 = 2 };
 
 // Functions here are static: files of several instruction sets include them, and the linker must not mix them.
 // Bytes of an entry: the child's number within the block, then its weight.
-static inline int entry_bytes(Precision precision) {
+static constexpr int entry_bytes(Precision precision) {
     return precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
 }
 

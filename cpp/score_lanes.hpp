@@ -133,14 +133,14 @@ struct Sums {
 
 template <Precision precision>
 inline void add_entries(const uint8_t* record, uint32_t count, float value, float* sums) {
-    constexpr int kBytes = precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
+    constexpr int kBytes = entry_bytes(precision);
     const uint8_t* const last = record + int64_t(count) * kBytes;
     for (; record != last; record += kBytes) sums[record[0]] += value * stored_weight<precision>(record);
 }
 
 template <Precision precision>
 void accumulate(const uint8_t* entries, const Hit* hits, int64_t n_hits, int64_t n_children, Sums& sums) {
-    constexpr int kBytes = precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
+    constexpr int kBytes = entry_bytes(precision);
     for (const Hit* hit = hits; hit != hits + n_hits; ++hit)
         add_entries<precision>(entries + int64_t(hit->entry) * kBytes, hit->count, hit->value,
                                is_dense(hit->count, n_children) ? sums.dense : sums.sparse);
@@ -187,7 +187,7 @@ void add_dense(const OpenBlock& open, const Hit* hits, int64_t n_hits, float* su
 // Of an open block: first all its rows are asked for, then added, so that memory answers for many at a time.
 template <Precision precision, class Number>
 void accumulate_open(const OpenBlock& open, const uint8_t* entries, const ScoreScratch& scratch, int64_t n_hits, Sums& sums) {
-    constexpr int kBytes = precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
+    constexpr int kBytes = entry_bytes(precision);
     Hit *const hits = scratch.hits, *const sparse = scratch.more_hits;
     int64_t n_dense = 0, n_sparse = 0;
     for (int64_t h = 0; h < n_hits; ++h) {

@@ -232,6 +232,13 @@ class TopK:
         """Columns: the number of labels asked for."""
         return int(self.labels.shape[1])
 
+    def matrix(self, kept: Bool, values: Float32, width: int) -> CSR:
+        """The kept places of an answer as a matrix, shape (n, width), with these values; both have shape (n, k)."""
+        indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+        found = sp.csr_matrix((values[kept], self.labels[kept], indptr), shape=(len(self), width))
+        found.sort_indices()
+        return found
+
     def rows(self) -> Iterator[list[tuple[int, float]]]:
         """Yield per instance its (label id, score) pairs, without the filling."""
         for labels, scores in zip(self.labels.tolist(), self.scores.tolist(), strict=True):

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from ramify import _native
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.check import ascends, csr_arrays, real_number, thread_count, whole_number
-from ramify.values import CSR, Float32, Int32, Int64, LabelTree
+from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
 from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits
 
 TRANSFORMS = ("l1-hinge", "l2-hinge", "l3-hinge", "l4-hinge", "sigmoid")
@@ -340,13 +339,9 @@ def nodes_reached(
     upper = LabelTree(parents, np.arange(n_nodes, dtype=np.int32), n_nodes)
     beam = min(config.beam, n_nodes)
     path = replace(config, path_weight=1.0, transform=config.transform.removeprefix("log-"))
-    nodes, scores = Searcher(upper, levels).search(X, beam, path, threads=threads)
-    reached = nodes >= 0
-    indptr = np.concatenate([[0], np.cumsum(reached.sum(axis=1))])
-    scores = np.maximum(scores, np.finfo(np.float32).tiny)  # the product of a long path may be too small a number
-    found = sp.csr_matrix((scores[reached], nodes[reached], indptr), shape=(len(nodes), n_nodes))
-    found.sort_indices()
-    return found
+    top = TopK(*Searcher(upper, levels).search(X, beam, path, threads=threads))
+    scores = np.maximum(top.scores, np.finfo(np.float32).tiny)  # the product of a long path may be too small a number
+    return top.matrix(top.labels >= 0, scores, n_nodes)
 
 
 def _leaf_favour(tree: LabelTree, favour: Float32) -> Float32:

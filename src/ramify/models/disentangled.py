@@ -204,13 +204,16 @@ class Disentangled(RankingModel):
         """Held-out precision after every round, as long as it grows; at least one round."""
         seen: list[float] = []
 
+        def fell() -> bool:
+            return len(seen) > 1 and seen[-1] <= seen[-2]
+
         def stops_growing(model: Any) -> bool:
             asked = min(5, held.Y.shape[1])
             seen.append(mean_precision(held.Y, model.predict_topk(held.X, asked), rest.Y))
-            return len(seen) > 1 and seen[-1] <= seen[-2]
+            return fell()
 
         self._run(rest, self.rounds, progress, stops_growing)
-        return seen[:-1] if len(seen) > 1 and seen[-1] <= seen[-2] else seen
+        return seen[:-1] if fell() else seen
 
     def _set_model(self, model: Any) -> Disentangled:
         self.model_ = model

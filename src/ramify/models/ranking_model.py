@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -69,11 +68,7 @@ class RankingModel(BaseEstimator):  # type: ignore[misc]
         X = self._features(X)
         top = self.predict_topk(X, self.reach_)
         kept = (top.labels >= 0) & (top.scores >= self._decision_threshold())
-        indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-        data = np.ones(int(indptr[-1]), np.float32)
-        found = sp.csr_matrix((data, top.labels[kept], indptr), shape=(X.shape[0], self.n_labels_))
-        found.sort_indices()
-        return found
+        return top.matrix(kept, np.ones_like(top.scores), self.n_labels_)
 
     def score(self, X: Any, Y: Any) -> float:
         """Precision of the first label, P@1, for model selection."""

@@ -210,11 +210,7 @@ class Partitioned(RankingModel):
         n_clusters = self.clusters_.shape[1]
         top = self.matching_.predict_topk(X, min(self.beam, n_clusters))
         found = (top.labels >= 0) & np.isfinite(top.scores)
-        indptr = np.concatenate([[0], np.cumsum(found.sum(axis=1))])
-        scores = np.clip(top.scores[found], np.finfo(np.float32).tiny, 1)
-        reached = sp.csr_matrix((scores, top.labels[found], indptr), shape=(X.shape[0], n_clusters))
-        reached.sort_indices()
-        return reached
+        return top.matrix(found, np.clip(top.scores, np.finfo(np.float32).tiny, 1), n_clusters)
 
     def predict_topk(
         self,
