@@ -46,7 +46,7 @@ struct LevelArrays {
     In1<int32_t> block_parent;
     In1<int64_t> rows_indptr;
     In1<int32_t> rows_indices;
-    In1<float> rows_chosen;  // empty: all
+    In1<float> rows_factor;  // empty: all 1
     In1<int64_t> positives_indptr;
     In1<int32_t> positives_indices;
     In1<float> positives_relevance;  // empty: all 1
@@ -58,7 +58,7 @@ struct LevelArrays {
                            data.size() == 0 ? nullptr : data.data()};
         };
         return {int64_t(block_parent.size()), block_begin.data(), block_parent.data(),
-                pattern(rows_indptr, rows_indices, rows_chosen),
+                pattern(rows_indptr, rows_indices, rows_factor),
                 pattern(positives_indptr, positives_indices, positives_relevance), bias.data()};
     }
 };
@@ -85,9 +85,9 @@ void bind_train(nb::module_& m) {
     nb::class_<LevelArrays>(m, "LevelArrays")
         .def("__init__",
              [](LevelArrays* self, In1<int64_t> block_begin, In1<int32_t> block_parent, In1<int64_t> rows_indptr,
-                In1<int32_t> rows_indices, In1<float> rows_chosen, In1<int64_t> positives_indptr,
+                In1<int32_t> rows_indices, In1<float> rows_factor, In1<int64_t> positives_indptr,
                 In1<int32_t> positives_indices, In1<float> positives_relevance, Out1<float> bias) {
-                 new (self) LevelArrays{block_begin,      block_parent,      rows_indptr,         rows_indices, rows_chosen,
+                 new (self) LevelArrays{block_begin,      block_parent,      rows_indptr,         rows_indices, rows_factor,
                                         positives_indptr, positives_indices, positives_relevance, bias};
              },
              nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),

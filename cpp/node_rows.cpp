@@ -38,24 +38,34 @@ void NodeGatherer::copy_row(int32_t instance) {
     begin_.push_back(int64_t(entries_.size()));
     own_square_.push_back(own);
     square_.push_back(own + shared + 1.0f);
-    if (instance_weights_ != nullptr) weight_.push_back(instance_weights_[instance]);
 }
 
-void NodeGatherer::gather(const int32_t* instances, int64_t n_instances) {
+// What an instance counts in this node; factor 0 says who trains on it, not what it counts.
+void NodeGatherer::weigh(const int32_t* instances, int64_t n_instances, const float* factors) {
+    weight_.clear();
+    if (instance_weights_ == nullptr && factors == nullptr) return;
+    weight_.assign(size_t(n_instances), 1.0f);
+    for (int64_t i = 0; i < n_instances; ++i) {
+        if (factors != nullptr && factors[i] != 0.0f) weight_[size_t(i)] = factors[i];
+        if (instance_weights_ != nullptr) weight_[size_t(i)] *= instance_weights_[instances[i]];
+    }
+}
+
+void NodeGatherer::gather(const int32_t* instances, int64_t n_instances, const float* factors) {
     count_features(instances, n_instances);
     private_.clear();
     entries_.clear();
     own_square_.clear();
     square_.clear();
-    weight_.clear();
     begin_.assign(1, 0);
     for (int64_t i = 0; i < n_instances; ++i) copy_row(instances[i]);
     for (const int32_t column : touched_) number_[column] = 0;
+    weigh(instances, n_instances, factors);
 }
 
 NodeRows NodeGatherer::rows() const {
     return {int64_t(square_.size()), int32_t(features_.size()), begin_.data(),  entries_.data(),
-            own_square_.data(),      square_.data(),            instance_weights_ != nullptr ? weight_.data() : nullptr};
+            own_square_.data(),      square_.data(),            weight_.empty() ? nullptr : weight_.data()};
 }
 
 }  // namespace ramify

@@ -21,8 +21,8 @@ class NodeGatherer {
 public:
     NodeGatherer(const CsrView& X, const float* instance_weights);
 
-    // Gathers the given instances (rows of X, ascending). Views are valid until the next call.
-    void gather(const int32_t* instances, int64_t n_instances);
+    // Gathers the given instances (rows of X, ascending), each with a factor of its weight here, or 0: no say in it. Views are valid until the next call.
+    void gather(const int32_t* instances, int64_t n_instances, const float* factors = nullptr);
 
     NodeRows rows() const;
     const std::vector<int32_t>& features() const { return features_; }  // node's number -> column of X
@@ -31,6 +31,7 @@ public:
 private:
     void count_features(const int32_t* instances, int64_t n_instances);
     void copy_row(int32_t instance);
+    void weigh(const int32_t* instances, int64_t n_instances, const float* factors);
 
     const CsrView& X_;
     const float* instance_weights_;

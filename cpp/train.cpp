@@ -33,9 +33,9 @@ public:
     void train(const LevelTask& level, int64_t level_number, int64_t block, BlockWeights& out, Monitor& monitor) {
         const int32_t parent = level.block_parent[block];
         instances_ = level.rows.indices + level.rows.begin(parent);
-        chosen_ = level.rows.data == nullptr ? nullptr : level.rows.data + level.rows.begin(parent);
+        factor_ = level.rows.data == nullptr ? nullptr : level.rows.data + level.rows.begin(parent);
         const int64_t n_rows = level.rows.length(parent);
-        gatherer_.gather(instances_, n_rows);
+        gatherer_.gather(instances_, n_rows, factor_);
         solver_ = solvers_.for_features(gatherer_.rows().n_features);
         for (int64_t row = 0; row < n_rows; ++row) place_[instances_[row]] = int32_t(row);
         monitor_ = &monitor;
@@ -73,7 +73,7 @@ private:
         const NodeRows rows = gatherer_.rows();
         eligible_.resize(size_t(rows.n_rows));
         for (size_t row = 0; row < eligible_.size(); ++row) {
-            eligible_[row] = chosen_ == nullptr || chosen_[row] != 0.0f ? all : positive_[row];
+            eligible_[row] = factor_ == nullptr || factor_[row] != 0.0f ? all : positive_[row];
             if (rows.weight != nullptr && rows.weight[row] == 0.0f) eligible_[row] = 0;
             for (int lane = 0; !relevance_.empty() && lane < n_lanes_; ++lane)
                 if (relevance_[row * size_t(stride_) + size_t(lane)] == 0.0f) eligible_[row] &= ~(1u << lane);
@@ -185,7 +185,7 @@ private:
     Solver solver_;  // of the node at hand
     int n_lanes_ = 0, stride_ = 0;  // siblings that are solved together, and the lanes they take up
     const int32_t* instances_ = nullptr;
-    const float* chosen_ = nullptr;
+    const float* factor_ = nullptr;
     Monitor* monitor_ = nullptr;
     std::vector<int32_t> place_;  // instance -> row of the node; stale where the node lacks it, so checked
     std::vector<uint32_t> positive_, eligible_, active_;

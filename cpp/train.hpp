@@ -16,7 +16,7 @@ struct LevelTask {
     int64_t n_blocks = 0;
     const int64_t* block_begin = nullptr;   // n_blocks + 1
     const int32_t* block_parent = nullptr;  // n_blocks
-    CsrView rows;       // parent -> its instances; data 1: all children train on it, 0: only children it is positive for
+    CsrView rows;       // parent -> its instances; data: factor of its cost, 0: only children it is positive for train on it
     CsrView positives;  // child -> its positive instances, all among its parent's rows; data: relevance, or null
     float* bias = nullptr;  // out, one per child
 };

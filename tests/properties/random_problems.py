@@ -47,7 +47,7 @@ def random_level(rng, X, children, *, relevance=False, chosen=True):
     factors = rng.uniform(0.3, 2.0, positives.shape) if relevance else np.ones(positives.shape)
     R = sp.csr_matrix(rows.astype(np.float32))
     if not chosen:
-        R.data[rng.random(R.nnz) < 0.3] = 0  # stays stored
+        R.data = rng.choice([0.0, 0.3, 1.0], R.nnz).astype(np.float32)  # zeros stay stored
     return LevelProblem(Blocks.of(tree, 1), R, sp.csr_matrix(np.where(positives, factors, 0).astype(np.float32)))
 
 

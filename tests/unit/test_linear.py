@@ -13,7 +13,7 @@ from ramify.index import FixedTree
 from ramify.kernels.predict import SearchConfig, Searcher, pack
 from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
-from ramify.linear.negatives import own_clusters, parse_negatives, training_rows
+from ramify.linear.negatives import balanced_weight, own_clusters, parse_negatives, training_rows
 from ramify.values import as_csr
 
 BILLS = Path(__file__).resolve().parents[3] / "shared" / "data" / "crs-bills-mini"
@@ -81,18 +81,41 @@ def test_instances_of_a_cluster(use):
     matched, own = (sp.csr_matrix((rng.random((40, 4)) < 0.3).astype(np.float32)) for _ in range(2))
     above = targets[1] if "a" in use else None
     given = [above, matched if "m" in use else None, own if "o" in use else None]
-    rows = training_rows(*given, targets[2], tree.membership(2))
+    rows = training_rows(*given, targets[2], tree.membership(2), 0.25)
+    by_label = [given[0], given[2]]
     for cluster in range(4):
-        chosen = set().union(
-            *(set(m[:, [cluster]].indices.tolist()) for m in map(sp.csc_matrix, filter(_there, given)))
-        )
+        chosen, full = _instances(given, cluster), _instances(by_label, cluster)
         positive = set(np.flatnonzero(targets[2].toarray()[:, tree.parents[2] == cluster].any(axis=1)).tolist())
         told = dict(zip(rows[cluster].indices.tolist(), rows[cluster].data.tolist(), strict=True))
-        assert told == {row: float(row in chosen) for row in chosen | positive}
+        hard = chosen - full - positive
+        assert told == {row: 0.25 if row in hard else float(row in chosen) for row in chosen | positive}
 
 
-def _there(matrix):
-    return matrix is not None
+def _instances(matrices, cluster):
+    columns = [sp.csc_matrix(matrix)[:, [cluster]].indices.tolist() for matrix in matrices if matrix is not None]
+    return set().union(*columns)
+
+
+def test_hard_negatives_count_less_where_they_outweigh_positives():
+    tree, (_, Y) = _tree(), _problem()
+    targets = level_targets(Y, tree)
+    clusters = tree.membership(2)
+    everywhere = sp.csr_matrix(np.ones((40, 4), np.float32))
+    positive = int((sp.csr_matrix(targets[2] @ clusters) > 0).nnz)
+    rows = training_rows(targets[1], everywhere, None, targets[2], clusters)
+    weight = np.sqrt(min(1, positive / (160 - positive)))
+    assert set(np.unique(rows.data)) == {np.float32(weight), np.float32(1)}
+    assert (rows.data == np.float32(1)).sum() == positive or weight == 1
+    nowhere = training_rows(targets[1], sp.csr_matrix((40, 4), dtype=np.float32), None, targets[2], clusters)
+    assert (nowhere.data == 1).all()
+    assert balanced_weight(0, 0) == balanced_weight(9, 2) == 1
+    assert balanced_weight(1, 16) == 0.25
+
+
+@pytest.mark.parametrize("weight", [0, -1, 1.5, float("nan"), "much", True])
+def test_a_wrong_hard_negative_weight_gets_a_sentence(weight):
+    with pytest.raises(InputError, match="hard_negative_weight"):
+        XRLinear(hard_negative_weight=weight).fit(*_problem())
 
 
 def test_own_negatives_go_to_the_clusters_of_their_labels():
@@ -115,7 +138,7 @@ def test_matcher_aware_negatives_are_what_the_levels_above_reach():
     reached, _ = Searcher(upper, packed).search(X, 1, SearchConfig(beam=1))  # inner nodes are ranked by their path
     rows = trainer._problem(2, levels[:2], 1).rows
     for row, cluster in enumerate(reached[:, 0]):
-        chosen = {c for c in range(4) if row in rows[c].indices[rows[c].data == 1]}
+        chosen = {c for c in range(4) if row in rows[c].indices[rows[c].data > 0]}
         assert chosen == {cluster}
 
 

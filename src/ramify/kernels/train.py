@@ -78,7 +78,8 @@ class LevelProblem:
     blocks : Blocks
         The level's nodes.
     rows : csr_matrix, shape (parents, n)
-        Instances of each parent. Data 1: all its children train on the instance; 0: only those it is positive for.
+        Instances of each parent. Data: factor of the instance's cost for all the parent's children; 0: only
+        children that it is positive for train on it, at cost 1.
     positives : csr_matrix, shape (nodes, n)
         Positive instances of each node, all among its parent's. Data: factor of the positive cost.
     """
@@ -158,7 +159,8 @@ def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> obj
     blocks, rows, positives = problem.blocks, problem.rows, problem.positives
     if rows.shape != (len(blocks.parent_blocks) - 1, n_instances) or positives.shape != (blocks.begin[-1], n_instances):
         raise InputError(f"a level's rows {rows.shape} and positives {positives.shape} do not fit its tree and X")
-    rows_indptr, rows_indices, chosen = csr_arrays(rows)
+    rows_indptr, rows_indices, factor = csr_arrays(rows)
+    factor = factors("rows", factor, len(factor))
     indptr, indices, relevance = csr_arrays(positives)
     relevance = factors("relevance", relevance, len(relevance))
     return _native.LevelArrays(
@@ -166,7 +168,7 @@ def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> obj
         blocks.parent,
         rows_indptr,
         rows_indices,
-        _NO_FLOATS if (chosen == 1).all() else chosen,
+        _NO_FLOATS if (factor == 1).all() else factor,
         indptr,
         indices,
         _NO_FLOATS if (relevance == 1).all() else relevance,

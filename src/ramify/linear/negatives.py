@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
+from ramify.kernels.check import real_number
 from ramify.values import CSR, LabelTree
 
 SCHEMES = ("tfn", "man", "own")
@@ -46,7 +47,14 @@ def parse_negatives(negatives: str | Sequence[str], depth: int) -> list[frozense
     return [levels[0]] * (depth - len(levels)) + levels
 
 
-def training_rows(above: CSR | None, matched: CSR | None, own: CSR | None, positives: CSR, tree_level: CSR) -> CSR:
+def training_rows(
+    above: CSR | None,
+    matched: CSR | None,
+    own: CSR | None,
+    positives: CSR,
+    tree_level: CSR,
+    weight: float | None = None,
+) -> CSR:
     """Instances of every cluster.
 
     Parameters
@@ -61,33 +69,49 @@ def training_rows(above: CSR | None, matched: CSR | None, own: CSR | None, posit
         Targets of this level.
     tree_level : csr_matrix, shape (nodes, clusters)
         Membership.
+    weight : float, optional
+        What an instance counts where the matcher alone chose it; ``balanced_weight`` when None.
 
     Returns
     -------
     csr_matrix, shape (clusters, n)
-        Data 1: chosen; 0: there for its positive labels only.
+        Data: factor of the instance's cost; 0 where it is there for its positive labels only.
     """
-    chosen = _union([matrix for matrix in (above, matched, own) if matrix is not None])
-    if above is None:  # with tfn every positive is chosen already
-        positive = _pattern(positives @ tree_level)
-        chosen = sp.csr_matrix(positive + 2 * chosen)  # 1: positive only, 2 and 3: chosen
-        chosen.data = (chosen.data >= 2).astype(np.float32)
-    rows = sp.csr_matrix(chosen.T)
+    by_label = [_pattern(matrix) for matrix in (above, own) if matrix is not None]
+    kinds = _pattern(positives @ tree_level)  # bits: 1 has a positive label there, 2 chosen by label, 4 by the matcher
+    n_positive = kinds.nnz
+    if by_label:
+        kinds = kinds + 2 * _pattern(sum(by_label[1:], by_label[0]))
+    if matched is not None:
+        kinds = kinds + 4 * _pattern(matched)
+    bits = kinds.data.astype(np.int8)
+    if weight is None:
+        weight = balanced_weight(n_positive, int((bits == 4).sum()))
+    factors = np.array([0, 0, 1, 1, weight, 1, 1, 1], np.float32)
+    rows = sp.csr_matrix((factors[bits], kinds.indices, kinds.indptr), shape=kinds.shape).T.tocsr()
     rows.sort_indices()
     return rows
+
+
+def check_weight(hard_negative_weight: float | None) -> None:
+    """Raises InputError unless it is None or lies in 0.01..1."""
+    if hard_negative_weight is not None:
+        real_number("hard_negative_weight", hard_negative_weight, 0.01, 1)
+
+
+def balanced_weight(n_positive: int, n_hard: int) -> float:
+    """What an instance counts where only the matcher sends it: √(instances by label / by matcher only), at most 1.
+
+    Where instances have few labels, most of those that the matcher sends to a cluster are negative throughout and
+    would outweigh the few positives of its labels; where they have many labels, all count alike.
+    """
+    return float(np.sqrt(min(1.0, max(n_positive, 1) / max(n_hard, 1))))
 
 
 def everything(n_instances: int) -> CSR:
     """The root's instances: all, also those without a label."""
     indices = np.arange(n_instances, dtype=np.int32)
     return sp.csr_matrix((np.ones(n_instances, np.float32), indices, [0, n_instances]), shape=(1, n_instances))
-
-
-def _union(matrices: list[CSR]) -> CSR:
-    total = _pattern(matrices[0])
-    for matrix in matrices[1:]:
-        total = _pattern(total + _pattern(matrix))
-    return total
 
 
 def _pattern(matrix: CSR) -> CSR:

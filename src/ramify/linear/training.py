@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from ramify.errors import InputError
 from ramify.kernels.predict import SearchConfig, nodes_reached, pack
 from ramify.kernels.train import LevelProblem, SolverConfig, train
-from ramify.linear.negatives import everything, own_clusters, parse_negatives, training_rows
+from ramify.linear.negatives import check_weight, everything, own_clusters, parse_negatives, training_rows
 from ramify.values import CSR, Float32, LabelTree
 from ramify.weights import Blocks, LevelWeights
 
@@ -30,14 +30,18 @@ class TrainingConfig:
         Which instances a cluster trains on (see ``negatives.parse_negatives``).
     search : SearchConfig
         How the levels above are searched for matcher-aware negatives.
+    hard_negative_weight : float, optional
+        What an instance counts in a cluster that only the matcher sends it to; ``negatives.balanced_weight`` when None.
     """
 
     solver: SolverConfig
     negatives: str | Sequence[str] = "tfn"
     search: SearchConfig
+    hard_negative_weight: float | None = None
 
     def __post_init__(self) -> None:
         parse_negatives(self.negatives, 1)
+        check_weight(self.hard_negative_weight)
 
 
 class TreeTrainer:
@@ -111,6 +115,7 @@ class TreeTrainer:
             self.own[level] if self.own is not None and "own" in scheme else None,
             target,
             self.tree.membership(level),
+            self.config.hard_negative_weight,
         )
         return LevelProblem(Blocks.of(self.tree, level), rows, positives)
 

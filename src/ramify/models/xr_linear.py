@@ -53,6 +53,9 @@ class XRLinear(TreePredictor):
     negatives : str or sequence of str, default "tfn,tfn+man"
         Instances that a cluster's classifiers train on: "tfn", "man", "own" and unions such as "tfn+man", one for all
         levels or several, of which the last speak for the bottom levels ("tfn,tfn+man": man on the leaves only).
+    hard_negative_weight : float, optional
+        What an instance counts in a cluster that only the matcher sends it to, at most 1; when None, balanced: the
+        root of how many instances a level's clusters have by their labels for each that they have by the matcher only.
     loss : {"squared-hinge", "hinge", "logistic"}
         What a margin costs.
     cost_positive, cost_negative : float, default 1
@@ -78,7 +81,7 @@ class XRLinear(TreePredictor):
         Nodes kept per level in prediction.
     score_transform : str, default "l3-hinge"
         What a margin counts on a path: "l1-hinge" to "l4-hinge", "sigmoid", or one of these after "log-".
-    path_weight : float, default 0.1
+    path_weight : float, default 0.25
         What the path above a leaf counts beside the leaf's own score: the power that its score is taken to. With 1 all
         levels count alike, as in PECOS; 0 ranks leaves alone.
     merge_copies : {"max", "mean", "sum"}
@@ -113,6 +116,7 @@ class XRLinear(TreePredictor):
         balanced: bool = True,
         cluster_iterations: int = 20,
         negatives: Any = "tfn,tfn+man",
+        hard_negative_weight: float | None = None,
         loss: str = "squared-hinge",
         cost_positive: float = 1.0,
         cost_negative: float = 1.0,
@@ -126,7 +130,7 @@ class XRLinear(TreePredictor):
         tail_rank: float = 0.0,
         beam: int = 10,
         score_transform: str = "l3-hinge",
-        path_weight: float = 0.1,
+        path_weight: float = 0.25,
         merge_copies: str = "max",
         precision: str = "int8",
         decision_threshold: float = 0.5,
@@ -140,6 +144,7 @@ class XRLinear(TreePredictor):
         self.balanced = balanced
         self.cluster_iterations = cluster_iterations
         self.negatives = negatives
+        self.hard_negative_weight = hard_negative_weight
         self.loss = loss
         self.cost_positive = cost_positive
         self.cost_negative = cost_negative
@@ -231,7 +236,12 @@ class XRLinear(TreePredictor):
         for name in ("tail_cost", "tail_rank"):
             real_number(name, getattr(self, name), 0, 10)
         self._decision_threshold()
-        config = TrainingConfig(solver=solver, negatives=self.negatives, search=self._search())
+        config = TrainingConfig(
+            solver=solver,
+            negatives=self.negatives,
+            search=self._search(),
+            hard_negative_weight=self.hard_negative_weight,
+        )
         return config, thread_count(self.threads)
 
     def _index(self, X: CSR, Y: CSR, threads: int, tell: StageProgress) -> LabelTree:

@@ -45,10 +45,10 @@ def node_problem(
     parent = problem.rows[int(problem.blocks.parent[block])]
     own = problem.positives[node]
     relevance = dict(zip(own.indices.tolist(), own.data.tolist(), strict=True))
-    pairs = zip(parent.indices.tolist(), parent.data.tolist(), strict=True)
-    rows = [row for row, chosen in pairs if (chosen != 0 or row in relevance) and weights[row] > 0]
+    here = dict(zip(parent.indices.tolist(), parent.data.tolist(), strict=True))
+    rows = [row for row, factor in here.items() if (factor != 0 or row in relevance) and weights[row] > 0]
     signs = np.array([1.0 if row in relevance else -1.0 for row in rows])
-    factors = np.array([relevance.get(row, 1.0) for row in rows])
+    factors = np.array([relevance.get(row, 1.0) * (here[row] or 1.0) for row in rows])
     costs = np.where(signs > 0, config.cost_positive, config.cost_negative) * factors * weights[rows]
     return rows, signs, costs
 

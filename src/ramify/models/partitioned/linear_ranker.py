@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, train
-from ramify.linear.negatives import parse_negatives, training_rows
+from ramify.linear.negatives import check_weight, parse_negatives, training_rows
 from ramify.match import BeamMatcher
 from ramify.protocols import RankingProblem
 from ramify.values import CSR, LabelTree
@@ -27,6 +27,9 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
     negatives : str, default "tfn+man"
         Instances that a cluster's classifiers train on: those with a label in it, those that the matcher sends to it,
         or both.
+    hard_negative_weight : float, optional
+        What an instance counts in a cluster that only the matcher sends it to, at most 1; when None, balanced, as in
+        ``XRLinear``.
     cost : float, default 1
         C of the solver.
     epsilon : float, default 0.3
@@ -43,6 +46,7 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         self,
         *,
         negatives: str = "tfn+man",
+        hard_negative_weight: float | None = None,
         cost: float = 1.0,
         epsilon: float = 0.3,
         threshold: float = 0.1,
@@ -50,6 +54,7 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         precision: str = "int8",
     ) -> None:
         self.negatives = negatives
+        self.hard_negative_weight = hard_negative_weight
         self.cost = cost
         self.epsilon = epsilon
         self.threshold = threshold
@@ -68,7 +73,8 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         tree, n_features = problem.tree, problem.X.shape[1]
         targets, clusters = sp.csr_matrix(problem.Y @ tree.leaf_matrix()), tree.membership(1)
         above = sp.csr_matrix(targets @ clusters) if "tfn" in schemes else None
-        rows = training_rows(above, problem.reached if "man" in schemes else None, None, targets, clusters)
+        matched = problem.reached if "man" in schemes else None
+        rows = training_rows(above, matched, None, targets, clusters, self.hard_negative_weight)
         positives = sp.csr_matrix(targets.T)
         positives.sort_indices()
         leaves = LevelProblem(Blocks.of(tree, 1), rows, positives)
@@ -78,6 +84,7 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
 
     def _settings(self) -> tuple[frozenset[str], SolverConfig]:
         [schemes] = parse_negatives(self.negatives, 1)
+        check_weight(self.hard_negative_weight)
         if "own" in schemes:
             raise InputError('negatives names "own", but a ranker gets none of the user: use tfn, man or tfn+man')
         if self.precision not in PRECISIONS:

@@ -88,7 +88,7 @@ class Partitioned(RankingModel):
         Ranks the labels of the clusters found: ``LinearRanker()``, ``CosineRanker()``, ``MixedRanker()``, or yours.
     beam : int, default 10
         Clusters looked into.
-    path_weight : float, default 0.1
+    path_weight : float, default 0.25
         What the matcher's score counts: the power it is taken to.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
@@ -116,7 +116,7 @@ class Partitioned(RankingModel):
         matcher: Any = "linear",
         ranker: Any = "linear",
         beam: int = 10,
-        path_weight: float = 0.1,
+        path_weight: float = 0.25,
         decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
