@@ -4,7 +4,8 @@
     python benchmarks/disentanglement.py copies --sets bibtex --settings '{"branching": 8, "max_leaf": 8}'
     python benchmarks/disentanglement.py senses --sets gutenberg-lcsh --seeds 3
 
-``copies`` trains the plain tree (copies 0) and one with up to so many copies per label, the same seeds for all.
+``copies`` trains the plain tree (copies 0), then, from its clusters, trees with up to so many copies per label, the
+same seeds for all; then compares each with copies 1, which only moves labels, by a paired bootstrap over documents.
 ``senses`` merges random pairs of labels of one cluster into labels of two senses and looks whether the two copies of
 such a label part its instances as the two labels did: by the variation of information, beside a random split.
 Rows go to ``results/disentangle.jsonl``; what is there already is passed over, so that a cut run goes on.
@@ -13,22 +14,24 @@ Rows go to ``results/disentangle.jsonl``; what is there already is passed over, 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from racing.matrices import Matrices, prepare
-from racing.places import DATA, HERE
-from racing.quality import judged, measures
+from racing.places import CACHE, DATA, HERE
+from racing.quality import judged, measures, paired, read_answers
 from racing.rows import Row, add_stamped, read_rows
 
 RESULTS = HERE / "results" / "disentangle.jsonl"
-KEY = ("kind", "dataset", "matrices", "settings", "merge", "copies", "seed", "threads")
+KEY = ("kind", "dataset", "matrices", "settings", "merge", "copies", "folds", "positives", "seed", "threads")
 LEAST = 10
 """Instances that each of two labels must have to become a sense."""
 
@@ -39,7 +42,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", nargs="+", required=True)
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 2, 3, 4, 5, 6])
-    parser.add_argument("--merge", nargs="+", default=["mean"], help="max, mean or sum of the copies")
+    parser.add_argument("--merge", nargs="+", default=["max"], help="max, mean or sum of the copies")
+    parser.add_argument("--folds", type=int, default=3, help="of the instances that tell where labels go; 0: one model")
+    parser.add_argument("--positives", choices=("all", "reached"), default="all", help="that train a copy")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=200, help="pairs of labels to merge")
     parser.add_argument("--settings", type=json.loads, default={}, help="of XRLinear, as a JSON object")
@@ -50,40 +55,65 @@ def main() -> None:
         for seed in range(chosen.seeds):
             for row in (copies if chosen.task == "copies" else senses)(chosen, matrices, seed):
                 print(json.dumps(add_stamped(RESULTS, row)), flush=True)
+        for row in compared(chosen, matrices) if chosen.task == "copies" else ():
+            print(json.dumps(add_stamped(RESULTS, row)), flush=True)
 
 
 def copies(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:
     """The plain tree and every number of copies, under every way to merge them."""
+    known = {}
     for count in (0, *chosen.copies):
         wanted = chosen.merge if count > 1 else ["max"]
         keys = {merge: _key("copies", chosen, matrices, merge=merge, copies=count, seed=seed) for merge in wanted}
         due = [merge for merge in wanted if not _known(keys[merge])]
-        if not due:
-            continue
-        model, cpu = _trained(chosen, count, seed, matrices.X, matrices.Y)
+        if due and not known:
+            known = _first(chosen, matrices, seed)
+        if due:
+            model, costs = (known["model"], known["costs"]) if count == 0 else _again(chosen, matrices, known, count)
         for merge in due:
-            (model.model_ if count else model).set_params(merge_copies=merge)
-            yield keys[merge] | {"train_cpu_s": cpu} | _answers(matrices, model) | _rounds(model)
+            model.set_params(merge_copies=merge)
+            yield keys[merge] | costs | _answers(matrices, model, keys[merge])
 
 
-def _trained(chosen: argparse.Namespace, count: int, seed: int, X: Any, Y: Any) -> tuple[Any, float]:
-    from ramify import Disentangled, XRLinear
+def _first(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> dict[str, Any]:
+    from ramify import XRLinear
 
     tree = XRLinear(**chosen.settings, seed=seed, threads=chosen.threads)
-    model = Disentangled(tree, copies=count, seed=seed) if count else tree
+    model, cpu = timed(lambda: tree.fit(matrices.X, matrices.Y))
+    return {"model": model, "costs": {"first_cpu_s": cpu}}
+
+
+def _again(chosen: argparse.Namespace, matrices: Matrices, known: dict[str, Any], count: int) -> tuple[Any, Row]:
+    """What ``Disentangled(copies=count)`` does after its first training, which all counts share."""
+    from ramify.index import FixedTree
+    from ramify.models.ranking_model import Part
+    from ramify.models.reassignment import Assignment, reassigned
+
+    part = Part(matrices.X, matrices.Y)
+    how = Assignment(copies=count, folds=chosen.folds, seed=known["model"].seed)
+    new, reassign_cpu = timed(lambda: reassigned(known["model"], part, how))
+    again = clone(known["model"]).set_params(indexer=FixedTree(new.tree))
+    options = {"visits": new.visits(part.Y)} if chosen.positives == "reached" and count > 1 else {}
+    model, cpu = timed(lambda: again.fit(*part, **options))
+    recall = {"recall_before": new.round.before.recall, "recall_after": new.round.after.recall}
+    return model, known["costs"] | {"reassign_cpu_s": reassign_cpu, "again_cpu_s": cpu} | recall
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What it gives, and its CPU seconds."""
     before = os.times()
-    model.fit(X, Y)
+    made = work()
     after = os.times()
-    return model, round(after.user + after.system - before.user - before.system, 3)
+    return made, round(after.user + after.system - before.user - before.system, 3)
 
 
-def _answers(matrices: Matrices, model: Any) -> Row:
+def _answers(matrices: Matrices, model: Any, key: Row) -> Row:
     k = min(10, matrices.Y.shape[1])
     model.predict_topk(matrices.X_test[:100], k)
-    before = os.times()
-    top = model.predict_topk(matrices.X_test, k)
-    after = os.times()
-    cpu = after.user + after.system - before.user - before.system
+    top, cpu = timed(lambda: model.predict_topk(matrices.X_test, k))
+    path = _answers_path(key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, labels=top.labels, scores=top.scores)
     return {
         "batch_cpu_us": round(1e6 * cpu / len(top), 2),
         "leaves": model.tree_.n_leaves,
@@ -91,9 +121,28 @@ def _answers(matrices: Matrices, model: Any) -> Row:
     }
 
 
-def _rounds(model: Any) -> Row:
-    made = getattr(model, "rounds_", ())
-    return {"rounds": [{"recall_before": one.before.recall, "recall_after": one.after.recall} for one in made]}
+def _answers_path(key: Row) -> Path:
+    name = hashlib.sha256(json.dumps([key[name] for name in KEY]).encode()).hexdigest()[:16]
+    return CACHE / "disentangle" / f"{name}.npz"
+
+
+def compared(chosen: argparse.Namespace, matrices: Matrices) -> Iterator[Row]:
+    """Each number of copies beside copies 1, over all seeds."""
+
+    def answers(merge: str, count: int) -> list[Any]:
+        seeds = range(chosen.seeds)
+        paths = [
+            _answers_path(_key("copies", chosen, matrices, merge=merge, copies=count, seed=seed)) for seed in seeds
+        ]
+        return [read_answers(matrices, path) for path in paths if path.exists()]
+
+    plain = answers("max", 1)
+    for count in (count for count in chosen.copies if count > 1):
+        for merge in chosen.merge:
+            own = answers(merge, count)
+            key = _key("copies against 1", chosen, matrices, merge=merge, copies=count, seed=len(own))
+            if own and plain and not _known(key):
+                yield key | {"differences": paired(plain, own)}
 
 
 def senses(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:
@@ -101,12 +150,13 @@ def senses(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterato
     key = _key("senses", chosen, matrices, merge="mean", copies=2, seed=seed)
     if _known(key):
         return
-    from ramify import XRLinear
+    from ramify import Disentangled, XRLinear
 
-    plain = XRLinear(**chosen.settings, seed=seed, threads=chosen.threads).fit(matrices.X, matrices.Y)
+    tree = XRLinear(**chosen.settings, seed=seed, threads=chosen.threads)
+    plain = clone(tree).fit(matrices.X, matrices.Y)
     pairs = merged_pairs(plain.tree_, matrices.Y, chosen.pairs, seed)
     Y = merged(matrices.Y, pairs)
-    model, _ = _trained(chosen, 2, seed, matrices.X, Y)
+    model = Disentangled(tree, copies=2, folds=chosen.folds, positives=chosen.positives, seed=seed).fit(matrices.X, Y)
     found, random = [], []
     rng = np.random.default_rng(seed)
     for first, second in pairs:
@@ -171,7 +221,8 @@ def _entropy(shares: Any) -> float:
 
 def _key(kind: str, chosen: argparse.Namespace, matrices: Matrices, **rest: Any) -> Row:
     fixed = {"kind": kind, "dataset": matrices.dataset, "matrices": matrices.fingerprint}
-    return fixed | {"settings": chosen.settings, "threads": chosen.threads} | rest
+    ways = {name: getattr(chosen, name) for name in ("settings", "folds", "positives", "threads")}
+    return fixed | ways | rest
 
 
 def _known(key: Row) -> bool:

@@ -79,10 +79,10 @@ def test_instances_of_a_cluster(use):
     rng = np.random.default_rng(2)
     targets = level_targets(Y, tree)
     matched, own = (sp.csr_matrix((rng.random((40, 4)) < 0.3).astype(np.float32)) for _ in range(2))
-    above = targets[1] if "a" in use else None
-    given = [above, matched if "m" in use else None, own if "o" in use else None]
-    rows = training_rows(*given, targets[2], tree.membership(2), 0.25)
-    by_label = [given[0], given[2]]
+    given = [targets[1], matched if "m" in use else None, own if "o" in use else None]
+    rows = training_rows(*given, tfn="a" in use, weight=0.25)
+    by_label = [given[0] if "a" in use else None, given[2]]
+    given[0] = by_label[0]
     for cluster in range(4):
         chosen, full = _instances(given, cluster), _instances(by_label, cluster)
         positive = set(np.flatnonzero(targets[2].toarray()[:, tree.parents[2] == cluster].any(axis=1)).tolist())
@@ -99,14 +99,13 @@ def _instances(matrices, cluster):
 def test_hard_negatives_count_less_where_they_outweigh_positives():
     tree, (_, Y) = _tree(), _problem()
     targets = level_targets(Y, tree)
-    clusters = tree.membership(2)
     everywhere = sp.csr_matrix(np.ones((40, 4), np.float32))
-    positive = int((sp.csr_matrix(targets[2] @ clusters) > 0).nnz)
-    rows = training_rows(targets[1], everywhere, None, targets[2], clusters)
+    positive = int(targets[1].nnz)
+    rows = training_rows(targets[1], everywhere)
     weight = np.sqrt(min(1, positive / (160 - positive)))
     assert set(np.unique(rows.data)) == {np.float32(weight), np.float32(1)}
     assert (rows.data == np.float32(1)).sum() == positive or weight == 1
-    nowhere = training_rows(targets[1], sp.csr_matrix((40, 4), dtype=np.float32), None, targets[2], clusters)
+    nowhere = training_rows(targets[1], sp.csr_matrix((40, 4), dtype=np.float32))
     assert (nowhere.data == 1).all()
     assert balanced_weight(0, 0) == balanced_weight(9, 2) == 1
     assert balanced_weight(1, 16) == 0.25

@@ -78,6 +78,24 @@ def candidates(reached: CSR, Y: CSR, C: CSR) -> Candidates:
     return Candidates(hits=hits, positives=int(Y.nnz), offered=offered)
 
 
+def visits(reached: CSR, Y: CSR, C: CSR) -> CSR:
+    """Clusters that each instance trains, shape (n, K): those it reaches that hold a label of it.
+
+    A label in none of the clusters that the instance reaches makes it visit all that the label lives in.
+    """
+    parts = []
+    for first in range(0, Y.shape[0], ROWS_AT_ONCE):
+        labels, there = Y[first : first + ROWS_AT_ONCE] != 0, reached[first : first + ROWS_AT_ONCE] != 0
+        met = labels.multiply(there @ C.T != 0)
+        missed = labels.astype(np.int8) - met.astype(np.int8)
+        homes = sp.csr_matrix(labels @ C)
+        parts.append(sp.csr_matrix(homes.multiply(there) + missed @ C))
+    made = sp.csr_matrix(sp.vstack(parts))
+    made.eliminate_zeros()
+    made.data = np.ones(made.nnz, np.float32)
+    return made
+
+
 def disentangled(tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int | None = None) -> CSR:
     """The clusters that each label belongs in: those that its positives reach.
 

@@ -48,27 +48,25 @@ def parse_negatives(negatives: str | Sequence[str], depth: int) -> list[frozense
 
 
 def training_rows(
-    above: CSR | None,
-    matched: CSR | None,
-    own: CSR | None,
-    positives: CSR,
-    tree_level: CSR,
+    above: CSR,
+    matched: CSR | None = None,
+    own: CSR | None = None,
+    *,
+    tfn: bool = True,
     weight: float | None = None,
 ) -> CSR:
     """Instances of every cluster.
 
     Parameters
     ----------
-    above : csr_matrix, shape (n, clusters), or None
-        Targets of the level above, where tfn takes part.
-    matched : csr_matrix, shape (n, clusters), or None
+    above : csr_matrix, shape (n, clusters)
+        Targets of the level above: clusters that an instance has a positive label in.
+    matched : csr_matrix, shape (n, clusters), optional
         Clusters that the levels above send instances to, where man takes part.
-    own : csr_matrix, shape (n, clusters), or None
+    own : csr_matrix, shape (n, clusters), optional
         The user's.
-    positives : csr_matrix, shape (n, nodes)
-        Targets of this level.
-    tree_level : csr_matrix, shape (nodes, clusters)
-        Membership.
+    tfn : bool, default True
+        Whether the targets above are chosen as a whole.
     weight : float, optional
         What an instance counts where the matcher alone chose it; ``balanced_weight`` when None.
 
@@ -77,17 +75,19 @@ def training_rows(
     csr_matrix, shape (clusters, n)
         Data: factor of the instance's cost; 0 where it is there for its positive labels only.
     """
-    by_label = [_pattern(matrix) for matrix in (above, own) if matrix is not None]
-    kinds = _pattern(positives @ tree_level)  # bits: 1 has a positive label there, 2 chosen by label, 4 by the matcher
+    kinds = _pattern(above)  # bits: 1 has a positive label there, 2 chosen by tfn, 4 by man, 8 own
     n_positive = kinds.nnz
-    if by_label:
-        kinds = kinds + 2 * _pattern(sum(by_label[1:], by_label[0]))
+    if tfn:
+        kinds.data += 2
+    if own is not None:
+        kinds = kinds + 8 * _pattern(own)
     if matched is not None:
         kinds = kinds + 4 * _pattern(matched)
     bits = kinds.data.astype(np.int8)
     if weight is None:
         weight = balanced_weight(n_positive, int((bits == 4).sum()))
-    factors = np.array([0, 0, 1, 1, weight, 1, 1, 1], np.float32)
+    factors = np.ones(16, np.float32)
+    factors[1], factors[4] = 0, weight
     rows = sp.csr_matrix((factors[bits], kinds.indices, kinds.indptr), shape=kinds.shape).T.tocsr()
     rows.sort_indices()
     return rows

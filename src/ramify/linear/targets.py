@@ -15,7 +15,9 @@ from ramify.values import CSR, LabelTree
 NORMS = ("none", "l1", "l2", "max")
 
 
-def level_targets(Y: CSR, tree: LabelTree, *, induced: bool = False, norm: str = "none") -> list[CSR]:
+def level_targets(
+    Y: CSR, tree: LabelTree, *, visits: CSR | None = None, induced: bool = False, norm: str = "none"
+) -> list[CSR]:
     """Targets of every level, from the top.
 
     Parameters
@@ -24,6 +26,8 @@ def level_targets(Y: CSR, tree: LabelTree, *, induced: bool = False, norm: str =
         Relevance of each positive label, 1 where all count the same.
     tree : LabelTree
         The hierarchy.
+    visits : csr_matrix, shape (n, clusters above the leaves), optional
+        Non-zero: clusters that an instance is a positive of, among those that its labels live in; all when None.
     induced : bool, default False
         Inner nodes weigh the sum of what is below them; else 1.
     norm : {"none", "l1", "l2", "max"}
@@ -39,6 +43,8 @@ def level_targets(Y: CSR, tree: LabelTree, *, induced: bool = False, norm: str =
     targets = [target]
     for level in range(tree.depth - 1, 0, -1):
         target = sp.csr_matrix(target @ tree.membership(level))
+        if visits is not None and level == tree.depth - 1:
+            target = sp.csr_matrix(target.multiply(visits != 0))
         if not induced:
             target.data[:] = 1
         targets.append(target)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
 from ramify.kernels.predict import SearchConfig, nodes_reached, pack
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import check_weight, everything, own_clusters, parse_negatives, training_rows
-from ramify.values import CSR, Float32, LabelTree
+from ramify.values import CSR, Float32, Int32, LabelTree
 from ramify.weights import Blocks, LevelWeights
 
 
@@ -110,19 +111,28 @@ class TreeTrainer:
             return LevelProblem(Blocks.of(self.tree, 0), everything(self.X.shape[0]), positives)
         scheme = self.schemes[level]
         rows = training_rows(
-            self.targets[level - 1] if "tfn" in scheme else None,
+            self.targets[level - 1],
             self._matched(trained, threads) if "man" in scheme else None,
             self.own[level] if self.own is not None and "own" in scheme else None,
-            target,
-            self.tree.membership(level),
-            self.config.hard_negative_weight,
+            tfn="tfn" in scheme,
+            weight=self.config.hard_negative_weight,
         )
+        if level == self.tree.depth - 1 and self.tree.n_leaves > self.tree.n_labels:
+            positives = _among(positives, rows, self.tree.parents[level])
         return LevelProblem(Blocks.of(self.tree, level), rows, positives)
 
     def _matched(self, trained: list[LevelWeights], threads: int) -> CSR:
         """Clusters that the trained levels send each instance to: shape (n, nodes of the last trained level)."""
         parents, packed = self.tree.parents[: len(trained)], [pack(level) for level in trained]
         return nodes_reached(parents, packed, self.X, self.config.search, threads=threads)
+
+
+def _among(positives: CSR, rows: CSR, parent: Int32) -> CSR:
+    """Positives, shape (nodes, n), among the parent's rows: an instance need not visit all leaves of a label."""
+    entries = positives.tocoo()
+    there = sp.csr_matrix((np.ones(rows.nnz, np.float32), rows.indices, rows.indptr), shape=rows.shape)
+    kept = np.asarray(there[parent[entries.row], entries.col]).ravel() != 0
+    return sp.csr_matrix((entries.data[kept], (entries.row[kept], entries.col[kept])), shape=positives.shape)
 
 
 def _share(progress: Callable[[float], None] | None, group: list[int], depth: int) -> Callable[[float], None] | None:

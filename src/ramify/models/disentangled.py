@@ -2,15 +2,14 @@
 
 model = fit(X, Y)                                    on the tree that the model makes itself
 each round:
-    M = model.clusters_reached(X)                    where training instances go
-    tree = disentangled(model.tree_, M, Y)           every label into the clusters that its positives reach
+    tree = reassigned(model, (X, Y)).tree            every label into the clusters that its positives reach
     model = fit(X, Y) on that tree
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError, ModelFileError
 from ramify.index import FixedTree
-from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, with_clusters
+from ramify.index.overlap import Candidates
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
 from ramify.models.members import Single, part_of, required
 from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
+from ramify.models.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, LabelTree, TopK
@@ -32,32 +32,7 @@ from ramify.values import CSR, Float32, LabelTree, TopK
 NEEDED = ("fit", "predict_topk", "clusters_reached", "get_params")
 MOST_COPIES = 1000
 MOST_ROUNDS = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Round:
-    """What one round changed, by the training instances' clusters of the model before it.
-
-    Parameters
-    ----------
-    before, after : Candidates
-        What the matcher offers under the old assignment of labels to clusters, and under the new one.
-    leaves : int
-        Leaves of the new tree.
-    held_out : float or None
-        Mean of P@1, P@3 and P@5 of the retrained model on instances kept back, where rounds were chosen by them.
-    """
-
-    before: Candidates
-    after: Candidates
-    leaves: int
-    held_out: float | None = None
-
-    def __str__(self) -> str:
-        moved = f"candidates hold {self.before.recall:.2%} -> {self.after.recall:.2%} of the labels"
-        exact = f"{self.before.precision:.3%} -> {self.after.precision:.3%} of them right"
-        held = "" if self.held_out is None else f", held-out precision {self.held_out:.2%}"
-        return f"{moved}, {exact}, {self.leaves:,} leaves{held}"
+POSITIVES = ("all", "reached")
 
 
 def _has(method: str) -> Callable[[Any], bool]:
@@ -77,9 +52,15 @@ class Disentangled(RankingModel):
     rounds : int, default 1
         Reassignments, each followed by a training; with more than one their number is chosen on held-out instances.
     cap : int, optional
-        Labels of a cluster at most; no limit when None.
+        Labels of a cluster at most; when None, λ times those of the largest cluster before, so that all may find room
+        and none draws most labels to itself.
     beam : int, optional
         Clusters that a training instance reaches when labels are reassigned; the model's own beam when None.
+    folds : int, default 3
+        Parts of the training instances, each sent through the tree by a matcher that the others trained: the model
+        itself knows its training instances too well to tell where new ones will go. 0 asks the model.
+    positives : {"all", "reached"}
+        Instances that train a copy of their label: all, or those that reach its cluster, which parts senses better.
     held_out : float, default 0.1
         Share of the labelled instances that the number of rounds is chosen by; where that is none, all are done.
     decision_threshold : float, default 0.5
@@ -109,6 +90,8 @@ class Disentangled(RankingModel):
         rounds: int = 1,
         cap: int | None = None,
         beam: int | None = None,
+        folds: int = 3,
+        positives: str = "all",
         held_out: float = 0.1,
         decision_threshold: float = 0.5,
         seed: int = 0,
@@ -119,6 +102,8 @@ class Disentangled(RankingModel):
         self.rounds = rounds
         self.cap = cap
         self.beam = beam
+        self.folds = folds
+        self.positives = positives
         self.held_out = held_out
         self.decision_threshold = decision_threshold
         self.seed = seed
@@ -160,6 +145,9 @@ class Disentangled(RankingModel):
         for name in ("cap", "beam"):
             if getattr(self, name) is not None:
                 whole_number(name, getattr(self, name), 1, 2**31 - 1)
+        whole_number("folds", self.folds, 0, MOST_ROUNDS)
+        if self.positives not in POSITIVES:
+            raise InputError(f"positives is {self.positives!r}, but must be one of {', '.join(POSITIVES)}")
         real_number("held_out", self.held_out, 0, 0.9)
         whole_number("seed", self.seed, 0, 2**32 - 1)
         thread_count(self.threads)
@@ -176,10 +164,11 @@ class Disentangled(RankingModel):
         model = self._template().fit(*part, progress=part_of(progress, 0, rounds + 1))
         made: list[Round] = []
         for number in range(1, rounds + 1):
-            C, one = self._reassigned(model, part)
-            indexer = FixedTree(with_clusters(model.tree_, C))
-            model = self._template(indexer).fit(*part, progress=part_of(progress, number, rounds + 1))
-            made.append(one)
+            new = reassigned(model, part, self._assignment())
+            again = self._template(FixedTree(new.tree))
+            told = part_of(progress, number, rounds + 1)
+            model = again.fit(*part, **self._visits(again, part, new), progress=told)
+            made.append(new.round)
             if stop is not None and stop(model):
                 break
         return model, made
@@ -190,15 +179,15 @@ class Disentangled(RankingModel):
         own = {"seed": self.seed, "threads": self.threads, "indexer": indexer}
         return model.set_params(**{name: value for name, value in own.items() if name in known and value is not None})
 
-    def _reassigned(self, model: Any, part: Part) -> tuple[CSR, Round]:
-        """Clusters of each label, shape (L, K), by where the model sends its instances."""
-        reached, current = model.clusters_reached(part.X, beam=self.beam), clusters_of(model.tree_)
-        before = candidates(reached, part.Y, current)
-        C = disentangled(model.tree_, reached, part.Y, copies=self.copies, cap=self.cap)
-        after = candidates(reached, part.Y, C)
-        if after.hits < before.hits:  # only a cap can crowd out so many
-            C, after = current, before
-        return C, Round(before=before, after=after, leaves=C.nnz)
+    def _assignment(self) -> Assignment:
+        names = ("copies", "cap", "beam", "folds", "seed")
+        return Assignment(**{name: getattr(self, name) for name in names})
+
+    def _visits(self, model: Any, part: Part, new: Reassigned) -> dict[str, CSR]:
+        """What the retraining is told of who trains which copy."""
+        if self.positives == "all" or self.copies == 1:
+            return {}
+        return required(model.fit, {"visits": new.visits(part.Y)})
 
     def _tried(self, rest: Part, held: Part, progress: StageProgress | None) -> list[float]:
         """Held-out precision after every round, as long as it grows; at least one round."""

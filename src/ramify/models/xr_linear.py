@@ -173,6 +173,7 @@ class XRLinear(TreePredictor):
         sample_weight: npt.ArrayLike | None = None,
         relevance: Any = None,
         own_negatives: Any = None,
+        visits: Any = None,
         progress: StageProgress | None = None,
     ) -> XRLinear:
         """Learn tree and weights.
@@ -189,6 +190,9 @@ class XRLinear(TreePredictor):
             How much each positive counts.
         own_negatives : matrix, shape (n, L), optional
             Labels that an instance is a negative of, for negatives "own".
+        visits : matrix, shape (n, clusters above the leaves), optional
+            For a tree of yours in which labels have several leaves: clusters that an instance trains as one of theirs,
+            among those that its labels live in; all when None.
         progress : callable, optional
             Told (stage, share done).
 
@@ -204,7 +208,7 @@ class XRLinear(TreePredictor):
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
         tell = progress or (lambda stage, done: None)
         self.tree_ = self._index(X, Y, threads, tell)
-        targets = self._targets(Y, relevance)
+        targets = self._targets(Y, relevance, visits)
         tell("train", 0.0)
         levels = TreeTrainer(X, self.tree_, targets, training, own).run(
             instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
@@ -263,7 +267,7 @@ class XRLinear(TreePredictor):
         tell("index", 1.0)
         return tree
 
-    def _targets(self, Y: CSR, relevance: Any) -> list[CSR]:
+    def _targets(self, Y: CSR, relevance: Any, visits: Any) -> list[CSR]:
         if relevance is not None:
             given = as_csr(relevance, "relevance", n_columns=Y.shape[1])
             if given.shape[0] != Y.shape[0] or (given.data < 0).any():
@@ -273,7 +277,11 @@ class XRLinear(TreePredictor):
             Y = sp.csr_matrix((Y - Y.multiply(given > 0)) + Y.multiply(given))
         if self.tail_cost > 0:
             Y = costs_by_rarity(Y, self.tail_cost)
-        return level_targets(Y, self.tree_, induced=self.relevance == "induced", norm=self.relevance_norm)
+        if visits is not None:
+            clusters = self.tree_.level_sizes[-2] if self.tree_.depth > 1 else 1
+            visits = as_label_matrix(visits, Y.shape[0], n_labels=clusters)
+        induced = self.relevance == "induced"
+        return level_targets(Y, self.tree_, visits=visits, induced=induced, norm=self.relevance_norm)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; representation and indexer have done their work and stay out."""

@@ -72,9 +72,9 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         schemes, solver = self._settings()
         tree, n_features = problem.tree, problem.X.shape[1]
         targets, clusters = sp.csr_matrix(problem.Y @ tree.leaf_matrix()), tree.membership(1)
-        above = sp.csr_matrix(targets @ clusters) if "tfn" in schemes else None
         matched = problem.reached if "man" in schemes else None
-        rows = training_rows(above, matched, None, targets, clusters, self.hard_negative_weight)
+        above = sp.csr_matrix(targets @ clusters)
+        rows = training_rows(above, matched, tfn="tfn" in schemes, weight=self.hard_negative_weight)
         positives = sp.csr_matrix(targets.T)
         positives.sort_indices()
         leaves = LevelProblem(Blocks.of(tree, 1), rows, positives)

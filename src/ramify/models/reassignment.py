@@ -1,0 +1,149 @@
+"""One round of label disentanglement: labels go where a trained model sends their instances (PAPERS §5).
+
+reached = clusters of each training instance, by matchers that have not seen it     shape (n, K)
+C = disentangled(tree, reached, Y)           every label into at most λ clusters    shape (L, K)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+
+from ramify.index import FixedTree
+from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, visits, with_clusters
+from ramify.models.ranking_model import Part
+from ramify.values import CSR, LabelTree
+
+BEAM = 10
+"""Clusters asked for where a model has no beam of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What one round changed, by the clusters that the training instances reach.
+
+    Parameters
+    ----------
+    before, after : Candidates
+        What the matcher offers under the old assignment of labels to clusters, and under the new one.
+    leaves : int
+        Leaves of the new tree.
+    held_out : float or None
+        Mean of P@1, P@3 and P@5 of the retrained model on instances kept back, where rounds were chosen by them.
+    """
+
+    before: Candidates
+    after: Candidates
+    leaves: int
+    held_out: float | None = None
+
+    def __str__(self) -> str:
+        moved = f"candidates hold {self.before.recall:.2%} -> {self.after.recall:.2%} of the labels"
+        exact = f"{self.before.precision:.3%} -> {self.after.precision:.3%} of them right"
+        held = "" if self.held_out is None else f", held-out precision {self.held_out:.2%}"
+        return f"{moved}, {exact}, {self.leaves:,} leaves{held}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """How labels shall live in clusters: at most ``copies`` of each, at most ``cap`` in a cluster.
+
+    Parameters
+    ----------
+    copies : int
+        Clusters of a label at most, λ.
+    cap : int, optional
+        Labels of a cluster at most; when None, λ times those of the largest cluster.
+    beam : int, optional
+        Clusters that an instance reaches; the model's own beam when None.
+    folds : int
+        Parts of the instances, each sent by a matcher that the others train; 0: by the model itself, which knows its
+        training instances by heart.
+    seed : int
+        Draws the parts.
+    """
+
+    copies: int
+    cap: int | None = None
+    beam: int | None = None
+    folds: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Reassigned:
+    """The outcome of a round.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        The new tree.
+    reached, C : csr_matrix, shapes (n, K) and (L, K)
+        Clusters of the instances and of the labels, by the numbers of the old tree.
+    round : Round
+        What changed.
+    """
+
+    tree: LabelTree
+    reached: CSR
+    C: CSR
+    round: Round
+
+    def visits(self, Y: CSR) -> CSR:
+        """Clusters of the new tree that each instance trains where copies keep to instances that come by."""
+        used = np.flatnonzero(np.bincount(self.C.indices, minlength=self.C.shape[1]))
+        return sp.csr_matrix(visits(self.reached, Y, self.C)[:, used])
+
+
+def reassigned(model: Any, part: Part, how: Assignment) -> Reassigned:
+    """The labels of a trained tree model in new clusters.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted, with ``tree_`` and ``clusters_reached``, as ``XRLinear`` has.
+    part : Part
+        The training instances and their labels.
+    how : Assignment
+        Copies, cap, beam, folds.
+    """
+    reached, current = _reached(model, part, how), clusters_of(model.tree_)
+    before = candidates(reached, part.Y, current)
+    cap = how.cap or how.copies * int(np.bincount(current.indices).max())
+    C = disentangled(model.tree_, reached, part.Y, copies=how.copies, cap=cap)
+    after = candidates(reached, part.Y, C)
+    if after.hits < before.hits:  # only a cap can crowd out so many
+        C, after = current, before
+    return Reassigned(with_clusters(model.tree_, C), reached, C, Round(before=before, after=after, leaves=C.nnz))
+
+
+def _reached(model: Any, part: Part, how: Assignment) -> CSR:
+    if how.folds < 2 or model.tree_.depth == 1 or part.X.shape[0] < 2 * how.folds:
+        reached: CSR = model.clusters_reached(part.X, beam=how.beam)
+        return reached
+    return reached_unseen(model, part, how)
+
+
+def reached_unseen(model: Any, part: Part, how: Assignment) -> CSR:
+    """Clusters of each instance, shape (n, K), by matchers that were trained on the other folds.
+
+    The clusters are the labels of the tree above them, which is trained as the model was. What a model says of its own
+    training instances flatters it: on gutenberg-lcsh they reach 99.9% of their labels, new ones 70%.
+    """
+    tree, beam = model.tree_, how.beam or getattr(model, "beam", None) or BEAM
+    Y = sp.csr_matrix(part.Y @ clusters_of(tree))
+    n_clusters = Y.shape[1]
+    upper = FixedTree(LabelTree(tree.parents[:-1], np.arange(n_clusters, dtype=np.int32), n_clusters))
+    fold = np.random.default_rng(how.seed).permutation(part.X.shape[0]) % how.folds
+    pieces = []
+    for number in range(how.folds):
+        matcher = clone(model).set_params(indexer=upper).fit(part.X[fold != number], Y[fold != number])
+        top = matcher.predict_topk(part.X[fold == number], min(beam, n_clusters), beam=beam)
+        worth = np.broadcast_to(1 / np.arange(1, top.labels.shape[1] + 1, dtype=np.float32), top.labels.shape)
+        pieces.append(top.matrix(top.labels >= 0, worth, n_clusters))
+    place = np.argsort(np.argsort(fold, kind="stable"))
+    return sp.csr_matrix(sp.csr_matrix(sp.vstack(pieces))[place])
