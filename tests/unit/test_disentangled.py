@@ -9,6 +9,8 @@ import ramify
 from ramify import Disentangled, InputError, NearestInstances, XRLinear
 from ramify.errors import ModelFileError
 from ramify.index.overlap import clusters_of
+from ramify.models.ranking_model import Part
+from ramify.models.reassignment import Assignment, reached_unseen
 from ramify.values import as_csr
 
 TREE = XRLinear(branching=2, max_leaf=4, beam=1, threads=1)
@@ -44,6 +46,46 @@ def test_a_label_comes_to_live_with_the_company_of_each_of_its_senses(seed):
     topics = {int(before[labels].sum(axis=0).argmax()) for labels in ([1, 2, 3], [12, 13, 14])}
     assert topics <= set(np.flatnonzero(after[0]).tolist())
     assert model.score(X, Y) > plain.score(X, Y) - 0.03
+
+
+@pytest.mark.parametrize("folds", [2, 5])
+def test_labels_go_where_matchers_that_have_not_seen_the_instances_send_them(folds):
+    X, Y = _two_senses(0)
+    model = clone(TREE).fit(X, Y)
+    how = Assignment(copies=2, beam=2, folds=folds, seed=3)
+    reached = reached_unseen(model, Part(X, Y), how)
+    assert reached.shape == (800, model.tree_.level_sizes[-2])
+    assert (np.diff(reached.indptr) == 2).all()
+    fold = np.random.default_rng(3).permutation(800) % folds
+    twin = sp.csr_matrix(Y @ clusters_of(model.tree_))
+    matcher = model.above_leaves().fit(X[fold != 1], twin[fold != 1])
+    np.testing.assert_array_equal(
+        np.sort(reached[fold == 1].indices.reshape(-1, 2)),
+        np.sort(matcher.predict_topk(X[fold == 1], 2, beam=2).labels),
+    )
+
+
+def test_a_cluster_has_room_for_as_many_copies_as_labels_are_given():
+    X, Y = _two_senses(0)
+    plain = clone(TREE).fit(X, Y).tree_
+    widest = np.bincount(clusters_of(plain).indices).max()
+    tree = Disentangled(TREE, copies=3).fit(X, Y).tree_
+    assert np.bincount(clusters_of(tree).indices).max() <= 3 * widest
+
+
+def test_copies_that_keep_to_instances_that_come_by_part_the_senses():
+    """Of the instances of a two-sense label each copy scores its own sense's higher, more surely than with all."""
+    right = {positives: [] for positives in ("all", "company")}
+    for seed in range(4):
+        X, Y = _two_senses(seed)
+        rows = np.flatnonzero(Y[:, [0]].toarray())
+        first = _topics(seed, 800, 4, 4)[1][rows, 0] > 0
+        for positives, found in right.items():
+            model = Disentangled(TREE, copies=2, beam=1, positives=positives).fit(X, Y)
+            copy = model.leaf_scores(X[rows], 0).argmax(axis=1)
+            found.append(max((copy == first).mean(), (copy != first).mean()))
+    assert np.mean(right["company"]) > 0.9
+    assert np.mean(right["company"]) >= np.mean(right["all"])
 
 
 def test_one_copy_only_moves_labels():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramify import InputError, LabelTree
-from ramify.index.overlap import candidates, clusters_of, disentangled, with_clusters
+from ramify.index.overlap import candidates, clusters_of, disentangled, visits, with_clusters
 from ramify.values import as_csr
 
 
@@ -73,6 +73,25 @@ def test_candidates_never_lose_a_hit_without_a_cap(seed, copies):
     assert after.positives == Y.nnz
     assert after.hits >= before.hits
     assert after.recall == after.hits / Y.nnz
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), copies=st.integers(1, 4))
+def test_an_instance_visits_the_copy_of_its_label_whose_company_is_most_like_it(seed, copies):
+    tree, reached, Y = _problem(seed, copies=False)
+    rng = np.random.default_rng(seed)
+    X, Z = (as_csr(rng.integers(0, 5, (rows, 6)).astype(np.float32)) for rows in (30, 9))
+    C = disentangled(tree, reached, Y, copies=copies).toarray() > 0
+    centres = C.T.astype(float) @ Z.toarray()
+    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+    like = X.toarray() @ centres.T
+    found = visits(X, Z, Y, sp.csr_matrix(C.astype(np.float32)))
+    assert (found.data == 1).all()
+    told = found.toarray() > 0
+    for row, label in zip(*Y.nonzero(), strict=True):
+        best = np.flatnonzero(C[label] & (like[row] >= like[row][C[label]].max() - 1e-5))
+        assert told[row, best].any()
+    assert told.sum(axis=1).max(initial=0) <= np.diff(Y.indptr).max(initial=0)
 
 
 @pytest.mark.parametrize("seed", range(5))

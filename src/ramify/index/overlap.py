@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.preprocessing import normalize
 
 from ramify.errors import InputError
-from ramify.values import CSR, Bool, Int32, Int64, LabelTree
+from ramify.values import CSR, Bool, Float32, Int32, Int64, LabelTree
 
 ROWS_AT_ONCE = 4096
 
@@ -78,21 +79,44 @@ def candidates(reached: CSR, Y: CSR, C: CSR) -> Candidates:
     return Candidates(hits=hits, positives=int(Y.nnz), offered=offered)
 
 
-def visits(reached: CSR, Y: CSR, C: CSR) -> CSR:
-    """Clusters that each instance trains, shape (n, K): those it reaches that hold a label of it.
+def visits(X: CSR, Z: CSR, Y: CSR, C: CSR) -> CSR:
+    """Clusters that each instance trains where its labels have copies: per label the one whose company it is like.
 
-    A label in none of the clusters that the instance reaches makes it visit all that the label lives in.
+    Parameters
+    ----------
+    X : csr_matrix, shape (n, d)
+        Features.
+    Z : csr_matrix, shape (L, d)
+        Label vectors in the space of the features, such as PIFA's.
+    Y : csr_matrix, shape (n, L)
+        Label assignments.
+    C : csr_matrix, shape (L, K)
+        The clusters of each label.
+
+    Returns
+    -------
+    csr_matrix, shape (n, K)
+        0/1. A label's own vector is in all clusters that it lives in, so that the other labels there decide.
     """
-    parts = []
+    centres = sp.csr_matrix(normalize(C.T @ Z).T)
+    parts = [sp.csr_matrix((0, C.shape[1]), dtype=np.float32)]
     for first in range(0, Y.shape[0], ROWS_AT_ONCE):
-        labels, there = Y[first : first + ROWS_AT_ONCE] != 0, reached[first : first + ROWS_AT_ONCE] != 0
-        met = labels.multiply(there @ C.T != 0)
-        missed = labels.astype(np.int8) - met.astype(np.int8)
-        homes = sp.csr_matrix(labels @ C)
-        parts.append(sp.csr_matrix(homes.multiply(there) + missed @ C))
-    made = sp.csr_matrix(sp.vstack(parts))
-    made.eliminate_zeros()
-    made.data = np.ones(made.nnz, np.float32)
+        like = sp.csr_matrix(X[first : first + ROWS_AT_ONCE] @ centres).toarray()
+        parts.append(_most_alike(like, sp.csr_matrix(Y[first : first + ROWS_AT_ONCE] != 0), C))
+    return sp.csr_matrix(sp.vstack(parts))
+
+
+def _most_alike(like: Float32, labels: CSR, C: CSR) -> CSR:
+    """Of the clusters of each of an instance's labels the one that is most alike, shape (rows, K)."""
+    homes = np.diff(C.indptr)[labels.indices]
+    pair = np.repeat(np.arange(labels.nnz), homes)
+    within = np.arange(len(pair)) - np.repeat(np.cumsum(homes) - homes, homes)
+    clusters = C.indices[C.indptr[labels.indices][pair] + within]
+    rows = np.repeat(np.arange(labels.shape[0]), np.diff(labels.indptr))[pair]
+    best = np.lexsort((clusters, -like[rows, clusters], pair))
+    chosen = best[np.diff(pair, prepend=-1) != 0]
+    made = sp.csr_matrix((np.ones(len(chosen), np.float32), (rows[chosen], clusters[chosen])), shape=like.shape)
+    made.data[:] = 1
     return made
 
 

@@ -32,7 +32,7 @@ from ramify.values import CSR, Float32, LabelTree, TopK
 NEEDED = ("fit", "predict_topk", "clusters_reached", "get_params")
 MOST_COPIES = 1000
 MOST_ROUNDS = 1000
-POSITIVES = ("all", "reached")
+POSITIVES = ("all", "company")
 
 
 def _has(method: str) -> Callable[[Any], bool]:
@@ -59,8 +59,9 @@ class Disentangled(RankingModel):
     folds : int, default 3
         Parts of the training instances, each sent through the tree by a matcher that the others trained: the model
         itself knows its training instances too well to tell where new ones will go. 0 asks the model.
-    positives : {"all", "reached"}
-        Instances that train a copy of their label: all, or those that reach its cluster, which parts senses better.
+    positives : {"all", "company"}
+        Instances that train a copy of their label: all, or those that are more like the other labels of its cluster
+        than like those of the other copies' clusters, which parts senses.
     held_out : float, default 0.1
         Share of the labelled instances that the number of rounds is chosen by; where that is none, all are done.
     decision_threshold : float, default 0.5
@@ -187,7 +188,7 @@ class Disentangled(RankingModel):
         """What the retraining is told of who trains which copy."""
         if self.positives == "all" or self.copies == 1:
             return {}
-        return required(model.fit, {"visits": new.visits(part.Y)})
+        return required(model.fit, {"visits": new.visits(part, thread_count(self.threads))})
 
     def _tried(self, rest: Part, held: Part, progress: StageProgress | None) -> list[float]:
         """Held-out precision after every round, as long as it grows; at least one round."""

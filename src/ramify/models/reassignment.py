@@ -11,15 +11,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import clone
 
-from ramify.index import FixedTree
+from ramify.features.labels import PIFA
 from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, visits, with_clusters
 from ramify.models.ranking_model import Part
 from ramify.values import CSR, LabelTree
-
-BEAM = 10
-"""Clusters asked for where a model has no beam of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,21 +78,21 @@ class Reassigned:
     ----------
     tree : LabelTree
         The new tree.
-    reached, C : csr_matrix, shapes (n, K) and (L, K)
-        Clusters of the instances and of the labels, by the numbers of the old tree.
+    C : csr_matrix, shape (L, K)
+        Clusters of the labels, by the numbers of the old tree.
     round : Round
         What changed.
     """
 
     tree: LabelTree
-    reached: CSR
     C: CSR
     round: Round
 
-    def visits(self, Y: CSR) -> CSR:
-        """Clusters of the new tree that each instance trains where copies keep to instances that come by."""
+    def visits(self, part: Part, threads: int = 1) -> CSR:
+        """Clusters of the new tree that each instance trains where a copy keeps to instances like its company."""
         used = np.flatnonzero(np.bincount(self.C.indices, minlength=self.C.shape[1]))
-        return sp.csr_matrix(visits(self.reached, Y, self.C)[:, used])
+        Z = PIFA().represent(*part, threads=threads)
+        return visits(part.X, Z, part.Y, sp.csr_matrix(self.C[:, used]))
 
 
 def reassigned(model: Any, part: Part, how: Assignment) -> Reassigned:
@@ -118,11 +114,12 @@ def reassigned(model: Any, part: Part, how: Assignment) -> Reassigned:
     after = candidates(reached, part.Y, C)
     if after.hits < before.hits:  # only a cap can crowd out so many
         C, after = current, before
-    return Reassigned(with_clusters(model.tree_, C), reached, C, Round(before=before, after=after, leaves=C.nnz))
+    return Reassigned(with_clusters(model.tree_, C), C, Round(before=before, after=after, leaves=C.nnz))
 
 
 def _reached(model: Any, part: Part, how: Assignment) -> CSR:
-    if how.folds < 2 or model.tree_.depth == 1 or part.X.shape[0] < 2 * how.folds:
+    unseen = how.folds > 1 and hasattr(model, "above_leaves") and model.tree_.depth > 1
+    if not unseen or part.X.shape[0] < 2 * how.folds:
         reached: CSR = model.clusters_reached(part.X, beam=how.beam)
         return reached
     return reached_unseen(model, part, how)
@@ -131,17 +128,15 @@ def _reached(model: Any, part: Part, how: Assignment) -> CSR:
 def reached_unseen(model: Any, part: Part, how: Assignment) -> CSR:
     """Clusters of each instance, shape (n, K), by matchers that were trained on the other folds.
 
-    The clusters are the labels of the tree above them, which is trained as the model was. What a model says of its own
-    training instances flatters it: on gutenberg-lcsh they reach 99.9% of their labels, new ones 70%.
+    What a model says of its own training instances flatters it: on gutenberg-lcsh they reach 99.9% of their labels, new
+    ones 70%.
     """
-    tree, beam = model.tree_, how.beam or getattr(model, "beam", None) or BEAM
-    Y = sp.csr_matrix(part.Y @ clusters_of(tree))
-    n_clusters = Y.shape[1]
-    upper = FixedTree(LabelTree(tree.parents[:-1], np.arange(n_clusters, dtype=np.int32), n_clusters))
+    Y = sp.csr_matrix(part.Y @ clusters_of(model.tree_))
+    beam, n_clusters = how.beam or model.beam, Y.shape[1]
     fold = np.random.default_rng(how.seed).permutation(part.X.shape[0]) % how.folds
     pieces = []
     for number in range(how.folds):
-        matcher = clone(model).set_params(indexer=upper).fit(part.X[fold != number], Y[fold != number])
+        matcher = model.above_leaves().fit(part.X[fold != number], Y[fold != number])
         top = matcher.predict_topk(part.X[fold == number], min(beam, n_clusters), beam=beam)
         worth = np.broadcast_to(1 / np.arange(1, top.labels.shape[1] + 1, dtype=np.float32), top.labels.shape)
         pieces.append(top.matrix(top.labels >= 0, worth, n_clusters))

@@ -11,13 +11,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError, ModelFileError
 from ramify.features.labels import PIFA
-from ramify.index import KMeansIndexer
+from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.check import factors, real_number, thread_count, whole_number
 from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
@@ -219,6 +221,16 @@ class XRLinear(TreePredictor):
         self._set_matcher(BeamMatcher.of(self.tree_, levels, self.precision, favour))
         tell("pack", 1.0)
         return self
+
+    def above_leaves(self) -> XRLinear:
+        """An unfitted model of the clusters above the leaves, which trains and searches them as this one does."""
+        schemes = self.negatives.split(",") if isinstance(self.negatives, str) else list(self.negatives)
+        parents, n_clusters = self.tree_.parents[:-1], self.tree_.level_sizes[-2]
+        clusters = LabelTree(parents, np.arange(n_clusters, dtype=np.int32), n_clusters)
+        upper: XRLinear = clone(self)
+        upper.set_params(indexer=FixedTree(clusters), negatives=schemes[:-1] or schemes)
+        upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0)
+        return upper
 
     def _checked_settings(self) -> tuple[TrainingConfig, int]:
         solver = SolverConfig(
