@@ -5,6 +5,7 @@ import pytest
 
 from ramify import Blend, Disentangled, Ensemble, LabelTree, NearestInstances, XRLinear
 from ramify.index import KMeansIndexer, NeighbourIndexer, tree_from_taxonomy
+from ramify.models.dense import DenseNeighbours
 from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, Partitioned, PopularLabels
 from ramify.testing import MODEL_CHECKS, check_model
 
@@ -81,6 +82,16 @@ INSTANCES = {"default": {}, "many": {"neighbours": 10_000, "power": 8.0}, "equal
 @pytest.mark.parametrize("variant", INSTANCES)
 def test_nearest_instances_contract(variant, check):
     check(lambda: NearestInstances(**INSTANCES[variant], threads=1))
+
+
+DENSE = {"reduced": {"dimensions": 60}, "whole": {"dimensions": 4096, "power": 1.0}, "labels": {"among": "labels"}}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", DENSE)
+def test_dense_neighbours_contract(variant, check):
+    pytest.importorskip("usearch", reason="needs the extra ann")
+    check(lambda: DenseNeighbours(**DENSE[variant], threads=1))
 
 
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))

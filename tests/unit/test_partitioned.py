@@ -83,7 +83,7 @@ class Silent:
     [
         ({"matcher": Silent()}, "matcher"),
         ({"matcher": XRLinear}, "matcher"),
-        ({"matcher": "linaer"}, "linear, nearest, popular"),
+        ({"matcher": "linaer"}, "linear, nearest, dense, popular"),
         ({"ranker": None}, "linear, cosine, mixed"),
         ({"max_leaf": 0}, "max_leaf"),
         ({"ranker": Silent()}, "ranker"),

@@ -26,6 +26,7 @@ _HOMES = {
     "MixedRanker": "ramify.models.partitioned",
     "PopularLabels": "ramify.models.partitioned",
     "NearestInstances": "ramify.models.nearest",
+    "DenseNeighbours": "ramify.models.dense",
     "Tfidf": "ramify.features",
     "Hashing": "ramify.features",
     "SklearnText": "ramify.features.sklearn_text",

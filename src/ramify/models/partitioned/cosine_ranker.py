@@ -9,9 +9,10 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError
 from ramify.features.labels import unit_rows
 from ramify.kernels.check import csr_arrays
+from ramify.models.stored import check_rows, damage_told, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.protocols import RankingProblem
 from ramify.values import CSR, as_csr
 
@@ -63,7 +64,7 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        indptr, indices, data = csr_arrays(self.vectors_)
+        indptr, indices, data = csr_arrays(self.vectors_.sorted_indices())
         return {"shape": list(self.vectors_.shape)}, {"indptr": indptr, "indices": indices, "data": data}
 
     @classmethod
@@ -75,10 +76,12 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Arrays that do not fit.
         """
-        ranker = cls()
-        try:
-            parts = tuple(arrays[name] for name in ("data", "indices", "indptr"))
-            ranker.vectors_ = as_csr(sp.csr_matrix(parts, shape=tuple(config["shape"])), "vectors")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFileError(f"the label vectors are damaged ({error}): restore the model directory") from None
+        with damage_told("the label vectors are"):
+            rows, width = (stored_size(size, "a size of the label vectors") for size in config["shape"])
+            pointers = stored_array(arrays, "indptr", np.int64, (rows + 1,))
+            columns = stored_array(arrays, "indices", np.int32, (None,))
+            values = stored_vectors(arrays, "data", (len(columns),))
+            check_rows(pointers, columns, (rows, width))
+            ranker = cls()
+            ranker.vectors_ = matrix_over((values, columns, pointers), (rows, width))
         return ranker

@@ -24,6 +24,7 @@ from ramify.index import KMeansIndexer
 from ramify.index.overlap import clusters_of
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.match import restriction
+from ramify.models.dense import DenseNeighbours
 from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
 from ramify.models.members import part_of
 from ramify.models.nearest import NearestInstances
@@ -31,7 +32,7 @@ from ramify.models.partitioned.cosine_ranker import CosineRanker
 from ramify.models.partitioned.linear_ranker import LinearRanker
 from ramify.models.partitioned.mixed_ranker import MixedRanker
 from ramify.models.partitioned.popular import PopularLabels
-from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
@@ -67,7 +68,12 @@ class _Request:
         return candidates
 
 
-MATCHERS: dict[str, type] = {"linear": XRLinear, "nearest": NearestInstances, "popular": PopularLabels}
+MATCHERS: dict[str, type] = {
+    "linear": XRLinear,
+    "nearest": NearestInstances,
+    "dense": DenseNeighbours,
+    "popular": PopularLabels,
+}
 RANKERS: dict[str, type] = {"linear": LinearRanker, "cosine": CosineRanker, "mixed": MixedRanker}
 
 
@@ -82,8 +88,8 @@ class Partitioned(RankingModel):
         Clusters; k-means when None. Of a deeper tree the leaves' parents are the clusters.
     max_leaf : int, default 100
         Labels of a cluster at most, without an indexer of your own.
-    matcher : {"linear", "nearest", "popular"} or Matcher
-        Finds clusters: ``XRLinear()``, ``NearestInstances()``, ``PopularLabels()``, or yours.
+    matcher : {"linear", "nearest", "dense", "popular"} or Matcher
+        Finds clusters: ``XRLinear()``, ``NearestInstances()``, ``DenseNeighbours()``, ``PopularLabels()``, or yours.
     ranker : {"linear", "cosine", "mixed"} or Ranker
         Ranks the labels of the clusters found: ``LinearRanker()``, ``CosineRanker()``, ``MixedRanker()``, or yours.
     beam : int, default 10
@@ -256,7 +262,9 @@ class Partitioned(RankingModel):
         match = candidates.data
         ranked = self.ranker_.rank(X, candidates, threads=thread_count(self.threads))
         scores = (ranked.data * match**self.path_weight).astype(np.float32)
-        return _topk(sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape), asked.k)
+        return best_labels(
+            sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape), asked.k
+        )
 
     def _candidates(self, X: CSR) -> CSR:
         """Labels of the clusters found, with the mean score of those of their clusters that were."""
@@ -325,15 +333,3 @@ def _two_levels(tree: LabelTree) -> LabelTree:
 
 def _tree_of(above: Int32, leaf_labels: Int32, n_labels: int) -> LabelTree:
     return LabelTree((np.zeros(int(above.max()) + 1, np.int32), above), leaf_labels, n_labels)
-
-
-def _topk(scores: CSR, k: int) -> TopK:
-    """The k largest entries of each row, ties to the smaller label."""
-    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    order = np.lexsort((scores.indices, -scores.data, rows))
-    rank = np.arange(len(rows)) - scores.indptr[rows]
-    kept = rank < k
-    top = TopK(np.full((scores.shape[0], k), -1, np.int32), np.full((scores.shape[0], k), -np.inf, np.float32))
-    place = (rows[kept], rank[kept])
-    top.labels[place], top.scores[place] = scores.indices[order[kept]], scores.data[order[kept]]
-    return top
