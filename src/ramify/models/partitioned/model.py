@@ -25,7 +25,7 @@ from ramify.index.overlap import clusters_of
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.match import restriction
 from ramify.models.dense import DenseNeighbours
-from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
+from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
 from ramify.models.nearest import NearestInstances
 from ramify.models.partitioned.cosine_ranker import CosineRanker
@@ -33,6 +33,7 @@ from ramify.models.partitioned.linear_ranker import LinearRanker
 from ramify.models.partitioned.mixed_ranker import MixedRanker
 from ramify.models.partitioned.popular import PopularLabels
 from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
+from ramify.models.stored import damage_told
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
@@ -283,13 +284,10 @@ class Partitioned(RankingModel):
         settings = self._plain_settings()
         for name in ("representation", "indexer", "matcher", "ranker"):
             settings.pop(name)
-        matcher, matcher_arrays = part_to_state(self.matching_)
-        ranker, ranker_arrays = part_to_state(self.ranker_)
+        inside, arrays = parts_to_state({"matcher": self.matching_, "ranker": self.ranker_})
         config = {"settings": settings, "n_labels": self.n_labels_, "n_features": self.n_features_in_}
-        arrays = {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
-        arrays |= {f"matcher/{name}": array for name, array in matcher_arrays.items()}
-        arrays |= {f"ranker/{name}": array for name, array in ranker_arrays.items()}
-        return config | {"matcher": matcher, "ranker": ranker}, arrays
+        arrays |= {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
+        return config | inside, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Partitioned:
@@ -300,15 +298,12 @@ class Partitioned(RankingModel):
         ModelFileError
             Settings or parts that do not fit.
         """
-        try:
-            matcher = part_from_state(config["matcher"], arrays_below(arrays, "matcher/"), parts)
-            ranker = part_from_state(config["ranker"], arrays_below(arrays, "ranker/"), parts)
+        with damage_told("the partitioned model is"):
+            matcher, ranker = (stored_part(name, config[name], arrays, parts) for name in ("matcher", "ranker"))
             model = cls(**config["settings"], matcher=matcher, ranker=ranker)
             model._checked_settings()
             model.tree_ = _tree_of(arrays["parents"], arrays["leaf_labels"], int(config["n_labels"]))
             model._set_sizes(int(config["n_features"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the partitioned model is damaged ({error}): restore the model directory") from None
         if matcher.n_labels_ != model.clusters_.shape[1]:
             raise ModelFileError("the partitioned model is damaged (its matcher knows other clusters): restore it")
         model.matching_, model.ranker_ = matcher, ranker
