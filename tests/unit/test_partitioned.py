@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import ramify
 from ramify import InputError, NearestInstances, Partitioned, Tfidf, XRLinear
 from ramify.errors import ModelFileError
-from ramify.features.labels import Given
+from ramify.features.labels import PIFA, Given, unit_rows
 from ramify.index import KMeansIndexer
 from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
 from ramify.testing.values import planted_clusters
@@ -72,6 +72,14 @@ def test_a_label_without_instances_is_found_by_its_name():
     mixed = Partitioned(**settings, ranker=MixedRanker(share=0.9), path_weight=0.0).fit(X, Y)
     assert mixed.predict_topk(asked, 1).labels[0, 0] == 3
     np.testing.assert_array_equal(by_name.predict_topk(vectorizer.transform(texts), 1).labels[:, 0], Y.argmax(axis=1))
+
+
+def test_a_cosine_ranker_may_have_vectors_of_its_own():
+    own = sp.csr_matrix(np.roll(PIFA().represent(PROBLEM.X, PROBLEM.Y).toarray(), 1, axis=0))
+    settings = {"indexer": SMALL, "beam": 100, "path_weight": 0.0, "threads": 1}
+    model = Partitioned(**settings, ranker=CosineRanker(Given(own))).fit(PROBLEM.X, PROBLEM.Y)
+    cosines = unit_rows(PROBLEM.X_test) @ own.T
+    np.testing.assert_array_equal(model.predict_topk(PROBLEM.X_test, 1).labels[:, 0], cosines.toarray().argmax(axis=1))
 
 
 class Silent:
