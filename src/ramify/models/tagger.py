@@ -252,7 +252,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def _label_id(name: str, ids: dict[str, int]) -> int:
         if not isinstance(name, str) or name not in ids:
             near = get_close_matches(str(name), ids, n=1)
-            raise InputError(f"the model has no label {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
+            hint = f"did you mean {near[0]!r}?" if near else f"its labels are like {next(iter(ids))!r}"
+            raise InputError(f"the model has no label {name!r}: {hint}")
         return ids[name]
 
     def score(self, texts: Sequence[str], labels: Sequence[Iterable[str]]) -> float:

@@ -211,11 +211,12 @@ class Partitioned(RankingModel):
         sizes = np.sort(np.bincount(self.tree_.parents[1]))
         return int(min(self.n_labels_, sizes[-self.beam :].sum()))
 
-    def clusters_reached(self, X: Any) -> CSR:
+    def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
         """The clusters that the matcher sends instances to, shape (n, clusters), with its scores, above 0."""
         X = self._features(X)
+        beam = whole_number("beam", self.beam if beam is None else beam, 1, 2**31 - 1)
         n_clusters = self.clusters_.shape[1]
-        top = self.matching_.predict_topk(X, min(self.beam, n_clusters))
+        top = self.matching_.predict_topk(X, min(beam, n_clusters))
         found = (top.labels >= 0) & np.isfinite(top.scores)
         return top.matrix(found, np.clip(top.scores, np.finfo(np.float32).tiny, 1), n_clusters)
 
