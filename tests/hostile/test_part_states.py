@@ -1,6 +1,7 @@
 """Damaged states of parts are refused with one sentence, or the part answers; the process never dies."""
 
 from contextlib import suppress
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,8 +16,6 @@ from ramify.models.partitioned import CosineRanker, PopularLabels
 from ramify.protocols import RankingProblem
 from ramify.testing.values import planted_clusters
 
-pytest.importorskip("usearch", reason="needs the extra ann")
-
 PROBLEM = planted_clusters(4, 3)
 
 
@@ -26,12 +25,10 @@ def _ranker():
     return CosineRanker().fit(RankingProblem(PROBLEM.X, PROBLEM.Y, tree, PROBLEM.Y[:, :4], vectors))
 
 
-FITTED = {
-    "dense": DenseNeighbours(dimensions=8, threads=1).fit(PROBLEM.X, PROBLEM.Y),
-    "dense as it is": DenseNeighbours(among="labels", threads=1).fit(PROBLEM.X, PROBLEM.Y),
-    "popular": PopularLabels().fit(PROBLEM.X, PROBLEM.Y),
-    "cosine": _ranker(),
-}
+FITTED = {"popular": PopularLabels().fit(PROBLEM.X, PROBLEM.Y), "cosine": _ranker()}
+if find_spec("usearch"):
+    FITTED["dense"] = DenseNeighbours(dimensions=8, threads=1).fit(PROBLEM.X, PROBLEM.Y)
+    FITTED["dense as it is"] = DenseNeighbours(among="labels", threads=1).fit(PROBLEM.X, PROBLEM.Y)
 STATES = {name: part.to_state() for name, part in FITTED.items()}
 ARRAYS = [(name, array) for name, (_, arrays) in STATES.items() for array in sorted(arrays)]
 ODD = [-(2**31), -1, 0, 1, 2, 11, 12, 13, 2**31 - 1, 2**40, 1e30, np.inf, -np.inf, np.nan]
@@ -105,5 +102,6 @@ def test_any_setting_or_size_of_another_kind(name, value):
     "odd", [{"among": "words"}, {"effort": 0}, {"neighbours": "3"}, {"power": None}, {"seed": -1}, {"threads": 0}]
 )
 def test_settings_of_dense_neighbours_out_of_range(odd):
+    pytest.importorskip("usearch", reason="needs the extra ann")
     config, arrays = STATES["dense"]
     _refused("dense", {**config, "settings": config["settings"] | odd}, arrays)
