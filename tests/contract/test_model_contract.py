@@ -101,6 +101,7 @@ def test_blend_contract(check):
 
 DISENTANGLED = {
     "two": {"model": XRLinear(**SMALL)},
+    "partitioned": {"model": Partitioned(indexer=KMeansIndexer(branching=3, max_leaf=3), threads=1)},
     "moved": {"model": XRLinear(**SMALL), "copies": 1, "cap": 4},
     "rounds": {"model": XRLinear(**SMALL, merge_copies="mean"), "copies": 3, "rounds": 2, "held_out": 0.0},
 }

@@ -82,6 +82,17 @@ def test_a_cosine_ranker_may_have_vectors_of_its_own():
     np.testing.assert_array_equal(model.predict_topk(PROBLEM.X_test, 1).labels[:, 0], cosines.toarray().argmax(axis=1))
 
 
+def test_another_beam_for_one_question():
+    settings = {"indexer": SMALL, "matcher": "popular", "threads": 1}
+    wide, narrow = (Partitioned(**settings, beam=beam).fit(PROBLEM.X, PROBLEM.Y) for beam in (100, 1))
+    found, wanted = wide.predict_topk(PROBLEM.X_test, 20, beam=1), narrow.predict_topk(PROBLEM.X_test, 20)
+    np.testing.assert_array_equal(found.labels >= 0, wanted.labels >= 0)
+    assert (wide.predict_topk(PROBLEM.X_test, 20).labels >= 0).all()
+    assert (found.labels[:, -1] == -1).all()
+    with pytest.raises(InputError, match="beam is 0"):
+        wide.predict_topk(PROBLEM.X_test, 3, beam=0)
+
+
 class Silent:
     """Has the methods of no part."""
 

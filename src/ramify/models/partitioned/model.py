@@ -225,6 +225,7 @@ class Partitioned(RankingModel):
         X: Any,
         k: int | None = None,
         *,
+        beam: int | None = None,
         allowed: Any = None,
         forbidden: Any = None,
         progress: StageProgress | None = None,
@@ -237,6 +238,8 @@ class Partitioned(RankingModel):
             Features.
         k : int, optional
             Labels per instance, at most L; 10 by default, or L where it is less.
+        beam : int, optional
+            Another beam than the model's.
         allowed, forbidden : label ids, or matrix of shape (n, L), optional
             As ``XRLinear.predict_topk``; allowed labels must lie in the clusters found.
         progress : callable, optional
@@ -253,14 +256,14 @@ class Partitioned(RankingModel):
         parts = [slice(first, first + ROWS) for first in range(0, X.shape[0], ROWS)]
         found = []
         for number, part in enumerate(parts):
-            found.append(self._best(X[part], asked.rows(part)))
+            found.append(self._best(X[part], asked.rows(part), beam))
             told = part_of(progress, number, len(parts))
             if told is not None:
                 told("predict", 1.0)
         return TopK(np.vstack([one.labels for one in found]), np.vstack([one.scores for one in found]))
 
-    def _best(self, X: CSR, asked: _Request) -> TopK:
-        candidates = asked.of(self._candidates(X))
+    def _best(self, X: CSR, asked: _Request, beam: int | None) -> TopK:
+        candidates = asked.of(self._candidates(X, beam))
         match = candidates.data
         ranked = self.ranker_.rank(X, candidates, threads=thread_count(self.threads))
         scores = (ranked.data * match**self.path_weight).astype(np.float32)
@@ -268,9 +271,9 @@ class Partitioned(RankingModel):
             sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape), asked.k
         )
 
-    def _candidates(self, X: CSR) -> CSR:
+    def _candidates(self, X: CSR, beam: int | None) -> CSR:
         """Labels of the clusters found, with the mean score of those of their clusters that were."""
-        reached = self.clusters_reached(X)
+        reached = self.clusters_reached(X, beam=beam)
         pattern = sp.csr_matrix((np.ones_like(reached.data), reached.indices, reached.indptr), shape=reached.shape)
         members = sp.csr_matrix(self.clusters_.T)
         total, count = sp.csr_matrix(reached @ members), sp.csr_matrix(pattern @ members)
