@@ -5,6 +5,7 @@ import pytest
 
 from ramify import Blend, Disentangled, Ensemble, LabelTree, NearestInstances, XRLinear
 from ramify.index import KMeansIndexer, NeighbourIndexer, tree_from_taxonomy
+from ramify.models.dense import DenseNeighbours
 from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, Partitioned, PopularLabels
 from ramify.testing import MODEL_CHECKS, check_model
 
@@ -83,6 +84,16 @@ def test_nearest_instances_contract(variant, check):
     check(lambda: NearestInstances(**INSTANCES[variant], threads=1))
 
 
+DENSE = {"reduced": {"dimensions": 60}, "whole": {"dimensions": 4096, "power": 1.0}, "labels": {"among": "labels"}}
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", DENSE)
+def test_dense_neighbours_contract(variant, check):
+    pytest.importorskip("usearch", reason="needs the extra ann")
+    check(lambda: DenseNeighbours(**DENSE[variant], threads=1))
+
+
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 def test_blend_contract(check):
     check(lambda: Blend(branching=3, max_leaf=4, threads=1))
@@ -90,6 +101,7 @@ def test_blend_contract(check):
 
 DISENTANGLED = {
     "two": {"model": XRLinear(**SMALL)},
+    "partitioned": {"model": Partitioned(indexer=KMeansIndexer(branching=3, max_leaf=3), threads=1)},
     "moved": {"model": XRLinear(**SMALL), "copies": 1, "cap": 4},
     "rounds": {"model": XRLinear(**SMALL, merge_copies="mean"), "copies": 3, "rounds": 2, "held_out": 0.0},
 }

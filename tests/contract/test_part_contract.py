@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from ramify import Ensemble, NearestInstances, XRLinear
+from ramify.models.dense import DenseNeighbours
 from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
 from ramify.testing import MATCHER_CHECKS, RANKER_CHECKS, check_matcher, check_ranker
 from ramify.values import TopK
@@ -12,6 +13,8 @@ from ramify.values import TopK
 MATCHERS = {
     "linear": lambda: XRLinear(threads=1),
     "nearest": lambda: NearestInstances(threads=1),
+    "dense": lambda: DenseNeighbours(dimensions=8, threads=1),
+    "dense-labels": lambda: DenseNeighbours(among="labels", threads=1),
     "popular": PopularLabels,
     "ensemble": lambda: Ensemble(XRLinear(branching=2, max_leaf=2), trees=2, threads=1),
 }
@@ -26,6 +29,8 @@ RANKERS = {
 @pytest.mark.parametrize("check", MATCHER_CHECKS, ids=lambda check: check.__name__.removeprefix("check_matcher_"))
 @pytest.mark.parametrize("name", MATCHERS)
 def test_matchers(name, check):
+    if name.startswith("dense"):
+        pytest.importorskip("usearch", reason="needs the extra ann")
     check(MATCHERS[name])
 
 

@@ -9,7 +9,17 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ramify.errors import DataFileError, InputError
-from ramify.features.labels import PIFA, PII, Concatenation, Given, GraphSpectrum, LabelText, Mixture, unit_rows
+from ramify.features.labels import (
+    PIFA,
+    PII,
+    Concatenation,
+    Given,
+    GraphSpectrum,
+    LabelText,
+    Mixture,
+    names_as_instances,
+    unit_rows,
+)
 from ramify.features.word_vectors import from_word_vectors
 from ramify.protocols import Representation
 from ramify.values import as_csr, as_label_matrix
@@ -157,3 +167,22 @@ def test_real_word_vectors_put_like_beside_like():
     similarity = Z @ Z.T
     assert similarity[0, 1] > similarity[0, 2]
     assert similarity[2, 3] > similarity[1, 2]
+
+
+def test_names_become_instances_of_their_labels():
+    X, Y = sp.csr_matrix(np.eye(2, 3, dtype=np.float32)), sp.csr_matrix(np.eye(2, 4, dtype=np.float32))
+    names = sp.csr_matrix(np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1], [0, 0, 1]], np.float32))
+    more_X, more_Y = names_as_instances(X, Y, names)  # the second name is empty
+    np.testing.assert_array_equal(more_X.toarray(), np.vstack([X.toarray(), names.toarray()[[0, 2, 3]]]))
+    np.testing.assert_array_equal(more_Y.toarray(), np.vstack([Y.toarray(), np.eye(4)[[0, 2, 3]]]))
+    some_X, some_Y = names_as_instances(X, Y, names, labels=[2])
+    assert some_X.shape == (3, 3)
+    assert some_Y[2].indices.tolist() == [2]
+    assert names_as_instances(X, Y, names, labels=[1])[0].shape == (2, 3)
+
+
+@pytest.mark.parametrize(("names", "labels"), [(np.eye(3, 3), None), (np.eye(4, 2), None), (np.eye(4, 3), [4])])
+def test_names_that_do_not_fit(names, labels):
+    X, Y = sp.csr_matrix(np.eye(2, 3, dtype=np.float32)), sp.csr_matrix(np.eye(2, 4, dtype=np.float32))
+    with pytest.raises(InputError, match=r"names has shape|labels holds"):
+        names_as_instances(X, Y, sp.csr_matrix(names), labels)

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import ramify
 from ramify import InputError, NearestInstances, Partitioned, Tfidf, XRLinear
 from ramify.errors import ModelFileError
-from ramify.features.labels import Given
+from ramify.features.labels import PIFA, Given, unit_rows
 from ramify.index import KMeansIndexer
 from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
 from ramify.testing.values import planted_clusters
@@ -74,6 +74,25 @@ def test_a_label_without_instances_is_found_by_its_name():
     np.testing.assert_array_equal(by_name.predict_topk(vectorizer.transform(texts), 1).labels[:, 0], Y.argmax(axis=1))
 
 
+def test_a_cosine_ranker_may_have_vectors_of_its_own():
+    own = sp.csr_matrix(np.roll(PIFA().represent(PROBLEM.X, PROBLEM.Y).toarray(), 1, axis=0))
+    settings = {"indexer": SMALL, "beam": 100, "path_weight": 0.0, "threads": 1}
+    model = Partitioned(**settings, ranker=CosineRanker(Given(own))).fit(PROBLEM.X, PROBLEM.Y)
+    cosines = unit_rows(PROBLEM.X_test) @ own.T
+    np.testing.assert_array_equal(model.predict_topk(PROBLEM.X_test, 1).labels[:, 0], cosines.toarray().argmax(axis=1))
+
+
+def test_another_beam_for_one_question():
+    settings = {"indexer": SMALL, "matcher": "popular", "threads": 1}
+    wide, narrow = (Partitioned(**settings, beam=beam).fit(PROBLEM.X, PROBLEM.Y) for beam in (100, 1))
+    found, wanted = wide.predict_topk(PROBLEM.X_test, 20, beam=1), narrow.predict_topk(PROBLEM.X_test, 20)
+    np.testing.assert_array_equal(found.labels >= 0, wanted.labels >= 0)
+    assert (wide.predict_topk(PROBLEM.X_test, 20).labels >= 0).all()
+    assert (found.labels[:, -1] == -1).all()
+    with pytest.raises(InputError, match="beam is 0"):
+        wide.predict_topk(PROBLEM.X_test, 3, beam=0)
+
+
 class Silent:
     """Has the methods of no part."""
 
@@ -83,7 +102,7 @@ class Silent:
     [
         ({"matcher": Silent()}, "matcher"),
         ({"matcher": XRLinear}, "matcher"),
-        ({"matcher": "linaer"}, "linear, nearest, popular"),
+        ({"matcher": "linaer"}, "linear, nearest, dense, popular"),
         ({"ranker": None}, "linear, cosine, mixed"),
         ({"max_leaf": 0}, "max_leaf"),
         ({"ranker": Silent()}, "ranker"),

@@ -156,7 +156,7 @@ def test_allowed_and_forbidden_names(tagger):
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["Watr"], "did you mean 'Water'"), (["zzz"], "no label 'zzz'$"), ("Water", "list"), ([3], "no label 3"),
+    [(["Watr"], "did you mean 'Water'"), (["zzz"], "labels are like 'Fish'"), ("Water", "list"), ([3], "no label 3"),
      (3, "list"), ([["Water"]], "no label")],
 )  # fmt: skip
 def test_unknown_names_are_told_with_the_nearest(tagger, names, message):

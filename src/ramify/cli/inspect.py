@@ -64,9 +64,11 @@ def run(options: InspectOptions) -> None:
     from ramify.cli.output import note, show, show_json
     from ramify.models.inspection import describe, load_tagger, tagger_of_tree
 
+    _check(options)
     whole = load_tagger(options.model)
-    wants_tree = options.draw is not None or options.label is not None or options.tree or options.ambiguous
-    tagger = tagger_of_tree(whole, options.member) if wants_tree else whole
+    wants_classifiers = options.label is not None or options.ambiguous
+    wants_tree = options.draw is not None or options.tree or wants_classifiers
+    tagger = tagger_of_tree(whole, options.member, classifiers=wants_classifiers) if wants_tree else whole
     if options.draw is not None:
         from ramify.index import draw
 
@@ -81,6 +83,18 @@ def run(options: InspectOptions) -> None:
     elif options.draw is None:
         facts = describe(tagger, n_frequent=options.top)
         show_json(_directory(options.model) | facts.as_dict()) if options.json else show(_text(facts, options.model))
+
+
+def _check(options: InspectOptions) -> None:
+    from ramify.errors import InputError
+
+    for name in ("top", "nodes"):
+        if getattr(options, name) < 1:
+            raise InputError(f"--{name} is {getattr(options, name)}, but must be at least 1")
+    if options.label is not None and options.ambiguous:
+        raise InputError("--label and --ambiguous are both given: choose one")
+    if options.data is not None and options.label is None:
+        raise InputError("--data is given, but examples are shown for one label: add --label NAME, or leave it out")
 
 
 def _show_label(options: InspectOptions, tagger: Tagger, name: str) -> None:

@@ -13,6 +13,7 @@ from ramify.cli.options import DATA_PANEL, FieldOptions, OutputOptions, ThreadOp
 
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan
+    from ramify.models import Tagger
     from ramify.values import Dataset
 
 HELP = """Train a model on a data file and save it.
@@ -131,6 +132,7 @@ def _train(options: TrainOptions, plan: Plan, data: str, out: Path) -> None:
             stages.n_documents = len(training)
         _note_oddities(options, training)
         tagger = plan.tagger().fit_dataset(training, progress=stages)
+        _note_lack_of_clusters(options, tagger)
         with stages.stage("save"):
             tagger.save(out)
         report = None
@@ -147,6 +149,22 @@ def _read(options: TrainOptions, data: str) -> tuple[Dataset, Dataset | None]:
     if options.holdout is not None:
         return split_random(dataset, options.holdout, options.seed)
     return dataset, None if options.test is None else read(options.test, fields=options.fields())
+
+
+def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:
+    """Copies that were asked for but could not be, as there is nowhere else to put a label."""
+    from ramify.cli.output import note
+    from ramify.models import Disentangled
+
+    model = tagger.model_
+    if not isinstance(model, Disentangled) or model.copies == 1:
+        return
+    n_clusters = 1 if model.tree_.depth == 1 else model.tree_.level_sizes[-2]
+    if n_clusters == 1:
+        note(
+            "note: all labels are in one cluster, so none has copies: a smaller --max-leaf makes more clusters",
+            quiet=options.quiet,
+        )
 
 
 def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:

@@ -156,6 +156,47 @@ class Given:
         return unit_rows(self.Z)
 
 
+def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None = None) -> tuple[CSR, CSR]:
+    """Training data in which the name of a label is one more instance of it.
+
+    So a label without any instance has one, and every part learns of it; labels with few instances gain, too
+    (``benchmarks/zero_shot.py``).
+
+    Parameters
+    ----------
+    X : csr_matrix, shape (n, d)
+        Features.
+    Y : csr_matrix, shape (n, L)
+        Label assignments.
+    names : csr_matrix, shape (L, d)
+        The labels' names as features, by the vectorizer that made X.
+    labels : int array, optional
+        Labels whose names count; all when None.
+
+    Returns
+    -------
+    (csr_matrix, csr_matrix)
+        X and Y with one more row per name that is not empty.
+
+    Raises
+    ------
+    InputError
+        Matrices that do not fit each other, or a label out of range.
+    """
+    if names.shape != (Y.shape[1], X.shape[1]):
+        wanted = (Y.shape[1], X.shape[1])
+        raise InputError(f"names has shape {names.shape}, but must have {wanted}: a row per label, in the space of X")
+    chosen = np.arange(Y.shape[1]) if labels is None else np.unique(np.asarray(labels, np.int64))
+    if len(chosen) and not (chosen[0] >= 0 and chosen[-1] < Y.shape[1]):
+        raise InputError(f"labels holds {chosen[[0, -1]]}, but must lie in 0..{Y.shape[1] - 1}, as Y has columns")
+    names = as_csr(names, "names")
+    chosen = chosen[np.diff(names.indptr)[chosen] > 0]
+    own = sp.csr_matrix(
+        (np.ones(len(chosen), np.float32), chosen, np.arange(len(chosen) + 1)), (len(chosen), Y.shape[1])
+    )
+    return as_csr(sp.vstack([X, names[chosen]])), as_csr(sp.vstack([Y, own]))
+
+
 class Concatenation:
     """Several representations side by side; each has the same say, as all their rows have length one.
 

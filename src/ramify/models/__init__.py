@@ -1,6 +1,7 @@
 """The stages glued into estimators, one file each; and ``load`` for whatever was saved."""
 
 from ramify.models.blend import Blend
+from ramify.models.dense import DenseNeighbours
 from ramify.models.disentangled import Disentangled
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load
@@ -12,6 +13,7 @@ from ramify.models.xr_linear import XRLinear
 
 __all__ = [
     "Blend",
+    "DenseNeighbours",
     "Disentangled",
     "Ensemble",
     "NearestInstances",

@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import ModelFileError
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.ensemble import Ensemble
-from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
+from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import MOST_TREES, Single, part_of
 from ramify.models.merging import Merger
 from ramify.models.nearest import NearestInstances
 from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
+from ramify.models.stored import damage_told
 from ramify.models.tail import favour_by_rarity, reranked
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
@@ -244,11 +245,10 @@ class Blend(RankingModel):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        state, arrays = part_to_state(self.ensemble_)
+        inside, arrays = parts_to_state({"ensemble": self.ensemble_})
         chosen = {"cost": float(self.cost_), "share": float(self.share_)}
-        config = {"settings": self._plain_settings(), "chosen": chosen, "ensemble": state}
         favour = {} if self.favour_ is None else {"favour": self.favour_}
-        return config, favour | {f"ensemble/{name}": array for name, array in arrays.items()}
+        return {"settings": self._plain_settings(), "chosen": chosen, **inside}, favour | arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Blend:
@@ -259,13 +259,11 @@ class Blend(RankingModel):
         ModelFileError
             Settings or members that do not fit.
         """
-        try:
+        with damage_told("the blend is"):
             model = cls(**config["settings"])
             model._check_settings()
             model.cost_, model.share_ = float(config["chosen"]["cost"]), float(config["chosen"]["share"])
-            ensemble = part_from_state(config["ensemble"], arrays_below(arrays, "ensemble/"), parts)
-        except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
-            raise ModelFileError(f"the blend is damaged ({error}): restore the model directory") from None
+            ensemble = stored_part("ensemble", config["ensemble"], arrays, parts)
         if not isinstance(ensemble, Ensemble):
             raise ModelFileError("the blend is damaged (it holds no ensemble): restore the model directory")
         model.favour_ = _stored_favour(arrays["favour"], ensemble.n_labels_) if "favour" in arrays else None

@@ -17,14 +17,15 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates
 from ramify.kernels.check import real_number, thread_count, whole_number
-from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
+from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import Single, part_of, required
 from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
 from ramify.models.reassignment import Assignment, Reassigned, Round, reassigned
+from ramify.models.stored import damage_told
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, LabelTree, TopK
@@ -281,11 +282,10 @@ class Disentangled(RankingModel):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        state, arrays = part_to_state(self.model_)
+        inside, arrays = parts_to_state({"model": self.model_})
         settings = self._plain_settings()
         settings.pop("model")
-        config = {"settings": settings, "rounds": [asdict(one) for one in self.rounds_], "model": state}
-        return config, {f"model/{name}": array for name, array in arrays.items()}
+        return {"settings": settings, "rounds": [asdict(one) for one in self.rounds_], **inside}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Disentangled:
@@ -296,13 +296,11 @@ class Disentangled(RankingModel):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        try:
-            inner = part_from_state(config["model"], arrays_below(arrays, "model/"), parts)
+        with damage_told("the disentangled model is"):
+            inner = stored_part("model", config["model"], arrays, parts)
             model = cls(clone(inner), **config["settings"])
             model._check_settings()
             model.rounds_ = tuple(_stored_round(one) for one in config["rounds"])
-        except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
-            raise ModelFileError(f"the disentangled model is damaged ({error}): restore the directory") from None
         return model._set_model(inner)
 
     @classmethod

@@ -16,10 +16,10 @@ import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.match import restriction
-from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
+from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import (
     MOST_TREES,
     Single,
@@ -35,6 +35,7 @@ from ramify.models.members import (
 )
 from ramify.models.merging import COMBINATIONS, Merger
 from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.stored import damage_told
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, Float64, Int32, TopK
@@ -338,12 +339,7 @@ class Ensemble(RankingModel):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        states: list[dict[str, Any]] = []
-        arrays: dict[str, Any] = {}
-        for number, member in enumerate(self.members_):
-            state, own = part_to_state(member)
-            states.append(state)
-            arrays |= {f"member{number}/{name}": array for name, array in own.items()}
+        states, arrays = parts_to_state({f"member{number}": member for number, member in enumerate(self.members_)})
         settings = {
             "combine": self.combine,
             "weights": self.weights_.tolist(),
@@ -351,7 +347,7 @@ class Ensemble(RankingModel):
             "decision_threshold": float(self.decision_threshold),
             "threads": None if self.threads is None else int(self.threads),
         }
-        return {"settings": settings, "members": states}, arrays
+        return {"settings": settings, "members": list(states.values())}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Ensemble:
@@ -362,14 +358,10 @@ class Ensemble(RankingModel):
         ModelFileError
             Members that are missing, cannot be made, or do not fit each other.
         """
-        try:
-            members = [
-                part_from_state(state, arrays_below(arrays, f"member{number}/"), parts)
-                for number, state in enumerate(config["members"])
-            ]
+        with damage_told("the ensemble is"):
+            stored = enumerate(config["members"])
+            members = [stored_part(f"member{number}", state, arrays, parts) for number, state in stored]
             return cls(members, **config["settings"])._with_members()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the ensemble is damaged ({error}): restore the model directory") from None
 
     @classmethod
     def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Ensemble:

@@ -152,7 +152,7 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
     )
 
 
-def tagger_of_tree(tagger: Tagger, member: int) -> Tagger:
+def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> Tagger:
     """The tagger itself where its model is a tree, or one of a member of its ensemble.
 
     Parameters
@@ -161,6 +161,8 @@ def tagger_of_tree(tagger: Tagger, member: int) -> Tagger:
         Fitted.
     member : int
         Number of the member; 0 where there is no ensemble.
+    classifiers : bool, default True
+        The nodes of the tree must have classifiers to look into.
 
     Raises
     ------
@@ -171,8 +173,11 @@ def tagger_of_tree(tagger: Tagger, member: int) -> Tagger:
     if not 0 <= member < len(members):
         raise InputError(f"member is {member}, but must lie in 0..{len(members) - 1}: see ramify inspect")
     model = members[member]
-    if not hasattr(model, "matcher_"):
-        raise InputError(f"member {member} is a {type(model).__name__}, which has no tree: choose another by --member")
+    if not hasattr(model, "matcher_" if classifiers else "tree_"):
+        lacks = "classifiers along a tree" if hasattr(model, "tree_") else "tree"
+        if len(members) > 1:
+            raise InputError(f"member {member} is a {type(model).__name__}, which has no {lacks}: choose another")
+        raise InputError(f"the model is a {type(model).__name__}, which has no {lacks}: train one by xr-linear")
     if model is tagger.model_:
         return tagger
     alone = Tagger.of(model, tagger.label_names_, vectorizer=tagger.vectorizer_)

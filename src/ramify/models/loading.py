@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -26,6 +26,7 @@ _HOMES = {
     "MixedRanker": "ramify.models.partitioned",
     "PopularLabels": "ramify.models.partitioned",
     "NearestInstances": "ramify.models.nearest",
+    "DenseNeighbours": "ramify.models.dense",
     "Tfidf": "ramify.features",
     "Hashing": "ramify.features",
     "SklearnText": "ramify.features.sklearn_text",
@@ -125,6 +126,18 @@ def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequen
     return kind.from_state(config, arrays)
 
 
-def arrays_below(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """The arrays of one part, by their own names."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+def parts_to_state(parts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Class and settings of each part by its name, and the arrays of all, as "name/array"."""
+    states: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
+    for name, part in parts.items():
+        states[name], own = part_to_state(part)
+        arrays |= {f"{name}/{key}": array for key, array in own.items()}
+    return states, arrays
+
+
+def stored_part(name: str, state: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Any:
+    """One part that ``parts_to_state`` took apart, from its own state and the arrays of all."""
+    prefix = f"{name}/"
+    own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+    return part_from_state(state, own, parts)

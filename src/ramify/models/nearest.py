@@ -18,12 +18,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
-from ramify.kernels.check import ascends, thread_count
+from ramify.errors import InputError
+from ramify.kernels.check import thread_count
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.match import restriction
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.stored import check_rows, damage_told, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.models.tree_predictor import StageProgress
 from ramify.values import CSR, Float32, Float64, Int32, TopK, as_label_matrix
 
@@ -37,9 +38,6 @@ TYPES = {
 """Arrays of a model directory."""
 
 WEIGHTINGS = ("none", "idf")
-
-LARGEST = 1.001
-"""No value of a vector of length one is larger in size, rounding included."""
 
 
 class NearestInstances(RankingModel):
@@ -242,12 +240,10 @@ class NearestInstances(RankingModel):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        try:
+        with damage_told("the kept instances are"):
             model = cls(**({"weighting": "none"} | config["settings"]))  # before there was a choice, none was made
             model._checked_settings()
             return model._set_searcher(_stored_searcher(config["sizes"], arrays))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ModelFileError(f"the kept instances are damaged ({error}): restore the model directory") from None
 
     @classmethod
     def load(cls, directory: str | Path, *, verify: bool = True) -> NearestInstances:
@@ -265,44 +261,16 @@ def _weights(X: CSR) -> Float64:
 
 def _stored_searcher(sizes: dict[str, Any], arrays: dict[str, Any]) -> NeighbourSearcher:
     """What ``to_state`` told; native code trusts the arrays, so everything is looked at."""
-    n, d, n_labels = (_size(sizes[name], name) for name in ("n_instances", "n_features", "n_labels"))
+    n, d, n_labels = (stored_size(sizes[name], name) for name in ("n_instances", "n_features", "n_labels"))
     for name, wanted in TYPES.items():
-        array = arrays[name]
-        if array.dtype != wanted or array.ndim != 1 or not array.flags.c_contiguous:
-            raise InputError(f"array {name} has the wrong type or shape")
+        stored_array(arrays, name, wanted, (None,))
     pointers, kept, values, label_pointers, labels = (arrays[name] for name in TYPES)
-    _check_rows(pointers, kept, d, n)
-    _check_rows(label_pointers, labels, n, n_labels)
-    if len(values) != len(kept) or not (np.abs(values) <= LARGEST).all():
-        raise InputError("the values are not those of vectors of length one")
+    check_rows(pointers, kept, (d, n))
+    check_rows(label_pointers, labels, (n, n_labels))
+    stored_vectors(arrays, "columns/values", (len(kept),))
     if len(labels) == 0:
         raise InputError("no instance has a label")
-    columns = _matrix((values, kept, pointers), (d, n))
+    columns = matrix_over((values, kept, pointers), (d, n))
     return NeighbourSearcher(
-        columns, _matrix((np.ones(len(labels), np.float32), labels, label_pointers), (n, n_labels))
+        columns, matrix_over((np.ones(len(labels), np.float32), labels, label_pointers), (n, n_labels))
     )
-
-
-def _size(value: Any, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-        raise InputError(f"{name} is {value!r}")
-    return value
-
-
-def _check_rows(pointers: Any, indices: Any, rows: int, width: int) -> None:
-    """Raise where the arrays are not those of a matrix with ascending indices in every row."""
-    if len(pointers) != rows + 1 or not ascends(pointers, len(indices)):
-        raise InputError("the pointers do not lead through the entries")
-    if len(indices) and (indices.min() < 0 or indices.max() >= width):
-        raise InputError("an entry lies out of range")
-    descends = indices[1:] <= indices[:-1]
-    descends[pointers[1:-1][(pointers[1:-1] > 0) & (pointers[1:-1] < len(indices))] - 1] = False
-    if descends.any():
-        raise InputError("the entries of a row do not ascend")
-
-
-def _matrix(parts: tuple[Any, Any, Any], shape: tuple[int, int]) -> CSR:
-    """A matrix over checked arrays as they are; SciPy would copy pointers into a narrower type."""
-    matrix = sp.csr_matrix(shape, dtype=np.float32)
-    matrix.data, matrix.indices, matrix.indptr = parts
-    return matrix

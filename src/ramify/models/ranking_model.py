@@ -134,3 +134,15 @@ def assignments(Y: Any, n: int, model: str) -> CSR:
     if Y.nnz == 0:
         raise InputError("Y has no positive entry, so there is nothing to learn: give labelled instances")
     return Y
+
+
+def best_labels(scores: CSR, k: int) -> TopK:
+    """The k largest entries of each row, ties to the smaller label."""
+    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    order = np.lexsort((scores.indices, -scores.data, rows))
+    rank = np.arange(len(rows)) - scores.indptr[rows]
+    kept = rank < k
+    top = TopK(np.full((scores.shape[0], k), -1, np.int32), np.full((scores.shape[0], k), -np.inf, np.float32))
+    place = (rows[kept], rank[kept])
+    top.labels[place], top.scores[place] = scores.indices[order[kept]], scores.data[order[kept]]
+    return top

@@ -12,10 +12,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError
 from ramify.features import Tfidf
 from ramify.kernels.check import whole_number
-from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state, save
+from ramify.models.loading import load_as, parts_to_state, save, stored_part
+from ramify.models.stored import damage_told
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.strings import StringTable
@@ -251,7 +252,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def _label_id(name: str, ids: dict[str, int]) -> int:
         if not isinstance(name, str) or name not in ids:
             near = get_close_matches(str(name), ids, n=1)
-            raise InputError(f"the model has no label {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
+            hint = f"did you mean {near[0]!r}?" if near else f"its labels are like {next(iter(ids))!r}"
+            raise InputError(f"the model has no label {name!r}: {hint}")
         return ids[name]
 
     def score(self, texts: Sequence[str], labels: Sequence[Iterable[str]]) -> float:
@@ -283,15 +285,12 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
         names = self.label_names_ if isinstance(self.label_names_, StringTable) else StringTable.of(self.label_names_)
-        model, model_arrays = part_to_state(self.model_)
-        config: dict[str, Any] = {"model": model, "vectorizer": None, "n_documents": self.n_documents_}
-        arrays = {"labels/blob": names.blob, "labels/offsets": names.offsets}
-        arrays |= {f"model/{name}": array for name, array in model_arrays.items()}
+        parts = {"model": self.model_} | ({} if self.vectorizer_ is None else {"vectorizer": self.vectorizer_})
+        states, arrays = parts_to_state(parts)
+        config: dict[str, Any] = {"vectorizer": None, "n_documents": self.n_documents_, **states}
+        arrays |= {"labels/blob": names.blob, "labels/offsets": names.offsets}
         if self.label_counts_ is not None:
             arrays["labels/counts"] = self.label_counts_
-        if self.vectorizer_ is not None:
-            config["vectorizer"], own = part_to_state(self.vectorizer_)
-            arrays |= {f"vectorizer/{name}": array for name, array in own.items()}
         return config, arrays
 
     @classmethod
@@ -303,17 +302,15 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Parts that are missing or do not fit each other.
         """
-        try:
-            model = part_from_state(config["model"], arrays_below(arrays, "model/"), parts)
+        with damage_told("the tagger is"):
+            model = stored_part("model", config["model"], arrays, parts)
             vectorizer = config["vectorizer"]
             if vectorizer is not None:
-                vectorizer = part_from_state(vectorizer, arrays_below(arrays, "vectorizer/"), parts)
+                vectorizer = stored_part("vectorizer", vectorizer, arrays, parts)
             names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
             _check_parts(model, vectorizer)
             tagger = cls.of(model, names, vectorizer=vectorizer)
             tagger._restore_counts(arrays.get("labels/counts"), config.get("n_documents", 0))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the tagger is damaged ({error}): restore the model directory") from None
         return tagger
 
     def _restore_counts(self, counts: Int64 | None, n_documents: int) -> None:

@@ -9,10 +9,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError
 from ramify.features.labels import unit_rows
 from ramify.kernels.check import csr_arrays
-from ramify.protocols import RankingProblem
+from ramify.models.stored import check_rows, damage_told, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.protocols import RankingProblem, Representation
 from ramify.values import CSR, as_csr
 
 PAIRS = 1 << 20
@@ -25,11 +26,19 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
     The label vectors must lie in the space of X: PIFA, or the label's name through the vectorizer that makes X
     (``LabelText``). A label without training instances but with a name is ranked like any other.
 
+    Parameters
+    ----------
+    representation : Representation, optional
+        Label vectors of its own; those that the labels were grouped by when None.
+
     Attributes
     ----------
     vectors_ : csr_matrix, shape (L, d)
         Label vectors of length 1.
     """
+
+    def __init__(self, representation: Representation | None = None) -> None:
+        self.representation = representation
 
     def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> CosineRanker:
         """Keep the label vectors.
@@ -39,11 +48,13 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         InputError
             Vectors of another space than that of X.
         """
-        width = problem.X.shape[1]
-        if problem.vectors is None or problem.vectors.shape[1] != width:
-            shape = None if problem.vectors is None else problem.vectors.shape
+        width, vectors = problem.X.shape[1], problem.vectors
+        if self.representation is not None:
+            vectors = self.representation.represent(problem.X, problem.Y, threads=threads)
+        if vectors is None or vectors.shape[1] != width:
+            shape = None if vectors is None else vectors.shape
             raise InputError(f"label vectors have shape {shape}, but a cosine ranker needs {width} columns, as X has")
-        self.vectors_ = as_csr(unit_rows(problem.vectors), "vectors")
+        self.vectors_ = as_csr(unit_rows(vectors), "vectors")
         return self
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
@@ -63,7 +74,7 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        indptr, indices, data = csr_arrays(self.vectors_)
+        indptr, indices, data = csr_arrays(self.vectors_.sorted_indices())
         return {"shape": list(self.vectors_.shape)}, {"indptr": indptr, "indices": indices, "data": data}
 
     @classmethod
@@ -75,10 +86,12 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Arrays that do not fit.
         """
-        ranker = cls()
-        try:
-            parts = tuple(arrays[name] for name in ("data", "indices", "indptr"))
-            ranker.vectors_ = as_csr(sp.csr_matrix(parts, shape=tuple(config["shape"])), "vectors")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFileError(f"the label vectors are damaged ({error}): restore the model directory") from None
+        with damage_told("the label vectors are"):
+            rows, width = (stored_size(size, "a size of the label vectors") for size in config["shape"])
+            pointers = stored_array(arrays, "indptr", np.int64, (rows + 1,))
+            columns = stored_array(arrays, "indices", np.int32, (None,))
+            values = stored_vectors(arrays, "data", (len(columns),))
+            check_rows(pointers, columns, (rows, width))
+            ranker = cls()
+            ranker.vectors_ = matrix_over((values, columns, pointers), (rows, width))
         return ranker

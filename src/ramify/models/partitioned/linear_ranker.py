@@ -9,11 +9,12 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import check_weight, parse_negatives, training_rows
 from ramify.match import BeamMatcher
+from ramify.models.stored import damage_told
 from ramify.protocols import RankingProblem
 from ramify.values import CSR, LabelTree
 from ramify.weights import PRECISIONS, Blocks, LevelWeights
@@ -122,12 +123,10 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Settings or arrays that do not fit.
         """
-        try:
+        with damage_told("the ranker is"):
             ranker = cls(**config["settings"])
             ranker._settings()
             ranker.matcher_ = BeamMatcher.from_state(config["matcher"], arrays)
-        except (KeyError, TypeError, InputError) as error:
-            raise ModelFileError(f"the ranker is damaged ({error}): restore the model directory") from None
         return ranker
 
 

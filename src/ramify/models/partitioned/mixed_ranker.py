@@ -10,11 +10,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
 from ramify.kernels.check import real_number
-from ramify.models.loading import arrays_below, part_from_state, part_to_state
+from ramify.models.loading import parts_to_state, stored_part
 from ramify.models.partitioned.cosine_ranker import CosineRanker
 from ramify.models.partitioned.linear_ranker import LinearRanker
+from ramify.models.stored import damage_told
 from ramify.protocols import RankingProblem
 from ramify.values import CSR
 
@@ -62,9 +62,8 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        states = [part_to_state(ranker) for ranker in self.rankers_]
-        arrays = {f"ranker{at}/{name}": array for at, (_, own) in enumerate(states) for name, array in own.items()}
-        return {"share": float(self.share), "rankers": [state for state, _ in states]}, arrays
+        states, arrays = parts_to_state({f"ranker{at}": ranker for at, ranker in enumerate(self.rankers_)})
+        return {"share": float(self.share), "rankers": list(states.values())}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> MixedRanker:
@@ -75,14 +74,10 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Settings or parts that do not fit.
         """
-        try:
-            pair = [
-                part_from_state(state, arrays_below(arrays, f"ranker{at}/"), parts)
-                for at, state in enumerate(config["rankers"])
-            ]
+        with damage_told("the mixed ranker is"):
+            first, second = config["rankers"]
+            pair = [stored_part(f"ranker{at}", state, arrays, parts) for at, state in enumerate((first, second))]
             ranker = cls(*pair, share=config["share"])
             ranker._check_share()
-        except (KeyError, TypeError, InputError) as error:
-            raise ModelFileError(f"the mixed ranker is damaged ({error}): restore the model directory") from None
         ranker.rankers_ = pair
         return ranker

@@ -24,14 +24,16 @@ from ramify.index import KMeansIndexer
 from ramify.index.overlap import clusters_of
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.match import restriction
-from ramify.models.loading import arrays_below, load_as, part_from_state, part_to_state
+from ramify.models.dense import DenseNeighbours
+from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
 from ramify.models.nearest import NearestInstances
 from ramify.models.partitioned.cosine_ranker import CosineRanker
 from ramify.models.partitioned.linear_ranker import LinearRanker
 from ramify.models.partitioned.mixed_ranker import MixedRanker
 from ramify.models.partitioned.popular import PopularLabels
-from ramify.models.ranking_model import RankingModel, assignments, instances
+from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
+from ramify.models.stored import damage_told
 from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
@@ -67,7 +69,12 @@ class _Request:
         return candidates
 
 
-MATCHERS: dict[str, type] = {"linear": XRLinear, "nearest": NearestInstances, "popular": PopularLabels}
+MATCHERS: dict[str, type] = {
+    "linear": XRLinear,
+    "nearest": NearestInstances,
+    "dense": DenseNeighbours,
+    "popular": PopularLabels,
+}
 RANKERS: dict[str, type] = {"linear": LinearRanker, "cosine": CosineRanker, "mixed": MixedRanker}
 
 
@@ -82,8 +89,8 @@ class Partitioned(RankingModel):
         Clusters; k-means when None. Of a deeper tree the leaves' parents are the clusters.
     max_leaf : int, default 100
         Labels of a cluster at most, without an indexer of your own.
-    matcher : {"linear", "nearest", "popular"} or Matcher
-        Finds clusters: ``XRLinear()``, ``NearestInstances()``, ``PopularLabels()``, or yours.
+    matcher : {"linear", "nearest", "dense", "popular"} or Matcher
+        Finds clusters: ``XRLinear()``, ``NearestInstances()``, ``DenseNeighbours()``, ``PopularLabels()``, or yours.
     ranker : {"linear", "cosine", "mixed"} or Ranker
         Ranks the labels of the clusters found: ``LinearRanker()``, ``CosineRanker()``, ``MixedRanker()``, or yours.
     beam : int, default 10
@@ -204,11 +211,12 @@ class Partitioned(RankingModel):
         sizes = np.sort(np.bincount(self.tree_.parents[1]))
         return int(min(self.n_labels_, sizes[-self.beam :].sum()))
 
-    def clusters_reached(self, X: Any) -> CSR:
+    def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
         """The clusters that the matcher sends instances to, shape (n, clusters), with its scores, above 0."""
         X = self._features(X)
+        beam = whole_number("beam", self.beam if beam is None else beam, 1, 2**31 - 1)
         n_clusters = self.clusters_.shape[1]
-        top = self.matching_.predict_topk(X, min(self.beam, n_clusters))
+        top = self.matching_.predict_topk(X, min(beam, n_clusters))
         found = (top.labels >= 0) & np.isfinite(top.scores)
         return top.matrix(found, np.clip(top.scores, np.finfo(np.float32).tiny, 1), n_clusters)
 
@@ -217,6 +225,7 @@ class Partitioned(RankingModel):
         X: Any,
         k: int | None = None,
         *,
+        beam: int | None = None,
         allowed: Any = None,
         forbidden: Any = None,
         progress: StageProgress | None = None,
@@ -229,6 +238,8 @@ class Partitioned(RankingModel):
             Features.
         k : int, optional
             Labels per instance, at most L; 10 by default, or L where it is less.
+        beam : int, optional
+            Another beam than the model's.
         allowed, forbidden : label ids, or matrix of shape (n, L), optional
             As ``XRLinear.predict_topk``; allowed labels must lie in the clusters found.
         progress : callable, optional
@@ -245,22 +256,24 @@ class Partitioned(RankingModel):
         parts = [slice(first, first + ROWS) for first in range(0, X.shape[0], ROWS)]
         found = []
         for number, part in enumerate(parts):
-            found.append(self._best(X[part], asked.rows(part)))
+            found.append(self._best(X[part], asked.rows(part), beam))
             told = part_of(progress, number, len(parts))
             if told is not None:
                 told("predict", 1.0)
         return TopK(np.vstack([one.labels for one in found]), np.vstack([one.scores for one in found]))
 
-    def _best(self, X: CSR, asked: _Request) -> TopK:
-        candidates = asked.of(self._candidates(X))
+    def _best(self, X: CSR, asked: _Request, beam: int | None) -> TopK:
+        candidates = asked.of(self._candidates(X, beam))
         match = candidates.data
         ranked = self.ranker_.rank(X, candidates, threads=thread_count(self.threads))
         scores = (ranked.data * match**self.path_weight).astype(np.float32)
-        return _topk(sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape), asked.k)
+        return best_labels(
+            sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape), asked.k
+        )
 
-    def _candidates(self, X: CSR) -> CSR:
+    def _candidates(self, X: CSR, beam: int | None) -> CSR:
         """Labels of the clusters found, with the mean score of those of their clusters that were."""
-        reached = self.clusters_reached(X)
+        reached = self.clusters_reached(X, beam=beam)
         pattern = sp.csr_matrix((np.ones_like(reached.data), reached.indices, reached.indptr), shape=reached.shape)
         members = sp.csr_matrix(self.clusters_.T)
         total, count = sp.csr_matrix(reached @ members), sp.csr_matrix(pattern @ members)
@@ -275,13 +288,10 @@ class Partitioned(RankingModel):
         settings = self._plain_settings()
         for name in ("representation", "indexer", "matcher", "ranker"):
             settings.pop(name)
-        matcher, matcher_arrays = part_to_state(self.matching_)
-        ranker, ranker_arrays = part_to_state(self.ranker_)
+        inside, arrays = parts_to_state({"matcher": self.matching_, "ranker": self.ranker_})
         config = {"settings": settings, "n_labels": self.n_labels_, "n_features": self.n_features_in_}
-        arrays = {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
-        arrays |= {f"matcher/{name}": array for name, array in matcher_arrays.items()}
-        arrays |= {f"ranker/{name}": array for name, array in ranker_arrays.items()}
-        return config | {"matcher": matcher, "ranker": ranker}, arrays
+        arrays |= {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
+        return config | inside, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Partitioned:
@@ -292,15 +302,12 @@ class Partitioned(RankingModel):
         ModelFileError
             Settings or parts that do not fit.
         """
-        try:
-            matcher = part_from_state(config["matcher"], arrays_below(arrays, "matcher/"), parts)
-            ranker = part_from_state(config["ranker"], arrays_below(arrays, "ranker/"), parts)
+        with damage_told("the partitioned model is"):
+            matcher, ranker = (stored_part(name, config[name], arrays, parts) for name in ("matcher", "ranker"))
             model = cls(**config["settings"], matcher=matcher, ranker=ranker)
             model._checked_settings()
             model.tree_ = _tree_of(arrays["parents"], arrays["leaf_labels"], int(config["n_labels"]))
             model._set_sizes(int(config["n_features"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the partitioned model is damaged ({error}): restore the model directory") from None
         if matcher.n_labels_ != model.clusters_.shape[1]:
             raise ModelFileError("the partitioned model is damaged (its matcher knows other clusters): restore it")
         model.matching_, model.ranker_ = matcher, ranker
@@ -325,15 +332,3 @@ def _two_levels(tree: LabelTree) -> LabelTree:
 
 def _tree_of(above: Int32, leaf_labels: Int32, n_labels: int) -> LabelTree:
     return LabelTree((np.zeros(int(above.max()) + 1, np.int32), above), leaf_labels, n_labels)
-
-
-def _topk(scores: CSR, k: int) -> TopK:
-    """The k largest entries of each row, ties to the smaller label."""
-    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    order = np.lexsort((scores.indices, -scores.data, rows))
-    rank = np.arange(len(rows)) - scores.indptr[rows]
-    kept = rank < k
-    top = TopK(np.full((scores.shape[0], k), -1, np.int32), np.full((scores.shape[0], k), -np.inf, np.float32))
-    place = (rows[kept], rank[kept])
-    top.labels[place], top.scores[place] = scores.indices[order[kept]], scores.data[order[kept]]
-    return top

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.errors import InputError
 from ramify.models.ranking_model import RankingModel, assignments, instances
-from ramify.values import CSR, TopK
+from ramify.models.stored import damage_told, stored_size, stored_vectors
+from ramify.values import TopK
 
 
 class PopularLabels(RankingModel):
@@ -48,8 +50,21 @@ class PopularLabels(RankingModel):
         return {"settings": self._plain_settings(), "n_features": self.n_features_in_}, {"shares": self.shares_}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, CSR]) -> PopularLabels:
-        """The model of a model directory."""
-        model = cls(**config["settings"])._set_shares(arrays["shares"])
-        model.n_features_in_, model.n_labels_ = int(config["n_features"]), len(model.shares_)
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> PopularLabels:
+        """The model of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or shares that cannot be.
+        """
+        with damage_told("the popular labels are"):
+            model = cls(**config["settings"])
+            model._decision_threshold()
+            shares = stored_vectors(arrays, "shares", (None,))
+            model.n_features_in_ = stored_size(config["n_features"], "n_features")
+            model.n_labels_ = stored_size(len(shares), "the number of shares")
+            if not (shares >= 0).all():
+                raise InputError("a share is negative")
+            model._set_shares(np.minimum(shares, 1))
         return model

@@ -1,0 +1,313 @@
+"""Labels by vote of the nearest dense vectors, found through a graph of neighbours instead of by asking all.
+
+v_i = x_i · C, scaled to length 1                 C: d × dimensions, leading right singular vectors of X
+points = the v_i, or per label the sum of its v_i
+s_p = v · p                                        for the points that the graph finds (HNSW, by usearch)
+score(l) = Σ s_p^power · votes_pl / Σ s_p^power    over the ``neighbours`` points of largest s_p > 0
+
+A model directory holds the points, not the graph: native code would trust its bytes. The graph is made again, the same,
+when the opened model is first asked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.errors import InputError, MissingExtraError
+from ramify.features.labels import unit_rows
+from ramify.kernels.check import csr_arrays, thread_count, whole_number
+from ramify.kernels.neighbours import VoteConfig
+from ramify.models.loading import load_as
+from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
+from ramify.models.stored import check_rows, damage_told, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.values import CSR, Float32, TopK, as_csr
+
+ROWS = 4096
+"""Instances made dense at a time."""
+
+MOST_DIMENSIONS = 4096
+LINKS = 16
+"""Links per point of the graph."""
+
+KINDS = ("instances", "labels")
+
+
+class DenseNeighbours(RankingModel):
+    """Labels by vote of the nearest vectors, of instances or of labels, in a space of few dimensions.
+
+    It needs the extra ``ann``. The singular vectors see that words which go together mean alike, which
+    ``NearestInstances`` does not; and the time for an answer grows with the logarithm of the points.
+
+    Parameters
+    ----------
+    among : {"instances", "labels"}
+        What is kept: the vector of each training instance, or of each label the mean of its instances' vectors, which
+        is smaller.
+    dimensions : int, default 128
+        Of the vectors, at most 4096; an X of no more columns is taken as it is.
+    neighbours : int, default 30
+        Vectors that vote: those of largest cosine, above 0. Equal ones are one.
+    power : float, default 3.0
+        A neighbour of similarity s counts s**power.
+    effort : int, default 128
+        Points that the search keeps in view; more find the true neighbours more often, and take longer.
+    decision_threshold : float, default 0.5
+        Score from which ``predict`` gives a label.
+    seed : int, default 0
+        Starts the search for singular vectors; the same seed gives the same model, for any number of threads.
+    threads : int, optional
+        For answers; None takes every CPU. The graph is made by one, for else it would differ from run to run.
+
+    Attributes
+    ----------
+    points_ : float32 array, shape (points, dimensions)
+        What is kept, rows of length 1.
+    votes_ : csr_matrix, shape (points, L)
+        The labels of each point, each as the share of its instances that has it.
+    components_ : float32 array, shape (d, dimensions), or None
+        C; None where X is taken as it is.
+    n_features_in_, n_labels_ : int
+        d and L.
+    """
+
+    def __init__(
+        self,
+        *,
+        among: str = "instances",
+        dimensions: int = 128,
+        neighbours: int = 30,
+        power: float = 3.0,
+        effort: int = 128,
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.among = among
+        self.dimensions = dimensions
+        self.neighbours = neighbours
+        self.power = power
+        self.effort = effort
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, X: Any, Y: Any) -> DenseNeighbours:
+        """Find the singular vectors, and link the points.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        Y : sparse or dense matrix, shape (n, L)
+            Label assignments: what is above 0 is positive.
+
+        Raises
+        ------
+        InputError
+            Settings or data out of range; the sentence names which.
+        MissingExtraError
+            Without the extra ``ann``.
+        """
+        self._checked_settings()
+        _index_class()
+        X = instances(X)
+        Y = assignments(Y, X.shape[0], type(self).__name__)
+        self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
+        self.components_ = _components(X, self.dimensions, self.seed)
+        vectors, votes = self._dense(X), Y
+        if self.among == "labels":
+            vectors = unit_rows(sp.csr_matrix(Y.T) @ vectors)
+            votes = sp.identity(Y.shape[1], np.float32, format="csr")
+        self.points_, self.votes_ = _distinct(vectors, votes, mean=self.among == "instances")
+        self._link()
+        return self
+
+    def _checked_settings(self) -> VoteConfig:
+        self._decision_threshold()
+        if self.among not in KINDS:
+            raise InputError(f"among is {self.among!r}, but must be one of {', '.join(KINDS)}")
+        whole_number("dimensions", self.dimensions, 1, MOST_DIMENSIONS)
+        whole_number("effort", self.effort, 1, 2**20)
+        whole_number("neighbours", self.neighbours, 1, 2**20)
+        whole_number("seed", self.seed, 0, 2**32 - 1)
+        thread_count(self.threads)
+        return VoteConfig(neighbours=self.neighbours, power=self.power)
+
+    def _link(self) -> Any:
+        """The graph over the points."""
+        index = _index_class()(
+            ndim=self.points_.shape[1],
+            metric="ip",
+            dtype="f32",
+            connectivity=LINKS,
+            expansion_add=self.effort,
+            expansion_search=self.effort,
+        )
+        if len(self.points_):
+            index.add(np.arange(len(self.points_), dtype=np.uint64), np.ascontiguousarray(self.points_), threads=1)
+        self._index = index
+        return index
+
+    def __getstate__(self) -> Any:
+        return {name: value for name, value in super().__getstate__().items() if name != "_index"}
+
+    def _dense(self, X: CSR) -> Float32:
+        """Vectors of length 1, shape (n, dimensions); zero where nothing is left of an instance."""
+        if self.components_ is None:
+            made: Float32 = unit_rows(X.toarray())
+            return made
+        parts = [unit_rows(unit_rows(X[at : at + ROWS]) @ self.components_) for at in range(0, X.shape[0], ROWS)]
+        return np.vstack(parts)
+
+    @property
+    def reach_(self) -> int:
+        """Labels that the neighbours can have at most."""
+        most = self._checked_settings().neighbours
+        return int(min(self.n_labels_, max(1, np.sort(np.diff(self.votes_.indptr))[-most:].sum())))
+
+    def predict_topk(self, X: Any, k: int | None = None) -> TopK:
+        """The k best labels of each instance.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features.
+        k : int, optional
+            Labels per instance, at most L; 10 by default, or L where it is less.
+
+        Returns
+        -------
+        TopK
+            Scores 0..1; fewer than k labels where the neighbours have fewer.
+
+        Raises
+        ------
+        InputError
+            k out of range, X of another width.
+        MissingExtraError
+            Without the extra ``ann``.
+        """
+        check_is_fitted(self)
+        X = self._features(X)
+        k = self._labels_asked(k)
+        self._checked_settings()
+        parts = [self._answer(X[first : first + ROWS], k) for first in range(0, X.shape[0], ROWS)]
+        return TopK(*(np.vstack([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
+
+    def _answer(self, X: CSR, k: int) -> TopK:
+        weights = self._vote_weights(self._dense(X))
+        scores = sp.csr_matrix(weights @ self.votes_)
+        scores.data = np.minimum(scores.data, 1)  # shares may add up to a little more
+        return best_labels(scores, k)
+
+    def _vote_weights(self, vectors: Float32) -> CSR:
+        """How much each point's vote counts, shape (n, points): rows sum to 1, or are empty."""
+        n, n_points = len(vectors), len(self.points_)
+        if n_points == 0:
+            return sp.csr_matrix((n, 0), dtype=np.float32)
+        index = getattr(self, "_index", None) or self._link()
+        most = min(self.neighbours, n_points)
+        found = index.search(vectors, most, threads=thread_count(self.threads))
+        points, distances = found.keys.reshape(n, most), found.distances.reshape(n, most)
+        given = (np.arange(most) < np.reshape(getattr(found, "counts", most), (-1, 1))) & (distances < 1)
+        size = np.where(given, np.clip(1 - distances.astype(np.float64), 0, 1), 0) ** self.power * given
+        total = size.sum(axis=1, keepdims=True)
+        share = np.divide(size, total, out=np.zeros_like(size), where=total > 0)
+        rows, places = np.nonzero(share)
+        entries = (share[rows, places].astype(np.float32), (rows, points[rows, places].astype(np.int32)))
+        return sp.csr_matrix(entries, shape=(n, n_points))
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        pointers, labels, values = csr_arrays(self.votes_)
+        arrays = {"points": self.points_, "votes/indptr": pointers, "votes/labels": labels, "votes/values": values}
+        if self.components_ is not None:
+            arrays["components"] = self.components_
+        sizes = {"n_features": self.n_features_in_, "n_labels": self.n_labels_}
+        return {"settings": self._plain_settings(), "sizes": sizes}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> DenseNeighbours:
+        """The model of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or arrays that do not fit.
+        """
+        with damage_told("the dense neighbours are"):
+            model = cls(**config["settings"])
+            model._checked_settings()
+            d, n_labels = (stored_size(config["sizes"][name], name) for name in ("n_features", "n_labels"))
+            model.n_features_in_, model.n_labels_ = d, n_labels
+            model.points_ = stored_vectors(arrays, "points", (None, None))
+            width = model.points_.shape[1]
+            reduced = "components" in arrays
+            model.components_ = stored_vectors(arrays, "components", (d, width)) if reduced else None
+            if not reduced and width != d:
+                raise InputError(f"the points have {width} columns, but X has {d}")
+            model.votes_ = _stored_votes(arrays, (len(model.points_), n_labels))
+        return model
+
+    @classmethod
+    def load(cls, directory: str | Path, *, verify: bool = True) -> DenseNeighbours:
+        """Open a model directory (see ``models.load``)."""
+        return load_as(cls, directory, verify=verify, parts=())
+
+
+def _index_class() -> Any:
+    try:
+        from usearch.index import Index
+    except ImportError:
+        raise MissingExtraError("Neighbours among dense vectors", "ann") from None
+    return Index
+
+
+def _components(X: CSR, dimensions: int, seed: int) -> Float32 | None:
+    """The leading right singular vectors of X, its rows scaled to length 1; shape (d, dimensions)."""
+    if X.shape[1] <= dimensions:
+        return None
+    from sklearn.utils.extmath import randomized_svd
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # sums of other lengths round differently
+        _, _, right = randomized_svd(unit_rows(X), min(dimensions, *X.shape), random_state=seed)
+    return np.ascontiguousarray(right.T, np.float32)
+
+
+def _distinct(vectors: Float32, votes: CSR, *, mean: bool) -> tuple[Float32, CSR]:
+    """Vectors that are not zero, each once, and their votes: the mean over equal ones, or all labels that one has.
+
+    Many equal points cut a graph of neighbours in pieces: all their links lead to each other.
+    """
+    kept = np.flatnonzero(vectors.any(axis=1) & (np.diff(votes.indptr) > 0))
+    _, first, group, sizes = np.unique(
+        vectors[kept], axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))  # in the order given: a sorted one makes a poorer graph
+    members = rank[group.reshape(-1)]
+    ones = np.ones(len(kept), np.float32)
+    joined = sp.csr_matrix(
+        sp.csr_matrix((ones, (members, np.arange(len(kept)))), (len(first), len(kept))) @ votes[kept]
+    )
+    order = np.argsort(rank)
+    joined.data = joined.data / np.repeat(sizes[order], np.diff(joined.indptr)) if mean else np.ones_like(joined.data)
+    joined.sort_indices()
+    return np.ascontiguousarray(vectors[kept][np.sort(first)]), as_csr(joined)
+
+
+def _stored_votes(arrays: dict[str, Any], shape: tuple[int, int]) -> CSR:
+    pointers = stored_array(arrays, "votes/indptr", np.int64, (shape[0] + 1,))
+    labels = stored_array(arrays, "votes/labels", np.int32, (None,))
+    values = stored_vectors(arrays, "votes/values", (len(labels),))
+    check_rows(pointers, labels, shape)
+    if not (values > 0).all():
+        raise InputError("a vote is not above 0")
+    return matrix_over((values, labels, pointers), shape)
