@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 2, 3, 4, 5, 6])
     parser.add_argument("--merge", nargs="+", default=["max"], help="max, mean or sum of the copies")
     parser.add_argument("--folds", type=int, default=3, help="of the instances that tell where labels go; 0: one model")
-    parser.add_argument("--positives", choices=("all", "reached"), default="all", help="that train a copy")
+    parser.add_argument("--positives", choices=("all", "company"), default="all", help="that train a copy")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=200, help="pairs of labels to merge")
     parser.add_argument("--settings", type=json.loads, default={}, help="of XRLinear, as a JSON object")
@@ -93,7 +93,7 @@ def _again(chosen: argparse.Namespace, matrices: Matrices, known: dict[str, Any]
     how = Assignment(copies=count, folds=chosen.folds, seed=known["model"].seed)
     new, reassign_cpu = timed(lambda: reassigned(known["model"], part, how))
     again = clone(known["model"]).set_params(indexer=FixedTree(new.tree))
-    options = {"visits": new.visits(part.Y)} if chosen.positives == "reached" and count > 1 else {}
+    options = {"visits": new.visits(part, chosen.threads)} if chosen.positives == "company" and count > 1 else {}
     model, cpu = timed(lambda: again.fit(*part, **options))
     recall = {"recall_before": new.round.before.recall, "recall_after": new.round.after.recall}
     return model, known["costs"] | {"reassign_cpu_s": reassign_cpu, "again_cpu_s": cpu} | recall

@@ -23,6 +23,7 @@ from racing.report import readme_table, results_page, write_readme
 from racing.rows import read_rows
 from racing.runner import Limits
 from racing.sets import EVERY, GENERATED, GROWTH_SYSTEMS, RACE
+from racing.studies import study_sections
 from racing.systems import all_systems
 from racing.texts import run_texts
 from racing.track import Race, run_race
@@ -63,7 +64,7 @@ def main() -> None:
         run_growth(race, [name for name in chosen.sets or GENERATED if name in GENERATED], chosen.systems)
     if chosen.task in ("all", "table"):
         rows = read_rows(ROWS)
-        REPORT.write_text(results_page(rows, chosen.threads), "utf-8")
+        REPORT.write_text(results_page(rows, chosen.threads) + study_sections(), "utf-8")
         write_readme(README, readme_table(rows, chosen.threads))
     if chosen.task in ("all", "plot"):
         draw_plots(read_rows(ROWS), chosen.threads, PLOTS)
