@@ -20,7 +20,7 @@ ROWS = [
     _copies(1, 0, 40.0, reassign_cpu_s=1.0, again_cpu_s=3.0, recall_after=0.5),  # measured anew
     _copies(1, 1, 42.0, reassign_cpu_s=1.0, again_cpu_s=5.0, recall_after=0.7),
     _copies(2, 0, 43.0, reassign_cpu_s=1.0, again_cpu_s=5.0, recall_after=0.7),
-    _copies(2, 0, 0.0, seed=2, kind="copies against 1")
+    _copies(2, 2, 0.0, kind="copies against 1")
     | {"differences": {name: [1.0, 0.5, 1.5, 0.01 if name == "P@1" else 0.3] for name in SIX}},
     {"kind": "senses", "dataset": "toy", "positives": "company", "folds": 3, "seed": 0, "pairs": 7}
     | {"variation_of_information": 0.25, "random_split": 1.5, "standard_error": 0.01},
