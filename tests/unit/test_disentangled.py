@@ -8,7 +8,7 @@ from sklearn.base import clone
 import ramify
 from ramify import Disentangled, InputError, NearestInstances, XRLinear
 from ramify.errors import ModelFileError
-from ramify.index.overlap import clusters_of
+from ramify.index.overlap import clusters_of, disentangled
 from ramify.models.ranking_model import Part
 from ramify.models.reassignment import Assignment, reached_unseen
 from ramify.values import as_csr
@@ -71,6 +71,11 @@ def test_a_cluster_has_room_for_as_many_copies_as_labels_are_given():
     widest = np.bincount(clusters_of(plain).indices).max()
     tree = Disentangled(TREE, copies=3).fit(X, Y).tree_
     assert np.bincount(clusters_of(tree).indices).max() <= 3 * widest
+    as_published = Disentangled(TREE, copies=3, folds=0, cap=0).fit(X, Y)
+    reached = clone(TREE).fit(X, Y).clusters_reached(X)
+    expected = disentangled(clone(TREE).fit(X, Y).tree_, reached, Y, copies=3)
+    kept = np.flatnonzero(np.bincount(expected.indices, minlength=expected.shape[1]))
+    np.testing.assert_array_equal(clusters_of(as_published.tree_).toarray(), expected[:, kept].toarray())
 
 
 def test_copies_that_keep_to_instances_that_come_by_part_the_senses():
@@ -158,7 +163,9 @@ def test_all_ways_to_a_score_agree(merging, transform):
         ({"copies": 0}, "copies"),
         ({"copies": 1.5}, "copies"),
         ({"rounds": 0}, "rounds"),
-        ({"cap": 0}, "cap"),
+        ({"cap": -1}, "cap"),
+        ({"folds": -1}, "folds"),
+        ({"positives": "some"}, "positives"),
         ({"beam": 0}, "beam"),
         ({"held_out": 1}, "held_out"),
         ({"seed": -1}, "seed"),

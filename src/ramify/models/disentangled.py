@@ -54,12 +54,13 @@ class Disentangled(RankingModel):
         Reassignments, each followed by a training; with more than one their number is chosen on held-out instances.
     cap : int, optional
         Labels of a cluster at most; when None, λ times those of the largest cluster before, so that all may find room
-        and none draws most labels to itself.
+        and none draws most labels to itself; 0 for no limit.
     beam : int, optional
         Clusters that a training instance reaches when labels are reassigned; the model's own beam when None.
     folds : int, default 3
         Parts of the training instances, each sent through the tree by a matcher that the others trained: the model
-        itself knows its training instances too well to tell where new ones will go. 0 asks the model.
+        itself knows its training instances too well to tell where new ones will go. 0 asks the model; with a cap of 0
+        that is the procedure as published.
     positives : {"all", "company"}
         Instances that train a copy of their label: all, or those that are more like the other labels of its cluster
         than like those of the other copies' clusters, which parts senses.
@@ -144,9 +145,9 @@ class Disentangled(RankingModel):
     def _check_settings(self) -> None:
         whole_number("copies", self.copies, 1, MOST_COPIES)
         whole_number("rounds", self.rounds, 1, MOST_ROUNDS)
-        for name in ("cap", "beam"):
+        for name, least in (("cap", 0), ("beam", 1)):
             if getattr(self, name) is not None:
-                whole_number(name, getattr(self, name), 1, 2**31 - 1)
+                whole_number(name, getattr(self, name), least, 2**31 - 1)
         whole_number("folds", self.folds, 0, MOST_ROUNDS)
         if self.positives not in POSITIVES:
             raise InputError(f"positives is {self.positives!r}, but must be one of {', '.join(POSITIVES)}")

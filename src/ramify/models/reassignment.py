@@ -53,7 +53,7 @@ class Assignment:
     copies : int
         Clusters of a label at most, λ.
     cap : int, optional
-        Labels of a cluster at most; when None, λ times those of the largest cluster.
+        Labels of a cluster at most; when None, λ times those of the largest cluster; 0: no limit.
     beam : int, optional
         Clusters that an instance reaches; the model's own beam when None.
     folds : int
@@ -109,8 +109,8 @@ def reassigned(model: Any, part: Part, how: Assignment) -> Reassigned:
     """
     reached, current = _reached(model, part, how), clusters_of(model.tree_)
     before = candidates(reached, part.Y, current)
-    cap = how.cap or how.copies * int(np.bincount(current.indices).max())
-    C = disentangled(model.tree_, reached, part.Y, copies=how.copies, cap=cap)
+    cap = how.copies * int(np.bincount(current.indices).max()) if how.cap is None else how.cap
+    C = disentangled(model.tree_, reached, part.Y, copies=how.copies, cap=cap or None)
     after = candidates(reached, part.Y, C)
     if after.hits < before.hits:  # only a cap can crowd out so many
         C, after = current, before
