@@ -279,7 +279,7 @@ class XRLinear(TreePredictor):
         tell("index", 1.0)
         return tree
 
-    def _targets(self, Y: CSR, relevance: Any, visits: Any) -> list[CSR]:
+    def _targets(self, Y: CSR, relevance: Any, visits: Any = None) -> list[CSR]:
         if relevance is not None:
             given = as_csr(relevance, "relevance", n_columns=Y.shape[1])
             if given.shape[0] != Y.shape[0] or (given.data < 0).any():
