@@ -15,7 +15,7 @@ SMALL |= {"epochs": 12, "learning_rate": 0.05, "held_out": 0.0, "beam": 2, "thre
 QUICK = {"chain": LabelChain(**SMALL | {"order": "random"}), "epochs": 1, "samples": 1, "threads": 1}
 VARIANTS = {
     "resequenced": lambda: LabelChain(**SMALL),
-    "sampled": lambda: LabelChain(**SMALL | {"order": "random", "sampled": 8, "held_out": 0.1, "average": 0.8}),
+    "sampled": lambda: LabelChain(**SMALL | {"order": "random", "sampled": 16, "epochs": 20, "average": 0.8}),
     "reinforced": lambda: ReinforcedChain(**QUICK),
     "composite": lambda: CompositeChain(LabelChain(**SMALL), ReinforcedChain(**QUICK), threads=1),
 }

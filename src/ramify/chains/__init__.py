@@ -10,17 +10,22 @@ The package imports without torch.
 
 from ramify.chains.composite import CompositeChain
 from ramify.chains.label_chain import LabelChain
+from ramify.chains.looking import ChainView, OrderStatistics, look, order_statistics
 from ramify.chains.order import FixedOrder, FrequentFirst, FreshOrder, OwnOrder, RareFirst, Resequenced
 from ramify.chains.reinforced_chain import ReinforcedChain
 
 __all__ = [
+    "ChainView",
     "CompositeChain",
     "FixedOrder",
     "FrequentFirst",
     "FreshOrder",
     "LabelChain",
+    "OrderStatistics",
     "OwnOrder",
     "RareFirst",
     "ReinforcedChain",
     "Resequenced",
+    "look",
+    "order_statistics",
 ]

@@ -28,6 +28,8 @@ from ramify.values import CSR, Float32
 
 WEIGHTS = tuple(step / 20 for step in range(21))
 EQUAL = 0.5
+BLOCK_ENTRIES = 40_000_000
+"""Scores that are held at a time."""
 
 
 class CompositeChain(ChainAnswers):
@@ -121,9 +123,13 @@ class CompositeChain(ChainAnswers):
     def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
         for member in self.members_:
             member.threads = self.threads
-        share = np.float32(self.weight_)
-        for (begin, first), (_, second) in zip(*(member._scores(X) for member in self.members_), strict=True):
-            yield begin, (1 - share) * first + share * second
+        share, size = np.float32(self.weight_), max(1, BLOCK_ENTRIES // self.n_labels_)
+        for begin in range(0, X.shape[0], size):
+            block = X[begin : begin + size]
+            first, second = (
+                np.concatenate([scores for _, scores in member._scores(block)]) for member in self.members_
+            )
+            yield begin, np.asarray((1 - share) * first + share * second, np.float32)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

@@ -174,6 +174,19 @@ def emit(
     return np.asarray(found, np.int64)
 
 
+@torch.no_grad()
+def probabilities(network: ChainNetwork, X: Features, emitted: list[int], never: torch.Tensor) -> Float64:
+    """Probabilities of all labels and STOP before each label of one instance's sequence, and after it."""
+    encoded = network.encode(X)
+    read = torch.tensor([[network.stop, *emitted]], device=encoded.device)
+    told, _ = network.states(encoded, read, network.first_state(encoded))
+    logits = network.logits(told[0])  # (steps, L + 1)
+    logits[:, :-1].masked_fill_(never, -torch.inf)
+    for step, label in enumerate(emitted):
+        logits[step + 1 :, label] = -torch.inf
+    return np.asarray(torch.softmax(logits, dim=1).cpu().numpy(), np.float64)
+
+
 def _gumbel(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Noise that turns the largest of log probabilities into a draw from them."""
     drawn = torch.rand(like.shape, generator=generator).clamp_(1e-20, 1 - 1e-7)

@@ -8,18 +8,18 @@ This module imports without torch, so that settings and flags can be read; fitti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.chains.answers import ChainAnswers, StageProgress
+from ramify.chains.answers import StageProgress
 from ramify.chains.order import order_of
-from ramify.chains.sequences import features, unit_rows
-from ramify.chains.stored import PREFIX, checked_arrays, checked_counts, network_arrays, stored_network
+from ramify.chains.sequences import unit_rows
+from ramify.chains.serving import ServedChain
+from ramify.chains.stored import PREFIX, checked_arrays, checked_counts
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import load_as
@@ -27,10 +27,7 @@ from ramify.models.ranking_model import Part, assignments, instances
 from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
 from ramify.training.checkpoint import fingerprint
 
-from ramify.values import CSR, Float32
-
 if TYPE_CHECKING:
-    from ramify.chains.decoding import Decoded
     from ramify.chains.network import ChainNetwork
     from ramify.chains.supervised import Lesson
 
@@ -38,11 +35,9 @@ FULL_SOFTMAX = 6_000
 """Labels up to which no sampling is needed to train in sensible time and memory."""
 
 SAMPLED = 2_000
-BLOCK_ENTRIES = 4_000_000
-"""Numbers (instances × beams × labels) per block of a search."""
 
 
-class LabelChain(ChainAnswers):
+class LabelChain(ServedChain):
     """A recurrent classifier chain.
 
     Parameters
@@ -280,88 +275,6 @@ class LabelChain(ChainAnswers):
         settings = {name: value if _is_plain(value) else type(value).__name__ for name, value in settings.items()}
         identity = {"stage": stage, "settings": settings, "data": fingerprint(lesson.X, lesson.Y)}
         return Path(self.checkpoint) / stage, identity
-
-    def chains(self, X: Any) -> list[list[int]]:
-        """The most probable sequence that the search finds for each instance, up to the chain's own STOP."""
-        check_is_fitted(self)
-        found = [decoded.labels for _, decoded in self._decoded(self._features(X))]
-        return [[label for label in row if label >= 0] for labels in found for row in labels.tolist()]
-
-    def predict_sets(self, X: Any) -> CSR:
-        """0/1 matrix, shape (n, L): the labels of ``chains``. No threshold: the chain says itself when to stop."""
-        rows = self.chains(X)
-        indptr = np.cumsum([0, *(len(row) for row in rows)])
-        indices = np.array([label for row in rows for label in row], np.int32)
-        found = sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=(len(rows), self.n_labels_))
-        found.sort_indices()
-        return found
-
-    def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
-        """Blocks of scores (rows, L) with the number of their first row."""
-        unseen = self.label_counts_ == 0
-        for begin, decoded in self._decoded(X):
-            decoded.scores[:, unseen] = -np.inf
-            yield begin, decoded.scores
-
-    def _decoded(self, X: CSR) -> Iterator[tuple[int, Decoded]]:
-        self.check_settings()
-        X = unit_rows(X)
-        size = int(max(1, min(512, BLOCK_ENTRIES // (self.beam * (self.n_labels_ + 1)))))
-        starts = range(0, X.shape[0], size)
-        environment = Environment(self.device, thread_count(self.threads))
-        with environment.open():
-            network = self._serving(environment)
-            step = 2 * environment.threads
-            for first in range(0, len(starts), step):
-                group = list(starts[first : first + step])
-                found = environment.map(lambda begin: self._block(network, X[begin : begin + size]), group)
-                yield from zip(group, found, strict=True)
-
-    def _block(self, network: ChainNetwork, X: CSR) -> Decoded:
-        import torch
-
-        from ramify.chains.decoding import decode
-
-        never = torch.from_numpy(self.label_counts_ == 0).to(network.output.device)
-        return decode(network, features(X, network.output), never=never, beam=self.beam, longest=self.longest_)
-
-    def network(self, device: Any = "cpu") -> ChainNetwork:
-        """A copy of the network in float32, to go on teaching."""
-        check_is_fitted(self)
-        return stored_network(self.arrays_, self._sizes(), device).float().train().requires_grad_(True)
-
-    def _serving(self, environment: Environment) -> ChainNetwork:
-        """The network in float64, made when it is first asked."""
-        kept = self.__dict__.get("_network")
-        if kept is None or kept[0] != environment.device:
-            require_torch(f"{type(self).__name__} and other systems on torch")
-            kept = (environment.device, stored_network(self.arrays_, self._sizes(), environment.device))
-            self.__dict__["_network"] = kept
-        network: ChainNetwork = kept[1]
-        return network
-
-    def _sizes(self) -> dict[str, int]:
-        sizes = {"n_features": self.n_features_in_, "n_labels": self.n_labels_}
-        return sizes | {"embedding": self.embedding_, "hidden": self.hidden_}
-
-    @property
-    def embedding_(self) -> int:
-        """Width of the labels' vectors, as fitted."""
-        return int(self.arrays_["embedding"].shape[1])
-
-    @property
-    def hidden_(self) -> int:
-        """Width of the states, as fitted."""
-        return int(self.arrays_["output"].shape[1])
-
-    def set_network(self, network: ChainNetwork) -> None:
-        """Answer by this network from now on."""
-        self.arrays_ = network_arrays(network)
-        self.__dict__.pop("_network", None)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_network"}
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; an order of your own has done its work and stays out."""

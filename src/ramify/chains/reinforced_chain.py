@@ -181,15 +181,15 @@ class ReinforcedChain(ChainAnswers):
         self.chain_.threads = self.threads
         return self.chain_._scores(X)
 
-    def chains(self, X: Any) -> list[list[int]]:
+    def chains(self, X: Any, *, beam: int = 1) -> list[list[int]]:
         """See ``LabelChain.chains``."""
         check_is_fitted(self)
-        return self.chain_.chains(X)
+        return self.chain_.chains(X, beam=beam)
 
-    def predict_sets(self, X: Any) -> CSR:
+    def predict_sets(self, X: Any, *, beam: int = 1) -> CSR:
         """See ``LabelChain.predict_sets``."""
         check_is_fitted(self)
-        return self.chain_.predict_sets(X)
+        return self.chain_.predict_sets(X, beam=beam)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from ramify.training.state import RunState
 
-SHARDS = 2
-"""Parts of a batch: so many threads can be of use within one step."""
+SHARDS, SMALLEST_SHARD = 4, 32
+"""Parts of a batch at most, and what a part is worth the trouble for: so many threads can be of use within one step."""
 
 
 def train(
@@ -96,9 +96,9 @@ def _epoch(task: Task, state: RunState, environment: Environment, tell: Callable
 
 
 def _shards(rows: Int64, counters: tuple[int, ...]) -> list[Shard]:
-    """Every second instance each: batches are often sorted by length, and shards should take equally long."""
-    parts = [rows[start::SHARDS] for start in range(SHARDS)]
-    return [Shard(part, (*counters, number)) for number, part in enumerate(parts) if len(part)]
+    """Instances in turn: batches are often sorted by length, and shards should take equally long."""
+    count = max(1, min(SHARDS, len(rows) // SMALLEST_SHARD))
+    return [Shard(rows[start::count], (*counters, start)) for start in range(count)]
 
 
 def _gradients(

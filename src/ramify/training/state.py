@@ -30,7 +30,7 @@ class RunState:
         self.parameters: list[torch.Tensor] = [parameter for _, parameter in network.named_parameters()]
         self.config = config
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, foreach=True
+            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.average = [parameter.detach().clone() for parameter in self.parameters] if config.average else []
         self.best = [parameter.detach().clone() for parameter in self.parameters]
@@ -102,7 +102,7 @@ class RunState:
                 moments = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
                 self.optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
         for name, tensor in self._tensors().items():
-            tensor.copy_(torch.from_numpy(np.array(arrays[name])))
+            tensor.copy_(torch.from_numpy(np.array(arrays[name])).reshape(tensor.shape))
         self.events, self.stale, self.best_measure = events, stale, best_measure
 
     def _tensors(self) -> dict[str, torch.Tensor]:
