@@ -125,18 +125,18 @@ def test_a_killed_fit_goes_on_to_the_same_model(tmp_path):
         cut.set_params(hidden=17).fit(PROBLEM.X, PROBLEM.Y)
 
 
-def test_rewards_improve_what_they_reward():
-    X, Y = hidden_coins(300, 0)
-    warm = LabelChain(order="random", **SMALL | {"epochs": 4, "hidden": 32, "held_out": 0.0})
+def test_rewards_improve_label_sets():
+    X, Y = PROBLEM.X, PROBLEM.Y
+    warm = LabelChain(order="random", **SMALL | {"epochs": 3, "average": 0.0, "held_out": 0.0})
     before = ReinforcedChain(warm, epochs=1, learning_rate=1e-8, anchor=0.0, threads=1).fit(X, Y)
-    after = ReinforcedChain(warm, epochs=8, learning_rate=0.01, anchor=0.0, entropy=0.0, threads=1).fit(X, Y)
+    settings = {"epochs": 20, "learning_rate": 0.01, "anchor": 0.0, "samples": 4, "threads": 1}
+    after = ReinforcedChain(warm, **settings).fit(X, Y)
 
     def f1(model):
         found = model.predict_sets(X)
         return 2 * found.multiply(Y).sum() / (found.sum() + Y.sum())
 
-    assert f1(after) >= f1(before)
-    assert after.history_.epochs[-1].loss == after.history_.epochs[-1].loss  # no NaN
+    assert f1(after) > f1(before) + 0.05
 
 
 def test_the_weight_of_a_composite_is_fitted_on_held_out_instances():
@@ -245,7 +245,7 @@ def test_damaged_states_are_refused(fitted, damage):
 
 def test_texts_through_a_tagger(tmp_path):
     texts, labels = ["red apple", "green pear", "red pear", "green apple"] * 6, [["R"], ["G"], ["R"], ["G"]] * 6
-    tagger = Tagger(LabelChain(**SMALL | {"hidden": 16})).fit(texts, labels)
+    tagger = Tagger(LabelChain(**SMALL | {"hidden": 16, "held_out": 0.0})).fit(texts, labels)
     assert tagger.tag(["red", "green pear"], k=1)[0][0][0] == "R"
     tagger.save(tmp_path / "model")
     import ramify

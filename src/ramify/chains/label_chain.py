@@ -45,21 +45,21 @@ class LabelChain(ServedChain):
     order : {"resequenced", "frequent-first", "rare-first", "random", "fixed"}
         In which order labels are taught: the network's own, which depends on the input; by frequency; arbitrary, fresh
         per instance or the same for all. In Python also an object such as ``ramify.chains.OwnOrder``.
-    embedding, hidden : int, default 128 and 512
+    embedding, hidden : int, default 128 and 256
         Width of the labels' vectors, and of instances and states.
     dropout : float, default 0.5
         Share of units dropped while learning, the same ones at all steps.
-    feature_dropout : float, default 0.2
+    feature_dropout : float, default 0.3
         Share of an instance's features dropped while learning.
-    epochs : int, default 40
+    epochs : int, default 30
         Passes over the training instances at most.
-    batch_size : int, default 64
+    batch_size : int, default 32
         Instances per step.
-    learning_rate : float, default 0.001
+    learning_rate : float, default 0.003
         Of AdamW.
     weight_decay : float, default 0.01
         Of AdamW.
-    average : float, default 0.998
+    average : float, default 0.99
         Decay of the running average of the parameters, which is what is kept; 0 for none.
     patience : int, default 10
         Epochs without progress on held-out instances before the training stops.
@@ -102,14 +102,14 @@ class LabelChain(ServedChain):
         *,
         order: Any = "resequenced",
         embedding: int = 128,
-        hidden: int = 512,
+        hidden: int = 256,
         dropout: float = 0.5,
-        feature_dropout: float = 0.2,
-        epochs: int = 40,
-        batch_size: int = 64,
-        learning_rate: float = 0.001,
+        feature_dropout: float = 0.3,
+        epochs: int = 30,
+        batch_size: int = 32,
+        learning_rate: float = 0.003,
         weight_decay: float = 0.01,
-        average: float = 0.998,
+        average: float = 0.99,
         patience: int = 10,
         held_out: float = 0.1,
         sampled: int | None = None,

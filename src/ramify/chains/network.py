@@ -1,12 +1,13 @@
 """The network: what an instance says, a GRU over the labels emitted so far, and a score for each label and STOP.
 
-e    = drop(relu(LN(x W)))                               sparse x; (n, hidden)
+e    = drop(relu(x W + w))                               sparse x; (n, hidden)
 h_0  = tanh(e A)
 h_t  = GRU(LN(drop(E[l_t] + e B)), h_{t-1})              the input at every step
-z_t  = drop(relu(LN(h_t C + e D)))
+z_t  = drop(relu(LN(h_t C))) + e                         what the labels so far add to what the instance says
 p(l | x, l_1..l_t) = softmax(z_t V + v) over labels not yet emitted, and STOP
 
-Dropout is variational: one mask per sequence, the same at all steps (Gal and Ghahramani 2016). Shapes in comments.
+No norm on the instance's way: it would blow up what little some instances say. Dropout is variational: one mask per
+sequence, the same at all steps (Gal and Ghahramani 2016). Shapes in comments.
 """
 
 from __future__ import annotations
@@ -85,14 +86,13 @@ class ChainNetwork(nn.Module):
         hidden, embedding = shape.hidden, shape.embedding
         with torch.device("meta"):  # layers would draw from torch's global generator
             self.projection = nn.Parameter(torch.empty(shape.n_features, hidden))
-            self.projection_norm = nn.LayerNorm(hidden)
+            self.projection_bias = nn.Parameter(torch.empty(hidden))
             self.embedding = nn.Parameter(torch.empty(shape.n_labels + 1, embedding))
             self.start = nn.Linear(hidden, hidden)
             self.see = nn.Linear(hidden, embedding)
             self.input_norm = nn.LayerNorm(embedding)
             self.gru = nn.GRU(embedding, hidden, batch_first=True)
             self.from_state = nn.Linear(hidden, hidden)
-            self.from_instance = nn.Linear(hidden, hidden, bias=False)
             self.output_norm = nn.LayerNorm(hidden)
             self.output = nn.Parameter(torch.empty(shape.n_labels + 1, hidden))
             self.output_bias = nn.Parameter(torch.empty(shape.n_labels + 1))
@@ -111,7 +111,7 @@ class ChainNetwork(nn.Module):
                 parameter.zero_()
             else:
                 # The projection reads rows of length one, embeddings are read one at a time, others sum their inputs.
-                scale = 0.05 if name == "projection" else 0.3 if name == "embedding" else parameter.shape[1] ** -0.5
+                scale = 0.2 if name == "projection" else 0.3 if name == "embedding" else parameter.shape[1] ** -0.5
                 drawn = torch.randn(parameter.shape, generator=generator) * scale
                 parameter.copy_(drawn)
 
@@ -126,7 +126,7 @@ class ChainNetwork(nn.Module):
         summed = functional.embedding_bag(
             X.indices, self.projection, X.offsets, mode="sum", per_sample_weights=values.to(self.projection.dtype)
         )
-        encoded = functional.relu(self.projection_norm(summed))
+        encoded = functional.relu(summed + self.projection_bias)
         return encoded if drop is None else drop("instance", encoded)
 
     def first_state(self, encoded: torch.Tensor) -> torch.Tensor:
@@ -140,9 +140,9 @@ class ChainNetwork(nn.Module):
         read = self.embedding[emitted] + self.see(encoded)[:, None]  # (n, steps, embedding)
         read = self.input_norm(read)
         hidden, last = self.gru(read if drop is None else drop("input", read), before)
-        told = self.from_state(hidden) + self.from_instance(encoded)[:, None]
-        told = functional.relu(self.output_norm(told))
-        return told if drop is None else drop("output", told), last
+        told = functional.relu(self.output_norm(self.from_state(hidden)))
+        told = told if drop is None else drop("output", told)
+        return told + encoded[:, None], last
 
     def logits(self, told: torch.Tensor, candidates: torch.Tensor | None = None) -> torch.Tensor:
         """Scores of all labels and STOP, or of candidates only: (..., hidden) -> (..., L + 1)."""

@@ -21,6 +21,7 @@ def _shapes(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     d, n_labels, embedding, hidden = (sizes[name] for name in SIZES)
     shapes: dict[str, tuple[int, ...]] = {
         "projection": (d, hidden),
+        "projection_bias": (hidden,),
         "embedding": (n_labels + 1, embedding),
         "output": (n_labels + 1, hidden),
         "output_bias": (n_labels + 1,),
@@ -34,11 +35,10 @@ def _shapes(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
         "gru.bias_hh_l0": (3 * hidden,),
         "from_state.weight": (hidden, hidden),
         "from_state.bias": (hidden,),
-        "from_instance.weight": (hidden, hidden),
         "value.weight": (1, hidden),
         "value.bias": (1,),
     }
-    widths = {"projection_norm": hidden, "input_norm": embedding, "output_norm": hidden}
+    widths = {"input_norm": embedding, "output_norm": hidden}
     return shapes | {f"{norm}.{part}": (width,) for norm, width in widths.items() for part in ("weight", "bias")}
 
 
