@@ -169,7 +169,7 @@ def emit(
         last = (logits if generator is None else logits + _gumbel(logits, generator)).argmax(dim=1)
         going = going & (last != network.stop)
         emitted.append(torch.where(going, last, -1))
-        closed[torch.arange(n), last] |= going
+        closed[torch.arange(n, device=last.device), last] |= going
     found = torch.stack(emitted, dim=1).cpu().numpy() if emitted else np.zeros((n, 0), np.int64)
     return np.asarray(found, np.int64)
 
