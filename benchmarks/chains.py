@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -97,7 +98,7 @@ class Run:
             row |= {"weight": model.weight_}
         elif self.system != "xr-linear":
             row |= {"epochs": epochs_of(model)}
-        return row | {"command": "python " + " ".join(sys.argv)}
+        return row | {"command": shlex.join(["python", *sys.argv])}
 
     def trained(self, system: str) -> tuple[Any, float]:
         """A fitted system and the minutes that it took; from the cache where it is there."""

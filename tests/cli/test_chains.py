@@ -25,7 +25,7 @@ def test_a_chain_is_trained_asked_and_inspected(call, documents, tmp_path):
 
 @pytest.mark.parametrize(
     ("flag", "value", "words"),
-    [("--order", "by-length", "resequenced"), ("--device", "tpu", "cpu"), ("--beam", 0, "beam")],
+    [("--order", "by-length", "resequenced"), ("--device", "tpu", "cpu"), ("--draws", 0, "draws")],
 )
 def test_settings_are_refused_before_training(refused, documents, tmp_path, flag, value, words):
     told = refused("train", documents, "--out", tmp_path / "m", "--model", "label-chain", flag, value)

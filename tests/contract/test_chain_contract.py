@@ -11,7 +11,7 @@ from ramify.testing.manners import check_settings, check_survives_saving
 from ramify.testing.scores import check_batch_equals_single, check_predict_agrees
 
 SMALL = {"embedding": 8, "hidden": 24, "dropout": 0.1, "feature_dropout": 0.0, "batch_size": 48, "average": 0.0}
-SMALL |= {"epochs": 12, "learning_rate": 0.05, "held_out": 0.0, "beam": 2, "threads": 1}
+SMALL |= {"epochs": 12, "learning_rate": 0.05, "held_out": 0.0, "draws": 3, "threads": 1}
 QUICK = {"chain": LabelChain(**SMALL | {"order": "random"}), "epochs": 1, "samples": 1, "threads": 1}
 VARIANTS = {
     "resequenced": lambda: LabelChain(**SMALL),

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 from ramify import CompositeChain, InputError, LabelChain, ModelFileError, ReinforcedChain, Tagger, XRLinear
 from ramify.chains import OwnOrder, look, order_statistics
-from ramify.chains.decoding import decode
+from ramify.chains.decoding import decode, marginals
 from ramify.chains.network import ChainNetwork, Shape
 from ramify.chains.sequences import features
 from ramify.chains.supervised import closed
@@ -20,7 +20,7 @@ from ramify.testing.values import planted_clusters
 from ramify.training.environment import generator
 
 SMALL = {"embedding": 16, "hidden": 48, "dropout": 0.1, "feature_dropout": 0.0, "batch_size": 32, "average": 0.9}
-SMALL |= {"epochs": 15, "learning_rate": 0.02, "beam": 4, "threads": 1}
+SMALL |= {"epochs": 15, "learning_rate": 0.02, "draws": 4, "threads": 1}
 PROBLEM = planted_clusters(4, 3)
 
 
@@ -80,17 +80,18 @@ def enumerated(network, X):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_wide_beam_adds_up_all_sequences(seed):
+def test_scores_are_the_mass_of_all_sequences_and_a_wide_beam_finds_the_best(seed):
     network = tiny_network(seed=seed)
     X = features(sp.csr_matrix(np.random.default_rng(seed).random((3, 4)).astype(np.float32)), network.output)
     none = torch.zeros(3, dtype=torch.bool)
     decoded = decode(network, X, never=none, beam=100, longest=3)
+    scores = marginals(network, X, never=none, draws=3000, longest=3)
     for row in range(3):
         single = sp.csr_matrix(np.random.default_rng(seed).random((3, 4)).astype(np.float32))[row]
         known = enumerated(network, features(single, network.output))
         assert sum(known.values()) == pytest.approx(1)
         wanted = [sum(p for labels, p in known.items() if label in labels) for label in range(3)]
-        assert np.allclose(decoded.scores[row], wanted, atol=2e-3)
+        assert np.allclose(scores[row], wanted, atol=0.01)
         best = max(known, key=known.get)
         assert tuple(label for label in decoded.labels[row] if label >= 0) == best
         assert decoded.probabilities[row] == pytest.approx(known[best])
@@ -204,7 +205,7 @@ def test_order_statistics_by_hand(fitted, monkeypatch):
         ("embedding", 0),
         ("hidden", 1.5),
         ("dropout", 1.0),
-        ("beam", 0),
+        ("draws", 0),
         ("sampled", -1),
         ("longest", 0),
         ("held_out", 1.0),

@@ -1,14 +1,15 @@
-"""From a network to label sets and to a ranking: beam search; greedy is a beam of one.
+"""From a network to a ranking and to label sets.
 
-Every kept beam b is a sequence with probability π_b = Π p(l_i | x, l_1..l_{i-1}). A label is ranked by the mass of all
-sequences that begin with a kept beam and go on with it:
+A label is ranked by the mass of the sequences that hold it, P(l in the set | x) (compare PAPERS §6). K sequences are
+drawn, and every step of every one of them tells how likely each label is to come next, whichever is drawn:
 
-w_b        = π_b / Σ π over the beams of step t
-score(l)   = Σ_t a_t Σ_b w_b p(l | x, b)           a_0 = 1
-a_{t+1}    = a_t (1 - Σ_b w_b p(STOP | x, b))      the share that has not stopped
+score(l) = 1/K Σ_k Σ_t p(l | x, first t labels of sequence k)      unbiased, exact in its first step
 
-Were every sequence kept this would be P(l in the set | x). Labels in no beam are ranked by what the steps give them.
-All in float64: an instance then gets the same float32 alone and in a batch. Compare PAPERS §6.
+The beams of a search would not do: scaled up to stand for all sequences, they overrate what goes with their own labels.
+Draws use the same K quantiles, shuffled per step, for all instances, so that an instance gets the same draws alone and
+in a batch; all in float64, so that it gets the same float32, too.
+
+Label sets are what the most probable step, or the best sequence of a beam search, leads to.
 """
 
 from __future__ import annotations
@@ -22,25 +23,66 @@ from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import Features
 from ramify.values import Float32, Float64, Int64
 
-ENDED = 1e-3
-"""Share that has not stopped, below which an instance's search is over: it could not change a ranking by more."""
+
+@torch.no_grad()
+def marginals(network: ChainNetwork, X: Features, *, never: torch.Tensor, draws: int, longest: int) -> Float32:
+    """Mass of the sequences that hold a label, float32, shape (n, L).
+
+    Parameters
+    ----------
+    network : ChainNetwork
+        Its dtype is what is computed in.
+    X : Features
+        n instances.
+    never : bool tensor, shape (L,)
+        Labels that are never emitted.
+    draws : int
+        Sequences per instance, K.
+    longest : int
+        Labels per sequence at most.
+    """
+    encoded = network.encode(X)  # (n, hidden)
+    n, device = len(encoded), encoded.device
+    scores = encoded.new_zeros((n, network.stop))
+    owner = torch.arange(n, device=device).repeat_interleave(draws)
+    number = torch.arange(draws, device=device).repeat(n)
+    state = network.first_state(encoded)[:, owner]  # (1, n K, hidden)
+    last = torch.full((n * draws,), network.stop, device=device)
+    closed = torch.zeros((n * draws, network.stop + 1), dtype=torch.bool, device=device)
+    closed[:, :-1] = never
+    for step in range(longest):
+        told, state = network.states(encoded[owner], last[:, None], state)
+        shares = torch.softmax(network.logits(told[:, 0]).masked_fill_(closed, -torch.inf), dim=1)
+        scores.index_add_(0, owner, shares[:, :-1] / draws)
+        heights = shares.cumsum(dim=1)
+        wanted = _quantiles(draws, step).to(heights)[number] * heights[:, -1]
+        last = (heights < wanted[:, None]).sum(dim=1).clamp(max=network.stop)
+        closed.scatter_(1, last[:, None], True)
+        going = last != network.stop
+        if not going.any():
+            break
+        owner, number, last, closed, state = owner[going], number[going], last[going], closed[going], state[:, going]
+    ranked: Float32 = scores.clamp(max=1.0).to(torch.float32).cpu().numpy()
+    return ranked
+
+
+def _quantiles(draws: int, step: int) -> torch.Tensor:
+    """The middles of K equal parts of 0..1; each step in another order, lest sequences be tied to their quantile."""
+    order = np.random.default_rng(step).permutation(draws)
+    return torch.from_numpy((order + 0.5) / draws)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """The answers to n instances.
+    """The most probable finished sequences that were found for n instances.
 
     Parameters
     ----------
-    scores : float32 array, shape (n, L)
-        Mass of the sequences that hold a label; 0 for labels that are never emitted.
     labels : int64 array, shape (n, steps)
-        The most probable finished sequence that was found, -1 after its end.
+        -1 after the end.
     probabilities : float64 array, shape (n,)
-        Of that sequence.
     """
 
-    scores: Float32
     labels: Int64
     probabilities: Float64
 
@@ -52,22 +94,16 @@ class _Search:
         self.network, self.never, self.beam = network, never, beam
         self.encoded = network.encode(X)  # (n, hidden)
         n, device = len(self.encoded), self.encoded.device
-        self.scores = self.encoded.new_zeros((n, network.stop))
         self.best = self.encoded.new_full((n,), -torch.inf)
         self.found = torch.full((n, 0), -1, dtype=torch.int64, device=device)
         self.rows = torch.arange(n, device=device)
         self.state = network.first_state(self.encoded)[0][:, None]  # (rows, beams, hidden)
-        self.alive = self.encoded.new_ones(n)
         self.mass = self.encoded.new_zeros((n, 1))  # log π
         self.prefix = torch.empty((n, 1, 0), dtype=torch.int64, device=device)
 
     def step(self) -> bool:
         """Emit one label; False when all rows have ended."""
         told = self._distribution()  # (rows, beams, L + 1), log p
-        weights = torch.softmax(self.mass, dim=1)
-        mean = (weights[..., None] * told.exp()).sum(dim=1)  # (rows, L + 1)
-        self.scores[self.rows] += self.alive[:, None] * mean[:, :-1]
-        self.alive = self.alive * (1 - mean[:, -1])
         total = self.mass[..., None] + told
         self._finish(total[..., -1])
         self._extend(total[..., :-1])
@@ -105,10 +141,9 @@ class _Search:
         self.state = _taken(self.state, parents)
 
     def _leave(self) -> bool:
-        going = (self.alive > ENDED) & torch.isfinite(self.mass[:, 0])
-        for name in ("rows", "alive", "mass", "prefix", "state"):
+        going = self.mass[:, 0] > self.best[self.rows]  # longer sequences are only less probable
+        for name in ("rows", "mass", "prefix", "state"):
             setattr(self, name, getattr(self, name)[going])
-        self.mass = self.mass.clamp(min=-1e30)  # beams of impossible labels keep weight 0 without NaN
         return bool(len(self.rows))
 
 
@@ -119,27 +154,18 @@ def _taken(values: torch.Tensor, parents: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def decode(network: ChainNetwork, X: Features, *, never: torch.Tensor, beam: int, longest: int) -> Decoded:
-    """Search the sequences of a block of instances.
+    """Search the sequences of a block of instances; parameters as ``marginals``, but for one.
 
     Parameters
     ----------
-    network : ChainNetwork
-        Its dtype is what is computed in.
-    X : Features
-        n instances.
-    never : bool tensor, shape (L,)
-        Labels that are never emitted.
     beam : int
-        Sequences kept per step; 1 is greedy.
-    longest : int
-        Labels per sequence at most.
+        Sequences kept per step.
     """
     search = _Search(network, X, never, beam)
     for _ in range(longest + 1):
         if not search.step():
             break
-    scores = search.scores.clamp(max=1.0).to(torch.float32)
-    return Decoded(scores.cpu().numpy(), search.found.cpu().numpy(), search.best.exp().double().cpu().numpy())
+    return Decoded(search.found.cpu().numpy(), search.best.exp().double().cpu().numpy())
 
 
 @torch.no_grad()

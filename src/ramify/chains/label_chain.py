@@ -1,7 +1,7 @@
 """LabelChain: labels emitted one after another until STOP, each given the input and the labels so far (PAPERS §6).
 
 fit      a share of the instances is held out; the chain is taught the others' labels in the order asked for
-predict  beam search; a label scores the mass of the sequences that hold it (``decoding``)
+predict  sequences are drawn; a label scores the mass of those that hold it (``decoding``)
 
 This module imports without torch, so that settings and flags can be read; fitting and asking need it.
 """
@@ -68,8 +68,8 @@ class LabelChain(ServedChain):
     sampled : int, optional
         Labels that the softmax is taken over while learning, beside those of the batch; 0 for all. None takes all up to
         6,000 labels and 2,000 beyond.
-    beam : int, default 5
-        Sequences kept in prediction.
+    draws : int, default 8
+        Sequences drawn per instance in prediction.
     longest : int, optional
         Labels per sequence at most; None takes the most that a training instance has.
     decision_threshold : float, default 0.5
@@ -113,7 +113,7 @@ class LabelChain(ServedChain):
         patience: int = 10,
         held_out: float = 0.1,
         sampled: int | None = None,
-        beam: int = 5,
+        draws: int = 8,
         longest: int | None = None,
         decision_threshold: float = 0.5,
         checkpoint: str | None = None,
@@ -134,7 +134,7 @@ class LabelChain(ServedChain):
         self.patience = patience
         self.held_out = held_out
         self.sampled = sampled
-        self.beam = beam
+        self.draws = draws
         self.longest = longest
         self.decision_threshold = decision_threshold
         self.checkpoint = checkpoint
@@ -197,7 +197,7 @@ class LabelChain(ServedChain):
     def check_settings(self) -> None:
         """InputError where a setting is out of range."""
         order_of(self.order, 0)
-        for name, low, high in (("embedding", 1, 65_536), ("hidden", 1, 65_536), ("beam", 1, 10_000)):
+        for name, low, high in (("embedding", 1, 65_536), ("hidden", 1, 65_536), ("draws", 1, 10_000)):
             whole_number(name, getattr(self, name), low, high)
         for name, low in (("sampled", 0), ("longest", 1)):
             if getattr(self, name) is not None:
@@ -270,7 +270,7 @@ class LabelChain(ServedChain):
         """Where the state of a stage of training is kept, and what tells it from others; None where nothing is."""
         if self.checkpoint is None:
             return None
-        free = ("beam", "decision_threshold", "checkpoint", "threads")
+        free = ("draws", "decision_threshold", "checkpoint", "threads")
         settings = {name: value for name, value in self._plain_settings().items() if name not in free} | (more or {})
         settings = {name: value if _is_plain(value) else type(value).__name__ for name, value in settings.items()}
         identity = {"stage": stage, "settings": settings, "data": fingerprint(lesson.X, lesson.Y)}

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 BLOCK_ENTRIES = 4_000_000
-"""Numbers (instances × beams × labels) per block of a search."""
+"""Numbers (instances × sequences × labels) per block of a search."""
 
 
 class ServedChain(ChainAnswers):
     """Base of the chain that has parameters: it brings settings and ``fit``."""
 
-    beam: int
+    draws: int
     device: str
     threads: int | None
     arrays_: dict[str, Float32]
@@ -82,16 +82,16 @@ class ServedChain(ChainAnswers):
         """Blocks of scores (rows, L) with the number of their first row."""
         self.check_settings()
         unseen = self.label_counts_ == 0
-        for begin, decoded in self._by_block(X, self.beam, lambda net, block: self._searched(net, block, self.beam)):
-            decoded.scores[:, unseen] = -np.inf
-            yield begin, decoded.scores
+        for begin, scores in self._by_block(X, self.draws, self._ranked):
+            scores[:, unseen] = -np.inf
+            yield begin, scores
 
     def _by_block(
-        self, X: CSR, beam: int, call: Callable[[ChainNetwork, Features], Made]
+        self, X: CSR, parallel: int, call: Callable[[ChainNetwork, Features], Made]
     ) -> Iterator[tuple[int, Made]]:
-        """Answers to blocks of instances, with the number of their first row."""
+        """Answers to blocks of instances, so many sequences each, with the number of their first row."""
         X = unit_rows(X)
-        size = int(max(1, min(512, BLOCK_ENTRIES // (beam * (self.n_labels_ + 1)))))
+        size = int(max(1, min(512, BLOCK_ENTRIES // (parallel * (self.n_labels_ + 1)))))
         starts = range(0, X.shape[0], size)
         environment = Environment(self.device, thread_count(self.threads))
         network = self._serving(environment)
@@ -103,6 +103,11 @@ class ServedChain(ChainAnswers):
                     lambda begin: call(network, features(X[begin : begin + size], network.output)), group
                 )
             yield from zip(group, found, strict=True)
+
+    def _ranked(self, network: ChainNetwork, X: Features) -> Float32:
+        from ramify.chains.decoding import marginals
+
+        return marginals(network, X, never=self._never(network), draws=self.draws, longest=self.longest_)
 
     def _searched(self, network: ChainNetwork, X: Features, beam: int) -> Decoded:
         from ramify.chains.decoding import decode

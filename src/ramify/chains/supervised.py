@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ramify.chains.decoding import decode, emit
+from ramify.chains.decoding import emit, marginals
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features, sequences, shuffled_batches
 from ramify.errors import InputError
@@ -27,7 +27,8 @@ from ramify.values import CSR, Int64
 MEASURED = 2_000
 """Held-out instances that an epoch is measured on, at most."""
 
-BLOCK = 256
+WATCHED, BLOCK = 4, 256
+"""Sequences drawn for each of them, and instances at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,15 +124,15 @@ class SupervisedTask:
         return candidates, grows, torch.searchsorted(candidates, wanted)
 
     def measure(self) -> float:
-        """Mean of P@1, P@3, P@5, nDCG@3 and nDCG@5 of the greedy chain's ranking on held-out instances."""
+        """Mean of P@1, P@3, P@5, nDCG@3 and nDCG@5 of the ranking of held-out instances."""
         if self.lesson.held is None:
             return float("nan")
         X, Y = (part[:MEASURED] for part in self.lesson.held)
         blocks = [
-            decode(
+            marginals(
                 self.network, features(X[begin : begin + BLOCK], self.network.output),
-                never=self.never, beam=1, longest=self.lesson.longest,
-            ).scores
+                never=self.never, draws=WATCHED, longest=self.lesson.longest,
+            )
             for begin in range(0, X.shape[0], BLOCK)
         ]  # fmt: skip
         return ranking_quality(Y, np.concatenate(blocks))
