@@ -51,11 +51,11 @@ class LabelChain(ServedChain):
         Share of units dropped while learning, the same ones at all steps.
     feature_dropout : float, default 0.3
         Share of an instance's features dropped while learning.
-    epochs : int, default 30
+    epochs : int, default 20
         Passes over the training instances at most.
     batch_size : int, default 32
         Instances per step.
-    learning_rate : float, default 0.003
+    learning_rate : float, default 0.01
         Of AdamW.
     weight_decay : float, default 0.01
         Of AdamW.
@@ -105,9 +105,9 @@ class LabelChain(ServedChain):
         hidden: int = 256,
         dropout: float = 0.5,
         feature_dropout: float = 0.3,
-        epochs: int = 30,
+        epochs: int = 20,
         batch_size: int = 32,
-        learning_rate: float = 0.003,
+        learning_rate: float = 0.01,
         weight_decay: float = 0.01,
         average: float = 0.99,
         patience: int = 10,

@@ -35,13 +35,13 @@ class ReinforcedChain(ChainAnswers):
         The warm start, with its settings of network and held-out share; ``LabelChain(order="random")`` when None.
     reward : {"set-f1", "dcg", "exact-match"}
         What an action is worth: the gain in F1 of the set, or in DCG, or hitting the set exactly.
-    epochs : int, default 10
+    epochs : int, default 5
         Passes over the training instances at most, after the warm start.
-    learning_rate : float, default 0.0002
+    learning_rate : float, default 0.001
         Of these passes.
     entropy : float, default 0.02
         What uncertainty counts beside the reward, lest the policy settle too early.
-    anchor : float, default 0.2
+    anchor : float, default 0.5
         Share that the targets of the warm start keep in the loss, lest the policy forget them.
     samples : int, default 2
         Sequences drawn per instance and step.
@@ -67,10 +67,10 @@ class ReinforcedChain(ChainAnswers):
         chain: LabelChain | None = None,
         *,
         reward: str = "set-f1",
-        epochs: int = 10,
-        learning_rate: float = 0.0002,
+        epochs: int = 5,
+        learning_rate: float = 0.001,
         entropy: float = 0.02,
-        anchor: float = 0.2,
+        anchor: float = 0.5,
         samples: int = 2,
         decision_threshold: float = 0.5,
         seed: int = 0,
