@@ -35,7 +35,7 @@ SYSTEMS = (*FIXED, "resequenced", "reinforced", "composite", "xr-linear")
 HELD_OUT = 0.1
 SETTINGS: dict[str, dict[str, Any]] = {
     "bibtex": {},
-    "delicious": {"epochs": 15},
+    "delicious": {},
     "crs-bills-mini": {},
 }
 """Of the networks, the same for all systems of a set; the rest are defaults."""

@@ -51,7 +51,7 @@ class LabelChain(ServedChain):
         Share of units dropped while learning, the same ones at all steps.
     feature_dropout : float, default 0.3
         Share of an instance's features dropped while learning.
-    epochs : int, default 20
+    epochs : int, default 15
         Passes over the training instances at most.
     batch_size : int, default 32
         Instances per step.
@@ -105,7 +105,7 @@ class LabelChain(ServedChain):
         hidden: int = 256,
         dropout: float = 0.5,
         feature_dropout: float = 0.3,
-        epochs: int = 20,
+        epochs: int = 15,
         batch_size: int = 32,
         learning_rate: float = 0.01,
         weight_decay: float = 0.01,

@@ -35,7 +35,7 @@ class ReinforcedChain(ChainAnswers):
         The warm start, with its settings of network and held-out share; ``LabelChain(order="random")`` when None.
     reward : {"set-f1", "dcg", "exact-match"}
         What an action is worth: the gain in F1 of the set, or in DCG, or hitting the set exactly.
-    epochs : int, default 5
+    epochs : int, default 4
         Passes over the training instances at most, after the warm start.
     learning_rate : float, default 0.001
         Of these passes.
@@ -67,7 +67,7 @@ class ReinforcedChain(ChainAnswers):
         chain: LabelChain | None = None,
         *,
         reward: str = "set-f1",
-        epochs: int = 5,
+        epochs: int = 4,
         learning_rate: float = 0.001,
         entropy: float = 0.02,
         anchor: float = 0.5,
