@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES := $(shell nproc 2>/dev/null || echo 2)
+TORCH := torch==2.13.0 # on its own and first: what is resolved together may bring builds for GPUs, of gigabytes
 NATIVE_SOURCES := CMakeLists.txt pyproject.toml $(wildcard cpp/*)
 
 .PHONY: demo test bench clean
@@ -27,6 +28,7 @@ $(VENV)/installed-base: $(VENV)/created $(NATIVE_SOURCES)
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/created $(NATIVE_SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@ $(VENV)/installed-base
 

@@ -32,6 +32,9 @@ _HOMES = {
     "Disentangled": "ramify.models",
     "Blend": "ramify.models",
     "Partitioned": "ramify.models",
+    "LabelChain": "ramify.chains",
+    "ReinforcedChain": "ramify.chains",
+    "CompositeChain": "ramify.chains",
     "Tagger": "ramify.models",
     "load": "ramify.models",
     "preset": "ramify.models",
@@ -40,6 +43,9 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 if TYPE_CHECKING:
+    from ramify.chains import CompositeChain as CompositeChain
+    from ramify.chains import LabelChain as LabelChain
+    from ramify.chains import ReinforcedChain as ReinforcedChain
     from ramify.data import read as read
     from ramify.data import write as write
     from ramify.errors import DataFileError as DataFileError

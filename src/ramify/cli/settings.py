@@ -22,6 +22,9 @@ MODELS = {
     "nearest-instances": "ramify.models:NearestInstances",
     "blend": "ramify.models:Blend",
     "partitioned": "ramify.models:Partitioned",
+    "label-chain": "ramify.chains:LabelChain",
+    "reinforced-chain": "ramify.chains:ReinforcedChain",
+    "composite-chain": "ramify.chains:CompositeChain",
 }
 WRAPPERS = {"disentangled": "ramify.models:Disentangled", "ensemble": "ramify.models:Ensemble"}
 VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Hashing"}

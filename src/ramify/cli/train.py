@@ -43,9 +43,13 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="DIR", help="Directory to save the model in; an older model there is replaced."),
     ] = None
-    model: Annotated[str, Option(metavar="NAME", help="xr-linear, nearest-instances, blend or partitioned.")] = (
-        "xr-linear"
-    )
+    model: Annotated[
+        str,
+        Option(
+            metavar="NAME",
+            help="xr-linear, nearest-instances, blend, partitioned; label-chain, reinforced-chain, composite-chain.",
+        ),
+    ] = "xr-linear"
     preset: Annotated[
         str,
         Option(metavar="NAME", help="Settings to start from: fast, default, best or tail; flags change single ones."),

@@ -1,0 +1,197 @@
+"""Classifier chains: four fixed orders, re-sequencing, reinforcement and the composite of the two (PAPERS §6).
+
+    python benchmarks/chains.py --sets bibtex delicious crs-bills-mini --seeds 3
+    python benchmarks/chains.py --sets bibtex --systems frequent-first resequenced --seeds 1
+
+Every system trains on the same nine tenths of the training set and is watched by the same tenth, drawn by the seed. The
+composite combines the re-sequenced and the reinforced chain of its seed, with the weight that ranks this tenth best;
+its minutes are those of both. Beside the ranking each row has F1 and exact matches of label sets: of the chain's own
+STOP, of the composite and of XR-Linear cut by one threshold for all labels that is best on the tenth.
+
+Rows go to ``results/chains.jsonl``; what is there already is passed over, so that a cut run goes on. Trained chains
+wait in the cache for the composite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from racing.matrices import Matrices, prepare
+from racing.places import CACHE, DATA, HERE
+from racing.rows import Row, add_stamped, read_rows
+
+RESULTS = HERE / "results" / "chains.jsonl"
+MEASURES = ("P@1", "P@3", "P@5", "nDCG@3", "nDCG@5")
+FIXED = ("frequent-first", "rare-first", "fixed", "random")
+SYSTEMS = (*FIXED, "resequenced", "reinforced", "composite", "xr-linear")
+HELD_OUT = 0.1
+SETTINGS: dict[str, dict[str, Any]] = {
+    "bibtex": {},
+    "delicious": {},
+    "crs-bills-mini": {},
+}
+"""Of the networks, the same for all systems of a set; the rest are defaults."""
+
+REINFORCED: dict[str, Any] = {}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--sets", nargs="+", default=list(SETTINGS))
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--settings", type=json.loads, default={}, help="of LabelChain, over those of the set")
+    parser.add_argument("--reinforced", type=json.loads, default={}, help="of ReinforcedChain")
+    chosen = parser.parse_args()
+    for name in chosen.sets:
+        matrices = prepare(name, chosen.data)
+        for seed in range(chosen.seeds):
+            for system in chosen.systems:
+                run = Run(chosen, matrices, system, seed)
+                if not run.is_known():
+                    print(json.dumps(add_stamped(RESULTS, run.row())), flush=True)
+
+
+class Run:
+    """One system on one set with one seed."""
+
+    def __init__(self, chosen: argparse.Namespace, matrices: Matrices, system: str, seed: int) -> None:
+        from ramify.chains.sequences import unit_rows
+        from ramify.models.ranking_model import Part
+
+        self.chosen, self.matrices, self.system, self.seed = chosen, matrices, system, seed
+        self.settings = SETTINGS.get(matrices.dataset, {}) | chosen.settings
+        self.reinforced = REINFORCED | chosen.reinforced
+        self.rest, self.held = Part(unit_rows(matrices.X), matrices.Y).split(HELD_OUT, seed)
+
+    def key(self, system: str) -> Row:
+        """What makes two rows the same measurement."""
+        key = {"dataset": self.matrices.dataset, "matrices": self.matrices.fingerprint, "system": system}
+        key |= {"seed": self.seed, "settings": {} if system == "xr-linear" else self.settings}
+        return key | ({"reinforced": self.reinforced} if system in ("reinforced", "composite") else {})
+
+    def is_known(self) -> bool:
+        """Whether the row is there."""
+        key = self.key(self.system)
+        return any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(RESULTS))
+
+    def row(self) -> Row:
+        """Train, ask, measure."""
+        from ramify import evaluate
+
+        model, minutes = self.composite() if self.system == "composite" else self.trained(self.system)
+        matrices = self.matrices
+        report = evaluate(matrices.Y_test, model.predict_topk(matrices.X_test, 5))
+        row = self.key(self.system) | {name: round(100 * float(report[name]), 3) for name in MEASURES}
+        row |= {"minutes": round(minutes, 2), "sets": self.sets(model), "threads": self.chosen.threads}
+        if self.system == "composite":
+            row |= {"weight": model.weight_}
+        elif self.system != "xr-linear":
+            row |= {"epochs": epochs_of(model)}
+        return row | {"command": shlex.join(["python", *sys.argv])}
+
+    def trained(self, system: str) -> tuple[Any, float]:
+        """A fitted system and the minutes that it took; from the cache where it is there."""
+        from ramify import XRLinear, load
+
+        home = CACHE / "chains" / _digest(self.key(system))
+        note = home.with_suffix(".json")
+        if note.exists():
+            return load(home), json.loads(note.read_text())["minutes"]
+        begun = time.perf_counter()
+        if system == "xr-linear":
+            model = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(self.matrices.X, self.matrices.Y)
+        else:
+            model = self.unfitted(system).fit_parts(self.rest, self.held)
+        minutes = (time.perf_counter() - begun) / 60
+        if system in ("resequenced", "reinforced"):
+            model.save(home)
+            note.write_text(json.dumps({"minutes": minutes}))
+        return model, minutes
+
+    def unfitted(self, system: str) -> Any:
+        """A chain with the settings of the set."""
+        from ramify import LabelChain, ReinforcedChain
+
+        if system != "reinforced":
+            return LabelChain(order=system, seed=self.seed, threads=self.chosen.threads, **self.settings)
+        warm = LabelChain(order="random", **self.settings)
+        # another first network than the re-sequenced chain's: what two alike networks say need not be combined
+        return ReinforcedChain(warm, seed=self.seed + 1, threads=self.chosen.threads, **self.reinforced)
+
+    def composite(self) -> tuple[Any, float]:
+        """Both chains of the seed, combined, and the minutes of both."""
+        from ramify import CompositeChain
+
+        members, minutes = zip(*(self.trained(system) for system in ("resequenced", "reinforced")), strict=True)
+        begun = time.perf_counter()
+        model = CompositeChain(threads=self.chosen.threads, seed=self.seed).set_members(list(members), self.held)
+        return model, sum(minutes) + (time.perf_counter() - begun) / 60
+
+    def sets(self, model: Any) -> Row:
+        """How good label sets are: the chain's own, or scores cut by the threshold that suits the held-out tenth."""
+        matrices = self.matrices
+        if hasattr(model, "predict_sets"):
+            return set_quality(matrices.Y_test, model.predict_sets(matrices.X_test)) | {"cut": "own"}
+        watched = model
+        if self.system == "xr-linear":  # the threshold must not be fitted on what the model was trained on
+            from ramify import XRLinear
+
+            watched = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(*self.rest)
+        threshold = best_threshold(watched, self.held)
+        found = model.set_params(decision_threshold=threshold).predict(matrices.X_test)
+        return set_quality(matrices.Y_test, found) | {"cut": threshold}
+
+
+def best_threshold(model: Any, held: Any) -> float:
+    """The one under which micro F1 on held-out instances is largest."""
+    top = model.predict_topk(held.X, min(50, model.n_labels_))
+    truth = held.Y.toarray() > 0
+    hits = np.take_along_axis(truth, np.maximum(top.labels, 0), axis=1) & (top.labels >= 0)
+    scores, hits = top.scores[top.labels >= 0], hits[top.labels >= 0]
+    order = np.argsort(-scores, kind="stable")
+    f1 = 2 * np.cumsum(hits[order]) / (np.arange(len(order)) + 1 + truth.sum())
+    return float(scores[order][int(np.argmax(f1))])
+
+
+def set_quality(Y: Any, found: Any) -> Row:
+    """Micro F1, macro F1 over labels that the test set has, and exact matches, in percent."""
+    hits = found.multiply(Y).tocsr()
+    per_label = [np.asarray(matrix.sum(axis=0)).ravel() for matrix in (hits, found, Y)]
+    macro = (2 * per_label[0] / np.maximum(1, per_label[1] + per_label[2]))[per_label[2] > 0]
+    rows = [np.asarray(matrix.sum(axis=1)).ravel() for matrix in (hits, found, Y)]
+    values = {
+        "micro F1": 2 * per_label[0].sum() / (per_label[1].sum() + per_label[2].sum()),
+        "macro F1": macro.mean(),
+        "exact match": ((rows[0] == rows[1]) & (rows[0] == rows[2])).mean(),
+    }
+    return {name: round(100 * float(value), 3) for name, value in values.items()}
+
+
+def epochs_of(model: Any) -> list[int]:
+    """Epoch that was kept, of each stage of training."""
+    warm = [model.chain_.history_.best] if hasattr(model, "chain_") else []
+    return [*warm, model.history_.best]
+
+
+def _digest(key: Row) -> str:
+    import hashlib
+
+    from racing.systems import source_hash
+
+    text = json.dumps(key | {"sources": source_hash()}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""CompositeChain: a re-sequenced and a reinforced chain answer together (PAPERS §6c).
+
+score = (1 - w) · score of the re-sequenced chain + w · score of the reinforced one
+
+Both never learn from the same held-out share; w is what ranks it best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.chains.answers import ChainAnswers, StageProgress
+from ramify.chains.label_chain import LabelChain
+from ramify.chains.reinforced_chain import ReinforcedChain
+from ramify.chains.sequences import unit_rows
+from ramify.errors import InputError, ModelFileError
+from ramify.kernels.check import real_number, whole_number
+from ramify.models.loading import load_as, parts_to_state, stored_part
+from ramify.models.members import part_of
+from ramify.models.ranking_model import Part, assignments, instances
+from ramify.models.stored import damage_told
+from ramify.values import CSR, Float32
+
+WEIGHTS = tuple(step / 20 for step in range(21))
+EQUAL = 0.5
+BLOCK_ENTRIES = 40_000_000
+"""Scores that are held at a time."""
+
+
+class CompositeChain(ChainAnswers):
+    """Two ways to learn an order that depends on the input, combined.
+
+    Parameters
+    ----------
+    resequenced : LabelChain, optional
+        ``LabelChain()`` when None.
+    reinforced : ReinforcedChain, optional
+        ``ReinforcedChain()`` when None.
+    held_out : float, default 0.1
+        Share of the instances that both are watched by, and that the weight is fitted on; with 0 both weigh the same.
+    decision_threshold : float, default 0.5
+        Score from which ``predict`` gives a label.
+    seed : int, default 0
+        Of the split and of the first chain; the second one's is the next. Same seed, same model, for any number of
+        threads (on a CPU).
+    threads : int, optional
+        None takes every CPU.
+
+    Attributes
+    ----------
+    members_ : list of LabelChain and ReinforcedChain
+        The two.
+    weight_ : float
+        Of the reinforced chain, 0 to 1.
+    n_features_in_, n_labels_ : int
+        d and L.
+    """
+
+    def __init__(
+        self,
+        resequenced: LabelChain | None = None,
+        reinforced: ReinforcedChain | None = None,
+        *,
+        held_out: float = 0.1,
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.resequenced = resequenced
+        self.reinforced = reinforced
+        self.held_out = held_out
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> CompositeChain:
+        """Teach both chains on the same instances, then fit the weight on the others; else as ``LabelChain.fit``."""
+        members = self._unfitted()
+        X = instances(X)
+        Y = assignments(Y, X.shape[0], type(self).__name__)
+        everything = Part(unit_rows(X), Y)
+        rest, held = everything.split(self.held_out, self.seed) or (everything, None)
+        fitted = [
+            member.fit_parts(rest, held, progress=part_of(progress, number, 2)) for number, member in enumerate(members)
+        ]
+        return self.set_members(fitted, held)
+
+    def set_members(self, members: list[Any], held: Part | None) -> CompositeChain:
+        """Combine two chains that are fitted; the weight is fitted on a part that neither learnt from.
+
+        Parameters
+        ----------
+        members : list of LabelChain and ReinforcedChain
+        held : Part or None
+            Held-out instances, rows of X of length one; None weighs both the same.
+        """
+        self._set(members, EQUAL if held is None else best_weight(members, held))
+        return self
+
+    def _unfitted(self) -> list[Any]:
+        real_number("held_out", self.held_out, 0, 0.9)
+        seed = whole_number("seed", self.seed, 0, 2**32 - 2)
+        self._decision_threshold()
+        given = (("resequenced", self.resequenced, LabelChain), ("reinforced", self.reinforced, ReinforcedChain))
+        members = []
+        for number, (name, member, kind) in enumerate(given):
+            if member is not None and not isinstance(member, kind):
+                raise InputError(f"{name} is {member!r:.60}, but must be a {kind.__name__}")
+            members.append(clone(member or kind()).set_params(seed=seed + number, threads=self.threads))
+        members[0].check_settings()
+        members[1].warm_start()
+        return members
+
+    def _set(self, members: list[Any], weight: float) -> None:
+        self.members_, self.weight_ = members, weight
+        self.n_features_in_, self.n_labels_ = members[0].n_features_in_, members[0].n_labels_
+
+    def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
+        for member in self.members_:
+            member.threads = self.threads
+        share, size = np.float32(self.weight_), max(1, BLOCK_ENTRIES // self.n_labels_)
+        for begin in range(0, X.shape[0], size):
+            block = X[begin : begin + size]
+            first, second = (
+                np.concatenate([scores for _, scores in member._scores(block)]) for member in self.members_
+            )
+            yield begin, np.asarray((1 - share) * first + share * second, np.float32)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        states, arrays = parts_to_state({str(number): member for number, member in enumerate(self.members_)})
+        settings = self._plain_settings() | {"resequenced": None, "reinforced": None}
+        return {"settings": settings, "weight": self.weight_, "members": list(states.values())}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> CompositeChain:
+        """The model of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or members that do not fit.
+        """
+        with damage_told("the composite is"):
+            model = cls(**config["settings"])
+            model._unfitted()
+            weight = real_number("weight", config["weight"], 0, 1)
+            members = [stored_part(str(number), state, arrays) for number, state in enumerate(config["members"])]
+        fits = [type(member) for member in members] == [LabelChain, ReinforcedChain]
+        if not fits or len({(member.n_features_in_, member.n_labels_) for member in members}) != 1:
+            raise ModelFileError("the composite is damaged (its members do not fit): restore the model directory")
+        model._set(members, weight)
+        return model
+
+    @classmethod
+    def load(cls, directory: str | Path, *, verify: bool = True) -> CompositeChain:
+        """Open a model directory (see ``models.load``)."""
+        return load_as(cls, directory, verify=verify, parts=())
+
+
+def best_weight(members: list[Any], held: Part) -> float:
+    """The weight of the second member under which both together rank the held-out labels best."""
+    from ramify.chains.supervised import ranking_quality
+
+    first, second = (np.maximum(member.decision_function(held.X), 0) for member in members)
+    found = [ranking_quality(held.Y, ((1 - weight) * first + weight * second)) for weight in WEIGHTS]
+    return WEIGHTS[int(np.argmax(found))]

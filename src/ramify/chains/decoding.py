@@ -1,0 +1,219 @@
+"""From a network to a ranking and to label sets.
+
+A label is ranked by the mass of the sequences that hold it, P(l in the set | x) (compare PAPERS §6). K sequences are
+drawn, and every step of every one of them tells how likely each label is to come next, whichever is drawn:
+
+score(l) = 1/K Σ_k Σ_t p(l | x, first t labels of sequence k)      unbiased, exact in its first step
+
+The beams of a search would not do: scaled up to stand for all sequences, they overrate what goes with their own labels.
+Draws use the same K quantiles, shuffled per step, for all instances, so that an instance gets the same draws alone and
+in a batch; all in float64, so that it gets the same float32, too.
+
+Label sets are what the most probable step, or the best sequence of a beam search, leads to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ramify.chains.network import ChainNetwork, Dropout
+from ramify.chains.sequences import Features
+from ramify.values import Float32, Float64, Int64
+
+
+@torch.no_grad()
+def marginals(network: ChainNetwork, X: Features, *, never: torch.Tensor, draws: int, longest: int) -> Float32:
+    """Mass of the sequences that hold a label, float32, shape (n, L).
+
+    Parameters
+    ----------
+    network : ChainNetwork
+        Its dtype is what is computed in.
+    X : Features
+        n instances.
+    never : bool tensor, shape (L,)
+        Labels that are never emitted.
+    draws : int
+        Sequences per instance, K.
+    longest : int
+        Labels per sequence at most.
+    """
+    encoded = network.encode(X)  # (n, hidden)
+    n, device = len(encoded), encoded.device
+    scores = encoded.new_zeros((n, network.stop))
+    owner = torch.arange(n, device=device).repeat_interleave(draws)
+    number = torch.arange(draws, device=device).repeat(n)
+    state = network.first_state(encoded)[:, owner]  # (1, n K, hidden)
+    last = torch.full((n * draws,), network.stop, device=device)
+    closed = torch.zeros((n * draws, network.stop + 1), dtype=torch.bool, device=device)
+    closed[:, :-1] = never
+    for step in range(longest):
+        told, state = network.states(encoded[owner], last[:, None], state)
+        shares = torch.softmax(network.logits(told[:, 0]).masked_fill_(closed, -torch.inf), dim=1)
+        scores.index_add_(0, owner, shares[:, :-1] / draws)
+        heights = shares.cumsum(dim=1)
+        wanted = _quantiles(draws, step).to(heights)[number] * heights[:, -1]
+        last = (heights < wanted[:, None]).sum(dim=1).clamp(max=network.stop)
+        closed.scatter_(1, last[:, None], True)
+        going = last != network.stop
+        if not going.any():
+            break
+        owner, number, last, closed, state = owner[going], number[going], last[going], closed[going], state[:, going]
+    ranked: Float32 = scores.clamp(max=1.0).to(torch.float32).cpu().numpy()
+    return ranked
+
+
+def _quantiles(draws: int, step: int) -> torch.Tensor:
+    """The middles of K equal parts of 0..1; each step in another order, lest sequences be tied to their quantile."""
+    order = np.random.default_rng(step).permutation(draws)
+    return torch.from_numpy((order + 0.5) / draws)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The most probable finished sequences that were found for n instances.
+
+    Parameters
+    ----------
+    labels : int64 array, shape (n, steps)
+        -1 after the end.
+    probabilities : float64 array, shape (n,)
+    """
+
+    labels: Int64
+    probabilities: Float64
+
+
+class _Search:
+    """A beam search over a block of instances; rows leave as they end."""
+
+    def __init__(self, network: ChainNetwork, X: Features, never: torch.Tensor, beam: int) -> None:
+        self.network, self.never, self.beam = network, never, beam
+        self.encoded = network.encode(X)  # (n, hidden)
+        n, device = len(self.encoded), self.encoded.device
+        self.best = self.encoded.new_full((n,), -torch.inf)
+        self.found = torch.full((n, 0), -1, dtype=torch.int64, device=device)
+        self.rows = torch.arange(n, device=device)
+        self.state = network.first_state(self.encoded)[0][:, None]  # (rows, beams, hidden)
+        self.mass = self.encoded.new_zeros((n, 1))  # log π
+        self.prefix = torch.empty((n, 1, 0), dtype=torch.int64, device=device)
+
+    def step(self) -> bool:
+        """Emit one label; False when all rows have ended."""
+        told = self._distribution()  # (rows, beams, L + 1), log p
+        total = self.mass[..., None] + told
+        self._finish(total[..., -1])
+        self._extend(total[..., :-1])
+        return self._leave()
+
+    def _distribution(self) -> torch.Tensor:
+        rows, beams, _ = self.state.shape
+        start = self.prefix.new_full((rows, beams, 1), self.network.stop)
+        last = torch.cat([start, self.prefix], dim=2)[..., -1:]
+        encoded = self.encoded[self.rows].repeat_interleave(beams, dim=0)
+        before = self.state.reshape(1, rows * beams, -1)
+        told, after = self.network.states(encoded, last.reshape(-1, 1), before)
+        self.state = after[0].reshape(rows, beams, -1)
+        logits = self.network.logits(told[:, 0]).reshape(rows, beams, -1)
+        logits[..., :-1].masked_fill_(self.never, -torch.inf)
+        logits.scatter_(2, self.prefix, -torch.inf)
+        return torch.log_softmax(logits, dim=2)
+
+    def _finish(self, ended: torch.Tensor) -> None:
+        """Stop here? (rows, beams) log probabilities of the sequences as they stand."""
+        mass, beam = ended.max(dim=1)
+        better = mass > self.best[self.rows]
+        rows = self.rows[better]
+        self.best[rows] = mass[better]
+        steps = self.prefix.shape[2]
+        self.found = torch.nn.functional.pad(self.found, (0, steps - self.found.shape[1]), value=-1)
+        self.found[rows] = self.prefix[better, beam[better]]
+
+    def _extend(self, total: torch.Tensor) -> None:
+        rows, _, n_labels = total.shape
+        count = min(self.beam, total.shape[1] * n_labels)
+        self.mass, places = total.reshape(rows, -1).topk(count, dim=1)
+        parents, labels = places // n_labels, places % n_labels
+        self.prefix = torch.cat([_taken(self.prefix, parents), labels[..., None]], dim=2)
+        self.state = _taken(self.state, parents)
+
+    def _leave(self) -> bool:
+        going = self.mass[:, 0] > self.best[self.rows]  # longer sequences are only less probable
+        for name in ("rows", "mass", "prefix", "state"):
+            setattr(self, name, getattr(self, name)[going])
+        return bool(len(self.rows))
+
+
+def _taken(values: torch.Tensor, parents: torch.Tensor) -> torch.Tensor:
+    """The beams of the given numbers: (rows, beams, x), (rows, kept) -> (rows, kept, x)."""
+    return values.gather(1, parents[..., None].expand(*parents.shape, values.shape[2]))
+
+
+@torch.no_grad()
+def decode(network: ChainNetwork, X: Features, *, never: torch.Tensor, beam: int, longest: int) -> Decoded:
+    """Search the sequences of a block of instances; parameters as ``marginals``, but for one.
+
+    Parameters
+    ----------
+    beam : int
+        Sequences kept per step.
+    """
+    search = _Search(network, X, never, beam)
+    for _ in range(longest + 1):
+        if not search.step():
+            break
+    return Decoded(search.found.cpu().numpy(), search.best.exp().double().cpu().numpy())
+
+
+@torch.no_grad()
+def emit(
+    network: ChainNetwork,
+    X: Features,
+    *,
+    never: torch.Tensor,
+    longest: int,
+    drop: Dropout | None = None,
+    generator: torch.Generator | None = None,
+) -> Int64:
+    """One sequence per instance, (n, steps), -1 after the end: the most probable label at each step, until it is STOP.
+
+    With a generator a label is drawn at each step instead; with ``drop`` the network is one with units dropped.
+    """
+    encoded = network.encode(X, drop)
+    state, n = network.first_state(encoded), len(encoded)
+    closed = torch.zeros((n, network.stop + 1), dtype=torch.bool, device=encoded.device)
+    closed[:, :-1] = never
+    last = torch.full((n,), network.stop, device=encoded.device)
+    going = torch.ones(n, dtype=torch.bool, device=encoded.device)
+    emitted: list[torch.Tensor] = []
+    while len(emitted) < longest and bool(going.any()):
+        told, state = network.states(encoded, last[:, None], state, drop)
+        logits = network.logits(told[:, 0]).masked_fill_(closed, -torch.inf)
+        last = (logits if generator is None else logits + _gumbel(logits, generator)).argmax(dim=1)
+        going = going & (last != network.stop)
+        emitted.append(torch.where(going, last, -1))
+        closed[torch.arange(n, device=last.device), last] |= going
+    found = torch.stack(emitted, dim=1).cpu().numpy() if emitted else np.zeros((n, 0), np.int64)
+    return np.asarray(found, np.int64)
+
+
+@torch.no_grad()
+def probabilities(network: ChainNetwork, X: Features, emitted: list[int], never: torch.Tensor) -> Float64:
+    """Probabilities of all labels and STOP before each label of one instance's sequence, and after it."""
+    encoded = network.encode(X)
+    read = torch.tensor([[network.stop, *emitted]], device=encoded.device)
+    told, _ = network.states(encoded, read, network.first_state(encoded))
+    logits = network.logits(told[0])  # (steps, L + 1)
+    logits[:, :-1].masked_fill_(never, -torch.inf)
+    for step, label in enumerate(emitted):
+        logits[step + 1 :, label] = -torch.inf
+    return np.asarray(torch.softmax(logits, dim=1).cpu().numpy(), np.float64)
+
+
+def _gumbel(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Noise that turns the largest of log probabilities into a draw from them."""
+    drawn = torch.rand(like.shape, generator=generator).clamp_(1e-20, 1 - 1e-7)
+    return -torch.log(-torch.log(drawn)).to(like.device)

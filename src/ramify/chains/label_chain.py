@@ -1,0 +1,318 @@
+"""LabelChain: labels emitted one after another until STOP, each given the input and the labels so far (PAPERS §6).
+
+fit      a share of the instances is held out; the chain is taught the others' labels in the order asked for
+predict  sequences are drawn; a label scores the mass of those that hold it (``decoding``)
+
+This module imports without torch, so that settings and flags can be read; fitting and asking need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.chains.answers import StageProgress
+from ramify.chains.order import order_of
+from ramify.chains.sequences import unit_rows
+from ramify.chains.serving import ServedChain
+from ramify.chains.stored import PREFIX, checked_arrays, checked_counts
+from ramify.errors import InputError, ModelFileError
+from ramify.kernels.check import real_number, thread_count, whole_number
+from ramify.models.loading import load_as
+from ramify.models.ranking_model import Part, assignments, instances
+from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
+from ramify.training.checkpoint import fingerprint
+
+if TYPE_CHECKING:
+    from ramify.chains.network import ChainNetwork
+    from ramify.chains.supervised import Lesson
+
+FULL_SOFTMAX = 6_000
+"""Labels up to which no sampling is needed to train in sensible time and memory."""
+
+SAMPLED = 2_000
+
+
+class LabelChain(ServedChain):
+    """A recurrent classifier chain.
+
+    Parameters
+    ----------
+    order : {"resequenced", "frequent-first", "rare-first", "random", "fixed"}
+        In which order labels are taught: the network's own, which depends on the input; by frequency; arbitrary, fresh
+        per instance or the same for all. In Python also an object such as ``ramify.chains.OwnOrder``.
+    embedding, hidden : int, default 128 and 256
+        Width of the labels' vectors, and of instances and states.
+    dropout : float, default 0.5
+        Share of units dropped while learning, the same ones at all steps.
+    feature_dropout : float, default 0.3
+        Share of an instance's features dropped while learning.
+    epochs : int, default 15
+        Passes over the training instances at most.
+    batch_size : int, default 32
+        Instances per step.
+    learning_rate : float, default 0.01
+        Of AdamW.
+    weight_decay : float, default 0.01
+        Of AdamW.
+    average : float, default 0.99
+        Decay of the running average of the parameters, which is what is kept; 0 for none.
+    patience : int, default 10
+        Epochs without progress on held-out instances before the training stops.
+    held_out : float, default 0.1
+        Share of the instances that the training is watched by; 0 for none.
+    sampled : int, optional
+        Labels that the softmax is taken over while learning, beside those of the batch; 0 for all. None takes all up to
+        6,000 labels and 2,000 beyond.
+    draws : int, default 8
+        Sequences drawn per instance in prediction.
+    longest : int, optional
+        Labels per sequence at most; None takes the most that a training instance has.
+    decision_threshold : float, default 0.5
+        Score from which ``predict`` gives a label.
+    checkpoint : str, optional
+        Directory for the state of an unfinished training; fitting with the same settings and data goes on from it.
+    device : {"cpu", "cuda", "auto"}
+        Where torch computes; "auto" takes a GPU where there is one.
+    seed : int, default 0
+        Same seed, same model, for any number of threads (on a CPU).
+    threads : int, optional
+        None takes every CPU.
+
+    Attributes
+    ----------
+    arrays_ : dict of float32 arrays
+        The network's parameters.
+    label_counts_ : int64 array, shape (L,)
+        Training instances per label; those of none are never named.
+    longest_ : int
+        Labels per sequence at most.
+    history_ : History
+        Loss and held-out measure of each epoch.
+    n_features_in_, n_labels_ : int
+        d and L.
+    """
+
+    def __init__(
+        self,
+        *,
+        order: Any = "resequenced",
+        embedding: int = 128,
+        hidden: int = 256,
+        dropout: float = 0.5,
+        feature_dropout: float = 0.3,
+        epochs: int = 15,
+        batch_size: int = 32,
+        learning_rate: float = 0.01,
+        weight_decay: float = 0.01,
+        average: float = 0.99,
+        patience: int = 10,
+        held_out: float = 0.1,
+        sampled: int | None = None,
+        draws: int = 8,
+        longest: int | None = None,
+        decision_threshold: float = 0.5,
+        checkpoint: str | None = None,
+        device: str = "cpu",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.order = order
+        self.embedding = embedding
+        self.hidden = hidden
+        self.dropout = dropout
+        self.feature_dropout = feature_dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.average = average
+        self.patience = patience
+        self.held_out = held_out
+        self.sampled = sampled
+        self.draws = draws
+        self.longest = longest
+        self.decision_threshold = decision_threshold
+        self.checkpoint = checkpoint
+        self.device = device
+        self.seed = seed
+        self.threads = threads
+
+    def fit(
+        self, X: Any, Y: Any, *, progress: StageProgress | None = None, on_event: OnEvent | None = None
+    ) -> LabelChain:
+        """Teach the chain.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+            Features; only their proportions within an instance count.
+        Y : sparse or dense matrix, shape (n, L)
+            Label assignments: what is above 0 is positive.
+        progress : callable, optional
+            Told ("train", share done).
+        on_event : callable, optional
+            Told of each epoch (``training.EpochEnd``).
+
+        Raises
+        ------
+        InputError
+            Settings or data out of range; the sentence names which.
+        MissingExtraError
+            torch is not installed.
+        """
+        self.check_settings()
+        X = instances(X)
+        Y = assignments(Y, X.shape[0], type(self).__name__)
+        everything = Part(unit_rows(X), Y)
+        rest, held = everything.split(self.held_out, self.seed) or (everything, None)
+        return self.fit_parts(rest, held, progress=progress, on_event=on_event)
+
+    def fit_parts(
+        self,
+        rest: Part,
+        held: Part | None,
+        *,
+        progress: StageProgress | None = None,
+        on_event: OnEvent | None = None,
+    ) -> LabelChain:
+        """Teach the chain on one part and watch it on another; rows of X of length one. As ``fit`` else."""
+        require_torch(f"{type(self).__name__} and other systems on torch")
+        lesson = self.lesson(rest, held)
+        tell = progress or (lambda stage, done: None)
+        tell("train", 0.0)
+        environment = Environment(self.device, thread_count(self.threads))
+        with environment.open():
+            network, self.history_ = self._teach(lesson, environment, lambda done: tell("train", done), on_event)
+        self.label_counts_, self.longest_ = lesson.counts, lesson.longest
+        self.n_features_in_, self.n_labels_ = rest.X.shape[1], rest.Y.shape[1]
+        self.set_network(network)
+        tell("train", 1.0)
+        return self
+
+    def check_settings(self) -> None:
+        """InputError where a setting is out of range."""
+        order_of(self.order, 0)
+        for name, low, high in (("embedding", 1, 65_536), ("hidden", 1, 65_536), ("draws", 1, 10_000)):
+            whole_number(name, getattr(self, name), low, high)
+        for name, low in (("sampled", 0), ("longest", 1)):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), low, 2**31 - 1)
+        for name in ("dropout", "feature_dropout", "held_out"):
+            real_number(name, getattr(self, name), 0, 0.9)
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str | Path):
+            raise InputError(f"checkpoint is {self.checkpoint!r}, but must be a directory")
+        self._decision_threshold()
+        self._training()
+
+    def _training(self) -> TrainingConfig:
+        return TrainingConfig(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            patience=self.patience,
+            average=self.average,
+            device=self.device,
+            seed=self.seed,
+            threads=thread_count(self.threads),
+        )
+
+    def lesson(self, rest: Part, held: Part | None) -> Lesson:
+        """What a training on these parts is taught from."""
+        from ramify.chains.supervised import Lesson
+
+        n_labels = rest.Y.shape[1]
+        sampled = self.sampled
+        if sampled is None:
+            sampled = 0 if n_labels <= FULL_SOFTMAX else SAMPLED
+        return Lesson(
+            X=rest.X,
+            Y=rest.Y,
+            held=None if held is None else (held.X, held.Y),
+            counts=np.bincount(rest.Y.indices, minlength=n_labels).astype(np.int64),
+            longest=self.longest or int(np.diff(rest.Y.indptr).max()),
+            batch_size=self.batch_size,
+            dropout=self.dropout,
+            feature_dropout=self.feature_dropout,
+            sampled=min(sampled, n_labels),
+        )
+
+    def _teach(
+        self, lesson: Lesson, environment: Environment, tell: Callable[[float], None], on_event: OnEvent | None
+    ) -> tuple[ChainNetwork, History]:
+        from ramify.chains.network import ChainNetwork, Shape
+        from ramify.chains.supervised import SupervisedTask
+        from ramify.training.environment import generator
+
+        shape = Shape(
+            n_features=lesson.X.shape[1], n_labels=lesson.Y.shape[1], embedding=self.embedding, hidden=self.hidden
+        )
+        network = ChainNetwork(shape, environment.device, generator(self.seed))
+        task = SupervisedTask(network, lesson, order_of(self.order, self.seed))
+        found = train(
+            task,
+            self._training(),
+            environment,
+            progress=tell,
+            on_event=on_event,
+            checkpoint=self.checkpoint_for("supervised", lesson),
+        )
+        return network, found
+
+    def checkpoint_for(
+        self, stage: str, lesson: Lesson, more: dict[str, Any] | None = None
+    ) -> tuple[Path, dict[str, Any]] | None:
+        """Where the state of a stage of training is kept, and what tells it from others; None where nothing is."""
+        if self.checkpoint is None:
+            return None
+        free = ("draws", "decision_threshold", "checkpoint", "threads")
+        settings = {name: value for name, value in self._plain_settings().items() if name not in free} | (more or {})
+        settings = {name: value if _is_plain(value) else type(value).__name__ for name, value in settings.items()}
+        identity = {"stage": stage, "settings": settings, "data": fingerprint(lesson.X, lesson.Y)}
+        return Path(self.checkpoint) / stage, identity
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory; an order of your own has done its work and stays out."""
+        check_is_fitted(self)
+        settings = self._plain_settings()
+        if not _is_plain(settings["order"]):
+            settings["order"] = "resequenced"
+        config = {"settings": settings, "sizes": self._sizes(), "longest": self.longest_}
+        arrays = {PREFIX + name: array for name, array in self.arrays_.items()}
+        return config | {"history": self.history_.to_json()}, arrays | {"label_counts": self.label_counts_}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> LabelChain:
+        """The model of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or arrays that do not fit.
+        """
+        try:
+            model = cls(**config["settings"])
+            model.check_settings()
+            sizes = {name: whole_number(name, value, 1, 2**31 - 1) for name, value in config["sizes"].items()}
+            model.arrays_ = checked_arrays(arrays, sizes)
+            model.label_counts_ = checked_counts(arrays["label_counts"], sizes["n_labels"])
+            model.longest_ = whole_number("longest", config["longest"], 1, 2**31 - 1)
+            model.history_ = History.from_json(config["history"])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ModelFileError(f"the chain is damaged ({error}): restore the model directory") from None
+        model.n_features_in_, model.n_labels_ = sizes["n_features"], sizes["n_labels"]
+        return model
+
+    @classmethod
+    def load(cls, directory: str | Path, *, verify: bool = True) -> LabelChain:
+        """Open a model directory (see ``models.load``)."""
+        return load_as(cls, directory, verify=verify, parts=())
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)

@@ -1,0 +1,153 @@
+"""The network: what an instance says, a GRU over the labels emitted so far, and a score for each label and STOP.
+
+e    = drop(relu(x W + w))                               sparse x; (n, hidden)
+h_0  = tanh(e A)
+h_t  = GRU(LN(drop(E[l_t] + e B)), h_{t-1})              the input at every step
+z_t  = drop(relu(LN(h_t C))) + e                         what the labels so far add to what the instance says
+p(l | x, l_1..l_t) = softmax(z_t V + v) over labels not yet emitted, and STOP
+
+No norm on the instance's way: it would blow up what little some instances say. Dropout is variational: one mask per
+sequence, the same at all steps (Gal and Ghahramani 2016). Shapes in comments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ramify.chains.sequences import Features
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Sizes of a network.
+
+    Parameters
+    ----------
+    n_features, n_labels : int
+        d and L.
+    embedding, hidden : int
+        Of labels, and of instances and states.
+    """
+
+    n_features: int
+    n_labels: int
+    embedding: int
+    hidden: int
+
+
+class Dropout:
+    """Masks from a generator of their own, drawn once per place; torch's global generator stays untouched.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    rate, feature_rate : float
+        Share of units, and of an instance's features, that are dropped.
+    """
+
+    def __init__(self, generator: torch.Generator, rate: float, feature_rate: float = 0.0) -> None:
+        self.generator, self.rate, self.feature_rate = generator, rate, feature_rate
+        self._masks: dict[str, torch.Tensor] = {}
+
+    def __call__(self, place: str, values: torch.Tensor) -> torch.Tensor:
+        """Drop units of (n, steps, units) or (n, units): the same ones at all steps, and whenever asked again."""
+        shape = (values.shape[0], *(1 for _ in values.shape[2:]), values.shape[-1])
+        return values * self._mask(place, shape, self.rate, values)
+
+    def features(self, values: torch.Tensor) -> torch.Tensor:
+        """Drop features of instances."""
+        return values * self._mask("features", tuple(values.shape), self.feature_rate, values)
+
+    def _mask(self, place: str, shape: tuple[int, ...], rate: float, like: torch.Tensor) -> torch.Tensor:
+        if place not in self._masks:
+            drawn = torch.rand(shape, generator=self.generator)
+            self._masks[place] = ((drawn >= rate) / (1 - rate)).to(device=like.device, dtype=like.dtype)
+        return self._masks[place]
+
+
+class ChainNetwork(nn.Module):
+    """See the module.
+
+    Parameters
+    ----------
+    shape : Shape
+    device : torch.device
+    generator : torch.Generator, optional
+        Draws the first parameters; without it they are to be loaded.
+    """
+
+    def __init__(self, shape: Shape, device: Any = "cpu", generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        hidden, embedding = shape.hidden, shape.embedding
+        with torch.device("meta"):  # layers would draw from torch's global generator
+            self.projection = nn.Parameter(torch.empty(shape.n_features, hidden))
+            self.projection_bias = nn.Parameter(torch.empty(hidden))
+            self.embedding = nn.Parameter(torch.empty(shape.n_labels + 1, embedding))
+            self.start = nn.Linear(hidden, hidden)
+            self.see = nn.Linear(hidden, embedding)
+            self.input_norm = nn.LayerNorm(embedding)
+            self.gru = nn.GRU(embedding, hidden, batch_first=True)
+            self.from_state = nn.Linear(hidden, hidden)
+            self.output_norm = nn.LayerNorm(hidden)
+            self.output = nn.Parameter(torch.empty(shape.n_labels + 1, hidden))
+            self.output_bias = nn.Parameter(torch.empty(shape.n_labels + 1))
+            self.value = nn.Linear(hidden, 1)
+        self.to_empty(device=device)
+        self.shape = shape
+        if generator is not None:
+            self._draw(generator)
+
+    @torch.no_grad()
+    def _draw(self, generator: torch.Generator) -> None:
+        for name, parameter in self.named_parameters():
+            if "norm" in name:
+                parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+            elif parameter.ndim == 1:
+                parameter.zero_()
+            else:
+                # The projection reads rows of length one, embeddings are read one at a time, others sum their inputs.
+                scale = 0.2 if name == "projection" else 0.3 if name == "embedding" else parameter.shape[1] ** -0.5
+                drawn = torch.randn(parameter.shape, generator=generator) * scale
+                parameter.copy_(drawn)
+
+    @property
+    def stop(self) -> int:
+        """The number of START and STOP, L."""
+        return self.shape.n_labels
+
+    def encode(self, X: Features, drop: Dropout | None = None) -> torch.Tensor:
+        """What the instances say, (n, hidden)."""
+        values = X.values if drop is None else drop.features(X.values)
+        summed = functional.embedding_bag(
+            X.indices, self.projection, X.offsets, mode="sum", per_sample_weights=values.to(self.projection.dtype)
+        )
+        encoded = functional.relu(summed + self.projection_bias)
+        return encoded if drop is None else drop("instance", encoded)
+
+    def first_state(self, encoded: torch.Tensor) -> torch.Tensor:
+        """The state before the first step, (1, n, hidden)."""
+        return torch.tanh(self.start(encoded))[None]
+
+    def states(
+        self, encoded: torch.Tensor, emitted: torch.Tensor, before: torch.Tensor, drop: Dropout | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read labels (n, steps); give what each step tells (n, steps, hidden), and the last state (1, n, hidden)."""
+        read = self.embedding[emitted] + self.see(encoded)[:, None]  # (n, steps, embedding)
+        read = self.input_norm(read)
+        hidden, last = self.gru(read if drop is None else drop("input", read), before)
+        told = functional.relu(self.output_norm(self.from_state(hidden)))
+        told = told if drop is None else drop("output", told)
+        return told + encoded[:, None], last
+
+    def logits(self, told: torch.Tensor, candidates: torch.Tensor | None = None) -> torch.Tensor:
+        """Scores of all labels and STOP, or of candidates only: (..., hidden) -> (..., L + 1)."""
+        weights: torch.Tensor = self.output
+        bias: torch.Tensor = self.output_bias
+        if candidates is not None:
+            weights, bias = weights[candidates], bias[candidates]
+        return functional.linear(told, weights, bias)

@@ -1,0 +1,223 @@
+"""ReinforcedChain: a chain that is taught by targets first, then by what its own actions earn (PAPERS §6b).
+
+The warm start matters: a policy that emits labels at random earns next to nothing and learns as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from ramify.chains.answers import ChainAnswers, StageProgress
+from ramify.chains.label_chain import LabelChain
+from ramify.chains.order import order_of
+from ramify.chains.rewards import REWARDS
+from ramify.chains.sequences import unit_rows
+from ramify.errors import InputError, ModelFileError
+from ramify.kernels.check import real_number, thread_count, whole_number
+from ramify.models.loading import load_as, parts_to_state, stored_part
+from ramify.models.members import part_of
+from ramify.models.ranking_model import Part, assignments, instances
+from ramify.models.stored import damage_told
+from ramify.training import Environment, History, OnEvent, TrainingConfig, train
+from ramify.values import CSR, Float32
+
+
+class ReinforcedChain(ChainAnswers):
+    """A label chain improved by policy gradient.
+
+    Parameters
+    ----------
+    chain : LabelChain, optional
+        The warm start, with its settings of network and held-out share; ``LabelChain(order="random")`` when None.
+    reward : {"set-f1", "dcg", "exact-match"}
+        What an action is worth: the gain in F1 of the set, or in DCG, or hitting the set exactly.
+    epochs : int, default 4
+        Passes over the training instances at most, after the warm start.
+    learning_rate : float, default 0.001
+        Of these passes.
+    entropy : float, default 0.02
+        What uncertainty counts beside the reward, lest the policy settle too early.
+    anchor : float, default 0.5
+        Share that the targets of the warm start keep in the loss, lest the policy forget them.
+    samples : int, default 2
+        Sequences drawn per instance and step.
+    decision_threshold : float, default 0.5
+        Score from which ``predict`` gives a label.
+    seed : int, default 0
+        Same seed, same model, for any number of threads (on a CPU); the warm start's, too.
+    threads : int, optional
+        None takes every CPU.
+
+    Attributes
+    ----------
+    chain_ : LabelChain
+        What answers: the warm start with the improved parameters.
+    history_ : History
+        Loss and held-out measure of each epoch after the warm start, whose own is ``chain_.history_``.
+    n_features_in_, n_labels_ : int
+        d and L.
+    """
+
+    def __init__(
+        self,
+        chain: LabelChain | None = None,
+        *,
+        reward: str = "set-f1",
+        epochs: int = 4,
+        learning_rate: float = 0.001,
+        entropy: float = 0.02,
+        anchor: float = 0.5,
+        samples: int = 2,
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.chain = chain
+        self.reward = reward
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.entropy = entropy
+        self.anchor = anchor
+        self.samples = samples
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def fit(
+        self, X: Any, Y: Any, *, progress: StageProgress | None = None, on_event: OnEvent | None = None
+    ) -> ReinforcedChain:
+        """Teach by targets, then by rewards; parameters, progress and errors as ``LabelChain.fit``."""
+        chain = self.warm_start()
+        X = instances(X)
+        Y = assignments(Y, X.shape[0], type(self).__name__)
+        everything = Part(unit_rows(X), Y)
+        rest, held = everything.split(chain.held_out, self.seed) or (everything, None)
+        return self.fit_parts(rest, held, progress=progress, on_event=on_event)
+
+    def fit_parts(
+        self,
+        rest: Part,
+        held: Part | None,
+        *,
+        progress: StageProgress | None = None,
+        on_event: OnEvent | None = None,
+    ) -> ReinforcedChain:
+        """Teach on one part and watch on another; see ``LabelChain.fit_parts``."""
+        chain = self.warm_start().fit_parts(rest, held, progress=part_of(progress, 0, 2), on_event=on_event)
+        self.history_ = self._reinforce(chain, rest, held, part_of(progress, 1, 2), on_event)
+        return self._set_chain(chain)
+
+    def warm_start(self) -> LabelChain:
+        """The unfitted warm start, all settings checked."""
+        if self.chain is not None and not isinstance(self.chain, LabelChain):
+            raise InputError(f"chain is {self.chain!r:.60}, but must be a LabelChain")
+        if self.reward not in REWARDS:
+            raise InputError(f"reward is {self.reward!r}, but must be one of {', '.join(REWARDS)}")
+        real_number("entropy", self.entropy, 0, 10)
+        real_number("anchor", self.anchor, 0, 1000)
+        whole_number("samples", self.samples, 1, 1000)
+        self._decision_threshold()
+        chain: LabelChain = clone(self.chain or LabelChain(order="random"))
+        chain.set_params(seed=self.seed, threads=self.threads, decision_threshold=self.decision_threshold)
+        chain.check_settings()
+        self._training(chain)
+        return chain
+
+    def _training(self, chain: LabelChain) -> TrainingConfig:
+        return TrainingConfig(
+            epochs=self.epochs,
+            batch_size=chain.batch_size,
+            learning_rate=self.learning_rate,
+            patience=chain.patience,
+            average=chain.average,
+            device=chain.device,
+            seed=self.seed,
+            threads=thread_count(self.threads),
+        )
+
+    def _reinforce(
+        self, chain: LabelChain, rest: Part, held: Part | None, progress: StageProgress | None, on_event: OnEvent | None
+    ) -> History:
+        from ramify.chains.reinforced import ReinforcedTask
+
+        lesson = chain.lesson(rest, held)
+        environment = Environment(chain.device, thread_count(self.threads))
+        with environment.open():
+            network = chain.network(environment.device)
+            task = ReinforcedTask(
+                network,
+                lesson,
+                order_of(chain.order, self.seed),
+                reward=REWARDS[self.reward],
+                entropy=self.entropy,
+                anchor=self.anchor,
+                samples=self.samples,
+            )
+            history = train(
+                task,
+                self._training(chain),
+                environment,
+                progress=None if progress is None else lambda done: progress("train", done),
+                on_event=on_event,
+                checkpoint=chain.checkpoint_for("reinforced", lesson, self._plain()),
+            )
+        chain.set_network(network)
+        return history
+
+    def _plain(self) -> dict[str, Any]:
+        settings = self._plain_settings()
+        return {name: value for name, value in settings.items() if name not in ("chain", "threads")}
+
+    def _set_chain(self, chain: LabelChain) -> ReinforcedChain:
+        self.chain_ = chain
+        self.n_features_in_, self.n_labels_ = chain.n_features_in_, chain.n_labels_
+        return self
+
+    def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
+        self.chain_.threads = self.threads
+        return self.chain_._scores(X)
+
+    def chains(self, X: Any, *, beam: int = 1) -> list[list[int]]:
+        """See ``LabelChain.chains``."""
+        check_is_fitted(self)
+        return self.chain_.chains(X, beam=beam)
+
+    def predict_sets(self, X: Any, *, beam: int = 1) -> CSR:
+        """See ``LabelChain.predict_sets``."""
+        check_is_fitted(self)
+        return self.chain_.predict_sets(X, beam=beam)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings and arrays for a model directory."""
+        check_is_fitted(self)
+        states, arrays = parts_to_state({"chain": self.chain_})
+        settings = self._plain_settings() | {"chain": None}
+        return {"settings": settings, "history": self.history_.to_json()} | states, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> ReinforcedChain:
+        """The model of a model directory.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or arrays that do not fit.
+        """
+        with damage_told("the chain is"):
+            model = cls(**config["settings"])
+            model.history_ = History.from_json(config["history"])
+            chain = stored_part("chain", config["chain"], arrays)
+            model.warm_start()
+        if not isinstance(chain, LabelChain):
+            raise ModelFileError("the chain is damaged (it holds no LabelChain): restore the model directory")
+        return model._set_chain(chain)
+
+    @classmethod
+    def load(cls, directory: str | Path, *, verify: bool = True) -> ReinforcedChain:
+        """Open a model directory (see ``models.load``)."""
+        return load_as(cls, directory, verify=verify, parts=())

@@ -1,0 +1,84 @@
+"""Label sets as padded sequences for teacher forcing, and instances as the network reads them.
+
+inputs  = START l1 l2 ... lm          START and STOP share the number L
+targets = l1    l2 ... lm STOP        -1 fills up
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ramify.values import CSR, Float64, Int64
+
+if TYPE_CHECKING:
+    import torch
+
+POOL = 16
+"""Batches that are sorted by length together: less padding, and still a random batch."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Sparse instances as an embedding bag takes them.
+
+    Parameters
+    ----------
+    indices : int64 tensor, shape (nonzeros,)
+    offsets : int64 tensor, shape (n,)
+    values : tensor, shape (nonzeros,)
+    """
+
+    indices: torch.Tensor
+    offsets: torch.Tensor
+    values: torch.Tensor
+
+
+def features(X: CSR, like: torch.Tensor) -> Features:
+    """Rows of X, shape (n, d), on the device and of the kind of a tensor."""
+    import torch
+
+    def moved(array: Any, dtype: Any) -> torch.Tensor:
+        return torch.from_numpy(np.array(array)).to(device=like.device, dtype=dtype)
+
+    return Features(moved(X.indices, torch.int64), moved(X.indptr[:-1], torch.int64), moved(X.data, like.dtype))
+
+
+def unit_rows(X: CSR) -> CSR:
+    """X with rows of length one; empty ones stay empty."""
+    import scipy.sparse as sp
+
+    lengths = np.diff(X.indptr)
+    rows = np.repeat(np.arange(X.shape[0]), lengths)
+    data = X.data.astype(np.float64)
+    size = np.zeros(X.shape[0])
+    np.maximum.at(size, rows, np.abs(data))
+    scaled = data / np.where(size > 0, size, 1)[rows]  # squares of tiny or huge values would leave the range
+    norms = np.sqrt(np.bincount(rows, scaled**2, minlength=X.shape[0]))
+    scaled /= np.where(norms > 0, norms, 1)[rows]
+    return sp.csr_matrix((scaled.astype(np.float32), X.indices, X.indptr), shape=X.shape)
+
+
+def sequences(Y: CSR, keys: Float64) -> Int64:
+    """Targets, shape (n, longest + 1): labels of each row of Y by ascending keys, then STOP, then -1."""
+    lengths = np.diff(Y.indptr)
+    rows = np.repeat(np.arange(Y.shape[0]), lengths)
+    order = np.lexsort((keys, rows))
+    targets = np.full((Y.shape[0], int(lengths.max(initial=0)) + 1), -1, np.int64)
+    places = np.arange(Y.nnz) - np.repeat(Y.indptr[:-1], lengths)
+    targets[rows, places] = Y.indices[order]
+    targets[np.arange(Y.shape[0]), lengths] = Y.shape[1]
+    return targets
+
+
+def shuffled_batches(lengths: Int64, size: int, rng: np.random.Generator) -> list[Int64]:
+    """Row numbers in random batches of sequences of similar length."""
+    order = rng.permutation(len(lengths))
+    batches = []
+    for begin in range(0, len(order), size * POOL):
+        pool = order[begin : begin + size * POOL]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[start : start + size] for start in range(0, len(pool), size)]
+    return [batches[place] for place in rng.permutation(len(batches))]

@@ -1,0 +1,33 @@
+"""Chains from the command line: trained, asked, evaluated, inspected; settings refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra torch")
+
+SMALL = ("--embedding", 8, "--hidden", 16, "--epochs", 12, "--batch-size", 16, "--learning-rate", 0.03, "--average", 0)
+SMALL += ("--threads", 1, "-q")
+
+
+def test_a_chain_is_trained_asked_and_inspected(call, documents, tmp_path):
+    flags = ("--model", "label-chain", "--order", "frequent-first", "--held-out", 0, *SMALL)
+    assert call("train", documents, "--out", tmp_path / "m", *flags).code == 0
+    assert json.loads(call("evaluate", tmp_path / "m", documents, "--json").out)["values"]["P@1"] > 0.8
+    answer = json.loads(call("predict", tmp_path / "m", documents, "-k", 2).out.splitlines()[0])
+    assert len(answer["labels"]) == 2
+    shown = call("inspect", tmp_path / "m").out
+    assert "LabelChain" in shown
+    assert "frequent-first" in shown
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "words"),
+    [("--order", "by-length", "resequenced"), ("--device", "tpu", "cpu"), ("--draws", 0, "draws")],
+)
+def test_settings_are_refused_before_training(refused, documents, tmp_path, flag, value, words):
+    told = refused("train", documents, "--out", tmp_path / "m", "--model", "label-chain", flag, value)
+    assert words in told
+    assert not (tmp_path / "m").exists()

@@ -1,0 +1,259 @@
+"""Chains learn rules between labels; searches add up; runs can be repeated, cut and looked into."""
+
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+torch = pytest.importorskip("torch", reason="needs the extra torch")
+
+from ramify import CompositeChain, InputError, LabelChain, ModelFileError, ReinforcedChain, Tagger, XRLinear
+from ramify.chains import OwnOrder, look, order_statistics
+from ramify.chains.decoding import decode, marginals
+from ramify.chains.network import ChainNetwork, Shape
+from ramify.chains.sequences import features
+from ramify.chains.supervised import closed
+from ramify.testing.values import planted_clusters
+from ramify.training.environment import generator
+
+SMALL = {"embedding": 16, "hidden": 48, "dropout": 0.1, "feature_dropout": 0.0, "batch_size": 32, "average": 0.9}
+SMALL |= {"epochs": 15, "learning_rate": 0.02, "draws": 4, "threads": 1}
+PROBLEM = planted_clusters(4, 3)
+
+
+def hidden_coins(n, seed):
+    """Three families of nine labels; the input tells the family, but which three labels of it come is a die's throw.
+
+    Each label alone has probability 1/3: whoever judges labels one by one can never know that they come in threes.
+    """
+    rng = np.random.default_rng(seed)
+    family, die = rng.integers(0, 3, n), rng.integers(0, 3, n)
+    X = np.eye(3, dtype=np.float32)[family] + rng.normal(0, 0.05, (n, 3)).astype(np.float32)
+    Y = np.zeros((n, 27), np.float32)
+    Y[np.arange(n)[:, None], (family * 9 + die * 3)[:, None] + np.arange(3)] = 1
+    return X, Y
+
+
+def follows_the_rule(found):
+    """Share of predicted sets that are one of the threes, whole."""
+    threes = found.toarray().reshape(len(found.toarray()), 9, 3)
+    return float(((threes.sum(axis=2) == 3).sum(axis=1) == 1).mean() * (threes.sum(axis=(1, 2)) == 3).mean())
+
+
+@pytest.mark.parametrize("order", ["resequenced", "rare-first"])
+def test_a_chain_learns_a_rule_that_independent_classifiers_cannot(order):
+    (X, Y), (X_test, _) = hidden_coins(600, 0), hidden_coins(300, 1)
+    chain = LabelChain(**SMALL | {"order": order, "held_out": 0.0}).fit(X, Y)
+    assert follows_the_rule(chain.predict_sets(X_test)) >= 0.97
+    independent = XRLinear(threads=1, loss="logistic", score_transform="sigmoid").fit(X, Y)
+    thresholds = np.linspace(0.02, 0.6, 59)
+    best = max(
+        follows_the_rule(independent.set_params(decision_threshold=threshold).predict(X_test))
+        for threshold in thresholds.tolist()
+    )
+    assert best <= 0.4  # a lucky threshold may part the threes of one family
+
+
+def tiny_network(n_labels=3, seed=0):
+    network = ChainNetwork(Shape(n_features=4, n_labels=n_labels, embedding=3, hidden=5), "cpu", generator(seed))
+    return network.double().requires_grad_(False)
+
+
+def enumerated(network, X):
+    """Probability of every sequence of one instance, label by label."""
+    found = {}
+    for length in range(network.stop + 1):
+        for labels in itertools.permutations(range(network.stop), length):
+            encoded = network.encode(X)
+            read = torch.tensor([[network.stop, *labels]])
+            logits = network.logits(network.states(encoded, read, network.first_state(encoded))[0][0]).numpy()
+            probability = 1.0
+            for step, label in enumerate([*labels, network.stop]):
+                logits[step, list(labels[:step])] = -np.inf
+                shares = np.exp(logits[step] - logits[step].max())
+                probability *= shares[label] / shares.sum()
+            found[labels] = probability
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_are_the_mass_of_all_sequences_and_a_wide_beam_finds_the_best(seed):
+    network = tiny_network(seed=seed)
+    X = features(sp.csr_matrix(np.random.default_rng(seed).random((3, 4)).astype(np.float32)), network.output)
+    none = torch.zeros(3, dtype=torch.bool)
+    decoded = decode(network, X, never=none, beam=100, longest=3)
+    scores = marginals(network, X, never=none, draws=3000, longest=3)
+    for row in range(3):
+        single = sp.csr_matrix(np.random.default_rng(seed).random((3, 4)).astype(np.float32))[row]
+        known = enumerated(network, features(single, network.output))
+        assert sum(known.values()) == pytest.approx(1)
+        wanted = [sum(p for labels, p in known.items() if label in labels) for label in range(3)]
+        assert np.allclose(scores[row], wanted, atol=0.01)
+        best = max(known, key=known.get)
+        assert tuple(label for label in decoded.labels[row] if label >= 0) == best
+        assert decoded.probabilities[row] == pytest.approx(known[best])
+
+
+def test_what_is_closed_at_each_step():
+    targets = torch.tensor([[2, 0, 4], [1, 4, -1]])
+    never = torch.tensor([False, False, False, True])
+    found = closed(targets, never).int().tolist()
+    assert found[0] == [[0, 0, 0, 1, 0], [0, 0, 1, 1, 0], [1, 0, 1, 1, 0]]
+    assert found[1] == [[0, 0, 0, 1, 0], [0, 1, 0, 1, 0], [0, 1, 0, 1, 1]]
+    assert closed(targets, never, torch.tensor([0, 3, 4])).int().tolist()[0] == [[0, 1, 0], [0, 1, 0], [1, 1, 0]]
+
+
+def test_a_killed_fit_goes_on_to_the_same_model(tmp_path):
+    settings = SMALL | {"epochs": 5, "hidden": 16}
+    whole = LabelChain(**settings).fit(PROBLEM.X, PROBLEM.Y)
+
+    def kill(event):
+        if event.epoch == 2:
+            raise KeyboardInterrupt
+
+    cut = LabelChain(**settings, checkpoint=str(tmp_path / "run"))
+    with pytest.raises(KeyboardInterrupt):
+        cut.fit(PROBLEM.X, PROBLEM.Y, on_event=kill)
+    epochs = []
+    cut.fit(PROBLEM.X, PROBLEM.Y, on_event=lambda event: epochs.append(event.epoch))
+    assert epochs == [3, 4]
+    for name, array in whole.arrays_.items():
+        assert np.array_equal(array, cut.arrays_[name]), name
+    with pytest.raises(InputError, match="another run"):
+        cut.set_params(hidden=17).fit(PROBLEM.X, PROBLEM.Y)
+
+
+def test_rewards_improve_label_sets():
+    X, Y = PROBLEM.X, PROBLEM.Y
+    warm = LabelChain(order="random", **SMALL | {"epochs": 3, "average": 0.0, "held_out": 0.0})
+    before = ReinforcedChain(warm, epochs=1, learning_rate=1e-8, anchor=0.0, threads=1).fit(X, Y)
+    settings = {"epochs": 20, "learning_rate": 0.01, "anchor": 0.0, "samples": 4, "threads": 1}
+    after = ReinforcedChain(warm, **settings).fit(X, Y)
+
+    def f1(model):
+        found = model.predict_sets(X)
+        return 2 * found.multiply(Y).sum() / (found.sum() + Y.sum())
+
+    assert f1(after) > f1(before) + 0.05
+
+
+def test_the_weight_of_a_composite_is_fitted_on_held_out_instances():
+    chain = LabelChain(**SMALL | {"epochs": 6})
+    bad = ReinforcedChain(LabelChain(**SMALL | {"epochs": 1, "learning_rate": 1e-6}), epochs=1, learning_rate=1e-6)
+    model = CompositeChain(chain, bad, threads=1).fit(PROBLEM.X, PROBLEM.Y)
+    assert model.weight_ <= 0.5
+    blind = CompositeChain(chain, bad, held_out=0.0, threads=1).fit(PROBLEM.X, PROBLEM.Y)
+    assert blind.weight_ == 0.5
+    one, two = (member.decision_function(PROBLEM.X_test) for member in blind.members_)
+    assert np.allclose(blind.decision_function(PROBLEM.X_test), (one + two) / 2, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return LabelChain(**SMALL | {"order": "frequent-first", "epochs": 6}).fit(PROBLEM.X, PROBLEM.Y)
+
+
+def test_an_own_order_is_followed(fitted):
+    labels = np.random.default_rng(0).permutation(12)
+    own = LabelChain(**SMALL | {"order": OwnOrder(labels.tolist())}).fit(PROBLEM.X, PROBLEM.Y)
+    place = np.argsort(labels)
+    rows = [row for row in own.chains(PROBLEM.X_test) if len(row) == 2]
+    assert np.mean([place[row[0]] < place[row[1]] for row in rows]) >= 0.95
+
+
+def probability_of_the_best(chain, x):
+    call = lambda network, block: chain._searched(network, block, 4).probabilities  # noqa: E731
+    return float(next(chain._by_block(x, 4, call))[1][0])
+
+
+def test_a_look_inside(fitted, tmp_path):
+    names = [f"label {number}" for number in range(12)]
+    view = look(fitted, PROBLEM.X_test[0], label_names=names)
+    emitted = fitted.chains(PROBLEM.X_test[0])[0]
+    assert list(view.names) == [names[label] for label in emitted] + ["STOP"]
+    most = [label for step in view.moved for label in [view.leading[int(step.argmax())]]]
+    assert most == list(view.names)  # one step after another the most probable one
+    best = probability_of_the_best(fitted, PROBLEM.X_test[0])
+    assert 0 < float(np.prod(view.probabilities)) <= best + 1e-9
+    assert view.names[0] in str(view)
+    pytest.importorskip("matplotlib")
+    view.picture(tmp_path / "chain.svg")
+    assert "<svg" in (tmp_path / "chain.svg").read_text()
+    with pytest.raises(InputError, match="one instance"):
+        look(fitted, PROBLEM.X_test[:2])
+    with pytest.raises(InputError, match="label names"):
+        look(fitted, PROBLEM.X_test[0], label_names=names[:-1])
+
+
+def test_order_statistics_by_hand(fitted, monkeypatch):
+    rows = [[0, 1, 2], [1, 0], [0, 1], [3]]
+    monkeypatch.setattr(LabelChain, "chains", lambda self, X: rows)
+    found = order_statistics(fitted, PROBLEM.X_test[:4])
+    assert found.emitted.tolist() == [3, 3, 1, 1] + [0] * 8
+    assert found.mean_place[:4].tolist() == pytest.approx([1 / 3, 0.5, 1, 0])
+    assert found.n_pairs == 1  # 0 and 1 occur together three times, other pairs once
+    assert (found.changing_pairs, found.minority) == (1.0, pytest.approx(1 / 3))
+    assert "come in both orders" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("embedding", 0),
+        ("hidden", 1.5),
+        ("dropout", 1.0),
+        ("draws", 0),
+        ("sampled", -1),
+        ("longest", 0),
+        ("held_out", 1.0),
+        ("device", "tpu"),
+        ("checkpoint", 3),
+        ("learning_rate", "fast"),
+    ],
+)
+def test_settings_out_of_range(name, value):
+    with pytest.raises(InputError, match=name):
+        LabelChain(**{name: value}).fit(PROBLEM.X, PROBLEM.Y)
+
+
+@pytest.mark.parametrize("damage", ["missing", "shape", "dtype", "nan", "sizes", "settings", "counts", "history"])
+def test_damaged_states_are_refused(fitted, damage):
+    config, arrays = fitted.to_state()
+    arrays = dict(arrays)
+    if damage == "missing":
+        del arrays["network/embedding"]
+    elif damage == "shape":
+        arrays["network/output"] = arrays["network/output"][:-1]
+    elif damage == "dtype":
+        arrays["network/output"] = arrays["network/output"].astype(np.float64)
+    elif damage == "nan":
+        arrays["network/see.bias"] = np.full_like(arrays["network/see.bias"], np.nan)
+    elif damage == "counts":
+        arrays["label_counts"] = -arrays["label_counts"]
+    elif damage == "sizes":
+        config = {**config, "sizes": {**config["sizes"], "hidden": 2**40}}
+    elif damage == "settings":
+        config = {**config, "settings": {**config["settings"], "order": "backwards"}}
+    else:
+        config = {**config, "history": [["good"]]}
+    with pytest.raises(ModelFileError) as caught:
+        LabelChain.from_state(config, arrays)
+    assert "\n" not in str(caught.value)
+
+
+def test_texts_through_a_tagger(tmp_path):
+    texts, labels = ["red apple", "green pear", "red pear", "green apple"] * 6, [["R"], ["G"], ["R"], ["G"]] * 6
+    tagger = Tagger(LabelChain(**SMALL | {"hidden": 16, "held_out": 0.0})).fit(texts, labels)
+    assert tagger.tag(["red", "green pear"], k=1)[0][0][0] == "R"
+    tagger.save(tmp_path / "model")
+    import ramify
+
+    assert ramify.load(tmp_path / "model").tag(texts[:4], k=2) == tagger.tag(texts[:4], k=2)
+
+
+def test_importing_brings_no_torch():
+    code = "import sys, ramify; ramify.LabelChain(); ramify.chains; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
