@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -17,11 +18,15 @@ SOURCE = Path(ramify.__file__).parents[1]
 
 
 def ramify_process(arguments: Sequence[object], cwd: Path, **options: object) -> subprocess.Popen[str]:
-    """Start ``python -m ramify``."""
+    """Start ``python -m ramify``, which hears Ctrl-C even where the tests run in a background that is deaf to it."""
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
     command = [sys.executable, "-m", "ramify", *map(str, arguments)]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen(command, cwd=cwd, text=True, env=environment, **pipes)
+    return subprocess.Popen(command, cwd=cwd, text=True, env=environment, preexec_fn=_hear_interrupts, **pipes)  # noqa: PLW1509
+
+
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Terminal:
