@@ -21,7 +21,8 @@ class NodeGatherer {
 public:
     NodeGatherer(const CsrView& X, const float* instance_weights);
 
-    // Gathers the given instances (rows of X, ascending), each with a factor of its weight here, or 0: no say in it. Views are valid until the next call.
+    // Gathers the given instances (rows of X, ascending). A factor multiplies what an instance weighs in this node; 0
+    // leaves its weight. Views are valid until the next call.
     void gather(const int32_t* instances, int64_t n_instances, const float* factors = nullptr);
 
     NodeRows rows() const;

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.chains.sequences import unit_rows
 from ramify.evaluation import top_k
 from ramify.match import restriction
-from ramify.models.ranking_model import RankingModel
+from ramify.models.ranking_model import Part, RankingModel, assignments, instances
 from ramify.values import CSR, Bool, Float32, TopK
 
 StageProgress = Callable[[str, float], None]
@@ -19,9 +20,17 @@ StageProgress = Callable[[str, float], None]
 class ChainAnswers(RankingModel):
     """Base of the chains: they bring ``_scores``."""
 
+    seed: int
+
     def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
         """Blocks of scores, (rows, L), with the number of their first row; -inf for labels that training never saw."""
         raise NotImplementedError
+
+    def _parts(self, X: Any, Y: Any, held_out: float) -> tuple[Part, Part | None]:
+        """Checked data, rows of X of length one: what to learn from, and what is held out or None."""
+        X = instances(X)
+        everything = Part(unit_rows(X), assignments(Y, X.shape[0], type(self).__name__))
+        return everything.split(held_out, self.seed) or (everything, None)
 
     def predict_topk(
         self,

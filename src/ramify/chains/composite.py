@@ -18,12 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.chains.answers import ChainAnswers, StageProgress
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
-from ramify.chains.sequences import unit_rows
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.check import real_number, whole_number
 from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
-from ramify.models.ranking_model import Part, assignments, instances
+from ramify.models.ranking_model import Part
 from ramify.models.stored import damage_told
 from ramify.values import CSR, Float32
 
@@ -82,10 +81,7 @@ class CompositeChain(ChainAnswers):
     def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> CompositeChain:
         """Teach both chains on the same instances, then fit the weight on the others; else as ``LabelChain.fit``."""
         members = self._unfitted()
-        X = instances(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        everything = Part(unit_rows(X), Y)
-        rest, held = everything.split(self.held_out, self.seed) or (everything, None)
+        rest, held = self._parts(X, Y, self.held_out)
         fitted = [
             member.fit_parts(rest, held, progress=part_of(progress, number, 2)) for number, member in enumerate(members)
         ]

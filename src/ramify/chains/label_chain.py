@@ -17,13 +17,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.chains.answers import StageProgress
 from ramify.chains.order import order_of
-from ramify.chains.sequences import unit_rows
 from ramify.chains.serving import ServedChain
 from ramify.chains.stored import PREFIX, checked_arrays, checked_counts
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import load_as
-from ramify.models.ranking_model import Part, assignments, instances
+from ramify.models.ranking_model import Part
+from ramify.models.stored import damage_told
 from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
 from ramify.training.checkpoint import fingerprint
 
@@ -166,10 +166,7 @@ class LabelChain(ServedChain):
             torch is not installed.
         """
         self.check_settings()
-        X = instances(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        everything = Part(unit_rows(X), Y)
-        rest, held = everything.split(self.held_out, self.seed) or (everything, None)
+        rest, held = self._parts(X, Y, self.held_out)
         return self.fit_parts(rest, held, progress=progress, on_event=on_event)
 
     def fit_parts(
@@ -295,7 +292,7 @@ class LabelChain(ServedChain):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        try:
+        with damage_told("the chain is"):
             model = cls(**config["settings"])
             model.check_settings()
             sizes = {name: whole_number(name, value, 1, 2**31 - 1) for name, value in config["sizes"].items()}
@@ -303,8 +300,6 @@ class LabelChain(ServedChain):
             model.label_counts_ = checked_counts(arrays["label_counts"], sizes["n_labels"])
             model.longest_ = whole_number("longest", config["longest"], 1, 2**31 - 1)
             model.history_ = History.from_json(config["history"])
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ModelFileError(f"the chain is damaged ({error}): restore the model directory") from None
         model.n_features_in_, model.n_labels_ = sizes["n_features"], sizes["n_labels"]
         return model
 

@@ -16,12 +16,11 @@ from ramify.chains.answers import ChainAnswers, StageProgress
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.order import order_of
 from ramify.chains.rewards import REWARDS
-from ramify.chains.sequences import unit_rows
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
-from ramify.models.ranking_model import Part, assignments, instances
+from ramify.models.ranking_model import Part
 from ramify.models.stored import damage_told
 from ramify.training import Environment, History, OnEvent, TrainingConfig, train
 from ramify.values import CSR, Float32
@@ -93,10 +92,7 @@ class ReinforcedChain(ChainAnswers):
     ) -> ReinforcedChain:
         """Teach by targets, then by rewards; parameters, progress and errors as ``LabelChain.fit``."""
         chain = self.warm_start()
-        X = instances(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        everything = Part(unit_rows(X), Y)
-        rest, held = everything.split(chain.held_out, self.seed) or (everything, None)
+        rest, held = self._parts(X, Y, chain.held_out)
         return self.fit_parts(rest, held, progress=progress, on_event=on_event)
 
     def fit_parts(
