@@ -66,7 +66,7 @@ class Run:
     """One system on one set with one seed."""
 
     def __init__(self, chosen: argparse.Namespace, matrices: Matrices, system: str, seed: int) -> None:
-        from ramify.chains.sequences import unit_rows
+        from ramify.features.labels import unit_rows
         from ramify.models.ranking_model import Part
 
         self.chosen, self.matrices, self.system, self.seed = chosen, matrices, system, seed

@@ -10,7 +10,8 @@ from ramify import InputError, LabelChain
 from ramify.chains import FixedOrder, FrequentFirst, FreshOrder, OwnOrder, RareFirst, Resequenced
 from ramify.chains.order import order_of
 from ramify.chains.rewards import dcg_gain, exact_match, set_f1_gain
-from ramify.chains.sequences import sequences, shuffled_batches, unit_rows
+from ramify.chains.sequences import sequences, shuffled_batches
+from ramify.features.labels import unit_rows
 
 Y = sp.csr_matrix(np.array([[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]], np.float32))
 COUNTS = np.array([7, 30, 1, 4])

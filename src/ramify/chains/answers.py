@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.chains.sequences import unit_rows
 from ramify.evaluation import top_k
+from ramify.features.labels import unit_rows
 from ramify.match import restriction
 from ramify.models.ranking_model import Part, RankingModel, assignments, instances
-from ramify.values import CSR, Bool, Float32, TopK
-
-StageProgress = Callable[[str, float], None]
+from ramify.values import CSR, Bool, Float32, StageProgress, TopK
 
 
 class ChainAnswers(RankingModel):

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.chains.answers import ChainAnswers, StageProgress
+from ramify.chains.answers import ChainAnswers
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
 from ramify.errors import InputError, ModelFileError
@@ -24,7 +24,7 @@ from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
 from ramify.models.ranking_model import Part
 from ramify.models.stored import damage_told
-from ramify.values import CSR, Float32
+from ramify.values import CSR, Float32, StageProgress
 
 WEIGHTS = tuple(step / 20 for step in range(21))
 EQUAL = 0.5

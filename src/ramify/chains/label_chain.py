@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.chains.answers import StageProgress
 from ramify.chains.order import order_of
 from ramify.chains.serving import ServedChain
 from ramify.chains.stored import PREFIX, checked_arrays, checked_counts
@@ -26,6 +25,7 @@ from ramify.models.ranking_model import Part
 from ramify.models.stored import damage_told
 from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
 from ramify.training.checkpoint import fingerprint
+from ramify.values import StageProgress
 
 if TYPE_CHECKING:
     from ramify.chains.network import ChainNetwork

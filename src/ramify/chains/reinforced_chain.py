@@ -12,7 +12,7 @@ from typing import Any
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.chains.answers import ChainAnswers, StageProgress
+from ramify.chains.answers import ChainAnswers
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.order import order_of
 from ramify.chains.rewards import REWARDS
@@ -23,7 +23,7 @@ from ramify.models.members import part_of
 from ramify.models.ranking_model import Part
 from ramify.models.stored import damage_told
 from ramify.training import Environment, History, OnEvent, TrainingConfig, train
-from ramify.values import CSR, Float32
+from ramify.values import CSR, Float32, StageProgress
 
 
 class ReinforcedChain(ChainAnswers):

@@ -46,21 +46,6 @@ def features(X: CSR, like: torch.Tensor) -> Features:
     return Features(moved(X.indices, torch.int64), moved(X.indptr[:-1], torch.int64), moved(X.data, like.dtype))
 
 
-def unit_rows(X: CSR) -> CSR:
-    """X with rows of length one; empty ones stay empty."""
-    import scipy.sparse as sp
-
-    lengths = np.diff(X.indptr)
-    rows = np.repeat(np.arange(X.shape[0]), lengths)
-    data = X.data.astype(np.float64)
-    size = np.zeros(X.shape[0])
-    np.maximum.at(size, rows, np.abs(data))
-    scaled = data / np.where(size > 0, size, 1)[rows]  # squares of tiny or huge values would leave the range
-    norms = np.sqrt(np.bincount(rows, scaled**2, minlength=X.shape[0]))
-    scaled /= np.where(norms > 0, norms, 1)[rows]
-    return sp.csr_matrix((scaled.astype(np.float32), X.indices, X.indptr), shape=X.shape)
-
-
 def sequences(Y: CSR, keys: Float64) -> Int64:
     """Targets, shape (n, longest + 1): labels of each row of Y by ascending keys, then STOP, then -1."""
     lengths = np.diff(Y.indptr)

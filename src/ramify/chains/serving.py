@@ -10,8 +10,9 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.chains.answers import ChainAnswers
-from ramify.chains.sequences import Features, features, unit_rows
+from ramify.chains.sequences import Features, features
 from ramify.chains.stored import network_arrays, stored_network
+from ramify.features.labels import unit_rows
 from ramify.kernels.check import thread_count, whole_number
 from ramify.training import Environment, require_torch
 from ramify.values import CSR, Float32, Float64, Int64

@@ -29,9 +29,8 @@ from ramify.models.nearest import NearestInstances
 from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
 from ramify.models.stored import damage_told
 from ramify.models.tail import favour_by_rarity, reranked
-from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
-from ramify.values import CSR, Float32, TopK
+from ramify.values import CSR, Float32, StageProgress, TopK
 
 COSTS = (0.5, 1.0, 2.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)

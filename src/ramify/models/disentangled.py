@@ -26,9 +26,8 @@ from ramify.models.members import Single, part_of, required
 from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
 from ramify.models.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.stored import damage_told
-from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
-from ramify.values import CSR, Float32, LabelTree, TopK
+from ramify.values import CSR, Float32, LabelTree, StageProgress, TopK
 
 NEEDED = ("fit", "predict_topk", "clusters_reached", "get_params")
 MOST_COPIES = 1000

@@ -36,9 +36,8 @@ from ramify.models.members import (
 from ramify.models.merging import COMBINATIONS, Merger
 from ramify.models.ranking_model import RankingModel, assignments, instances
 from ramify.models.stored import damage_told
-from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
-from ramify.values import CSR, Float32, Float64, Int32, TopK
+from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK
 
 ANSWER = 2**24
 """Candidates of all members held at a time."""

@@ -14,9 +14,8 @@ from sklearn.base import clone
 from ramify.errors import InputError
 from ramify.features.labels import PIFA
 from ramify.kernels.check import whole_number
-from ramify.models.tree_predictor import StageProgress
 from ramify.protocols import Representation
-from ramify.values import CSR, Float32, Int32
+from ramify.values import CSR, Float32, Int32, StageProgress
 
 MOST_TREES = 1000
 METHODS = ("fit", "predict_topk", "get_params")

@@ -25,8 +25,7 @@ from ramify.match import restriction
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import RankingModel, assignments, instances
 from ramify.models.stored import check_rows, damage_told, matrix_over, stored_array, stored_size, stored_vectors
-from ramify.models.tree_predictor import StageProgress
-from ramify.values import CSR, Float32, Float64, Int32, TopK, as_label_matrix
+from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK, as_label_matrix
 
 TYPES = {
     "columns/indptr": np.int64,

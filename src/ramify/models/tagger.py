@@ -17,10 +17,9 @@ from ramify.features import Tfidf
 from ramify.kernels.check import whole_number
 from ramify.models.loading import load_as, parts_to_state, save, stored_part
 from ramify.models.stored import damage_told
-from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.strings import StringTable
-from ramify.values import CSR, Dataset, Float32, Int32, Int64, TopK, as_csr
+from ramify.values import CSR, Dataset, Float32, Int32, Int64, StageProgress, TopK, as_csr
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report

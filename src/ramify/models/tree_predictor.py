@@ -13,10 +13,7 @@ from ramify.kernels.check import thread_count
 from ramify.kernels.predict import SearchConfig
 from ramify.match import BeamMatcher, restriction
 from ramify.models.ranking_model import RankingModel
-from ramify.values import CSR, Float32, Int32, TopK, as_label_matrix
-
-StageProgress = Callable[[str, float], None]
-"""Called with the name of the stage (features, represent, index, train, pack, predict) and the share that is done."""
+from ramify.values import CSR, Float32, Int32, StageProgress, TopK, as_label_matrix
 
 Self = TypeVar("Self", bound="TreePredictor")
 

@@ -27,9 +27,9 @@ from ramify.match import BeamMatcher
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import assignments, instances
 from ramify.models.tail import costs_by_rarity, favour_by_rarity
-from ramify.models.tree_predictor import StageProgress, TreePredictor
+from ramify.models.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
-from ramify.values import CSR, Float32, LabelTree, as_csr, as_label_matrix
+from ramify.values import CSR, Float32, LabelTree, StageProgress, as_csr, as_label_matrix
 from ramify.weights import PRECISIONS
 
 RELEVANCE = ("equal", "induced")

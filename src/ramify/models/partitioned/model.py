@@ -34,10 +34,9 @@ from ramify.models.partitioned.mixed_ranker import MixedRanker
 from ramify.models.partitioned.popular import PopularLabels
 from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
 from ramify.models.stored import damage_told
-from ramify.models.tree_predictor import StageProgress
 from ramify.models.xr_linear import XRLinear
 from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
-from ramify.values import CSR, Int32, LabelTree, TopK
+from ramify.values import CSR, Int32, LabelTree, StageProgress, TopK
 
 ROWS = 1024
 """Instances whose candidates are held at a time."""
