@@ -1,4 +1,4 @@
-"""The tables of the studies beside the race: labels in several clusters, senses, labels without an instance."""
+"""The tables of the studies beside the race: labels in several clusters, senses, labels without an instance, chains."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from racing.chain_tables import chain_section
 from racing.places import HERE
 from racing.rows import Row, read_rows
 from racing.tables import markdown, number
@@ -32,7 +33,7 @@ say of the names were chosen on held-out training documents. All test documents,
 def study_sections() -> str:
     """What ``RESULTS.md`` says after the race."""
     found = read_rows(DISENTANGLE)
-    parts = [_copies(found), _senses(found), _zero_shot(read_rows(ZERO_SHOT))]
+    parts = [_copies(found), _senses(found), _zero_shot(read_rows(ZERO_SHOT)), chain_section()]
     return "".join(f"\n{part}\n" for part in parts if part)
 
 

@@ -175,29 +175,34 @@ def emit(
     *,
     never: torch.Tensor,
     longest: int,
+    candidates: torch.Tensor | None = None,
     drop: Dropout | None = None,
     generator: torch.Generator | None = None,
 ) -> Int64:
     """One sequence per instance, (n, steps), -1 after the end: the most probable label at each step, until it is STOP.
 
-    With a generator a label is drawn at each step instead; with ``drop`` the network is one with units dropped.
+    With candidates, ascending and STOP the last of them, only these are emitted. With a generator a label is drawn at
+    each step instead; with ``drop`` the network is one with units dropped. Rows leave as they end.
     """
     encoded = network.encode(X, drop)
-    state, n = network.first_state(encoded), len(encoded)
-    closed = torch.zeros((n, network.stop + 1), dtype=torch.bool, device=encoded.device)
-    closed[:, :-1] = never
-    last = torch.full((n,), network.stop, device=encoded.device)
-    going = torch.ones(n, dtype=torch.bool, device=encoded.device)
-    emitted: list[torch.Tensor] = []
-    while len(emitted) < longest and bool(going.any()):
-        told, state = network.states(encoded, last[:, None], state, drop)
-        logits = network.logits(told[:, 0]).masked_fill_(closed, -torch.inf)
-        last = (logits if generator is None else logits + _gumbel(logits, generator)).argmax(dim=1)
-        going = going & (last != network.stop)
-        emitted.append(torch.where(going, last, -1))
-        closed[torch.arange(n, device=last.device), last] |= going
-    found = torch.stack(emitted, dim=1).cpu().numpy() if emitted else np.zeros((n, 0), np.int64)
-    return np.asarray(found, np.int64)
+    state, n, device = network.first_state(encoded), len(encoded), encoded.device
+    shut = torch.nn.functional.pad(never, (0, 1))
+    shut = shut if candidates is None else shut[candidates]
+    closed = shut.expand(n, -1).clone()
+    last = torch.full((n,), network.stop, device=device)
+    emitted = torch.full((n, longest), -1, device=device)
+    rows, step = torch.arange(n, device=device), 0
+    while step < longest and len(rows):
+        told, state = network.states(encoded[rows], last[:, None], state, None if drop is None else drop.of(rows, n))
+        logits = network.logits(told[:, 0], candidates).masked_fill_(closed, -torch.inf)
+        place = (logits if generator is None else logits + _gumbel(logits, generator)).argmax(dim=1)
+        closed.scatter_(1, place[:, None], True)
+        last = place if candidates is None else candidates[place]
+        going = last != network.stop
+        rows, last, closed, state = rows[going], last[going], closed[going], state[:, going]
+        emitted[rows, step] = last
+        step += 1
+    return np.asarray(emitted[:, :step].cpu().numpy(), np.int64)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ sequence, the same at all steps (Gal and Ghahramani 2016). Shapes in comments.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,11 +54,19 @@ class Dropout:
     def __init__(self, generator: torch.Generator, rate: float, feature_rate: float = 0.0) -> None:
         self.generator, self.rate, self.feature_rate = generator, rate, feature_rate
         self._masks: dict[str, torch.Tensor] = {}
+        self._part: tuple[torch.Tensor, int] | None = None
+
+    def of(self, rows: torch.Tensor, n: int) -> Dropout:
+        """The same masks, for some of the n instances."""
+        part = copy(self)
+        part._part = (rows, n)
+        return part
 
     def __call__(self, place: str, values: torch.Tensor) -> torch.Tensor:
         """Drop units of (n, steps, units) or (n, units): the same ones at all steps, and whenever asked again."""
-        shape = (values.shape[0], *(1 for _ in values.shape[2:]), values.shape[-1])
-        return values * self._mask(place, shape, self.rate, values)
+        n = values.shape[0] if self._part is None else self._part[1]
+        mask = self._mask(place, (n, *(1 for _ in values.shape[2:]), values.shape[-1]), self.rate, values)
+        return values * (mask if self._part is None else mask[self._part[0]])
 
     def features(self, values: torch.Tensor) -> torch.Tensor:
         """Drop features of instances."""

@@ -5,7 +5,8 @@ A_t = (R_t - b(z_t)) normalised over the batch   b is learned: a line in what th
 loss = -Σ A_t log p(l_t) - β Σ H_t + ½ Σ (R_t - b)² + γ · cross-entropy of the warm start's lesson
 
 Sequences are drawn from the network with units dropped, and the same units are dropped while it learns from them: the
-policy that is improved is the policy that acted (Williams 1992).
+policy that is improved is the policy that acted (Williams 1992). With very many labels it acts among those of its batch
+and a sample of the others, as the lesson does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from ramify.chains.decoding import emit
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
-from ramify.chains.supervised import Lesson, SupervisedTask, closed, taught
+from ramify.chains.supervised import Lesson, SupervisedTask, among, closed, taught
 from ramify.training.environment import generator
 from ramify.training.task import Shard
 from ramify.values import Float64, Int64
@@ -71,19 +72,22 @@ class ReinforcedTask(SupervisedTask):
         lesson, network = self.lesson, self.network
         rows = np.repeat(shard.rows, self.samples)
         X, Y = features(lesson.X[rows], network.output), lesson.Y[rows]
+        candidates, _ = self.candidates(Y, generator(*shard.counters, 3))
         drop = Dropout(generator(*shard.counters, 1), lesson.dropout, lesson.feature_dropout)
         emitted = emit(
-            network, X, never=self.never, longest=lesson.longest, drop=drop, generator=generator(*shard.counters, 2)
-        )
+            network, X, never=self.never, longest=lesson.longest,
+            candidates=candidates, drop=drop, generator=generator(*shard.counters, 2),
+        )  # fmt: skip
         targets = torch.from_numpy(_with_stop(emitted, network.stop, lesson.longest)).to(network.output.device)
         told, _, place = taught(network, X, targets, drop)
-        logits = network.logits(told).masked_fill(closed(targets, self.never)[place], -torch.inf)
+        logits = network.logits(told, candidates)
+        logits = logits.masked_fill(closed(targets, self.never, candidates)[place], -torch.inf)
         log_p = torch.log_softmax(logits.float(), dim=1)
         returns = torch.from_numpy(self._returns(Y, emitted, targets.shape[1])).to(log_p)[place]
         baseline = network.value(told.detach()).float()[:, 0]
         advantage = returns - baseline.detach()
         advantage = (advantage - advantage.mean()) / (advantage.std(correction=0) + 1e-6)
-        chosen = log_p.gather(1, targets[place][:, None])[:, 0]
+        chosen = log_p.gather(1, among(candidates, targets[place])[:, None])[:, 0]
         entropy = -(log_p.exp() * log_p.masked_fill(torch.isinf(log_p), 0)).sum()
         loss = -(advantage * chosen).sum() - self.entropy * entropy + 0.5 * ((returns - baseline) ** 2).sum()
         return loss, float(len(chosen))

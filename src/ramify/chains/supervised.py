@@ -1,8 +1,8 @@
 """Teaching a chain by targets: cross-entropy of the next label, the labels before it given (teacher forcing).
 
-One call of the GRU over a batch of padded sequences, no loop over labels. With very many labels the softmax runs over
-the batch's own labels and a uniform sample of the others, each of which stands for (L - P) / S of them: its logit
-grows by the logarithm of that.
+One call of the GRU over a batch of padded sequences, no loop over labels. With very many labels a batch is about its
+own labels and a uniform sample of the others. In the softmax each of these stands for (L - P) / S of them: its logit
+grows by the logarithm of that. What the network emits for re-sequencing is chosen among them, too.
 """
 
 from __future__ import annotations
@@ -86,42 +86,41 @@ class SupervisedTask:
         """See ``training.Task``: cross-entropy, and the number of labels and STOPs."""
         lesson, network = self.lesson, self.network
         X, Y = features(lesson.X[shard.rows], network.output), lesson.Y[shard.rows]
-        targets = self._targets(X, Y, np.random.default_rng(shard.counters))
         drawn = generator(*shard.counters)
+        candidates, grows = self.candidates(Y, drawn)
+        targets = self._targets(X, Y, np.random.default_rng(shard.counters), candidates)
         told, wanted, place = taught(network, X, targets, Dropout(drawn, lesson.dropout, lesson.feature_dropout))
-        if lesson.sampled == 0:
-            logits = network.logits(told).masked_fill(closed(wanted, self.never)[place], -torch.inf)
-            return functional.cross_entropy(logits.float(), wanted[place], reduction="sum"), float(len(told))
-        candidates, corrections, own = self._candidates(wanted[place], drawn)
-        logits = network.logits(told, candidates) + corrections
+        logits = network.logits(told, candidates) + grows
         logits = logits.masked_fill(closed(wanted, self.never, candidates)[place], -torch.inf)
+        own = among(candidates, wanted[place])
         return functional.cross_entropy(logits.float(), own, reduction="sum"), float(len(told))
 
-    def _targets(self, X: Any, Y: CSR, rng: np.random.Generator) -> torch.Tensor:
+    def candidates(self, Y: CSR, drawn: torch.Generator) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """Labels that a batch is about, ascending, STOP last, and what their logits grow by; None stands for all."""
+        device, stop = self.network.output.device, self.network.stop
+        if self.lesson.sampled == 0:
+            return None, torch.zeros((), device=device)
+        own = torch.from_numpy(np.append(np.unique(Y.indices).astype(np.int64), stop)).to(device)
+        others = torch.unique(torch.randint(stop, (self.lesson.sampled,), generator=drawn)).to(device)
+        others = others[~torch.isin(others, own) & ~self.never[others]]
+        n_others = int((~self.never).sum()) - len(own) + 1
+        candidates, order = torch.sort(torch.cat([own, others]))
+        grows = torch.zeros(len(candidates), device=device)
+        if len(others):
+            grows[order >= len(own)] = float(np.log(max(1.0, n_others / len(others))))
+        return candidates, grows
+
+    def _targets(self, X: Any, Y: CSR, rng: np.random.Generator, candidates: torch.Tensor | None) -> torch.Tensor:
         lesson = self.lesson
         if hasattr(self.order, "follow"):
-            longest = int(np.diff(Y.indptr).max()) + SLACK
-            emitted = emit(self.network, X, never=self.never, longest=min(longest, lesson.longest))
+            longest = min(int(np.diff(Y.indptr).max()) + SLACK, lesson.longest)
+            emitted = emit(self.network, X, never=self.never, longest=longest, candidates=candidates)
             keys = self.order.follow(Y, emitted, rng)
         else:
             keys = np.asarray(self.order.keys(Y, lesson.counts, rng), np.float64)
         if keys.shape != (Y.nnz,):
             raise InputError(f"the order gives keys of shape {keys.shape}, but must give one per label: {(Y.nnz,)}")
         return torch.from_numpy(sequences(Y, keys)).to(self.network.output.device)
-
-    def _candidates(self, wanted: torch.Tensor, drawn: torch.Generator) -> tuple[torch.Tensor, ...]:
-        """Labels that the softmax runs over, ascending; what their logits grow by; and where the wanted ones are."""
-        stop = wanted.new_tensor([self.network.stop])
-        own = torch.unique(torch.cat([wanted, stop]))
-        picked = torch.randint(self.network.stop, (self.lesson.sampled,), generator=drawn).to(own.device)
-        others = torch.unique(picked)
-        others = others[~torch.isin(others, own) & ~self.never[others]]
-        n_others = int((~self.never).sum()) - len(own) + 1
-        candidates, order = torch.sort(torch.cat([own, others]))
-        grows = torch.zeros(len(candidates), device=own.device)
-        if len(others):
-            grows[order >= len(own)] = float(np.log(max(1.0, n_others / len(others))))
-        return candidates, grows, torch.searchsorted(candidates, wanted)
 
     def measure(self) -> float:
         """Mean of P@1, P@3, P@5, nDCG@3 and nDCG@5 of the ranking of held-out instances."""
@@ -171,6 +170,11 @@ def closed(targets: torch.Tensor, never: torch.Tensor, candidates: torch.Tensor 
     first.scatter_(1, torch.where(targets < 0, len(never) + 1, targets), at.expand(n, steps))
     first = first[:, :-1] if candidates is None else first[:, candidates]
     return at[None, :, None] > first[:, None, :]
+
+
+def among(candidates: torch.Tensor | None, labels: torch.Tensor) -> torch.Tensor:
+    """Places of labels among the candidates."""
+    return labels if candidates is None else torch.searchsorted(candidates, labels)
 
 
 def ranking_quality(Y: CSR, scores: Any) -> float:
