@@ -193,6 +193,16 @@ def test_inspect_shows_what_speaks_for_a_label(call, documents, tmp_path):
     assert "path from the top" in call("inspect", tmp_path / "m", "--label", "water").out
 
 
+def test_inspect_says_names_with_line_breaks_on_one_line(call, tmp_path):
+    names = ["water\nclean", "roads\r\nand\tcars", "wells"]
+    lines = [json.dumps({"text": f"{name} of {k}", "labels": [name]}) for name in names for k in range(4)]
+    (tmp_path / "odd.jsonl").write_text("\n".join(lines))
+    call("train", tmp_path / "odd.jsonl", "--out", tmp_path / "m", "-q")
+    assert "  water clean      4 documents\n" in call("inspect", tmp_path / "m").out
+    out = call("inspect", tmp_path / "m", "--label", "roads\r\nand\tcars").out
+    assert out.startswith("roads  and cars (label ") and "water clean" in out
+
+
 def test_a_bare_model_is_asked_by_label_numbers(call, tmp_path):
     X = np.eye(4, dtype=np.float32)
     XRLinear(threads=1).fit(X, X).save(tmp_path / "bare")

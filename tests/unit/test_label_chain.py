@@ -182,6 +182,10 @@ def test_a_look_inside(fitted, tmp_path):
     pytest.importorskip("matplotlib")
     view.picture(tmp_path / "chain.svg")
     assert "<svg" in (tmp_path / "chain.svg").read_text()
+    odd = [f"$\\frac{{ {number}\n" for number in range(12)]
+    view = look(fitted, PROBLEM.X_test[0], label_names=odd)
+    assert len(str(view).splitlines()) == len(view.names)
+    view.picture(tmp_path / "odd.svg")
     with pytest.raises(InputError, match="one instance"):
         look(fitted, PROBLEM.X_test[:2])
     with pytest.raises(InputError, match="label names"):

@@ -22,6 +22,7 @@ from ramify.errors import InputError, MissingExtraError
 from ramify.kernels.check import whole_number
 from ramify.models.ranking_model import instances
 from ramify.values import CSR, Float64, Int64
+from ramify.wording import one_line
 
 STOP = "STOP"
 
@@ -51,9 +52,11 @@ class ChainView:
         width = max(len(name) for name in self.names)
         lines = []
         for step, (name, probability) in enumerate(zip(self.names, self.probabilities, strict=True)):
-            order = np.argsort(-self.moved[step], kind="stable")
-            rivals = [f"{self.leading[i]} {self.moved[step, i]:.2f}" for i in order if self.leading[i] != name][:3]
-            lines.append(f"{step + 1:>3}  {name:<{width}}  {probability:.2f}   rather than {', '.join(rivals)}")
+            order = [i for i in np.argsort(-self.moved[step], kind="stable") if self.leading[i] != name][:3]
+            rivals = [f"{one_line(self.leading[i])} {self.moved[step, i]:.2f}" for i in order]
+            lines.append(
+                f"{step + 1:>3}  {one_line(name):<{width}}  {probability:.2f}   rather than {', '.join(rivals)}"
+            )
         return "\n".join(lines)
 
     def picture(self, path: str | Path) -> None:
@@ -74,8 +77,10 @@ class ChainView:
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         image = axes.imshow(self.moved.T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set_yticks(range(shown), self.leading)
-        axes.set_xticks(range(steps), [f"{step + 1}. {name}" for step, name in enumerate(self.names)], rotation=30)
+        axes.set_yticks(range(shown), [_letters(name) for name in self.leading])
+        axes.set_xticks(
+            range(steps), [f"{step}. {_letters(name)}" for step, name in enumerate(self.names, 1)], rotation=30
+        )
         for step, name in enumerate(self.names):
             if name in self.leading:
                 axes.plot(step, self.leading.index(name), "o", color="tab:orange")
@@ -122,6 +127,11 @@ def look(
     )
 
 
+def _letters(name: str) -> str:
+    """A name for matplotlib, which would read formulas between dollar signs."""
+    return one_line(name).replace("$", r"\$")
+
+
 @dataclass(frozen=True)
 class OrderStatistics:
     """Which labels come early, and how far the order depends on the document.
@@ -153,7 +163,7 @@ class OrderStatistics:
         order = seen[np.argsort(self.mean_place[seen], kind="stable")]
 
         def listed(labels: Int64) -> str:
-            return ", ".join(f"{self.names[label]} {self.mean_place[label]:.2f}" for label in labels)
+            return ", ".join(f"{one_line(self.names[label])} {self.mean_place[label]:.2f}" for label in labels)
 
         return (
             f"early: {listed(order[:5])}\nlate:  {listed(order[::-1][:5])}\n"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 from typer import Argument, Option
 
 from ramify.cli.options import OUTPUT_PANEL, FieldOptions
+from ramify.wording import one_line
 
 if TYPE_CHECKING:
     from ramify.models import Tagger
@@ -207,7 +208,7 @@ def _frequent(card: ModelCard) -> str:
 
 def _label_text(card: LabelCard, top: int, data: Dataset | None) -> str:
     known = "" if card.documents is None else f", {card.documents:,} training documents"
-    lines = [f"{card.name} (label {card.number}{known})"]
+    lines = [f"{one_line(card.name)} (label {card.number}{known})"]
     if not card.senses:
         lines.append("It is in no leaf of the tree, as no training document has it: it is never predicted.")
     for number, sense in enumerate(card.senses, 1):
@@ -215,7 +216,7 @@ def _label_text(card: LabelCard, top: int, data: Dataset | None) -> str:
         lines += ["", f"{which}path from the top, and the features that speak for each step:", _path_text(sense)]
         if sense.siblings:
             more = f" and {len(sense.siblings) - top:,} more" if len(sense.siblings) > top else ""
-            lines.append(f"siblings: {', '.join(sense.siblings[:top])}{more}")
+            lines.append(f"siblings: {', '.join(map(one_line, sense.siblings[:top]))}{more}")
         lines += [_example_text(data, row) for row, _ in sense.examples]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from ramify.errors import DataFileError
+from ramify.wording import one_line
 
 PIPE_CLOSED = 141  # as a program that SIGPIPE ends
 
@@ -53,6 +54,7 @@ def _stdout() -> Iterator[TextIO]:
 
 def columns(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> str:
     """Pairs as two aligned columns."""
+    rows = [(one_line(name), one_line(value)) for name, value in rows]
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join(f"{' ' * indent}{name.ljust(width)}  {value}".rstrip() for name, value in rows)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ramify.wording import one_line
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -32,8 +34,9 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
 
     def __str__(self) -> str:
-        widths = [max(len(cell) for cell in column) for column in zip(self.header, *self.rows, strict=True)]
-        lines = [_line(cells, widths) for cells in (self.header, *self.rows)]
+        rows = [tuple(map(one_line, cells)) for cells in self.rows]
+        widths = [max(len(cell) for cell in column) for column in zip(self.header, *rows, strict=True)]
+        lines = [_line(cells, widths) for cells in (self.header, *rows)]
         return "\n".join([self.title, lines[0], "-" * sum(widths, 2 * (len(widths) - 1)), *lines[1:]])
 
     def rich(self) -> Table:
@@ -45,7 +48,7 @@ class Grid:
         for place, name in enumerate(self.header):
             table.add_column(name, justify="right" if place else "left", no_wrap=True)
         for cells in self.rows:
-            table.add_row(*map(Text, cells))  # Text: square brackets are no markup here
+            table.add_row(*(Text(one_line(cell)) for cell in cells))  # Text: square brackets are no markup here
         return table
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from ramify.errors import DataFileError, InputError
 from ramify.index.outline import TreeSummary
 from ramify.values import LabelTree
+from ramify.wording import one_line
 
 _LETTER = 6.1  # width of an average letter of the font below, in pixels
 _LINE = 13  # height of a line of text
@@ -177,4 +178,4 @@ def _leaf_list(tree: LabelTree, label_names: Sequence[str], width: int, height: 
 
 def _safe(text: str) -> str:
     """Text for XML, without the characters that XML forbids."""
-    return escape("".join(character if character.isprintable() else " " for character in text))
+    return escape(one_line(text))

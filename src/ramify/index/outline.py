@@ -9,6 +9,7 @@ import numpy as np
 
 from ramify.errors import InputError
 from ramify.values import Int64, LabelTree
+from ramify.wording import one_line
 
 
 class TreeSummary:
@@ -109,7 +110,7 @@ def render_text(
         names = [label_names[label] for label in tree.leaf_labels[: max_nodes * examples].tolist()]
         lines.append("  " + ", ".join(names))
     lines += _lines(summary, _children_shown(tree, max_nodes), examples)
-    return "\n".join(_cut(_one_line(line), width) for line in lines)
+    return "\n".join(_cut(one_line(line), width) for line in lines)
 
 
 def _lines(summary: TreeSummary, shown: int, examples: int) -> Iterator[str]:
@@ -149,10 +150,6 @@ def _count_shown(tree: LabelTree, shown: int) -> int:
         visible = visible[parents] & (rank < shown)
         total += int(visible.sum())
     return total
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _cut(line: str, width: int) -> str:
