@@ -24,6 +24,11 @@ class ChainAnswers(RankingModel):
         """Blocks of scores, (rows, L), with the number of their first row; -inf for labels that training never saw."""
         raise NotImplementedError
 
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers that training has learnt."""
+        raise NotImplementedError
+
     def _parts(self, X: Any, Y: Any, held_out: float) -> tuple[Part, Part | None]:
         """Checked data, rows of X of length one: what to learn from, and what is held out or None."""
         X = instances(X)

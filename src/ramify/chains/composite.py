@@ -117,6 +117,11 @@ class CompositeChain(ChainAnswers):
         self.members_, self.weight_ = members, weight
         self.n_features_in_, self.n_labels_ = members[0].n_features_in_, members[0].n_labels_
 
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers that training has learnt."""
+        return sum(member.n_parameters_ for member in self.members_)
+
     def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
         for member in self.members_:
             member.threads = self.threads

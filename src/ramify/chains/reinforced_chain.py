@@ -174,6 +174,11 @@ class ReinforcedChain(ChainAnswers):
         self.n_features_in_, self.n_labels_ = chain.n_features_in_, chain.n_labels_
         return self
 
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers that training has learnt."""
+        return self.chain_.n_parameters_
+
     def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
         self.chain_.threads = self.threads
         return self.chain_._scores(X)

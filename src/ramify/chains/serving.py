@@ -145,6 +145,11 @@ class ServedChain(ChainAnswers):
         return sizes | {"embedding": self.embedding_, "hidden": self.hidden_}
 
     @property
+    def n_parameters_(self) -> int:
+        """Numbers that training has learnt."""
+        return sum(array.size for array in self.arrays_.values())
+
+    @property
     def embedding_(self) -> int:
         """Width of the labels' vectors, as fitted."""
         return int(self.arrays_["embedding"].shape[1])

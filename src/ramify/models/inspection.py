@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -135,15 +136,14 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
     model, vectorizer = tagger.model_, tagger.vectorizer_
     levels, members = _levels(model), _members(model)
     settings = {"model": _scalars(model)} | _settings_of_members(model)
-    if hasattr(model, "model_"):
-        settings["model inside"] = _scalars(model.model_)
+    settings |= {name: _scalars(inner) for name, inner in _inside(model)}
     return ModelCard(
         model=type(model).__name__,
         vectorizer="none" if vectorizer is None else type(vectorizer).__name__,
         n_labels=len(tagger.label_names_),
         n_features=int(model.n_features_in_),
         n_documents=tagger.n_documents_,
-        n_weights=sum(level.weights for level in levels) + sum(member.n_weights for member in members),
+        n_weights=_n_weights(model, levels, members),
         frequent=_frequent(tagger, n_frequent),
         levels=levels,
         members=members,
@@ -207,6 +207,20 @@ def _members(model: Any) -> list[MemberCard]:
             )
         )
     return cards
+
+
+def _n_weights(model: Any, levels: list[LevelCard], members: list[MemberCard]) -> int:
+    in_networks: int = getattr(model, "n_parameters_", 0)
+    return in_networks + sum(level.weights for level in levels) + sum(member.n_weights for member in members)
+
+
+def _inside(model: Any) -> Iterator[tuple[str, Any]]:
+    """Fitted models around which this one is built, with what they are called."""
+    if hasattr(model, "model_"):
+        yield "model inside", model.model_
+    chains = getattr(model, "members_", []) if hasattr(model, "n_parameters_") else []
+    for chain in [*chains, *([model.chain_] if hasattr(model, "chain_") else [])]:
+        yield f"{type(chain).__name__} inside", chain
 
 
 def _settings_of_members(model: Any) -> dict[str, dict[str, Any]]:
