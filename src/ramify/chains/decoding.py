@@ -42,26 +42,28 @@ def marginals(network: ChainNetwork, X: Features, *, never: torch.Tensor, draws:
         Labels per sequence at most.
     """
     encoded = network.encode(X)  # (n, hidden)
-    n, device = len(encoded), encoded.device
-    scores = encoded.new_zeros((n, network.stop))
-    owner = torch.arange(n, device=device).repeat_interleave(draws)
+    n, device, stop = len(encoded), encoded.device, network.stop
+    scores = encoded.new_zeros((n, stop))
+    # Draws that agree so far share one state: `owner` of each state, `at` of each draw, `number` among its quantiles.
+    owner, at = torch.arange(n, device=device), torch.arange(n, device=device).repeat_interleave(draws)
     number = torch.arange(draws, device=device).repeat(n)
-    state = network.first_state(encoded)[:, owner]  # (1, n K, hidden)
-    last = torch.full((n * draws,), network.stop, device=device)
-    closed = torch.zeros((n * draws, network.stop + 1), dtype=torch.bool, device=device)
-    closed[:, :-1] = never
+    state, last = network.first_state(encoded), torch.full((n,), stop, device=device)
+    closed = torch.nn.functional.pad(never, (0, 1)).expand(n, -1).clone()
     for step in range(longest):
         told, state = network.states(encoded[owner], last[:, None], state)
         shares = torch.softmax(network.logits(told[:, 0]).masked_fill_(closed, -torch.inf), dim=1)
-        scores.index_add_(0, owner, shares[:, :-1] / draws)
-        heights = shares.cumsum(dim=1)
-        wanted = _quantiles(draws, step).to(heights)[number] * heights[:, -1]
-        last = (heights < wanted[:, None]).sum(dim=1).clamp(max=network.stop)
-        closed.scatter_(1, last[:, None], True)
-        going = last != network.stop
+        weight = torch.bincount(at, minlength=len(owner)).to(shares) / draws
+        scores.index_add_(0, owner, shares[:, :-1] * weight[:, None])
+        heights = shares.cumsum_(dim=1)
+        chosen = torch.searchsorted(heights, _quantiles(draws, step).to(heights) * heights[:, -1:])
+        chosen = chosen[at, number].clamp_(max=stop)
+        going = chosen != stop
         if not going.any():
             break
-        owner, number, last, closed, state = owner[going], number[going], last[going], closed[going], state[:, going]
+        together, at = torch.unique(at[going] * stop + chosen[going], return_inverse=True)
+        number, before, last = number[going], together // stop, together % stop
+        owner, state, closed = owner[before], state[:, before], closed[before]
+        closed.scatter_(1, last[:, None], True)
     ranked: Float32 = scores.clamp(max=1.0).to(torch.float32).cpu().numpy()
     return ranked
 
