@@ -3,8 +3,21 @@
 #include "bindings.hpp"
 #include "train.hpp"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 namespace ramify {
 namespace {
+
+// What was freed in small pieces, by threads that have ended, back to the system: the heap would keep it.
+void give_back_memory() {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+}
+
+constexpr int64_t kMovedAtOnce = 1 << 18;  // weights
 
 // Weights of trained levels on their way to arrays that Python allocates: asked for sizes, then told to fill.
 struct TrainedLevels {
@@ -22,10 +35,11 @@ struct TrainedLevels {
     // Moves one level out; its native copy is given back block by block.
     void take(size_t level, Out1<int64_t> block_rows, Out1<int32_t> features, Out1<int64_t> row_entries,
               Out1<uint8_t> children, Out1<float> values) {
-        int64_t row = 0, entry = 0;
+        int64_t row = 0, entry = 0, moved = 0;
         block_rows(0) = 0;
         row_entries(0) = 0;
         auto& blocks = levels.at(level);
+        give_back_memory();  // of the training that has just ended
         for (size_t b = 0; b < blocks.size(); ++b) {
             BlockWeights block = std::move(blocks[b]);
             for (size_t i = 0; i < block.features.size(); ++i) {
@@ -36,7 +50,12 @@ struct TrainedLevels {
             std::copy(block.children.begin(), block.children.end(), children.data() + entry);
             std::copy(block.values.begin(), block.values.end(), values.data() + entry);
             entry += int64_t(block.values.size());
+            moved += int64_t(block.values.size());
             block_rows(b + 1) = row;
+            if (moved > kMovedAtOnce || b + 1 == blocks.size()) {
+                give_back_memory();
+                moved = 0;
+            }
         }
     }
 };
@@ -71,6 +90,7 @@ TrainedLevels train(In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, 
     for (const LevelArrays* level : levels) tasks.push_back(level->task(X.rows));
     PythonMonitor monitor(std::move(progress));
     nb::gil_scoped_release release;
+    give_back_memory();  // of the stages before
     return {train_levels(X, instance_weights.size() == 0 ? nullptr : instance_weights.data(), tasks, options,
                          solvers_for(detect_isa(), halves_suffice(X, options.solver)), &monitor)};
 }

@@ -1,7 +1,9 @@
 // An allocator that asks for 2 MB pages: weights are read at random, and small pages would miss the TLB at every read.
-// What is smaller begins with a cache line.
+// What is smaller begins with a cache line. Large ones are mapped one by one, so that what is freed goes back at once: the
+// heap would keep it, and the peak of memory would hold the workspaces of stages that have ended.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <vector>
@@ -22,30 +24,63 @@ struct HugePages {
     T* allocate(std::size_t n) {
         const std::size_t bytes = n * sizeof(T);
         if (bytes < kPage) return static_cast<T*>(::operator new(bytes, kLine));
-        void* const memory = std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage);
-        if (memory == nullptr) throw std::bad_alloc();
-#if defined(__linux__)
-        madvise(memory, bytes, MADV_HUGEPAGE);  // only a wish: without it everything works, more slowly
-#endif
-        return static_cast<T*>(memory);
+        return static_cast<T*>(mapped(bytes));
     }
 
     void deallocate(T* memory, std::size_t n) {
-        if (n * sizeof(T) < kPage)
+        const std::size_t bytes = n * sizeof(T);
+        if (bytes < kPage)
             ::operator delete(memory, kLine);
         else
-            std::free(memory);
+            unmap(memory, bytes);
     }
 
     template <class Other>
     bool operator==(const HugePages<Other>&) const { return true; }
 
-private:
     static constexpr std::size_t kPage = std::size_t(1) << 21;
+
+private:
     static constexpr std::align_val_t kLine{64};
+
+#if defined(__linux__)
+    static std::size_t whole(std::size_t bytes) { return (bytes + 65535) / 65536 * 65536; }  // of any system's small pages
+
+    // A stretch longer by one page holds an aligned one; what lies around it goes back.
+    static void* mapped(std::size_t bytes) {
+        const std::size_t size = whole(bytes);
+        void* const found = mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (found == MAP_FAILED) throw std::bad_alloc();
+        char* const start = static_cast<char*>(found);
+        const std::size_t before = (kPage - reinterpret_cast<std::uintptr_t>(start) % kPage) % kPage;
+        if (before != 0) munmap(start, before);
+        if (before != kPage) munmap(start + before + size, kPage - before);
+        madvise(start + before, size, MADV_HUGEPAGE);  // only a wish: without it everything works, more slowly
+        return start + before;
+    }
+
+    static void unmap(void* memory, std::size_t bytes) { munmap(memory, whole(bytes)); }
+#else
+    static void* mapped(std::size_t bytes) {
+        void* const memory = std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage);
+        if (memory == nullptr) throw std::bad_alloc();
+        return memory;
+    }
+
+    static void unmap(void* memory, std::size_t) { std::free(memory); }
+#endif
 };
 
 template <class T>
 using HugeVector = std::vector<T, HugePages<T>>;
+
+// Empties a workspace and makes room for n. One that has become far too large goes back: tasks come the largest first.
+template <class T>
+void make_room(HugeVector<T>& workspace, std::size_t n) {
+    workspace.clear();
+    const std::size_t has = workspace.capacity();
+    if (has / 2 > n && has * sizeof(T) > HugePages<T>::kPage) HugeVector<T>().swap(workspace);
+    workspace.reserve(n);
+}
 
 }  // namespace ramify

@@ -7,9 +7,13 @@ NodeGatherer::NodeGatherer(const CsrView& X, const float* instance_weights)
 
 void NodeGatherer::count_features(const int32_t* instances, int64_t n_instances) {
     touched_.clear();
-    for (int64_t i = 0; i < n_instances; ++i)
+    int64_t n_entries = 0;
+    for (int64_t i = 0; i < n_instances; ++i) {
+        n_entries += X_.length(instances[i]);
         for (int64_t at = X_.begin(instances[i]); at < X_.end(instances[i]); ++at)
             if (number_[X_.indices[at]]++ == 0) touched_.push_back(X_.indices[at]);
+    }
+    make_room(entries_, size_t(n_entries));  // growing by and by would hold it twice
     features_.clear();
     for (const int32_t column : touched_) {
         if (number_[column] == 1) {
@@ -54,7 +58,6 @@ void NodeGatherer::weigh(const int32_t* instances, int64_t n_instances, const fl
 void NodeGatherer::gather(const int32_t* instances, int64_t n_instances, const float* factors) {
     count_features(instances, n_instances);
     private_.clear();
-    entries_.clear();
     own_square_.clear();
     square_.clear();
     begin_.assign(1, 0);

@@ -39,8 +39,8 @@ public:
         solver_ = solvers_.for_features(gatherer_.rows().n_features);
         for (int64_t row = 0; row < n_rows; ++row) place_[instances_[row]] = int32_t(row);
         monitor_ = &monitor;
-        found_.clear();
         const int64_t first = level.block_begin[block], last = level.block_begin[block + 1];
+        make_room_for_weights(size_t(last - first));
         for (int64_t child = first; child < last; child += solver_.lanes) {
             n_lanes_ = int(std::min<int64_t>(solver_.lanes, last - child));
             stride_ = solver_.stride(n_lanes_);
@@ -52,6 +52,14 @@ public:
     }
 
 private:
+    // Growing by and by leaves pieces behind; where the node is too large to expect all weights, that is the lesser evil.
+    void make_room_for_weights(size_t n_children) {
+        constexpr size_t kExpectAll = size_t(1) << 19;
+        const size_t most = n_children * (gatherer_.features().size() + gatherer_.private_features().size());
+        found_.clear();
+        if (most <= kExpectAll) found_.reserve(most);
+    }
+
     void set_targets(const LevelTask& level, int64_t child) {
         const size_t n_rows = size_t(gatherer_.rows().n_rows);
         positive_.assign(n_rows, 0);
@@ -83,7 +91,9 @@ private:
     void solve(uint64_t seed, float* bias_out) {
         const NodeRows rows = gatherer_.rows();
         const size_t weight_bytes = size_t(rows.n_features) * size_t(stride_ * solver_.weight_bytes);
+        make_room(weights_, (weight_bytes + 3) / 4);
         weights_.assign((weight_bytes + 3) / 4, 0);
+        make_room(dual_, size_t(rows.n_rows) * size_t(stride_));
         dual_.assign(size_t(rows.n_rows) * size_t(stride_), 0.0f);
         active_.resize(size_t(rows.n_rows));
         order_.resize(size_t(rows.n_rows));
@@ -162,6 +172,8 @@ private:
         std::sort(used_.begin(), used_.end());
         start_.resize(count_.size());
         int64_t total = 0;
+        out.features.reserve(used_.size());
+        out.counts.reserve(used_.size());
         for (const auto& [column, feature] : used_) {
             out.features.push_back(column);
             out.counts.push_back(count_[size_t(feature)]);
@@ -175,8 +187,6 @@ private:
             out.children[at] = weight.child;
             out.values[at] = weight.value;
         }
-        out.features.shrink_to_fit();
-        out.counts.shrink_to_fit();
     }
 
     NodeGatherer gatherer_;

@@ -19,6 +19,9 @@ from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 MAX_BLOCK = 256
 """Children of a block at most, so that a child's number within its block fits a byte."""
 
+ROWS_AT_ONCE = 1 << 16
+"""Rows that are checked at a time: what checking needs besides stays small."""
+
 PRECISIONS = ("int8", "bf16", "fp32")
 ENTRY_BYTES = {"int8": 2, "bf16": 3, "fp32": 5}
 
@@ -109,22 +112,25 @@ class LevelWeights:
         n_rows, n_entries = len(self.features), len(self.values)
         pointers = ((self.block_rows, n_rows), (self.row_entries, n_entries), (self.blocks.begin, self.n_nodes))
         sound = all(p[0] == 0 and p[-1] == end and (p[1:] >= p[:-1]).all() for p, end in pointers)
-        if not sound or not (self._rows_are_sound() and np.isfinite(self.values).all()):
+        starts = range(0, n_rows, ROWS_AT_ONCE)
+        if not sound or not all(self._rows_are_sound(start, min(n_rows, start + ROWS_AT_ONCE)) for start in starts):
             raise InputError("LevelWeights are inconsistent: see what each array must hold")
 
-    def _rows_are_sound(self) -> bool:
-        sizes = np.diff(self.row_entries)
-        if len(sizes) == 0:
-            return True
-        if sizes.min() < 1 or sizes.max() > MAX_BLOCK or self.features.min() < 0:
+    def _rows_are_sound(self, first: int, last: int) -> bool:
+        """Whether rows first..last - 1 are, and come after the row before them."""
+        pointers, features = self.row_entries[first : last + 1], self.features[first:last]
+        sizes = np.diff(pointers)
+        if sizes.min() < 1 or sizes.max() > MAX_BLOCK or features.min() < 0 or features.max() >= self.n_features:
             return False
-        block_of_row = np.repeat(np.arange(len(self.blocks.begin) - 1), np.diff(self.block_rows))
-        same_block = block_of_row[1:] == block_of_row[:-1]
-        last_child = np.maximum.reduceat(self.children, self.row_entries[:-1])
+        before = max(0, first - 1)
+        block = np.searchsorted(self.block_rows, np.arange(before, last), side="right") - 1
+        same_block = block[1:] == block[:-1]
+        entries = slice(pointers[0], pointers[-1])
+        last_child = np.maximum.reduceat(self.children[entries], pointers[:-1] - pointers[0])
         return bool(
-            self.features.max() < self.n_features
-            and not (same_block & (self.features[1:] <= self.features[:-1])).any()
-            and (last_child < np.diff(self.blocks.begin)[block_of_row]).all()
+            not (same_block & (np.diff(self.features[before:last]) <= 0)).any()
+            and (last_child < np.diff(self.blocks.begin)[block[first - before :]]).all()
+            and np.isfinite(self.values[entries]).all()
         )
 
     def matrix(self) -> CSR:
