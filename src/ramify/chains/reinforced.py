@@ -81,7 +81,7 @@ class ReinforcedTask(SupervisedTask):
         targets = torch.from_numpy(_with_stop(emitted, network.stop, lesson.longest)).to(network.output.device)
         told, _, place = taught(network, X, targets, drop)
         logits = network.logits(told, candidates)
-        logits = logits.masked_fill(closed(targets, self.never, candidates)[place], -torch.inf)
+        logits = logits.masked_fill_(closed(targets, self.never, candidates)[place], -torch.inf)
         log_p = torch.log_softmax(logits.float(), dim=1)
         returns = torch.from_numpy(self._returns(Y, emitted, targets.shape[1])).to(log_p)[place]
         baseline = network.value(told.detach()).float()[:, 0]

@@ -90,16 +90,17 @@ class SupervisedTask:
         candidates, grows = self.candidates(Y, drawn)
         targets = self._targets(X, Y, np.random.default_rng(shard.counters), candidates)
         told, wanted, place = taught(network, X, targets, Dropout(drawn, lesson.dropout, lesson.feature_dropout))
-        logits = network.logits(told, candidates) + grows
-        logits = logits.masked_fill(closed(wanted, self.never, candidates)[place], -torch.inf)
+        logits = network.logits(told, candidates)
+        logits = logits if grows is None else logits + grows
+        logits = logits.masked_fill_(closed(wanted, self.never, candidates)[place], -torch.inf)
         own = among(candidates, wanted[place])
         return functional.cross_entropy(logits.float(), own, reduction="sum"), float(len(told))
 
-    def candidates(self, Y: CSR, drawn: torch.Generator) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """Labels that a batch is about, ascending, STOP last, and what their logits grow by; None stands for all."""
+    def candidates(self, Y: CSR, drawn: torch.Generator) -> tuple[torch.Tensor, torch.Tensor] | tuple[None, None]:
+        """Labels that a batch is about, ascending, STOP last, and what their logits grow by; None where it is all."""
         device, stop = self.network.output.device, self.network.stop
         if self.lesson.sampled == 0:
-            return None, torch.zeros((), device=device)
+            return None, None
         own = torch.from_numpy(np.append(np.unique(Y.indices).astype(np.int64), stop)).to(device)
         others = torch.unique(torch.randint(stop, (self.lesson.sampled,), generator=drawn)).to(device)
         others = others[~torch.isin(others, own) & ~self.never[others]]

@@ -89,10 +89,28 @@ def _epoch(task: Task, state: RunState, environment: Environment, tell: Callable
         shards = _shards(rows, (config.seed, epoch, step))
         parts = environment.map(lambda shard: _gradients(task, state, shard, environment), shards)
         targets = max(1e-9, sum(part[2] for part in parts))
-        sums = [sum(several) / targets for several in zip(*(part[0] for part in parts), strict=True)]
-        state.step(sums, done / config.epochs, (step + 1) / len(batches) if epoch == 0 else 1.0)
+        state.step(
+            _means([part[0] for part in parts], targets),
+            done / config.epochs,
+            (step + 1) / len(batches) if epoch == 0 else 1.0,
+        )
         total, count = total + sum(part[1] for part in parts), count + targets
     return total / max(1e-9, count)
+
+
+def _means(shards: list[list[torch.Tensor]], targets: float) -> list[torch.Tensor]:
+    """Sums over the shards, in their order, by the number of targets: made in place of the first shard's gradients."""
+    first, *others = shards
+    seen: set[int] = set()
+    means = []
+    for gradient in first:
+        means.append(gradient.clone() if gradient.data_ptr() in seen else gradient)  # autograd may give one twice
+        seen.add(gradient.data_ptr())
+    for number, mean in enumerate(means):
+        for shard in others:
+            mean.add_(shard[number])
+        mean.div_(targets)
+    return means
 
 
 def _shards(rows: Int64, counters: tuple[int, ...]) -> list[Shard]:
