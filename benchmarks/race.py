@@ -64,7 +64,7 @@ def main() -> None:
         run_growth(race, [name for name in chosen.sets or GENERATED if name in GENERATED], chosen.systems)
     if chosen.task in ("all", "table"):
         rows = read_rows(ROWS)
-        REPORT.write_text(results_page(rows, chosen.threads) + study_sections(), "utf-8")
+        REPORT.write_text(results_page(rows, chosen.threads) + study_sections(chosen.threads), "utf-8")
         write_readme(README, readme_table(rows, chosen.threads))
     if chosen.task in ("all", "plot"):
         draw_plots(read_rows(ROWS), chosen.threads, PLOTS)

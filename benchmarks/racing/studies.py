@@ -1,4 +1,4 @@
-"""The tables of the studies beside the race: labels in several clusters, senses, labels without an instance, chains."""
+"""The tables beside the race: floors, labels in several clusters, senses, labels without an instance, chains."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from racing.chain_tables import chain_section
+from racing.floor_tables import floor_section
 from racing.places import HERE
 from racing.rows import Row, read_rows
 from racing.tables import markdown, number
@@ -30,10 +31,10 @@ ZERO_TEXT = """\
 say of the names were chosen on held-out training documents. All test documents, those of such labels included."""
 
 
-def study_sections() -> str:
+def study_sections(threads: int) -> str:
     """What ``RESULTS.md`` says after the race."""
     found = read_rows(DISENTANGLE)
-    parts = [_copies(found), _senses(found), _zero_shot(read_rows(ZERO_SHOT)), chain_section()]
+    parts = [floor_section(threads), _copies(found), _senses(found), _zero_shot(read_rows(ZERO_SHOT)), chain_section()]
     return "".join(f"\n{part}\n" for part in parts if part)
 
 
