@@ -23,6 +23,27 @@ def test_a_chain_is_trained_asked_and_inspected(call, documents, tmp_path):
     assert "frequent-first" in shown
 
 
+def test_what_is_inside_a_chain_has_flags_of_its_own(call, refused, documents, tmp_path):
+    flags = ["--model", "composite-chain", "--threads", 1, "-q", "--held-out", 0.3, "--resequenced-hidden", 8]
+    flags += ["--resequenced-epochs", 1, "--reinforced-epochs", 1, "--reinforced-chain-epochs", 1]
+    assert call("train", documents, "--out", tmp_path / "m", *flags, "--reinforced-reward", "dcg").code == 0
+    settings = json.loads(call("inspect", tmp_path / "m", "--json").out)["settings"]
+    assert settings["LabelChain inside"]["hidden"] == 8
+    assert settings["ReinforcedChain inside"]["reward"] == "dcg"
+    told = refused("train", documents, "--out", tmp_path / "n", "--model", "composite-chain", "--resequenced-hidden", 0)
+    assert "hidden is 0" in told
+
+
+def test_a_training_that_was_cut_goes_on_from_its_checkpoint(call, documents, tmp_path):
+    flags = ["--model", "reinforced-chain", "--chain-epochs", 2, "--epochs", 1, "--threads", 1, "-q"]
+    flags += ["--chain-hidden", 8, "--chain-checkpoint", tmp_path / "ck"]
+    assert call("train", documents, "--out", tmp_path / "first", *flags).code == 0
+    assert (tmp_path / "ck" / "supervised").is_dir()
+    assert call("train", documents, "--out", tmp_path / "again", *flags).code == 0  # finds all epochs there
+    answers = [call("predict", tmp_path / name, documents, "-k", 2).out for name in ("first", "again")]
+    assert answers[0] == answers[1]
+
+
 @pytest.mark.parametrize(
     ("flag", "value", "words"),
     [("--order", "by-length", "resequenced"), ("--device", "tpu", "cpu"), ("--draws", 0, "draws")],

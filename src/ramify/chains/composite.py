@@ -99,16 +99,21 @@ class CompositeChain(ChainAnswers):
         self._set(members, EQUAL if held is None else best_weight(members, held))
         return self
 
+    @staticmethod
+    def parts_inside() -> dict[str, Any]:
+        """What is taken for a part that is None."""
+        return {"resequenced": LabelChain(), "reinforced": ReinforcedChain()}
+
     def _unfitted(self) -> list[Any]:
         real_number("held_out", self.held_out, 0, 0.9)
         seed = whole_number("seed", self.seed, 0, 2**32 - 2)
         self._decision_threshold()
-        given = (("resequenced", self.resequenced, LabelChain), ("reinforced", self.reinforced, ReinforcedChain))
         members = []
-        for number, (name, member, kind) in enumerate(given):
-            if member is not None and not isinstance(member, kind):
-                raise InputError(f"{name} is {member!r:.60}, but must be a {kind.__name__}")
-            members.append(clone(member or kind()).set_params(seed=seed + number, threads=self.threads))
+        for number, (name, usual) in enumerate(self.parts_inside().items()):
+            member = getattr(self, name) or usual
+            if not isinstance(member, type(usual)):
+                raise InputError(f"{name} is {member!r:.60}, but must be a {type(usual).__name__}")
+            members.append(clone(member).set_params(seed=seed + number, threads=self.threads))
         members[0].check_settings()
         members[1].warm_start()
         return members

@@ -108,6 +108,11 @@ class ReinforcedChain(ChainAnswers):
         self.history_ = self._reinforce(chain, rest, held, part_of(progress, 1, 2), on_event)
         return self._set_chain(chain)
 
+    @staticmethod
+    def parts_inside() -> dict[str, Any]:
+        """What is taken for a part that is None."""
+        return {"chain": LabelChain(order="random")}
+
     def warm_start(self) -> LabelChain:
         """The unfitted warm start, all settings checked."""
         if self.chain is not None and not isinstance(self.chain, LabelChain):
@@ -118,7 +123,7 @@ class ReinforcedChain(ChainAnswers):
         real_number("anchor", self.anchor, 0, 1000)
         whole_number("samples", self.samples, 1, 1000)
         self._decision_threshold()
-        chain: LabelChain = clone(self.chain or LabelChain(order="random"))
+        chain: LabelChain = clone(self.chain or self.parts_inside()["chain"])
         chain.set_params(seed=self.seed, threads=self.threads, decision_threshold=self.decision_threshold)
         chain.check_settings()
         self._training(chain)

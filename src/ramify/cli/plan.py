@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ramify.cli.settings import GENERAL, METAVARS, Setting, effective, part, settings_of, unknown
+from ramify.cli.settings import GENERAL, METAVARS, Setting, build, effective, part, settings_of, unknown
 from ramify.errors import DataFileError, InputError
 
 if TYPE_CHECKING:
@@ -110,13 +110,14 @@ class Plan:
         """
         import numpy as np
 
-        self._model().fit(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
+        model = self._model()
+        # a checkpoint of two documents would stand in the way of the training itself
+        model.set_params(**{name: None for name in model.get_params() if name.rpartition("__")[2] == "checkpoint"})
+        model.fit(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
 
     def _model(self) -> Any:
-        kind = part("model", self.model)
         general = {"seed": self.seed, "threads": self.threads}
-        taken = {name: value for name, value in general.items() if name in inspect.signature(kind).parameters}
-        model = kind(**taken, **self.model_settings)
+        model = build(part("model", self.model), self.model_settings, general)
         if self.disentangled_settings["copies"] != 1:
             model = part("disentangled", "disentangled")(model, **general, **self.disentangled_settings)
         if self.ensemble_settings["trees"] != 1:

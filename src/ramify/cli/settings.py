@@ -1,7 +1,8 @@
 """Flags from estimators: names and defaults from the signature, help from the docstring. No copy kept by hand.
 
 What an estimator's ``__init__`` takes as plain scalars (or pairs of whole numbers) becomes a flag and a key of the
-settings file; objects can only be given in Python.
+settings file. An estimator that says what is inside it (``parts_inside``) lends it its flags, as in ``--chain-hidden``.
+Other objects can only be given in Python.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -31,6 +32,9 @@ VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Has
 
 GENERAL = ("seed", "threads")
 """Flags of every command, not of a part."""
+
+OUTERMOST = ("decision_threshold", "held_out")
+"""Settings that an estimator has the say of for what is inside it, too."""
 
 KINDS = {
     "bool": "yes or no",
@@ -73,7 +77,7 @@ class Setting:
     @property
     def flag(self) -> str:
         """Its name on the command line."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.name.replace("__", "_").replace("_", "-")
 
     def parse(self, text: str) -> Any:
         """The value that a flag's text means.
@@ -145,7 +149,40 @@ def settings_of(estimator: type) -> dict[str, Setting]:
         setting = _setting(name, parameter, described.get(name, ("", "")))
         if setting is not None and name not in GENERAL:
             found[name] = setting
+    for inside, inner in parts_inside(estimator).items():
+        defaults = inner.get_params(deep=False)
+        for name, setting in settings_of(type(inner)).items():
+            last = name.rpartition("__")[2]
+            if last not in OUTERMOST or last not in found:
+                default = defaults.get(name, setting.default)
+                found[f"{inside}__{name}"] = replace(setting, name=f"{inside}__{name}", default=default)
     return found
+
+
+def parts_inside(estimator: type) -> dict[str, Any]:
+    """Parameter -> the unfitted estimator that is taken where it is None, of those that are built around others."""
+    tell: Callable[[], dict[str, Any]] = getattr(estimator, "parts_inside", dict)
+    return tell()
+
+
+def build(estimator: type, settings: Mapping[str, Any], general: Mapping[str, Any]) -> Any:
+    """The unfitted estimator, and those inside it.
+
+    Parameters
+    ----------
+    estimator : type
+    settings : mapping of str
+        As ``effective`` gives them.
+    general : mapping of str
+        Of ``GENERAL``; what the estimator does not take is left out.
+    """
+    taken = {name: value for name, value in general.items() if name in inspect.signature(estimator).parameters}
+    taken |= {name: value for name, value in settings.items() if "__" not in name}
+    for inside, inner in parts_inside(estimator).items():
+        start = f"{inside}__"
+        own = {name.removeprefix(start): value for name, value in settings.items() if name.startswith(start)}
+        taken[inside] = build(type(inner), own, {})
+    return estimator(**taken)
 
 
 def described_parameters(estimator: type) -> dict[str, tuple[str, str]]:
