@@ -66,19 +66,26 @@ class Run:
     """One system on one set with one seed."""
 
     def __init__(self, chosen: argparse.Namespace, matrices: Matrices, system: str, seed: int) -> None:
+        from ramify import LabelChain, ReinforcedChain
         from ramify.features.labels import unit_rows
         from ramify.models.ranking_model import Part
 
         self.chosen, self.matrices, self.system, self.seed = chosen, matrices, system, seed
         self.settings = SETTINGS.get(matrices.dataset, {}) | chosen.settings
         self.reinforced = REINFORCED | chosen.reinforced
+        self.effective = {
+            "settings": {} if system == "xr-linear" else effective(LabelChain(**self.settings)),
+            "reinforced": effective(ReinforcedChain(**self.reinforced)),
+        }
         self.rest, self.held = Part(unit_rows(matrices.X), matrices.Y).split(HELD_OUT, seed)
 
     def key(self, system: str) -> Row:
         """What makes two rows the same measurement."""
         key = {"dataset": self.matrices.dataset, "matrices": self.matrices.fingerprint, "system": system}
-        key |= {"seed": self.seed, "settings": {} if system == "xr-linear" else self.settings}
-        return key | ({"reinforced": self.reinforced} if system in ("reinforced", "composite") else {})
+        key |= {"seed": self.seed, "settings": self.effective["settings"]}
+        if system in ("reinforced", "composite"):
+            key |= {"reinforced": self.effective["reinforced"]}
+        return key
 
     def is_known(self) -> bool:
         """Whether the row is there."""
@@ -151,6 +158,12 @@ class Run:
         threshold = best_threshold(watched, self.held)
         found = model.set_params(decision_threshold=threshold).predict(matrices.X_test)
         return set_quality(matrices.Y_test, found) | {"cut": threshold}
+
+
+def effective(model: Any) -> Row:
+    """Settings that make a difference, defaults included: a row under other defaults is another measurement."""
+    free = ("order", "seed", "threads", "chain", "device", "checkpoint")
+    return {name: value for name, value in model.get_params(deep=False).items() if name not in free}
 
 
 def best_threshold(model: Any, held: Any) -> float:

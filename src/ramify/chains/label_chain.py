@@ -68,10 +68,11 @@ class LabelChain(ServedChain):
     sampled : int, optional
         Labels that the softmax is taken over while learning, beside those of the batch; 0 for all. None takes all up to
         6,000 labels and 2,000 beyond.
-    draws : int, default 8
-        Sequences drawn per instance in prediction.
+    draws : int, default 32
+        Sequences drawn per instance in prediction; more where instances have many labels.
     longest : int, optional
-        Labels per sequence at most; None takes the most that a training instance has.
+        Labels per emitted sequence at most; None takes what 99 of 100 training instances have at most: one instance
+        with hundreds of labels would make all of them slow.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     checkpoint : str, optional
@@ -113,7 +114,7 @@ class LabelChain(ServedChain):
         patience: int = 10,
         held_out: float = 0.1,
         sampled: int | None = None,
-        draws: int = 8,
+        draws: int = 32,
         longest: int | None = None,
         decision_threshold: float = 0.5,
         checkpoint: str | None = None,
@@ -232,7 +233,7 @@ class LabelChain(ServedChain):
             Y=rest.Y,
             held=None if held is None else (held.X, held.Y),
             counts=np.bincount(rest.Y.indices, minlength=n_labels).astype(np.int64),
-            longest=self.longest or int(np.diff(rest.Y.indptr).max()),
+            longest=self.longest or max(1, int(np.quantile(np.diff(rest.Y.indptr), 0.99, method="higher"))),
             batch_size=self.batch_size,
             dropout=self.dropout,
             feature_dropout=self.feature_dropout,
