@@ -36,9 +36,10 @@ HELD_OUT = 0.1
 SETTINGS: dict[str, dict[str, Any]] = {
     "bibtex": {},
     "delicious": {},
-    "crs-bills-mini": {},
+    "crs-bills-mini": {"batch_size": 64, "sampled": 1_000},
 }
-"""Of the networks, the same for all systems of a set; the rest are defaults."""
+"""Of the networks, the same for all systems of a set; the rest are defaults. Where texts have tens of thousands of features
+and labels thousands, larger batches and a sampled softmax take two thirds of the time, as good on the held-out tenth."""
 
 REINFORCED: dict[str, Any] = {}
 
