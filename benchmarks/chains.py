@@ -38,8 +38,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "delicious": {},
     "crs-bills-mini": {"batch_size": 64, "sampled": 1_000},
 }
-"""Of the networks, the same for all systems of a set; the rest are defaults. Where texts have tens of thousands of features
-and labels thousands, larger batches and a sampled softmax take two thirds of the time, as good on the held-out tenth."""
+"""Of the networks, the same for all systems of a set; the rest are defaults. With tens of thousands of features and
+thousands of labels, larger batches and a sampled softmax take two thirds of the time."""
 
 REINFORCED: dict[str, Any] = {}
 
