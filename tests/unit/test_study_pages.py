@@ -5,8 +5,19 @@ import json
 import pytest
 import race_tools  # noqa: F401 - puts the race on the path
 
+import racing.chain_tables
+import racing.floor_tables
 import racing.studies
+from racing.chain_tables import FIXED, MEASURES, SETS
 from racing.studies import SIX, ZERO, study_sections
+
+PLACES = {
+    "DISENTANGLE": racing.studies,
+    "ZERO_SHOT": racing.studies,
+    "CHAINS": racing.chain_tables,
+    "FLOORS": racing.floor_tables,
+    "ROWS": racing.floor_tables,
+}
 
 
 def _copies(copies, seed, value, **rest):
@@ -31,13 +42,34 @@ NAMED = [
 ]
 
 
+def _chain(system, seed, value, draws=32):
+    row = {"dataset": "toy", "system": system, "seed": seed, "settings": {"draws": draws}, "minutes": 1.5}
+    return row | dict.fromkeys(MEASURES, value) | {"sets": dict.fromkeys(SETS, value / 2)}
+
+
+CHAINS = [
+    *(_chain(system, 0, 99.0, draws=8) for system in FIXED),  # other settings than those measured last
+    *(_chain(system, seed, 40.0 + place + seed) for place, system in enumerate(FIXED) for seed in (0, 1)),
+    *(_chain("composite", seed, 44.0 + seed) for seed in (0, 1)),
+]
+FLOORS = [{"dataset": "toy", "ghz": 2.0, "lookups": 200, "additions": 1800, "groups_per_pass": 4e6}]
+
+
 @pytest.fixture
-def page(tmp_path, monkeypatch):
-    for name, rows in (("DISENTANGLE", ROWS), ("ZERO_SHOT", NAMED)):
-        path = tmp_path / name
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        monkeypatch.setattr(racing.studies, name, path)
-    return study_sections()
+def write(tmp_path, monkeypatch):
+    def put(**rows):
+        for name, module in PLACES.items():
+            path = tmp_path / name
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows.get(name, ())))
+            monkeypatch.setattr(module, name, path)
+        return study_sections(2)
+
+    return put
+
+
+@pytest.fixture
+def page(write):
+    return write(DISENTANGLE=ROWS, ZERO_SHOT=NAMED, CHAINS=CHAINS, FLOORS=FLOORS)
 
 
 def test_means_over_seeds_of_the_rows_measured_last(page):
@@ -54,7 +86,14 @@ def test_senses_and_names(page):
     assert "| toy | mixed | 20 | 0.2 | 12.3 |" in page
 
 
-def test_no_rows_no_sections(tmp_path, monkeypatch):
-    for name in ("DISENTANGLE", "ZERO_SHOT"):
-        monkeypatch.setattr(racing.studies, name, tmp_path / "missing")
-    assert study_sections() == ""
+def test_the_composite_beside_the_best_fixed_order(page):
+    assert "| random | 43.50 ±0.71 |" in page  # 8 draws do not count
+    assert "| toy | +1.00 (+2.3%, random) ✓ |" in page
+
+
+def test_floors_are_cycles(page):
+    assert "| toy | 200 | 1,800 | 1.00 | – | – | 4.00 | 0.00200 | – | – |" in page
+
+
+def test_no_rows_no_sections(write):
+    assert write() == ""
