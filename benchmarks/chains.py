@@ -24,14 +24,11 @@ from typing import Any
 
 import numpy as np
 
+from racing.chain_tables import CHAINS, MEASURES, SYSTEMS
 from racing.matrices import Matrices, prepare
-from racing.places import CACHE, DATA, HERE
+from racing.places import CACHE, DATA
 from racing.rows import Row, add_stamped, read_rows
 
-RESULTS = HERE / "results" / "chains.jsonl"
-MEASURES = ("P@1", "P@3", "P@5", "nDCG@3", "nDCG@5")
-FIXED = ("frequent-first", "rare-first", "fixed", "random")
-SYSTEMS = (*FIXED, "resequenced", "reinforced", "composite", "xr-linear")
 HELD_OUT = 0.1
 SETTINGS: dict[str, dict[str, Any]] = {
     "bibtex": {},
@@ -60,7 +57,7 @@ def main() -> None:
             for system in chosen.systems:
                 run = Run(chosen, matrices, system, seed)
                 if not run.is_known():
-                    print(json.dumps(add_stamped(RESULTS, run.row())), flush=True)
+                    print(json.dumps(add_stamped(CHAINS, run.row())), flush=True)
 
 
 class Run:
@@ -91,7 +88,7 @@ class Run:
     def is_known(self) -> bool:
         """Whether the row is there."""
         key = self.key(self.system)
-        return any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(RESULTS))
+        return any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(CHAINS))
 
     def row(self) -> Row:
         """Train, ask, measure."""

@@ -1,4 +1,4 @@
-"""What prediction and training cannot do without: lookups, multiply-adds and bytes, beside the seconds of the race.
+"""What prediction and training cannot do without: lookups, additions and multiply-adds, beside the seconds of the race.
 
     python benchmarks/floors.py --sets bibtex delicious crs-bills-mini gutenberg-lcsh
 
@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from racing.floor_tables import FLOORS
 from racing.matrices import prepare
-from racing.places import DATA, HERE
+from racing.places import DATA
 from racing.rows import Row, add_stamped
 
-RESULTS = HERE / "results" / "floors.jsonl"
 LANES = 16
 ROWS_AT_ONCE = 2_000
 
@@ -44,7 +44,7 @@ def main() -> None:
         model = preset("default", seed=1, threads=chosen.threads).fit(matrices.X, matrices.Y)
         row = {"dataset": name, "matrices": matrices.fingerprint, "ghz": clock_ghz()}
         row |= prediction(model, matrices.X_test) | training(model, matrices.X, matrices.Y)
-        print(json.dumps(add_stamped(RESULTS, row | {"command": shlex.join(["python", *sys.argv])})), flush=True)
+        print(json.dumps(add_stamped(FLOORS, row | {"command": shlex.join(["python", *sys.argv])})), flush=True)
 
 
 def prediction(model: Any, X: Any) -> Row:

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nanobind/stl/vector.h>
 
 #include "bindings.hpp"
@@ -16,8 +18,6 @@ void give_back_memory() {
     malloc_trim(0);
 #endif
 }
-
-constexpr int64_t kMovedAtOnce = 1 << 18;  // weights
 
 // Weights of trained levels on their way to arrays that Python allocates: asked for sizes, then told to fill.
 struct TrainedLevels {
@@ -39,6 +39,8 @@ struct TrainedLevels {
         block_rows(0) = 0;
         row_entries(0) = 0;
         auto& blocks = levels.at(level);
+        // seldom enough that large levels, too, are trimmed a few dozen times only
+        const int64_t at_once = std::max(int64_t(1) << 18, int64_t(values.size()) / 32);
         give_back_memory();  // of the training that has just ended
         for (size_t b = 0; b < blocks.size(); ++b) {
             BlockWeights block = std::move(blocks[b]);
@@ -52,7 +54,7 @@ struct TrainedLevels {
             entry += int64_t(block.values.size());
             moved += int64_t(block.values.size());
             block_rows(b + 1) = row;
-            if (moved > kMovedAtOnce || b + 1 == blocks.size()) {
+            if (moved > at_once || b + 1 == blocks.size()) {
                 give_back_memory();
                 moved = 0;
             }

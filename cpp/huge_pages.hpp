@@ -54,7 +54,7 @@ private:
         char* const start = static_cast<char*>(found);
         const std::size_t before = (kPage - reinterpret_cast<std::uintptr_t>(start) % kPage) % kPage;
         if (before != 0) munmap(start, before);
-        if (before != kPage) munmap(start + before + size, kPage - before);
+        munmap(start + before + size, kPage - before);
         madvise(start + before, size, MADV_HUGEPAGE);  // only a wish: without it everything works, more slowly
         return start + before;
     }

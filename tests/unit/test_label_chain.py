@@ -223,6 +223,11 @@ def test_settings_out_of_range(name, value):
         LabelChain(**{name: value}).fit(PROBLEM.X, PROBLEM.Y)
 
 
+def test_a_composite_refuses_a_member_of_another_kind():
+    with pytest.raises(InputError, match="resequenced is 0, but must be a LabelChain"):
+        CompositeChain(resequenced=0).fit(PROBLEM.X, PROBLEM.Y)
+
+
 @pytest.mark.parametrize("damage", ["missing", "shape", "dtype", "nan", "sizes", "settings", "counts", "history"])
 def test_damaged_states_are_refused(fitted, damage):
     config, arrays = fitted.to_state()

@@ -110,7 +110,8 @@ class CompositeChain(ChainAnswers):
         self._decision_threshold()
         members = []
         for number, (name, usual) in enumerate(self.parts_inside().items()):
-            member = getattr(self, name) or usual
+            given = getattr(self, name)
+            member = usual if given is None else given
             if not isinstance(member, type(usual)):
                 raise InputError(f"{name} is {member!r:.60}, but must be a {type(usual).__name__}")
             members.append(clone(member).set_params(seed=seed + number, threads=self.threads))
