@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,7 +90,9 @@ def prepare(dataset: str, data: Path) -> Matrices:
     note.unlink(missing_ok=True)
     parts = generate(GENERATED[dataset]) if dataset in GENERATED else _read(data / dataset)
     for name, matrix in zip(NAMES, parts, strict=True):
-        sp.save_npz(folder / f"{name}.npz", matrix, compressed=False)
+        beside = folder / f"{name}.{os.getpid()}.npz"  # another process may be reading, or making the same
+        sp.save_npz(beside, matrix, compressed=False)
+        beside.replace(folder / f"{name}.npz")
     X, Y, X_test, _ = parts
     shape = {"documents": X.shape[0], "features": X.shape[1], "labels": Y.shape[1], "tests": X_test.shape[0]}
     shape |= {"nonzeros": int(X.nnz), "positives": int(Y.nnz)}

@@ -9,6 +9,7 @@ This module imports without torch, so that settings and flags can be read; fitti
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,12 @@ FULL_SOFTMAX = 6_000
 
 SAMPLED = 2_000
 
+WARMUP_COST = 0.2
+"""Of an epoch of the warm-up against one of the chain, about: for the progress bar."""
+
+GENTLER = 0.3
+"""Of the learning rate, for a chain that starts from what a warm-up has learnt."""
+
 
 class LabelChain(ServedChain):
     """A recurrent classifier chain.
@@ -51,17 +58,19 @@ class LabelChain(ServedChain):
         Share of units dropped while learning, the same ones at all steps.
     feature_dropout : float, default 0.3
         Share of an instance's features dropped while learning.
-    epochs : int, default 15
-        Passes over the training instances at most.
+    warmup : int, default 8
+        Passes over the training instances at most in which every label is learnt by itself, before the chain is taught.
+    epochs : int, default 8
+        Passes over the training instances at most, after these.
     batch_size : int, default 32
         Instances per step.
     learning_rate : float, default 0.01
-        Of AdamW.
+        Of AdamW; a third of it after a warm-up.
     weight_decay : float, default 0.01
         Of AdamW.
     average : float, default 0.99
         Decay of the running average of the parameters, which is what is kept; 0 for none.
-    patience : int, default 10
+    patience : int, default 3
         Epochs without progress on held-out instances before the training stops.
     held_out : float, default 0.1
         Share of the instances that the training is watched by; 0 for none.
@@ -106,12 +115,13 @@ class LabelChain(ServedChain):
         hidden: int = 256,
         dropout: float = 0.5,
         feature_dropout: float = 0.3,
-        epochs: int = 15,
+        warmup: int = 8,
+        epochs: int = 8,
         batch_size: int = 32,
         learning_rate: float = 0.01,
         weight_decay: float = 0.01,
         average: float = 0.99,
-        patience: int = 10,
+        patience: int = 3,
         held_out: float = 0.1,
         sampled: int | None = None,
         draws: int = 32,
@@ -127,6 +137,7 @@ class LabelChain(ServedChain):
         self.hidden = hidden
         self.dropout = dropout
         self.feature_dropout = feature_dropout
+        self.warmup = warmup
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -197,6 +208,7 @@ class LabelChain(ServedChain):
         order_of(self.order, 0)
         for name, low, high in (("embedding", 1, 65_536), ("hidden", 1, 65_536), ("draws", 1, 10_000)):
             whole_number(name, getattr(self, name), low, high)
+        whole_number("warmup", self.warmup, 0, 100_000)
         for name, low in (("sampled", 0), ("longest", 1)):
             if getattr(self, name) is not None:
                 whole_number(name, getattr(self, name), low, 2**31 - 1)
@@ -205,10 +217,11 @@ class LabelChain(ServedChain):
         if self.checkpoint is not None and not isinstance(self.checkpoint, str | Path):
             raise InputError(f"checkpoint is {self.checkpoint!r}, but must be a directory")
         self._decision_threshold()
-        self._training()
+        self._courses()
 
-    def _training(self) -> TrainingConfig:
-        return TrainingConfig(
+    def _courses(self) -> tuple[TrainingConfig, TrainingConfig]:
+        """How the warm-up and the chain are trained."""
+        chain = TrainingConfig(
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
@@ -219,6 +232,9 @@ class LabelChain(ServedChain):
             seed=self.seed,
             threads=thread_count(self.threads),
         )
+        if self.warmup == 0:
+            return chain, chain
+        return replace(chain, epochs=self.warmup), replace(chain, learning_rate=self.learning_rate * GENTLER)
 
     def lesson(self, rest: Part, held: Part | None) -> Lesson:
         """What a training on these parts is taught from."""
@@ -245,18 +261,30 @@ class LabelChain(ServedChain):
     ) -> tuple[ChainNetwork, History]:
         from ramify.chains.network import ChainNetwork, Shape
         from ramify.chains.supervised import SupervisedTask
+        from ramify.chains.warmup import LabelwiseTask
         from ramify.training.environment import generator
 
         shape = Shape(
             n_features=lesson.X.shape[1], n_labels=lesson.Y.shape[1], embedding=self.embedding, hidden=self.hidden
         )
         network = ChainNetwork(shape, environment.device, generator(self.seed))
-        task = SupervisedTask(network, lesson, order_of(self.order, self.seed))
+        first, then = self._courses()
+        cost = self.warmup * WARMUP_COST
+        share = cost / (cost + self.epochs)
+        if self.warmup > 0:
+            train(
+                LabelwiseTask(network, lesson),
+                first,
+                environment,
+                progress=lambda done: tell(share * done),
+                on_event=on_event,
+                checkpoint=self.checkpoint_for("warmup", lesson),
+            )
         found = train(
-            task,
-            self._training(),
+            SupervisedTask(network, lesson, order_of(self.order, self.seed)),
+            then,
             environment,
-            progress=tell,
+            progress=lambda done: tell(share + (1 - share) * done),
             on_event=on_event,
             checkpoint=self.checkpoint_for("supervised", lesson),
         )

@@ -20,7 +20,7 @@ import torch
 from ramify.chains.decoding import emit
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
-from ramify.chains.supervised import Lesson, SupervisedTask, among, closed, taught
+from ramify.chains.supervised import Lesson, SupervisedTask, among, candidates_of, closed, taught
 from ramify.training.environment import generator
 from ramify.training.task import Shard
 from ramify.values import Float64, Int64
@@ -72,7 +72,7 @@ class ReinforcedTask(SupervisedTask):
         lesson, network = self.lesson, self.network
         rows = np.repeat(shard.rows, self.samples)
         X, Y = features(lesson.X[rows], network.output), lesson.Y[rows]
-        candidates, _ = self.candidates(Y, generator(*shard.counters, 3))
+        candidates, _ = candidates_of(Y, generator(*shard.counters, 3), self.never, lesson.sampled)
         drop = Dropout(generator(*shard.counters, 1), lesson.dropout, lesson.feature_dropout)
         emitted = emit(
             network, X, never=self.never, longest=lesson.longest,

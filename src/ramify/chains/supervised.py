@@ -88,7 +88,7 @@ class SupervisedTask:
         lesson, network = self.lesson, self.network
         X, Y = features(lesson.X[shard.rows], network.output), lesson.Y[shard.rows]
         drawn = generator(*shard.counters)
-        candidates, grows = self.candidates(Y, drawn)
+        candidates, grows = candidates_of(Y, drawn, self.never, lesson.sampled)
         targets = self._targets(X, Y, np.random.default_rng(shard.counters), candidates)
         told, wanted, place = taught(network, X, targets, Dropout(drawn, lesson.dropout, lesson.feature_dropout))
         logits = network.logits(told, candidates)
@@ -96,21 +96,6 @@ class SupervisedTask:
         logits = logits.masked_fill_(closed(wanted, self.never, candidates)[place], -torch.inf)
         own = among(candidates, wanted[place])
         return functional.cross_entropy(logits.float(), own, reduction="sum"), float(len(told))
-
-    def candidates(self, Y: CSR, drawn: torch.Generator) -> tuple[torch.Tensor, torch.Tensor] | tuple[None, None]:
-        """Labels that a batch is about, ascending, STOP last, and what their logits grow by; None where it is all."""
-        device, stop = self.network.output.device, self.network.stop
-        if self.lesson.sampled == 0:
-            return None, None
-        own = torch.from_numpy(np.append(np.unique(Y.indices).astype(np.int64), stop)).to(device)
-        others = torch.unique(torch.randint(stop, (self.lesson.sampled,), generator=drawn)).to(device)
-        others = others[~torch.isin(others, own) & ~self.never[others]]
-        n_others = int((~self.never).sum()) - len(own) + 1
-        candidates, order = torch.sort(torch.cat([own, others]))
-        grows = torch.zeros(len(candidates), device=device)
-        if len(others):
-            grows[order >= len(own)] = float(np.log(max(1.0, n_others / len(others))))
-        return candidates, grows
 
     def _targets(self, X: Any, Y: CSR, rng: np.random.Generator, candidates: torch.Tensor | None) -> torch.Tensor:
         lesson = self.lesson
@@ -137,6 +122,35 @@ class SupervisedTask:
             for begin in range(0, X.shape[0], BLOCK)
         ]  # fmt: skip
         return ranking_quality(Y, np.concatenate(blocks))
+
+
+def candidates_of(
+    Y: CSR, drawn: torch.Generator, never: torch.Tensor, sampled: int
+) -> tuple[torch.Tensor, torch.Tensor] | tuple[None, None]:
+    """Labels that a batch is about, ascending, STOP last, and what their logits grow by; None where it is all.
+
+    Parameters
+    ----------
+    Y : csr_matrix, shape (n, L)
+        Of the batch: its labels are among the candidates.
+    drawn : torch.Generator
+    never : bool tensor, shape (L,)
+        Labels that are never a candidate.
+    sampled : int
+        Other labels to draw; 0 where the batch is about all labels.
+    """
+    if sampled == 0:
+        return None, None
+    device, stop = never.device, len(never)
+    own = torch.from_numpy(np.append(np.unique(Y.indices).astype(np.int64), stop)).to(device)
+    others = torch.unique(torch.randint(stop, (sampled,), generator=drawn)).to(device)
+    others = others[~torch.isin(others, own) & ~never[others]]
+    n_others = int((~never).sum()) - len(own) + 1
+    candidates, order = torch.sort(torch.cat([own, others]))
+    grows = torch.zeros(len(candidates), device=device)
+    if len(others):
+        grows[order >= len(own)] = float(np.log(max(1.0, n_others / len(others))))
+    return candidates, grows
 
 
 SLACK = 4
