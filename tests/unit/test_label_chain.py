@@ -15,9 +15,11 @@ from ramify.chains import OwnOrder, look, order_statistics
 from ramify.chains.decoding import decode, marginals
 from ramify.chains.network import ChainNetwork, Shape
 from ramify.chains.sequences import features
-from ramify.chains.supervised import closed
+from ramify.chains.supervised import Lesson, closed
+from ramify.chains.warmup import LabelwiseTask
 from ramify.testing.values import planted_clusters
 from ramify.training.environment import generator
+from ramify.training.task import Shard
 
 SMALL = {"embedding": 16, "hidden": 48, "dropout": 0.1, "feature_dropout": 0.0, "batch_size": 32, "average": 0.9}
 SMALL |= {"epochs": 15, "learning_rate": 0.02, "draws": 4, "threads": 1}
@@ -106,29 +108,73 @@ def test_what_is_closed_at_each_step():
     assert closed(targets, never, torch.tensor([0, 3, 4])).int().tolist()[0] == [[0, 1, 0], [0, 1, 0], [1, 1, 0]]
 
 
-def test_a_killed_fit_goes_on_to_the_same_model(tmp_path):
-    settings = SMALL | {"epochs": 5, "hidden": 16}
-    whole = LabelChain(**settings).fit(PROBLEM.X, PROBLEM.Y)
+@pytest.mark.parametrize("killed_after", [2, 6], ids=["in the warm-up", "in the chain"])
+def test_a_killed_fit_goes_on_to_the_same_model(tmp_path, killed_after):
+    settings = SMALL | {"warmup": 4, "epochs": 5, "patience": 20, "hidden": 16}
+    epochs = []
+    whole = LabelChain(**settings).fit(PROBLEM.X, PROBLEM.Y, on_event=epochs.append)
+    assert [event.epoch for event in epochs] == [0, 1, 2, 3, 0, 1, 2, 3, 4]
 
     def kill(event):
-        if event.epoch == 2:
+        seen.append(event)
+        if len(seen) == killed_after:
             raise KeyboardInterrupt
 
+    seen = []
     cut = LabelChain(**settings, checkpoint=str(tmp_path / "run"))
     with pytest.raises(KeyboardInterrupt):
         cut.fit(PROBLEM.X, PROBLEM.Y, on_event=kill)
-    epochs = []
-    cut.fit(PROBLEM.X, PROBLEM.Y, on_event=lambda event: epochs.append(event.epoch))
-    assert epochs == [3, 4]
+    rest = []
+    cut.fit(PROBLEM.X, PROBLEM.Y, on_event=rest.append)
+    assert rest == epochs[killed_after:]
     for name, array in whole.arrays_.items():
         assert np.array_equal(array, cut.arrays_[name]), name
     with pytest.raises(InputError, match="another run"):
         cut.set_params(hidden=17).fit(PROBLEM.X, PROBLEM.Y)
 
 
+def warmup_of(sampled, n=40, n_labels=400):
+    rng = np.random.default_rng(0)
+    Y = sp.csr_matrix((rng.random((n, n_labels)) < 0.02).astype(np.float32))
+    X = sp.csr_matrix(rng.random((n, 10), np.float32))
+    counts = np.asarray(Y.sum(axis=0)).ravel().astype(np.int64)
+    lesson = Lesson(
+        X=X, Y=Y, held=None, counts=counts, longest=20, batch_size=n, dropout=0.0, feature_dropout=0.0, sampled=sampled
+    )
+    network = ChainNetwork(Shape(n_features=10, n_labels=n_labels, embedding=4, hidden=8), generator=generator(1))
+    return LabelwiseTask(network, lesson)
+
+
+def test_a_sample_of_labels_stands_for_all_in_the_warmup():
+    def loss(sampled, step):
+        task = warmup_of(sampled)
+        # labels without instances are never sampled: leave them out of the whole, too
+        total, count = task.loss(Shard(np.arange(40), (0, 0, step)))
+        return total.item() / count, task
+
+    whole, task = loss(0, 0)
+    without = task.chain.logits(task.chain.encode(features(task.lesson.X, task.chain.output)))[:, :-1]
+    whole -= torch.nn.functional.softplus(without[:, task.never]).sum().item() / 40
+    some = np.mean([loss(60, step)[0] for step in range(60)])
+    assert some == pytest.approx(whole, rel=0.02)
+
+
+def test_a_chain_starts_from_what_the_warmup_has_learnt():
+    settings = SMALL | {"epochs": 1, "hidden": 32}
+
+    def quality(warmup):
+        measures = []
+        LabelChain(**settings, warmup=warmup).fit(
+            PROBLEM.X, PROBLEM.Y, on_event=lambda event: measures.append(event.measure)
+        )
+        return measures[-1]
+
+    assert quality(warmup=20) > quality(warmup=0) + 0.1
+
+
 def test_rewards_improve_label_sets():
     X, Y = PROBLEM.X, PROBLEM.Y
-    warm = LabelChain(order="random", **SMALL | {"epochs": 3, "average": 0.0, "held_out": 0.0})
+    warm = LabelChain(order="random", **SMALL | {"warmup": 0, "epochs": 3, "average": 0.0, "held_out": 0.0})
     before = ReinforcedChain(warm, epochs=1, learning_rate=1e-8, anchor=0.0, threads=1).fit(X, Y)
     settings = {"epochs": 20, "learning_rate": 0.01, "anchor": 0.0, "samples": 4, "threads": 1}
     after = ReinforcedChain(warm, **settings).fit(X, Y)

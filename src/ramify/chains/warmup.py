@@ -2,8 +2,8 @@
 
 σ(e V + v)        e, V and v are the chain's own (``network``); binary cross-entropy of every label, no recurrence
 
-An epoch of it costs a tenth of one of the chain, and a chain that starts from there ranks better: one that must learn
-both at once sees each label of an instance at one of many steps only.
+An epoch of it costs about a quarter of one of the chain, and a chain that starts from there ranks better: one that has
+to learn both at once sees each label of an instance at one of many steps only.
 """
 
 from __future__ import annotations
