@@ -8,8 +8,8 @@ composite combines the re-sequenced and the reinforced chain of its seed, with t
 its minutes are those of both. Beside the ranking each row has F1 and exact matches of label sets: of the chain's own
 STOP, of the composite and of XR-Linear cut by one threshold for all labels that is best on the tenth.
 
-Rows go to ``results/chains.jsonl``; what is there already is passed over, so that a cut run goes on. Trained chains
-wait in the cache for the composite.
+Rows go to ``results/chains.jsonl``; what is there already is passed over, so that a cut run goes on. What both chains
+say waits in the cache for the composite.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from racing.chain_tables import CHAINS, MEASURES, SYSTEMS
 from racing.matrices import Matrices, prepare
@@ -93,36 +94,59 @@ class Run:
     def row(self) -> Row:
         """Train, ask, measure."""
         from ramify import evaluate
+        from ramify.evaluation import top_k
 
-        model, minutes = self.composite() if self.system == "composite" else self.trained(self.system)
-        matrices = self.matrices
-        report = evaluate(matrices.Y_test, model.predict_topk(matrices.X_test, 5))
-        row = self.key(self.system) | {name: round(100 * float(report[name]), 3) for name in MEASURES}
-        row |= {"minutes": round(minutes, 2), "sets": self.sets(model), "threads": self.chosen.threads}
+        if self.system == "xr-linear":
+            return self._closed(*self.linear())
+        minutes, found = self.composite() if self.system == "composite" else self.answers(self.system)
+        report = evaluate(self.matrices.Y_test, top_k(found["test"], 5))
         if self.system == "composite":
-            row |= {"weight": model.weight_}
-        elif self.system != "xr-linear":
-            row |= {"epochs": epochs_of(model)}
+            threshold = best_threshold(top_k(found["held"], self._watched()), self.held.Y)
+            sets = set_quality(self.matrices.Y_test, sp.csr_matrix(found["test"] >= threshold)) | {"cut": threshold}
+        else:
+            sets = found["sets"] | {"cut": "own"}
+        more = {name: found[name] for name in ("weight", "epochs") if name in found}
+        return self._closed(report, minutes, sets) | more
+
+    def _closed(self, report: Any, minutes: float, sets: Row) -> Row:
+        row = self.key(self.system) | {name: round(100 * float(report[name]), 3) for name in MEASURES}
+        row |= {"minutes": round(minutes, 2), "sets": sets, "threads": self.chosen.threads}
         return row | {"command": shlex.join(["python", *sys.argv])}
 
-    def trained(self, system: str) -> tuple[Any, float]:
-        """A fitted system and the minutes that it took; from the cache where it is there."""
-        from ramify import XRLinear, load
+    def _watched(self) -> int:
+        return min(50, self.matrices.Y.shape[1])
 
-        home = CACHE / "chains" / _digest(self.key(system))
-        note = home.with_suffix(".json")
-        if note.exists():
-            return load(home), json.loads(note.read_text())["minutes"]
+    def linear(self) -> tuple[Any, float, Row]:
+        """XR-Linear: its report, minutes and sets, cut by a threshold that was not fitted on what it learnt from."""
+        from ramify import XRLinear, evaluate
+
         begun = time.perf_counter()
-        if system == "xr-linear":
-            model = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(self.matrices.X, self.matrices.Y)
-        else:
-            model = self.unfitted(system).fit_parts(self.rest, self.held)
+        model = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(self.matrices.X, self.matrices.Y)
         minutes = (time.perf_counter() - begun) / 60
+        watched = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(*self.rest)
+        threshold = best_threshold(watched.predict_topk(self.held.X, self._watched()), self.held.Y)
+        found = model.set_params(decision_threshold=threshold).predict(self.matrices.X_test)
+        report = evaluate(self.matrices.Y_test, model.predict_topk(self.matrices.X_test, 5))
+        return report, minutes, set_quality(self.matrices.Y_test, found) | {"cut": threshold}
+
+    def answers(self, system: str) -> tuple[float, Row]:
+        """Minutes of a chain's training, and all that it says; from the cache where it is there."""
+        home = CACHE / "chains" / f"{_digest(self.key(system))}.npz"
+        if home.exists():
+            with np.load(home) as kept:
+                note = json.loads(str(kept["note"]))
+                return note.pop("minutes"), {"held": kept["held"], "test": kept["test"]} | note
+        begun = time.perf_counter()
+        model = self.unfitted(system).fit_parts(self.rest, self.held)
+        minutes = (time.perf_counter() - begun) / 60
+        X_test, Y_test = self.matrices.X_test, self.matrices.Y_test
+        found = {"test": model.decision_function(X_test)}
+        note = {"sets": set_quality(Y_test, model.predict_sets(X_test)), "epochs": epochs_of(model)}
         if system in ("resequenced", "reinforced"):
-            model.save(home)
-            note.write_text(json.dumps({"minutes": minutes}))
-        return model, minutes
+            found["held"] = model.decision_function(self.held.X)
+            home.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(home, **found, note=json.dumps(note | {"minutes": minutes}))
+        return minutes, found | note
 
     def unfitted(self, system: str) -> Any:
         """A chain with the settings of the set."""
@@ -134,28 +158,14 @@ class Run:
         # another first network than the re-sequenced chain's: what two alike networks say need not be combined
         return ReinforcedChain(warm, seed=self.seed + 1, threads=self.chosen.threads, **self.reinforced)
 
-    def composite(self) -> tuple[Any, float]:
-        """Both chains of the seed, combined, and the minutes of both."""
-        from ramify import CompositeChain
+    def composite(self) -> tuple[float, Row]:
+        """Minutes of both chains of the seed, and what they say together, as ``CompositeChain`` does."""
+        from ramify.chains.composite import best_weight, combined
 
-        members, minutes = zip(*(self.trained(system) for system in ("resequenced", "reinforced")), strict=True)
-        begun = time.perf_counter()
-        model = CompositeChain(threads=self.chosen.threads, seed=self.seed).set_members(list(members), self.held)
-        return model, sum(minutes) + (time.perf_counter() - begun) / 60
-
-    def sets(self, model: Any) -> Row:
-        """How good label sets are: the chain's own, or scores cut by the threshold that suits the held-out tenth."""
-        matrices = self.matrices
-        if hasattr(model, "predict_sets"):
-            return set_quality(matrices.Y_test, model.predict_sets(matrices.X_test)) | {"cut": "own"}
-        watched = model
-        if self.system == "xr-linear":  # the threshold must not be fitted on what the model was trained on
-            from ramify import XRLinear
-
-            watched = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(*self.rest)
-        threshold = best_threshold(watched, self.held)
-        found = model.set_params(decision_threshold=threshold).predict(matrices.X_test)
-        return set_quality(matrices.Y_test, found) | {"cut": threshold}
+        (minutes, first), (more, second) = (self.answers(system) for system in ("resequenced", "reinforced"))
+        weight = best_weight(first["held"], second["held"], self.held.Y)
+        found = {part: combined(first[part], second[part], weight) for part in ("held", "test")}
+        return minutes + more, found | {"weight": weight}
 
 
 def effective(model: Any) -> Row:
@@ -164,10 +174,9 @@ def effective(model: Any) -> Row:
     return {name: value for name, value in model.get_params(deep=False).items() if name not in free}
 
 
-def best_threshold(model: Any, held: Any) -> float:
-    """The one under which micro F1 on held-out instances is largest."""
-    top = model.predict_topk(held.X, min(50, model.n_labels_))
-    truth = held.Y.toarray() > 0
+def best_threshold(top: Any, Y: Any) -> float:
+    """The one under which micro F1 of held-out instances is largest."""
+    truth = Y.toarray() > 0
     hits = np.take_along_axis(truth, np.maximum(top.labels, 0), axis=1) & (top.labels >= 0)
     scores, hits = top.scores[top.labels >= 0], hits[top.labels >= 0]
     order = np.argsort(-scores, kind="stable")

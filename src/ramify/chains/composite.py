@@ -96,7 +96,11 @@ class CompositeChain(ChainAnswers):
         held : Part or None
             Held-out instances, rows of X of length one; None weighs both the same.
         """
-        self._set(members, EQUAL if held is None else best_weight(members, held))
+        weight = EQUAL
+        if held is not None:
+            first, second = (member.decision_function(held.X) for member in members)
+            weight = best_weight(first, second, held.Y)
+        self._set(members, weight)
         return self
 
     @staticmethod
@@ -131,13 +135,13 @@ class CompositeChain(ChainAnswers):
     def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
         for member in self.members_:
             member.threads = self.threads
-        share, size = np.float32(self.weight_), max(1, BLOCK_ENTRIES // self.n_labels_)
+        size = max(1, BLOCK_ENTRIES // self.n_labels_)
         for begin in range(0, X.shape[0], size):
             block = X[begin : begin + size]
             first, second = (
                 np.concatenate([scores for _, scores in member._scores(block)]) for member in self.members_
             )
-            yield begin, np.asarray((1 - share) * first + share * second, np.float32)
+            yield begin, combined(first, second, self.weight_)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
@@ -172,10 +176,16 @@ class CompositeChain(ChainAnswers):
         return load_as(cls, directory, verify=verify, parts=())
 
 
-def best_weight(members: list[Any], held: Part) -> float:
-    """The weight of the second member under which both together rank the held-out labels best."""
+def combined(first: Float32, second: Float32, weight: float) -> Float32:
+    """Scores of two members as one, shape (n, L); a label that training never saw stays at -inf for any weight."""
+    share = np.float32(weight)
+    seen = first > -np.inf
+    return np.where(seen, (1 - share) * np.where(seen, first, 0) + share * np.where(seen, second, 0), first)
+
+
+def best_weight(first: Float32, second: Float32, Y: CSR) -> float:
+    """The weight of the second member's scores under which both together rank held-out labels best."""
     from ramify.chains.supervised import ranking_quality
 
-    first, second = (np.maximum(member.decision_function(held.X), 0) for member in members)
-    found = [ranking_quality(held.Y, ((1 - weight) * first + weight * second)) for weight in WEIGHTS]
+    found = [ranking_quality(Y, combined(first, second, weight)) for weight in WEIGHTS]
     return WEIGHTS[int(np.argmax(found))]
