@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 from ramify import CompositeChain, InputError, LabelChain, ModelFileError, ReinforcedChain, Tagger, XRLinear
 from ramify.chains import OwnOrder, look, order_statistics
+from ramify.chains.composite import combined
 from ramify.chains.decoding import decode, marginals
 from ramify.chains.network import ChainNetwork, Shape
 from ramify.chains.sequences import features
@@ -195,6 +196,16 @@ def test_the_weight_of_a_composite_is_fitted_on_held_out_instances():
     assert blind.weight_ == 0.5
     one, two = (member.decision_function(PROBLEM.X_test) for member in blind.members_)
     assert np.allclose(blind.decision_function(PROBLEM.X_test), (one + two) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+def test_labels_never_seen_stay_so_under_any_weight(weight):
+    first = np.array([[0.5, -np.inf, 0.1]], np.float32)
+    second = np.array([[0.25, -np.inf, 0.3]], np.float32)
+    found = combined(first, second, weight)
+    assert found.dtype == np.float32 and found[0, 1] == -np.inf
+    wanted = (1 - np.float32(weight)) * first[:, [0, 2]] + np.float32(weight) * second[:, [0, 2]]
+    assert np.array_equal(found[:, [0, 2]], wanted)
 
 
 @pytest.fixture(scope="module")
