@@ -63,12 +63,11 @@ class LabelwiseTask:
         drawn = generator(*shard.counters)
         candidates, grows = candidates_of(Y, drawn, self.never, lesson.sampled)
         encoded = chain.encode(X, Dropout(drawn, lesson.dropout, lesson.feature_dropout))
-        wanted = torch.from_numpy(Y.toarray() > 0).to(encoded)
-        if candidates is None or grows is None:
-            logits, weight = chain.logits(encoded)[:, :-1], None
-        else:  # of those that were drawn, each stands for many
-            logits, weight = chain.logits(encoded, candidates)[:, :-1], grows[:-1].exp()
-            wanted = wanted[:, candidates[:-1]]
+        own, weight = Y, None
+        logits = chain.logits(encoded, candidates)[:, :-1]
+        if candidates is not None and grows is not None:  # of those that were drawn, each stands for many
+            own, weight = Y[:, candidates[:-1].cpu().numpy()], grows[:-1].exp()
+        wanted = torch.from_numpy(own.toarray() > 0).to(logits.device)
         loss = functional.binary_cross_entropy_with_logits(logits.float(), wanted.float(), weight, reduction="sum")
         return loss, float(len(shard.rows))
 
