@@ -39,7 +39,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Of the networks, the same for all systems of a set; the rest are defaults. With 19 labels per document a few epochs
 are enough; with thousands of labels a sampled softmax takes two thirds of the time."""
 
-REINFORCED: dict[str, Any] = {}
+REINFORCED: dict[str, dict[str, Any]] = {"delicious": {"reward": "dcg", "epochs": 2}}
+"""Of the policy gradient: with 19 labels per document the gain in DCG ranks held-out documents better than the gain in
+the set's F1."""
 
 
 def main() -> None:
@@ -71,7 +73,7 @@ class Run:
 
         self.chosen, self.matrices, self.system, self.seed = chosen, matrices, system, seed
         self.settings = SETTINGS.get(matrices.dataset, {}) | chosen.settings
-        self.reinforced = REINFORCED | chosen.reinforced
+        self.reinforced = REINFORCED.get(matrices.dataset, {}) | chosen.reinforced
         self.effective = {
             "settings": {} if system == "xr-linear" else effective(LabelChain(**self.settings)),
             "reinforced": effective(ReinforcedChain(**self.reinforced)),
