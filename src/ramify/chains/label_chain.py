@@ -102,7 +102,7 @@ class LabelChain(ServedChain):
     longest_ : int
         Labels per sequence at most.
     history_ : History
-        Loss and held-out measure of each epoch.
+        Loss and held-out measure of each epoch after the warm-up.
     n_features_in_, n_labels_ : int
         d and L.
     """
