@@ -147,7 +147,9 @@ class Run:
         if system in ("resequenced", "reinforced"):
             found["held"] = model.decision_function(self.held.X)
             home.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(home, **found, note=json.dumps(note | {"minutes": minutes}))
+            beside = home.with_suffix(".new.npz")  # a cut leaves nothing half-written that the next run would open
+            np.savez(beside, **found, note=json.dumps(note | {"minutes": minutes}))
+            beside.replace(home)
         return minutes, found | note
 
     def unfitted(self, system: str) -> Any:
