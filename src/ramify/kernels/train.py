@@ -129,7 +129,7 @@ def train(
         Shapes that do not fit, weights or relevances out of range, a positive instance that its parent lacks.
     """
     arrays = csr_arrays(X)
-    if X.nnz and (largest := float(np.abs(arrays[2]).max())) > LARGEST_VALUE:
+    if X.nnz and (largest := float(max(arrays[2].max(), -arrays[2].min()))) > LARGEST_VALUE:
         raise InputError(f"X holds values up to {largest:g}, but at most {LARGEST_VALUE:g} can be squared: scale them")
     weights = _NO_FLOATS if instance_weights is None else factors("instance_weights", instance_weights, X.shape[0])
     biases = [np.zeros(problem.positives.shape[0], np.float32) for problem in problems]

@@ -55,7 +55,7 @@ class TreeTrainer:
     tree : LabelTree
         The hierarchy.
     targets : list of csr_matrix, shape (n, nodes of the level)
-        From ``targets.level_targets``.
+        From ``targets.level_targets``. Each is let go when no level needs it any more, so ``run`` works once.
     config : TrainingConfig
         How.
     own_negatives : csr_matrix, shape (n, L), optional
@@ -65,7 +65,8 @@ class TreeTrainer:
     def __init__(
         self, X: CSR, tree: LabelTree, targets: list[CSR], config: TrainingConfig, own_negatives: CSR | None = None
     ) -> None:
-        self.X, self.tree, self.targets, self.config = X, tree, targets, config
+        self.X, self.tree, self.config = X, tree, config
+        self.targets = dict(enumerate(targets))
         self.schemes = parse_negatives(config.negatives, tree.depth)
         self.own = None if own_negatives is None else own_clusters(own_negatives, tree)
         if self.own is None and any("own" in scheme for scheme in self.schemes):
@@ -104,14 +105,15 @@ class TreeTrainer:
         return groups
 
     def _problem(self, level: int, trained: list[LevelWeights], threads: int) -> LevelProblem:
-        target = self.targets[level]
+        target = self.targets.pop(level) if level == self.tree.depth - 1 else self.targets[level]
         positives = sp.csr_matrix(target.T)
         positives.sort_indices()
+        del target
         if level == 0:
             return LevelProblem(Blocks.of(self.tree, 0), everything(self.X.shape[0]), positives)
         scheme = self.schemes[level]
         rows = training_rows(
-            self.targets[level - 1],
+            self.targets.pop(level - 1),
             self._matched(trained, threads) if "man" in scheme else None,
             self.own[level] if self.own is not None and "own" in scheme else None,
             tfn="tfn" in scheme,

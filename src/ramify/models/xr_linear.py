@@ -210,9 +210,8 @@ class XRLinear(TreePredictor):
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
         tell = progress or (lambda stage, done: None)
         self.tree_ = self._index(X, Y, threads, tell)
-        targets = self._targets(Y, relevance, visits)
         tell("train", 0.0)
-        levels = TreeTrainer(X, self.tree_, targets, training, own).run(
+        levels = TreeTrainer(X, self.tree_, self._targets(Y, relevance, visits), training, own).run(
             instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
         )
         tell("train", 1.0)
