@@ -237,7 +237,8 @@ private:
 
 namespace {
 
-// Documents of a chunk share the fetching of blocks; small enough that every thread gets several chunks.
+// Documents of a chunk share the fetching and opening of blocks, so chunks are as few as memory allows, and every thread
+// gets as many as the next.
 int64_t chunk_size(const SearchModel& model, int64_t n, const SearchOptions& options) {
     if (n < 16) return 1;
     int64_t bytes = 64;
@@ -246,8 +247,9 @@ int64_t chunk_size(const SearchModel& model, int64_t n, const SearchOptions& opt
         const int64_t limit = level + 1 == most.size() ? leaves_to_keep(model, options, most[level]) : options.beam;
         bytes = std::max(bytes, room_for(limit, most[level]) * int64_t(sizeof(Candidate)));
     }
-    const int64_t most_documents = std::clamp<int64_t>(kMaxChunkBytes / bytes, 1, 4096);
-    return std::clamp<int64_t>(n / (int64_t(options.threads) * 3), 1, most_documents);
+    const int64_t most_documents = std::clamp<int64_t>(kMaxChunkBytes / bytes, 1, 4096) * options.threads;
+    const int64_t chunks = (n + most_documents - 1) / most_documents * options.threads;
+    return (n + chunks - 1) / chunks;
 }
 
 }  // namespace
