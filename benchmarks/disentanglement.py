@@ -31,7 +31,19 @@ from racing.quality import judged, measures, paired, read_answers
 from racing.rows import Row, add_stamped, read_rows
 
 RESULTS = HERE / "results" / "disentangle.jsonl"
-KEY = ("kind", "dataset", "matrices", "settings", "merge", "copies", "folds", "positives", "seed", "threads")
+KEY = (
+    "kind",
+    "dataset",
+    "matrices",
+    "settings",
+    "merge",
+    "copies",
+    "folds",
+    "positives",
+    "warm_start",
+    "seed",
+    "threads",
+)
 LEAST = 10
 """Instances that each of two labels must have to become a sense."""
 
@@ -45,6 +57,7 @@ def main() -> None:
     parser.add_argument("--merge", nargs="+", default=["max"], help="max, mean or sum of the copies")
     parser.add_argument("--folds", type=int, default=3, help="of the instances that tell where labels go; 0: one model")
     parser.add_argument("--positives", choices=("all", "company"), default="all", help="that train a copy")
+    parser.add_argument("--warm-start", action="store_true", help="leaves that stay in their cluster are kept")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=200, help="pairs of labels to merge")
     parser.add_argument("--settings", type=json.loads, default={}, help="of XRLinear, as a JSON object")
@@ -92,9 +105,12 @@ def _again(chosen: argparse.Namespace, matrices: Matrices, known: dict[str, Any]
     part = Part(matrices.X, matrices.Y)
     how = Assignment(copies=count, folds=chosen.folds, seed=known["model"].seed)
     new, reassign_cpu = timed(lambda: reassigned(known["model"], part, how))
-    again = clone(known["model"]).set_params(indexer=FixedTree(new.tree))
-    options = {"visits": new.visits(part, chosen.threads)} if chosen.positives == "company" and count > 1 else {}
-    model, cpu = timed(lambda: again.fit(*part, **options))
+    if chosen.warm_start:
+        model, cpu = timed(lambda: known["model"].regrown(new.tree, *part))
+    else:
+        again = clone(known["model"]).set_params(indexer=FixedTree(new.tree))
+        options = {"visits": new.visits(part, chosen.threads)} if chosen.positives == "company" and count > 1 else {}
+        model, cpu = timed(lambda: again.fit(*part, **options))
     recall = {"recall_before": new.round.before.recall, "recall_after": new.round.after.recall}
     return model, known["costs"] | {"reassign_cpu_s": reassign_cpu, "again_cpu_s": cpu} | recall
 
@@ -122,7 +138,7 @@ def _answers(matrices: Matrices, model: Any, key: Row) -> Row:
 
 
 def _answers_path(key: Row) -> Path:
-    name = hashlib.sha256(json.dumps([key[name] for name in KEY]).encode()).hexdigest()[:16]
+    name = hashlib.sha256(json.dumps([key[name] for name in KEY if name in key]).encode()).hexdigest()[:16]
     return CACHE / "disentangle" / f"{name}.npz"
 
 
@@ -222,7 +238,8 @@ def _entropy(shares: Any) -> float:
 def _key(kind: str, chosen: argparse.Namespace, matrices: Matrices, **rest: Any) -> Row:
     fixed = {"kind": kind, "dataset": matrices.dataset, "matrices": matrices.fingerprint}
     ways = {name: getattr(chosen, name) for name in ("settings", "folds", "positives", "threads")}
-    return fixed | ways | rest
+    warm = {"warm_start": True} if chosen.warm_start else {}
+    return fixed | ways | warm | rest
 
 
 def _known(key: Row) -> bool:

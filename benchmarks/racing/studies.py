@@ -20,7 +20,7 @@ COPIES_TEXT = """\
 `python benchmarks/disentanglement.py copies`. λ is the number of clusters that a label is in at most; 0 is the plain
 tree, 1 only moves labels. Means over the seeds, on the test documents. **Bold** and <u>underlined</u>: better or worse
 than λ = 1 by a paired bootstrap over the test documents, all seeds of both (5%). CPU seconds: of the plain tree, of
-finding new clusters, of training again."""
+finding new clusters, of training again; warm: leaves that stay in their cluster are kept."""
 SENSES_TEXT = """\
 `python benchmarks/disentanglement.py senses`. Pairs of labels below one node of the first level are merged into labels
 of two senses, which `Disentangled(copies=2)` is trained on; a copy's instances are those that it scores highest.
@@ -46,7 +46,7 @@ def _latest(rows: Iterable[Row], *names: str) -> list[Row]:
 def _grouped(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+        groups.setdefault(tuple(row.get(name) for name in names), []).append(row)
     return groups
 
 
@@ -56,13 +56,13 @@ def _copies(rows: Sequence[Row]) -> str:
         return ""
     parts = ["## Labels in several clusters", COPIES_TEXT]
     against = {
-        (row["dataset"], row["positives"], row["copies"], row["merge"]): row["differences"]
+        (row["dataset"], row["positives"], row.get("warm_start"), row["copies"], row["merge"]): row["differences"]
         for row in rows
         if row["kind"] == "copies against 1"
     }
-    latest = _latest(chosen, "dataset", "settings", "folds", "positives", "copies", "merge", "seed")
+    latest = _latest(chosen, "dataset", "settings", "folds", "positives", "warm_start", "copies", "merge", "seed")
     for (dataset,), own in _grouped(latest, "dataset").items():
-        groups = _grouped(own, "positives", "copies", "merge")
+        groups = _grouped(own, "positives", "warm_start", "copies", "merge")
         lines = [_copies_line(key, group, against.get((dataset, *key), {})) for key, group in groups.items()]
         header = ("λ", "merged by", *SIX, "plain", "clusters", "again", "µs per document", "leaves", "recall", "seeds")
         parts += [f"### {dataset}", markdown(header, lines)]
@@ -70,11 +70,11 @@ def _copies(rows: Sequence[Row]) -> str:
 
 
 def _copies_line(key: tuple[Any, ...], rows: Sequence[Row], differences: dict[str, list[float]]) -> list[str]:
-    positives, copies, merge = key
+    positives, warm, copies, merge = key
     quality = [_marked(np.mean([row["measures"][name][0] for row in rows]), differences.get(name)) for name in SIX]
     costs = [_median(rows, name) for name in ("first_cpu_s", "reassign_cpu_s", "again_cpu_s", "batch_cpu_us")]
     recall = f"{100 * np.mean([row['recall_after'] for row in rows]):.1f}" if "recall_after" in rows[0] else "–"
-    label = str(copies) if positives == "all" else f"{copies}, {positives}"
+    label = ", ".join([str(copies), *([positives] if positives != "all" else []), *(["warm"] if warm else [])])
     return [label, merge if copies > 1 else "–", *quality, *costs, f"{rows[0]['leaves']:,}", recall, str(len(rows))]
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -47,8 +48,12 @@ class Blocks:
     @classmethod
     def of(cls, tree: LabelTree, level: int) -> Blocks:
         """The blocks of one level of a tree."""
-        first = tree.first_children(level)
-        n_children = np.diff(first)
+        return cls.below(np.diff(tree.first_children(level)))
+
+    @classmethod
+    def below(cls, n_children: Int64) -> Blocks:
+        """The blocks of a level whose parents have so many children, in their order."""
+        first = np.concatenate([[0], np.cumsum(n_children)])
         n_blocks = -(-n_children // MAX_BLOCK)
         parent_blocks = np.concatenate([[0], np.cumsum(n_blocks)]).astype(np.int64)
         parent = np.repeat(np.arange(len(n_blocks), dtype=np.int32), n_blocks)
@@ -141,6 +146,60 @@ class LevelWeights:
         nodes = np.repeat(self.blocks.begin[block_of_row], entries_of_row) + self.children
         features = np.repeat(self.features, entries_of_row)
         return sp.csc_matrix((self.values, (features, nodes)), shape=(self.n_features, self.n_nodes))
+
+
+def joined(parts: Sequence[tuple[LevelWeights, Int64]], blocks: Blocks) -> LevelWeights:
+    """One level made of nodes of several levels that hang below the same parents.
+
+    Parameters
+    ----------
+    parts : sequence of (LevelWeights, int64 array)
+        Weights, and for each of their nodes its number in the new level, below the same parent; -1 leaves it out.
+    blocks : Blocks
+        Of the new level. Nodes that no part has weigh nothing.
+    """
+    bias = np.zeros(blocks.begin[-1], np.float32)
+    for level, places in parts:
+        bias[places[places >= 0]] = level.bias[places >= 0]
+    pieces = [_joined_below(parent, parts, blocks) for parent in range(len(blocks.parent_blocks) - 1)]
+    rows, features, sizes, children, values = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return LevelWeights(
+        blocks=blocks,
+        n_features=parts[0][0].n_features,
+        block_rows=np.concatenate([[0], np.cumsum(rows)]).astype(np.int64),
+        features=features.astype(np.int32),
+        row_entries=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        children=children.astype(np.uint8),
+        values=values,
+        bias=bias,
+    )
+
+
+def _joined_below(
+    parent: int, parts: Sequence[tuple[LevelWeights, Int64]], blocks: Blocks
+) -> tuple[Int64, Int64, Int64, Int64, Float32]:
+    """Of one parent: rows of each block; feature and entries of each row; child and value of each entry."""
+    found = [_entries_below(parent, level, places) for level, places in parts]
+    features, nodes, values = (np.concatenate(column) for column in zip(*found, strict=True))
+    first, last = blocks.parent_blocks[parent : parent + 2]
+    block = np.searchsorted(blocks.begin[first:last], nodes, side="right") - 1
+    order = np.lexsort((nodes, features, block))
+    features, nodes, values, block = features[order], nodes[order], values[order], block[order]
+    starts = np.flatnonzero(np.diff(block, prepend=-1) | np.diff(features, prepend=-1))
+    rows = np.bincount(block[starts], minlength=last - first)
+    return rows, features[starts], np.diff(starts, append=len(nodes)), nodes - blocks.begin[first:last][block], values
+
+
+def _entries_below(parent: int, level: LevelWeights, places: Int64) -> tuple[Int64, Int64, Float32]:
+    """Feature, place of the node, and value of each weight that a part has below a parent."""
+    first, last = level.blocks.parent_blocks[parent : parent + 2]
+    rows = slice(level.block_rows[first], level.block_rows[last])
+    entries = slice(level.row_entries[rows.start], level.row_entries[rows.stop])
+    sizes = np.diff(level.row_entries[rows.start : rows.stop + 1])
+    begin = np.repeat(level.blocks.begin[first:last], np.diff(level.block_rows[first : last + 1]))
+    node = places[np.repeat(begin, sizes) + level.children[entries]]
+    features, values, kept = np.repeat(level.features[rows], sizes), level.values[entries], node >= 0
+    return features[kept].astype(np.int64), node[kept], values[kept]
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ DISENTANGLED = {
     "partitioned": {"model": Partitioned(indexer=KMeansIndexer(branching=3, max_leaf=3), threads=1)},
     "moved": {"model": XRLinear(**SMALL), "copies": 1, "cap": 4},
     "rounds": {"model": XRLinear(**SMALL, merge_copies="mean"), "copies": 3, "rounds": 2, "held_out": 0.0},
+    "warm": {"model": XRLinear(**SMALL), "copies": 2, "warm_start": True},
 }
 
 

@@ -12,8 +12,9 @@ from random_problems import random_tree
 from ramify.errors import InputError, ModelFileError
 from ramify.kernels.predict import SearchConfig, Searcher, pack, unpack
 from ramify.reference.predict import entry_nodes, rounded
+from ramify.reference.train import level_weights
 from ramify.values import LabelTree, as_csr
-from ramify.weights import PRECISIONS, Blocks, LevelWeights, hash_bits
+from ramify.weights import PRECISIONS, Blocks, LevelWeights, hash_bits, joined
 
 MULTIPLIER = 0x9E3779B1
 WIDTHS = st.one_of(
@@ -200,3 +201,35 @@ def test_damage_is_told_by_unpack_or_changes_weights_only(name):
                 < np.repeat([4, 9], np.add.reduceat(np.diff(again.row_entries), [0, again.block_rows[1]]))
             ).all()
     assert told > 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), n_parents=st.integers(1, 4), most=st.sampled_from([3, 40, 400]))
+def test_levels_joined_hold_the_columns_of_their_parts(seed, n_parents, most):
+    """Nodes of two levels and some that neither has, mixed below the same parents, of one block or of several."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, most, size=(3, n_parents))
+    counts[0] += counts.sum(axis=0) == 0
+    parent = np.concatenate([np.repeat(np.arange(n_parents), row) for row in counts])
+    place = np.argsort(np.argsort(parent * 2.0 + rng.random(len(parent)), kind="stable"))
+    blocks = Blocks.below(counts.sum(axis=0))
+    expected, bias = np.zeros((7, len(parent)), np.float32), np.zeros(len(parent), np.float32)
+    parts, begin = [], 0
+    for row in counts[:2]:
+        end = begin + row.sum()
+        level = _drawn(rng, Blocks.below(row))
+        places = np.where(rng.random(row.sum()) < 0.8, place[begin:end], -1)
+        expected[:, places[places >= 0]] = level.matrix().toarray()[:, places >= 0]
+        bias[places[places >= 0]] = level.bias[places >= 0]
+        parts.append((level, places))
+        begin = end
+    made = joined(parts, blocks)
+    made.check()
+    np.testing.assert_array_equal(made.matrix().toarray(), expected)
+    np.testing.assert_array_equal(made.bias, bias)
+
+
+def _drawn(rng, blocks):
+    """Weights of seven features, three in ten of them not zero."""
+    W = rng.normal(size=(7, blocks.begin[-1])) * (rng.random((7, blocks.begin[-1])) < 0.3)
+    return level_weights(W, rng.normal(size=W.shape[1]), blocks)

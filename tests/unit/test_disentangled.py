@@ -8,6 +8,7 @@ from sklearn.base import clone
 import ramify
 from ramify import Disentangled, InputError, NearestInstances, XRLinear
 from ramify.errors import ModelFileError
+from ramify.index import FixedTree
 from ramify.index.overlap import clusters_of, disentangled
 from ramify.models.ranking_model import Part
 from ramify.models.reassignment import Assignment, reached_unseen
@@ -98,6 +99,42 @@ def test_one_copy_only_moves_labels():
     model = Disentangled(TREE, copies=1).fit(X, Y)
     assert not model.tree_.overlapping
     assert sorted(model.tree_.leaf_labels) == list(range(15))
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_a_warm_start_keeps_the_leaves_that_stay(copies):
+    gains = []
+    for seed in range(4):
+        X, Y = _two_senses(seed)
+        plain = clone(TREE).fit(X, Y)
+        warm = Disentangled(TREE, copies=copies, warm_start=True).fit(X, Y)
+        assert warm.rounds_ == Disentangled(TREE, copies=copies).fit(X, Y).rounds_
+        before, after = _leaf_columns(plain), _leaf_columns(warm.model_)
+        stayed = before.keys() & after.keys()
+        assert len(stayed) > 10
+        for leaf in stayed:
+            np.testing.assert_array_equal(before[leaf], after[leaf])
+        gains.append(warm.score(X, Y) - plain.score(X, Y))
+    assert np.mean(gains) > -0.05
+
+
+def _leaf_columns(model):
+    """Weights by (cluster, label)."""
+    last = model.tree_.depth - 1
+    columns = model.matcher_.weights(last).matrix().toarray().T
+    return dict(zip(zip(model.tree_.parents[last], model.tree_.leaf_labels, strict=True), columns, strict=True))
+
+
+def test_regrown_on_its_own_tree_a_model_stays_as_it_is_and_on_other_clusters_all_is_trained():
+    X, Y = _two_senses(0)
+    model = clone(TREE).fit(X, Y)
+    same = model.regrown(model.tree_, X, Y)
+    np.testing.assert_array_equal(same.predict_topk(X, 5).scores, model.predict_topk(X, 5).scores)
+    other = XRLinear(branching=3, max_leaf=3, threads=1).fit(X, Y).tree_
+    fresh = clone(TREE).set_params(indexer=FixedTree(other)).fit(X, Y)
+    np.testing.assert_array_equal(model.regrown(other, X, Y).predict_topk(X, 5).scores, fresh.predict_topk(X, 5).scores)
+    flat = XRLinear(branching=64, max_leaf=64, threads=1).fit(X, Y)
+    np.testing.assert_array_equal(flat.regrown(flat.tree_, X, Y).predict_topk(X).labels, flat.predict_topk(X).labels)
 
 
 def test_a_cap_holds():

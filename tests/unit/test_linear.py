@@ -130,12 +130,11 @@ def test_matcher_aware_negatives_are_what_the_levels_above_reach():
     tree, (X, Y) = _tree(), _problem()
     search = SearchConfig(beam=1, path_weight=0.0)
     config = TrainingConfig(solver=SolverConfig(threshold=0), negatives="man", search=search)
-    trainer = TreeTrainer(X, tree, level_targets(Y, tree), config)
-    levels = trainer.run()
+    levels = TreeTrainer(X, tree, level_targets(Y, tree), config).run()
     upper = LabelTree(tree.parents[:2], np.arange(4, dtype=np.int32), 4)
     packed = [pack(level) for level in levels[:2]]
     reached, _ = Searcher(upper, packed).search(X, 1, SearchConfig(beam=1))  # inner nodes are ranked by their path
-    rows = trainer._problem(2, levels[:2], 1).rows
+    rows = TreeTrainer(X, tree, level_targets(Y, tree), config)._problem(2, levels[:2], 1).rows
     for row, cluster in enumerate(reached[:, 0]):
         chosen = {c for c in range(4) if row in rows[c].indices[rows[c].data > 0]}
         assert chosen == {cluster}

@@ -15,8 +15,8 @@ from ramify.errors import InputError
 from ramify.kernels.predict import SearchConfig, nodes_reached, pack
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import check_weight, everything, own_clusters, parse_negatives, training_rows
-from ramify.values import CSR, Float32, Int32, LabelTree
-from ramify.weights import Blocks, LevelWeights
+from ramify.values import CSR, Float32, Int32, Int64, LabelTree
+from ramify.weights import Blocks, LevelWeights, joined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,45 @@ class TrainingConfig:
         check_weight(self.hard_negative_weight)
 
 
+@dataclass(frozen=True)
+class KnownLeaves:
+    """Leaves that another tree with the same clusters has trained on the same instances.
+
+    A leaf that stays in its cluster need not be trained again: instances that the matcher sends there and labels that
+    have come into the cluster since are much the same, and so were its negatives already.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        The other tree.
+    weights : LevelWeights
+        Of its leaves.
+    """
+
+    tree: LabelTree
+    weights: LevelWeights
+
+    def lacking(self, problem: LevelProblem, tree: LabelTree) -> LevelProblem:
+        """What is left to learn of a problem: its leaves that are not known."""
+        _, new = self._places(tree)
+        n_parents = len(problem.blocks.parent_blocks) - 1
+        blocks = Blocks.below(np.bincount(tree.parents[-1][new], minlength=n_parents))
+        return LevelProblem(blocks, problem.rows, sp.csr_matrix(problem.positives[new]))
+
+    def beside(self, learnt: LevelWeights, tree: LabelTree) -> LevelWeights:
+        """All leaves of the tree: those known, and those learnt from what was lacking."""
+        kept, new = self._places(tree)
+        return joined([(self.weights, kept), (learnt, new)], Blocks.of(tree, tree.depth - 1))
+
+    def _places(self, tree: LabelTree) -> tuple[Int64, Int64]:
+        """For each known leaf its number in the tree, -1 where it is gone; and the tree's leaves that are new."""
+        before, after = (one.parents[-1].astype(np.int64) * one.n_labels + one.leaf_labels for one in (self.tree, tree))
+        _, at_known, at_tree = np.intersect1d(before, after, return_indices=True)
+        kept = np.full(self.tree.n_leaves, -1, np.int64)
+        kept[at_known] = at_tree
+        return kept, np.setdiff1d(np.arange(tree.n_leaves), at_tree)
+
+
 class TreeTrainer:
     """Trains the levels of one tree.
 
@@ -60,12 +99,20 @@ class TreeTrainer:
         How.
     own_negatives : csr_matrix, shape (n, L), optional
         The user's own negative labels per instance; needed where a level names "own".
+    known : KnownLeaves, optional
+        Of a tree with the same clusters: leaves that both have are not trained again.
     """
 
     def __init__(
-        self, X: CSR, tree: LabelTree, targets: list[CSR], config: TrainingConfig, own_negatives: CSR | None = None
+        self,
+        X: CSR,
+        tree: LabelTree,
+        targets: list[CSR],
+        config: TrainingConfig,
+        own_negatives: CSR | None = None,
+        known: KnownLeaves | None = None,
     ) -> None:
-        self.X, self.tree, self.config = X, tree, config
+        self.X, self.tree, self.config, self.known = X, tree, config, known
         self.targets = dict(enumerate(targets))
         self.schemes = parse_negatives(config.negatives, tree.depth)
         self.own = None if own_negatives is None else own_clusters(own_negatives, tree)
@@ -93,6 +140,8 @@ class TreeTrainer:
                 threads=threads,
                 progress=_share(progress, group, self.tree.depth),
             )
+        if self.known is not None:
+            levels[-1] = self.known.beside(levels[-1], self.tree)
         return levels
 
     def _groups(self) -> list[list[int]]:
@@ -105,23 +154,26 @@ class TreeTrainer:
         return groups
 
     def _problem(self, level: int, trained: list[LevelWeights], threads: int) -> LevelProblem:
-        target = self.targets.pop(level) if level == self.tree.depth - 1 else self.targets[level]
+        last = self.tree.depth - 1
+        target = self.targets.pop(level) if level == last else self.targets[level]
         positives = sp.csr_matrix(target.T)
         positives.sort_indices()
         del target
-        if level == 0:
-            return LevelProblem(Blocks.of(self.tree, 0), everything(self.X.shape[0]), positives)
+        rows = everything(self.X.shape[0]) if level == 0 else self._rows(level, trained, threads)
+        if level == last and self.tree.n_leaves > self.tree.n_labels:
+            positives = _among(positives, rows, self.tree.parents[level])
+        problem = LevelProblem(Blocks.of(self.tree, level), rows, positives)
+        return problem if level < last or self.known is None else self.known.lacking(problem, self.tree)
+
+    def _rows(self, level: int, trained: list[LevelWeights], threads: int) -> CSR:
         scheme = self.schemes[level]
-        rows = training_rows(
+        return training_rows(
             self.targets.pop(level - 1),
             self._matched(trained, threads) if "man" in scheme else None,
             self.own[level] if self.own is not None and "own" in scheme else None,
             tfn="tfn" in scheme,
             weight=self.config.hard_negative_weight,
         )
-        if level == self.tree.depth - 1 and self.tree.n_leaves > self.tree.n_labels:
-            positives = _among(positives, rows, self.tree.parents[level])
-        return LevelProblem(Blocks.of(self.tree, level), rows, positives)
 
     def _matched(self, trained: list[LevelWeights], threads: int) -> CSR:
         """Clusters that the trained levels send each instance to: shape (n, nodes of the last trained level)."""

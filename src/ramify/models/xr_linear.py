@@ -22,7 +22,7 @@ from ramify.features.labels import PIFA
 from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.check import factors, real_number, thread_count, whole_number
 from ramify.kernels.train import SolverConfig
-from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
+from ramify.linear import NORMS, KnownLeaves, TrainingConfig, TreeTrainer, level_targets
 from ramify.match import BeamMatcher
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import assignments, instances
@@ -210,14 +210,52 @@ class XRLinear(TreePredictor):
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
         tell = progress or (lambda stage, done: None)
         self.tree_ = self._index(X, Y, threads, tell)
+        trainer = TreeTrainer(X, self.tree_, self._targets(Y, relevance, visits), training, own)
+        return self._trained(trainer, Y, tell, weights)
+
+    def regrown(
+        self, tree: LabelTree, X: Any, Y: Any, *, visits: Any = None, progress: StageProgress | None = None
+    ) -> XRLinear:
+        """A model of a tree with the same clusters, in which labels may live in others: a leaf that stays is kept.
+
+        Clusters are trained again, and leaves that are new. Where the tree's clusters are others, all leaves are.
+
+        Parameters
+        ----------
+        tree : LabelTree
+            The new tree.
+        X, Y, visits, progress
+            As in ``fit``; the instances are those that this model learnt from.
+
+        Raises
+        ------
+        InputError
+            As ``fit``.
+        """
+        check_is_fitted(self)
+        again: XRLinear = clone(self).set_params(indexer=FixedTree(tree))
+        training, _ = again._checked_settings()
+        X = instances(X)
+        Y = assignments(Y, X.shape[0], type(self).__name__)
+        tell = progress or (lambda stage, done: None)
+        before = self.tree_.parents[:-1]
+        same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
+        known = KnownLeaves(self.tree_, self.matcher_.weights(tree.depth - 1)) if same else None
+        again.tree_ = tree
+        return again._trained(TreeTrainer(X, tree, again._targets(Y, None, visits), training, known=known), Y, tell)
+
+    def _trained(self, trainer: TreeTrainer, Y: CSR, tell: StageProgress, weights: Float32 | None = None) -> XRLinear:
         tell("train", 0.0)
-        levels = TreeTrainer(X, self.tree_, self._targets(Y, relevance, visits), training, own).run(
-            instance_weights=weights, seed=self.seed, threads=threads, progress=lambda done: tell("train", done)
+        levels = trainer.run(
+            instance_weights=weights,
+            seed=self.seed,
+            threads=thread_count(self.threads),
+            progress=lambda done: tell("train", done),
         )
         tell("train", 1.0)
         tell("pack", 0.0)
         favour = favour_by_rarity(Y, self.tail_rank) if self.tail_rank > 0 else None
-        self._set_matcher(BeamMatcher.of(self.tree_, levels, self.precision, favour))
+        self._set_matcher(BeamMatcher.of(trainer.tree, levels, self.precision, favour))
         tell("pack", 1.0)
         return self
 
