@@ -133,6 +133,9 @@ def test_regrown_on_its_own_tree_a_model_stays_as_it_is_and_on_other_clusters_al
     other = XRLinear(branching=3, max_leaf=3, threads=1).fit(X, Y).tree_
     fresh = clone(TREE).set_params(indexer=FixedTree(other)).fit(X, Y)
     np.testing.assert_array_equal(model.regrown(other, X, Y).predict_topk(X, 5).scores, fresh.predict_topk(X, 5).scores)
+    for wrong in ((model.tree_, X, Y[:, :-1]), (model.tree_, X[:, :-1], Y)):
+        with pytest.raises(InputError):
+            model.regrown(*wrong)
     flat = XRLinear(branching=64, max_leaf=64, threads=1).fit(X, Y)
     np.testing.assert_array_equal(flat.regrown(flat.tree_, X, Y).predict_topk(X).labels, flat.predict_topk(X).labels)
 

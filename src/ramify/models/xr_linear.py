@@ -230,13 +230,15 @@ class XRLinear(TreePredictor):
         Raises
         ------
         InputError
-            As ``fit``.
+            As ``fit``; features or labels of another number than the model's.
         """
         check_is_fitted(self)
         again: XRLinear = clone(self).set_params(indexer=FixedTree(tree))
         training, _ = again._checked_settings()
-        X = instances(X)
+        X = self._features(X)
         Y = assignments(Y, X.shape[0], type(self).__name__)
+        if not tree.n_labels == Y.shape[1] == self.n_labels_:
+            raise InputError(f"tree and Y have {tree.n_labels} and {Y.shape[1]} labels, but the model {self.n_labels_}")
         tell = progress or (lambda stage, done: None)
         before = self.tree_.parents[:-1]
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
