@@ -46,6 +46,7 @@ struct LaneTargets {
     const uint32_t* positive = nullptr;    // per row: lanes whose label the row has
     const uint32_t* eligible = nullptr;    // per row: lanes that train on the row
     const float* relevance = nullptr;      // per row and lane: factor of the positive cost, or null
+    int relevance_stride = 0;              // as stride, or 0 where one row of it serves all
 };
 
 struct LaneState {

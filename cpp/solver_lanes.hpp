@@ -23,7 +23,7 @@ struct Lanes {
     Floats cost(int64_t row, int part, Ints positive) const {
         Floats c = positive ? spread(options.cost_positive) : spread(options.cost_negative);
         if (rows.weight != nullptr) c *= rows.weight[row];
-        if (targets.relevance != nullptr) c = positive ? c * load(targets.relevance + row * (kParts * kLanes) + part * kLanes) : c;
+        if (targets.relevance != nullptr) c = positive ? c * load(targets.relevance + row * targets.relevance_stride + part * kLanes) : c;
         return c;
     }
 

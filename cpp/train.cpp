@@ -63,7 +63,9 @@ private:
     void set_targets(const LevelTask& level, int64_t child) {
         const size_t n_rows = size_t(gatherer_.rows().n_rows);
         positive_.assign(n_rows, 0);
-        relevance_.assign(level.positives.data == nullptr ? 0 : n_rows * size_t(stride_), 1.0f);
+        const bool alike = alike_within_lanes(level, child);
+        relevance_stride_ = alike ? 0 : stride_;
+        relevance_.assign(level.positives.data == nullptr ? 0 : (alike ? 1 : n_rows) * size_t(stride_), 1.0f);
         for (int lane = 0; lane < n_lanes_; ++lane)
             for (int64_t at = level.positives.begin(child + lane); at < level.positives.end(child + lane); ++at) {
                 const int32_t instance = level.positives.indices[at];
@@ -71,9 +73,20 @@ private:
                 if (row < 0 || size_t(row) >= n_rows || instances_[row] != instance)
                     throw std::invalid_argument("a positive instance is missing among the rows of its parent");
                 positive_[size_t(row)] |= 1u << lane;
-                if (!relevance_.empty()) relevance_[size_t(row) * size_t(stride_) + size_t(lane)] = level.positives.data[at];
+                if (!relevance_.empty()) relevance_[size_t(row) * size_t(relevance_stride_) + size_t(lane)] = level.positives.data[at];
             }
         set_eligible(low_bits(n_lanes_));
+    }
+
+    // Whether all positives of each child count the same, as where rare labels cost more; nothing then changes by row.
+    bool alike_within_lanes(const LevelTask& level, int64_t child) const {
+        const float* const data = level.positives.data;
+        for (int64_t node = child; data != nullptr && node < child + n_lanes_; ++node) {
+            const float* const first = data + level.positives.begin(node);
+            const float* const last = data + level.positives.end(node);
+            if (!std::all_of(first, last, [&](float factor) { return factor == *first && factor != 0.0f; })) return false;
+        }
+        return true;
     }
 
     // An instance whose cost is 0 stays out: the solver divides by costs.
@@ -83,7 +96,7 @@ private:
         for (size_t row = 0; row < eligible_.size(); ++row) {
             eligible_[row] = factor_ == nullptr || factor_[row] != 0.0f ? all : positive_[row];
             if (rows.weight != nullptr && rows.weight[row] == 0.0f) eligible_[row] = 0;
-            for (int lane = 0; !relevance_.empty() && lane < n_lanes_; ++lane)
+            for (int lane = 0; !relevance_.empty() && relevance_stride_ != 0 && lane < n_lanes_; ++lane)
                 if (relevance_[row * size_t(stride_) + size_t(lane)] == 0.0f) eligible_[row] &= ~(1u << lane);
         }
     }
@@ -102,7 +115,7 @@ private:
         LaneState state{weights_.data(), dual_.data(), bias,   active_.data(), order_.data(), rests_.data(), seed,
                         [](void* monitor) { return static_cast<Monitor*>(monitor)->keep_going(-1.0); }, monitor_};
         const LaneTargets targets{stride_, low_bits(n_lanes_), positive_.data(), eligible_.data(),
-                                  relevance_.empty() ? nullptr : relevance_.data()};
+                                  relevance_.empty() ? nullptr : relevance_.data(), relevance_stride_};
         solver_.solve(rows, targets, options_.solver, state);
         if (!monitor_->keep_going(-1.0)) throw Interrupted();
         std::copy(bias, bias + n_lanes_, bias_out);
@@ -194,6 +207,7 @@ private:
     const Solvers solvers_;
     Solver solver_;  // of the node at hand
     int n_lanes_ = 0, stride_ = 0;  // siblings that are solved together, and the lanes they take up
+    int relevance_stride_ = 0;      // 0: one row of relevance_ serves all
     const int32_t* instances_ = nullptr;
     const float* factor_ = nullptr;
     Monitor* monitor_ = nullptr;

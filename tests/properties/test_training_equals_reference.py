@@ -45,14 +45,17 @@ def _check_optimal(X, problem, config, weights=None):
     children=st.lists(st.integers(1, 20), min_size=1, max_size=3),
     loss=st.sampled_from(LOSSES),
     costs=st.sampled_from([(1.0, 1.0), (4.0, 0.5), (0.1, 2.0)]),
-    relevance=st.booleans(),
+    relevance=st.sampled_from(["none", "of each positive", "of each label"]),
     chosen=st.booleans(),
     weighted=st.booleans(),
 )
 def test_random_problems(seed, n, d, children, loss, costs, relevance, chosen, weighted):
     rng = np.random.default_rng(seed)
     X = random_features(rng, n, d)
-    problem = random_level(rng, X, children, relevance=relevance, chosen=chosen)
+    problem = random_level(rng, X, children, relevance=relevance != "none", chosen=chosen)
+    if relevance == "of each label":
+        positives_of_node = np.diff(problem.positives.indptr)
+        problem.positives.data[:] = np.repeat(rng.choice([0.3, 2, 5], len(positives_of_node)), positives_of_node)
     config = SolverConfig(loss=loss, cost_positive=costs[0], cost_negative=costs[1], **FINE)
     weights = rng.choice([0.0, 0.5, 1.0, 3.0], n).astype(np.float32) if weighted else None
     _check_optimal(X, problem, config, weights)

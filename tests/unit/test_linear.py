@@ -142,6 +142,7 @@ def test_matcher_aware_negatives_are_what_the_levels_above_reach():
 
 def _fixed(**settings):
     exact = {"epsilon": 1e-4, "max_passes": 5000, "threshold": 0.0, "precision": "fp32"}
+    exact |= {"cost_positive": 1.0, "cost_negative": 1.0, "tail_cost": 0.0}
     return XRLinear(**{"indexer": FixedTree(_tree()), "threads": 1, **exact, **settings})
 
 

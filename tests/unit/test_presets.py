@@ -60,7 +60,8 @@ def test_the_blend_listens_to_instances_only_where_they_help():
 
 def test_nothing_held_out_chooses_nothing():
     model = Blend(held_out=0.0, trees=1, branching=4, max_leaf=5, beam=7, threads=1).fit(*_linear(0))
-    plain = XRLinear(branching=4, max_leaf=5, beam=7, threads=1).fit(*_linear(0))
+    own = {"cost_positive": 1.0, "cost_negative": 1.0, "tail_cost": 0.0}
+    plain = XRLinear(branching=4, max_leaf=5, beam=7, threads=1, **own).fit(*_linear(0))
     assert (model.cost_, model.share_) == (1.0, 0.0)
     X = _linear(1)[0]
     assert np.array_equal(model.predict_topk(X, 4).labels, plain.predict_topk(X, 4).labels)

@@ -54,7 +54,11 @@ def test_scores_carry_the_favour_exactly():
 def test_the_tail_is_found_more_often(settings):
     (X, Y), (X_test, Y_test) = _problem(0), _problem(7)
     plain, helped = (
-        evaluate(Y_test, XRLinear(threads=1, max_leaf=8, **own).fit(X, Y).predict_topk(X_test, 5), Y_train=Y)
+        evaluate(
+            Y_test,
+            XRLinear(threads=1, max_leaf=8, **{"tail_cost": 0.0, **own}).fit(X, Y).predict_topk(X_test, 5),
+            Y_train=Y,
+        )
         for own in ({}, settings)
     )
     assert float(helped["PSP@3"]) > float(plain["PSP@3"])

@@ -60,7 +60,7 @@ class XRLinear(TreePredictor):
         root of how many instances a level's clusters have by their labels for each that they have by the matcher only.
     loss : {"squared-hinge", "hinge", "logistic"}
         What a margin costs.
-    cost_positive, cost_negative : float, default 1
+    cost_positive, cost_negative : float, default 0.5
         C of positive and negative instances.
     epsilon : float, default 0.3
         Tolerance of the solver.
@@ -74,7 +74,7 @@ class XRLinear(TreePredictor):
         What a positive counts on inner levels: 1, or the sum of what is below it.
     relevance_norm : {"none", "l1", "l2", "max"}
         How an instance's relevances are normalised on each level.
-    tail_cost : float, default 0
+    tail_cost : float, default 0.5
         Power of the inverse propensity that positives cost more by, so that rare labels are learnt at all.
     tail_rank : float, default 0
         Power of the inverse propensity that scores are multiplied by, so that rare labels rank higher. Scores are then
@@ -120,15 +120,15 @@ class XRLinear(TreePredictor):
         negatives: Any = "tfn,tfn+man",
         hard_negative_weight: float | None = None,
         loss: str = "squared-hinge",
-        cost_positive: float = 1.0,
-        cost_negative: float = 1.0,
+        cost_positive: float = 0.5,
+        cost_negative: float = 0.5,
         epsilon: float = 0.3,
         max_passes: int = 20,
         threshold: float = 0.1,
         max_weights: int = 0,
         relevance: str = "equal",
         relevance_norm: str = "none",
-        tail_cost: float = 0.0,
+        tail_cost: float = 0.5,
         tail_rank: float = 0.0,
         beam: int = 10,
         score_transform: str = "l3-hinge",
