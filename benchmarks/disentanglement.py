@@ -239,7 +239,15 @@ def _key(kind: str, chosen: argparse.Namespace, matrices: Matrices, **rest: Any)
     fixed = {"kind": kind, "dataset": matrices.dataset, "matrices": matrices.fingerprint}
     ways = {name: getattr(chosen, name) for name in ("settings", "folds", "positives", "threads")}
     warm = {"warm_start": True} if chosen.warm_start else {}
-    return fixed | ways | warm | rest
+    return fixed | ways | warm | {"costs": tree_costs(chosen.settings)} | rest
+
+
+def tree_costs(settings: dict[str, Any]) -> list[float]:
+    """Of the trees, defaults included: rows stay apart where these change."""
+    from ramify import XRLinear
+
+    tree = XRLinear(**settings)
+    return [tree.cost_positive, tree.cost_negative, tree.tail_cost]
 
 
 def _known(key: Row) -> bool:

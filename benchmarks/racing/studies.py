@@ -55,10 +55,12 @@ def _copies(rows: Sequence[Row]) -> str:
     if not chosen:
         return ""
     parts = ["## Labels in several clusters", COPIES_TEXT]
+    costs = {row["dataset"]: row.get("costs") for row in chosen}
+    chosen = [row for row in chosen if row.get("costs") == costs[row["dataset"]]]
     against = {
         (row["dataset"], row["positives"], row.get("warm_start"), row["copies"], row["merge"]): row["differences"]
         for row in rows
-        if row["kind"] == "copies against 1"
+        if row["kind"] == "copies against 1" and row.get("costs") == costs.get(row["dataset"])
     }
     latest = _latest(chosen, "dataset", "settings", "folds", "positives", "warm_start", "copies", "merge", "seed")
     for (dataset,), own in _grouped(latest, "dataset").items():
