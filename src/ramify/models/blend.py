@@ -35,7 +35,7 @@ from ramify.values import CSR, Float32, StageProgress, TopK
 COSTS = (0.5, 1.0, 2.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 MOST_HELD_OUT = 5_000
-MOST_TRIED = 20_000
+MOST_TRIED = 50_000
 """Instances that the choice is made by, and on: beyond, it gets slower and hardly better."""
 
 

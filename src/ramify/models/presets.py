@@ -36,7 +36,7 @@ PRESETS = {
         | {"cost_positive": 1.0, "cost_negative": 1.0, "tail_cost": 0.0},
     ),
     "default": Preset(),
-    "best": Preset("blend", {"tail_rank": 0.1}),
+    "best": Preset("blend", {"tail_cost": 0.5, "tail_rank": 0.1}),
     "tail": Preset("blend", {"tail_cost": 0.5, "tail_rank": 0.6}),
 }
 
