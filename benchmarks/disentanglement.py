@@ -41,6 +41,7 @@ KEY = (
     "folds",
     "positives",
     "warm_start",
+    "costs",
     "seed",
     "threads",
 )
@@ -138,7 +139,7 @@ def _answers(matrices: Matrices, model: Any, key: Row) -> Row:
 
 
 def _answers_path(key: Row) -> Path:
-    name = hashlib.sha256(json.dumps([key[name] for name in KEY if name in key]).encode()).hexdigest()[:16]
+    name = hashlib.sha256(json.dumps([key[name] for name in KEY]).encode()).hexdigest()[:16]
     return CACHE / "disentangle" / f"{name}.npz"
 
 
@@ -237,9 +238,8 @@ def _entropy(shares: Any) -> float:
 
 def _key(kind: str, chosen: argparse.Namespace, matrices: Matrices, **rest: Any) -> Row:
     fixed = {"kind": kind, "dataset": matrices.dataset, "matrices": matrices.fingerprint}
-    ways = {name: getattr(chosen, name) for name in ("settings", "folds", "positives", "threads")}
-    warm = {"warm_start": True} if chosen.warm_start else {}
-    return fixed | ways | warm | {"costs": tree_costs(chosen.settings)} | rest
+    ways = {name: getattr(chosen, name) for name in ("settings", "folds", "positives", "warm_start", "threads")}
+    return fixed | ways | {"costs": tree_costs(chosen.settings)} | rest
 
 
 def tree_costs(settings: dict[str, Any]) -> list[float]:

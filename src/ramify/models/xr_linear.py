@@ -213,9 +213,7 @@ class XRLinear(TreePredictor):
         trainer = TreeTrainer(X, self.tree_, self._targets(Y, relevance, visits), training, own)
         return self._trained(trainer, Y, tell, weights)
 
-    def regrown(
-        self, tree: LabelTree, X: Any, Y: Any, *, visits: Any = None, progress: StageProgress | None = None
-    ) -> XRLinear:
+    def regrown(self, tree: LabelTree, X: Any, Y: Any, *, progress: StageProgress | None = None) -> XRLinear:
         """A model of a tree with the same clusters, in which labels may live in others: a leaf that stays is kept.
 
         Clusters are trained again, and leaves that are new. Where the tree's clusters are others, all leaves are.
@@ -224,7 +222,7 @@ class XRLinear(TreePredictor):
         ----------
         tree : LabelTree
             The new tree.
-        X, Y, visits, progress
+        X, Y, progress
             As in ``fit``; the instances are those that this model learnt from.
 
         Raises
@@ -244,7 +242,7 @@ class XRLinear(TreePredictor):
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.matcher_.weights(tree.depth - 1)) if same else None
         again.tree_ = tree
-        return again._trained(TreeTrainer(X, tree, again._targets(Y, None, visits), training, known=known), Y, tell)
+        return again._trained(TreeTrainer(X, tree, again._targets(Y, None), training, known=known), Y, tell)
 
     def _trained(self, trainer: TreeTrainer, Y: CSR, tell: StageProgress, weights: Float32 | None = None) -> XRLinear:
         tell("train", 0.0)
