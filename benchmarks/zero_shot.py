@@ -33,8 +33,7 @@ HELD_OUT = 0.2
 MOST_ASKED = 4_000
 """Held-out documents that settings are chosen by."""
 
-OFFERED = (1_000, 2_000)
-"""Labels in the clusters of a beam."""
+BEAMS = (10, 20)
 
 SHARES = (0.05, 0.1, 0.2, 0.3)
 RESAMPLES = 1_000
@@ -54,15 +53,12 @@ class Way:
         The labels whose names are training documents, too.
     nearest : bool, default False
         Nearest instances have an equal say in the matching.
-    max_leaf : int, default 100
-        Labels of a cluster at most; beams are wider as clusters are smaller.
     """
 
     in_tree: bool = True
     ranker: str = "mixed"
     instances: str = "none"
     nearest: bool = False
-    max_leaf: int = 100
 
 
 WAYS = {
@@ -73,8 +69,6 @@ WAYS = {
     "unused names are instances": Way(instances="unused"),
     "names are instances": Way(instances="all"),
     "names are instances, nearest match": Way(instances="all", nearest=True),
-    "names are instances, small clusters": Way(instances="all", max_leaf=20),
-    "without, small clusters": Way(in_tree=False, ranker="linear", max_leaf=20),
 }
 
 
@@ -133,8 +127,7 @@ def held_out(name: str, data: Path, seed: int) -> Problem:
 def rows(chosen: argparse.Namespace, problem: Problem, way: str) -> Iterator[Row]:
     """One row for every setting that is asked for and not yet known."""
     fixed = {"kind": chosen.task, "dataset": problem.dataset, "way": way, "seed": chosen.seed}
-    beams = [offered // WAYS[way].max_leaf for offered in OFFERED]
-    every = [(beam, share) for beam in beams for share in (SHARES if WAYS[way].ranker == "mixed" else (None,))]
+    every = [(beam, share) for beam in BEAMS for share in (SHARES if WAYS[way].ranker == "mixed" else (None,))]
     asked = every if chosen.task == "held-out" else [best(problem.dataset, way, chosen.seed)]
     keys = [fixed | {"beam": beam, "share": share} for beam, share in asked]
     due = [key for key in keys if not _known(key)]
@@ -168,7 +161,7 @@ def trained(problem: Problem, way: Way, chosen: argparse.Namespace) -> tuple[Any
         unused = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]) == 0)
         X, Y = names_as_instances(X, Y, names, unused if way.instances == "unused" else None)
     matcher = Ensemble([XRLinear(seed=chosen.seed), NearestInstances()]) if way.nearest else "linear"
-    parts = {"max_leaf": way.max_leaf, "matcher": matcher, "ranker": _ranker(way, names), **_index(way, names)}
+    parts = {"matcher": matcher, "ranker": _ranker(way, names), **_index(way, names)}
     return Partitioned(**parts, seed=chosen.seed, threads=chosen.threads).fit(X, Y), vectorizer
 
 
@@ -188,7 +181,7 @@ def _index(way: Way, names: Any) -> dict[str, Any]:
         return {}
     return {
         "representation": Mixture(PIFA(), Given(names)),
-        "indexer": KMeansIndexer(max_leaf=way.max_leaf, keep_unused=True),
+        "indexer": KMeansIndexer(keep_unused=True),
     }
 
 
