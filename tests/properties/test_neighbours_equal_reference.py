@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,8 +111,8 @@ def test_progress_is_told_and_an_error_in_it_stops_the_search():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        for _ in range(100):
-            searcher.search(X, 5, VoteConfig(), threads=2, progress=stop)
+        for copies in (1, 4, 16, 64, 256):  # progress is told ten times a second: a fast machine needs more to do
+            searcher.search(sp.vstack([X] * copies, format="csr"), 5, VoteConfig(), threads=2, progress=stop)
     assert 0 < told[0] <= 1
     fresh = NeighbourSearcher.of(known, Y)
     assert np.array_equal(searcher.search(X[:50], 5, VoteConfig())[1], fresh.search(X[:50], 5, VoteConfig())[1])
