@@ -51,7 +51,6 @@ def results_page(rows: Sequence[Row], threads: int) -> str:
 
 def _head(found: dict[str, dict[str, Summary]], threads: int) -> str:
     runs = [row for systems in found.values() for one in systems.values() for row in one.runs]
-    machines = "; ".join(sorted({row["machine"] for row in runs}))
     dates = sorted({row["date"] for row in runs})
     commits = sorted({row["commit"] for row in runs if is_ours(row["system"])})
     versions = sorted({f"{row['system']} {row['version']}" for row in runs})
@@ -60,13 +59,24 @@ def _head(found: dict[str, dict[str, Summary]], threads: int) -> str:
         "Made by `make bench` (`python benchmarks/race.py`) from the rows in `results/race.jsonl`, each with its own",
         "command and settings.",
         "",
-        f"- machine: {machines or 'none'}; {threads} threads",
+        f"- machine: {_machines(found)}; {threads} threads",
         f"- measured: {when}; ramify at commit {', '.join(commits)}",
         f"- versions: {', '.join(versions)}",
         "",
         LEGEND.format(threads=threads),
     ]
     return "\n".join(lines)
+
+
+def _machines(found: dict[str, dict[str, Summary]]) -> str:
+    """The machine; with the names of the data sets where there are several."""
+    datasets: dict[str, list[str]] = {}
+    for dataset, systems in found.items():
+        for name in dict.fromkeys(row["machine"] for one in systems.values() for row in one.runs):
+            datasets.setdefault(name, []).append(dataset)
+    if len(datasets) < 2:
+        return "".join(datasets) or "none"
+    return "; ".join(f"{name} ({', '.join(names)})" for name, names in datasets.items())
 
 
 def _section(dataset: str, systems: dict[str, Summary], pairs: Pairs) -> str:

@@ -38,7 +38,7 @@ def add_stamped(path: Path, row: Row) -> Row:
 
 def key_of(row: Row) -> tuple[Any, ...]:
     """What makes two rows measurements of the same thing."""
-    names = ("kind", "dataset", "matrices", "system", "identity", "threads", "run")
+    names = ("kind", "dataset", "matrices", "system", "identity", "threads", "machine", "run")
     return tuple(row.get(name) for name in names)
 
 
@@ -70,12 +70,20 @@ def _stands(failure: Row, wanted: Row) -> bool:
 
 
 def current(rows: Iterable[Row], kind: str, *, threads: int) -> list[Row]:
-    """The rows that speak for each system on each data set: the identity measured last, on the matrices used last."""
+    """The rows that speak for each system on each data set: the identity measured last, on one machine.
+
+    The machine and the matrices are those that the data set was measured on last, whatever the system was: costs of
+    two machines are not compared.
+    """
     chosen = [row for row in rows if row["kind"] == kind and row.get("threads") == threads]
-    matrices = {row["dataset"]: row.get("matrices") for row in chosen}
-    chosen = [row for row in chosen if row.get("matrices") == matrices[row["dataset"]]]
+    scene = {row["dataset"]: _scene(row) for row in chosen}
+    chosen = [row for row in chosen if _scene(row) == scene[row["dataset"]]]
     latest = {(row["dataset"], row["system"]): row["identity"] for row in chosen}
     return [row for row in chosen if row["identity"] == latest[row["dataset"], row["system"]]]
+
+
+def _scene(row: Row) -> tuple[Any, Any]:
+    return row.get("matrices"), row.get("machine")
 
 
 def counted(runs: Sequence[Row]) -> tuple[list[Row], bool]:

@@ -113,12 +113,15 @@ class Pairs:
     """The paired comparisons that are current: of one of ramify's systems with a peer, measure by measure."""
 
     def __init__(self, rows: Sequence[Row], threads: int) -> None:
-        newest = {(row["dataset"], row["system"]): row["identity"] for row in current(rows, "run", threads=threads)}
+        runs = current(rows, "run", threads=threads)
+        newest = {(row["dataset"], row["system"]): row["identity"] for row in runs}
+        machines = {row["dataset"]: row["machine"] for row in runs}
         self._found = {
             (row["dataset"], row["system"], row["peer"]): row["measures"]
             for row in rows
             if row["kind"] == "paired"
             and row["threads"] == threads
+            and row.get("machine", machines.get(row["dataset"])) == machines.get(row["dataset"])
             and newest.get((row["dataset"], row["system"])) == row["identity"]
             and newest.get((row["dataset"], row["peer"])) == row["peer_identity"]
         }

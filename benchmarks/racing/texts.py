@@ -34,6 +34,7 @@ def run_texts(race: Race, datasets: Sequence[str]) -> None:
 def _run_one(race: Race, dataset: str, number: int) -> None:
     written = f"{source_hash()} {PROTOCOL} {SCRIPT.read_text()}"
     row: Row = {"kind": "text", "dataset": dataset, "system": "ramify", "run": number, "threads": race.threads}
+    row["machine"] = machine()
     row["identity"] = hashlib.sha256(written.encode()).hexdigest()[:12]
     known = read_rows(race.rows)
     if not is_due(known, row, quiet_only=race.quiet_only, retry_failed=race.retry_failed):
@@ -44,5 +45,5 @@ def _run_one(race: Race, dataset: str, number: int) -> None:
         program = [sys.executable, str(SCRIPT), str(race.data / dataset), str(costs), str(number - 1)]
         outcome = watch(program, dict(os.environ), log, race.limits)
         figures = {"failed": outcome.failed} if outcome.failed else rounded(json.loads(costs.read_text()))
-    row |= load_of([outcome]) | figures | {"commit": commit(), "date": today(), "machine": machine()}
+    row |= load_of([outcome]) | figures | {"commit": commit(), "date": today()}
     add_row(race.rows, row | {"command": f"python benchmarks/race.py run --sets {dataset} --runs {race.runs}"})

@@ -75,6 +75,7 @@ def _take_turn(race: Race, matrices: Matrices, system: System, number: int) -> N
         "settings": system.settings,
         "run": number,
         "threads": race.threads,
+        "machine": machine(),
         "identity": system.identity(),
         "matrices": matrices.fingerprint,
         "limit_s": race.limits.seconds,
@@ -86,7 +87,7 @@ def _take_turn(race: Race, matrices: Matrices, system: System, number: int) -> N
     print(f"{matrices.dataset}: {system.name}, run {number}", flush=True)
     row |= _measure(race, matrices, system, number)
     row |= {"shape": matrices.shape, "command": command(race, matrices.dataset, system.name)}
-    row |= {"commit": commit(), "date": today(), "machine": machine()}
+    row |= {"commit": commit(), "date": today()}
     add_row(race.rows, row)
     print(f"    {_summary(row)}", flush=True)
 
@@ -190,6 +191,7 @@ def _pair(race: Race, matrices: Matrices, own_runs: dict[Path, Row], peer_runs: 
         "identity": own["identity"],
         "peer_identity": peer["identity"],
         "matrices": matrices.fingerprint,
+        "machine": own["machine"],
         "threads": race.threads,
         "runs": [len(own_runs), len(peer_runs)],
     }

@@ -5,6 +5,7 @@ from race_tools import failed_row, paired_row, run_row
 
 from racing.plots import draw_plots
 from racing.report import readme_table, results_page, write_readme
+from racing.summary import Pairs
 from racing.tables import number
 
 ROWS = [
@@ -112,3 +113,15 @@ def test_the_same_rows_draw_the_same_picture(tmp_path):
     assert drawn[0] == drawn[1]
     assert b"libpecos" in drawn[0]
     assert len(drawn[0]) < 100_000
+
+
+def test_a_page_over_two_machines_names_the_data_sets_of_each():
+    there = [run_row("ramify", dataset="delicious", machine="another, 8 cores")]
+    page = results_page([run_row("ramify"), *there], 2)
+    assert "- machine: a processor, 2 cores (bibtex); another, 8 cores (delicious); 2 threads" in page
+
+
+def test_comparisons_made_on_another_machine_do_not_speak():
+    rows = [run_row("ramify"), run_row("libpecos"), paired_row("ramify", "libpecos", 1.0, 0.01)]
+    elsewhere = paired_row("ramify", "libpecos", 2.0, 0.01) | {"machine": "another, 8 cores"}
+    assert Pairs([*rows, elsewhere], 2).difference("bibtex", "ramify", "libpecos", "P@1") == (1.0, 1)

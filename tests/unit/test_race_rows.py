@@ -17,7 +17,15 @@ def test_rows_come_back_in_order(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"run": 2}, {"threads": 1}, {"identity": "new"}, {"matrices": "new"}, {"dataset": "delicious"}, {"system": "b"}],
+    [
+        {"run": 2},
+        {"threads": 1},
+        {"identity": "new"},
+        {"matrices": "new"},
+        {"dataset": "delicious"},
+        {"system": "b"},
+        {"machine": "another"},
+    ],
 )
 def test_only_the_very_same_run_is_skipped(change):
     known = [run_row("a")]
@@ -58,6 +66,16 @@ def test_the_edition_measured_last_is_current():
 def test_other_matrices_are_not_mixed_in():
     first, second = run_row("a", matrices="old"), run_row("b", matrices="new")
     assert current([first, second], "run", threads=2) == [second]
+
+
+def test_costs_of_two_machines_do_not_meet():
+    here, there = run_row("a", machine="here"), run_row("b", machine="there")
+    untouched = run_row("a", machine="here", dataset="delicious")
+    assert current([here, untouched, there], "run", threads=2) == [untouched, there]
+
+
+def test_a_failure_on_another_machine_does_not_count_here():
+    assert is_due([failed_row("a", "too slow", machine="there")], run_row("a"))
 
 
 def test_quiet_runs_count_before_busy_ones():
