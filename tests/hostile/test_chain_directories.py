@@ -66,6 +66,15 @@ def test_settings_that_make_no_sense(state, data):
             assert not np.isnan(model.predict_topk(PROBLEM.X_test[:3], 2).scores).any()
 
 
+def test_a_name_with_a_line_break_is_refused_in_one_line(state):
+    kind, config, arrays = state
+    if "sizes" not in config:
+        pytest.skip("its members have the sizes")
+    with pytest.raises(ModelFileError) as caught:
+        kind.from_state({**config, "sizes": {"\n": None}}, arrays)
+    assert "\n" not in str(caught.value)
+
+
 def test_arrays_missing_turned_or_cut(state):
     kind, config, arrays = state
     for name, array in arrays.items():

@@ -34,7 +34,8 @@ def damage_told(what: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError) as error:
-        raise ModelFileError(f"{what} damaged ({error}): restore the model directory") from None
+        problem = " ".join(str(error).split())  # may quote names of the file, line breaks and all
+        raise ModelFileError(f"{what} damaged ({problem}): restore the model directory") from None
 
 
 def stored_size(value: Any, name: str) -> int:
