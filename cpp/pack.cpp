@@ -16,18 +16,44 @@ struct Place {
     int64_t row;
 };
 
-// Gives every row of a block the first free slot at or after its own. False: a row had to go too far for its key.
-bool place_rows(const PlainLevel& level, int64_t block, int hash_bits, int slot_bits, bool wide, std::vector<Place>& places) {
+// A block's rows by hash, which no two of them share: rounds of counting by some bits at a time, the lowest first.
+class RowSorter {
+public:
+    const std::vector<Place>& sort(const PlainLevel& level, int64_t block, int hash_bits) {
+        places_.clear();
+        for (int64_t row = level.block_rows[block]; row < level.block_rows[block + 1]; ++row)
+            places_.push_back({0, hash_feature(uint32_t(level.features[row]), hash_bits), row});
+        if (places_.size() < kFewRows)
+            std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return a.hash < b.hash; });
+        else
+            for (int shift = 0; shift < hash_bits; shift += kBitsPerRound) sort_by_bits(shift);
+        return places_;
+    }
+
+private:
+    static constexpr size_t kFewRows = 256;
+    static constexpr int kBitsPerRound = 10;
+    static constexpr uint32_t kDigits = 1u << kBitsPerRound;
+
+    void sort_by_bits(int shift) {
+        uint32_t begin[kDigits + 1] = {};
+        for (const Place& place : places_) ++begin[(place.hash >> shift & (kDigits - 1)) + 1];
+        for (uint32_t digit = 0; digit < kDigits; ++digit) begin[digit + 1] += begin[digit];
+        spare_.resize(places_.size());
+        for (const Place& place : places_) spare_[begin[place.hash >> shift & (kDigits - 1)]++] = place;
+        places_.swap(spare_);
+    }
+
+    std::vector<Place> places_, spare_;
+};
+
+// Gives every row the first free slot at or after its own. False: a row had to go too far for its key.
+bool place_rows(std::vector<Place>& places, int hash_bits, int slot_bits, bool wide) {
     const int shift = hash_bits - slot_bits;
     const uint32_t mask = uint32_t((uint64_t(1) << slot_bits) - 1);
-    places.clear();
-    for (int64_t row = level.block_rows[block]; row < level.block_rows[block + 1]; ++row) {
-        const uint32_t hash = hash_feature(uint32_t(level.features[row]), hash_bits);
-        places.push_back({hash >> shift, hash, row});
-    }
-    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.hash < b.hash; });
     int64_t next = 0;
     for (Place& place : places) {
+        place.slot = place.hash >> shift;
         next = std::max<int64_t>(next, place.slot);
         if (next > int64_t(mask)) return false;  // would wrap around; a larger table avoids it
         if (!wide && next - place.slot >= kMaxNarrowProbe) return false;
@@ -60,7 +86,8 @@ public:
         for (int64_t block = 0; block < level_.n_blocks; ++block) {
             out_.block_entries[block + 1] = entry_;
             if (plan_.slot_bits[size_t(block)] < 0) continue;
-            if (!place_rows(level_, block, hash_bits_, plan_.slot_bits[size_t(block)], plan_.wide_keys, places_))
+            places_ = sorter_.sort(level_, block, hash_bits_);
+            if (!place_rows(places_, hash_bits_, plan_.slot_bits[size_t(block)], plan_.wide_keys))
                 throw std::logic_error("pack plan does not fit the level");
             write_block(block);
             out_.block_entries[block + 1] = entry_;
@@ -129,6 +156,7 @@ private:
     int hash_bits_;
     Precision precision_;
     PackedOut out_;
+    RowSorter sorter_;
     std::vector<Place> places_;
     int64_t row_ = 0, entry_ = 0;
 };
@@ -156,13 +184,15 @@ PackPlan plan_pack(const PlainLevel& level, int hash_bits) {
     PackPlan plan;
     plan.wide_keys = hash_bits > 20;
     plan.block_words.push_back(0);
+    RowSorter sorter;
     std::vector<Place> places;
     for (int64_t block = 0; block < level.n_blocks; ++block) {
         const int64_t rows = level.block_rows[block + 1] - level.block_rows[block];
         int bits = -1;
         if (rows > 0) {
             bits = starting_bits(rows, hash_bits, plan.wide_keys);
-            while (!place_rows(level, block, hash_bits, bits, plan.wide_keys, places)) ++bits;
+            places = sorter.sort(level, block, hash_bits);
+            while (!place_rows(places, hash_bits, bits, plan.wide_keys)) ++bits;
         }
         plan.slot_bits.push_back(bits);
         plan.block_words.push_back(plan.block_words.back() + (bits < 0 ? 0 : (int64_t(1) << bits) / 64));

@@ -5,6 +5,8 @@ namespace ramify::RAMIFY_ISA_NAMESPACE {
 namespace {
 
 constexpr float kInfinity = __builtin_inff();
+constexpr int64_t kAhead = 4;  // steps from asking memory for a row to reading it
+constexpr int64_t kLineEntries = 64 / sizeof(LocalEntry);
 
 struct Pass {
     Floats largest, smallest;          // projected gradients seen in this pass
@@ -137,11 +139,20 @@ struct Lanes {
         return rows.n_rows;
     }
 
+    // Rows come in random order: what a step will read first is asked of memory some steps before.
+    void ask_for(int32_t row) const {
+        const LocalEntry* const first = rows.entries + rows.begin[row];
+        __builtin_prefetch(state.dual + int64_t(row) * (kParts * kLanes));
+        __builtin_prefetch(first);
+        __builtin_prefetch(first + kLineEntries);
+    }
+
     // One pass over the active rows; returns how many stay active. A row that had nothing to change rests for a pass.
     int64_t pass_over(int64_t n_active, uint32_t running, Pass* passes) {
         int64_t kept = 0;
         for (int64_t place = 0; place < n_active; ++place) {
             const int32_t row = state.order[place];
+            if (place + kAhead < n_active) ask_for(state.order[place + kAhead]);
             const uint32_t live = state.active[row] & running;
             if (live == 0) continue;
             if (state.rests[row] != 0) {

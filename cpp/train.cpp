@@ -138,16 +138,31 @@ private:
         if (options_.max_weights != 0) limit_weights(begin, first);
     }
 
+    // A row's private features follow each other: where its largest dual variable is not enough, no child's is.
     void collect_private(uint8_t first) {
         auto number = int32_t(gatherer_.features().size());
+        int32_t row = -1;
+        float largest = 0.0f;
         for (const PrivateFeature& own : gatherer_.private_features()) {
-            const float* const dual = dual_.data() + size_t(own.row) * size_t(stride_);
-            for (int lane = 0; lane < n_lanes_; ++lane) {
-                const float sign = (positive_[size_t(own.row)] >> lane & 1) != 0 ? 1.0f : -1.0f;
-                const float value = sign * dual[lane] * own.value;
-                if (value != 0.0f && std::fabs(value) >= options_.threshold) found_.push_back({number, uint8_t(first + lane), value});
-            }
+            if (own.row != row) largest = largest_dual(row = own.row);
+            if (largest * std::fabs(own.value) >= options_.threshold) collect_one(own, number, first);
             ++number;
+        }
+    }
+
+    float largest_dual(int32_t row) const {
+        const float* const dual = dual_.data() + size_t(row) * size_t(stride_);
+        float largest = 0.0f;
+        for (int lane = 0; lane < n_lanes_; ++lane) largest = dual[lane] > largest ? dual[lane] : largest;
+        return largest;
+    }
+
+    void collect_one(const PrivateFeature& own, int32_t number, uint8_t first) {
+        const float* const dual = dual_.data() + size_t(own.row) * size_t(stride_);
+        for (int lane = 0; lane < n_lanes_; ++lane) {
+            const float sign = (positive_[size_t(own.row)] >> lane & 1) != 0 ? 1.0f : -1.0f;
+            const float value = sign * dual[lane] * own.value;
+            if (value != 0.0f && std::fabs(value) >= options_.threshold) found_.push_back({number, uint8_t(first + lane), value});
         }
     }
 
