@@ -36,7 +36,7 @@ class SolverConfig:
         What a margin costs.
     cost_positive, cost_negative : float, default 1
         C of positive and negative instances, 1e-10 to 1e10.
-    epsilon : float, default 0.5
+    epsilon : float, default 0.4
         Tolerance of the dual solver; smaller is slower and closer to the optimum.
     max_passes : int, default 20
         Passes over the rows at most.
@@ -54,7 +54,7 @@ class SolverConfig:
     loss: str = "squared-hinge"
     cost_positive: float = 1.0
     cost_negative: float = 1.0
-    epsilon: float = 0.5
+    epsilon: float = 0.4
     max_passes: int = 20
     threshold: float = 0.1
     max_weights: int = 0

@@ -34,10 +34,12 @@ from ramify.values import CSR, Float32, StageProgress, TopK
 
 COSTS = (0.5, 1.0, 2.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+EPSILON = 0.3
+"""The trees' tolerance, nearer to the optimum than that of a tree alone: a twentieth more of the training."""
+
 MOST_HELD_OUT = 5_000
 MOST_TRIED = 50_000
 """Instances that the choice is made by, and on: beyond, it gets slower and hardly better."""
-
 
 RERANKED = 20
 """Labels among which rare ones may rise; more changed no measure."""
@@ -156,7 +158,7 @@ class Blend(RankingModel):
         width = min(RERANKED, held.Y.shape[1])
         tried = []
         for number, cost in enumerate(COSTS):
-            tree = XRLinear(seed=self.seed, threads=self.threads).set_params(**self._costs(cost))
+            tree = XRLinear(seed=self.seed, threads=self.threads).set_params(**self._solving(cost))
             tree.fit(*rest, progress=part_of(progress, number, n_fits))
             top = tree.predict_topk(held.X, width)
             tried.append((self._worth(top, rest, held), -number, top))
@@ -165,8 +167,9 @@ class Blend(RankingModel):
         mixed = [(self._worth(_mixture(top, near, share), rest, held), -share) for share in SHARES]
         return COSTS[-best], -max(mixed)[1]
 
-    def _costs(self, cost: float) -> dict[str, float]:
-        return {"cost_positive": cost, "cost_negative": cost, "tail_cost": self.tail_cost}
+    def _solving(self, cost: float) -> dict[str, float]:
+        """What the trees learn by: settings of ``XRLinear``."""
+        return {"cost_positive": cost, "cost_negative": cost, "tail_cost": self.tail_cost, "epsilon": EPSILON}
 
     def _worth(self, top: TopK, rest: Part, held: Part) -> float:
         """Mean of P@1, P@3 and P@5 on held-out instances, as far as there are labels."""
@@ -183,7 +186,7 @@ class Blend(RankingModel):
             max_leaf=self.max_leaf,
             beam=self.beam,
             seed=self.seed,
-        ).set_params(**self._costs(self.cost_))
+        ).set_params(**self._solving(self.cost_))
         models, say = ([tree], [1.0]) if self.share_ == 0 else ([tree, NearestInstances()], _say(self.share_))
         return Ensemble(models, trees=self.trees, weights=say, threads=self.threads)
 

@@ -32,7 +32,7 @@ class Preset:
 PRESETS = {
     "fast": Preset(
         "xr-linear",
-        {"negatives": "tfn", "path_weight": 0.75, "max_leaf": 64}
+        {"negatives": "tfn", "path_weight": 0.75, "epsilon": 0.5, "max_leaf": 64}
         | {"cost_positive": 1.0, "cost_negative": 1.0, "tail_cost": 0.0},
     ),
     "default": Preset(),

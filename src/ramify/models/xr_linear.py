@@ -62,7 +62,7 @@ class XRLinear(TreePredictor):
         What a margin costs.
     cost_positive, cost_negative : float, default 0.5
         C of positive and negative instances.
-    epsilon : float, default 0.5
+    epsilon : float, default 0.4
         Tolerance of the solver.
     max_passes : int, default 20
         Passes of the solver at most.
@@ -122,7 +122,7 @@ class XRLinear(TreePredictor):
         loss: str = "squared-hinge",
         cost_positive: float = 0.5,
         cost_negative: float = 0.5,
-        epsilon: float = 0.5,
+        epsilon: float = 0.4,
         max_passes: int = 20,
         threshold: float = 0.1,
         max_weights: int = 0,

@@ -33,7 +33,7 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         ``XRLinear``.
     cost : float, default 1
         C of the solver.
-    epsilon : float, default 0.5
+    epsilon : float, default 0.4
         Its tolerance.
     threshold : float, default 0.1
         Weights smaller in size are dropped.
@@ -49,7 +49,7 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         negatives: str = "tfn+man",
         hard_negative_weight: float | None = None,
         cost: float = 1.0,
-        epsilon: float = 0.5,
+        epsilon: float = 0.4,
         threshold: float = 0.1,
         score_transform: str = "l3-hinge",
         precision: str = "int8",
