@@ -60,7 +60,7 @@ def test_the_blend_listens_to_instances_only_where_they_help():
 
 def test_nothing_held_out_chooses_nothing():
     model = Blend(held_out=0.0, trees=1, branching=4, max_leaf=5, beam=7, threads=1).fit(*_linear(0))
-    own = {"cost_positive": 1.0, "cost_negative": 1.0, "tail_cost": 0.0}
+    own = {"cost_positive": 1.0, "cost_negative": 1.0, "tail_cost": 0.0, "epsilon": 0.3}
     plain = XRLinear(branching=4, max_leaf=5, beam=7, threads=1, **own).fit(*_linear(0))
     assert (model.cost_, model.share_) == (1.0, 0.0)
     X = _linear(1)[0]
