@@ -29,7 +29,8 @@ def _check_optimal(X, problem, config, weights=None):
     for node in range(W.shape[1]):
         rows, signs, costs = reference.node_problem(problem, node, config, factors)
         found, best = (reference.objective(w[:, node], dense[rows], signs, costs, config.loss) for w in (W, V))
-        assert found <= best * (1 + 5e-4) + 1e-3, f"node {node}: {found} instead of {best}"
+        gap = config.epsilon * costs.sum()  # what gradients within the tolerance leave open
+        assert found <= best * (1 + 5e-4) + 1e-3 + gap, f"node {node}: {found} instead of {best}"
     np.testing.assert_allclose(W, V, atol=5e-2, rtol=1e-2)
     np.testing.assert_array_equal(native.block_rows[[0, -1]], [0, len(native.features)])
     for begin, end in zip(native.block_rows[:-1], native.block_rows[1:], strict=True):
