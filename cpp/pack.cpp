@@ -19,15 +19,14 @@ struct Place {
 // A block's rows by hash, which no two of them share: rounds of counting by some bits at a time, the lowest first.
 class RowSorter {
 public:
-    const std::vector<Place>& sort(const PlainLevel& level, int64_t block, int hash_bits) {
-        places_.clear();
+    void sort(const PlainLevel& level, int64_t block, int hash_bits, std::vector<Place>& places) {
+        places.clear();
         for (int64_t row = level.block_rows[block]; row < level.block_rows[block + 1]; ++row)
-            places_.push_back({0, hash_feature(uint32_t(level.features[row]), hash_bits), row});
-        if (places_.size() < kFewRows)
-            std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return a.hash < b.hash; });
+            places.push_back({0, hash_feature(uint32_t(level.features[row]), hash_bits), row});
+        if (places.size() < kFewRows)
+            std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.hash < b.hash; });
         else
-            for (int shift = 0; shift < hash_bits; shift += kBitsPerRound) sort_by_bits(shift);
-        return places_;
+            for (int shift = 0; shift < hash_bits; shift += kBitsPerRound) sort_by_bits(shift, places);
     }
 
 private:
@@ -35,16 +34,16 @@ private:
     static constexpr int kBitsPerRound = 10;
     static constexpr uint32_t kDigits = 1u << kBitsPerRound;
 
-    void sort_by_bits(int shift) {
+    void sort_by_bits(int shift, std::vector<Place>& places) {
         uint32_t begin[kDigits + 1] = {};
-        for (const Place& place : places_) ++begin[(place.hash >> shift & (kDigits - 1)) + 1];
+        for (const Place& place : places) ++begin[(place.hash >> shift & (kDigits - 1)) + 1];
         for (uint32_t digit = 0; digit < kDigits; ++digit) begin[digit + 1] += begin[digit];
-        spare_.resize(places_.size());
-        for (const Place& place : places_) spare_[begin[place.hash >> shift & (kDigits - 1)]++] = place;
-        places_.swap(spare_);
+        spare_.resize(places.size());
+        for (const Place& place : places) spare_[begin[place.hash >> shift & (kDigits - 1)]++] = place;
+        places.swap(spare_);
     }
 
-    std::vector<Place> places_, spare_;
+    std::vector<Place> spare_;
 };
 
 // Gives every row the first free slot at or after its own. False: a row had to go too far for its key.
@@ -86,7 +85,7 @@ public:
         for (int64_t block = 0; block < level_.n_blocks; ++block) {
             out_.block_entries[block + 1] = entry_;
             if (plan_.slot_bits[size_t(block)] < 0) continue;
-            places_ = sorter_.sort(level_, block, hash_bits_);
+            sorter_.sort(level_, block, hash_bits_, places_);
             if (!place_rows(places_, hash_bits_, plan_.slot_bits[size_t(block)], plan_.wide_keys))
                 throw std::logic_error("pack plan does not fit the level");
             write_block(block);
@@ -191,7 +190,7 @@ PackPlan plan_pack(const PlainLevel& level, int hash_bits) {
         int bits = -1;
         if (rows > 0) {
             bits = starting_bits(rows, hash_bits, plan.wide_keys);
-            places = sorter.sort(level, block, hash_bits);
+            sorter.sort(level, block, hash_bits, places);
             while (!place_rows(places, hash_bits, bits, plan.wide_keys)) ++bits;
         }
         plan.slot_bits.push_back(bits);

@@ -144,7 +144,10 @@ private:
         int32_t row = -1;
         float largest = 0.0f;
         for (const PrivateFeature& own : gatherer_.private_features()) {
-            if (own.row != row) largest = largest_dual(row = own.row);
+            if (own.row != row) {
+                row = own.row;
+                largest = largest_dual(row);
+            }
             if (largest * std::fabs(own.value) >= options_.threshold) collect_one(own, number, first);
             ++number;
         }
