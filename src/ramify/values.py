@@ -156,6 +156,10 @@ class Dataset:
         The instances as text ...
     X : csr_matrix, shape (n, d), optional
         ... or as features; at least one of the two.
+    ids : sequence, length n, optional
+        The identity of each instance: any value, None where an instance has none.
+    label_keys : sequence of str, length L, optional
+        The identifier of each label, where ``label_names`` holds names that replaced identifiers.
 
     Raises
     ------
@@ -167,6 +171,8 @@ class Dataset:
     label_names: Sequence[str]
     texts: Sequence[str] | None = None
     X: CSR | None = None
+    ids: Sequence[Any] | None = None
+    label_keys: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if self.texts is None and self.X is None:
@@ -174,12 +180,21 @@ class Dataset:
         lengths = {
             "texts": None if self.texts is None else len(self.texts),
             "X": None if self.X is None else self.X.shape[0],
+            "ids": None if self.ids is None else len(self.ids),
         }
         for name, length in lengths.items():
             if length is not None and length != self.Y.shape[0]:
                 raise InputError(f"{name} has {length} rows, but Y has {self.Y.shape[0]}")
         if len(self.label_names) != self.Y.shape[1]:
             raise InputError(f"{len(self.label_names)} label names are given, but Y has {self.Y.shape[1]} columns")
+        if self.label_keys is not None and len(self.label_keys) != self.Y.shape[1]:
+            raise InputError(f"{len(self.label_keys)} label keys are given, but Y has {self.Y.shape[1]} columns")
+
+    def __repr__(self) -> str:
+        kinds = ["texts"] if self.texts is not None else []
+        if self.X is not None:
+            kinds.append(f"features of width {self.X.shape[1]}")
+        return f"Dataset({len(self)} documents, {self.n_labels} labels, {' and '.join(kinds)})"
 
     def __len__(self) -> int:
         return int(self.Y.shape[0])
@@ -196,6 +211,8 @@ class Dataset:
             label_names=self.label_names,
             texts=None if self.texts is None else [self.texts[row] for row in rows],
             X=None if self.X is None else self.X[rows],
+            ids=None if self.ids is None else [self.ids[row] for row in rows],
+            label_keys=self.label_keys,
         )
 
     def labels_of(self, row: int) -> list[str]:

@@ -1,8 +1,21 @@
-"""Names as people read them on a terminal or in a picture."""
+"""Names and values as people read them on a terminal, in a picture or in an error."""
 
 from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
+_REPR.maxlevel, _REPR.maxlist, _REPR.maxdict, _REPR.maxtuple = 3, 4, 3, 4
 
 
 def one_line(text: str) -> str:
     """A name without line breaks, tabs and other characters that cannot be printed: a space stands for each."""
     return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def quoted(value: Any, characters: int = 60) -> str:
+    """The ``repr`` of a value in an error message, shortened to about ``characters``."""
+    shown = _REPR.repr(value)
+    return shown if len(shown) <= characters + 2 else shown[: characters - 3] + "..."

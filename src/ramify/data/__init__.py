@@ -10,9 +10,12 @@ from ramify.data.files import (
     read_column,
     read_features,
     read_texts,
+    refuse_same_file,
     write,
 )
+from ramify.data.groups import looks_long
 from ramify.data.labels import align
+from ramify.data.names import read_names, renamed
 from ramify.data.splits import split_by_column, split_by_cutoff, split_label_aware, split_random
 
 __all__ = [
@@ -22,10 +25,14 @@ __all__ = [
     "convert",
     "demo_dataset",
     "holds_texts",
+    "looks_long",
     "read",
     "read_column",
     "read_features",
+    "read_names",
     "read_texts",
+    "refuse_same_file",
+    "renamed",
     "split_by_column",
     "split_by_cutoff",
     "split_label_aware",

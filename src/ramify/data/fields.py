@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from ramify.errors import InputError
+from ramify.wording import quoted
 
 SHOWN_NAMES = 12
+NOT_CELLS = '"\r\n\0'
+"""Characters that cannot delimit cells, as they quote or end them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +27,28 @@ class Fields:
     labels : str, default "labels"
         The field of the labels: a list, or one string that is split at ``separator``.
     id : str, default "id"
-        The field of a document's identity, which ``read_texts`` passes on where it is present.
+        The field of a document's identity, kept in ``Dataset.ids`` and ``Document.id`` where it is present.
     separator : str, optional
         What separates labels that stand in one string. By default "|"; then a file whose label strings look
         separated by something else is refused rather than misread.
     labels_path : str, optional
         The second file of a pair of scipy ``.npz`` files: the label matrix.
     names_path : str, optional
-        A text file with one label name per line, for files that hold only label numbers.
+        A file that gives label identifiers their names: ``.jsonl``, ``.csv``, ``.tsv`` (also ``.gz``) or
+        ``.parquet`` with the fields "id" and "name"; any other file has one name per line, for the label numbers
+        "0", "1", ...
+    delimiter : str, optional
+        The character between the cells of CSV and TSV files. By default "," in ``.csv`` and a tab in ``.tsv``; a
+        file whose header lacks a wanted column then is read with ";", tab, "|" or "," if exactly one of them
+        gives a header with all wanted columns.
+    group : str, optional
+        For files with a row per document and label: the field whose value rows of one document share. The rows
+        become one document with the text of the first row and the labels of all rows.
 
     Raises
     ------
     InputError
-        An empty name or separator.
+        An empty name or separator, or a delimiter that is not one character.
     """
 
     text: str = "text"
@@ -45,34 +57,45 @@ class Fields:
     separator: str | None = None
     labels_path: str | None = None
     names_path: str | None = None
+    delimiter: str | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("text", "labels", "id"):
+        for name in ("text", "labels", "id", *(("group",) if self.group is not None else ())):
             value = getattr(self, name)
             if not isinstance(value, str) or not all(part.strip() for part in value.split(",")):
-                raise InputError(f"the {name} field is {value!r}, but must be a field's name")
+                raise InputError(f"the {name} field is {quoted(value)}, but must be a field's name")
         if self.separator is not None and (not isinstance(self.separator, str) or not self.separator):
-            raise InputError(f"the label separator is {self.separator!r}, but must be one character or more")
+            raise InputError(f"the label separator is {quoted(self.separator)}, but must be one character or more")
+        delimiter = self.delimiter
+        if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in NOT_CELLS):
+            raise InputError(
+                f"the delimiter is {quoted(delimiter)}, but must be one character between cells, such as ';' or a tab"
+            )
 
     @property
     def text_names(self) -> tuple[str, ...]:
         """The fields that the text is joined from."""
         return tuple(part.strip() for part in self.text.split(","))
 
-    @property
-    def written_text(self) -> str:
-        """The one field that a writer puts the text in.
+    def written(self, *, with_ids: bool) -> tuple[str, ...]:
+        """The fields that a writer makes: id (if there are ids), text, labels.
 
         Raises
         ------
         InputError
-            Several text fields, or the labels' one.
+            Several text fields, or one name for two of them.
         """
-        if self.text == self.labels:
-            raise InputError(f"text and labels cannot both be written to the field {self.text!r}: give two names")
         if len(self.text_names) > 1:
-            raise InputError(f"the text is written to one field, not to {self.text!r}: give one name")
-        return self.text_names[0]
+            raise InputError(f"the text is written to one field, not to {quoted(self.text)}: give one name")
+        names = {"id": self.id} if with_ids else {}
+        names |= {"text": self.text_names[0], "labels": self.labels}
+        for (one, name), (other, same) in combinations(names.items(), 2):
+            if name == same:
+                raise InputError(
+                    f"{one} and {other} cannot both be written to the field {quoted(name)}: give two names"
+                )
+        return tuple(names.values())
 
 
 DEFAULT_FIELDS = Fields()
@@ -88,14 +111,14 @@ def joined_text(values: Sequence[Any]) -> str:
     """
     for value in values:
         if value is not None and not isinstance(value, str):
-            raise InputError(f"the text is {reprlib.repr(value)}, but must be a string")
+            raise InputError(f"the text is {quoted(value)}, but must be a string")
     return "\n".join(value for value in values if value)
 
 
-def missing_field(name: str, present: Iterable[str]) -> str:
-    """The sentence for a field that is not there: which ones are, and which was probably meant."""
+def missing_field(name: str, present: Iterable[str], how: str = "") -> str:
+    """The sentence for a field that is not there: which ones are, how they were read, which was probably meant."""
     names = list(present)
-    listing = ", ".join(repr(one) for one in names[:SHOWN_NAMES]) + (", ..." if len(names) > SHOWN_NAMES else "")
+    listing = ", ".join(quoted(one, 40) for one in names[:SHOWN_NAMES]) + (", ..." if len(names) > SHOWN_NAMES else "")
     close = difflib.get_close_matches(name, names, n=1)
-    remedy = f"did you mean {close[0]!r}?" if close else "name the right one"
-    return f"field {name!r} is missing among {listing or 'no fields at all'}: {remedy}"
+    remedy = f"did you mean {quoted(close[0])}?" if close else "name the right one"
+    return f"field {quoted(name)} is missing among {listing or 'no fields at all'}{how}: {remedy}"

@@ -6,21 +6,22 @@ the Extreme Classification Repository, .npz) yield matrices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+import os
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-import scipy.sparse as sp
-
-from ramify.data import jsonl, npz, parquet, repository, table
+from ramify.data import npz, repository
 from ramify.data.fields import DEFAULT_FIELDS, Fields, joined_text
+from ramify.data.formats import FEATURE_FORMATS, TEXT_FORMATS, RowReader, locate, paths_of, row_reader
+from ramify.data.groups import DocumentNumbers, merged_rows
 from ramify.data.labels import LabelRows, NumberNames, align
-from ramify.data.streams import Source, name_of, numbered_lines
+from ramify.data.names import numbers_named, with_names
+from ramify.data.streams import OnBad, Source, name_of
 from ramify.errors import DataFileError, InputError
 from ramify.values import CSR, Dataset
-
-RowReader = Callable[..., Iterator[tuple[int, list[Any]]]]
+from ramify.wording import quoted
 
 
 class Document(NamedTuple):
@@ -36,17 +37,6 @@ class Document(NamedTuple):
 
     text: str
     id: Any
-
-
-# extension -> reader of rows, writer of a Dataset
-TEXT_FORMATS: dict[str, tuple[RowReader, Callable[[Dataset, Path, Fields], None]]] = {
-    ".jsonl": (jsonl.read_rows, jsonl.write),
-    ".csv": (table.read_rows, table.write),
-    ".tsv": (partial(table.read_rows, delimiter="\t"), partial(table.write, delimiter="\t")),
-    ".parquet": (parquet.read_rows, parquet.write),
-}
-FEATURE_FORMATS: dict[str, Callable[[Dataset, Path], None]] = {".txt": repository.write, ".npz": npz.write}
-PACKED = (".jsonl", ".csv", ".tsv", ".txt")  # the others compress within
 
 
 def read(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, label_names: Sequence[str] | None = None) -> Dataset:
@@ -82,21 +72,15 @@ def read(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, label_names: Sequ
     --------
     >>> read("bills.csv.gz", fields=Fields(text="title,summary", separator=";"))  # doctest: +SKIP
     """
-    file, labels_file, extension = _locate(path, fields)
-    if extension in TEXT_FORMATS:
-        dataset = _read_text_rows(file, TEXT_FORMATS[extension][0], fields)
-    else:
-        dataset = repository.read(file) if extension == ".txt" else npz.read(file, labels_file)
-        dataset = _with_names(dataset, fields, label_names, file)
-    if len(dataset) == 0:
-        raise DataFileError("holds no documents: give at least one", file)
-    if dataset.Y.nnz == 0:
-        raise DataFileError("no document has labels: check the field or the matrix of labels", file)
-    return dataset if label_names is None else align(dataset, label_names)
+    return _read(path, fields, label_names, None)
 
 
 def read_texts(
-    source: str | Path | Source, fields: Fields = DEFAULT_FIELDS, *, stream_format: str = ".jsonl"
+    source: str | Path | Source,
+    fields: Fields = DEFAULT_FIELDS,
+    *,
+    stream_format: str = ".jsonl",
+    on_bad: OnBad | None = None,
 ) -> Iterator[Document]:
     """Stream the texts of a file, or of an open binary stream such as ``sys.stdin.buffer``; labels may be absent.
 
@@ -105,9 +89,13 @@ def read_texts(
     source : path-like or binary stream
         A file of texts.
     fields : Fields, optional
-        The names of the fields.
+        The names of the fields. With ``group``, only the first row of each document is taken.
     stream_format : str, default ".jsonl"
         What a stream holds: ".jsonl", ".csv" or ".tsv".
+    on_bad : callable, optional
+        Called with the ``DataFileError`` of each bad record (no JSON, not UTF-8, a missing field, a text that is no
+        string, a wrong number of cells); reading goes on with the next line. By default the error is raised. A
+        missing file, a header without a wanted column or damaged gzip data always raise.
 
     Yields
     ------
@@ -120,18 +108,27 @@ def read_texts(
         Anything wrong with the file; a file of features (use `read_features`).
     """
     if isinstance(source, str | Path):
-        source, _, extension = _locate(source, fields)
+        source, _, extension = locate(source, fields.labels_path)
     else:
         extension = stream_format
     if extension not in TEXT_FORMATS:
         raise DataFileError(f"{extension} holds features, not texts: use read_features", name_of(source))
     names = fields.text_names
-    for line, values in TEXT_FORMATS[extension][0](source, names, (fields.id,)):
+    group = [] if fields.group is None else [fields.group]
+    documents = DocumentNumbers()
+    for line, values in row_reader(extension, fields.delimiter, on_bad=on_bad)(source, [*names, *group], (fields.id,)):
         try:
             text = joined_text(values[: len(names)])
+            n_before = len(documents)
+            is_new = not group or documents.of(values[-2]) == n_before
         except InputError as error:
-            raise DataFileError(str(error), name_of(source), line) from None
-        yield Document(text, values[-1])
+            problem = _located(error, source, line)
+            if on_bad is None:
+                raise problem from None
+            on_bad(problem)
+            continue
+        if is_new:
+            yield Document(text, values[-1])
 
 
 def read_features(path: str | Path) -> CSR:
@@ -142,7 +139,7 @@ def read_features(path: str | Path) -> CSR:
     DataFileError
         Anything wrong with the file; a file of texts (use `read_texts`).
     """
-    file, _, extension = _locate(path, DEFAULT_FIELDS)
+    file, _, extension = locate(path)
     if extension in TEXT_FORMATS:
         raise DataFileError(f"{extension} holds texts, not features: use read_texts", file)
     return repository.read(file).X if extension == ".txt" else npz.read_features(file)
@@ -156,10 +153,10 @@ def read_column(path: str | Path, name: str) -> list[Any]:
     DataFileError
         Anything wrong with the file; no such field.
     """
-    file, _, extension = _locate(path, DEFAULT_FIELDS)
+    file, _, extension = locate(path)
     if extension not in TEXT_FORMATS:
-        raise DataFileError(f"{extension} has no field {name!r}: only files of texts have fields", file)
-    return [values[0] for _, values in TEXT_FORMATS[extension][0](file, (name,))]
+        raise DataFileError(f"{extension} has no field {quoted(name)}: only files of texts have fields", file)
+    return [values[0] for _, values in row_reader(extension)(file, (name,))]
 
 
 def holds_texts(path: str | Path) -> bool:
@@ -170,7 +167,7 @@ def holds_texts(path: str | Path) -> bool:
     DataFileError
         An extension that is not known.
     """
-    return _locate(path, DEFAULT_FIELDS)[2] in TEXT_FORMATS
+    return locate(path)[2] in TEXT_FORMATS
 
 
 def write(dataset: Dataset, path: str | Path, *, fields: Fields = DEFAULT_FIELDS) -> None:
@@ -194,7 +191,7 @@ def write(dataset: Dataset, path: str | Path, *, fields: Fields = DEFAULT_FIELDS
     MissingExtraError
         Parquet without pyarrow.
     """
-    file, labels_file, extension = _locate(path, fields)
+    file, labels_file, extension = locate(path, fields.labels_path)
     if labels_file is not None:
         raise DataFileError("pairs of .npz files are only read: name one .npz file, it holds both", file)
     if extension in FEATURE_FORMATS:
@@ -202,7 +199,7 @@ def write(dataset: Dataset, path: str | Path, *, fields: Fields = DEFAULT_FIELDS
         return
     if dataset.texts is None:
         raise InputError(f"{extension} holds texts, but the data are features: write .npz or .txt instead")
-    TEXT_FORMATS[extension][1](dataset, file, fields)
+    TEXT_FORMATS[extension](dataset, file, fields)
 
 
 def convert(
@@ -211,73 +208,120 @@ def convert(
     *,
     fields: Fields = DEFAULT_FIELDS,
     target_fields: Fields = DEFAULT_FIELDS,
-) -> None:
-    """Write a file's texts (or features) and labels in another format; other fields are not kept.
+) -> tuple[str, ...]:
+    """Write a file's ids, texts (or features) and labels in another format.
+
+    Returns
+    -------
+    tuple of str
+        The names of the fields that are left out: all others of a file of texts (of JSON lines, the first 1,000);
+        "label names" where a ``.txt`` cannot hold them.
 
     Raises
     ------
     DataFileError
         Anything wrong with the source.
     InputError
-        Between texts and features there is no conversion: train on texts, or vectorize them first.
+        Source and target are one file. Between texts and features there is no conversion: train on texts, or
+        vectorize them first.
     """
+    refuse_same_file(target, source, fields.labels_path, fields.names_path)
     if holds_texts(source) != holds_texts(target):
         held, wanted = ("texts", "features") if holds_texts(source) else ("features", "texts")
         raise InputError(
             f"{source} holds {held}, but {target} would hold {wanted}: choose "
             + (".jsonl, .csv, .tsv or .parquet" if held == "texts" else ".npz or .txt")
         )
-    write(read(source, fields=fields), target, fields=target_fields)
+    if holds_texts(target):
+        target_fields.written(with_ids=True)  # refused before the source is read
+    seen: dict[str, None] = {}
+    dataset = _read(source, fields, None, seen)
+    write(dataset, target, fields=target_fields)
+    if dataset.texts is None:
+        named = locate(target)[2] == ".txt" and not isinstance(dataset.label_names, NumberNames)
+        return ("label names",) if named else ()
+    identity = fields.id if fields.group is None or fields.id in seen else fields.group
+    kept = {*fields.text_names, fields.labels, identity}
+    return tuple(name for name in seen if name not in kept)
 
 
-def _locate(path: str | Path, fields: Fields) -> tuple[Path, Path | None, str]:
-    """(file, file of labels, extension without .gz)."""
-    name = str(path)
-    cut = name.lower().find(".npz:")
-    file = Path(name[: cut + 4] if cut >= 0 else name)
-    labels = name[cut + 5 :] if cut >= 0 else fields.labels_path
-    packed = file.suffix.lower() == ".gz"
-    extension = (file.with_suffix("") if packed else file).suffix.lower()
-    known = [*TEXT_FORMATS, *FEATURE_FORMATS]
-    if labels is not None and extension != ".npz":
-        raise DataFileError("holds its labels itself: a separate file of labels goes with .npz only", file)
-    if extension in known and (not packed or extension in PACKED):
-        return file, None if labels is None else Path(labels), extension
-    if file.is_dir():
-        raise DataFileError("is a directory: name a file in it", file)
-    shown = (extension + ".gz" if packed else extension) or "none"
-    remedy = f"name it {', '.join(known)}, or one of {', '.join(PACKED)} with .gz"
-    raise DataFileError(f"the extension {shown!r} is not known: {remedy}", file)
+def refuse_same_file(target: str | Path, *inputs: str | Path | BinaryIO | None) -> None:
+    """Refuse to replace a file that is also read, under whatever spelling or link.
+
+    Parameters
+    ----------
+    target : path-like
+        The file to write.
+    *inputs : path-like, binary stream or None
+        What is read: files, pairs such as ``X.npz:Y.npz``, or open streams such as ``sys.stdin.buffer``.
+
+    Raises
+    ------
+    InputError
+        A regular file is both.
+    """
+    for one in inputs:
+        parts = paths_of(one) if isinstance(one, str | Path) else (one,)
+        if any(_is_same_file(part, Path(target)) for part in parts if part is not None):
+            raise InputError(f"{target} is both input and output: write to another file")
+
+
+def _is_same_file(source: Source, target: Path) -> bool:
+    try:
+        written = target.stat()
+        read_from = source.stat() if isinstance(source, Path) else os.fstat(source.fileno())
+    except (OSError, ValueError, AttributeError):  # no such file, or a stream in memory
+        return False
+    return stat.S_ISREG(written.st_mode) and os.path.samestat(read_from, written)
+
+
+def _read(path: str | Path, fields: Fields, label_names: Sequence[str] | None, seen: dict[str, None] | None) -> Dataset:
+    file, labels_file, extension = locate(path, fields.labels_path)
+    names_file = None if fields.names_path is None else Path(fields.names_path)
+    if extension in TEXT_FORMATS:
+        dataset = _read_text_rows(file, row_reader(extension, fields.delimiter, seen=seen), fields)
+    else:
+        dataset = repository.read(file) if extension == ".txt" else npz.read(file, labels_file)
+    if len(dataset) == 0:
+        raise DataFileError("holds no documents: give at least one", file)
+    if dataset.Y.nnz == 0:
+        raise DataFileError("no document has labels: check the field or the matrix of labels", file)
+    if names_file is not None and (extension in TEXT_FORMATS or isinstance(dataset.label_names, NumberNames)):
+        dataset = with_names(dataset, names_file, fields.delimiter)
+    elif label_names is not None and isinstance(dataset.label_names, NumberNames):
+        dataset = numbers_named(dataset, label_names, file)
+    return dataset if label_names is None else align(dataset, label_names)
 
 
 def _read_text_rows(file: Path, rows: RowReader, fields: Fields) -> Dataset:
     texts: list[str] = []
+    ids: list[Any] = []
+    numbers: list[int] = []
     labels = LabelRows(fields.separator)
-    one_field = len(fields.text_names) == 1
-    for line, values in rows(file, (*fields.text_names, fields.labels)):
+    documents = DocumentNumbers()
+    one_field, group = len(fields.text_names) == 1, fields.group
+    required = [*fields.text_names, fields.labels, *([] if group is None else [group])]
+    for line, values in rows(file, required, (fields.id,)):
         try:
-            labels.add(values.pop())
+            ids.append(values.pop())
+            if group is not None:
+                value = values.pop()
+                numbers.append(documents.of(value))
+                ids[-1] = value if ids[-1] is None else ids[-1]
+            labels.add(values.pop(), line)
             text = values[0]
             texts.append(text if one_field and text.__class__ is str else joined_text(values))
         except InputError as error:
-            raise DataFileError(str(error), file, line) from None
+            raise _located(error, file, line) from None
     try:
         Y, names = labels.finish()
     except InputError as error:
-        raise DataFileError(str(error), file) from None
-    return Dataset(Y=Y, label_names=names, texts=texts)
+        raise _located(error, file) from None
+    has_ids = ids.count(None) < len(ids)
+    dataset = Dataset(Y=Y, label_names=names, texts=texts, ids=ids if has_ids else None)
+    return dataset if group is None else merged_rows(dataset, numbers)
 
 
-def _with_names(dataset: Dataset, fields: Fields, label_names: Sequence[str] | None, file: Path) -> Dataset:
-    """Names for columns that have only numbers: from the names file, else the caller's."""
-    if not isinstance(dataset.label_names, NumberNames):
-        return dataset
-    names = label_names
-    if fields.names_path is not None:
-        names = [line.strip() for _, line in numbered_lines(Path(fields.names_path))]
-    if names is None:
-        return dataset
-    if len(names) < dataset.n_labels:
-        raise DataFileError(f"has {dataset.n_labels} labels, but {len(names)} label names are given: give all", file)
-    Y = sp.csr_matrix((dataset.Y.data, dataset.Y.indices, dataset.Y.indptr), shape=(len(dataset), len(names)))
-    return Dataset(Y=Y, label_names=names, X=dataset.X)
+def _located(error: InputError, source: Source, line: int | None = None) -> DataFileError:
+    """The error with its file and line; the line of a held value goes first."""
+    return DataFileError(str(error), name_of(source), getattr(error, "line", None) or line)

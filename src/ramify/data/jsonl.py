@@ -9,15 +9,35 @@ from typing import Any
 
 from ramify.data.fields import Fields, missing_field
 from ramify.data.labels import named_rows
-from ramify.data.streams import Source, name_of, numbered_lines, without_surrogates, writing
-from ramify.errors import DataFileError
+from ramify.data.streams import OnBad, Source, name_of, numbered_lines, without_surrogates, writing
+from ramify.errors import DataFileError, InputError
 from ramify.values import Dataset
 
+MOST_FIELDS = 1000
 
-def read_rows(source: Source, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[int, list[Any]]]:
+
+def read_rows(
+    source: Source,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    on_bad: OnBad | None = None,
+    seen: dict[str, None] | None = None,
+) -> Iterator[tuple[int, list[Any]]]:
     """Yield per record its line number and the values of the named fields; blank lines are skipped.
 
     Halves of surrogate pairs, as cut emoji leave them, become U+FFFD.
+
+    Parameters
+    ----------
+    source : Path or binary stream
+        The file.
+    required, optional : sequence of str
+        Names of fields; None stands for an optional one that is missing.
+    on_bad : callable, optional
+        Called with the error of a bad line, which is left out. By default the error is raised.
+    seen : dict, optional
+        Receives the names of the fields of all records, 1,000 at most, as keys.
 
     Raises
     ------
@@ -25,39 +45,49 @@ def read_rows(source: Source, required: Sequence[str], optional: Sequence[str] =
         A line that is no JSON object, a required field that is missing.
     """
     decode = json.JSONDecoder().raw_decode
-    for number, line in numbered_lines(source):
+    for number, line in numbered_lines(source, on_bad):
         try:
             record, end = decode(line.lstrip())
-            if end + 1 < len(line):
+            if end + 1 < len(line) or line[-1] != "\n":
                 record = json.loads(line)  # objects to anything but white space after the object
-        except (ValueError, RecursionError) as error:
+            if record.__class__ is not dict:
+                raise InputError(_no_object(record))
+            values = [record[name] for name in required]
+        except (ValueError, RecursionError, KeyError) as error:
             if not line.strip():
                 continue
-            raise DataFileError(_problem(error), name_of(source), number) from None
-        if record.__class__ is not dict:
-            raise DataFileError(_no_object(record), name_of(source), number)
-        try:
-            values = [record[name] for name in required]
-        except KeyError as error:
-            raise DataFileError(missing_field(error.args[0], record), name_of(source), number) from None
-        if optional:
-            values += [record.get(name) for name in optional]
+            problem = DataFileError(_problem(error, line), name_of(source), number)
+            if on_bad is None:
+                raise problem from None
+            on_bad(problem)
+            continue
+        for name in optional:
+            values.append(record.get(name))
         if "\\ud" in line or "\\uD" in line:
             values = [_without_surrogates(value) for value in values]
+        if seen is not None and len(seen) < MOST_FIELDS:
+            seen.update(dict.fromkeys(record))
         yield number, values
 
 
 def write(dataset: Dataset, path: Path, fields: Fields) -> None:
-    """Write texts and label names, one object per line."""
-    text_name = fields.written_text
-    encode = json.JSONEncoder(ensure_ascii=False).encode
+    """Write ids (where there are any), texts and label names, one object per line."""
+    names = fields.written(with_ids=dataset.ids is not None)
+    encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+    ids = [None] * len(dataset) if dataset.ids is None else dataset.ids
     with writing(path) as stream:
-        for text, labels in zip(dataset.texts or (), named_rows(dataset), strict=True):
-            line = encode({text_name: text, fields.labels: labels})
-            stream.write(without_surrogates(line).encode() + b"\n")
+        for identity, text, labels in zip(ids, dataset.texts or (), named_rows(dataset), strict=True):
+            record = dict(zip(names[-2:], (text, labels), strict=True))
+            if identity is not None:
+                record = {names[0]: identity, **record}
+            stream.write(without_surrogates(encode(record)).encode() + b"\n")
 
 
-def _problem(error: Exception) -> str:
+def _problem(error: Exception, line: str) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, KeyError):
+        return missing_field(error.args[0], json.loads(line))
     if isinstance(error, json.JSONDecodeError):
         return f"is no JSON object ({error.msg} at column {error.colno}): each line must be one, as in " + EXAMPLE
     return f"is no JSON that can be read ({type(error).__name__}): each line must be one object, as in " + EXAMPLE

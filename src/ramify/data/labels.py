@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import reprlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.errors import InputError
+from ramify.data.cells import LabelCells, in_brackets, printed_list
+from ramify.errors import DataFileError, InputError
 from ramify.values import CSR, Dataset
+from ramify.wording import quoted
 
-DEFAULT_SEPARATOR = "|"
-OTHER_SEPARATORS = (";", ",", "\t")
 BLOCK_ROWS = 1 << 14
 
 
 class LabelRows:
     """Rows of label names become Y, in plain arrays of numbers: no list of lists is ever held.
 
-    White space around names is stripped, empty names are dropped, repeated ones count once.
+    White space around names is stripped, empty names are dropped, repeated ones count once. Strings of printed lists
+    are held until the end, as they are read as lists only if all strings are so (see `ramify.data.cells`).
 
     Parameters
     ----------
     separator : str, optional
-        What splits labels that come as one string; by default "|", and `check_separator` may object.
+        What splits labels that come as one string; by default "|", or none where all strings are printed lists.
     """
 
     def __init__(self, separator: str | None = None) -> None:
@@ -35,22 +36,33 @@ class LabelRows:
         self._indices = array("i")
         self._indptr = array("q", [0])
         self._cells = LabelCells(separator)
+        self._may_be_printed = separator is None
+        self._held: list[tuple[Any, int | None]] | None = None
 
-    def add(self, value: Any) -> None:
+    def add(self, value: Any, line: int | None = None) -> None:
         """Add one document's labels: a list of names or whole numbers, one string, or None.
+
+        Parameters
+        ----------
+        value : object
+            The labels.
+        line : int, optional
+            Its line, for errors that only show later.
 
         Raises
         ------
         InputError
             A value of another kind.
         """
-        if value.__class__ is not list:
+        if value.__class__ is not list or self._held is not None:
+            if self._may_be_printed and self._hold(value, line):
+                return
             value = self._listed(value)
         known = self._ids
         try:
             row = {known[label] for label in value}
         except (KeyError, TypeError):  # new, to be stripped, or of another kind: rare after the first rows
-            row = {known.setdefault(name, len(known)) for name in map(_label_name, value) if name}
+            row = {known.setdefault(name, len(known)) for name in map(label_name, value) if name}
         self._indices.extend(row)
         self._indptr.append(len(self._indices))
 
@@ -60,8 +72,10 @@ class LabelRows:
         Raises
         ------
         InputError
-            Label strings that look separated by something else than the default.
+            Label strings that look separated by something else than the default, or printed lists some of which do
+            not parse.
         """
+        self._release(self._parsed())
         self._cells.check()
         names = sorted(self._ids)
         column = np.empty(len(names), np.int32)
@@ -73,6 +87,48 @@ class LabelRows:
         Y.sort_indices()
         return Y, names
 
+    def _hold(self, value: Any, line: int | None) -> bool:
+        """Whether the value waits for the end: from the first printed list on, while all strings may be such."""
+        cell = value.strip() if isinstance(value, str) else ""
+        if cell and not in_brackets(cell):
+            self._release(self._held or [])
+            return False
+        if cell and self._held is None:
+            self._held = []
+        if self._held is not None:
+            self._held.append((value, line))
+        return self._held is not None
+
+    def _parsed(self) -> list[tuple[Any, int | None]]:
+        """The held values with lists in place of strings; unchanged if no string is a printed list."""
+        rows: list[tuple[Any, int | None]] = []
+        unparsed: DataFileError | None = None
+        n_parsed = 0
+        for value, line in self._held or ():
+            cell = value.strip() if isinstance(value, str) else ""
+            try:
+                labels = printed_list(cell) if cell else value
+            except InputError as error:
+                raise DataFileError(str(error), line=line) from None
+            n_parsed += bool(cell and labels)
+            if cell and labels is None and unparsed is None:
+                problem = f"the labels {quoted(cell)} are no list that parses, but others are: write ['a', 'b']"
+                unparsed = DataFileError(problem, line=line)
+            rows.append((labels, line))
+        if unparsed is None:
+            return rows
+        if n_parsed:
+            raise unparsed
+        return self._held or []
+
+    def _release(self, rows: list[tuple[Any, int | None]]) -> None:
+        self._held, self._may_be_printed = None, False
+        for value, line in rows:
+            try:
+                self.add(value)
+            except InputError as error:
+                raise DataFileError(str(error), line=line) from None
+
     def _listed(self, value: Any) -> Iterable[Any]:
         if value is None:
             return ()
@@ -81,47 +137,6 @@ class LabelRows:
         if isinstance(value, list | tuple):
             return value
         return (value,)
-
-
-class LabelCells:
-    """Splits labels that stand in one string, and notices when they seem separated otherwise."""
-
-    def __init__(self, separator: str | None) -> None:
-        self.separator = separator or DEFAULT_SEPARATOR
-        self._suspicious = separator is None
-        self._filled = 0
-        self._holding = dict.fromkeys(OTHER_SEPARATORS, 0)
-
-    def split(self, cell: str) -> list[str]:
-        """The pieces between separators, unstripped."""
-        if self._suspicious:
-            self._watch(cell)
-        return cell.split(self.separator)
-
-    def check(self) -> None:
-        """Object if the default separator never occurred while another is in half of the strings.
-
-        Raises
-        ------
-        InputError
-            It does.
-        """
-        if not self._suspicious:
-            return
-        for other, count in self._holding.items():
-            if count and 2 * count >= self._filled:
-                raise InputError(
-                    f"no labels are separated by the default {self.separator!r}, but {count} of {self._filled} hold "
-                    f"{other!r}: give the separator ({self.separator!r} if these are whole labels)"
-                )
-
-    def _watch(self, cell: str) -> None:
-        if self.separator in cell:
-            self._suspicious = False
-            return
-        self._filled += bool(cell.strip())
-        for other in OTHER_SEPARATORS:
-            self._holding[other] += other in cell.strip()
 
 
 def named_rows(dataset: Dataset) -> Iterator[list[str]]:
@@ -180,7 +195,7 @@ def align(dataset: Dataset, label_names: Sequence[str]) -> Dataset:
     Returns
     -------
     Dataset
-        Columns 0..L-1 are the model's labels. Labels that occur in ``dataset`` but are unknown to the model follow
+        Columns 0..L-1 are the model's labels; texts, features and ids stay. Labels that occur in ``dataset`` but are unknown to the model follow
         in columns of their own: the model cannot predict them, yet recall still counts them.
 
     Raises
@@ -207,14 +222,18 @@ def align(dataset: Dataset, label_names: Sequence[str]) -> Dataset:
     Y.sum_duplicates()  # two columns of one name become one
     Y.data[:] = 1
     names = [*label_names, *unseen] if unseen else label_names
-    return Dataset(Y=Y, label_names=names, texts=dataset.texts, X=dataset.X)
+    keys = None
+    if dataset.label_keys is not None:
+        key_of = dict(zip(dataset.label_names, dataset.label_keys, strict=True))
+        keys = [key_of.get(name, name) for name in names]
+    return replace(dataset, Y=Y, label_names=names, label_keys=keys)
 
 
-def _label_name(label: Any) -> str:
+def label_name(label: Any) -> str:
     if isinstance(label, str):
         return label.strip()
     if label is None:
         return ""
     if isinstance(label, int) and not isinstance(label, bool):
         return str(label)
-    raise InputError(f"the label {reprlib.repr(label)} must be a string or a whole number")
+    raise InputError(f"the label {quoted(label)} must be a string or a whole number")

@@ -16,12 +16,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.data.labels import NumberNames
-from ramify.data.streams import replacing, require_file
-from ramify.errors import DataFileError, InputError
+from ramify.data.streams import require_file, writing
+from ramify.errors import DataFileError, InputError, ModelFileError
 from ramify.strings import StringTable
 from ramify.values import CSR, Dataset, as_csr, as_label_matrix
+from ramify.wording import quoted
 
 LARGEST_DIMENSION = 2**31 - 1
+MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x93NUM")  # a zip file, an empty one, a single array
 REMEDY = "write it with ramify.write or scipy.sparse.save_npz"
 
 
@@ -82,7 +84,7 @@ def write(dataset: Dataset, path: Path) -> None:
     if not isinstance(dataset.label_names, NumberNames):
         table = StringTable.of(dataset.label_names)
         parts |= {"label_names_bytes": table.blob, "label_names_offsets": table.offsets}
-    with replacing(path) as temporary, temporary.open("xb") as stream:
+    with writing(path) as stream:
         np.savez(stream, **parts)
 
 
@@ -91,6 +93,8 @@ def _loaded(path: Path) -> Any:
     """The arrays of an archive by key; whatever numpy and zipfile make of damage becomes one kind of error."""
     require_file(path)
     try:
+        if _first_bytes(path) not in MAGIC:
+            raise InputError(f"is not an .npz archive: {REMEDY}, or give it the extension of its format")
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise InputError(f"holds a single array, not an archive: {REMEDY}")
@@ -99,11 +103,19 @@ def _loaded(path: Path) -> Any:
     except InputError as error:
         raise DataFileError(str(error), path) from None
     except Exception as error:  # zipfile and numpy report damage by a dozen kinds of exception
-        if "allow_pickle" in str(error) or "pickle" in str(error):
+        reason = " ".join(str(error).split())
+        if "allow_pickle" in reason:
             problem = f"holds pickled objects, which are never loaded: {REMEDY}"
+        elif " object at 0x" in reason:
+            problem = f"the header of one of its arrays is damaged: {REMEDY}"
         else:
-            problem = f"is not a readable .npz archive ({' '.join(str(error).split())[:200]}): {REMEDY}"
+            problem = f"is not a readable .npz archive ({reason[:200] or type(error).__name__}): {REMEDY}"
         raise DataFileError(problem, path) from None
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(4)
 
 
 def _matrix(arrays: Any, name: str) -> CSR:
@@ -114,7 +126,7 @@ def _matrix(arrays: Any, name: str) -> CSR:
         return _compressed(arrays, f"{name}_", "csr")
     if name in keys:
         return arrays[name]
-    raise InputError(f"holds no {name} (its arrays: {', '.join(sorted(keys)[:12]) or 'none'}): {REMEDY}")
+    raise InputError(f"holds no {name} (its arrays: {', '.join(key[:40] for key in sorted(keys)[:12]) or 'none'}): {REMEDY}")
 
 
 def _compressed(arrays: Any, prefix: str, layout: str | bytes) -> CSR:
@@ -122,7 +134,7 @@ def _compressed(arrays: Any, prefix: str, layout: str | bytes) -> CSR:
     layout = layout.decode() if isinstance(layout, bytes) else layout
     kinds = {"csr": sp.csr_matrix, "csc": sp.csc_matrix}
     if layout not in kinds:
-        raise InputError(f"is a scipy matrix in {layout!r} format, but must be 'csr' or 'csc': convert it by .tocsr()")
+        raise InputError(f"is a scipy matrix in {quoted(layout)} format, but must be 'csr' or 'csc': convert it by .tocsr()")
     missing = [key for key in ("indices", "indptr", "shape") if prefix + key not in arrays]
     if missing:
         raise InputError(f"lacks the array {prefix + missing[0]!r}: {REMEDY}")
@@ -151,5 +163,8 @@ def _names(arrays: Any) -> Sequence[str] | None:
     if {"label_names_bytes", "label_names_offsets"} <= keys:
         offsets = _integers(arrays["label_names_offsets"], "label_names_offsets").astype(np.int64)
         blob = _integers(arrays["label_names_bytes"], "label_names_bytes").astype(np.uint8)
-        return list(StringTable(blob, offsets))
+        try:
+            return list(StringTable(blob, offsets))
+        except ModelFileError:
+            raise InputError(f"the label names are not UTF-8: {REMEDY}") from None
     return None

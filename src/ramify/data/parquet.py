@@ -9,7 +9,7 @@ from typing import Any
 
 from ramify.data.fields import Fields, missing_field
 from ramify.data.labels import named_rows
-from ramify.data.streams import Source, name_of, replacing, require_file, without_surrogates
+from ramify.data.streams import Source, name_of, require_file, without_surrogates, writing
 from ramify.errors import DataFileError, MissingExtraError
 from ramify.values import Dataset
 
@@ -17,8 +17,19 @@ BATCH_ROWS = 4096
 ROW_GROUP_ROWS = 1 << 16
 
 
-def read_rows(source: Source, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[int, list[Any]]]:
+def read_rows(
+    source: Source, required: Sequence[str], optional: Sequence[str] = (), *, seen: dict[str, None] | None = None
+) -> Iterator[tuple[int, list[Any]]]:
     """Yield per row its number from 1 and the values of the named columns.
+
+    Parameters
+    ----------
+    source : Path
+        The file.
+    required, optional : sequence of str
+        Names of columns; None stands for an optional one that is missing.
+    seen : dict, optional
+        Receives the names of all columns, as keys.
 
     Raises
     ------
@@ -38,12 +49,14 @@ def read_rows(source: Source, required: Sequence[str], optional: Sequence[str] =
             for name in required:
                 if name not in present:
                     raise DataFileError(missing_field(name, present), source)
+            if seen is not None:
+                seen.update(dict.fromkeys(present))
             wanted = [*required, *optional]
-            for batch in file.iter_batches(BATCH_ROWS, columns=[name for name in wanted if name in present]):
-                columns = [
-                    batch.column(name).to_pylist() if name in present else [None] * len(batch) for name in wanted
-                ]
-                for values in zip(*columns, strict=True):
+            stored = [name for name in dict.fromkeys(wanted) if name in present]
+            for batch in file.iter_batches(BATCH_ROWS, columns=stored):
+                columns = {name: batch.column(name).to_pylist() for name in stored}
+                empty = [None] * len(batch)
+                for values in zip(*(columns.get(name, empty) for name in wanted), strict=True):
                     number += 1
                     yield number, list(values)
     except DataFileError:
@@ -54,7 +67,7 @@ def read_rows(source: Source, required: Sequence[str], optional: Sequence[str] =
 
 
 def write(dataset: Dataset, path: Path, fields: Fields) -> None:
-    """Write a string column of texts and a list column of label names.
+    """Write a column of ids (where there are any), a string column of texts and a list column of label names.
 
     Raises
     ------
@@ -63,14 +76,24 @@ def write(dataset: Dataset, path: Path, fields: Fields) -> None:
     """
     pyarrow = _pyarrow()
     texts, label_rows = dataset.texts or (), named_rows(dataset)
-    text_name, labels_name = fields.written_text, fields.labels
-    schema = pyarrow.schema([(text_name, pyarrow.string()), (labels_name, pyarrow.list_(pyarrow.string()))])
-    with replacing(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, schema) as writer:
+    names = fields.written(with_ids=dataset.ids is not None)
+    ids = None if dataset.ids is None else _id_column(dataset.ids, pyarrow)
+    types = [pyarrow.string(), pyarrow.list_(pyarrow.string())]
+    schema = pyarrow.schema(list(zip(names, types if ids is None else [ids.type, *types], strict=True)))
+    with writing(path) as stream, pyarrow.parquet.ParquetWriter(stream, schema) as writer:
         for start in range(0, len(texts), ROW_GROUP_ROWS):
             group = [without_surrogates(text) for text in texts[start : start + ROW_GROUP_ROWS]]
             labels = [[without_surrogates(name) for name in row] for row in islice(label_rows, len(group))]
-            columns = {text_name: group, labels_name: labels}
-            writer.write_table(pyarrow.table(columns, schema=schema))
+            columns = [group, labels] if ids is None else [ids[start : start + ROW_GROUP_ROWS], group, labels]
+            writer.write_table(pyarrow.table(dict(zip(names, columns, strict=True)), schema=schema))
+
+
+def _id_column(ids: Sequence[Any], pyarrow: Any) -> Any:
+    """Ids in a type that holds them all: the one that pyarrow finds, else strings."""
+    try:
+        return pyarrow.array(list(ids))
+    except (pyarrow.ArrowException, OverflowError, TypeError, ValueError):  # values of several kinds, broken surrogates
+        return pyarrow.array([None if one is None else without_surrogates(str(one)) for one in ids], pyarrow.string())
 
 
 def _pyarrow() -> Any:

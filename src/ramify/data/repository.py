@@ -20,6 +20,8 @@ from ramify.errors import DataFileError, InputError
 from ramify.values import Dataset, Float32, Float64, as_csr, as_label_matrix
 
 BLOCK_TOKENS = 1 << 17
+LINE_BYTES = 1 << 26
+"""Longest line: parsing one takes about 35 bytes of memory per byte."""
 LARGEST_COUNT = 2**31 - 1
 BEYOND_FLOAT32 = 2.0**128 - 2.0**103  # from here on, float32 rounds to infinity
 COLON, SPACE = ord(":"), ord(" ")
@@ -37,7 +39,7 @@ def read(source: Source) -> Dataset:
         values, more or fewer lines than the header says.
     """
     name = name_of(source)
-    lines = numbered_lines(source)
+    lines = numbered_lines(source, limit=LINE_BYTES)
     n_rows, n_features, n_labels = _header(next(lines, (1, ""))[1], name)
     parser = _Parser(n_features, n_labels, name)
     for number, line in lines:

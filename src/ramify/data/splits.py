@@ -9,6 +9,7 @@ import numpy as np
 
 from ramify.errors import InputError
 from ramify.values import Bool, Dataset
+from ramify.wording import quoted
 
 
 def split_random(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
@@ -113,7 +114,7 @@ def split_by_column(
     _check_length(dataset, values)
     wanted = (test,) if isinstance(test, str) else tuple(test)
     in_test = np.fromiter((value in wanted for value in values), np.bool_, len(values))
-    return _filled_parts(dataset, in_test, f"values of {', '.join(map(repr, wanted[:8]))}")
+    return _filled_parts(dataset, in_test, f"values of {', '.join(map(quoted, wanted[:8]))}")
 
 
 def split_by_cutoff(dataset: Dataset, values: Sequence[Any], cutoff: Any) -> tuple[Dataset, Dataset]:
@@ -152,13 +153,13 @@ def split_by_cutoff(dataset: Dataset, values: Sequence[Any], cutoff: Any) -> tup
         try:
             in_test[row] = (float(value) if as_number else value) >= cutoff
         except (TypeError, ValueError):
-            raise InputError(f"row {row} holds {value!r}, which cannot be compared with {cutoff!r}") from None
-    return _filled_parts(dataset, in_test, f"a value from {cutoff!r} on")
+            raise InputError(f"row {row} holds {quoted(value)}, which cannot be compared with {quoted(cutoff)}") from None
+    return _filled_parts(dataset, in_test, f"a value from {quoted(cutoff)} on")
 
 
 def _test_rows(dataset: Dataset, test_size: float) -> int:
     if not isinstance(test_size, int | float) or not 0 < test_size < 1:
-        raise InputError(f"test_size is {test_size!r}, but must be a share between 0 and 1")
+        raise InputError(f"test_size is {quoted(test_size)}, but must be a share between 0 and 1")
     if len(dataset) < 2:
         raise InputError(f"the data hold {len(dataset)} row(s), but a split needs at least 2")
     return min(max(round(test_size * len(dataset)), 1), len(dataset) - 1)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
+import re
 import secrets
+import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
@@ -16,11 +19,19 @@ from ramify.errors import DataFileError
 
 Source: TypeAlias = Path | BinaryIO
 """A file, or an open binary stream such as ``sys.stdin.buffer``."""
+OnBad: TypeAlias = Callable[[DataFileError], None]
+"""Called with the error of each bad record instead of raising it; reading goes on with the next line."""
 
 BUFFER_BYTES = 1 << 20
+LINE_BYTES = 1 << 28
+"""Longest line: larger than any book, small enough to be held in memory several times."""
+BLANK_LINES = 1_000_000
+"""Most blank lines in a row: a gzip file of a few kilobytes can hold billions."""
 GZIP_LEVEL = 6
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP_MAGIC = b"\x1f\x8b"
+MODEL_FILE = "model.json"
+OWN_DESCRIPTOR = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd")
 
 
 def name_of(source: Source) -> str:
@@ -28,26 +39,55 @@ def name_of(source: Source) -> str:
     return str(source) if isinstance(source, Path) else str(getattr(source, "name", "<stream>"))
 
 
-def numbered_lines(source: Source) -> Iterator[tuple[int, str]]:
+def numbered_lines(
+    source: Source, on_bad: OnBad | None = None, *, limit: int = LINE_BYTES
+) -> Iterator[tuple[int, str]]:
     r"""Yield (line number from 1, line with its ``\n``), one at a time; a byte order mark is dropped.
 
     Only ``\n`` ends a line, so that other line separators of Unicode stay inside texts.
 
+    Parameters
+    ----------
+    source : Path or binary stream
+        Gzip when it is a path that ends in ``.gz``.
+    on_bad : callable, optional
+        Called with the error of each line that is not UTF-8; the line is left out. By default the error is raised.
+    limit : int, default 268435456
+        Bytes in one line at most.
+
     Raises
     ------
     DataFileError
-        A file that is missing, a directory, unreadable, not UTF-8, or a broken gzip.
+        A file that is missing, a directory, unreadable, not UTF-8, or a broken gzip; a line beyond ``limit``, or
+        more than 1,000,000 blank lines in a row.
     """
-    number, name = 0, name_of(source)
+    number, blank, name = 0, 0, name_of(source)
     with _opened(source) as stream:
+        readline = stream.readline
         try:
-            for raw in stream:
+            while raw := readline(limit):
                 number += 1
-                yield number, (raw if number > 1 else raw.removeprefix(BYTE_ORDER_MARK)).decode()
-        except UnicodeDecodeError as error:
-            raise DataFileError(_not_utf8(error), name, number) from None
+                if raw.isspace():
+                    blank += 1
+                    if blank > BLANK_LINES:
+                        raise DataFileError(f"more than {BLANK_LINES:,} blank lines in a row: remove them", name, number)
+                else:
+                    blank = 0
+                if len(raw) == limit and not raw.endswith(b"\n"):
+                    raise DataFileError(f"the line is longer than {limit:,} bytes: split it", name, number)
+                try:
+                    line = (raw if number > 1 else raw.removeprefix(BYTE_ORDER_MARK)).decode()
+                except UnicodeDecodeError as error:
+                    problem = DataFileError(_not_utf8(error), name, number)
+                    if on_bad is None or raw.startswith(GZIP_MAGIC):
+                        raise problem from None
+                    on_bad(problem)
+                    continue
+                yield number, line
         except gzip.BadGzipFile:
-            raise DataFileError("is not gzip data: drop the .gz from its name, or compress it again", name) from None
+            raise DataFileError(
+                "the gzip data is damaged, or other bytes follow it: compress the file again", name
+            ) from None
         except (EOFError, zlib.error):
             raise DataFileError("the gzip data breaks off or is damaged: copy the file again", name) from None
         except OSError as error:
@@ -80,42 +120,19 @@ def unreadable(name: str, error: Exception) -> DataFileError:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling to write to; it takes the file's place at the end, or vanishes on any error.
-
-    Raises
-    ------
-    DataFileError
-        The system refuses to write: no such directory, no permission, disk full.
-    """
-    try:
-        target = path.resolve()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DataFileError(f"cannot be written ({error}): check the path", str(path)) from None
-    # A name of our own rather than mkstemp, whose private permissions the file would keep.
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        yield temporary
-        _sync(temporary)
-        temporary.replace(target)
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataFileError(f"cannot be written ({reason}): check the directory and its space", str(path)) from None
-    finally:
-        with suppress(OSError):  # what kept us from writing may keep us from looking, too
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
     """An open file, gzip when the name ends in ``.gz``, that takes its place only when all is written.
 
+    What is no regular file (a device, a FIFO, ``/dev/stdout``, ``/dev/fd/N``) is written to directly. A symbolic link
+    stays, and the file that it points to is replaced.
+
     Raises
     ------
     DataFileError
-        As `replacing`.
+        A directory, a file in a model's directory, or a path that the system refuses to write: no such directory,
+        no permission, disk full.
     """
-    with replacing(path) as temporary, temporary.open("xb", BUFFER_BYTES) as plain:
+    with _target(path) as plain:
         if path.suffix.lower() != ".gz":
             yield plain
             return
@@ -147,6 +164,8 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
         if source.suffix.lower() != ".gz":
             yield plain
             return
+        if cast(io.BufferedReader, plain).peek(1)[:2] not in (GZIP_MAGIC, b""):
+            raise DataFileError("is not gzip data: drop the .gz from its name, or compress it again", source)
         with gzip.GzipFile("", "rb", fileobj=plain) as packed:
             # GzipFile splits lines in Python; a buffered reader around it does so in C.
             yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, packed), BUFFER_BYTES))
@@ -159,6 +178,77 @@ def _not_utf8(error: UnicodeDecodeError) -> str:
     return f"byte 0x{byte:02x} is not UTF-8: save the file as UTF-8"
 
 
-def _sync(path: Path) -> None:
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
+@contextmanager
+def _target(path: Path) -> Iterator[BinaryIO]:
+    """The open file behind `writing`, before compression."""
+    try:
+        descriptor = _direct_descriptor(path)
+        if descriptor is not None:
+            with os.fdopen(descriptor, "wb", BUFFER_BYTES) as stream:
+                yield stream
+            return
+        target = path.resolve()
+        if target.is_dir():
+            raise DataFileError("cannot be written (it is a directory): name a file in it", path)
+        if _holds_model(target.parent):
+            raise DataFileError("cannot be written into the directory of a model: choose another directory", path)
+        with _replacing(target) as stream:
+            yield stream
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataFileError(f"cannot be written ({reason}): check the directory and its space", path) from None
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """A temporary sibling; it takes the file's place at the end, or is removed on any error."""
+    # A name of our own rather than mkstemp, whose private permissions the file would keep.
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb", BUFFER_BYTES) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    finally:
+        with suppress(OSError):  # what prevented writing may prevent removing, too
+            temporary.unlink(missing_ok=True)
+
+
+def _direct_descriptor(path: Path) -> int | None:
+    """An open descriptor of a target that is no regular file; None where a file is to be created or replaced."""
+    try:
+        own = _own_descriptor(path)
+        if own is not None:
+            return os.dup(own)  # keeps the offset and the append mode that the shell chose
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind) or (stat.S_ISREG(kind) and not os.path.realpath(path).startswith("/proc/")):
+            return None
+    except FileNotFoundError:
+        return None
+    except ValueError as error:  # a NUL in the path
+        raise DataFileError(f"cannot be written ({error}): check the path", path) from None
+    return os.open(path, os.O_WRONLY)
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """N for ``/dev/fd/N`` and for links that lead there, such as ``/dev/stdout``."""
+    place = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow the last link
+    for _ in range(40):  # as many links as Linux follows
+        folder, name = os.path.split(place)
+        folder = os.path.realpath(folder)
+        match = OWN_DESCRIPTOR.fullmatch(folder)
+        if match and name.isdecimal() and match["process"] in (None, str(os.getpid())):
+            return int(name)
+        if not os.path.islink(place):  # noqa: PTH114
+            return None
+        place = os.path.join(folder, os.readlink(place))  # noqa: PTH115, PTH118
+    return None
+
+
+def _holds_model(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / MODEL_FILE).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and {"format", "ramify", "class"} <= manifest.keys()

@@ -4,24 +4,54 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ramify.data.fields import Fields, missing_field
-from ramify.data.labels import DEFAULT_SEPARATOR, named_rows
-from ramify.data.streams import Source, name_of, numbered_lines, without_surrogates, writing
+from ramify.data.cells import DEFAULT_SEPARATOR
+from ramify.data.labels import named_rows
+from ramify.data.streams import OnBad, Source, name_of, numbered_lines, without_surrogates, writing
 from ramify.errors import DataFileError, InputError
 from ramify.values import Dataset
+from ramify.wording import quoted
 
 FIELD_CHARACTERS = 1 << 26
 """Longest cell: whole books pass, a quote that is never closed does not fill the memory."""
+RECORD_LINES = 10_000
+"""Lines of one record that are kept, so that reading can go on behind a quote that is never closed."""
+DELIMITERS = (",", ";", "\t", "|")
 
 
 def read_rows(
-    source: Source, required: Sequence[str], optional: Sequence[str] = (), *, delimiter: str = ","
+    source: Source,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    delimiter: str | None = None,
+    default: str = ",",
+    on_bad: OnBad | None = None,
+    seen: dict[str, None] | None = None,
 ) -> Iterator[tuple[int, list[Any]]]:
     """Yield per row its (last) line number and the cells of the named columns; blank lines are skipped.
+
+    Parameters
+    ----------
+    source : Path or binary stream
+        The file.
+    required, optional : sequence of str
+        Names of columns; None stands for an optional one that is missing.
+    delimiter : str, optional
+        The character between cells. By default it is found by the header: ``default`` if that gives all required
+        columns, else the only one of "," ";" tab "|" that does.
+    default : str, default ","
+        Tried first where no delimiter is given.
+    on_bad : callable, optional
+        Called with the error of a bad row, which is left out; reading goes on with the next line. By default the error
+        is raised.
+    seen : dict, optional
+        Receives the names of all columns, as keys.
 
     Raises
     ------
@@ -30,24 +60,26 @@ def read_rows(
         number of cells than the header, a NUL character, a cell beyond 67,108,864 characters.
     """
     name = name_of(source)
-    rows = _rows(source, delimiter)
-    header = next(rows, (1, []))[1]
-    if not header:
-        raise DataFileError("has no header: let its first line name the columns, as in text,labels", name)
+    lines = _Lines(source, on_bad)
+    delimiters = [default, *(one for one in DELIMITERS if one != default)] if delimiter is None else [delimiter]
+    header, delimiter = _header(lines, required, delimiters, name)
     positions = _positions(header, required, optional, name)
-    for number, row in rows:
-        if len(row) != len(header):
-            raise DataFileError(
+    if seen is not None:
+        seen.update(dict.fromkeys(_names(header)))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while (row := _next_row(reader, lines, keep=on_bad is not None)) is not None:
+        if len(row) == len(header):
+            yield lines.number, [None if position is None else row[position] for position in positions]
+        elif row:
+            problem = (
                 f"has {len(row)} cells, but the header names {len(header)}: quote cells that hold "
-                f"{delimiter!r}, quotes or line breaks",
-                name,
-                number,
+                f"{delimiter!r}, quotes or line breaks"
             )
-        yield number, [None if position is None else row[position] for position in positions]
+            lines.report(DataFileError(problem, name, lines.number))
 
 
 def write(dataset: Dataset, path: Path, fields: Fields, *, delimiter: str = ",") -> None:
-    """Write texts and labels, quoted where needed.
+    """Write ids (where there are any), texts and labels, quoted where needed.
 
     Raises
     ------
@@ -55,58 +87,161 @@ def write(dataset: Dataset, path: Path, fields: Fields, *, delimiter: str = ",")
         A label that holds the separator, or a NUL character.
     """
     separator = fields.separator or DEFAULT_SEPARATOR
-    header = [fields.written_text, fields.labels]
+    header = fields.written(with_ids=dataset.ids is not None)
     for name in dataset.label_names:
         if separator in name:
-            raise InputError(f"the label {name!r} holds the separator {separator!r}: choose another separator")
+            raise InputError(f"the label {quoted(name)} holds the separator {separator!r}: choose another separator")
+    columns = [dataset.texts or (), map(separator.join, named_rows(dataset))]
+    if dataset.ids is not None:
+        columns.insert(0, ("" if one is None else str(one) for one in dataset.ids))
     with writing(path) as stream:
         buffer = io.TextIOWrapper(stream, "utf-8", newline="")
         # "\r\n" makes every version of csv quote cells that hold either character
-        writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
+        writer = csv.writer(buffer, delimiter=fields.delimiter or delimiter, lineterminator="\r\n")
         writer.writerow(header)
-        for row, (text, labels) in enumerate(zip(dataset.texts or (), named_rows(dataset), strict=True)):
-            cells = [without_surrogates(cell) for cell in (text, separator.join(labels))]
-            if "\0" in cells[0] or "\0" in cells[1]:
-                raise InputError(f"row {row} holds a NUL character, which CSV cannot: write .jsonl instead")
+        for number, row in enumerate(zip(*columns, strict=True)):
+            cells = [without_surrogates(cell) for cell in row]
+            if any("\0" in cell for cell in cells):
+                raise InputError(f"row {number} holds a NUL character, which CSV cannot: write .jsonl instead")
             writer.writerow(cells)
         buffer.flush()
         buffer.detach()
 
 
-def _rows(source: Source, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(_checked_lines(source), delimiter=delimiter, strict=True)
-    name = name_of(source)
-    while (row := _next_row(reader, name)) is not None:
-        if row:
-            yield reader.line_num, row
+class _Lines:
+    """The lines of a file for ``csv.reader``, which can be given back to be parsed again.
+
+    Parameters
+    ----------
+    source : Path or binary stream
+        The file.
+    on_bad : callable, optional
+        Called with the error of a line that is not UTF-8 or holds a NUL character.
+    """
+
+    def __init__(self, source: Source, on_bad: OnBad | None) -> None:
+        self.number = 0
+        self._name = name_of(source)
+        self._lines = numbered_lines(source, on_bad)
+        self._on_bad = on_bad
+        self._first = 1
+        self._keep = False
+        self._taken: list[tuple[int, str]] = []
+        self._returned: deque[tuple[int, str]] = deque()
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        self.number, line = self._returned.popleft() if self._returned else next(self._lines)
+        while "\0" in line:
+            self.report(DataFileError("holds a NUL character: save the file as UTF-8 text", self._name, self.number))
+            self.number, line = self._returned.popleft() if self._returned else next(self._lines)
+        if self._keep and len(self._taken) <= RECORD_LINES:
+            self._taken.append((self.number, line))
+        return line
+
+    def begin(self, *, keep: bool) -> None:
+        """Start a record; ``keep`` its lines, so that `give_back` can return them."""
+        self._first, self._keep = self.number + 1, keep
+        self._taken.clear()
+
+    def give_back(self, start: int = 0) -> bool:
+        """Return the record's lines from the ``start``-th on; False if it has more than were kept."""
+        if len(self._taken) > RECORD_LINES:
+            return False
+        self._returned.extendleft(reversed(self._taken[start:]))
+        self._taken.clear()
+        return True
+
+    def does_not_parse(self, error: csv.Error) -> DataFileError:
+        """The error for the record that was begun last."""
+        where = f" in the row that begins in line {self._first}" if self._first < self.number else ""
+        problem = f"does not parse ({error}{where}): check the quotes and line breaks"
+        return DataFileError(problem, self._name, self.number)
+
+    def report(self, problem: DataFileError) -> None:
+        """Raise the error of a bad record, or pass it on."""
+        if self._on_bad is None:
+            raise problem from None
+        self._on_bad(problem)
 
 
-def _next_row(reader: Any, name: str) -> list[str] | None:
+def _next_row(reader: Any, lines: _Lines, *, keep: bool) -> list[str] | None:
+    """The next row; [] for a blank or a bad one, None at the end."""
+    lines.begin(keep=keep)
+    try:
+        return _parsed(reader)
+    except csv.Error as error:
+        lines.report(lines.does_not_parse(error))
+        lines.give_back(1)
+        return []
+
+
+def _parsed(reader: Any) -> list[str] | None:
     limit = csv.field_size_limit(FIELD_CHARACTERS)  # process-wide, so it is put back after every row
     try:
         row: list[str] | None = next(reader, None)
-    except csv.Error as error:
-        raise DataFileError(
-            f"does not parse ({error}): check the quotes and line breaks", name, reader.line_num
-        ) from None
     finally:
         csv.field_size_limit(limit)
     return row
 
 
-def _checked_lines(source: Source) -> Iterator[str]:
-    for number, line in numbered_lines(source):
-        if "\0" in line:
-            raise DataFileError("holds a NUL character: save the file as UTF-8 text", name_of(source), number)
-        yield line
+def _header(lines: _Lines, required: Sequence[str], delimiters: Sequence[str], name: str) -> tuple[list[str], str]:
+    """(names of the columns, delimiter): the first of the delimiters if it fits, else the only one that does."""
+    found = {delimiters[0]: _header_row(lines, delimiters[0])}
+    if _n_present(found[delimiters[0]], required) == len(required):
+        return found[delimiters[0]] or [], delimiters[0]
+    for delimiter in delimiters[1:]:
+        if lines.give_back():
+            found[delimiter] = _header_row(lines, delimiter)
+    fitting = [delimiter for delimiter, header in found.items() if _n_present(header, required) == len(required)]
+    if len(fitting) == 1 and lines.give_back():
+        return _header_row(lines, fitting[0]) or [], fitting[0]
+    best = max(found, key=lambda delimiter: _n_present(found[delimiter], required))
+    header = found[best]
+    if header is None:  # no delimiter gives a header: the first one's error is the plainest
+        lines.give_back()
+        lines.begin(keep=False)
+        try:
+            _parsed(csv.reader(lines, delimiter=delimiters[0], strict=True))
+        except csv.Error as error:
+            raise lines.does_not_parse(error) from None
+    if not header:
+        raise DataFileError("has no header: let its first line name the columns, as in text,labels", name)
+    shown = {delimiter: "tab" if delimiter == "\t" else repr(delimiter) for delimiter in delimiters}
+    if len(fitting) > 1:
+        several = " and ".join(shown[delimiter] for delimiter in fitting)
+        raise DataFileError(f"the header names all fields with the delimiters {several}: give the delimiter", name, 1)
+    others = ", ".join(shown[delimiter] for delimiter in delimiters if delimiter != best)
+    how = f" (delimiter {shown[best]}{'; also tried ' + others if others else ''})"
+    missing = next(column for column in required if column not in _names(header))
+    raise DataFileError(missing_field(missing, _names(header), how), name, 1)
+
+
+def _header_row(lines: _Lines, delimiter: str) -> list[str] | None:
+    """The first row that is not blank, [] if there is none, None if it does not parse."""
+    lines.begin(keep=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        while (row := _parsed(reader)) == []:
+            pass
+    except csv.Error:
+        return None
+    return row or []
+
+
+def _n_present(header: Sequence[str] | None, required: Sequence[str]) -> int:
+    return len(set(required).intersection(_names(header or ()))) if header else -1
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    return [column.strip() for column in header]
 
 
 def _positions(header: list[str], required: Sequence[str], optional: Sequence[str], name: str) -> list[int | None]:
-    names = [column.strip() for column in header]
+    names = _names(header)
     for column in (*required, *optional):
         if names.count(column) > 1:
-            raise DataFileError(f"the header names {column!r} {names.count(column)} times: keep one", name, 1)
-    for column in required:
-        if column not in names:
-            raise DataFileError(missing_field(column, names), name, 1)
+            raise DataFileError(f"the header names {quoted(column)} {names.count(column)} times: keep one", name, 1)
     return [names.index(column) if column in names else None for column in (*required, *optional)]
