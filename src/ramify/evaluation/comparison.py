@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramify.errors import InputError
 from ramify.evaluation.grid import Grid, in_table_order, percent, percent_range, plain_number
+from ramify.evaluation.unseen import UnseenDocuments
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,11 +54,14 @@ class Comparison:
         Documents that count.
     bootstrap : int
         Resamples.
+    unseen : UnseenDocuments
+        Documents none of whose labels occurs in training.
     """
 
     differences: dict[str, Difference]
     n_counted: int
     bootstrap: int
+    unseen: UnseenDocuments
 
     def __getitem__(self, name: str) -> Difference:
         if name not in self.differences:
@@ -74,6 +78,7 @@ class Comparison:
         return {
             "n_counted": self.n_counted,
             "bootstrap": self.bootstrap,
+            **self.unseen.as_dict(),
             "differences": {name: _plain(one) for name, one in self.differences.items()},
         }
 
@@ -82,7 +87,8 @@ class Comparison:
         valued = [name for name in in_table_order(self.differences) if not math.isnan(self[name].difference)]
         shown = [name for name in valued if "/" not in name or "/R@" in name or "/macroF1@" in name]
         return Grid(
-            title=f"b against a on {self.n_counted:,} documents, {self.bootstrap:,} paired resamples (percent)",
+            title=f"b against a on {self.n_counted:,} documents, {self.bootstrap:,} paired resamples (percent)"
+            + self.unseen.remark(),
             header=("", "a", "b", "b - a", "95% interval", "p", ""),
             rows=tuple((name, *_cells(self.differences[name])) for name in shown),
         )

@@ -86,6 +86,7 @@ def evaluate_with(config: EvaluationConfig, Y_test: Any, top: TopK, Y_train: Any
         ks=tuple(config.ks),
         n_documents=measured.n_documents,
         n_counted=measured.n_counted,
+        unseen=truth.unseen,
         n_labels=truth.Y.shape[1],
         buckets=_bucket_sizes(truth, measured),
         measured=measured,
@@ -153,6 +154,7 @@ def compare_with(config: EvaluationConfig, Y_test: Any, top_a: TopK, top_b: TopK
         },
         n_counted=a.n_counted,
         bootstrap=config.bootstrap,
+        unseen=truth.unseen,
     )
 
 

@@ -15,6 +15,7 @@ from ramify.evaluation.document_measures import Contributions, contributions
 from ramify.evaluation.judgement import judge, restrict_columns, widen
 from ramify.evaluation.label_measures import LabelTally, label_tally, scoped
 from ramify.evaluation.propensity import TrainingCounts, inverse_propensities
+from ramify.evaluation.unseen import UnseenDocuments
 from ramify.values import CSR, Bool, Float64, Int64, TopK, as_label_matrix
 
 
@@ -32,12 +33,15 @@ class Truth:
         Training instances per label.
     weights : float64 array, shape (L,), or None
         Inverse propensities.
+    unseen : UnseenDocuments
+        Documents none of whose labels occurs in Y_train.
     """
 
     Y: CSR
     buckets: dict[str, Bool]
     counts: Int64 | None
     weights: Float64 | None
+    unseen: UnseenDocuments
 
 
 def truth_of(Y_test: Any, Y_train: Any, config: EvaluationConfig) -> Truth:
@@ -52,18 +56,19 @@ def truth_of(Y_test: Any, Y_train: Any, config: EvaluationConfig) -> Truth:
     if Y_train is None:
         if config.seen_labels_only:
             raise InputError("seen_labels_only needs Y_train, which tells the labels seen in training")
-        return Truth(Y, {}, None, None)
+        return Truth(Y, {}, None, None, UnseenDocuments())
     seen = TrainingCounts.of(Y_train).widened(Y.shape[1])
     counts = seen.labels
     Y = widen(Y, len(counts))
-    if config.seen_labels_only:
-        Y = restrict_columns(Y, counts > 0)
+    seen_only = restrict_columns(Y, counts > 0)
+    n_unseen = int(((np.diff(Y.indptr) > 0) & (np.diff(seen_only.indptr) == 0)).sum())
     A, B = config.propensity
     return Truth(
-        Y=Y,
+        Y=seen_only if config.seen_labels_only else Y,
         buckets=label_buckets(counts, head_share=config.head_share, tail_at_most=config.tail_at_most),
         counts=counts,
         weights=inverse_propensities(counts, seen.n_documents, A=A, B=B),
+        unseen=UnseenDocuments(n_unseen, counted=not config.seen_labels_only),
     )
 
 

@@ -12,6 +12,7 @@ from ramify.evaluation.document_measures import Ratio
 from ramify.evaluation.grid import FAMILIES, Grid, in_table_order, percent, percent_range, plain_number
 from ramify.evaluation.label_measures import scoped
 from ramify.evaluation.measured import Measured
+from ramify.evaluation.unseen import UnseenDocuments
 from ramify.values import Float64
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Report:
         The cut-offs.
     n_documents, n_counted : int
         Test documents, and those that count.
+    unseen : UnseenDocuments
+        Documents none of whose labels occurs in training.
     n_labels : int
         Size of the label space.
     buckets : dict of str to BucketSize
@@ -67,6 +70,7 @@ class Report:
     ks: tuple[int, ...]
     n_documents: int
     n_counted: int
+    unseen: UnseenDocuments
     n_labels: int
     buckets: dict[str, BucketSize]
     measured: Measured = field(repr=False, compare=False)
@@ -128,6 +132,7 @@ class Report:
         return {
             "n_documents": self.n_documents,
             "n_counted": self.n_counted,
+            **self.unseen.as_dict(),
             "n_labels": self.n_labels,
             "ks": list(self.ks),
             "buckets": {name: asdict(size) for name, size in self.buckets.items()},
@@ -152,7 +157,8 @@ class Report:
         families = [family for family in FAMILIES if f"{family}@{self.ks[0]}" in self.values]
         interval = ", 95% intervals" if self.intervals else ""
         return Grid(
-            title=f"{self.n_counted:,} of {self.n_documents:,} documents, {self.n_labels:,} labels (percent{interval})",
+            title=f"{self.n_counted:,} of {self.n_documents:,} documents, {self.n_labels:,} labels (percent{interval})"
+            + self.unseen.remark(),
             header=("", *(f"@{k}" for k in self.ks)),
             rows=tuple((family, *(self._cell(f"{family}@{k}") for k in self.ks)) for family in families),
         )

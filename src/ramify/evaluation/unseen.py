@@ -1,0 +1,32 @@
+"""Test documents none of whose labels occurred in training: no prediction can be right for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UnseenDocuments:
+    """How many there are, and what an evaluation does with them.
+
+    Parameters
+    ----------
+    count : int, default 0
+        Documents with true labels, none of which occurs in Y_train; 0 without Y_train.
+    counted : bool, default True
+        Whether they count, every prediction for them as wrong; else they are left out, as with ``seen_labels_only``.
+    """
+
+    count: int = 0
+    counted: bool = True
+
+    def remark(self) -> str:
+        """A line below a table's title; empty where there are none."""
+        if not self.count:
+            return ""
+        effect = "every prediction for them counts as wrong" if self.counted else "they are left out"
+        return f"\n{self.count:,} documents have no label that occurs in training: {effect}"
+
+    def as_dict(self) -> dict[str, int | bool]:
+        """Ready for JSON."""
+        return {"n_unseen": self.count, "unseen_counted": self.counted}
