@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,18 +21,29 @@ DEBUG = "RAMIFY_DEBUG"
 
 def main() -> None:
     """The ``ramify`` command."""
+    interrupts: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
     with suppress(ValueError, AttributeError):  # not in the main thread, or a system without the signal
         signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(run(sys.argv[1:]))
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else ignored, as after nohup
+            signal.signal(signal.SIGINT, interrupt)
+    _write_utf8()
+    sys.exit(run(sys.argv[1:], was_interrupted=lambda: bool(interrupts)))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], *, was_interrupted: Callable[[], bool] = lambda: False) -> int:
     """Run one command line and return its exit code.
 
     Parameters
     ----------
     arguments : sequence of str
         What follows the program's name.
+    was_interrupted : callable, optional
+        Whether Ctrl-C was pressed: an interrupt within the import of an extension shows as another exception.
     """
     try:
         return _invoke(list(arguments))
@@ -45,7 +56,15 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _fail(f"{_named(error)}: check the path, its permissions and the space on the disk", BAD_INPUT, error)
     except Exception as error:
-        return _fail_unexpectedly(error)
+        return _interrupted() if was_interrupted() else _fail_unexpectedly(error)
+
+
+def _write_utf8() -> None:
+    """Results are UTF-8 whatever the locale; messages keep its encoding, with escapes for what it lacks."""
+    with suppress(AttributeError, OSError):  # a stream that is closed or not one of Python's own
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    with suppress(AttributeError, OSError):
+        sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def _invoke(arguments: list[str]) -> int:
