@@ -175,7 +175,8 @@ def test_foreign_directories(refused, tmp_path):
     ("arguments", "words"),
     [
         (["-k", "0"], "-k is 0"),
-        (["-k", "99"], "number of labels"),
+        (["--format", "parquet"], "FILE.parquet"),
+        (["--out", "tagged.xlsx"], "'tagged.xlsx', whose extension names no format"),
         (["--beam", "0"], "beam is 0"),
         (["--threads", "-2"], "threads is -2"),
         (["--batch", "0"], "--batch is 0"),

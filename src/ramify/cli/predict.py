@@ -1,20 +1,18 @@
-"""``ramify predict``: documents in, ranked labels out, as they stream by."""
+"""``ramify predict``: documents in, ranked labels out, batch by batch as they stream by."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from typer import Argument, Option
 
+from ramify.cli.answers import Answer, Format, Tag, answer_writer, format_of
 from ramify.cli.options import DATA_PANEL, OUTPUT_PANEL, TextOptions, ThreadOptions
+from ramify.errors import DataFileError, InputError, RamifyError
 
 if TYPE_CHECKING:
     from ramify.models import Tagger
@@ -22,15 +20,18 @@ if TYPE_CHECKING:
 HELP = """Predict the labels of documents.
 
 Documents come from a file (as for train; labels are not needed) or, with -, from stdin as JSON lines like
-{"id": 7, "text": "..."}, or with --plain as one text per line. Each gives one line on stdout, best label first:
+{"id": 7, "text": "..."}, or with --plain as one text per line. A text with blanks that is no file is tagged itself.
+Each document gives one line on stdout, best label first:
 
   {"id": 7, "labels": [{"label": "Water pollution", "score": 0.93}, ...]}
 
-or with --format tsv one line per label: id (or number of the document), label, score.
+or with --format csv or tsv one line per label: id (or number of the document), label, score. The extension of --out
+gives the format of a file.
 
 Examples:
 
-  ramify predict model new.jsonl.gz -k 5 --out tagged.jsonl
+  ramify predict model "a bill to regulate water pollution"
+  ramify predict model new.jsonl.gz -k 5 --out tagged.csv
   echo "a bill to regulate water pollution" | ramify predict model - --plain
   ramify predict model new.csv --text title --format tsv --threshold 0.2
 """
@@ -38,22 +39,19 @@ Examples:
 DEFAULT_K = 5
 
 
-class Format(str, Enum):
-    """How predictions are written."""
-
-    jsonl = "jsonl"
-    tsv = "tsv"
-
-
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(ThreadOptions, TextOptions):
-    """What ``ramify predict`` is asked for."""
+    """The options of ``ramify predict``."""
 
     model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
-    data: Annotated[str, Argument(metavar="DATA", help="File of documents, or - for stdin.")] = "-"
+    data: Annotated[Optional[str], Argument(metavar="DATA", help="File of documents, - for stdin, or a text.")] = None  # noqa: UP045
+    ask: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        Option(metavar="TEXT", help="Tag this text; may be repeated.", rich_help_panel=DATA_PANEL),
+    ] = None
     k: Annotated[
         Optional[int],  # noqa: UP045
-        Option("-k", metavar="N", help="Labels per document at most. (default: 5, or all that there are)"),
+        Option("-k", metavar="N", help="Labels per document at most. (default: 5)"),
     ] = None
     threshold: Annotated[Optional[float], Option(metavar="X", help="Leave out labels with a lower score.")] = None  # noqa: UP045
     beam: Annotated[
@@ -65,7 +63,13 @@ class PredictOptions(ThreadOptions, TextOptions):
     id: Annotated[
         str, Option(metavar="FIELD", help="Field of a document's identity, passed on.", rich_help_panel=DATA_PANEL)
     ] = "id"
-    plain: Annotated[bool, Option("--plain", help="The data are plain text, one document per line.")] = False
+    plain: Annotated[
+        bool, Option("--plain", help="The data are plain text, one document per line.", rich_help_panel=DATA_PANEL)
+    ] = False
+    skip_bad: Annotated[
+        bool,
+        Option("--skip-bad", help="Skip lines that cannot be read, and report how many.", rich_help_panel=DATA_PANEL),
+    ] = False
     batch: Annotated[int, Option(metavar="N", help="Documents predicted at a time; 1 answers each line at once.")] = (
         1024
     )
@@ -73,7 +77,13 @@ class PredictOptions(ThreadOptions, TextOptions):
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="FILE", help="Write here instead of stdout.", rich_help_panel=OUTPUT_PANEL),
     ] = None
-    format: Annotated[Format, Option(help="What to write.", rich_help_panel=OUTPUT_PANEL)] = Format.jsonl
+    format: Annotated[
+        Optional[Format],  # noqa: UP045
+        Option(
+            help="Format of the result. (default: by the extension of --out, text for single texts, else jsonl)",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None
     quiet: Annotated[bool, Option("--quiet", "-q", help="No notes.", rich_help_panel=OUTPUT_PANEL)] = False
 
 
@@ -86,114 +96,214 @@ def run(options: PredictOptions) -> None:
         Model, data or settings that are not what they must be.
     """
     from ramify.cli.output import note
-    from ramify.errors import InputError
+
+    _check(options)
+    source = Source.of(options)
+    format_ = format_of(options.format, options.out, asked=bool(source.texts))
+    predictor = Predictor.of(options)
+    documents = source.documents(predictor.tagger, options)
+    if source.name == "-" and sys.stdin.isatty():
+        note("reading documents from the terminal, one per line; Ctrl-D ends", quiet=options.quiet)
+    n_documents = n_bare = 0
+    with answer_writer(format_, options.out, keys=predictor.tagger.label_keys_ is not None) as write:
+        for batch in _batches(documents, options.batch):
+            answers = predictor.answers(batch, n_documents)
+            n_documents += len(answers)
+            n_bare += sum(not answer.tags for answer in answers)
+            write(answers)
+    if n_bare:
+        note(f"note: {n_bare:,} of {n_documents:,} documents got no label", quiet=options.quiet)
+    if source.skipped.count:
+        first = source.skipped.first
+        note(f"note: {source.skipped.count:,} lines were skipped, the first as {first}", quiet=options.quiet)
+
+
+def _check(options: PredictOptions) -> None:
+    from ramify.data import refuse_same_file
 
     if options.batch < 1:
         raise InputError(f"--batch is {options.batch}, but must be at least 1")
-    predictor = Predictor.of(options)
-    if options.data == "-" and sys.stdin.isatty():
-        note("reading documents from the terminal, one per line; Ctrl-D ends", quiet=options.quiet)
-    n_documents = n_bare = 0
-    with _sink(options.out) as write:
-        for batch in _batches(predictor.documents(), options.batch):
-            for identity, tags in predictor.tags(batch):
-                n_documents += 1
-                n_bare += not tags
-                for line in _FORMATS[options.format](identity, n_documents, tags):
-                    write(line)
-            if options.out is None:
-                _flush()
-    if n_bare:
-        note(f"note: {n_bare:,} of {n_documents:,} documents got no label", quiet=options.quiet)
+    if options.k is not None and options.k < 1:
+        raise InputError(f"-k is {options.k}, but must be at least 1")
+    if options.out is not None:
+        inputs = [options.data, options.allow, options.forbid]
+        refuse_same_file(options.out, *(one for one in inputs if one is not None))
+
+
+@dataclass
+class Skipped:
+    """Lines that could not be read: how many, and the error of the first."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, error: DataFileError) -> None:
+        """Count one more."""
+        self.count += 1
+        self.first = self.first or str(error)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where documents come from.
+
+    Parameters
+    ----------
+    name : str or None
+        A file, or "-" for stdin.
+    texts : list of str
+        Texts of the command line itself, in place of a file.
+    skipped : Skipped
+        Filled while ``documents`` are read.
+    """
+
+    name: str | None
+    texts: list[str]
+    skipped: Skipped = field(default_factory=Skipped)
+
+    @classmethod
+    def of(cls, options: PredictOptions) -> Source:
+        """The source that the command line names.
+
+        Raises
+        ------
+        InputError
+            A file and texts at once; a word that is no file.
+        """
+        name, texts = options.data, list(options.ask or [])
+        if name is not None and texts:
+            raise InputError(f"DATA is {name!r:.60} and --ask is given, too: choose one")
+        if name is None:
+            return cls(None if texts else "-", texts)
+        if name == "-" or options.plain or not _may_be_text(name):
+            return cls(name, [])
+        if len(name.split()) < 2:
+            raise InputError(f"there is no file {name!r}: check the path, or add --ask {name!r} to tag it as a text")
+        return cls(None, [name])
+
+    def documents(self, tagger: Tagger, options: PredictOptions) -> Iterator[tuple[Any, Any]]:
+        """(identity, text or row of features) of each document.
+
+        Raises
+        ------
+        InputError
+            Texts for a model of features or the other way round.
+        """
+        from ramify.data import Fields, holds_texts, read_features, read_texts
+        from ramify.data.streams import numbered_lines
+
+        skip = self.skipped.add if options.skip_bad else None
+        in_file = self.name not in (None, "-") and not options.plain
+        has_features = in_file and not holds_texts(str(self.name))
+        if has_features is not (tagger.vectorizer_ is None):
+            wanted = "features (.txt or .npz)" if tagger.vectorizer_ is None else "texts"
+            given = "the command line" if self.name is None else self.name
+            raise InputError(f"the model was trained on {wanted}, but {given} holds none: give such data")
+        if self.name is None:
+            return ((None, text) for text in self.texts)
+        if has_features:
+            return ((None, row) for row in read_features(self.name))
+        source: Any = sys.stdin.buffer if self.name == "-" else Path(self.name)
+        if options.plain:
+            return ((None, line.rstrip("\r\n")) for _, line in numbered_lines(source, on_bad=skip))
+        fields = Fields(text=options.text, id=options.id)
+        return ((one.id, one.text) for one in read_texts(source, fields, on_bad=skip))
+
+
+def _may_be_text(data: str) -> bool:
+    """Whether an argument names no file, neither an existing one nor one of a known extension."""
+    from ramify.data import holds_texts
+
+    try:
+        if Path(data).exists():
+            return False
+        holds_texts(data)
+    except (OSError, ValueError, InputError):  # OSError: a name that is too long for a file
+        return True
+    return False
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded model with the wishes of the command line.
+    """A loaded model with the settings of the command line.
 
     Parameters
     ----------
     tagger : Tagger
-        The model.
-    options : PredictOptions
-        The wishes.
     k : int
-        Labels per document.
+        Labels per document at most.
+    threshold : float
+        Labels with a lower score are left out.
     allowed, forbidden : list of str, or None
         Label names.
     """
 
     tagger: Tagger
-    options: PredictOptions
     k: int
+    threshold: float
     allowed: list[str] | None
     forbidden: list[str] | None
 
     @classmethod
     def of(cls, options: PredictOptions) -> Predictor:
         """Load the model and check all that can be checked before documents come."""
-        from ramify.errors import InputError
         from ramify.kernels.check import thread_count
         from ramify.models.inspection import load_tagger
         from ramify.models.members import set_beam
 
         thread_count(options.threads)
         tagger = load_tagger(options.model)
-        n_labels = len(tagger.label_names_)
-        k = min(DEFAULT_K, n_labels) if options.k is None else options.k
-        if not 1 <= k <= n_labels:
-            raise InputError(f"-k is {k}, but must lie in 1..{n_labels}, the number of labels of the model")
         tagger.model_.set_params(threads=options.threads)
         if options.beam is not None:
             set_beam(tagger.model_, options.beam)
         vectorizer: Any = tagger.vectorizer_
         if hasattr(vectorizer, "threads"):
             vectorizer.set_params(threads=options.threads)
-        return cls(tagger, options, k, _names(options.allow, tagger), _names(options.forbid, tagger))
+        return cls(
+            tagger,
+            k=DEFAULT_K if options.k is None else options.k,
+            threshold=float("-inf") if options.threshold is None else options.threshold,
+            allowed=_names(options.allow, tagger),
+            forbidden=_names(options.forbid, tagger),
+        )
 
-    def documents(self) -> Iterator[tuple[Any, Any]]:
-        """(identity, text or row of features)."""
-        from ramify.data import Fields, holds_texts, read_features, read_texts
-        from ramify.data.streams import numbered_lines
-        from ramify.errors import InputError
-
-        options = self.options
-        source: Any = sys.stdin.buffer if options.data == "-" else Path(options.data)
-        has_features = options.data != "-" and not options.plain and not holds_texts(options.data)
-        if has_features is not (self.tagger.vectorizer_ is None):
-            wanted = "features (.txt or .npz)" if self.tagger.vectorizer_ is None else "texts"
-            raise InputError(f"the model was trained on {wanted}, but {options.data} holds none: give such data")
-        if has_features:
-            yield from ((None, row) for row in read_features(options.data))
-        elif options.plain:
-            yield from ((None, line.rstrip("\r\n")) for _, line in numbered_lines(source))
-        else:
-            fields = Fields(text=options.text, id=options.id)
-            where = source if options.data == "-" else options.data
-            yield from ((document.id, document.text) for document in read_texts(where, fields))
-
-    def tags(self, batch: list[tuple[Any, Any]]) -> Iterator[tuple[Any, list[tuple[str, float]]]]:
-        """(identity, labels) of each document."""
+    def answers(self, batch: list[tuple[Any, Any]], n_before: int) -> list[Answer]:
+        """The labels of a batch of (identity, text or row of features)."""
         texts: Any = [text for _, text in batch]
         if self.tagger.vectorizer_ is None:
             import scipy.sparse as sp
 
             texts = sp.vstack(texts, format="csr")
         found = self.tagger.tag(texts, self.k, allowed=self.allowed, forbidden=self.forbidden)
-        least = self.options.threshold
-        for (identity, _), tags in zip(batch, found, strict=True):
-            yield identity, tags if least is None else [tag for tag in tags if tag[1] >= least]
+        return [
+            Answer(number, identity, text, [self._tag(*tag) for tag in tags if tag[1] >= self.threshold])
+            for number, ((identity, text), tags) in enumerate(zip(batch, found, strict=True), n_before + 1)
+        ]
+
+    def _tag(self, label: str, score: float) -> Tag:
+        keys = self.tagger.label_keys_
+        return Tag(label, score, None if keys is None else keys[self.tagger.label_ids([label])[0]])
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    source = iter(documents)
-    while batch := list(islice(source, size)):
+    """Batches of documents; those before a bad one are yielded before its error."""
+    batch = []
+    try:
+        for document in documents:
+            batch.append(document)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except RamifyError:
+        if batch:
+            yield batch
+        raise
+    if batch:
         yield batch
 
 
 def _names(path: Path | None, tagger: Tagger) -> list[str] | None:
     from ramify.data.streams import numbered_lines
-    from ramify.errors import DataFileError, InputError
 
     if path is None:
         return None
@@ -209,48 +319,3 @@ def _names(path: Path | None, tagger: Tagger) -> list[str] | None:
     if not names:
         raise DataFileError("names no label: write one per line", path)
     return names
-
-
-@contextmanager
-def _sink(out: Path | None) -> Iterator[Callable[[str], None]]:
-    """Where lines go: stdout, or a file that appears only when all is written."""
-    from ramify.cli.output import show
-    from ramify.data.streams import writing
-
-    if out is None:
-        yield show
-        return
-    with writing(out) as stream:
-
-        def write(line: str) -> None:
-            stream.write(line.encode("utf-8", "replace") + b"\n")
-
-        yield write
-
-
-def _flush() -> None:
-    from ramify.cli.output import flush
-
-    flush()
-
-
-def _json_line(identity: Any, number: int, tags: list[tuple[str, float]]) -> list[str]:
-    known = {} if identity is None else {"id": identity}
-    labels = [{"label": name, "score": _rounded(score)} for name, score in tags]
-    return [json.dumps({**known, "labels": labels}, ensure_ascii=False, default=str)]
-
-
-def _tsv_lines(identity: Any, number: int, tags: list[tuple[str, float]]) -> list[str]:
-    key = number if identity is None else identity
-    return ["\t".join(map(_cell, (key, name, _rounded(score)))) for name, score in tags]
-
-
-def _cell(value: Any) -> str:
-    return " ".join(str(value).splitlines()).replace("\t", " ")
-
-
-def _rounded(score: float) -> float:
-    return float(f"{score:.6g}")  # a float32 knows no more
-
-
-_FORMATS = {Format.jsonl: _json_line, Format.tsv: _tsv_lines}

@@ -38,7 +38,7 @@ def read_rows(
     MissingExtraError
         pyarrow is not installed.
     """
-    pyarrow = _pyarrow()
+    pyarrow = import_pyarrow()
     if not isinstance(source, Path):
         raise DataFileError("Parquet cannot be read from a stream: save it to a file", name_of(source))
     require_file(source)
@@ -74,7 +74,7 @@ def write(dataset: Dataset, path: Path, fields: Fields) -> None:
     MissingExtraError
         pyarrow is not installed.
     """
-    pyarrow = _pyarrow()
+    pyarrow = import_pyarrow()
     texts, label_rows = dataset.texts or (), named_rows(dataset)
     names = fields.written(with_ids=dataset.ids is not None)
     ids = None if dataset.ids is None else _id_column(dataset.ids, pyarrow)
@@ -96,7 +96,8 @@ def _id_column(ids: Sequence[Any], pyarrow: Any) -> Any:
         return pyarrow.array([None if one is None else without_surrogates(str(one)) for one in ids], pyarrow.string())
 
 
-def _pyarrow() -> Any:
+def import_pyarrow() -> Any:
+    """The module ``pyarrow`` with ``pyarrow.parquet``; MissingExtraError where it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet

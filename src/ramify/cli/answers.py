@@ -1,0 +1,183 @@
+"""Predictions as lines or files: JSON lines, CSV, TSV, Parquet, or text to read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ramify.errors import InputError
+
+
+class Format(str, Enum):
+    """How predictions are written."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    tsv = "tsv"
+    parquet = "parquet"
+    text = "text"
+
+
+class Tag(NamedTuple):
+    """One label of a document; ``key`` is its identifier in the training file, where names replaced identifiers."""
+
+    label: str
+    score: float
+    key: str | None
+
+
+class Answer(NamedTuple):
+    """The labels of one document: its number from 1, its id or None, its text where it is to be shown."""
+
+    number: int
+    id: Any
+    text: Any
+    tags: list[Tag]
+
+
+Write = Callable[[Sequence[Answer]], None]
+
+
+def format_of(wanted: Format | None, out: Path | None, *, asked: bool) -> Format:
+    """The format: the one wanted, else by the extension of the file, else text for asked texts and JSON lines.
+
+    Raises
+    ------
+    InputError
+        An extension that names no format; Parquet without a file.
+    """
+    if wanted is None and out is not None and (out.is_file() or not out.exists()):
+        extension = (out.with_suffix("") if out.suffix.lower() == ".gz" else out).suffix.lower().removeprefix(".")
+        if extension not in (Format.jsonl, Format.csv, Format.tsv, Format.parquet):
+            raise InputError(
+                f"--out is {str(out)!r}, whose extension names no format: let it end in .jsonl, .csv, .tsv or "
+                ".parquet, or give --format"
+            )
+        wanted = Format(extension)
+    if wanted is Format.parquet and out is None:
+        raise InputError("--format is parquet, which needs a file: add --out FILE.parquet")
+    return wanted or (Format.text if asked else Format.jsonl)
+
+
+@contextmanager
+def answer_writer(format_: Format, out: Path | None, *, keys: bool) -> Iterator[Write]:
+    """A function that writes a batch of answers: to stdout, or to a file that appears only when all is written.
+
+    Parameters
+    ----------
+    format_ : Format
+    out : Path or None
+        None for stdout.
+    keys : bool
+        Tables get a column for the identifiers of the labels.
+    """
+    from ramify.cli.output import flush, show
+    from ramify.data.streams import writing
+
+    if format_ is Format.parquet and out is not None:
+        with _parquet_writer(out, keys) as write:
+            yield write
+        return
+    lines = _LINES[format_]
+    header = _table_line(",", _columns(keys)) if format_ is Format.csv else None
+    if out is None:
+        if header is not None:
+            show(header)
+
+        def print_answers(answers: Sequence[Answer]) -> None:
+            for answer in answers:
+                for line in lines(answer, keys):
+                    show(line)
+            flush()
+
+        yield print_answers
+        return
+    with writing(out) as stream:
+        if header is not None:
+            stream.write(header.encode() + b"\n")
+        yield lambda answers: stream.writelines(
+            line.encode("utf-8", "replace") + b"\n" for answer in answers for line in lines(answer, keys)
+        )
+
+
+@contextmanager
+def _parquet_writer(out: Path, keys: bool) -> Iterator[Write]:
+    from ramify.data.parquet import import_pyarrow
+    from ramify.data.streams import writing
+
+    pyarrow = import_pyarrow()
+    fields = [("label", pyarrow.string()), ("score", pyarrow.float64())] + ([("key", pyarrow.string())] if keys else [])
+    tags = pyarrow.list_(pyarrow.struct(fields))
+    schema = pyarrow.schema([("id", pyarrow.string()), ("labels", tags)])
+    with writing(out) as stream, pyarrow.parquet.ParquetWriter(stream, schema) as writer:
+
+        def write(answers: Sequence[Answer]) -> None:
+            ids = [str(answer.number if answer.id is None else answer.id) for answer in answers]
+            rows = [[_tag_record(tag, keys) for tag in answer.tags] for answer in answers]
+            writer.write_batch(pyarrow.record_batch([pyarrow.array(ids), pyarrow.array(rows, tags)], schema=schema))
+
+        yield write
+
+
+def _json_lines(answer: Answer, keys: bool) -> list[str]:
+    known = {} if answer.id is None else {"id": answer.id}
+    labels = [_tag_record(tag, keys) for tag in answer.tags]
+    return [json.dumps({**known, "labels": labels}, ensure_ascii=False, default=str)]
+
+
+def _tag_record(tag: Tag, keys: bool) -> dict[str, Any]:
+    return {"label": tag.label, "score": _rounded(tag.score)} | ({"key": tag.key} if keys else {})
+
+
+def _csv_lines(answer: Answer, keys: bool) -> list[str]:
+    return [_table_line(",", cells) for cells in _rows(answer, keys)]
+
+
+def _tsv_lines(answer: Answer, keys: bool) -> list[str]:
+    return ["\t".join(_without_breaks(cell) for cell in cells) for cells in _rows(answer, keys)]
+
+
+def _columns(keys: bool) -> list[str]:
+    return ["id", "label", "score"] + (["key"] if keys else [])
+
+
+def _rows(answer: Answer, keys: bool) -> Iterator[list[Any]]:
+    identity = answer.number if answer.id is None else answer.id
+    for tag in answer.tags:
+        yield [identity, tag.label, _rounded(tag.score)] + ([tag.key] if keys else [])
+
+
+def _table_line(delimiter: str, cells: Sequence[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, delimiter=delimiter, lineterminator="").writerow(cells)
+    return line.getvalue()
+
+
+def _text_lines(answer: Answer, keys: bool) -> list[str]:
+    lines = [f"> {_without_breaks(answer.text)}"]
+    lines += [
+        f"  {tag.score:5.2f}  {_without_breaks(tag.label)}{f'  ({tag.key})' if keys else ''}" for tag in answer.tags
+    ]
+    return lines if answer.tags else [*lines, "  no label"]
+
+
+def _without_breaks(value: Any) -> str:
+    return " ".join(str(value).splitlines()).replace("\t", " ")
+
+
+def _rounded(score: float) -> float:
+    return float(f"{score:.6g}")  # the precision of a float32
+
+
+_LINES: dict[Format, Callable[[Answer, bool], list[str]]] = {
+    Format.jsonl: _json_lines,
+    Format.csv: _csv_lines,
+    Format.tsv: _tsv_lines,
+    Format.text: _text_lines,
+}
