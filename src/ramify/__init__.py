@@ -20,6 +20,7 @@ _HOMES = {
     "DataFileError": "ramify.errors",
     "ModelFileError": "ramify.errors",
     "MissingExtraError": "ramify.errors",
+    "RamifyWarning": "ramify.errors",
     "read": "ramify.data",
     "write": "ramify.data",
     "Tfidf": "ramify.features",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from ramify.errors import MissingExtraError as MissingExtraError
     from ramify.errors import ModelFileError as ModelFileError
     from ramify.errors import RamifyError as RamifyError
+    from ramify.errors import RamifyWarning as RamifyWarning
     from ramify.evaluation import compare as compare
     from ramify.evaluation import evaluate as evaluate
     from ramify.features import Hashing as Hashing

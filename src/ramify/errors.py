@@ -51,3 +51,7 @@ class MissingExtraError(RamifyError, ImportError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f'{what} need an optional dependency: pip install "ramify[{extra}]"')
         self.extra = extra
+
+
+class RamifyWarning(UserWarning):
+    """Something about the data or the settings that a user should see, though the work goes on."""

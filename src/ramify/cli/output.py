@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from ramify.errors import DataFileError
+from ramify.errors import DataFileError, RamifyWarning
 from ramify.wording import one_line
 
 PIPE_CLOSED = 141  # as a program that SIGPIPE ends
@@ -37,6 +38,23 @@ def note(text: str, *, quiet: bool = False) -> None:
     if not quiet:
         with suppress(OSError, ValueError):
             print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def warnings_as_notes(*, quiet: bool) -> Iterator[None]:
+    """Within, the library's own warnings are shown as notes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RamifyWarning)
+        show_warning = warnings.showwarning
+
+        def show_note(message: Warning | str, category: type[Warning], *place: Any, **where: Any) -> None:
+            if issubclass(category, RamifyWarning):
+                note(f"note: {message}", quiet=quiet)
+            else:
+                show_warning(message, category, *place, **where)
+
+        warnings.showwarning = show_note
+        yield
 
 
 @contextmanager

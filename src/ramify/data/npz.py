@@ -126,7 +126,9 @@ def _matrix(arrays: Any, name: str) -> CSR:
         return _compressed(arrays, f"{name}_", "csr")
     if name in keys:
         return arrays[name]
-    raise InputError(f"holds no {name} (its arrays: {', '.join(key[:40] for key in sorted(keys)[:12]) or 'none'}): {REMEDY}")
+    raise InputError(
+        f"holds no {name} (its arrays: {', '.join(key[:40] for key in sorted(keys)[:12]) or 'none'}): {REMEDY}"
+    )
 
 
 def _compressed(arrays: Any, prefix: str, layout: str | bytes) -> CSR:
@@ -134,7 +136,9 @@ def _compressed(arrays: Any, prefix: str, layout: str | bytes) -> CSR:
     layout = layout.decode() if isinstance(layout, bytes) else layout
     kinds = {"csr": sp.csr_matrix, "csc": sp.csc_matrix}
     if layout not in kinds:
-        raise InputError(f"is a scipy matrix in {quoted(layout)} format, but must be 'csr' or 'csc': convert it by .tocsr()")
+        raise InputError(
+            f"is a scipy matrix in {quoted(layout)} format, but must be 'csr' or 'csc': convert it by .tocsr()"
+        )
     missing = [key for key in ("indices", "indptr", "shape") if prefix + key not in arrays]
     if missing:
         raise InputError(f"lacks the array {prefix + missing[0]!r}: {REMEDY}")

@@ -153,7 +153,9 @@ def split_by_cutoff(dataset: Dataset, values: Sequence[Any], cutoff: Any) -> tup
         try:
             in_test[row] = (float(value) if as_number else value) >= cutoff
         except (TypeError, ValueError):
-            raise InputError(f"row {row} holds {quoted(value)}, which cannot be compared with {quoted(cutoff)}") from None
+            raise InputError(
+                f"row {row} holds {quoted(value)}, which cannot be compared with {quoted(cutoff)}"
+            ) from None
     return _filled_parts(dataset, in_test, f"a value from {quoted(cutoff)} on")
 
 

@@ -70,7 +70,9 @@ def numbered_lines(
                 if raw.isspace():
                     blank += 1
                     if blank > BLANK_LINES:
-                        raise DataFileError(f"more than {BLANK_LINES:,} blank lines in a row: remove them", name, number)
+                        raise DataFileError(
+                            f"more than {BLANK_LINES:,} blank lines in a row: remove them", name, number
+                        )
                 else:
                     blank = 0
                 if len(raw) == limit and not raw.endswith(b"\n"):

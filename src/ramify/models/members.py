@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,21 @@ def copies(model: Any, trees: int) -> list[Any]:
         return [first]
     seed = whole_number("seed", first.seed, 0, 2**32 - trees)
     return [first, *(clone(model).set_params(seed=seed + step) for step in range(1, trees))]
+
+
+def unfitted(name: str, part: Any, default: type) -> Any:
+    """An unfitted copy of a part, and the default where it is None; a part without ``get_params`` is copied as it is.
+
+    Raises
+    ------
+    InputError
+        A class in place of an object.
+    """
+    if part is None:
+        return default()
+    if isinstance(part, type):
+        raise InputError(f"{name} is the class {part.__name__}, but must be an object: give {part.__name__}()")
+    return clone(part) if hasattr(part, "get_params") else copy.deepcopy(part)
 
 
 def check_model(model: Any) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError
+from ramify.errors import InputError, RamifyWarning
 from ramify.features import Tfidf
+from ramify.features.columns import Columns
+from ramify.features.scripts import advice_on_scripts
 from ramify.kernels.check import whole_number
-from ramify.models.loading import load_as, parts_to_state, save, stored_part
-from ramify.models.stored import damage_told
+from ramify.models import tagger_state
+from ramify.models.given_labels import given_labels, is_matrix, label_sets, name_lists
+from ramify.models.loading import load_as, save
+from ramify.models.members import required, taken, unfitted
 from ramify.models.xr_linear import XRLinear
 from ramify.strings import StringTable
 from ramify.values import CSR, Dataset, Float32, Int32, Int64, StageProgress, TopK, as_csr
@@ -25,6 +30,12 @@ if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
 
 Tags = list[tuple[str, float]]
+
+DEFAULT_PARTS = {"model": XRLinear, "vectorizer": Tfidf}
+"""Parts that are made where none are given."""
+
+SURE_SCORE, SURE_LABELS = 0.5, 20
+"""What ``predict`` keeps of a model without a ``predict`` of its own: this score, among so many labels."""
 
 
 class Tagger(BaseEstimator):  # type: ignore[misc]
@@ -36,72 +47,136 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         Anything with ``fit(X, Y)`` and ``predict_topk(X, k)``; ``XRLinear()`` when None.
     vectorizer : Vectorizer, optional
         Texts to features: ``Tfidf()`` when None, ``Hashing``, or any of scikit-learn's. Not used where the tagger is
-        fitted on a Dataset that brings its own features.
+        fitted on features.
 
     Attributes
     ----------
-    model_, vectorizer_ : fitted clones
-        ``vectorizer_`` is None where the Dataset brought its own features.
+    model_, vectorizer_ : fitted copies
+        ``vectorizer_`` is None where the tagger was fitted on features.
     label_names_ : sequence of str, length L
         Names by label id.
+    label_keys_ : sequence of str, length L, or None
+        Identifiers of the labels in the training file, where names replaced them.
     label_counts_ : int64 array, shape (L,), or None
-        Training documents per label, and
+        Training documents per label; None for a tagger made of parts.
     n_documents_ : int
-        in all: evaluation weighs and groups labels by them. None and 0 for a tagger made of parts.
+        Training documents in all; 0 for a tagger made of parts.
+    columns_ : Columns
+        The columns of the features that the model was trained on.
+    fields_ : dict of str to str
+        Names of the fields that the command line read the training file by; empty otherwise.
+    label_form_ : {"names", "matrix"}
+        The form of the labels in ``fit``, which is that of the result of ``predict``.
     """
+
+    model_: Any
+    vectorizer_: Any
+    label_names_: Sequence[str]
+    label_keys_: Sequence[str] | None
+    label_counts_: Int64 | None
+    n_documents_: int
+    columns_: Columns
+    fields_: dict[str, str]
+    label_form_: str
+    _singles: dict[int, Callable[[Int32, Float32], tuple[Int32, Float32]]]  # made when needed, by k
+    _ids: dict[str, int] | None  # made when needed
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
         self.model = model
         self.vectorizer = vectorizer
 
+    def set_params(self, **params: Any) -> Tagger:
+        """Set parameters, also of the default parts: ``set_params(vectorizer__min_df=1)``."""
+        for name, default in DEFAULT_PARTS.items():
+            inner = any(key.startswith(f"{name}__") for key in params)
+            if inner and getattr(self, name) is None and params.get(name) is None:
+                params[name] = default()
+        own = {name: params.pop(name) for name in DEFAULT_PARTS if name in params}
+        super().set_params(**own)  # first, so that the others find the new parts
+        super().set_params(**params)
+        return self
+
     def fit(
-        self, texts: Sequence[str], labels: Sequence[Iterable[str]], *, progress: StageProgress | None = None
+        self,
+        texts: Any,
+        labels: Any,
+        *,
+        label_names: Sequence[str] | None = None,
+        progress: StageProgress | None = None,
     ) -> Tagger:
-        """Learn from texts and the names of their labels.
+        """Learn from texts and their labels.
 
         Parameters
         ----------
-        texts : sequence of str, length n
-            Empty ones are allowed; they teach nothing but how frequent their labels are.
-        labels : sequence of iterables of str, length n
-            Names per text. Repeated and empty ones are dropped; a text may have none.
+        texts : sequence of str, length n, or matrix of shape (n, d)
+            Empty texts are allowed; they contribute to the frequencies of their labels only. A sparse matrix or 2-d
+            array of numbers is taken as features.
+        labels : sequence of iterables of str, length n, or 0/1 matrix of shape (n, L)
+            Names per text; whole numbers count as their digits, white space around names is stripped, repeated and
+            empty names are dropped, a text may have none. Or a matrix as ``MultiLabelBinarizer`` makes it.
+        label_names : sequence of str, length L, optional
+            Names of the columns where the labels are a matrix; "0", "1", ... when None.
         progress : callable, optional
-            Told (stage, share done).
+            Called with (stage, share done).
 
         Raises
         ------
         InputError
-            Lengths that differ, a string where a list belongs, no labels at all.
+            Lengths that differ, a string where a list belongs, no labels at all. A fitted tagger then stays as it was.
         """
-        for name, given in (("texts", texts), ("labels", labels)):
-            if isinstance(given, str | bytes):
-                raise InputError(f"{name} is a single string: wrap it in a list")
-        texts = list(texts)
-        names, Y = label_matrix(labels)
-        if len(texts) != Y.shape[0]:
-            raise InputError(f"there are {len(texts)} texts, but {Y.shape[0]} label lists: give one list per text")
-        return self.fit_dataset(Dataset(Y=Y, label_names=names, texts=texts), progress=progress)
+        features = is_matrix(texts)
+        instances: Any = as_csr(texts) if features else _listed(texts)
+        names, Y = given_labels(labels, label_names)
+        n = instances.shape[0] if features else len(instances)
+        if n != Y.shape[0]:
+            raise InputError(f"there are {n} texts, but {Y.shape[0]} label lists: give one list per text")
+        dataset = Dataset(Y=Y, label_names=names, **{"X" if features else "texts": instances})
+        return self._fit(dataset, progress, "matrix" if is_matrix(labels) else "names")
 
     def fit_dataset(self, dataset: Dataset, *, progress: StageProgress | None = None) -> Tagger:
-        """Learn from a Dataset: of its texts, or of its features where it has no texts."""
+        """Learn from a Dataset: of its texts, or of its features where it has no texts.
+
+        Of a label space of over a million labels that most documents do not use, only the used labels are kept.
+        """
+        used = Columns.of(dataset.Y)
+        if used.used is not None:
+            names = [dataset.label_names[label] for label in used.used.tolist()]
+            keys = dataset.label_keys and [dataset.label_keys[label] for label in used.used.tolist()]
+            dataset = replace(dataset, Y=used.select(dataset.Y), label_names=names, label_keys=keys)
+        return self._fit(dataset, progress, "names")
+
+    def _fit(self, dataset: Dataset, progress: StageProgress | None, label_form: str) -> Tagger:
         if dataset.Y.nnz == 0:
             raise InputError("no instance has a label, so there is nothing to learn: check the labels field")
-        tell = progress or (lambda stage, done: None)
+        report_progress = progress or (lambda stage, done: None)
+        model, vectorizer = (unfitted(name, getattr(self, name), kind) for name, kind in DEFAULT_PARTS.items())
         if dataset.texts is None:
-            self.vectorizer_ = None
-            X = dataset.X
+            vectorizer, X = None, dataset.X
         else:
-            tell("features", 0.0)
-            self.vectorizer_ = clone(Tfidf() if self.vectorizer is None else self.vectorizer)
-            X = as_csr(self.vectorizer_.fit_transform(dataset.texts))
-            tell("features", 1.0)
-        self.model_ = clone(XRLinear() if self.model is None else self.model)
-        self.model_.fit(X, dataset.Y, progress=progress)
-        self.label_names_: Sequence[str] = StringTable.of(dataset.label_names)
-        self.label_counts_: Int64 | None = np.bincount(dataset.Y.indices, minlength=dataset.n_labels).astype(np.int64)
-        self.n_documents_ = len(dataset)
-        self._prepare()
+            report_progress("features", 0.0)
+            X = as_csr(vectorizer.fit_transform(dataset.texts))
+            report_progress("features", 1.0)
+            advice = advice_on_scripts(dataset.texts, vectorizer)
+            if advice is not None:
+                warnings.warn(advice, RamifyWarning, stacklevel=3)
+        columns = Columns.of(X)
+        model.fit(columns.select(X), dataset.Y, **taken(model.fit, {"progress": progress}))
+        self._set_fitted(
+            model_=model,
+            vectorizer_=vectorizer,
+            label_names_=StringTable.of(dataset.label_names),
+            label_keys_=None if dataset.label_keys is None else StringTable.of(dataset.label_keys),
+            label_counts_=np.bincount(dataset.Y.indices, minlength=dataset.n_labels).astype(np.int64),
+            n_documents_=len(dataset),
+            columns_=columns,
+            label_form_=label_form,
+        )
         return self
+
+    def _set_fitted(self, **fitted: Any) -> None:
+        """All results of a fit at once: a fit that fails leaves the tagger as it was."""
+        fresh: dict[str, Any] = {"label_keys_": None, "fields_": {}, "label_form_": "names"}
+        self.__dict__.update(fresh | fitted | {"_singles": {}, "_ids": None})
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -118,9 +193,9 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         model : estimator
             Fitted.
         label_names : sequence of str, length L
-            What its labels are called.
+            Names of its labels.
         vectorizer : Vectorizer, optional
-            Fitted; None where the model is to be asked with features.
+            Fitted; None where the model takes features.
 
         Raises
         ------
@@ -130,14 +205,15 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         if len(label_names) != model.n_labels_:
             raise InputError(f"there are {len(label_names)} label names for {model.n_labels_} labels: give one each")
         tagger = cls(model, vectorizer=vectorizer)
-        tagger.model_, tagger.vectorizer_, tagger.label_names_ = model, vectorizer, label_names
-        tagger.label_counts_, tagger.n_documents_ = None, 0
-        tagger._prepare()
+        tagger._set_fitted(
+            model_=model,
+            vectorizer_=vectorizer,
+            label_names_=label_names,
+            label_counts_=None,
+            n_documents_=0,
+            columns_=Columns(int(model.n_features_in_)),
+        )
         return tagger
-
-    def _prepare(self) -> None:
-        self._singles: dict[int, Callable[[Int32, Float32], tuple[Int32, Float32]]] = {}
-        self._ids: dict[str, int] | None = None
 
     def tag(
         self,
@@ -169,12 +245,10 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         InputError
             A single string instead of a list, an unknown label name, k out of range.
         """
-        if isinstance(texts, str | bytes):
-            raise InputError("texts is a single string: wrap it in a list, as in tag([text])")
         check_is_fitted(self)
-        k = min(whole_number("k", k, 1, 2**31 - 1), len(self.label_names_))
+        k = self._labels_asked(k)
         if self.vectorizer_ is not None:
-            texts = list(texts)
+            texts = _listed(texts)
             if not texts:
                 return []
             fast = hasattr(self.vectorizer_, "transform_one") and hasattr(self.model_, "single")
@@ -186,7 +260,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
 
     def _tag_one(self, text: str, k: int) -> Tags:
         vectorizer: Any = self.vectorizer_
-        indices, values = vectorizer.transform_one(text)
+        indices, values = self.columns_.select_one(*vectorizer.transform_one(text))
         if k not in self._singles:
             self._singles[k] = self.model_.single(k)
         if len(indices) == 0:
@@ -194,6 +268,31 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         labels, scores = self._singles[k](indices, values)
         names = self.label_names_
         return [(names[i], s) for i, s in zip(labels[0].tolist(), scores[0].tolist(), strict=True) if i >= 0]
+
+    def predict(self, texts: Any) -> Any:
+        """The labels of each text that the model is sure of, in the form that ``fit`` was given labels in.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+            Texts, or features where the tagger was fitted on features.
+
+        Returns
+        -------
+        object array of shape (n,), or csr_matrix of shape (n, L)
+            Lists of names, or a 0/1 matrix: labels whose score reaches the model's ``decision_threshold``, or 0.5 among
+            the 20 best labels for a model without ``predict``.
+        """
+        check_is_fitted(self)
+        X = self.features(texts)
+        if hasattr(self.model_, "predict"):
+            found = as_csr(self.model_.predict(X))
+        else:
+            top = self.model_.predict_topk(X, min(SURE_LABELS, len(self.label_names_)))
+            kept = (top.labels >= 0) & (top.scores >= SURE_SCORE)
+            found = top.matrix(kept, np.ones_like(top.scores), len(self.label_names_))
+        Y = as_csr(found.multiply((np.diff(X.indptr) > 0)[:, None]))  # nothing known: no label
+        return Y if self.label_form_ == "matrix" else name_lists(Y, self.label_names_)
 
     def predict_topk(
         self,
@@ -204,37 +303,32 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         forbidden: Iterable[str] | None = None,
         progress: StageProgress | None = None,
     ) -> TopK:
-        """As ``tag``, in label ids: a TopK of shape (n, k), for evaluation."""
+        """As ``tag``, in label ids: a TopK of shape (n, at most k), for evaluation."""
         check_is_fitted(self)
         X = self.features(texts)
-        top = self.model_.predict_topk(
-            X,
-            k,
-            allowed=None if allowed is None else self.label_ids(allowed),
-            forbidden=None if forbidden is None else self.label_ids(forbidden),
-            progress=progress,
-        )
+        ask = self.model_.predict_topk
+        wishes = {"allowed": allowed, "forbidden": forbidden}
+        ids = {name: self.label_ids(names) for name, names in wishes.items() if names is not None}
+        options = required(ask, ids) | taken(ask, {} if progress is None else {"progress": progress})
+        top = ask(X, k if k is None else self._labels_asked(k), **options)
         nothing_known = np.diff(X.indptr) == 0
         if nothing_known.any():
             top.labels[nothing_known] = -1
             top.scores[nothing_known] = -np.inf
         return TopK(top.labels, top.scores)
 
+    def _labels_asked(self, k: Any) -> int:
+        return min(whole_number("k", k, 1, 2**31 - 1), len(self.label_names_))
+
     def features(self, texts: Any) -> CSR:
-        """X of texts, shape (n, d); features pass through where the tagger was fitted on features."""
+        """X of texts, shape (n, d), as the model takes it; of features where the tagger was fitted on features."""
         check_is_fitted(self)
-        if self.vectorizer_ is not None:
-            return as_csr(self.vectorizer_.transform(texts))
-        width = int(self.model_.n_features_in_)
-        X = as_csr(texts)
-        if X.shape[1] > width:
-            raise InputError(
-                f"X has {X.shape[1]} features, but the model knows {width}: use the features it learned on"
-            )
-        return sp.csr_matrix((X.data, X.indices, X.indptr), shape=(X.shape[0], width))
+        if self.vectorizer_ is None:
+            return self.columns_.select(as_csr(texts))
+        return self.columns_.select(as_csr(self.vectorizer_.transform(_listed(texts))))
 
     def label_ids(self, names: Iterable[str]) -> list[int]:
-        """Ids of label names.
+        """Ids of labels, given by their names or by their identifiers in the training file.
 
         Raises
         ------
@@ -242,9 +336,10 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             An unknown name; the sentence suggests the nearest.
         """
         if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-            raise InputError(f"label names are given as {names!r}: give them as a list")
+            raise InputError(f"label names are given as {names!r:.60}: give them as a list")
         if self._ids is None:
-            self._ids = {name: number for number, name in enumerate(self.label_names_)}
+            keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
+            self._ids = keys | {name: number for number, name in enumerate(self.label_names_)}
         return [self._label_id(name, self._ids) for name in names]
 
     @staticmethod
@@ -252,15 +347,15 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         if not isinstance(name, str) or name not in ids:
             near = get_close_matches(str(name), ids, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"its labels are like {next(iter(ids))!r}"
-            raise InputError(f"the model has no label {name!r}: {hint}")
+            raise InputError(f"the model has no label {name!r:.60}: {hint}")
         return ids[name]
 
-    def score(self, texts: Sequence[str], labels: Sequence[Iterable[str]]) -> float:
-        """Share of texts whose first label is right, P@1."""
-        tags = self.tag(texts, 1)
-        if len(tags) != len(labels):
-            raise InputError(f"there are {len(tags)} texts, but {len(labels)} label lists: give one list per text")
-        hits = [bool(row) and row[0][0] in set(truth) for row, truth in zip(tags, labels, strict=True)]
+    def score(self, texts: Any, labels: Any) -> float:
+        """Share of texts whose first label is right, P@1; labels in either form that ``fit`` takes."""
+        tags, truths = self.tag(texts, 1), label_sets(labels, self.label_names_)
+        if len(tags) != len(truths):
+            raise InputError(f"there are {len(tags)} texts, but {len(truths)} label lists: give one list per text")
+        hits = [bool(row) and row[0][0] in truth for row, truth in zip(tags, truths, strict=True)]
         return float(np.mean(hits))
 
     def evaluate(
@@ -283,14 +378,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        names = self.label_names_ if isinstance(self.label_names_, StringTable) else StringTable.of(self.label_names_)
-        parts = {"model": self.model_} | ({} if self.vectorizer_ is None else {"vectorizer": self.vectorizer_})
-        states, arrays = parts_to_state(parts)
-        config: dict[str, Any] = {"vectorizer": None, "n_documents": self.n_documents_, **states}
-        arrays |= {"labels/blob": names.blob, "labels/offsets": names.offsets}
-        if self.label_counts_ is not None:
-            arrays["labels/counts"] = self.label_counts_
-        return config, arrays
+        return tagger_state.to_state(self)
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Tagger:
@@ -301,64 +389,12 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Parts that are missing or do not fit each other.
         """
-        with damage_told("the tagger is"):
-            model = stored_part("model", config["model"], arrays, parts)
-            vectorizer = config["vectorizer"]
-            if vectorizer is not None:
-                vectorizer = stored_part("vectorizer", vectorizer, arrays, parts)
-            names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
-            _check_parts(model, vectorizer)
-            tagger = cls.of(model, names, vectorizer=vectorizer)
-            tagger._restore_counts(arrays.get("labels/counts"), config.get("n_documents", 0))
-        return tagger
-
-    def _restore_counts(self, counts: Int64 | None, n_documents: int) -> None:
-        if counts is None and n_documents == 0:
-            return
-        if counts is None:
-            raise InputError(f"labels/counts is missing, though there were {n_documents} documents")
-        if counts.shape != (len(self.label_names_),) or counts.dtype != np.int64 or counts.min() < 0:
-            raise InputError(f"labels/counts must hold {len(self.label_names_)} whole numbers of at least 0")
-        if not isinstance(n_documents, int) or counts.max() > n_documents:
-            raise InputError(f"n_documents is {n_documents!r}, but a label has {counts.max()} documents")
-        self.label_counts_, self.n_documents_ = counts, n_documents
+        return tagger_state.from_state(cls, config, arrays, parts)
 
 
-def _check_parts(model: Any, vectorizer: Any) -> None:
-    """Raise where a saved model's parts are of the wrong kind or do not fit each other."""
-    if not hasattr(model, "predict_topk") or (vectorizer is not None and not hasattr(vectorizer, "transform")):
-        raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} make no tagger")
-    width = len(vectorizer.idf_) if hasattr(vectorizer, "idf_") else model.n_features_in_
-    if width != model.n_features_in_:
-        raise ValueError(f"the vectorizer makes {width} features for a model of {model.n_features_in_}")
-
-
-def label_matrix(labels: Sequence[Iterable[str]]) -> tuple[list[str], CSR]:
-    """Sorted label names and Y, shape (n, L); repeated and empty names are dropped.
-
-    Raises
-    ------
-    InputError
-        A string where a list belongs, a name that is no string, or no label at all.
-    """
-    labels = list(labels)
-    ids: dict[str, int] = {}
-    rows, columns = [], []
-    for number, names in enumerate(labels):
-        if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-            raise InputError(f"labels of text {number} are {names!r}, but must be a list of names: wrap it in a list")
-        for name in names:
-            if not isinstance(name, str):
-                raise InputError(f"text {number} has the label {name!r}, but names are strings: use str(...)")
-            if name:
-                rows.append(number)
-                columns.append(ids.setdefault(name, len(ids)))
-    if not ids:
-        raise InputError("no text has a label, so there is nothing to learn: give each text the list of its labels")
-    ordered = sorted(ids)
-    place = np.empty(len(ids), np.int32)
-    place[[ids[name] for name in ordered]] = np.arange(len(ids), dtype=np.int32)
-    shape = (len(labels), len(ids))
-    Y = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, place[columns])), shape=shape)
-    Y.data[:] = 1  # repeated names were summed
-    return ordered, Y
+def _listed(texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, str | bytes):
+        raise InputError("texts is a single string: wrap it in a list, as in [text]")
+    if not isinstance(texts, Iterable):
+        raise InputError(f"texts is {texts!r:.60}, but must be a list of str")
+    return list(texts)

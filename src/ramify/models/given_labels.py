@@ -1,0 +1,95 @@
+"""Labels as callers hold them, lists of names or a 0/1 matrix, as one label matrix with names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from ramify.data.labels import LabelRows, NumberNames
+from ramify.errors import InputError
+from ramify.values import CSR, as_label_matrix
+
+
+def is_matrix(given: Any) -> bool:
+    """Whether labels or instances come as a matrix of numbers rather than as one item per text."""
+    return sp.issparse(given) or (isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind in "fiub")
+
+
+def given_labels(labels: Any, label_names: Sequence[str] | None = None) -> tuple[Sequence[str], CSR]:
+    """Names and Y of labels in either form.
+
+    Parameters
+    ----------
+    labels : sequence of iterables, length n, or 0/1 matrix of shape (n, L)
+        Names (or whole numbers) per text, or a matrix as ``MultiLabelBinarizer`` makes it.
+    label_names : sequence of str, length L, optional
+        Names of the matrix's columns, as ``MultiLabelBinarizer.classes_``; "0", "1", ... when None.
+
+    Raises
+    ------
+    InputError
+        A form that is neither, names for labels that are names already, or another number of names than columns.
+    """
+    if not is_matrix(labels):
+        if label_names is not None:
+            raise InputError("label_names is given, but the labels are names already: leave it out")
+        return label_matrix(labels)
+    Y = as_label_matrix(labels)
+    if label_names is None:
+        return NumberNames(Y.shape[1]), Y
+    if len(label_names) != Y.shape[1]:
+        raise InputError(f"label_names has {len(label_names)} names, but Y has {Y.shape[1]} columns: give one for each")
+    return [str(name) for name in label_names], Y
+
+
+def label_matrix(labels: Iterable[Iterable[Any]]) -> tuple[list[str], CSR]:
+    """Sorted label names and Y, shape (n, L), by the rules of data files (see ``LabelRows``).
+
+    Raises
+    ------
+    InputError
+        A string where a list belongs, a label that is neither a string nor a whole number, or no label at all.
+    """
+    if isinstance(labels, str | bytes):
+        raise InputError("labels is a single string: wrap it in a list with one list of names per text")
+    if not isinstance(labels, Iterable):
+        raise InputError(f"labels is {labels!r:.60}, but must be a list with one list of names per text")
+    rows = LabelRows()
+    for number, names in enumerate(labels):
+        if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+            raise InputError(
+                f"labels of text {number} are {names!r:.60}, but must be a list of names: wrap it in a list"
+            )
+        try:
+            rows.add([name.item() if isinstance(name, np.generic) else name for name in names])
+        except InputError as error:
+            raise InputError(f"labels of text {number}: {error}") from None
+    Y, names = rows.finish()
+    if not names:
+        raise InputError("no text has a label, so there is nothing to learn: give each text the list of its labels")
+    return names, Y
+
+
+def name_lists(Y: CSR, label_names: Sequence[str]) -> npt.NDArray[np.object_]:
+    """The names of each row's labels: an object array of lists, shape (n,), which scikit-learn can concatenate."""
+    lists = np.empty(Y.shape[0], object)
+    for number, row in enumerate(Y):  # one by one: NumPy would make a matrix of lists of equal length
+        lists[number] = [label_names[label] for label in row.indices.tolist()]
+    return lists
+
+
+def label_sets(labels: Any, label_names: Sequence[str]) -> list[set[str]]:
+    """The names of each text's labels, whichever form they come in; ``label_names`` are those of a matrix's columns.
+
+    Raises
+    ------
+    InputError
+        A matrix of another width.
+    """
+    if is_matrix(labels):
+        return [set(names) for names in name_lists(as_label_matrix(labels, n_labels=len(label_names)), label_names)]
+    return [{str(name).strip() for name in names} for names in labels]

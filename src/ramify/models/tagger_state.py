@@ -1,0 +1,119 @@
+"""A tagger as settings and arrays for a model directory, and back, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ramify.errors import InputError
+from ramify.features.columns import Columns
+from ramify.models.loading import parts_to_state, stored_part
+from ramify.models.stored import damage_told, stored_size
+from ramify.strings import StringTable
+from ramify.values import Int64
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ramify.models.tagger import Tagger
+
+LABEL_FORMS = ("names", "matrix")
+
+
+def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings and arrays of a fitted tagger."""
+    parts = {"model": tagger.model_} | ({} if tagger.vectorizer_ is None else {"vectorizer": tagger.vectorizer_})
+    states, arrays = parts_to_state(parts)
+    config: dict[str, Any] = {
+        "vectorizer": None,
+        "n_documents": tagger.n_documents_,
+        "n_columns": tagger.columns_.width,
+        "fields": dict(tagger.fields_),
+        "label_form": tagger.label_form_,
+        **states,
+    }
+    for name, strings in (("labels", tagger.label_names_), ("keys", tagger.label_keys_)):
+        if strings is not None:
+            table = strings if isinstance(strings, StringTable) else StringTable.of(strings)
+            arrays |= {f"{name}/blob": table.blob, f"{name}/offsets": table.offsets}
+    if tagger.label_counts_ is not None:
+        arrays["labels/counts"] = tagger.label_counts_
+    if tagger.columns_.used is not None:
+        arrays["columns/used"] = tagger.columns_.used
+    return config, arrays
+
+
+def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type]) -> Tagger:
+    """The tagger that ``to_state`` took apart.
+
+    Raises
+    ------
+    ModelFileError
+        Parts that are missing or do not fit each other.
+    """
+    with damage_told("the tagger is"):
+        model = stored_part("model", config["model"], arrays, parts)
+        vectorizer = config["vectorizer"]
+        if vectorizer is not None:
+            vectorizer = stored_part("vectorizer", vectorizer, arrays, parts)
+        columns = _columns(config, arrays, model)
+        _check_parts(model, vectorizer, columns)
+        tagger = kind.of(model, StringTable(arrays["labels/blob"], arrays["labels/offsets"]), vectorizer=vectorizer)
+        tagger.label_keys_, tagger.columns_ = _keys(tagger, arrays), columns
+        counts, n_documents = arrays.get("labels/counts"), config.get("n_documents", 0)
+        tagger.label_counts_, tagger.n_documents_ = _counts(tagger, counts, n_documents)
+        tagger.fields_ = _fields(config.get("fields", {}))
+        tagger.label_form_ = _label_form(config.get("label_form", "names"))
+    return tagger
+
+
+def _columns(config: dict[str, Any], arrays: dict[str, Any], model: Any) -> Columns:
+    width = stored_size(config.get("n_columns", int(model.n_features_in_)), "n_columns")
+    columns = Columns(width, arrays.get("columns/used"))
+    kept = width if columns.used is None else len(columns.used)
+    if kept != model.n_features_in_:
+        raise InputError(f"{kept} columns are kept for a model of {model.n_features_in_} features")
+    return columns
+
+
+def _check_parts(model: Any, vectorizer: Any, columns: Columns) -> None:
+    """Raise where the parts are of the wrong kind or do not fit each other."""
+    if not hasattr(model, "predict_topk") or (vectorizer is not None and not hasattr(vectorizer, "transform")):
+        raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} make no tagger")
+    width = len(vectorizer.idf_) if hasattr(vectorizer, "idf_") else columns.width
+    if width != columns.width:
+        raise ValueError(f"the vectorizer makes {width} features for a model of {columns.width}")
+
+
+def _keys(tagger: Tagger, arrays: dict[str, Any]) -> StringTable | None:
+    if "keys/blob" not in arrays:
+        return None
+    keys = StringTable(arrays["keys/blob"], arrays["keys/offsets"])
+    if len(keys) != len(tagger.label_names_):
+        raise InputError(f"there are {len(keys)} label keys for {len(tagger.label_names_)} labels")
+    return keys
+
+
+def _counts(tagger: Tagger, counts: Int64 | None, n_documents: Any) -> tuple[Int64 | None, int]:
+    if counts is None and n_documents == 0:
+        return None, 0
+    if counts is None:
+        raise InputError(f"labels/counts is missing, though there were {n_documents} documents")
+    if counts.shape != (len(tagger.label_names_),) or counts.dtype != np.int64 or counts.min() < 0:
+        raise InputError(f"labels/counts must hold {len(tagger.label_names_)} whole numbers of at least 0")
+    if not isinstance(n_documents, int) or counts.max() > n_documents:
+        raise InputError(f"n_documents is {n_documents!r}, but a label has {counts.max()} documents")
+    return counts, n_documents
+
+
+def _fields(fields: Any) -> dict[str, str]:
+    if not isinstance(fields, dict) or not all(isinstance(one, str) for pair in fields.items() for one in pair):
+        raise InputError(f"the fields are {fields!r:.60}, but must be strings by name")
+    return fields
+
+
+def _label_form(form: Any) -> str:
+    if form not in LABEL_FORMS:
+        raise InputError(f"label_form is {form!r:.60}, but must be one of {', '.join(LABEL_FORMS)}")
+    return str(form)
