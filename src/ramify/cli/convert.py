@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Optional
 
 from typer import Argument, Option
 
-from ramify.cli.options import FieldOptions
+from ramify.cli.options import DATA_PANEL, FieldOptions, delimiter_character
 
 HELP = """Convert a data file into another format.
 
 Formats go by extension: .jsonl, .csv, .tsv (also .gz) and .parquet hold texts; .txt and .npz hold features. Between
-texts and features there is no conversion.
+texts and features there is no conversion. Ids, texts (or features) and labels are kept; a note lists the other fields.
 
 Examples:
 
@@ -20,6 +20,7 @@ Examples:
   ramify convert train.txt.gz train.npz
 """
 TARGET_PANEL = "Target"
+SHOWN_FIELDS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,12 @@ class ConvertOptions(FieldOptions):
 
     source: Annotated[str, Argument(metavar="SOURCE", help="File to read.")]
     target: Annotated[str, Argument(metavar="TARGET", help="File to write; it appears whole or not at all.")]
+    id: Annotated[str, Option(metavar="FIELD", help="Field of a document's identity.", rich_help_panel=DATA_PANEL)] = (
+        "id"
+    )
+    target_id: Annotated[str, Option(metavar="FIELD", help="Field to write ids to.", rich_help_panel=TARGET_PANEL)] = (
+        "id"
+    )
     target_text: Annotated[
         str, Option(metavar="FIELD", help="Field to write the text to.", rich_help_panel=TARGET_PANEL)
     ] = "text"
@@ -38,17 +45,37 @@ class ConvertOptions(FieldOptions):
         Optional[str],  # noqa: UP045
         Option(metavar="TEXT", help="What to separate labels by. (default: |)", rich_help_panel=TARGET_PANEL),
     ] = None
+    target_delimiter: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="CHAR",
+            help='Character between cells. (default: "," in .csv, a tab in .tsv)',
+            rich_help_panel=TARGET_PANEL,
+        ),
+    ] = None
 
 
 def run(options: ConvertOptions) -> None:
-    """Read and write.
+    """Read and write; a note on stderr lists the fields that are left out.
 
     Raises
     ------
     RamifyError
-        Files that cannot be read or written, or between texts and features.
+        Files that cannot be read or written, that are one file, or between texts and features.
     """
+    from ramify.cli.output import note
     from ramify.data import Fields, convert
+    from ramify.wording import one_line
 
-    target = Fields(text=options.target_text, labels=options.target_labels, separator=options.target_separator)
-    convert(options.source, options.target, fields=options.fields(), target_fields=target)
+    target = Fields(
+        id=options.target_id,
+        text=options.target_text,
+        labels=options.target_labels,
+        separator=options.target_separator,
+        delimiter=delimiter_character(options.target_delimiter),
+    )
+    fields = replace(options.fields(), id=options.id)
+    left_out = convert(options.source, options.target, fields=fields, target_fields=target)
+    if left_out:
+        more = f" and {len(left_out) - SHOWN_FIELDS:,} more" if len(left_out) > SHOWN_FIELDS else ""
+        note(f"note: left out: {', '.join(one_line(name[:60]) for name in left_out[:SHOWN_FIELDS])}{more}")

@@ -40,7 +40,25 @@ class FieldOptions(TextOptions):
     names: Annotated[
         Optional[str],  # noqa: UP045
         Option(
-            metavar="FILE", help="Label names, one per line, for files of label numbers.", rich_help_panel=DATA_PANEL
+            metavar="FILE",
+            help="Names of the labels: a file with the fields id and name, or one name per line for label numbers.",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    delimiter: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="CHAR",
+            help='Character between the cells of CSV files, as in ";" or tab. (default: found by the header)',
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    group: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="FIELD",
+            help="For a row per document and label: field whose value the rows of one document share.",
+            rich_help_panel=DATA_PANEL,
         ),
     ] = None
 
@@ -48,7 +66,19 @@ class FieldOptions(TextOptions):
         """The same for the library."""
         from ramify.data import Fields
 
-        return Fields(text=self.text, labels=self.labels, separator=self.separator, names_path=self.names)
+        return Fields(
+            text=self.text,
+            labels=self.labels,
+            separator=self.separator,
+            names_path=self.names,
+            delimiter=delimiter_character(self.delimiter),
+            group=self.group,
+        )
+
+
+def delimiter_character(word: str | None) -> str | None:
+    r"""The character that ``tab`` or ``\t`` stands for on the command line; other characters stand for themselves."""
+    return "\t" if word in ("tab", "\\t") else word
 
 
 @dataclass(frozen=True, kw_only=True)

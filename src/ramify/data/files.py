@@ -121,6 +121,7 @@ def read_texts(
             text = joined_text(values[: len(names)])
             n_before = len(documents)
             is_new = not group or documents.of(values[-2]) == n_before
+            identity = values[-2] if group and values[-1] is None else values[-1]
         except InputError as error:
             problem = _located(error, source, line)
             if on_bad is None:
@@ -128,7 +129,7 @@ def read_texts(
             on_bad(problem)
             continue
         if is_new:
-            yield Document(text, values[-1])
+            yield Document(text, identity)
 
 
 def read_features(path: str | Path) -> CSR:
@@ -233,7 +234,7 @@ def convert(
             + (".jsonl, .csv, .tsv or .parquet" if held == "texts" else ".npz or .txt")
         )
     if holds_texts(target):
-        target_fields.written(with_ids=True)  # refused before the source is read
+        target_fields.written(with_ids=False)  # refused before the source is read
     seen: dict[str, None] = {}
     dataset = _read(source, fields, None, seen)
     write(dataset, target, fields=target_fields)
@@ -307,7 +308,8 @@ def _read_text_rows(file: Path, rows: RowReader, fields: Fields) -> Dataset:
             if group is not None:
                 value = values.pop()
                 numbers.append(documents.of(value))
-                ids[-1] = value if ids[-1] is None else ids[-1]
+                if ids[-1] is None:
+                    ids[-1] = value
             labels.add(values.pop(), line)
             text = values[0]
             texts.append(text if one_field and text.__class__ is str else joined_text(values))
@@ -317,8 +319,9 @@ def _read_text_rows(file: Path, rows: RowReader, fields: Fields) -> Dataset:
         Y, names = labels.finish()
     except InputError as error:
         raise _located(error, file) from None
-    has_ids = ids.count(None) < len(ids)
-    dataset = Dataset(Y=Y, label_names=names, texts=texts, ids=ids if has_ids else None)
+    if "" in ids:  # an empty cell
+        ids = [None if one == "" else one for one in ids]
+    dataset = Dataset(Y=Y, label_names=names, texts=texts, ids=ids if ids.count(None) < len(ids) else None)
     return dataset if group is None else merged_rows(dataset, numbers)
 
 

@@ -63,7 +63,7 @@ def read_rows(
             continue
         for name in optional:
             values.append(record.get(name))
-        if "\\ud" in line or "\\uD" in line:
+        if "\\u" in line and ("\\ud" in line or "\\uD" in line):
             values = [_without_surrogates(value) for value in values]
         if seen is not None and len(seen) < MOST_FIELDS:
             seen.update(dict.fromkeys(record))

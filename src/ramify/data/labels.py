@@ -195,8 +195,9 @@ def align(dataset: Dataset, label_names: Sequence[str]) -> Dataset:
     Returns
     -------
     Dataset
-        Columns 0..L-1 are the model's labels; texts, features and ids stay. Labels that occur in ``dataset`` but are unknown to the model follow
-        in columns of their own: the model cannot predict them, yet recall still counts them.
+        Columns 0..L-1 are the model's labels; texts, features and ids stay. Labels that occur in ``dataset`` but are
+        unknown to the model follow in columns of their own: the model cannot predict them, yet recall still counts
+        them.
 
     Raises
     ------
@@ -230,6 +231,13 @@ def align(dataset: Dataset, label_names: Sequence[str]) -> Dataset:
 
 
 def label_name(label: Any) -> str:
+    """The name of a label that a file gives as a string or a whole number; "" for None.
+
+    Raises
+    ------
+    InputError
+        A label of another kind.
+    """
     if isinstance(label, str):
         return label.strip()
     if label is None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ramify.data.fields import Fields, missing_field
 from ramify.data.cells import DEFAULT_SEPARATOR
+from ramify.data.fields import Fields, missing_field
 from ramify.data.labels import named_rows
 from ramify.data.streams import OnBad, Source, name_of, numbered_lines, without_surrogates, writing
 from ramify.errors import DataFileError, InputError
