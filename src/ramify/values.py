@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,6 +28,9 @@ StageProgress: TypeAlias = Callable[[str, float], None]
 
 
 LARGEST_WIDTH = 2**31 - 1
+
+SQUARES = 1 << 22
+"""Squares of matrix entries held at a time."""
 
 
 def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR:
@@ -114,6 +118,22 @@ def _dense(matrix: Any, name: str) -> npt.NDArray[Any]:
         )
     with np.errstate(over="ignore"):
         return np.asarray(dense, dtype=np.float32)
+
+
+def row_lengths(indptr: npt.NDArray[np.integer[Any]], data: Float32) -> Float64:
+    """Euclidean length of each row of a CSR matrix, shape (n,); a row's length depends on nothing but its values."""
+    lengths = np.zeros(len(indptr) - 1)
+    filled = np.flatnonzero(np.diff(indptr))
+    # squares take twice the memory of the values, so they are made in parts
+    cuts = np.searchsorted(indptr[filled], np.arange(0, int(indptr[-1]), SQUARES))
+    for first, last in pairwise([*cuts, len(filled)]):
+        if first == last:
+            continue
+        rows = filled[first:last]
+        begin, end = int(indptr[rows[0]]), int(indptr[rows[-1] + 1])
+        squares = np.square(data[begin:end], dtype=np.float64)
+        lengths[rows] = np.sqrt(np.add.reduceat(squares, indptr[rows] - begin))
+    return lengths
 
 
 def _canonical(csr: CSR) -> CSR:

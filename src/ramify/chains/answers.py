@@ -9,13 +9,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.evaluation import top_k
-from ramify.features.labels import unit_rows
 from ramify.match import restriction
-from ramify.models.ranking_model import Part, RankingModel, assignments, instances
+from ramify.models.ranking_model import Part, assignments
+from ramify.models.unit import UnitRowModel
 from ramify.values import CSR, Bool, Float32, StageProgress, TopK
 
 
-class ChainAnswers(RankingModel):
+class ChainAnswers(UnitRowModel):
     """Base of the chains: they bring ``_scores``."""
 
     seed: int
@@ -30,9 +30,9 @@ class ChainAnswers(RankingModel):
         raise NotImplementedError
 
     def _parts(self, X: Any, Y: Any, held_out: float) -> tuple[Part, Part | None]:
-        """Checked data, rows of X of length one: what to learn from, and what is held out or None."""
-        X = instances(X)
-        everything = Part(unit_rows(X), assignments(Y, X.shape[0], type(self).__name__))
+        """Checked data, as the chain trains on them: what to learn from, and what is held out or None."""
+        X = self._training_rows(X)
+        everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
         return everything.split(held_out, self.seed) or (everything, None)
 
     def predict_topk(

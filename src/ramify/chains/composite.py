@@ -24,6 +24,7 @@ from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
 from ramify.models.ranking_model import Part
 from ramify.models.stored import damage_told
+from ramify.models.unit import stored_count
 from ramify.values import CSR, Float32, StageProgress
 
 WEIGHTS = tuple(step / 20 for step in range(21))
@@ -45,6 +46,8 @@ class CompositeChain(ChainAnswers):
         Share of the instances that both are watched by, and that the weight is fitted on; with 0 both weigh the same.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
+    normalize : bool, default True
+        Divide each row of X by its Euclidean length, in training and in prediction; the chains' in place of their own.
     seed : int, default 0
         Of the split and of the first chain; the second one's is the next. Same seed, same model, for any number of
         threads (on a CPU).
@@ -57,6 +60,8 @@ class CompositeChain(ChainAnswers):
         The two.
     weight_ : float
         Of the reinforced chain, 0 to 1.
+    normalized_rows_ : int
+        Training rows that were brought to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -68,6 +73,7 @@ class CompositeChain(ChainAnswers):
         *,
         held_out: float = 0.1,
         decision_threshold: float = 0.5,
+        normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -75,6 +81,7 @@ class CompositeChain(ChainAnswers):
         self.reinforced = reinforced
         self.held_out = held_out
         self.decision_threshold = decision_threshold
+        self.normalize = normalize
         self.seed = seed
         self.threads = threads
 
@@ -94,7 +101,7 @@ class CompositeChain(ChainAnswers):
         ----------
         members : list of LabelChain and ReinforcedChain
         held : Part or None
-            Held-out instances, rows of X of length one; None weighs both the same.
+            Held-out instances; None weighs both the same.
         """
         weight = EQUAL
         if held is not None:
@@ -112,13 +119,13 @@ class CompositeChain(ChainAnswers):
         real_number("held_out", self.held_out, 0, 0.9)
         seed = whole_number("seed", self.seed, 0, 2**32 - 2)
         self._decision_threshold()
-        members = []
+        members, own = [], {"threads": self.threads, "normalize": self.normalize}
         for number, (name, usual) in enumerate(self.parts_inside().items()):
             given = getattr(self, name)
             member = usual if given is None else given
             if not isinstance(member, type(usual)):
                 raise InputError(f"{name} is {member!r:.60}, but must be a {type(usual).__name__}")
-            members.append(clone(member).set_params(seed=seed + number, threads=self.threads))
+            members.append(clone(member).set_params(**own, seed=seed + number))
         members[0].check_settings()
         members[1].warm_start()
         return members
@@ -148,7 +155,8 @@ class CompositeChain(ChainAnswers):
         check_is_fitted(self)
         states, arrays = parts_to_state({str(number): member for number, member in enumerate(self.members_)})
         settings = self._plain_settings() | {"resequenced": None, "reinforced": None}
-        return {"settings": settings, "weight": self.weight_, "members": list(states.values())}, arrays
+        config = {"settings": settings, "weight": self.weight_, "members": list(states.values())}
+        return config | {"normalized_rows": self.normalized_rows_}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> CompositeChain:
@@ -163,6 +171,7 @@ class CompositeChain(ChainAnswers):
             model = cls(**config["settings"])
             model._unfitted()
             weight = real_number("weight", config["weight"], 0, 1)
+            model.normalized_rows_ = stored_count(config)
             members = [stored_part(str(number), state, arrays) for number, state in enumerate(config["members"])]
         fits = [type(member) for member in members] == [LabelChain, ReinforcedChain]
         if not fits or len({(member.n_features_in_, member.n_labels_) for member in members}) != 1:

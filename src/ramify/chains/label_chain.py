@@ -24,6 +24,7 @@ from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import Part
 from ramify.models.stored import damage_told
+from ramify.models.unit import stored_count
 from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
 from ramify.training.checkpoint import fingerprint
 from ramify.values import StageProgress
@@ -84,6 +85,8 @@ class LabelChain(ServedChain):
         with hundreds of labels would make all of them slow.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
+    normalize : bool, default True
+        Divide each row of X by its Euclidean length, in training and in prediction.
     checkpoint : str, optional
         Directory for the state of an unfinished training; fitting with the same settings and data goes on from it.
     device : {"cpu", "cuda", "auto"}
@@ -103,6 +106,8 @@ class LabelChain(ServedChain):
         Labels per sequence at most.
     history_ : History
         Loss and held-out measure of each epoch after the warm-up.
+    normalized_rows_ : int
+        Training rows that were brought to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -127,6 +132,7 @@ class LabelChain(ServedChain):
         draws: int = 32,
         longest: int | None = None,
         decision_threshold: float = 0.5,
+        normalize: bool = True,
         checkpoint: str | None = None,
         device: str = "cpu",
         seed: int = 0,
@@ -149,6 +155,7 @@ class LabelChain(ServedChain):
         self.draws = draws
         self.longest = longest
         self.decision_threshold = decision_threshold
+        self.normalize = normalize
         self.checkpoint = checkpoint
         self.device = device
         self.seed = seed
@@ -162,7 +169,7 @@ class LabelChain(ServedChain):
         Parameters
         ----------
         X : sparse or dense matrix, shape (n, d)
-            Features; only their proportions within an instance count.
+            Features.
         Y : sparse or dense matrix, shape (n, L)
             Label assignments: what is above 0 is positive.
         progress : callable, optional
@@ -189,7 +196,7 @@ class LabelChain(ServedChain):
         progress: StageProgress | None = None,
         on_event: OnEvent | None = None,
     ) -> LabelChain:
-        """Teach the chain on one part and watch it on another; rows of X of length one. As ``fit`` else."""
+        """Train on one part and measure on another; X as the chain trains on it (``normalize``). Else as ``fit``."""
         require_torch(f"{type(self).__name__} and other systems on torch")
         lesson = self.lesson(rest, held)
         tell = progress or (lambda stage, done: None)
@@ -309,6 +316,7 @@ class LabelChain(ServedChain):
         if not _is_plain(settings["order"]):
             settings["order"] = "resequenced"
         config = {"settings": settings, "sizes": self._sizes(), "longest": self.longest_}
+        config |= {"normalized_rows": self.normalized_rows_}
         arrays = {PREFIX + name: array for name, array in self.arrays_.items()}
         return config | {"history": self.history_.to_json()}, arrays | {"label_counts": self.label_counts_}
 
@@ -324,6 +332,7 @@ class LabelChain(ServedChain):
         with damage_told("the chain is"):
             model = cls(**config["settings"])
             model.check_settings()
+            model.normalized_rows_ = stored_count(config)
             sizes = {name: whole_number(name, value, 1, 2**31 - 1) for name, value in config["sizes"].items()}
             model.arrays_ = checked_arrays(arrays, sizes)
             model.label_counts_ = checked_counts(arrays["label_counts"], sizes["n_labels"])

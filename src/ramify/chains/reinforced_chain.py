@@ -22,6 +22,7 @@ from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
 from ramify.models.ranking_model import Part
 from ramify.models.stored import damage_told
+from ramify.models.unit import stored_count
 from ramify.training import Environment, History, OnEvent, TrainingConfig, train
 from ramify.values import CSR, Float32, StageProgress
 
@@ -47,6 +48,9 @@ class ReinforcedChain(ChainAnswers):
         Sequences drawn per instance and step.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
+    normalize : bool, default True
+        Divide each row of X by its Euclidean length, in training and in prediction; also the warm
+        start's, in place of its own.
     seed : int, default 0
         Same seed, same model, for any number of threads (on a CPU); the warm start's, too.
     threads : int, optional
@@ -58,6 +62,8 @@ class ReinforcedChain(ChainAnswers):
         What answers: the warm start with the improved parameters.
     history_ : History
         Loss and held-out measure of each epoch after the warm start, whose own is ``chain_.history_``.
+    normalized_rows_ : int
+        Training rows that were brought to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -73,6 +79,7 @@ class ReinforcedChain(ChainAnswers):
         anchor: float = 0.5,
         samples: int = 2,
         decision_threshold: float = 0.5,
+        normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -84,6 +91,7 @@ class ReinforcedChain(ChainAnswers):
         self.anchor = anchor
         self.samples = samples
         self.decision_threshold = decision_threshold
+        self.normalize = normalize
         self.seed = seed
         self.threads = threads
 
@@ -125,6 +133,7 @@ class ReinforcedChain(ChainAnswers):
         self._decision_threshold()
         chain: LabelChain = clone(self.chain or self.parts_inside()["chain"])
         chain.set_params(seed=self.seed, threads=self.threads, decision_threshold=self.decision_threshold)
+        chain.set_params(normalize=self.normalize)
         chain.check_settings()
         self._training(chain)
         return chain
@@ -203,7 +212,8 @@ class ReinforcedChain(ChainAnswers):
         check_is_fitted(self)
         states, arrays = parts_to_state({"chain": self.chain_})
         settings = self._plain_settings() | {"chain": None}
-        return {"settings": settings, "history": self.history_.to_json()} | states, arrays
+        config = {"settings": settings, "history": self.history_.to_json()}
+        return config | {"normalized_rows": self.normalized_rows_} | states, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> ReinforcedChain:
@@ -217,6 +227,7 @@ class ReinforcedChain(ChainAnswers):
         with damage_told("the chain is"):
             model = cls(**config["settings"])
             model.history_ = History.from_json(config["history"])
+            model.normalized_rows_ = stored_count(config)
             chain = stored_part("chain", config["chain"], arrays)
             model.warm_start()
         if not isinstance(chain, LabelChain):

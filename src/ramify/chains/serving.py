@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.chains.answers import ChainAnswers
 from ramify.chains.sequences import Features, features
 from ramify.chains.stored import network_arrays, stored_network
-from ramify.features.labels import unit_rows
 from ramify.kernels.check import thread_count, whole_number
 from ramify.training import Environment, require_torch
 from ramify.values import CSR, Float32, Float64, Int64
@@ -74,10 +73,10 @@ class ServedChain(ChainAnswers):
         """
         from ramify.chains.decoding import probabilities
 
-        environment = Environment(self.device, 1)
+        environment, X = Environment(self.device, 1), self._features(X)
         with environment.open():
             network = self._serving(environment)
-            return probabilities(network, features(unit_rows(X), network.output), emitted, self._never(network))
+            return probabilities(network, features(X, network.output), emitted, self._never(network))
 
     def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
         """Blocks of scores (rows, L) with the number of their first row."""
@@ -91,7 +90,6 @@ class ServedChain(ChainAnswers):
         self, X: CSR, parallel: int, call: Callable[[ChainNetwork, Features], Made]
     ) -> Iterator[tuple[int, Made]]:
         """Answers to blocks of instances, so many sequences each, with the number of their first row."""
-        X = unit_rows(X)
         size = int(max(1, min(512, BLOCK_ENTRIES // (parallel * (self.n_labels_ + 1)))))
         starts = range(0, X.shape[0], size)
         environment = Environment(self.device, thread_count(self.threads))

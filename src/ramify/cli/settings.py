@@ -33,7 +33,7 @@ VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Has
 GENERAL = ("seed", "threads")
 """Flags of every command, not of a part."""
 
-OUTERMOST = ("decision_threshold", "held_out")
+OUTERMOST = ("decision_threshold", "held_out", "normalize")
 """Settings that an estimator has the say of for what is inside it, too."""
 
 KINDS = {

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from ramify.errors import InputError
 from ramify.kernels import aggregate
 from ramify.protocols import Representation, Vectorizer
-from ramify.values import CSR, Float32, as_csr
+from ramify.values import CSR, Float32, as_csr, row_lengths
 
 
 @dataclass(frozen=True)
@@ -265,8 +265,7 @@ def unit_rows(vectors: Any) -> Any:
     """Scale rows to length one as float32, CSR or dense; zero rows stay. InputError for NaN or another rank than 2."""
     if sp.issparse(vectors):
         vectors = as_csr(vectors, "Z")
-        squares = sp.csr_matrix((vectors.data.astype(np.float64) ** 2, vectors.indices, vectors.indptr), vectors.shape)
-        lengths = np.sqrt(np.asarray(squares.sum(axis=1)).ravel())
+        lengths = row_lengths(vectors.indptr, vectors.data)
         scale = np.repeat(1.0 / np.where(lengths > 0, lengths, 1), np.diff(vectors.indptr))
         data = (vectors.data * scale).astype(np.float32)
         return sp.csr_matrix((data, vectors.indices, vectors.indptr), vectors.shape)

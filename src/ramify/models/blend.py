@@ -64,6 +64,9 @@ class Blend(RankingModel):
         the 20 best.
     decision_threshold : float, default 0.5
         Score, not counting ``tail_rank``, from which ``predict`` gives a label.
+    normalize : bool, default True
+        Of the trees: divide each row of X by its Euclidean length, in training and in prediction. The nearest instances
+        are those of largest cosine in any case.
     seed : int, default 0
         Same seed, same model, for any number of threads.
     threads : int, optional
@@ -92,6 +95,7 @@ class Blend(RankingModel):
         tail_cost: float = 0.0,
         tail_rank: float = 0.0,
         decision_threshold: float = 0.5,
+        normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -103,6 +107,7 @@ class Blend(RankingModel):
         self.tail_cost = tail_cost
         self.tail_rank = tail_rank
         self.decision_threshold = decision_threshold
+        self.normalize = normalize
         self.seed = seed
         self.threads = threads
 
@@ -168,8 +173,9 @@ class Blend(RankingModel):
         return COSTS[-best], -max(mixed)[1]
 
     def _solving(self, cost: float) -> dict[str, float]:
-        """What the trees learn by: settings of ``XRLinear``."""
-        return {"cost_positive": cost, "cost_negative": cost, "tail_cost": self.tail_cost, "epsilon": EPSILON}
+        """Settings of the trees' training: of ``XRLinear``."""
+        costs = {"cost_positive": cost, "cost_negative": cost, "tail_cost": self.tail_cost}
+        return costs | {"epsilon": EPSILON, "normalize": self.normalize}
 
     def _worth(self, top: TopK, rest: Part, held: Part) -> float:
         """Mean of P@1, P@3 and P@5 on held-out instances, as far as there are labels."""
@@ -199,6 +205,11 @@ class Blend(RankingModel):
     def members_(self) -> list[Any]:
         """The trees, and the nearest instances where they have a say."""
         return self.ensemble_.members_
+
+    @property
+    def normalized_rows_(self) -> int:
+        """Training rows that the trees brought to length 1."""
+        return max(getattr(member, "normalized_rows_", 0) for member in self.members_)
 
     @property
     def reach_(self) -> int:
@@ -262,7 +273,7 @@ class Blend(RankingModel):
             Settings or members that do not fit.
         """
         with damage_told("the blend is"):
-            model = cls(**config["settings"])
+            model = cls(**({"normalize": False} | config["settings"]))  # before there was a choice, none was made
             model._check_settings()
             model.cost_, model.share_ = float(config["chosen"]["cost"]), float(config["chosen"]["share"])
             ensemble = stored_part("ensemble", config["ensemble"], arrays, parts)

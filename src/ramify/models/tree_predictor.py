@@ -12,13 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.kernels.check import thread_count
 from ramify.kernels.predict import SearchConfig
 from ramify.match import BeamMatcher, restriction
-from ramify.models.ranking_model import RankingModel
+from ramify.models.unit import UnitRowModel, unit_values
 from ramify.values import CSR, Float32, Int32, StageProgress, TopK, as_label_matrix
 
 Self = TypeVar("Self", bound="TreePredictor")
 
 
-class TreePredictor(RankingModel):
+class TreePredictor(UnitRowModel):
     """The prediction side of a tree model. ``fit`` is the model's own; it ends with ``_set_matcher``."""
 
     beam: int
@@ -34,7 +34,9 @@ class TreePredictor(RankingModel):
 
     def _with_matcher(self: Self, matcher: BeamMatcher) -> Self:
         """A model of the same settings around another tree."""
-        return type(self)(**self.get_params(deep=False))._set_matcher(matcher)
+        model = type(self)(**self.get_params(deep=False))._set_matcher(matcher)
+        model.normalized_rows_ = self.normalized_rows_
+        return model
 
     @property
     def reach_(self) -> int:
@@ -108,6 +110,8 @@ class TreePredictor(RankingModel):
         k = self._labels_asked(k)
         options = self._search().native(k, 1)
         matcher = self.matcher_
+        if self.normalize:
+            return lambda indices, values: matcher.topk_one(indices, unit_values(values), k, options)
         return lambda indices, values: matcher.topk_one(indices, values, k, options)
 
     def score_pairs(self, X: Any, pairs: Any) -> CSR:

@@ -25,9 +25,10 @@ from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, KnownLeaves, TrainingConfig, TreeTrainer, level_targets
 from ramify.match import BeamMatcher
 from ramify.models.loading import load_as
-from ramify.models.ranking_model import assignments, instances
+from ramify.models.ranking_model import assignments
 from ramify.models.tail import costs_by_rarity, favour_by_rarity
 from ramify.models.tree_predictor import TreePredictor
+from ramify.models.unit import stored_count
 from ramify.protocols import Indexer, Representation
 from ramify.values import CSR, Float32, LabelTree, StageProgress, as_csr, as_label_matrix
 from ramify.weights import PRECISIONS
@@ -93,6 +94,9 @@ class XRLinear(TreePredictor):
         How weights are stored.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
+    normalize : bool, default True
+        Divide each row of X by its Euclidean length, in training and in prediction. Rows of length 1, such as those of
+        ``Tfidf``, stay as they are.
     seed : int, default 0
         Same seed, same model, for any number of threads.
     threads : int, optional
@@ -104,6 +108,8 @@ class XRLinear(TreePredictor):
         The labels' hierarchy.
     matcher_ : BeamMatcher
         The tree with its weights.
+    normalized_rows_ : int
+        Training rows that were brought to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -136,6 +142,7 @@ class XRLinear(TreePredictor):
         merge_copies: str = "max",
         precision: str = "int8",
         decision_threshold: float = 0.5,
+        normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -164,6 +171,7 @@ class XRLinear(TreePredictor):
         self.merge_copies = merge_copies
         self.precision = precision
         self.decision_threshold = decision_threshold
+        self.normalize = normalize
         self.seed = seed
         self.threads = threads
 
@@ -204,7 +212,7 @@ class XRLinear(TreePredictor):
             Settings or data out of range; the sentence names which.
         """
         training, threads = self._checked_settings()
-        X = instances(X)
+        X = self._training_rows(X)
         Y = assignments(Y, X.shape[0], type(self).__name__)
         weights = _sample_weight(sample_weight, X.shape[0])
         own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
@@ -233,7 +241,7 @@ class XRLinear(TreePredictor):
         check_is_fitted(self)
         again: XRLinear = clone(self).set_params(indexer=FixedTree(tree))
         training, _ = again._checked_settings()
-        X = self._features(X)
+        X = again._training_rows(self._features(X))
         Y = assignments(Y, X.shape[0], type(self).__name__)
         if not tree.n_labels == Y.shape[1] == self.n_labels_:
             raise InputError(f"tree and Y have {tree.n_labels} and {Y.shape[1]} labels, but the model {self.n_labels_}")
@@ -339,7 +347,7 @@ class XRLinear(TreePredictor):
         settings.pop("representation")
         settings.pop("indexer")
         matcher, arrays = self.matcher_.to_state()
-        return {"settings": settings, "matcher": matcher}, arrays
+        return {"settings": settings, "matcher": matcher, "normalized_rows": self.normalized_rows_}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> XRLinear:
@@ -351,8 +359,9 @@ class XRLinear(TreePredictor):
             Settings or arrays that do not fit.
         """
         try:
-            model = cls(**config["settings"])
+            model = cls(**({"normalize": False} | config["settings"]))  # before there was a choice, none was made
             model._checked_settings()
+            model.normalized_rows_ = stored_count(config)
             matcher = BeamMatcher.from_state(config["matcher"], arrays)
         except (KeyError, TypeError, InputError) as error:
             raise ModelFileError(f"the model's settings are damaged ({error}): restore the model directory") from None

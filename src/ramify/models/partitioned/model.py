@@ -32,8 +32,9 @@ from ramify.models.partitioned.cosine_ranker import CosineRanker
 from ramify.models.partitioned.linear_ranker import LinearRanker
 from ramify.models.partitioned.mixed_ranker import MixedRanker
 from ramify.models.partitioned.popular import PopularLabels
-from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
+from ramify.models.ranking_model import assignments, best_labels
 from ramify.models.stored import damage_told
+from ramify.models.unit import UnitRowModel, stored_count
 from ramify.models.xr_linear import XRLinear
 from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
 from ramify.values import CSR, Int32, LabelTree, StageProgress, TopK
@@ -77,7 +78,7 @@ MATCHERS: dict[str, type] = {
 RANKERS: dict[str, type] = {"linear": LinearRanker, "cosine": CosineRanker, "mixed": MixedRanker}
 
 
-class Partitioned(RankingModel):
+class Partitioned(UnitRowModel):
     """A model of four parts, each of which may be yours.
 
     Parameters
@@ -98,6 +99,9 @@ class Partitioned(RankingModel):
         What the matcher's score counts: the power it is taken to.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
+    normalize : bool, default True
+        Divide each row of X by its Euclidean length, in training and in prediction; the same setting of the parts is
+        set to it. Rows of length 1, such as those of ``Tfidf``, stay as they are.
     seed : int, default 0
         For all parts that take one.
     threads : int, optional
@@ -109,6 +113,8 @@ class Partitioned(RankingModel):
         Two levels: clusters, labels.
     matching_, ranker_ : Matcher, Ranker
         The fitted parts.
+    normalized_rows_ : int
+        Training rows that were brought to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -124,6 +130,7 @@ class Partitioned(RankingModel):
         beam: int = 10,
         path_weight: float = 0.25,
         decision_threshold: float = 0.5,
+        normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -135,6 +142,7 @@ class Partitioned(RankingModel):
         self.beam = beam
         self.path_weight = path_weight
         self.decision_threshold = decision_threshold
+        self.normalize = normalize
         self.seed = seed
         self.threads = threads
 
@@ -156,7 +164,7 @@ class Partitioned(RankingModel):
             Settings or data out of range, a part without the methods it needs.
         """
         threads = self._checked_settings()
-        X = instances(X)
+        X = self._training_rows(X)
         Y = assignments(Y, X.shape[0], type(self).__name__)
         tell = progress or (lambda stage, done: None)
         tell("index", 0.0)
@@ -195,9 +203,9 @@ class Partitioned(RankingModel):
         return thread_count(self.threads)
 
     def _own(self, part: Any) -> Any:
-        """A part with the model's seed and threads, where it takes them."""
+        """A part with the model's seed, threads and normalize, where it takes them."""
         known = part.get_params(deep=False)
-        wanted = {"seed": self.seed, "threads": self.threads}
+        wanted = {"seed": self.seed, "threads": self.threads, "normalize": self.normalize}
         return part.set_params(**{name: value for name, value in wanted.items() if name in known})
 
     def _set_sizes(self, n_features: int) -> None:
@@ -288,7 +296,8 @@ class Partitioned(RankingModel):
         for name in ("representation", "indexer", "matcher", "ranker"):
             settings.pop(name)
         inside, arrays = parts_to_state({"matcher": self.matching_, "ranker": self.ranker_})
-        config = {"settings": settings, "n_labels": self.n_labels_, "n_features": self.n_features_in_}
+        sizes = {"n_labels": self.n_labels_, "n_features": self.n_features_in_}
+        config = {"settings": settings, "normalized_rows": self.normalized_rows_} | sizes
         arrays |= {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
         return config | inside, arrays
 
@@ -303,8 +312,10 @@ class Partitioned(RankingModel):
         """
         with damage_told("the partitioned model is"):
             matcher, ranker = (stored_part(name, config[name], arrays, parts) for name in ("matcher", "ranker"))
-            model = cls(**config["settings"], matcher=matcher, ranker=ranker)
+            settings = {"normalize": False} | config["settings"]  # before there was a choice, none was made
+            model = cls(**settings, matcher=matcher, ranker=ranker)
             model._checked_settings()
+            model.normalized_rows_ = stored_count(config)
             model.tree_ = _tree_of(arrays["parents"], arrays["leaf_labels"], int(config["n_labels"]))
             model._set_sizes(int(config["n_features"]))
         if matcher.n_labels_ != model.clusters_.shape[1]:
