@@ -11,7 +11,6 @@ import pytest
 import scipy.sparse as sp
 
 from ramify import Tagger, store
-from ramify.cli import train
 from ramify.cli.entry import run
 
 GOOD = '{"text": "red rose", "labels": ["x"]}\n'
@@ -101,18 +100,6 @@ def test_train_refuses_settings_files(content, words, refused, documents, tmp_pa
     assert words in sentence
 
 
-def test_targets_in_the_way_are_refused_before_training(refused, documents, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_train", lambda *_: pytest.fail("trained"))
-    (tmp_path / "file").write_text("mine")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.txt").write_text("mine")
-    assert "is a file" in refused("train", documents, "--out", tmp_path / "file")
-    assert "other files" in refused("train", documents, "--out", tmp_path / "full")
-    monkeypatch.setattr(store.os, "access", lambda *_: False)  # as for others than root
-    assert "permission" in refused("train", documents, "--out", tmp_path / "new" / "m")
-    assert (tmp_path / "full" / "thesis.txt").read_text() == "mine"
-
-
 def test_missing_arguments(refused, documents):
     assert "DATA" in refused("train")
     assert "--out" in refused("train", documents)
@@ -128,7 +115,7 @@ def test_a_failed_save_leaves_the_old_model(reason, refused, documents, model, t
     def full(*_: object) -> None:
         raise OSError(reason, "the disk says no")
 
-    monkeypatch.setattr(store, "_write_files", full)
+    monkeypatch.setattr(store.saving, "write_arrays", full)
     sentence = refused("train", documents, "--out", tmp_path / "m", "-q")
     assert "the disk says no" in sentence
     assert "untouched" in sentence
@@ -136,8 +123,13 @@ def test_a_failed_save_leaves_the_old_model(reason, refused, documents, model, t
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
+def _arrays_of(path):
+    (arrays,) = path.glob("arrays-*.safetensors")
+    return arrays
+
+
 def _truncated(path):
-    (path / store.ARRAYS).write_bytes((path / store.ARRAYS).read_bytes()[:-10])
+    _arrays_of(path).write_bytes(_arrays_of(path).read_bytes()[:-10])
 
 
 def _tampered(path):
@@ -146,9 +138,9 @@ def _tampered(path):
 
 
 def _flipped(path):
-    content = bytearray((path / store.ARRAYS).read_bytes())
+    content = bytearray(_arrays_of(path).read_bytes())
     content[-1] ^= 1
-    (path / store.ARRAYS).write_bytes(content)
+    _arrays_of(path).write_bytes(content)
 
 
 def _newer(path):

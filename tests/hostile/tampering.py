@@ -5,7 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ramify.store import ARRAYS, MANIFEST
+from ramify.store import MANIFEST
 
 TEXTS = ["water pollution control", "water rights of farms", "tax on income", "income tax credit", "farms and soil"] * 4
 LABELS = [["Water", "Pollution"], ["Water", "Farms"], ["Tax"], ["Tax", "Income"], ["Farms"]] * 4
@@ -17,9 +17,20 @@ def copy_of(model: Path, target: Path) -> Path:
     return target
 
 
+def arrays_of(directory: Path) -> Path:
+    """The array file of a model directory."""
+    (path,) = directory.glob("arrays*.safetensors")
+    return path
+
+
+def file_of(directory: Path, which: str) -> Path:
+    """The "manifest" or the "arrays" of a model directory."""
+    return directory / MANIFEST if which == "manifest" else arrays_of(directory)
+
+
 def read_arrays(directory: Path) -> tuple[dict, bytes]:
     """Header and body of the array file."""
-    raw = (directory / ARRAYS).read_bytes()
+    raw = arrays_of(directory).read_bytes()
     length = int.from_bytes(raw[:8], "little")
     return json.loads(raw[8 : 8 + length]), raw[8 + length :]
 
@@ -30,15 +41,18 @@ def write_arrays(
     text = json.dumps(header) if text is None else text
     encoded = text.encode()
     encoded += b" " * (-len(encoded) % 8 + (0 if aligned else 1))
-    (directory / ARRAYS).write_bytes(len(encoded).to_bytes(8, "little") + encoded + body)
+    arrays_of(directory).write_bytes(len(encoded).to_bytes(8, "little") + encoded + body)
     redigest(directory)
 
 
 def redigest(directory: Path, change=lambda body: None) -> None:
-    """Let every digest agree with what is there, after a change of the manifest."""
+    """Let every digest, and the name of the array file, agree with what is there, after a change of the manifest."""
     body = json.loads((directory / MANIFEST).read_text("utf-8"))
-    raw = (directory / ARRAYS).read_bytes()
-    body["files"] = {ARRAYS: {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}}
+    path = arrays_of(directory)
+    raw = path.read_bytes()
+    digest = hashlib.sha256(raw).hexdigest()
+    path = path.rename(directory / f"arrays-{digest[:16]}.safetensors")
+    body["files"] = {path.name: {"bytes": len(raw), "sha256": digest}}
     change(body)
     body.pop("sha256", None)
     text = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tampering import LABELS, TEXTS, copy_of, read_arrays, redigest, use, write_arrays
+from tampering import LABELS, TEXTS, arrays_of, copy_of, file_of, read_arrays, redigest, use, write_arrays
 
 import ramify
 from ramify import Tagger, Tfidf, XRLinear
 from ramify.errors import ModelFileError, RamifyError
-from ramify.store import ARRAYS, MANIFEST
+from ramify.store import MANIFEST
 
 HERE = Path(__file__).parent
 TMP = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -48,11 +48,11 @@ def _load_or_refuse(directory, *, verify=True):
     return loaded
 
 
-@pytest.mark.parametrize("name", [MANIFEST, ARRAYS])
+@pytest.mark.parametrize("name", ["manifest", "arrays"])
 @settings(TMP, max_examples=60)
 @given(data=st.data())
 def test_any_changed_byte_is_noticed(model, place, name, data):
-    path = copy_of(model, place) / name
+    path = file_of(copy_of(model, place), name)
     raw = bytearray(path.read_bytes())
     raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(raw)
@@ -60,15 +60,15 @@ def test_any_changed_byte_is_noticed(model, place, name, data):
         ramify.load(place)
 
 
-@pytest.mark.parametrize("name", [MANIFEST, ARRAYS])
+@pytest.mark.parametrize("name", ["manifest", "arrays"])
 @pytest.mark.parametrize("verify", [True, False])
 @pytest.mark.parametrize("kept", [0, 1, 7, 8, 9, 100, 0.3, 0.9, -1])
 def test_truncated_files(model, place, name, verify, kept):
-    path = copy_of(model, place) / name
+    path = file_of(copy_of(model, place), name)
     raw = path.read_bytes()
     cut = raw[: int(len(raw) * kept) if isinstance(kept, float) else kept]
     path.write_bytes(cut)
-    if name == ARRAYS:
+    if name == "arrays":
         assert _refused(place, verify)
         redigest(place)
     if cut.strip() != raw.strip():
@@ -83,25 +83,35 @@ def _refused(directory, verify=True):
     return False
 
 
-@pytest.mark.parametrize("name", [MANIFEST, ARRAYS])
+@pytest.mark.parametrize("name", ["manifest", "arrays"])
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{}", b"\x80\x04K\x01.", b"\xff" * 64, b"PK\x03\x04" * 9])
 def test_foreign_files(model, place, name, content):
-    (copy_of(model, place) / name).write_bytes(content)
+    file_of(copy_of(model, place), name).write_bytes(content)
     assert _refused(place)
     assert _refused(place, verify=False)
-    if name == ARRAYS:
+    if name == "arrays":
         redigest(place)
         assert _refused(place)
 
 
-@pytest.mark.parametrize("name", [MANIFEST, ARRAYS])
+@pytest.mark.parametrize("name", ["manifest", "arrays"])
 def test_missing_files(model, place, name):
-    (copy_of(model, place) / name).unlink()
+    file_of(copy_of(model, place), name).unlink()
     assert _refused(place)
 
 
+ARRAYS = "arrays-0123456789abcdef.safetensors"
+DIGEST = "0123456789abcdef" * 4
+LISTS = [
+    {ARRAYS: 3}, {ARRAYS: {"bytes": "1"}}, {ARRAYS: {"bytes": 9, "sha256": DIGEST}, "more": {}},
+    {ARRAYS: {"bytes": 9, "sha256": "f" * 64}}, {ARRAYS: {"bytes": 9, "sha256": DIGEST}},
+    {f"../{ARRAYS}": {"bytes": 9, "sha256": DIGEST}}, {"/etc/passwd": {"bytes": 9, "sha256": DIGEST}},
+    {MANIFEST: {"bytes": 9, "sha256": DIGEST}}, {"arrays.safetensors": {"bytes": 9, "sha256": DIGEST}},
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("key", ["format", "ramify", "class", "config", "files", "sha256"])
-@pytest.mark.parametrize("value", [None, 5, -1, True, "text", [], {}, {ARRAYS: 3}, {ARRAYS: {"bytes": "1"}}, 1e999])
+@pytest.mark.parametrize("value", [None, 5, -1, True, "text", [], {}, *LISTS, 1e999])
 def test_manifest_entries_of_other_types(model, place, key, value):
     manifest = copy_of(model, place) / MANIFEST
     body = json.loads(manifest.read_text("utf-8"))
@@ -216,7 +226,7 @@ def test_misaligned_arrays(model, place):
 
 @pytest.mark.parametrize("length", [0, 1, 2**31, 2**63, 2**64 - 1])
 def test_impossible_header_lengths(model, place, length):
-    path = copy_of(model, place) / ARRAYS
+    path = arrays_of(copy_of(model, place))
     path.write_bytes(length.to_bytes(8, "little") + path.read_bytes()[8:])
     redigest(place)
     assert _refused(place)
@@ -274,14 +284,14 @@ from pathlib import Path
 import numpy as np
 import ramify
 from ramify.errors import RamifyError
-from tampering import TEXTS, copy_of, read_arrays, use
+from tampering import TEXTS, arrays_of, copy_of, read_arrays, use
 model, place, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 rng, answered = np.random.default_rng(0), 0
 deep = ("/words", "/keys", "/counts", "/entries", "/scale", "/bias")  # what no check of pointers sees
 header = read_arrays(model)[0]
 deep = np.concatenate([np.arange(*entry["data_offsets"]) for name, entry in header.items() if name.endswith(deep)])
 for number in range(rounds):
-    path = copy_of(model, place) / "arrays.safetensors"
+    path = arrays_of(copy_of(model, place))
     raw = bytearray(path.read_bytes())
     start = 8 + int.from_bytes(raw[:8], "little")
     for _ in range(rng.integers(1, 30)):

@@ -2,21 +2,29 @@
 
 import json
 import os
+import shutil
+import stat
 from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors.numpy
+from safetensors.numpy import load_file
 
+import ramify
 from ramify import store
 from ramify.errors import InputError, ModelFileError
-from ramify.store import ARRAYS, MANIFEST, StoredModel, check_target, open_model, save_model
+from ramify.store import MANIFEST, StoredModel, open_model, save_model
+from ramify.store.folder import Folder
+
+FORMAT_1 = Path(__file__).parents[1] / "golden" / "format-1"
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _model(value=1, **config):
     arrays = {
         "a": np.arange(value, dtype=np.int64), "b": np.ones((2, 3), np.float32), "c": np.empty(0, np.uint8),
-        "d": np.array([True, False]), "e": np.full((value, 0, 2), 1, np.uint16),
+        "d": np.array([True, False]), "e": np.full((value, 0, 2), 1, np.uint16), "f": np.array(value, np.float16),
+        "g": np.asfortranarray(np.arange(6, dtype=np.int8).reshape(2, 3)),
     }  # fmt: skip
     return StoredModel("Kind", {"value": value, **config}, arrays, "9.9")
 
@@ -26,78 +34,88 @@ def _equal(stored, model):
     assert stored.arrays.keys() == model.arrays.keys()
     for name, array in model.arrays.items():
         assert stored.arrays[name].dtype == array.dtype
+        assert stored.arrays[name].shape == array.shape
         np.testing.assert_array_equal(stored.arrays[name], array)
 
 
-def _leftovers(directory):
-    return [path.name for path in directory.iterdir() if path.name.startswith(".")]
+def _arrays_of(directory):
+    (path,) = directory.glob("arrays*.safetensors")
+    return path
+
+
+def _names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def _is_tidy(directory):
+    """Whether the directory holds a manifest and the arrays that it lists, and nothing hidden lies beside it."""
+    listed = list(json.loads((directory / MANIFEST).read_text("utf-8"))["files"])
+    return _names(directory) == sorted([MANIFEST, *listed]) and not list(directory.parent.glob(".*"))
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_round_trip(tmp_path, verify):
+@pytest.mark.parametrize("mapped", [True, False])
+def test_round_trip(tmp_path, verify, mapped):
     model = _model(5, name="Wäßer \ud800", nested={"list": [1, None, True, 0.5]})
     save_model(tmp_path / "new" / "model", model)
-    stored = open_model(str(tmp_path / "new" / "model"), verify=verify)
+    stored = open_model(str(tmp_path / "new" / "model"), verify=verify, mapped=mapped)
     _equal(stored, model)
-    assert not stored.arrays["a"].flags.writeable
-    assert _leftovers(tmp_path / "new") == []
+    assert not any(array.flags.writeable for array in stored.arrays.values())
+    assert _is_tidy(tmp_path / "new" / "model")
 
 
-def test_the_manifest_tells_what_it_holds(tmp_path):
+def test_the_files_have_the_documented_form(tmp_path):
     save_model(tmp_path / "model", _model())
     body = json.loads((tmp_path / "model" / MANIFEST).read_text("utf-8"))
     assert body["class"] == "Kind"
-    assert body["format"] == store.FORMAT
-    assert body["files"][ARRAYS]["bytes"] == (tmp_path / "model" / ARRAYS).stat().st_size
+    assert body["format"] == store.FORMAT == 2
+    path = _arrays_of(tmp_path / "model")
+    entry = body["files"][path.name]
+    assert entry["bytes"] == path.stat().st_size
+    assert path.name == f"arrays-{entry['sha256'][:16]}.safetensors"
+    read = load_file(path)
+    for name, array in _model().arrays.items():
+        np.testing.assert_array_equal(read[name], array)
 
 
 def test_a_model_is_replaced(tmp_path):
     save_model(tmp_path / "model", _model(1))
     opened = open_model(tmp_path / "model")
-    save_model(tmp_path / "model", _model(2))
-    _equal(open_model(tmp_path / "model"), _model(2))
+    for value in (2, 2, 1):
+        save_model(tmp_path / "model", _model(value))
+        _equal(open_model(tmp_path / "model"), _model(value))
+        assert _is_tidy(tmp_path / "model")
     _equal(opened, _model(1))  # an opened model keeps its arrays
-    assert _leftovers(tmp_path) == []
 
 
 def test_an_empty_directory_is_taken_and_a_link_followed(tmp_path):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    for value in (1, 2):
-        save_model(tmp_path / "link", _model(value))
-        assert (tmp_path / "link").is_symlink()
-        _equal(open_model(tmp_path / "real"), _model(value))
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "missing"):
+        link = tmp_path / f"link to {name}"
+        link.symlink_to(tmp_path / name)
+        for value in (1, 2):
+            save_model(link, _model(value))
+            assert link.is_symlink()
+            _equal(open_model(tmp_path / name), _model(value))
 
 
-@pytest.mark.parametrize("kind", ["file", "foreign", "nul"])
-def test_other_things_are_not_overwritten(tmp_path, kind):
-    target = tmp_path / "target"
-    if kind == "file":
-        target.write_text("mine")
-    elif kind == "foreign":
-        target.mkdir()
-        (target / "thesis.txt").write_text("mine")
-    else:
-        target = Path(f"{target}\0")
-    for call in (check_target, lambda path: save_model(path, _model())):
-        with pytest.raises(InputError, match="directory"):
-            call(target)
-    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"] * (kind != "nul")
-
-
-# Everything that can fail while a model is written, by the name under which the store reaches it.
+# Everything that can fail while a model is written, by the name under which it is reached.
 STEPS = [
-    (store.tempfile, "mkdtemp"), (safetensors.numpy, "save_file"), (store, "_file_digest"), (Path, "write_text"),
-    (Path, "chmod"), (store.os, "fsync"), (Path, "rename"), (Path, "stat"),
+    (os, "mkdir"), (os, "open"), (os, "fdopen"), (os, "fsync"), (os, "replace"), (os, "fstat"), (os, "fchmod"),
+    (Path, "iterdir"), (Folder, "create"), (store.saving, "write_arrays"), (store.saving, "encode_manifest"),
+    (store.saving.secrets, "token_hex"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("owner", "name"), STEPS)
-@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+@pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied"),
                                    KeyboardInterrupt()])  # fmt: skip
-def test_a_failure_at_any_step_leaves_the_old_model(tmp_path, monkeypatch, owner, name, nth, error):
-    save_model(tmp_path / "model", _model(1))
+def test_a_failure_at_any_step_leaves_the_old_model_or_the_new(tmp_path, monkeypatch, owner, name, nth, old, error):
+    target = tmp_path / "model"
+    if old:
+        save_model(target, _model(1))
     real, calls = getattr(owner, name), []
 
     def failing(*args, **kwargs):
@@ -106,35 +124,128 @@ def test_a_failure_at_any_step_leaves_the_old_model(tmp_path, monkeypatch, owner
             raise error
         return real(*args, **kwargs)
 
+    failed = False
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, failing)
-        expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ModelFileError
         try:
-            save_model(tmp_path / "model", _model(2))
-            failed = False
-        except expected as caught:
+            save_model(target, _model(2))
+        except (ModelFileError, KeyboardInterrupt) as caught:
             failed = True
-            if expected is ModelFileError:
+            if isinstance(caught, ModelFileError):
                 assert error.strerror in str(caught)
-    _equal(open_model(tmp_path / "model"), _model(1 if failed else 2))
-    assert failed == (len(calls) >= nth)
-    assert _leftovers(tmp_path) == []
+    replaced = target.exists() and json.loads((target / MANIFEST).read_text("utf-8"))["config"]["value"] == 2
+    assert replaced != failed or (failed and isinstance(error, KeyboardInterrupt))  # interrupted after the last step
+    if replaced:
+        _equal(open_model(target), _model(2))
+        assert len(_names(target)) == 2 or calls[nth - 1 :]  # the old arrays may be left where cleaning failed
+    elif old:
+        _equal(open_model(target), _model(1))
+        assert _is_tidy(target)
+    else:
+        assert _names(tmp_path) == []
+    save_model(target, _model(3))
+    _equal(open_model(target), _model(3))
+    assert _is_tidy(target)
 
 
-def test_a_full_disk_is_named(tmp_path, monkeypatch):
-    def full(*_args):
-        raise safetensors.SafetensorError("Error while serializing: I/O error: No space left on device")
+def test_missing_parents_are_made_and_removed_again(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        save_model(tmp_path / "a" / "b" / "model", _model())
+    assert _names(tmp_path) == []
 
-    monkeypatch.setattr(safetensors.numpy, "save_file", full)
-    with pytest.raises(ModelFileError, match="No space left"):
+
+def test_a_directory_that_another_save_removes_is_made_again(tmp_path, monkeypatch):
+    real, removed = Folder._lock, []
+
+    def late(self, shared):
+        if len(removed) < 3:
+            self.path.rmdir()  # as a save that failed does, before it gives the lock to this one
+            removed.append(self.path)
+        return real(self, shared)
+
+    monkeypatch.setattr(Folder, "_lock", late)
+    save_model(tmp_path / "model", _model())
+    _equal(open_model(tmp_path / "model"), _model())
+
+
+def _litter(directory):
+    """What killed saves of both formats can leave."""
+    names = [".arrays-0123456789abcdef.part", ".model-0123456789abcdef.part", "arrays-0123456789abcdef.safetensors"]
+    for name in names:
+        (directory / name).write_text("litter")
+    return names
+
+
+def test_the_next_save_removes_what_killed_saves_left(tmp_path):
+    (tmp_path / "new").mkdir()
+    _litter(tmp_path / "new")
+    save_model(tmp_path / "new", _model(1))
+    assert _is_tidy(tmp_path / "new")
+    _litter(tmp_path / "new")
+    (tmp_path / "new" / "arrays.safetensors").write_text("of format 1")
+    save_model(tmp_path / "new", _model(2))
+    assert _is_tidy(tmp_path / "new")
+
+
+def test_without_locks_only_the_old_model_is_removed(tmp_path, monkeypatch):
+    """What looks stale may belong to a save that runs at the same time."""
+    monkeypatch.setattr(Folder, "_lock", lambda *_: False)
+    save_model(tmp_path / "model", _model(1))
+    names = _litter(tmp_path / "model")
+    save_model(tmp_path / "model", _model(2))
+    _equal(open_model(tmp_path / "model"), _model(2))
+    assert len(_names(tmp_path / "model")) == 2 + len(names)
+
+
+def test_without_handles_of_directories(tmp_path, monkeypatch):
+    monkeypatch.setattr("ramify.store.folder._HANDLES", False)
+    for value in (1, 2):
+        save_model(tmp_path / "model", _model(value))
+        _equal(open_model(tmp_path / "model"), _model(value))
+        assert _is_tidy(tmp_path / "model")
+    with pytest.raises(ModelFileError, match="does not exist"):
+        open_model(tmp_path / "none")
+
+
+def _mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(("umask", "directory", "file"), [(0o077, 0o700, 0o600), (0o022, 0o755, 0o644),
+                                                          (0o002, 0o775, 0o664)])  # fmt: skip
+def test_new_directories_follow_the_umask(tmp_path, umask, directory, file):
+    before = os.umask(umask)
+    try:
         save_model(tmp_path / "model", _model())
-    assert list(tmp_path.iterdir()) == []
+    finally:
+        os.umask(before)
+    assert _mode(tmp_path / "model") == directory
+    assert {_mode(path) for path in (tmp_path / "model").iterdir()} == {file}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.parametrize(("directory", "file"), [(0o2770, 0o660), (0o700, 0o600), (0o755, 0o444)])
+def test_modes_and_groups_of_an_old_model_stay(tmp_path, directory, file):
+    target = tmp_path / "model"
+    save_model(target, _model(1))
+    group = 4321 if ROOT else os.getgid()
+    for path, mode in ((target, directory), *((path, file) for path in target.iterdir())):
+        os.chown(path, -1, group)
+        path.chmod(mode)
+    number = target.stat().st_ino
+    save_model(target, _model(2))
+    _equal(open_model(target), _model(2))
+    assert _mode(target) == directory
+    assert target.stat().st_ino == number
+    for path in (target, *target.iterdir()):
+        assert path.stat().st_gid == group
+        assert path == target or _mode(path) == file
+
+
+@pytest.mark.skipif(ROOT, reason="root may write anywhere")
 def test_no_permission(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
-    with pytest.raises(ModelFileError, match="Permission"):
+    with pytest.raises(ModelFileError, match="permission"):
         save_model(tmp_path / "locked" / "model", _model())
 
 
@@ -151,31 +262,154 @@ def test_settings_that_json_cannot_hold(tmp_path, value):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("what", ["missing", "file", "empty", "no-arrays"])
-def test_what_is_no_model_is_said(tmp_path, what):
+@pytest.mark.parametrize("array", [np.array([object()]), np.array(["text"]), np.ones(2, np.complex64)])
+def test_arrays_that_cannot_be_saved(tmp_path, array):
+    with pytest.raises(InputError, match="'odd' has the type"):
+        save_model(tmp_path / "model", StoredModel("Kind", {}, {"odd": array}, "9.9"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["missing", "nul", "file", "below a file", "empty", "no-arrays", "unfinished", "fifo"])
+def test_what_is_no_model_is_refused(tmp_path, what):
     path = tmp_path / "model"
-    if what == "file":
+    if what in ("file", "below a file"):
         path.write_text("no model")
-    elif what == "empty":
+        path = path / "model" if what == "below a file" else path
+    elif what == "nul":
+        path = Path("model\0")
+    elif what in ("empty", "unfinished"):
         path.mkdir()
-    elif what == "no-arrays":
+        _ = what == "empty" or _litter(path)
+    elif what != "missing":
         save_model(path, _model())
-        (path / ARRAYS).unlink()
-    reason = {"missing": "does not exist", "file": "no directory", "empty": "holds no", "no-arrays": "is missing"}
+        _arrays_of(path).unlink()
+        if what == "fifo":
+            (path / MANIFEST).unlink()
+            os.mkfifo(path / MANIFEST)
+    reason = {
+        "missing": "does not exist", "nul": "no path", "file": "is no directory", "below a file": "does not exist",
+        "empty": "holds no", "no-arrays": "is missing", "unfinished": "unfinished save", "fifo": "not a regular",
+    }  # fmt: skip
     with pytest.raises(ModelFileError, match=reason[what]):
         open_model(path)
 
 
-@pytest.mark.parametrize("name", [MANIFEST, ARRAYS])
-def test_a_file_that_cannot_be_read_is_said(tmp_path, monkeypatch, name):
-    save_model(tmp_path / "model", _model())
-    real = Path.open
-
-    def locked(self, *args, **kwargs):
-        if self.name == name:
-            raise PermissionError(13, "Permission denied")
-        return real(self, *args, **kwargs)
-
-    monkeypatch.setattr(Path, "open", locked)
-    with pytest.raises(ModelFileError, match="Permission denied"):
+@pytest.mark.parametrize("what", ["missing", "empty"])
+def test_the_hidden_model_of_an_earlier_version_is_named(tmp_path, what):
+    save_model(tmp_path / ".model.old.abcdefgh", _model())
+    (tmp_path / ".model.old.without").mkdir()
+    if what == "empty":
+        (tmp_path / "model").mkdir()
+    with pytest.raises(ModelFileError, match=r"\.model\.old\.abcdefgh holds its earlier model: rename"):
         open_model(tmp_path / "model")
+    with pytest.raises(ModelFileError, match="does not exist: give"):
+        open_model(tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "arrays"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, name):
+    save_model(tmp_path / "model", _model())
+    real = os.open
+
+    def locked(path, *args, **kwargs):
+        if str(path).startswith(name):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", locked)
+    with pytest.raises(ModelFileError, match=f"model/{name}.*Permission denied"):
+        open_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_a_model_that_is_replaced_while_it_is_opened(tmp_path, monkeypatch, times, mapped):
+    """Each of the first attempts to open the arrays finds that another save has removed them."""
+    target = tmp_path / "model"
+    save_model(target, _model(1))
+    real, opened = Folder.open, []
+
+    def beaten(self, name):
+        if name == MANIFEST or len(opened) == times:
+            return real(self, name)
+        opened.append(name)
+        with monkeypatch.context() as patch:
+            patch.setattr(Folder, "open", real)
+            save_model(target, _model(2))
+            try:
+                return real(self, name)
+            finally:
+                save_model(target, _model(1))  # the manifest is the same as before
+
+    monkeypatch.setattr(Folder, "open", beaten)
+    stored = open_model(target, mapped=mapped)
+    assert len(opened) == times
+    _equal(stored, _model(1))
+
+
+def test_a_directory_that_is_exchanged_while_it_is_opened(tmp_path, monkeypatch):
+    for name, value in (("model", 1), ("other", 2)):
+        save_model(tmp_path / name, _model(value))
+    real = Folder.open
+
+    def exchanging(self, name):
+        if name != MANIFEST:
+            (tmp_path / "model").rename(tmp_path / "away")
+            (tmp_path / "other").rename(tmp_path / "model")
+        return real(self, name)
+
+    monkeypatch.setattr(Folder, "open", exchanging)
+    _equal(open_model(tmp_path / "model"), _model(1))
+
+
+def test_arrays_in_memory_are_independent_of_the_file(tmp_path):
+    shutil.copytree(FORMAT_1 / "model", tmp_path / "model")
+    tagger = ramify.load(tmp_path / "model", mapped=False)
+    before = tagger.tag(["water rights of farms"])
+    os.truncate(_arrays_of(tmp_path / "model"), 0)
+    assert tagger.tag(["water rights of farms"]) == before
+    assert all(array.ctypes.data % array.itemsize == 0 for array in tagger.to_state()[1].values())
+
+
+def test_files_copied_over_a_model_do_not_change_an_open_one(tmp_path):
+    for name, value in (("model", 1), ("new", 2)):
+        save_model(tmp_path / name, _model(value))
+    opened = open_model(tmp_path / "model")
+    for path in (tmp_path / "new").iterdir():
+        shutil.copyfile(path, tmp_path / "model" / path.name)  # into the same file, as cp does
+    _equal(opened, _model(1))
+    _equal(open_model(tmp_path / "model"), _model(2))
+    save_model(tmp_path / "model", _model(3))
+    assert _is_tidy(tmp_path / "model")
+
+
+def test_a_recorded_model_of_format_1_gives_its_recorded_answers(tmp_path):
+    tagger = ramify.load(FORMAT_1 / "model")
+    for answer in json.loads((FORMAT_1 / "answers.json").read_text("utf-8")):
+        found = tagger.tag([answer["text"]], k=3)[0]
+        assert [label for label, _ in found] == [label for label, _ in answer["labels"]]
+        assert [score for _, score in found] == pytest.approx([score for _, score in answer["labels"]], abs=1e-5)
+
+
+def test_format_1_is_read_and_replaced(tmp_path):
+    target = tmp_path / "model"
+    save_model(target, _model(1))
+    path = _arrays_of(target).rename(target / "arrays.safetensors")
+    body = json.loads((target / MANIFEST).read_text("utf-8"))
+    body |= {"format": 1, "files": {path.name: next(iter(body["files"].values()))}}
+    body["sha256"] = store.format._body_digest(body)
+    (target / MANIFEST).write_text(json.dumps(body), "utf-8")
+    opened = open_model(target)
+    save_model(target, _model(2))
+    _equal(opened, _model(1))
+    _equal(open_model(target), _model(2))
+    assert json.loads((target / MANIFEST).read_text("utf-8"))["format"] == 2
+    assert _is_tidy(target)
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    contents = []
+    for name in ("a", "b"):
+        save_model(tmp_path / name, _model(4))
+        contents.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert contents[0] == contents[1]

@@ -180,9 +180,9 @@ class CompositeChain(ChainAnswers):
         return model
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True) -> CompositeChain:
+    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> CompositeChain:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=())
+        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def combined(first: Float32, second: Float32, weight: float) -> Float32:

@@ -342,9 +342,9 @@ class LabelChain(ServedChain):
         return model
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True) -> LabelChain:
+    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> LabelChain:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=())
+        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def _is_plain(value: Any) -> bool:

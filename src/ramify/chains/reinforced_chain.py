@@ -235,6 +235,6 @@ class ReinforcedChain(ChainAnswers):
         return model._set_chain(chain)
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True) -> ReinforcedChain:
+    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> ReinforcedChain:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=())
+        return load_as(cls, directory, verify=verify, mapped=mapped)

@@ -285,9 +285,9 @@ class Blend(RankingModel):
         return model._set_ensemble(ensemble)
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True) -> Blend:
+    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> Blend:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=())
+        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def _say(share: float) -> list[float]:

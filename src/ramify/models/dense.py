@@ -256,9 +256,9 @@ class DenseNeighbours(RankingModel):
         return model
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True) -> DenseNeighbours:
+    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> DenseNeighbours:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=())
+        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def _index_class() -> Any:

@@ -311,9 +311,11 @@ class Disentangled(RankingModel):
         return model._set_model(inner)
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Disentangled:
+    def load(
+        cls, directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
+    ) -> Disentangled:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=parts)
+        return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
 
 def _stored_round(one: dict[str, Any]) -> Round:

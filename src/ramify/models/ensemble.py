@@ -363,9 +363,11 @@ class Ensemble(RankingModel):
             return cls(members, **config["settings"])._with_members()
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Ensemble:
+    def load(
+        cls, directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
+    ) -> Ensemble:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=parts)
+        return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
 
 def _rows(matrix: Any, rows: slice) -> Any:

@@ -60,7 +60,7 @@ def save(model: Any, directory: str | Path) -> None:
     save_model(directory, StoredModel(state["class"], state["config"], arrays, __version__))
 
 
-def load(directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Any:
+def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()) -> Any:
     """Open a model directory that ramify saved.
 
     Parameters
@@ -69,6 +69,10 @@ def load(directory: str | Path, *, verify: bool = True, parts: Sequence[type] = 
         The directory.
     verify : bool, default True
         Compare the arrays with their checksum, which reads them once. Without it opening takes milliseconds.
+    mapped : bool, default True
+        Map the arrays file, so that its pages are read when they are first used and shared with other processes. A
+        process ends by a signal if another program truncates a file that it has mapped. Without it the arrays are read
+        into memory, and later changes of the file have no effect.
     parts : sequence of classes, optional
         Your own classes that the model was built from; only they and ramify's own are ever made.
 
@@ -82,16 +86,18 @@ def load(directory: str | Path, *, verify: bool = True, parts: Sequence[type] = 
     ModelFileError
         Missing, foreign, truncated, tampered with, or of a newer format.
     """
-    stored = open_model(directory, verify=verify)
+    stored = open_model(directory, verify=verify, mapped=mapped)
     try:
         return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)
     except RecursionError:
         raise ModelFileError(f"{directory} nests its parts too deep: restore the model directory") from None
 
 
-def load_as(kind: type[Model], directory: str | Path, *, verify: bool, parts: Sequence[type]) -> Model:
+def load_as(
+    kind: type[Model], directory: str | Path, *, verify: bool, mapped: bool, parts: Sequence[type] = ()
+) -> Model:
     """``load``, refusing a model of another class."""
-    model = load(directory, verify=verify, parts=parts)
+    model = load(directory, verify=verify, mapped=mapped, parts=parts)
     if not isinstance(model, kind):
         raise ModelFileError(f"{directory} holds a {type(model).__name__}, no {kind.__name__}: use ramify.load")
     return model

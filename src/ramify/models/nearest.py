@@ -245,9 +245,9 @@ class NearestInstances(RankingModel):
             return model._set_searcher(_stored_searcher(config["sizes"], arrays))
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True) -> NearestInstances:
+    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> NearestInstances:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=())
+        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def _weights(X: CSR) -> Float64:

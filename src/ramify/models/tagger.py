@@ -371,9 +371,11 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         save(self, directory)
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Tagger:
+    def load(
+        cls, directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
+    ) -> Tagger:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=parts)
+        return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

@@ -368,9 +368,9 @@ class XRLinear(TreePredictor):
         return model._with_matcher(matcher)
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True) -> XRLinear:
+    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> XRLinear:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=())
+        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:

@@ -47,7 +47,7 @@ def check_same_seed_same_model(factory: Factory) -> None:
 
 
 def check_survives_saving(factory: Factory) -> None:
-    """A saved and loaded model gives the same bits, whether its checksum is read or not."""
+    """A saved and loaded model gives the same bits, with or without its checksum, mapped or in memory."""
     from ramify.models import load
 
     model, problem = factory(), planted_clusters(6, 3)
@@ -58,7 +58,8 @@ def check_survives_saving(factory: Factory) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "model"
         model.save(path)
-        for loaded in (load(path, parts=[type(model)]), load(path, verify=False, parts=[type(model)])):
+        for way in ({}, {"verify": False}, {"mapped": False}):
+            loaded = load(path, parts=[type(model)], **way)
             assert type(loaded) is type(model), f"loading gives a {type(loaded).__name__}"
             assert same(loaded.predict_topk(problem.X_test, 4), top), "a loaded model answers otherwise"
             assert loaded.n_labels_ == model.n_labels_, "a loaded model has another number of labels"

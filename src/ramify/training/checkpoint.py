@@ -14,7 +14,7 @@ import numpy as np
 
 from ramify import __version__
 from ramify.errors import InputError, ModelFileError
-from ramify.store import StoredModel, open_model, save_model
+from ramify.store import StoredModel, check_target, holds_model, open_model, save_model
 from ramify.training.events import EpochEnd
 from ramify.values import CSR
 
@@ -54,11 +54,12 @@ def resume(directory: Path, state: RunState, identity: dict[str, Any]) -> None:
     Raises
     ------
     InputError
-        The checkpoint of another run.
+        The checkpoint of another run, or a directory with other files.
     ModelFileError
-        A damaged one.
+        A damaged one, or no permission to write there.
     """
-    if not directory.exists() or not any(directory.iterdir()):
+    if not holds_model(directory):
+        check_target(directory)
         return
     stored = open_model(directory)
     if stored.kind != KIND:

@@ -324,9 +324,11 @@ class Partitioned(UnitRowModel):
         return model
 
     @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, parts: Sequence[type] = ()) -> Partitioned:
+    def load(
+        cls, directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
+    ) -> Partitioned:
         """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, parts=parts)
+        return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
 
 def _part(given: Any, known: dict[str, type]) -> Any:
