@@ -2,6 +2,7 @@
 #include "bindings.hpp"
 
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include <nanobind/stl/optional.h>
@@ -79,10 +80,13 @@ public:
     TextCorpus(const nb::tuple& texts, Table table, const GramSettings& settings)
         : texts_(texts, settings.lowercase), table_(std::move(table)), corpus_(texts_.views, settings, table_.data()) {}
 
-    void count(bool keep_rows, int threads) {
+    // The number of distinct n-grams.
+    int64_t count(bool keep_rows, int threads) {
         PythonMonitor monitor{nb::none()};
         nb::gil_scoped_release release;
         corpus_.count(keep_rows, threads, &monitor);
+        const std::vector<int64_t> sizes = corpus_.part_sizes();
+        return std::accumulate(sizes.begin(), sizes.end(), int64_t(0));
     }
 
     // (columns, columns of words, bytes of their names); column_terms are kept.

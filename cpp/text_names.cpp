@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <deque>
 
 namespace ramify {
 
 namespace {
 
-constexpr int64_t kTermsPerTask = 4096;
+constexpr int64_t kTaskSize = 1 << 16;  // code points to decode and terms to name, of one task
+constexpr int64_t kLongText = 1 << 20;  // code points from which the threads share one decoded copy
 
 void append_many_bytes(uint32_t code, std::vector<char>& out) {
     if (code < 0x800) {
@@ -30,7 +32,7 @@ inline void append_utf8(uint32_t code, std::vector<char>& out) {
     append_many_bytes(code, out);
 }
 
-// n words from `at` on, a blank between: what stands between them in the text (and single characters) is not told.
+// n words from `at` on, a blank between: what stands between them in the text (and single characters) is left out.
 void append_words(const uint32_t* entries, int64_t at, uint32_t n_words, std::vector<char>& out) {
     for (uint32_t word = 0; word < n_words; ++word) {
         if (word > 0) out.push_back(' ');
@@ -54,21 +56,6 @@ std::vector<TermPlace> order_by_text(const std::vector<TermPlace>& places, size_
     std::vector<TermPlace> ordered(places.size());
     for (const TermPlace& place : places) ordered[next[place.text]++] = place;
     return ordered;
-}
-
-Names read_names(const Corpus& corpus, const TermPlace* places, int64_t n_places) {
-    Names names;
-    DecodedText text;
-    int64_t decoded = -1;
-    for (int64_t i = 0; i < n_places; ++i) {
-        if (decoded != places[i].text) {
-            decoded = places[i].text;
-            text.decode(corpus.texts()[decoded], corpus.table(), corpus.settings().spaces());
-        }
-        append_name(text, places[i], names.blob);
-        names.offsets.push_back(int64_t(names.blob.size()));
-    }
-    return names;
 }
 
 uint64_t eight_bytes(const char* bytes, int64_t length) {
@@ -125,24 +112,104 @@ std::vector<SortKey> sort_keys(const std::vector<SortKey>& keys, int threads) {
     return sorted;
 }
 
+struct Range {
+    int64_t first;
+    int64_t last;
+};
+
+// Ranges of the ordered places: long texts one by one, and the others together in tasks of about equal size.
+struct Plan {
+    std::vector<Range> tasks;
+    std::vector<Range> long_texts;
+};
+
+Plan plan_reading(const std::vector<TermPlace>& places, const std::vector<TextView>& texts) {
+    Plan plan;
+    int64_t size = kTaskSize;  // of the last task
+    const int64_t n_places = int64_t(places.size());
+    for (int64_t first = 0, last; first < n_places; first = last) {
+        const uint32_t text = places[first].text;
+        for (last = first + 1; last < n_places && places[last].text == text;) ++last;
+        if (texts[text].length >= kLongText) {
+            plan.long_texts.push_back({first, last});
+            size = kTaskSize;
+            continue;
+        }
+        if (size >= kTaskSize) {
+            plan.tasks.push_back({first, first});
+            size = 0;
+        }
+        plan.tasks.back().last = last;
+        size += texts[text].length + (last - first);
+    }
+    return plan;
+}
+
+// Reads the names of places that are in the order of their texts, each text decoded once, and makes their keys.
+class NameReader {
+public:
+    NameReader(const Corpus& corpus, std::vector<TermPlace> places, int threads)
+        : corpus_(corpus), places_(std::move(places)), threads_(threads), keys_(places_.size()) {}
+
+    const std::vector<SortKey>& read() {
+        const Plan plan = plan_reading(places_, corpus_.texts());
+        std::vector<Names>& names = names_.emplace_back(plan.tasks.size());
+        auto read_task = [&](int64_t task, int) { read_texts(plan.tasks[task], names[task]); };
+        parallel_for(int64_t(plan.tasks.size()), threads_, read_task);
+        DecodedText text;
+        for (const Range& range : plan.long_texts) read_long_text(range, text);
+        return keys_;
+    }
+
+private:
+    void decode(const TermPlace& place, DecodedText& text) const {
+        text.decode(corpus_.texts()[place.text], corpus_.table(), corpus_.settings().spaces());
+    }
+
+    void read_texts(Range range, Names& names) {
+        DecodedText text;
+        for (int64_t first = range.first, last; first < range.last; first = last) {
+            for (last = first + 1; last < range.last && places_[last].text == places_[first].text;) ++last;
+            decode(places_[first], text);
+            append_names(text, {first, last}, names);
+        }
+        append_keys(names, places_.data() + range.first, keys_.data() + range.first);
+    }
+
+    void read_long_text(Range range, DecodedText& text) {
+        decode(places_[range.first], text);
+        const int64_t n_tasks = (range.last - range.first + kTaskSize - 1) / kTaskSize;
+        std::vector<Names>& names = names_.emplace_back(n_tasks);
+        auto read_task = [&](int64_t task, int) {
+            const int64_t first = range.first + task * kTaskSize;
+            append_names(text, {first, std::min(first + kTaskSize, range.last)}, names[task]);
+            append_keys(names[task], places_.data() + first, keys_.data() + first);
+        };
+        parallel_for(n_tasks, threads_, read_task);
+    }
+
+    void append_names(const DecodedText& text, Range range, Names& names) const {
+        for (int64_t i = range.first; i < range.last; ++i) {
+            append_name(text, places_[i], names.blob);
+            names.offsets.push_back(int64_t(names.blob.size()));
+        }
+    }
+
+    const Corpus& corpus_;
+    const std::vector<TermPlace> places_;
+    const int threads_;
+    std::vector<SortKey> keys_;
+    std::deque<std::vector<Names>> names_;  // what the keys point into
+};
+
 }  // namespace
 
 SortedTerms sort_by_name(const Corpus& corpus, const std::vector<TermPlace>& places, int threads) {
-    const std::vector<TermPlace> ordered = order_by_text(places, corpus.texts().size());
-    const int64_t n_places = int64_t(ordered.size());
-    const int64_t n_tasks = (n_places + kTermsPerTask - 1) / kTermsPerTask;
-    std::vector<Names> names(n_tasks);
-    std::vector<SortKey> keys(n_places);
-    auto read = [&](int64_t task, int) {
-        const TermPlace* first = ordered.data() + task * kTermsPerTask;
-        names[task] = read_names(corpus, first, std::min(kTermsPerTask, n_places - task * kTermsPerTask));
-        append_keys(names[task], first, keys.data() + task * kTermsPerTask);
-    };
-    parallel_for(n_tasks, threads, read);
+    NameReader reader(corpus, order_by_text(places, corpus.texts().size()), threads);
     SortedTerms sorted;
-    sorted.terms.reserve(n_places);
-    sorted.names.offsets.reserve(n_places + 1);
-    for (const SortKey& key : sort_keys(keys, threads)) {
+    sorted.terms.reserve(places.size());
+    sorted.names.offsets.reserve(places.size() + 1);
+    for (const SortKey& key : sort_keys(reader.read(), threads)) {
         sorted.terms.push_back(key.term);
         sorted.names.blob.insert(sorted.names.blob.end(), key.bytes, key.bytes + key.length);
         sorted.names.offsets.push_back(int64_t(sorted.names.blob.size()));

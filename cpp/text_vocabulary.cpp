@@ -21,37 +21,38 @@ std::vector<TermPlace> terms_within(const Corpus& corpus, const TermLimits& limi
     return kept;
 }
 
-void cap_terms(const Corpus& corpus, std::vector<TermPlace>& places, int64_t max_terms, int threads) {
-    if (int64_t(places.size()) <= max_terms) return;
-    std::vector<uint64_t> frequencies;
-    for (const TermPlace& place : places) frequencies.push_back(corpus.term(place.term).frequency);
-    std::vector<uint64_t> descending = frequencies;
+// Terms more frequent than `frequency` stay, and of those equally frequent the first `room` in the order of names.
+struct Cap {
+    uint64_t frequency = 0;
+    int64_t room = 0;
+};
+
+// Drops the places of terms below the cap.
+Cap cap_terms(const Corpus& corpus, std::vector<TermPlace>& places, int64_t max_terms) {
+    if (int64_t(places.size()) <= max_terms) return {};
+    std::vector<uint64_t> descending;
+    descending.reserve(places.size());
+    for (const TermPlace& place : places) descending.push_back(corpus.term(place.term).frequency);
     std::nth_element(descending.begin(), descending.begin() + (max_terms - 1), descending.end(), std::greater<>());
     const uint64_t lowest = descending[max_terms - 1];
-    std::vector<TermPlace> kept, equal;
-    for (size_t i = 0; i < places.size(); ++i) {
-        if (frequencies[i] > lowest) kept.push_back(places[i]);
-        if (frequencies[i] == lowest) equal.push_back(places[i]);
-    }
-    std::vector<uint32_t> stay = sort_by_name(corpus, equal, threads).terms;
-    stay.resize(max_terms - int64_t(kept.size()));
-    std::sort(stay.begin(), stay.end());
-    for (const TermPlace& place : equal)
-        if (std::binary_search(stay.begin(), stay.end(), place.term)) kept.push_back(place);
-    places.swap(kept);
+    const auto above = std::count_if(descending.begin(), descending.begin() + max_terms,
+                                     [&](uint64_t frequency) { return frequency > lowest; });
+    std::erase_if(places, [&](const TermPlace& place) { return corpus.term(place.term).frequency < lowest; });
+    return {lowest, max_terms - int64_t(above)};
 }
 
-void append(Vocabulary& vocabulary, SortedTerms sorted) {
-    if (vocabulary.terms.empty()) {
-        vocabulary.terms.swap(sorted.terms);
-        std::swap(vocabulary.names, sorted.names);
-        return;
+void append(const Corpus& corpus, const SortedTerms& sorted, Cap cap, Vocabulary& vocabulary) {
+    std::vector<char>& blob = vocabulary.names.blob;
+    vocabulary.terms.reserve(vocabulary.terms.size() + sorted.terms.size());
+    vocabulary.names.offsets.reserve(vocabulary.names.offsets.size() + sorted.terms.size());
+    blob.reserve(blob.size() + sorted.names.blob.size());
+    for (size_t i = 0; i < sorted.terms.size(); ++i) {
+        if (corpus.term(sorted.terms[i]).frequency == cap.frequency && cap.room-- <= 0) continue;
+        const auto begin = sorted.names.blob.begin();
+        vocabulary.terms.push_back(sorted.terms[i]);
+        blob.insert(blob.end(), begin + sorted.names.offsets[i], begin + sorted.names.offsets[i + 1]);
+        vocabulary.names.offsets.push_back(int64_t(blob.size()));
     }
-    const int64_t before = vocabulary.names.offsets.back();
-    vocabulary.terms.insert(vocabulary.terms.end(), sorted.terms.begin(), sorted.terms.end());
-    vocabulary.names.blob.insert(vocabulary.names.blob.end(), sorted.names.blob.begin(), sorted.names.blob.end());
-    for (size_t i = 1; i < sorted.names.offsets.size(); ++i)
-        vocabulary.names.offsets.push_back(before + sorted.names.offsets[i]);
 }
 
 }  // namespace
@@ -60,8 +61,8 @@ Vocabulary choose_vocabulary(const Corpus& corpus, const TermLimits& limits, int
     Vocabulary vocabulary;
     for (const uint32_t kind : {uint32_t(0), kCharacterTag}) {
         std::vector<TermPlace> places = terms_within(corpus, limits, kind);
-        cap_terms(corpus, places, limits.max_terms, threads);
-        append(vocabulary, sort_by_name(corpus, places, threads));
+        const Cap cap = cap_terms(corpus, places, limits.max_terms);
+        append(corpus, sort_by_name(corpus, places, threads), cap, vocabulary);
         if (kind == 0) vocabulary.n_words = int64_t(vocabulary.terms.size());
     }
     return vocabulary;

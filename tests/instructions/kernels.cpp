@@ -179,6 +179,13 @@ RAMIFY_COUNTED void counted_text(const std::vector<TextView>& views, const uint3
     rows.fill({nullptr, true, true}, indptr.data(), indices.data(), values.data(), 1);
 }
 
+// One text of distinct words, many of one frequency at the cap: the work must be that of the same words in many texts.
+RAMIFY_COUNTED void counted_long_text(const std::vector<TextView>& views, const uint32_t* table) {
+    Corpus corpus(views, GramSettings{}, table);
+    corpus.count(false, 1);
+    choose_vocabulary(corpus, {1, INT64_MAX, 4000}, 1);
+}
+
 RAMIFY_COUNTED void counted_pifa(const Matrix& X, const Matrix& labels, const std::vector<float>& weights, Matrix& Z) {
     const PifaInput input{X.view(), labels.view(), weights.data(), 1000, 1};
     Z.indptr.assign(size_t(labels.rows) + 1, 0);
@@ -238,6 +245,9 @@ int main() {
     std::vector<TextView> views;
     for (const std::string& text : words) views.push_back({text.data(), int64_t(text.size()), 1});
     counted_text(views, table.data());
+    std::string long_text;
+    for (int word = 0; word < 30000; ++word) long_text += "word" + std::to_string(word * 7 % 100000) + " ";
+    counted_long_text({{long_text.data(), int64_t(long_text.size()), 1}}, table.data());
 
     const Matrix X = instances(), labels = members(1), clusters = members(kLabels / kClusters), all = members(kLabels);
     Matrix Z{kLabels, kColumns, {0}, {}, {}};

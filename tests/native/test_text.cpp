@@ -168,6 +168,32 @@ void check_names(const uint32_t* table) {
     check(name(pieces.names, 0) == " ab " && name(pieces.names, 1) == " c ", "padded with blanks");
 }
 
+// Words that are the same whether they come in one text, which threads share, or in many that they read alone.
+void check_long_text(const uint32_t* table) {
+    std::string whole;
+    std::vector<std::string> parts;
+    for (int part = 0; part < 60; ++part) {
+        std::string words;
+        for (int word = 0; word < 2000; ++word) words += "word" + std::to_string((part * 2000 + word) * 7 % 40000) + "\n";
+        whole += words;
+        parts.push_back(words);
+    }
+    std::vector<TextView> views;
+    for (const std::string& part : parts) views.push_back({part.data(), int64_t(part.size()), 1});
+    const std::vector<TextView> one = {{whole.data(), int64_t(whole.size()), 1}};
+    for (const GramSettings& settings : {GramSettings{1, 1, 0, 0, true, true}, GramSettings{1, 1, 2, 3, true, true}}) {
+        const Fitted apart = fit(views, settings, table, 1);
+        for (const int threads : {1, 4}) {
+            const Fitted together = fit(one, settings, table, threads);
+            check(together.hashes == apart.hashes && together.names.blob == apart.names.blob, "long text, same names");
+        }
+        std::vector<TextView> both = views;
+        both.insert(both.begin() + 30, one[0]);
+        const Fitted mixed = fit(both, settings, table, 3);
+        check(mixed.hashes == apart.hashes && mixed.names.blob == apart.names.blob, "long among short, same names");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -175,6 +201,7 @@ int main() {
     const Texts texts = make_texts();
     const std::vector<TextView> views = texts.views();
     check_names(table.data());
+    check_long_text(table.data());
     const GramSettings all_settings[] = {
         {1, 2, 0, 0, true, true}, {2, 3, 2, 4, true, true}, {0, 0, 1, 3, false, true}, {16, 16, 16, 16, true, true}};
     for (const GramSettings& settings : all_settings) {

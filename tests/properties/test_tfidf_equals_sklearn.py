@@ -32,7 +32,7 @@ def _assert_same(ours: Tfidf, peer: TfidfVectorizer, texts: list[str], new: list
     try:
         expected = peer.fit_transform(texts)
     except ValueError:
-        with pytest.raises(ValueError, match=r"no n-grams remain|keeps fewer texts"):
+        with pytest.raises(ValueError, match=r"no n-grams|keeps fewer texts"):
             ours.fit(texts)
         return
     X = ours.fit_transform(texts)

@@ -57,8 +57,9 @@ def test_any_iterable_of_texts_serves():
         (7, "texts is a int, but must be a list of str"),
         (["water", None], r"texts\[1\] is a NoneType, but must be a str"),
         (["water", "tax", b"tax"], r"texts\[2\] is a bytes"),
-        ([], r"no n-grams remain of 0 text\(s\)"),
-        (["a b c", ""], "no n-grams remain .* lower min_df"),
+        ([], r"no n-grams are in 0 text\(s\)"),
+        (["C", "R and", "C#"], "no n-grams remain .* lower min_df"),
+        (["C", "R", "C#"], r"no n-grams are in 3 text\(s\) .* two or more letters.* characters=\(1, 3\)"),
     ],
 )
 def test_texts_that_are_none(texts, message):

@@ -136,12 +136,20 @@ class Tfidf(WeightedText):
         counted = CountedTexts(checked, grams, keep_rows=keep_rows, threads=thread_count(self.threads))
         columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=max_features)
         if len(columns.hashes) == 0:
-            raise InputError(
-                f"no n-grams remain of {len(checked)} text(s) with min_df={self.min_df}, max_df={self.max_df}: "
-                "give texts with words, lower min_df or raise max_df"
-            )
+            raise InputError(self._no_columns(counted.n_grams, len(checked)))
         self._set_columns(columns, _smooth_idf(documents, len(checked)), len(checked))
         return counted
+
+    def _no_columns(self, n_grams: int, n_texts: int) -> str:
+        if n_grams:
+            limits = f"min_df={self.min_df}, max_df={self.max_df}"
+            return f"no n-grams remain of {n_texts} text(s) with {limits}: lower min_df or raise max_df"
+        if self.characters is None:
+            remedy = "words have two or more letters, so give longer texts or set characters=(1, 3)"
+        else:
+            remedy = "give longer texts or allow shorter n-grams"
+        ranges = f"words={self.words}, characters={self.characters}"
+        return f"no n-grams are in {n_texts} text(s) with {ranges}: {remedy}"
 
     def _set_columns(self, columns: Vocabulary, idf: Float32, n_documents: int) -> None:
         self._columns = columns

@@ -169,14 +169,19 @@ class CountedTexts:
         Whether ``rows`` will be asked for; without, memory holds the distinct n-grams only.
     threads : int
         From ``thread_count``.
+
+    Attributes
+    ----------
+    n_grams : int
+        Distinct n-grams, before any limit.
     """
 
     def __init__(self, texts: tuple[str, ...], grams: Grams, *, keep_rows: bool, threads: int) -> None:
         self._corpus = _native.TextCorpus(texts, _table_for(texts, grams), _native_grams(grams))
         self._n_texts = len(texts)
         self._n_columns = 0
-        self._threads = _useful_threads(threads, texts)
-        self._corpus.count(keep_rows, self._threads)
+        self._threads = threads
+        self.n_grams: int = self._corpus.count(keep_rows, _useful_threads(threads, texts))
 
     def choose(
         self, *, min_documents: int = 1, max_documents: int | None = None, max_terms: int | None = None
