@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+MOST_QUOTED = 200
+"""Characters that a sentence about a damaged model directory quotes of what is in it, at most."""
 
 
 class RamifyError(Exception):
@@ -55,3 +60,26 @@ class MissingExtraError(RamifyError, ImportError):
 
 class RamifyWarning(UserWarning):
     """Something about the data or the settings that a user should see, though the work goes on."""
+
+
+@contextmanager
+def damage_told(what: str) -> Iterator[None]:
+    """Within, whatever a damaged state makes fail becomes one sentence.
+
+    Parameters
+    ----------
+    what : str
+        The part, as in "the blend is".
+
+    Raises
+    ------
+    ModelFileError
+        In place of any other error that a wrong value causes.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError) as error:
+        problem = " ".join(str(error).split())  # may quote names of the file, line breaks and all
+        problem = f"{problem} is missing" if isinstance(error, KeyError) else problem
+        problem = problem if len(problem) <= MOST_QUOTED else f"{problem[:MOST_QUOTED]}..."
+        raise ModelFileError(f"{what} damaged ({problem}): restore the model directory") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Sequence
 from typing import overload
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from ramify.errors import InputError, ModelFileError
 from ramify.values import Int64
+
+FIRST_BYTE_BEYOND_ASCII = 0x80
 
 
 class StringTable(Sequence[str]):
@@ -46,6 +49,26 @@ class StringTable(Sequence[str]):
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(one) for one in encoded], out=offsets[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def check(self) -> None:
+        """Refuse strings that cannot be decoded, in one pass over the bytes.
+
+        Raises
+        ------
+        InputError
+            A string that is no UTF-8; the sentence has its number.
+        """
+        if len(self.blob) == 0 or self.blob.max() < FIRST_BYTE_BEYOND_ASCII:
+            return
+        try:
+            codecs.utf_8_decode(np.ascontiguousarray(self.blob).data, "surrogatepass", True)
+        except UnicodeDecodeError as error:
+            wrong = int(np.searchsorted(self.offsets, error.start, side="right")) - 1
+            raise InputError(f"string {wrong} is no valid UTF-8") from None
+        starts = self.offsets[:-1][self.offsets[:-1] < len(self.blob)]
+        within = np.flatnonzero(self.blob[starts] & 0xC0 == FIRST_BYTE_BEYOND_ASCII)  # bytes that go on with a letter
+        if len(within):
+            raise InputError(f"string {int(within[0])} is no valid UTF-8")
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -37,7 +37,17 @@ def test_arrays(name, harm):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("slots", -2), ("slots", 10_000), ("idf", np.nan), ("idf", np.inf), ("idf", 0), ("idf", -1), ("name_offsets", 99)],
+    [
+        ("slots", -2),
+        ("slots", 10_000),
+        ("idf", np.nan),
+        ("idf", np.inf),
+        ("idf", 0),
+        ("idf", -1),
+        ("idf", 1e30),
+        ("names", 255),
+        ("name_offsets", 99),
+    ],
 )
 def test_values(name, value):
     config, arrays = _state()
@@ -59,6 +69,10 @@ def test_values(name, value):
         ("n_words", 10_000),
         ("n_words", "many"),
         ("n_documents", None),
+        ("n_documents", -1),
+        ("min_df", "x"),
+        ("max_df", 2.5),
+        ("max_features", 0),
     ],
 )
 def test_settings_of_tfidf(key, value):
@@ -95,7 +109,10 @@ def test_a_tampered_table_is_harmless(data):
         ({"n_features": 0}, {}),
         ({"n_features": "many"}, {}),
         ({"signed": None, "format": 0}, {}),
+        ({"signed": 7}, {}),
+        ({"idf": 7}, {}),
         ({"n_documents": 1}, {}),
+        ({"n_documents": 2**70}, {}),
         ({"n_documents": "x"}, {}),
         ({}, {"document_frequencies": np.zeros(63, np.int64)}),
         ({}, {"document_frequencies": np.zeros(64, np.float32)}),

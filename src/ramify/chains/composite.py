@@ -18,12 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.chains.answers import ChainAnswers
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError, ModelFileError, damage_told
 from ramify.kernels.check import real_number, whole_number
 from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
 from ramify.models.ranking_model import Part
-from ramify.models.stored import damage_told
 from ramify.models.unit import stored_count
 from ramify.values import CSR, Float32, StageProgress
 

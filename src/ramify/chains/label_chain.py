@@ -19,11 +19,10 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.chains.order import order_of
 from ramify.chains.serving import ServedChain
 from ramify.chains.stored import PREFIX, checked_arrays, checked_counts
-from ramify.errors import InputError
+from ramify.errors import InputError, damage_told
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import Part
-from ramify.models.stored import damage_told
 from ramify.models.unit import stored_count
 from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
 from ramify.training.checkpoint import fingerprint

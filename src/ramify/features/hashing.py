@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from ramify.errors import InputError, ModelFileError
-from ramify.features.weighted_text import DEFAULT_NORM, DEFAULT_WORDS, WeightedText, shared_settings
-from ramify.kernels.check import thread_count
+from ramify.errors import InputError, damage_told
+from ramify.features.weighted_text import DEFAULT_NORM, DEFAULT_WORDS, LARGEST_COUNT, WeightedText, shared_settings
+from ramify.kernels.check import thread_count, whole_number
 from ramify.kernels.text import HashedColumns, TextWeigher, Weighting, checked_texts
 from ramify.values import CSR, Float32
 
@@ -147,7 +147,15 @@ class Hashing(WeightedText):
         return self._plain_weigher(smooth.astype(np.float32))
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """(config, arrays); ``threads`` is a matter of the machine and stays behind."""
+        """(config, arrays); ``threads`` is a matter of the machine and stays behind.
+
+        Raises
+        ------
+        NotFittedError
+            With ``idf``, before fit.
+        """
+        if self.idf and not hasattr(self, "n_documents_"):
+            raise NotFittedError("this Hashing with idf is not fitted yet: call fit first")
         config = self._shared_config() | {
             "n_features": self._n_columns(),
             "signed": bool(self.signed),
@@ -165,19 +173,18 @@ class Hashing(WeightedText):
         ModelFileError
             Settings or arrays that are missing, or do not go together.
         """
-        try:
-            settings = {name: config[name] for name in ("n_features", "signed", "idf")}
-            hashing = cls(**shared_settings(config), **settings)
+        with damage_told("the saved hashing is"):
+            shared = shared_settings(config, ("signed", "idf"))
+            hashing = cls(n_features=config["n_features"], **shared)
             hashing._restore(config, arrays)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the saved hashing is damaged ({error}): train or copy the model again") from None
         return hashing
 
     def _restore(self, config: dict[str, Any], arrays: dict[str, Any]) -> None:
         self._plain_weigher()
-        if not self.idf or "document_frequencies" not in arrays:
+        n_documents = whole_number("n_documents", config["n_documents"], 0, LARGEST_COUNT)
+        if not self.idf:
             return
-        frequencies, n_documents = np.ascontiguousarray(arrays["document_frequencies"]), int(config["n_documents"])
+        frequencies = np.ascontiguousarray(arrays["document_frequencies"])
         if frequencies.dtype != np.int64 or frequencies.shape != (self._n_columns(),):
             raise InputError(f"document_frequencies must be int64 of shape ({self.n_features},)")
         if frequencies.min() < 0 or frequencies.max() > n_documents:

@@ -1,17 +1,114 @@
-"""Fitted scikit-learn vectorizers as plain settings and arrays: a model directory holds no pickle."""
+"""Fitted scikit-learn vectorizers as plain settings and arrays: a model directory holds no pickle.
+
+A model directory may come from anywhere, so that every setting is compared with a table of what it may be before the
+vectorizer is made. The same table is used for saving: what is saved can be loaded.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import codecs
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError, damage_told
+from ramify.features.token_pattern import check_token_pattern
+from ramify.features.weighted_text import LARGEST_IDF
+from ramify.kernels.check import real_number, whole_number
 from ramify.strings import StringTable
 
-_KINDS = ("CountVectorizer", "HashingVectorizer", "TfidfVectorizer")
+MAX_GRAM = 20
+"""Longest n-gram, of words or of characters."""
+
+LARGEST_COUNT = 2**31 - 1
+
+Check = Callable[[str, Any], Any]
+
+
+def _one_of(*allowed: Any) -> Check:
+    def check(name: str, value: Any) -> Any:
+        if not any(type(value) is type(known) and value == known for known in allowed):
+            known = ", ".join(repr(one) for one in allowed)
+            raise InputError(f"{name} is {value!r:.60}, but must be one of {known}")
+        return value
+
+    return check
+
+
+def _nothing(name: str, value: Any) -> None:
+    if value is not None:
+        raise InputError(f"{name} is {value!r:.60}, but functions and other objects cannot be saved")
+
+
+def _encoding(name: str, value: Any) -> Any:
+    try:
+        if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", value) and codecs.lookup(value):
+            return value
+    except (LookupError, TypeError):
+        pass
+    raise InputError(f"{name} is {value!r:.60}, but must be the name of an encoding like 'utf-8'")
+
+
+def _stop_words(name: str, value: Any) -> Any:
+    if value is None or value == "english" or (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        return value
+    raise InputError(f"{name} is {value!r:.60}, but must be None, 'english' or a list of strings")
+
+
+def _gram_range(name: str, value: Any) -> tuple[int, int]:
+    if isinstance(value, list | tuple) and len(value) == 2 and all(type(one) is int for one in value):
+        shortest, longest = value
+        if 1 <= shortest <= longest <= MAX_GRAM:
+            return shortest, longest
+    raise InputError(f"{name} is {value!r:.60}, but must be two whole numbers from 1 to {MAX_GRAM}, like (1, 2)")
+
+
+def _document_limit(name: str, value: Any) -> Any:
+    if isinstance(value, float):
+        return real_number(name, value, 0, 1)
+    return whole_number(name, value, 1, LARGEST_COUNT)
+
+
+def _term_limit(name: str, value: Any) -> Any:
+    return None if value is None else whole_number(name, value, 1, LARGEST_COUNT)
+
+
+_BOOLEAN = _one_of(True, False)
+
+_SHARED: dict[str, Check] = {
+    "input": _one_of("content"),  # "filename" would open the files that documents name
+    "encoding": _encoding,
+    "decode_error": _one_of("strict", "ignore", "replace"),
+    "strip_accents": _one_of(None, "ascii", "unicode"),
+    "lowercase": _BOOLEAN,
+    "preprocessor": _nothing,
+    "tokenizer": _nothing,
+    "stop_words": _stop_words,
+    "token_pattern": lambda name, value: value,  # together with the analyzer
+    "ngram_range": _gram_range,
+    "analyzer": _one_of("word", "char", "char_wb"),
+    "binary": _BOOLEAN,
+    "dtype": _one_of("float32", "float64", "int64"),
+}
+_COUNTING: dict[str, Check] = {
+    "max_df": _document_limit,
+    "min_df": _document_limit,
+    "max_features": _term_limit,
+}
+_NORM: dict[str, Check] = {"norm": _one_of(None, "l1", "l2")}
+_IDF: dict[str, Check] = {"use_idf": _BOOLEAN, "smooth_idf": _BOOLEAN, "sublinear_tf": _BOOLEAN}
+_HASHED: dict[str, Check] = {
+    "n_features": lambda name, value: whole_number(name, value, 1, LARGEST_COUNT),
+    "alternate_sign": _BOOLEAN,
+}
+
+_SETTINGS: dict[str, dict[str, Check]] = {
+    "CountVectorizer": _SHARED | _COUNTING,
+    "HashingVectorizer": _SHARED | _NORM | _HASHED,
+    "TfidfVectorizer": _SHARED | _COUNTING | _NORM | _IDF,
+}
 
 
 class SklearnText:
@@ -29,7 +126,7 @@ class SklearnText:
     @staticmethod
     def takes(part: Any) -> bool:
         """Whether ``part`` is one of scikit-learn's text vectorizers."""
-        return type(part).__module__.startswith("sklearn.feature_extraction") and type(part).__name__ in _KINDS
+        return type(part).__module__.startswith("sklearn.feature_extraction") and type(part).__name__ in _SETTINGS
 
     def transform(self, texts: Sequence[str]) -> Any:
         """Features, shape (n, d)."""
@@ -41,44 +138,92 @@ class SklearnText:
         Raises
         ------
         InputError
-            A setting that is a function or another object.
+            A setting that could not be loaded again: a function, input other than "content", an n-gram of more than 20,
+            a token pattern that backtracks, stop words that are no list.
         """
+        kind = type(self.vectorizer).__name__
         arrays: dict[str, Any] = {}
         settings = self.vectorizer.get_params(deep=False)
-        settings["dtype"] = np.dtype(settings["dtype"]).name
+        settings = {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}
         settings.pop("vocabulary", None)  # the fitted one is saved
         try:
-            json.dumps(settings)
-        except TypeError:
-            kind = type(self.vectorizer).__name__
-            raise InputError(f"a {kind} with functions as settings cannot be saved: use plain settings") from None
+            settings["dtype"] = np.dtype(settings["dtype"]).name
+            settings = checked_settings(kind, settings)
+        except (InputError, TypeError) as error:
+            remedy = "use plain settings, or ramify's Tfidf or Hashing"
+            raise InputError(f"the {kind} cannot be saved: {error}; {remedy}") from None
         if hasattr(self.vectorizer, "vocabulary_"):
             terms = sorted(self.vectorizer.vocabulary_, key=self.vectorizer.vocabulary_.get)
             table = StringTable.of(terms)
             arrays |= {"terms/blob": table.blob, "terms/offsets": table.offsets}
         if getattr(self.vectorizer, "use_idf", False):
             arrays["idf"] = np.asarray(self.vectorizer.idf_)
-        return {"kind": type(self.vectorizer).__name__, "settings": settings}, arrays
+        return {"kind": kind, "settings": settings}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Any:
-        """The vectorizer itself again."""
-        from sklearn.feature_extraction import text
+        """The vectorizer itself again.
 
-        if config["kind"] not in _KINDS:
-            raise ModelFileError(f"the model names the vectorizer {config['kind']!r}: restore the model directory")
-        settings = dict(config["settings"])
-        settings["dtype"] = np.dtype(settings["dtype"]).type
-        if isinstance(settings.get("ngram_range"), list):
-            settings["ngram_range"] = tuple(settings["ngram_range"])
-        if "terms/blob" in arrays:
-            table = StringTable(arrays["terms/blob"], arrays["terms/offsets"])
-            settings["vocabulary"] = {term: column for column, term in enumerate(table)}
-        vectorizer = getattr(text, config["kind"])(**settings)
-        if "terms/blob" in arrays:
+        Raises
+        ------
+        ModelFileError
+            A class, setting or array that is not among those that can be saved.
+        """
+        with damage_told("the vectorizer is"):
+            kind = config["kind"]
+            if kind not in _SETTINGS:
+                raise InputError(f"its class is {kind!r:.60}, but must be one of {', '.join(_SETTINGS)}")
+            settings = checked_settings(kind, config["settings"])
+            settings["dtype"] = np.dtype(settings["dtype"]).type
+            if kind == "HashingVectorizer":
+                return _unfitted(kind, settings)
+            terms = _stored_terms(arrays)
+            vectorizer = _unfitted(kind, settings | {"vocabulary": terms})
             vectorizer._validate_vocabulary()
-        if "idf" in arrays:
-            vectorizer.idf_ = np.array(arrays["idf"])
-        elif config["kind"] == "TfidfVectorizer":
-            vectorizer.fit([""])  # learns nothing, as the vocabulary is given, but must have been called
-        return vectorizer
+            if kind == "CountVectorizer":
+                return vectorizer
+            if settings["use_idf"]:
+                vectorizer.idf_ = _stored_idf(arrays["idf"], len(terms))
+            else:
+                vectorizer.fit([""])  # learns nothing, as the vocabulary is given, but must have been called
+            return vectorizer
+
+
+def checked_settings(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a class of scikit-learn's, each compared with what it may be.
+
+    Raises
+    ------
+    InputError
+        One that is missing, unknown or out of range.
+    """
+    checks = _SETTINGS[kind]
+    unequal = sorted(checks.keys() ^ settings.keys())
+    if unequal:
+        raise InputError(f"the setting {unequal[0]!r:.60} of a {kind} is missing or unknown")
+    checked = {name: check(name, settings[name]) for name, check in checks.items()}
+    if checked["analyzer"] == "word" or checked["token_pattern"] is not None:
+        check_token_pattern(checked["token_pattern"])
+    return checked
+
+
+def _unfitted(kind: str, settings: dict[str, Any]) -> Any:
+    from sklearn.feature_extraction import text
+
+    return getattr(text, kind)(**settings)
+
+
+def _stored_terms(arrays: dict[str, Any]) -> dict[str, int]:
+    table = StringTable(arrays["terms/blob"], arrays["terms/offsets"])
+    terms = {term: column for column, term in enumerate(table)}
+    if not 0 < len(terms) == len(table):
+        raise InputError(f"its {len(table)} terms are {len(terms)} different ones")
+    return terms
+
+
+def _stored_idf(idf: Any, n_terms: int) -> Any:
+    if idf.shape != (n_terms,) or idf.dtype not in (np.float32, np.float64):
+        raise InputError(f"idf is {idf.dtype} {idf.shape}, but must be a float vector of length {n_terms}")
+    if not ((idf >= 0) & (idf <= LARGEST_IDF)).all():
+        raise InputError(f"idf must lie in 0..{LARGEST_IDF:g}")
+    return np.array(idf)

@@ -13,9 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
-from ramify.errors import InputError, ModelFileError
-from ramify.features.weighted_text import DEFAULT_NORM, DEFAULT_WORDS, WeightedText, shared_settings
-from ramify.kernels.check import thread_count
+from ramify.errors import InputError, damage_told
+from ramify.features.weighted_text import (
+    DEFAULT_NORM,
+    DEFAULT_WORDS,
+    LARGEST_COUNT,
+    LARGEST_IDF,
+    WeightedText,
+    shared_settings,
+)
+from ramify.kernels.check import thread_count, whole_number
 from ramify.kernels.text import CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
 from ramify.strings import StringTable
 from ramify.values import CSR, Float32, Int64
@@ -196,26 +203,29 @@ class Tfidf(WeightedText):
         ModelFileError
             Settings or arrays that are missing, or do not go together.
         """
-        try:
+        with damage_told("the saved tf-idf is"):
             limits = {name: config[name] for name in ("min_df", "max_df", "max_features")}
             tfidf = cls(**shared_settings(config), **limits)
             tfidf._restore(config, arrays)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the saved tf-idf is damaged ({error}): train or copy the model again") from None
         return tfidf
 
     def _restore(self, config: dict[str, Any], arrays: dict[str, Any]) -> None:
+        _checked_cap(self.max_features)
+        n_documents = whole_number("n_documents", config["n_documents"], 0, LARGEST_COUNT)
+        for name in ("min_df", "max_df"):
+            _document_limit(getattr(self, name), n_documents, name)
         names = StringTable(_vector(arrays, "names", np.uint8), _vector(arrays, "name_offsets", np.int64))
+        names.check()
         columns = Vocabulary(
             names=names,
             hashes=_vector(arrays, "hashes", np.uint64),
             slots=_vector(arrays, "slots", np.int32),
-            n_words=config["n_words"],
+            n_words=whole_number("n_words", config["n_words"], 0, len(names)),
         )
         idf = _vector(arrays, "idf", np.float32)
-        if idf.shape != columns.hashes.shape or not (np.isfinite(idf) & (idf > 0)).all():
-            raise InputError(f"idf must hold {len(columns.hashes)} positive numbers")
-        self._set_columns(columns, idf, int(config["n_documents"]))
+        if idf.shape != columns.hashes.shape or not ((idf > 0) & (idf <= LARGEST_IDF)).all():
+            raise InputError(f"idf must hold {len(columns.hashes)} positive numbers of at most {LARGEST_IDF:g}")
+        self._set_columns(columns, idf, n_documents)
         self._new_weigher()
 
 

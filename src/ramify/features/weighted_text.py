@@ -19,6 +19,9 @@ STATE_FORMAT = 1
 
 GRAM_SETTINGS = ("words", "characters", "within_words", "lowercase")
 DEFAULT_WORDS = (1, 2)
+LARGEST_COUNT = 2**63 - 1
+LARGEST_IDF = 1e6
+"""The idf of a term that one of 2**63 texts has is 45; beyond this, products with counts could leave float32."""
 DEFAULT_NORM = "l2"
 
 
@@ -104,16 +107,22 @@ class WeightedText(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def shared_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of either class out of a saved config; KeyError, TypeError or InputError where it is none."""
+def shared_settings(config: dict[str, Any], more_flags: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Keyword arguments of either class, and further flags of it, out of a saved config.
+
+    Raises
+    ------
+    KeyError, TypeError, InputError
+        The config is none.
+    """
     if config["format"] != STATE_FORMAT:
         raise InputError(
             f"text features of format {config['format']!r} are saved, but this version reads {STATE_FORMAT}"
         )
-    settings = {name: config[name] for name in (*GRAM_SETTINGS, "sublinear", "norm")}
+    settings = {name: config[name] for name in (*GRAM_SETTINGS, "sublinear", "norm", *more_flags)}
     for name in ("words", "characters"):
         settings[name] = None if config[name] is None else tuple(config[name])
-    for name in ("within_words", "lowercase", "sublinear"):
+    for name in ("within_words", "lowercase", "sublinear", *more_flags):
         if not isinstance(config[name], bool):
             raise InputError(f"{name} is saved as {config[name]!r}, but must be true or false")
     return settings

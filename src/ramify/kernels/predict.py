@@ -236,12 +236,11 @@ class Searcher:
             raise InputError(f"there are weights for {len(levels)} levels, but the tree has {tree.depth}")
         self.n_features = levels[0].n_features
         self.n_labels, self.n_leaves = tree.n_labels, tree.n_leaves
-        copies = np.bincount(tree.leaf_labels, minlength=1)
         masks = [None] * tree.depth if allowed_labels is None else _allowed_nodes(tree, allowed_labels)
         natives = [_native_level(level) for level in levels]
         leaf_favour = None if favour is None else _leaf_favour(tree, favour)
         self._native = _native.Searcher(
-            natives, list(tree.parents), masks, tree.leaf_labels, tree.n_labels, leaf_favour, int(copies.max())
+            natives, list(tree.parents), masks, tree.leaf_labels, tree.n_labels, leaf_favour, _most_copies(tree)
         )
 
     def search(
@@ -342,6 +341,13 @@ def nodes_reached(
     top = TopK(*Searcher(upper, levels).search(X, beam, path, threads=threads))
     scores = np.maximum(top.scores, np.finfo(np.float32).tiny)  # the product of a long path may be too small a number
     return top.matrix(top.labels >= 0, scores, n_nodes)
+
+
+def _most_copies(tree: LabelTree) -> int:
+    """Leaves of the label that has most of them."""
+    if tree.n_labels <= 8 * tree.n_leaves:
+        return int(np.bincount(tree.leaf_labels).max())
+    return int(np.unique(tree.leaf_labels, return_counts=True)[1].max())  # its memory is that of the leaves
 
 
 def _leaf_favour(tree: LabelTree, favour: Float32) -> Float32:

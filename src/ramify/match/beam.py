@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError, damage_told
 from ramify.kernels.predict import SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
 from ramify.match.restrict import Allowed
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
@@ -210,7 +210,7 @@ class BeamMatcher:
         ModelFileError
             Arrays that are missing or do not fit.
         """
-        try:
+        with damage_told("the model's tree is"):
             n_features, precision, depth = int(config["n_features"]), config["precision"], int(config["depth"])
             n_labels = int(config["n_labels"])
             if precision not in PRECISIONS or not 0 < n_features < 2**31 or not 0 < n_labels < 2**31 or depth < 1:
@@ -218,14 +218,9 @@ class BeamMatcher:
             parents = tuple(arrays[f"level{number}/parent"] for number in range(depth))
             tree = LabelTree(parents, arrays["leaf_labels"], n_labels)
             levels = [_stored_level(arrays, number, n_features, precision) for number in range(depth)]
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ModelFileError(f"the model's tree is damaged ({error}): restore the model directory") from None
-        for number, level in enumerate(levels):
-            check_packed(level, Blocks.of(tree, number))
-        try:
+            for number, level in enumerate(levels):
+                check_packed(level, Blocks.of(tree, number))
             return cls(tree, levels, arrays.get("favour"))
-        except InputError as error:
-            raise ModelFileError(f"the model's tree is damaged ({error}): restore the model directory") from None
 
 
 def _stored_level(arrays: dict[str, Any], number: int, n_features: int, precision: str) -> PackedLevel:

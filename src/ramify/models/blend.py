@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import ModelFileError
+from ramify.errors import ModelFileError, damage_told
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load_as, parts_to_state, stored_part
@@ -27,7 +27,6 @@ from ramify.models.members import MOST_TREES, Single, part_of
 from ramify.models.merging import Merger
 from ramify.models.nearest import NearestInstances
 from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
-from ramify.models.stored import damage_told
 from ramify.models.tail import favour_by_rarity, reranked
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, StageProgress, TopK

@@ -18,13 +18,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, MissingExtraError
+from ramify.errors import InputError, MissingExtraError, damage_told
 from ramify.features.labels import unit_rows
 from ramify.kernels.check import csr_arrays, thread_count, whole_number
 from ramify.kernels.neighbours import VoteConfig
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
-from ramify.models.stored import check_rows, damage_told, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.models.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.values import CSR, Float32, TopK, as_csr
 
 ROWS = 4096

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError
+from ramify.errors import InputError, damage_told
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates
 from ramify.kernels.check import real_number, thread_count, whole_number
@@ -25,7 +25,6 @@ from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import Single, part_of, required
 from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
 from ramify.models.reassignment import Assignment, Reassigned, Round, reassigned
-from ramify.models.stored import damage_told
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, LabelTree, StageProgress, TopK
 

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError
+from ramify.errors import InputError, damage_told
 from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.match import restriction
 from ramify.models.loading import load_as, parts_to_state, stored_part
@@ -35,7 +35,6 @@ from ramify.models.members import (
 )
 from ramify.models.merging import COMBINATIONS, Merger
 from ramify.models.ranking_model import RankingModel, assignments, instances
-from ramify.models.stored import damage_told
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK
 

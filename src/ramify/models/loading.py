@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ramify import __version__
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError, ModelFileError, damage_told
 from ramify.protocols import Saveable
 from ramify.store import StoredModel, open_model, save_model
 
@@ -88,7 +88,8 @@ def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, par
     """
     stored = open_model(directory, verify=verify, mapped=mapped)
     try:
-        return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)
+        with damage_told(f"{directory} is"):
+            return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)
     except RecursionError:
         raise ModelFileError(f"{directory} nests its parts too deep: restore the model directory") from None
 
@@ -127,7 +128,7 @@ def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequen
     own = {part.__name__: part for part in parts}
     if name not in own and name not in _HOMES:
         raise ModelFileError(
-            f"the model needs the class {name!r}, which ramify lacks: pass it as load(..., parts=[...])"
+            f"the model needs the class {name!r:.60}, which ramify lacks: pass it as load(..., parts=[...])"
         )
     kind: Any = own[name] if name in own else getattr(import_module(_HOMES[name]), name)
     if "parts" in signature(kind.from_state).parameters:  # it is made of parts itself

@@ -18,13 +18,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError
+from ramify.errors import InputError, damage_told
 from ramify.kernels.check import thread_count
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.match import restriction
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import RankingModel, assignments, instances
-from ramify.models.stored import check_rows, damage_told, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.models.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK, as_label_matrix
 
 TYPES = {

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError
 from ramify.kernels.check import ascends
 from ramify.values import CSR
 
 LARGEST = 1.001
 """No value of a vector of length one is larger in size, rounding included."""
-
-
-@contextmanager
-def damage_told(what: str) -> Iterator[None]:
-    """Within, whatever a damaged state makes fail becomes one sentence.
-
-    Parameters
-    ----------
-    what : str
-        The part, as in "the blend is damaged".
-
-    Raises
-    ------
-    ModelFileError
-        In place of whatever else.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError) as error:
-        problem = " ".join(str(error).split())  # may quote names of the file, line breaks and all
-        raise ModelFileError(f"{what} damaged ({problem}): restore the model directory") from None
 
 
 def stored_size(value: Any, name: str) -> int:

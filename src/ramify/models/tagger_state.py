@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ramify.errors import InputError
+from ramify.errors import InputError, damage_told
+from ramify.features import Hashing, Tfidf
 from ramify.features.columns import Columns
+from ramify.features.sklearn_text import SklearnText
 from ramify.models.loading import parts_to_state, stored_part
-from ramify.models.stored import damage_told, stored_size
+from ramify.models.stored import stored_size
 from ramify.strings import StringTable
 from ramify.values import Int64
 
@@ -59,7 +61,9 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
             vectorizer = stored_part("vectorizer", vectorizer, arrays, parts)
         columns = _columns(config, arrays, model)
         _check_parts(model, vectorizer, columns)
-        tagger = kind.of(model, StringTable(arrays["labels/blob"], arrays["labels/offsets"]), vectorizer=vectorizer)
+        names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
+        names.check()
+        tagger = kind.of(model, names, vectorizer=vectorizer)
         tagger.label_keys_, tagger.columns_ = _keys(tagger, arrays), columns
         counts, n_documents = arrays.get("labels/counts"), config.get("n_documents", 0)
         tagger.label_counts_, tagger.n_documents_ = _counts(tagger, counts, n_documents)
@@ -81,15 +85,23 @@ def _check_parts(model: Any, vectorizer: Any, columns: Columns) -> None:
     """Raise where the parts are of the wrong kind or do not fit each other."""
     if not hasattr(model, "predict_topk") or (vectorizer is not None and not hasattr(vectorizer, "transform")):
         raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} make no tagger")
-    width = len(vectorizer.idf_) if hasattr(vectorizer, "idf_") else columns.width
-    if width != columns.width:
+    width = _width(vectorizer)
+    if width not in (None, columns.width):
         raise ValueError(f"the vectorizer makes {width} features for a model of {columns.width}")
+
+
+def _width(vectorizer: Any) -> int | None:
+    """Columns that a vectorizer of ramify's or scikit-learn's makes; None for any other."""
+    if not isinstance(vectorizer, Tfidf | Hashing) and not SklearnText.takes(vectorizer):
+        return None
+    return len(vectorizer.vocabulary_) if hasattr(vectorizer, "vocabulary_") else int(vectorizer.n_features)
 
 
 def _keys(tagger: Tagger, arrays: dict[str, Any]) -> StringTable | None:
     if "keys/blob" not in arrays:
         return None
     keys = StringTable(arrays["keys/blob"], arrays["keys/offsets"])
+    keys.check()
     if len(keys) != len(tagger.label_names_):
         raise InputError(f"there are {len(keys)} label keys for {len(tagger.label_names_)} labels")
     return keys

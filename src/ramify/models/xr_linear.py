@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError, damage_told
 from ramify.features.labels import PIFA
 from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.check import factors, real_number, thread_count, whole_number
@@ -358,13 +358,11 @@ class XRLinear(TreePredictor):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        try:
+        with damage_told("the model's settings are"):
             model = cls(**({"normalize": False} | config["settings"]))  # before there was a choice, none was made
             model._checked_settings()
             model.normalized_rows_ = stored_count(config)
             matcher = BeamMatcher.from_state(config["matcher"], arrays)
-        except (KeyError, TypeError, InputError) as error:
-            raise ModelFileError(f"the model's settings are damaged ({error}): restore the model directory") from None
         return model._with_matcher(matcher)
 
     @classmethod

@@ -9,10 +9,10 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError
+from ramify.errors import InputError, damage_told
 from ramify.features.labels import unit_rows
 from ramify.kernels.check import csr_arrays
-from ramify.models.stored import check_rows, damage_told, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.models.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.protocols import RankingProblem, Representation
 from ramify.values import CSR, as_csr
 
@@ -56,6 +56,12 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
             raise InputError(f"label vectors have shape {shape}, but a cosine ranker needs {width} columns, as X has")
         self.vectors_ = as_csr(unit_rows(vectors), "vectors")
         return self
+
+    @property
+    def sizes_(self) -> tuple[int, int]:
+        """Features d and labels L."""
+        n_labels, width = self.vectors_.shape
+        return int(width), int(n_labels)
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
         """Scores of the candidates, the same entries."""

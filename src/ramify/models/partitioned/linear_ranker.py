@@ -9,12 +9,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError
+from ramify.errors import InputError, damage_told
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import check_weight, parse_negatives, training_rows
 from ramify.match import BeamMatcher
-from ramify.models.stored import damage_told
 from ramify.protocols import RankingProblem
 from ramify.values import CSR, LabelTree
 from ramify.weights import PRECISIONS, Blocks, LevelWeights
@@ -100,6 +99,11 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         if str(self.score_transform).startswith("log-"):
             raise InputError(f"score_transform is {self.score_transform!r}, but a ranker's scores lie in 0..1: no log-")
         return SearchConfig(transform=self.score_transform)
+
+    @property
+    def sizes_(self) -> tuple[int, int]:
+        """Features d and labels L."""
+        return self.matcher_.n_features, self.matcher_.tree.n_labels
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
         """Scores of the candidates, the same entries; 0 for a label in no cluster."""

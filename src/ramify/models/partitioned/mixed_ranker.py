@@ -10,11 +10,11 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.errors import InputError, damage_told
 from ramify.kernels.check import real_number
 from ramify.models.loading import parts_to_state, stored_part
 from ramify.models.partitioned.cosine_ranker import CosineRanker
 from ramify.models.partitioned.linear_ranker import LinearRanker
-from ramify.models.stored import damage_told
 from ramify.protocols import RankingProblem
 from ramify.values import CSR
 
@@ -52,6 +52,12 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
     def _check_share(self) -> None:
         real_number("share", self.share, 0, 1)
 
+    @property
+    def sizes_(self) -> tuple[int, int] | None:
+        """Features d and labels L; None where the rankers, brought along, have no such attribute."""
+        found = [sizes for part in self.rankers_ if (sizes := getattr(part, "sizes_", None)) is not None]
+        return found[0] if found else None
+
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
         """Scores of the candidates, the same entries."""
         check_is_fitted(self)
@@ -79,5 +85,7 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
             pair = [stored_part(f"ranker{at}", state, arrays, parts) for at, state in enumerate((first, second))]
             ranker = cls(*pair, share=config["share"])
             ranker._check_share()
-        ranker.rankers_ = pair
+            if len({getattr(part, "sizes_", None) for part in pair} - {None}) > 1:
+                raise InputError("its rankers are for other features or labels")
+            ranker.rankers_ = pair
         return ranker

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import InputError, damage_told
 from ramify.features.labels import PIFA
 from ramify.index import KMeansIndexer
 from ramify.index.overlap import clusters_of
@@ -33,7 +33,7 @@ from ramify.models.partitioned.linear_ranker import LinearRanker
 from ramify.models.partitioned.mixed_ranker import MixedRanker
 from ramify.models.partitioned.popular import PopularLabels
 from ramify.models.ranking_model import assignments, best_labels
-from ramify.models.stored import damage_told
+from ramify.models.stored import stored_array, stored_size
 from ramify.models.unit import UnitRowModel, stored_count
 from ramify.models.xr_linear import XRLinear
 from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
@@ -41,6 +41,9 @@ from ramify.values import CSR, Int32, LabelTree, StageProgress, TopK
 
 ROWS = 1024
 """Instances whose candidates are held at a time."""
+
+FEW_LABELS, LABELS_PER_LEAF = 10_000_000, 1000
+"""A stored model with more labels than both allow is refused: each label takes memory, with a leaf or without."""
 
 
 @dataclass(frozen=True)
@@ -316,11 +319,14 @@ class Partitioned(UnitRowModel):
             model = cls(**settings, matcher=matcher, ranker=ranker)
             model._checked_settings()
             model.normalized_rows_ = stored_count(config)
-            model.tree_ = _tree_of(arrays["parents"], arrays["leaf_labels"], int(config["n_labels"]))
-            model._set_sizes(int(config["n_features"]))
-        if matcher.n_labels_ != model.clusters_.shape[1]:
-            raise ModelFileError("the partitioned model is damaged (its matcher knows other clusters): restore it")
-        model.matching_, model.ranker_ = matcher, ranker
+            n_features, n_labels = (stored_size(config[name], name) for name in ("n_features", "n_labels"))
+            model.tree_ = _stored_tree(arrays, n_labels)
+            if (matcher.n_features_in_, matcher.n_labels_) != (n_features, model.tree_.level_sizes[0]):
+                raise InputError("its matcher is for other features or clusters")
+            if getattr(ranker, "sizes_", None) not in (None, (n_features, n_labels)):
+                raise InputError("its ranker is for other features or labels")
+            model._set_sizes(n_features)
+            model.matching_, model.ranker_ = matcher, ranker
         return model
 
     @classmethod
@@ -344,3 +350,14 @@ def _two_levels(tree: LabelTree) -> LabelTree:
 
 def _tree_of(above: Int32, leaf_labels: Int32, n_labels: int) -> LabelTree:
     return LabelTree((np.zeros(int(above.max()) + 1, np.int32), above), leaf_labels, n_labels)
+
+
+def _stored_tree(arrays: dict[str, Any], n_labels: int) -> LabelTree:
+    """The tree of a model directory; numbers in it are compared with lengths before memory is taken by them."""
+    above = stored_array(arrays, "parents", np.int32, (None,))
+    steps = np.diff(above)
+    if len(above) == 0 or above[0] != 0 or (steps < 0).any() or (steps > 1).any():
+        raise InputError("the parents do not ascend from 0 by steps of 0 or 1")
+    if n_labels > max(FEW_LABELS, LABELS_PER_LEAF * len(above)):
+        raise InputError(f"n_labels is {n_labels}, but the tree has {len(above)} leaves only")
+    return _tree_of(above, stored_array(arrays, "leaf_labels", np.int32, (len(above),)), n_labels)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.errors import InputError
+from ramify.errors import InputError, damage_told
 from ramify.models.ranking_model import RankingModel, assignments, instances
-from ramify.models.stored import damage_told, stored_size, stored_vectors
+from ramify.models.stored import stored_size, stored_vectors
 from ramify.values import TopK
 
 

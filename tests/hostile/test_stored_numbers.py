@@ -1,0 +1,103 @@
+"""Numbers of a model directory are compared with the arrays at hand before memory is taken by them."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from tampering import LABELS, TEXTS
+
+from ramify import Partitioned, Tagger, Tfidf, XRLinear
+from ramify.errors import InputError, ModelFileError
+from ramify.models.partitioned import CosineRanker, MixedRanker
+from ramify.strings import StringTable
+from ramify.testing.values import planted_clusters
+
+PROBLEM = planted_clusters(4, 3)
+CONFIG, ARRAYS = Partitioned(max_leaf=3, ranker=MixedRanker(), threads=1).fit(PROBLEM.X, PROBLEM.Y).to_state()
+
+
+def refused(kind, config, arrays):
+    """The state is refused, at a cost of less than 50 MB."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFileError) as caught:
+            kind.from_state(config, arrays)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "parents",
+    [[0, 2**31 - 1], [0, 7 * 10**8], [1, 1], [0, 2], [0, 1, 0], [-1, 0], []],
+    ids=str,
+)
+def test_parents_of_a_partitioned_model(parents):
+    parents = np.array(parents, np.int32)
+    refused(Partitioned, CONFIG, ARRAYS | {"parents": parents})
+    full = np.concatenate([ARRAYS["parents"][: 12 - len(parents)], parents]).astype(np.int32)
+    if len(parents) and not np.array_equal(np.clip(np.diff(full), 0, 1), np.diff(full)):
+        refused(Partitioned, CONFIG, ARRAYS | {"parents": full})
+
+
+@pytest.mark.parametrize("wrong", [ARRAYS["parents"].astype(np.int64), ARRAYS["parents"][None], None])
+def test_parents_of_another_type(wrong):
+    refused(Partitioned, CONFIG, ARRAYS | {"parents": wrong})
+
+
+@pytest.mark.parametrize("size", ["n_labels", "n_features"])
+@pytest.mark.parametrize("value", [2**31 - 1, 13, 0, -1, 1.5, "12", None, True, 2**70])
+def test_sizes_of_a_partitioned_model(size, value):
+    refused(Partitioned, CONFIG | {size: value}, ARRAYS)
+
+
+def test_a_ranker_of_other_labels():
+    few = planted_clusters(3, 3)
+    other = Partitioned(max_leaf=3, ranker=CosineRanker(), threads=1).fit(few.X, few.Y).to_state()
+    config = CONFIG | {"ranker": other[0]["ranker"]}
+    refused(Partitioned, config, ARRAYS | {name: array for name, array in other[1].items() if "ranker" in name})
+
+
+def test_a_leaf_with_a_huge_label():
+    config, arrays = XRLinear(branching=2, max_leaf=2, threads=1).fit(PROBLEM.X, PROBLEM.Y).to_state()
+    leaf_labels = arrays["leaf_labels"].copy()
+    leaf_labels[-1] = 2**31 - 3
+    config["matcher"]["n_labels"] = 2**31 - 2
+    tracemalloc.start()
+    model = XRLinear.from_state(config, arrays | {"leaf_labels": leaf_labels})
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    assert model.predict_topk(PROBLEM.X_test, 3).labels.max() <= 2**31 - 3
+
+
+NAMES = ["Wasser", "Überfluß", "日本", "\ud800", "", "last"]
+
+
+def test_names_of_any_language_are_accepted():
+    for names in (NAMES, ["a"], [], [""]):
+        StringTable.of(names).check()
+
+
+@pytest.mark.parametrize("spoilt", [b"\xff", b"\xc3", b"\x80a"])
+def test_a_name_that_is_no_utf8(spoilt):
+    whole = StringTable.of(NAMES)
+    blob = np.concatenate([whole.blob, np.frombuffer(spoilt, np.uint8)])
+    table = StringTable(blob, np.append(whole.offsets, len(blob)))
+    with pytest.raises(InputError, match="string 6 "):
+        table.check()
+
+
+def test_names_cut_within_a_letter():
+    whole = StringTable.of(NAMES)
+    offsets = whole.offsets.copy()
+    offsets[2] -= 1  # within ß
+    with pytest.raises(InputError, match="string 2 "):
+        StringTable(whole.blob, offsets).check()
+
+
+def test_label_names_are_looked_at_when_a_tagger_is_loaded():
+    config, arrays = Tagger(XRLinear(threads=1), vectorizer=Tfidf(min_df=1)).fit(TEXTS, LABELS).to_state()
+    blob = arrays["labels/blob"].copy()
+    blob[1] = 0xFE
+    refused(Tagger, config, arrays | {"labels/blob": blob})
