@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,10 +82,19 @@ def run(options: DemoOptions) -> None:
         return
     show(f"{contest}\n")
     _show_documents(options, tagger, test, contest)
-    for query in queries or ([] if sys.stdin.isatty() else QUERIES):
+    for query in queries or ([] if sys.stdin.isatty() else _piped_queries() or QUERIES):
         _answer(options, tagger, query)
     if not queries and sys.stdin.isatty():
         _converse(options, tagger)
+
+
+def _piped_queries() -> list[str]:
+    """The lines that wait on stdin, as after ``echo ... | ramify demo``; none where nothing waits."""
+    try:
+        waiting = bool(select.select([sys.stdin], [], [], 0)[0])
+    except (OSError, ValueError, TypeError):  # no descriptor, or a system without select for pipes
+        return []
+    return [line.strip() for line in sys.stdin if line.strip()] if waiting else []
 
 
 def _say(options: DemoOptions, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -70,8 +71,7 @@ def run(options: EvaluateOptions) -> None:
     taggers = [_loaded(path, options.threads) for path in (options.model, options.compare) if path is not None]
     with Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
-            names = taggers[0].label_names_ if taggers[0].vectorizer_ is None else None
-            fields = options.fields()
+            names, fields = _column_names(taggers[0]), options.fields(taggers[0].fields_)
             test = read(options.data, fields=fields, label_names=names)
             training = None if options.train is None else read(options.train, fields=fields, label_names=names)
         stages.n_documents = len(test)
@@ -87,6 +87,12 @@ def run(options: EvaluateOptions) -> None:
     if options.compare is not None:
         show(f"a is {options.model}, b is {options.compare}\n")
     show(str(found))
+
+
+def _column_names(tagger: Tagger) -> Sequence[str] | None:
+    """Names for the label numbers of a file of features, by position, where the model itself has no numbers."""
+    numbered = tagger.label_keys_ is not None or all(name.isdecimal() for name in tagger.label_names_)
+    return None if numbered or tagger.vectorizer_ is not None else tagger.label_names_
 
 
 def _config(options: EvaluateOptions) -> EvaluationConfig:

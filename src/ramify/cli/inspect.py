@@ -71,9 +71,7 @@ def run(options: InspectOptions) -> None:
     wants_tree = options.draw is not None or options.tree or wants_classifiers
     tagger = tagger_of_tree(whole, options.member, classifiers=wants_classifiers) if wants_tree else whole
     if options.draw is not None:
-        from ramify.index import draw
-
-        draw(tagger.model_.tree_, options.draw, tagger.label_names_, frequencies=tagger.label_counts_)
+        _draw(tagger, options.draw)
         note(f"drawn in {options.draw}")
     if options.label is not None:
         _show_label(options, tagger, options.label)
@@ -103,7 +101,7 @@ def _show_label(options: InspectOptions, tagger: Tagger, name: str) -> None:
     from ramify.data import read
     from ramify.models.label_card import describe_label
 
-    data = None if options.data is None else read(options.data, fields=options.fields())
+    data = None if options.data is None else read(options.data, fields=options.fields(tagger.fields_))
     card = describe_label(tagger, name, n_features=options.top, data=data)
     show_json(card.as_dict()) if options.json else show(_label_text(card, options.top, data))
 
@@ -120,6 +118,19 @@ def _show_ambiguous(options: InspectOptions, tagger: Tagger) -> None:
     rows = tuple((name, str(leaves), f"{cosine:.2f}") for name, leaves, cosine in found)
     nothing = "No label has several leaves: train with --copies 2."
     show(str(Grid("labels whose leaves differ most", ("", "leaves", "least cosine"), rows)) if rows else nothing)
+
+
+def _draw(tagger: Tagger, path: Path) -> None:
+    """Draw the tree to a file that appears whole or not at all."""
+    from ramify.data.streams import writing
+    from ramify.errors import InputError
+    from ramify.index import picture
+
+    if path.suffix.lower() != ".svg":
+        raise InputError(f"--draw is {path.name!r:.60}, but the picture is an SVG file: let it end in .svg")
+    svg = picture(tagger.model_.tree_, tagger.label_names_, frequencies=tagger.label_counts_)
+    with writing(path) as stream:
+        stream.write(svg.encode())
 
 
 def _outline(tagger: Tagger, nodes: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Optional
 
 from typer import Option
@@ -10,29 +12,65 @@ from typer import Option
 if TYPE_CHECKING:
     from ramify.data import Fields
 
+REMEMBERED = ("text", "labels", "separator")
+"""Fields that a model keeps from its training, as defaults for other files."""
+
 DATA_PANEL = "Data"
 OUTPUT_PANEL = "Output"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions:
-    """Where the text is."""
+    """Where the text is. A model keeps the fields that it was trained by; they are the defaults for its other data."""
 
     text: Annotated[
-        str,
+        Optional[str],  # noqa: UP045 - typer evaluates it
         Option(
             metavar="FIELD",
-            help="Field of the text; several, as in title,abstract, are joined.",
+            help="Field of the text; several, as in title,abstract, are joined. (default: the training's, or text)",
             rich_help_panel=DATA_PANEL,
         ),
-    ] = "text"
+    ] = None
+    delimiter: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="CHAR",
+            help='Character between the cells of CSV files, as in ";" or tab. (default: found by the header)',
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+
+    def given_fields(self) -> dict[str, str]:
+        """The fields that the command line names, by their names in ``Fields``."""
+        given = {"text": self.text, "delimiter": delimiter_character(self.delimiter)}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def fields(self, remembered: Mapping[str, str] = MappingProxyType({})) -> Fields:
+        """The fields of a data file: those of the command line, else those that a model was trained by.
+
+        Raises
+        ------
+        InputError
+            A name that is empty, a delimiter that is not one character.
+        """
+        from ramify.data import Fields
+
+        kept = {name: remembered[name] for name in REMEMBERED if name in remembered}
+        return Fields(**(kept | self.given_fields()))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FieldOptions(TextOptions):
     """Where text and labels are."""
 
-    labels: Annotated[str, Option(metavar="FIELD", help="Field of the labels.", rich_help_panel=DATA_PANEL)] = "labels"
+    labels: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="FIELD",
+            help="Field of the labels. (default: the training's, or labels)",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
     separator: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
         Option(metavar="TEXT", help="What separates labels in one string. (default: |)", rich_help_panel=DATA_PANEL),
@@ -45,14 +83,6 @@ class FieldOptions(TextOptions):
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
-    delimiter: Annotated[
-        Optional[str],  # noqa: UP045
-        Option(
-            metavar="CHAR",
-            help='Character between the cells of CSV files, as in ";" or tab. (default: found by the header)',
-            rich_help_panel=DATA_PANEL,
-        ),
-    ] = None
     group: Annotated[
         Optional[str],  # noqa: UP045
         Option(
@@ -62,18 +92,10 @@ class FieldOptions(TextOptions):
         ),
     ] = None
 
-    def fields(self) -> Fields:
-        """The same for the library."""
-        from ramify.data import Fields
-
-        return Fields(
-            text=self.text,
-            labels=self.labels,
-            separator=self.separator,
-            names_path=self.names,
-            delimiter=delimiter_character(self.delimiter),
-            group=self.group,
-        )
+    def given_fields(self) -> dict[str, str]:
+        """The fields that the command line names, by their names in ``Fields``."""
+        given = {"labels": self.labels, "separator": self.separator, "names_path": self.names, "group": self.group}
+        return super().given_fields() | {name: value for name, value in given.items() if value is not None}
 
 
 def delimiter_character(word: str | None) -> str | None:

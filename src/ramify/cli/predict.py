@@ -86,6 +86,10 @@ class PredictOptions(ThreadOptions, TextOptions):
     ] = None
     quiet: Annotated[bool, Option("--quiet", "-q", help="No notes.", rich_help_panel=OUTPUT_PANEL)] = False
 
+    def given_fields(self) -> dict[str, str]:
+        """The fields that the command line names, that of the identity included."""
+        return super().given_fields() | {"id": self.id}
+
 
 def run(options: PredictOptions) -> None:
     """Predict batch by batch: memory does not grow with the data.
@@ -189,7 +193,7 @@ class Source:
         InputError
             Texts for a model of features or the other way round.
         """
-        from ramify.data import Fields, holds_texts, read_features, read_texts
+        from ramify.data import holds_texts, read_features, read_texts
         from ramify.data.streams import numbered_lines
 
         skip = self.skipped.add if options.skip_bad else None
@@ -206,7 +210,7 @@ class Source:
         source: Any = sys.stdin.buffer if self.name == "-" else Path(self.name)
         if options.plain:
             return ((None, line.rstrip("\r\n")) for _, line in numbered_lines(source, on_bad=skip))
-        fields = Fields(text=options.text, id=options.id)
+        fields = options.fields(tagger.fields_)
         return ((one.id, one.text) for one in read_texts(source, fields, on_bad=skip))
 
 

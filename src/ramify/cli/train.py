@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from typer import Argument, Option
 
-from ramify.cli.options import DATA_PANEL, FieldOptions, OutputOptions, ThreadOptions
+from ramify.cli.options import DATA_PANEL, REMEMBERED, FieldOptions, OutputOptions, ThreadOptions
 
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan
@@ -127,6 +127,7 @@ def run(options: TrainOptions, flags: dict[str, Any]) -> None:
 
 
 def _train(options: TrainOptions, plan: Plan, data: str, out: Path) -> None:
+    from ramify.cli.output import warnings_as_notes
     from ramify.cli.stages import Stages
     from ramify.cli.training_report import TrainingReport
 
@@ -135,7 +136,9 @@ def _train(options: TrainOptions, plan: Plan, data: str, out: Path) -> None:
             training, test = _read(options, data)
             stages.n_documents = len(training)
         _note_oddities(options, training)
-        tagger = plan.tagger().fit_dataset(training, progress=stages)
+        with warnings_as_notes(quiet=options.quiet):
+            tagger = plan.tagger().fit_dataset(training, progress=stages)
+        tagger.fields_ = {name: value for name, value in options.given_fields().items() if name in REMEMBERED}
         _note_lack_of_clusters(options, tagger)
         with stages.stage("save"):
             tagger.save(out)
@@ -175,6 +178,7 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
     import numpy as np
 
     from ramify.cli.output import note
+    from ramify.data import looks_long
 
     unlabelled = int((np.diff(dataset.Y.indptr) == 0).sum())
     empty = sum(not text.strip() for text in dataset.texts or ())
@@ -183,4 +187,12 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
     if empty:
         note(f"note: {empty:,} of {len(dataset):,} documents have no text", quiet=options.quiet)
     if dataset.n_labels == 1:
-        note(f"note: there is only one label, {dataset.label_names[0]!r}: every document will get it")
+        name = dataset.label_names[0]
+        note(f"note: there is only one label, {name!r:.60}: every document will get it", quiet=options.quiet)
+    long = looks_long(dataset)
+    if long is not None:
+        note(
+            f"note: {long[0]:,} rows with at most one label hold {long[1]:,} different documents: if the file has a "
+            "row per document and label, add --group FIELD with the field that the rows of one document share",
+            quiet=options.quiet,
+        )

@@ -13,6 +13,7 @@ from ramify.cli.stages import Stages
 from ramify.evaluation import Report
 from ramify.models import Tagger
 from ramify.models.inspection import describe
+from ramify.models.unit import normalized_rows
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class TrainingReport:
             "wall_seconds": time.perf_counter() - self.stages.begun,
             "cpu_seconds": time.process_time() - self.stages.begun_cpu,
             "peak_memory_bytes": peak_memory(),
+            "normalized_rows": normalized_rows(self.tagger.model_),
             "settings": self.settings,
             "rounds": [str(one) for one in self._rounds()],
             "evaluation": None if self.report is None else self.report.as_dict(),
@@ -75,6 +77,9 @@ class TrainingReport:
             ("peak memory", bytes_text(facts["peak_memory_bytes"])),
             ("time", f"{seconds_text(facts['wall_seconds'])} ({seconds_text(facts['cpu_seconds'])} of CPU)"),
         ]
+        if facts["normalized_rows"]:
+            scaled = f"{facts['normalized_rows']:,} of {facts['documents']:,} to length 1 (--normalize no keeps them)"
+            rows.append(("rows scaled", scaled))
         rates = facts["documents_per_second"]
         for stage, seconds in facts["stage_seconds"].items():
             rows.append((f"  {stage}", f"{seconds_text(seconds):>9}  {rates.get(stage, 0):>12,.0f} documents/s"))

@@ -24,8 +24,13 @@ class UnseenDocuments:
         """A line below a table's title; empty where there are none."""
         if not self.count:
             return ""
-        effect = "every prediction for them counts as wrong" if self.counted else "they are left out"
-        return f"\n{self.count:,} documents have no label that occurs in training: {effect}"
+        one = self.count == 1
+        if self.counted:
+            effect = f"every prediction for {'it' if one else 'them'} counts as wrong"
+        else:
+            effect = "it is left out" if one else "they are left out"
+        what = "document has" if one else "documents have"
+        return f"\n{self.count:,} {what} no label that occurs in training: {effect}"
 
     def as_dict(self) -> dict[str, int | bool]:
         """Ready for JSON."""

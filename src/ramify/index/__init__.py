@@ -1,6 +1,6 @@
 """(label representation, Y) → LabelTree."""
 
-from ramify.index.drawing import draw
+from ramify.index.drawing import draw, picture
 from ramify.index.files import read_tree, tree_from_arrays, tree_to_arrays, write_tree
 from ramify.index.kmeans import KMeansIndexer
 from ramify.index.neighbours import NeighbourIndexer
@@ -13,6 +13,7 @@ __all__ = [
     "KMeansIndexer",
     "NeighbourIndexer",
     "draw",
+    "picture",
     "read_tree",
     "render_text",
     "tree_from_arrays",

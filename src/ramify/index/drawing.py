@@ -73,7 +73,23 @@ def draw(
     """
     path = Path(path)
     if path.suffix.lower() != ".svg":
-        raise InputError(f"the picture is an SVG file, but its path is {path.name!r}: let it end in .svg")
+        raise InputError(f"the picture is an SVG file, but its path is {path.name!r:.60}: let it end in .svg")
+    svg = picture(tree, label_names, frequencies=frequencies, width=width, height=height)
+    try:
+        path.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        raise DataFileError(f"the picture cannot be written ({error})", path) from None
+
+
+def picture(
+    tree: LabelTree,
+    label_names: Sequence[str],
+    *,
+    frequencies: Any = None,
+    width: int = 1200,
+    height: int | None = None,
+) -> str:
+    """The picture of a tree as SVG text; parameters and errors as in ``draw``."""
     if height is None:
         height = _TOP + _MARGIN + min(max(30, tree.level_sizes[-2] if tree.depth > 1 else 30), 420) * (_LINE + 1)
     if min(width, height) < 200:
@@ -83,10 +99,7 @@ def draw(
     if not summary.first_leaves:
         parts += _leaf_list(tree, label_names, width, height)
     parts += [_element(summary, box) for box in _boxes(summary, width, height)]
-    try:
-        path.write_text("\n".join([*parts, "</svg>", ""]), encoding="utf-8")
-    except OSError as error:
-        raise DataFileError(f"the picture cannot be written ({error})", path) from None
+    return "\n".join([*parts, "</svg>", ""])
 
 
 def _head(tree: LabelTree, width: int, height: int) -> str:

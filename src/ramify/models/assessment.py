@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ramify.data import align
+from ramify.data import align, renamed
 from ramify.errors import InputError
 from ramify.evaluation import (
     Comparison,
@@ -21,6 +21,7 @@ from ramify.evaluation import (
     compare_with,
     evaluate_with,
 )
+from ramify.models.given_labels import of_used_labels
 from ramify.values import Dataset, TopK
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def evaluate_tagger(
         Features for a tagger of texts or the other way round.
     """
     config = config or EvaluationConfig()
-    truth = align(dataset, tagger.label_names_)
+    truth = align(named_by(tagger, dataset), tagger.label_names_)
     top = predictions(tagger, dataset, max(config.ks), truth.label_names)
     return evaluate_with(config, truth.Y, top, training_counts(tagger, truth.label_names, training))
 
@@ -85,9 +86,15 @@ def compare_taggers(
     """
     config = config or EvaluationConfig(bootstrap=RESAMPLES)
     known = dict.fromkeys([*a.label_names_, *b.label_names_])
-    truth = align(dataset, list(known))
+    truth = align(named_by(b, named_by(a, dataset)), list(known))
     tops = [predictions(tagger, dataset, max(config.ks), truth.label_names) for tagger in (a, b)]
     return compare_with(config, truth.Y, tops[0], tops[1], training_counts(a, truth.label_names, training))
+
+
+def named_by(tagger: Tagger, dataset: Dataset) -> Dataset:
+    """The Dataset with the names that the tagger has for label identifiers; labels that nothing uses are dropped."""
+    dataset = of_used_labels(dataset)
+    return dataset if tagger.label_keys_ is None else renamed(dataset, tagger.label_keys_, tagger.label_names_)
 
 
 def predictions(tagger: Tagger, dataset: Dataset, k: int, label_names: Sequence[str]) -> TopK:
@@ -106,6 +113,6 @@ def predictions(tagger: Tagger, dataset: Dataset, k: int, label_names: Sequence[
 def training_counts(tagger: Tagger, label_names: Sequence[str], training: Dataset | None) -> TrainingCounts | None:
     """Training documents per label of ``label_names``, which begin with the tagger's."""
     if training is not None:
-        return TrainingCounts.of(align(training, label_names).Y)
+        return TrainingCounts.of(align(named_by(tagger, training), label_names).Y)
     counts: Any = tagger.label_counts_
     return None if counts is None else TrainingCounts(counts, tagger.n_documents_).widened(len(label_names))

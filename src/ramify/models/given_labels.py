@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import scipy.sparse as sp
 
 from ramify.data.labels import LabelRows, NumberNames
 from ramify.errors import InputError
-from ramify.values import CSR, as_label_matrix
+from ramify.features.columns import Columns
+from ramify.values import CSR, Dataset, as_label_matrix
 
 
 def is_matrix(given: Any) -> bool:
@@ -72,6 +74,20 @@ def label_matrix(labels: Iterable[Iterable[Any]]) -> tuple[list[str], CSR]:
     if not names:
         raise InputError("no text has a label, so there is nothing to learn: give each text the list of its labels")
     return names, Y
+
+
+def of_used_labels(dataset: Dataset) -> Dataset:
+    """The Dataset without its unused labels, where it announces over a million labels and uses few of them."""
+    used = Columns.of(dataset.Y)
+    if used.used is None:
+        return dataset
+    names, keys = dataset.label_names, dataset.label_keys
+    return replace(
+        dataset,
+        Y=used.select(dataset.Y),
+        label_names=[names[label] for label in used.used.tolist()],
+        label_keys=None if keys is None else [keys[label] for label in used.used.tolist()],
+    )
 
 
 def name_lists(Y: CSR, label_names: Sequence[str]) -> npt.NDArray[np.object_]:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from ramify.errors import InputError
 from ramify.features.labels import unit_rows
+from ramify.models.assessment import named_by
 from ramify.models.tagger import Tagger
 from ramify.values import CSR, Dataset, Float64, LabelTree, as_csr
 
@@ -109,6 +110,7 @@ def describe_label(
         An unknown label; the sentence suggests the nearest.
     """
     [label] = tagger.label_ids([name])
+    name = tagger.label_names_[label]  # also where its identifier was given
     tree = tagger.model_.matcher_.tree
     leaves = np.flatnonzero(tree.leaf_labels == label).tolist()
     examples = [[] for _ in leaves] if data is None else _examples(tagger, name, data, n_examples)
@@ -164,6 +166,7 @@ def _least_cosine(W: CSR) -> float:
 def _examples(tagger: Tagger, name: str, data: Dataset, count: int) -> list[list[tuple[int, float]]]:
     """Per leaf of the label the documents that suit it most."""
     [label] = tagger.label_ids([name])
+    data = named_by(tagger, data)
     names = list(data.label_names)
     if name not in names:
         raise InputError(f"no document of the data has the label {name!r}: give data that use it")
@@ -221,12 +224,12 @@ def _strongest(tagger: Tagger, level: int, node: int, count: int) -> list[tuple[
     best = np.argsort(-column.data, kind="stable")[:count]
     best = best[column.data[best] > 0]
     return [
-        (_feature_name(tagger.vectorizer_, int(column.row[place])), round(float(column.data[place]), 4))
-        for place in best.tolist()
+        (_feature_name(tagger, int(column.row[place])), round(float(column.data[place]), 4)) for place in best.tolist()
     ]
 
 
-def _feature_name(vectorizer: Any, feature: int) -> str:
+def _feature_name(tagger: Tagger, column: int) -> str:
+    vectorizer, feature = tagger.vectorizer_, tagger.columns_.number(column)
     vocabulary = getattr(vectorizer, "vocabulary_", None)
     if isinstance(vocabulary, dict):  # scikit-learn's
         return str(vectorizer.get_feature_names_out()[feature])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from ramify.features.columns import Columns
 from ramify.features.scripts import advice_on_scripts
 from ramify.kernels.check import whole_number
 from ramify.models import tagger_state
-from ramify.models.given_labels import given_labels, is_matrix, label_sets, name_lists
+from ramify.models.given_labels import given_labels, is_matrix, label_sets, name_lists, of_used_labels
 from ramify.models.loading import load_as, save
 from ramify.models.members import required, taken, unfitted
 from ramify.models.xr_linear import XRLinear
@@ -138,12 +137,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
 
         Of a label space of over a million labels that most documents do not use, only the used labels are kept.
         """
-        used = Columns.of(dataset.Y)
-        if used.used is not None:
-            names = [dataset.label_names[label] for label in used.used.tolist()]
-            keys = dataset.label_keys and [dataset.label_keys[label] for label in used.used.tolist()]
-            dataset = replace(dataset, Y=used.select(dataset.Y), label_names=names, label_keys=keys)
-        return self._fit(dataset, progress, "names")
+        return self._fit(of_used_labels(dataset), progress, "names")
 
     def _fit(self, dataset: Dataset, progress: StageProgress | None, label_form: str) -> Tagger:
         if dataset.Y.nnz == 0:

@@ -69,6 +69,13 @@ def stored_count(config: dict[str, Any]) -> int:
     return whole_number("normalized_rows", config.get("normalized_rows", 0), 0, 2**63 - 1)
 
 
+def normalized_rows(model: Any) -> int:
+    """Training rows that a model, or the models inside it, brought to length 1."""
+    inside = [getattr(model, name) for name in ("model_", "ensemble_", "chain_") if hasattr(model, name)]
+    inside += list(getattr(model, "members_", []))
+    return max([int(getattr(model, "normalized_rows_", 0)), *map(normalized_rows, inside)])
+
+
 class UnitRowModel(RankingModel):
     """Base of the models with the setting ``normalize``.
 
