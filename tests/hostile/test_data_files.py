@@ -16,11 +16,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ramify.data import Fields, read, read_column, read_features, read_texts, write
-from ramify.errors import DataFileError, InputError
+from ramify.data.streams import numbered_lines
+from ramify.errors import DataFileError, InputError, RamifyError
 from ramify.values import Dataset
 
 NESTED = '{"text": "a", "labels": ' + "[" * 100_000 + "]" * 100_000 + "}"
 GOOD = '{"text": "a", "labels": ["x"]}\n'
+LONG = "x" * 10_000
+WRONG_CHECKSUM = gzip.compress(GOOD.encode())[:-8] + b"\0" * 8
 # (file name, content, what the sentence says); a leading ":n" tells the line
 CORPUS = [
     ("d.jsonl", "", "holds no documents"),
@@ -52,6 +55,19 @@ CORPUS = [
     ("d.jsonl.gz", GOOD, "is not gzip data: drop the .gz"),
     ("d.jsonl.gz", gzip.compress(GOOD.encode() * 99)[:-9], "the gzip data breaks off or is damaged"),
     ("d.jsonl.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03garbage", "the gzip data breaks off or is damaged"),
+    ("d.jsonl.gz", gzip.compress(GOOD.encode()) + b"more", "the gzip data is damaged, or other bytes follow it"),
+    ("d.jsonl.gz", WRONG_CHECKSUM, "the gzip data is damaged, or other bytes follow it: compress the file again"),
+    ("d.jsonl", GOOD.strip() + "x", ":1: is no JSON object .Extra data at column 31"),
+    ("d.jsonl", GOOD + "\n" * 1_000_001, ":1000002: more than 1,000,000 blank lines in a row: remove them"),
+    ("d.csv", "text,labels\n" + "\r\n" * 1_000_001, ":1000002: more than 1,000,000 blank lines"),
+    ("d.txt", "2000000 2 3\n" + " \n" * 1_000_001, ":1000002: more than 1,000,000 blank lines"),
+    ("d.jsonl", f'{{"text": "a", "labels": ["x", {{"{LONG}": "{LONG}"}}]}}', ":1: the label {'xxx.* must be a string"),
+    ("d.jsonl", f'{{"text": ["{LONG}"], "labels": []}}', ":1: the text is .'xxx.*, but must be a string"),
+    ("d.jsonl", f'{{"{LONG}": 1, "{LONG}y": 2}}', ":1: field 'text' is missing among 'xxx"),
+    ("d.csv", f"{LONG};{LONG},labels\n", ":1: field 'text' is missing among 'xxx"),
+    ("d.csv", f"text,labels\na,\"['a' '{LONG}']\"\n", ":2: the labels .* are a printed NumPy array"),
+    ("d.csv", f"text,labels\na,\"{{'a', '{LONG}'}}\"\n", ":2: the labels .* are a printed set"),
+    ("d." + LONG[:200], GOOD, "the extension '.xxx.*' is not known"),
     ("d.csv", "", "has no header"),
     ("d.csv", "text,labels\n", "holds no documents"),
     ("d.csv", "text,labels\na,x,y\n", ":2: has 3 cells, but the header names 2"),
@@ -194,6 +210,119 @@ def test_npz_whose_arrays_disagree(tmp_path, changes, sentence):
     np.savez(path, **csr_parts(**changes))
     with pytest.raises(DataFileError, match=sentence):
         read(path)
+
+
+def test_an_npz_header_that_is_no_literal(tmp_path):
+    header = b"\x93NUMPY\x01\0v\0" + b"{'descr': open('x'), 'fortran_order': False, 'shape': (1,)}".ljust(117) + b"\n"
+    with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
+        archive.writestr("X.npy", header)
+    with pytest.raises(DataFileError, match="the header of one of its arrays is damaged: write it") as caught:
+        read(tmp_path / "d.npz")
+    assert "0x" not in str(caught.value)
+
+
+def members(block: bytes, count: int) -> bytes:
+    """Gzip data of a block many times over."""
+    return gzip.compress(block) * count
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("d.jsonl.gz", members(b"\n" * (1 << 20), 300), ":1000001: more than 1,000,000 blank lines in a row"),
+        ("d.csv.gz", members(b"text,labels\n", 1) + members(b"\n" * (1 << 20), 300), ":1000002: more than 1,000,000"),
+        ("d.txt.gz", members(b"1 9 9\n", 1) + members(b"0:1 " * (1 << 18), 300), ":2: .* than 67,108,864"),
+        ("d.jsonl.gz", members(b" " * (1 << 24), 100), ":1: the line is longer than 268,435,456 bytes: split it"),
+    ],
+)  # fmt: skip
+def test_small_files_that_unpack_to_much(tmp_path, name, content, sentence):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataFileError, match=sentence):
+        read(path)
+
+
+@pytest.mark.parametrize("length", [7, 8, 9, 20])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\nmore\n"])
+def test_the_limit_of_a_line(length, end):
+    source = io.BytesIO(b"a\n" + b"x" * length + end)
+    lines = numbered_lines(source, limit=8)
+    assert next(lines) == (1, "a\n")
+    if length + min(len(end), 1) > 8 or (length == 8 and not end):
+        with pytest.raises(DataFileError, match=":2: the line is longer than 8 bytes"):
+            list(lines)
+    else:
+        assert next(lines) == (2, "x" * length + end[:1].decode())
+
+
+def test_features_of_the_largest_width_are_read_at_no_cost(tmp_path):
+    path = tmp_path / "d.txt"
+    path.write_text(f"2 {2**31 - 1} {2**31 - 1}\n{2**31 - 2} {2**31 - 2}:1\n0 0:2\n")
+    dataset = read(path)
+    assert dataset.X.shape == dataset.Y.shape == (2, 2**31 - 1)
+    assert len(repr(dataset)) < 200
+
+
+BAD_LINES = {
+    "d.jsonl": [
+        b'{"text": 5}', b"[]", b"{", b'{"txt": "a"}', b'"text"', b'{"text": "\xff"}', b'{"text": "a"}x', b"\0",
+        b'{"text": ["a"]}', b"nul", b"[" * 5000,
+    ],
+    "d.csv": [b"a", b"a,b,c", b"\xff,b", b"nul\0,b", b'"a"b,c', b'"open,b', b'a,b"c,d', b"\xff\xfe"],
+}  # fmt: skip
+BAD_LINES["d.tsv"] = [line.replace(b",", b"\t") for line in BAD_LINES["d.csv"]]
+
+
+@pytest.mark.parametrize(("name", "bad"), [(name, line) for name, lines in BAD_LINES.items() for line in lines])
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_reading_goes_on_behind_a_bad_line(tmp_path, name, bad, place):
+    delimiter = b"\t" if name == "d.tsv" else b","
+    header = [] if name == "d.jsonl" else [delimiter.join((b"text", b"labels"))]
+    good = [b'{"text": "t%d"}' % i if name == "d.jsonl" else b"t%d%sx" % (i, delimiter) for i in range(6)]
+    position = {"first": 0, "middle": 3, "last": 6}[place]
+    lines = [*header, *good[:position], bad, *good[position:]]
+    path = tmp_path / name
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    errors: list[DataFileError] = []
+    assert [document.text for document in read_texts(path, on_bad=errors.append)] == [f"t{i}" for i in range(6)]
+    [error] = errors
+    assert error.path == str(path) and "\n" not in str(error)
+    assert error.line == position + 1 + len(header) or b'"open' in bad
+    with pytest.raises(DataFileError):
+        list(read_texts(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("d.jsonl", None, "no such file"),
+        ("d.jsonl.gz", gzip.compress(GOOD.encode() * 99)[:-9], "the gzip data breaks off"),
+        ("d.jsonl", gzip.compress(GOOD.encode()), "is gzip data: let its name end in .gz"),
+        ("d.csv", b"txt,labels\na,b\n", "field 'text' is missing"),
+        ("d.csv", b"", "has no header"),
+        ("d.parquet", b"PAR1", "is not a readable Parquet file|need an optional dependency"),
+    ],
+)
+def test_what_is_wrong_with_the_whole_file_is_never_skipped(tmp_path, name, content, sentence):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(RamifyError, match=sentence):
+        list(read_texts(tmp_path / name, on_bad=lambda error: None))
+
+
+def test_plain_lines_that_are_not_utf8_can_be_skipped():
+    errors: list[DataFileError] = []
+    lines = numbered_lines(io.BytesIO(b"a\n\xff\nb\n"), errors.append)
+    assert list(lines) == [(1, "a\n"), (3, "b\n")]
+    assert [error.line for error in errors] == [2]
+
+
+def test_a_quote_that_is_never_closed_does_not_hide_the_rest(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("text,labels\n" + '"never closed,x\n' + "good,x\n" * 50_000)
+    errors: list[DataFileError] = []
+    assert sum(1 for _ in read_texts(path, on_bad=errors.append)) == 50_000
+    assert [str(error).partition(" in the row")[2][:23] for error in errors] == [" that begins in line 2)"]
 
 
 def test_an_npz_header_that_claims_petabytes(tmp_path):

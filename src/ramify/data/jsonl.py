@@ -46,16 +46,17 @@ def read_rows(
     """
     decode = json.JSONDecoder().raw_decode
     for number, line in numbered_lines(source, on_bad):
+        text = line.lstrip()
+        if not text:
+            continue
         try:
-            record, end = decode(line.lstrip())
+            record, end = decode(text)
             if end + 1 < len(line) or line[-1] != "\n":
                 record = json.loads(line)  # objects to anything but white space after the object
             if record.__class__ is not dict:
                 raise InputError(_no_object(record))
             values = [record[name] for name in required]
         except (ValueError, RecursionError, KeyError) as error:
-            if not line.strip():
-                continue
             problem = DataFileError(_problem(error, line), name_of(source), number)
             if on_bad is None:
                 raise problem from None

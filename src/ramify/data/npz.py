@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.data.labels import NumberNames
-from ramify.data.streams import require_file, writing
+from ramify.data.streams import unreadable, writing
 from ramify.errors import DataFileError, InputError, ModelFileError
 from ramify.strings import StringTable
 from ramify.values import CSR, Dataset, as_csr, as_label_matrix
@@ -91,15 +91,19 @@ def write(dataset: Dataset, path: Path) -> None:
 @contextmanager
 def _loaded(path: Path) -> Any:
     """The arrays of an archive by key; whatever numpy and zipfile make of damage becomes one kind of error."""
-    require_file(path)
     try:
-        if _first_bytes(path) not in MAGIC:
-            raise InputError(f"is not an .npz archive: {REMEDY}, or give it the extension of its format")
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise InputError(f"holds a single array, not an archive: {REMEDY}")
-        with archive:
-            yield archive
+        stream = path.open("rb")
+    except (OSError, ValueError) as error:
+        raise unreadable(str(path), error) from None
+    try:
+        with stream:  # NumPy leaves a file open that it cannot read
+            if stream.peek(4)[:4] not in MAGIC:
+                raise InputError(f"is not an .npz archive: {REMEDY}, or give it the extension of its format")
+            archive = np.load(stream, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(f"holds a single array, not an archive: {REMEDY}")
+            with archive:
+                yield archive
     except InputError as error:
         raise DataFileError(str(error), path) from None
     except Exception as error:  # zipfile and numpy report damage by a dozen kinds of exception
@@ -111,11 +115,6 @@ def _loaded(path: Path) -> Any:
         else:
             problem = f"is not a readable .npz archive ({reason[:200] or type(error).__name__}): {REMEDY}"
         raise DataFileError(problem, path) from None
-
-
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(4)
 
 
 def _matrix(arrays: Any, name: str) -> CSR:

@@ -105,7 +105,7 @@ class _Parser:
         self._feature_ends.append(len(self._features) + len(self._feature_tokens))
         self._label_ends.append(len(self._labels) + len(self._label_tokens))
         self.n_rows += 1
-        if len(self._feature_tokens) + len(self._label_tokens) > BLOCK_TOKENS:
+        if len(self._feature_tokens) + len(self._label_tokens) + len(self._lines) > BLOCK_TOKENS:
             self._flush()
 
     def finish(self) -> Dataset:

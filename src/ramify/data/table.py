@@ -19,7 +19,7 @@ from ramify.wording import quoted
 
 FIELD_CHARACTERS = 1 << 26
 """Longest cell: whole books pass, a quote that is never closed does not fill the memory."""
-RECORD_LINES = 10_000
+RECORD_LINES = 1_000_000
 """Lines of one record that are kept, so that reading can go on behind a quote that is never closed."""
 DELIMITERS = (",", ";", "\t", "|")
 
