@@ -288,7 +288,7 @@ def _read(path: str | Path, fields: Fields, label_names: Sequence[str] | None, s
     if dataset.Y.nnz == 0:
         raise DataFileError("no document has labels: check the field or the matrix of labels", file)
     if names_file is not None and (extension in TEXT_FORMATS or isinstance(dataset.label_names, NumberNames)):
-        dataset = with_names(dataset, names_file, fields.delimiter)
+        dataset = with_names(dataset, names_file)
     elif label_names is not None and isinstance(dataset.label_names, NumberNames):
         dataset = numbers_named(dataset, label_names, file)
     return dataset if label_names is None else align(dataset, label_names)

@@ -21,7 +21,7 @@ from ramify.wording import quoted
 MOST_SUFFIXES = 8
 
 
-def read_names(path: Path, delimiter: str | None = None) -> tuple[Sequence[str], list[str]]:
+def read_names(path: Path) -> tuple[Sequence[str], list[str]]:
     """Read the identifiers and names of labels.
 
     Parameters
@@ -29,8 +29,6 @@ def read_names(path: Path, delimiter: str | None = None) -> tuple[Sequence[str],
     path : Path
         A file with the fields "id" and "name" (``.jsonl``, ``.csv``, ``.tsv``, also ``.gz``, or ``.parquet``), or any
         other file with one name per line, for the label numbers "0", "1", ...
-    delimiter : str, optional
-        The character between cells of CSV and TSV; found by the header by default.
 
     Returns
     -------
@@ -48,7 +46,7 @@ def read_names(path: Path, delimiter: str | None = None) -> tuple[Sequence[str],
         lines = [line.strip() for _, line in numbered_lines(path)]
         return NumberNames(len(lines)), _distinct(NumberNames(len(lines)), lines)
     names: dict[str, str] = {}
-    for line, (identifier, name) in row_reader(extension, delimiter)(path, ("id", "name")):
+    for line, (identifier, name) in row_reader(extension)(path, ("id", "name")):
         if name is not None and not isinstance(name, str):
             raise DataFileError(f"the name is {quoted(name)}, but must be a string", path, line)
         try:
@@ -101,7 +99,7 @@ def renamed(dataset: Dataset, keys: Sequence[str], names: Sequence[str]) -> Data
     return replace(dataset, Y=Y, label_names=list(columns), label_keys=label_keys)
 
 
-def with_names(dataset: Dataset, path: Path, delimiter: str | None = None) -> Dataset:
+def with_names(dataset: Dataset, path: Path) -> Dataset:
     """The Dataset of a file with the names that another file gives its labels.
 
     Files of features keep the order of their columns; their label numbers go up to the last name of a file of lines.
@@ -111,7 +109,7 @@ def with_names(dataset: Dataset, path: Path, delimiter: str | None = None) -> Da
     DataFileError
         Anything wrong with the file of names; none of its identifiers is a label of the data.
     """
-    keys, names = read_names(path, delimiter)
+    keys, names = read_names(path)
     if isinstance(dataset.label_names, NumberNames):
         return _numbers_named(dataset, keys, names, path)
     if dataset.Y.nnz and set(dataset.label_names).isdisjoint(keys):
