@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ramify.data import Fields, convert, read, write
+from ramify.errors import DataFileError
 from ramify.values import Dataset
 
 TEXT_FILES = ["d.jsonl", "d.jsonl.gz", "d.csv", "d.csv.gz", "d.tsv", "d.parquet"]
@@ -105,3 +108,45 @@ def test_npz_keeps_any_label_names(label_names):
     with TemporaryDirectory() as folder:
         write(dataset, Path(folder, "d.npz"))
         assert_same(dataset, read(Path(folder, "d.npz")))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("file", ["d.csv", "d.tsv.gz"])
+@settings(max_examples=25, deadline=None)
+@example(TRICKY)
+@given(documents)
+def test_the_delimiter_of_any_table_is_found(file, delimiter, rows):
+    dataset = dataset_of(rows)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, file)
+        write(dataset, path, fields=Fields(separator="|", delimiter=delimiter))
+        assert_same(dataset, read(path, fields=FIELDS))
+
+
+@pytest.mark.parametrize("printed", [repr, json.dumps, lambda labels: json.dumps(labels, ensure_ascii=False)])
+@settings(max_examples=60, deadline=None)
+@example(TRICKY)
+@given(documents)
+def test_printed_lists_of_any_labels_are_read(printed, rows):
+    dataset = dataset_of(rows)
+    cells = [printed(sorted(labels)) for _, labels in rows]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "d.csv")
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["text", "labels"])
+            writer.writerows(zip(dataset.texts, cells, strict=True))
+        assert_same(dataset, read(path))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("[]'\", ab1|\\\n{}()", min_size=1, max_size=12), min_size=1, max_size=4))
+def test_cells_of_brackets_and_quotes_give_labels_or_one_sentence(cells):
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "d.jsonl")
+        path.write_text("\n".join(json.dumps({"text": "a", "labels": cell}) for cell in cells))
+        for separator in (None, ",", "|"):
+            try:
+                read(path, fields=Fields(separator=separator))
+            except DataFileError as error:
+                assert "\n" not in str(error)

@@ -63,7 +63,7 @@ class LabelCells:
         """
         if self._printed and self._given and self._suspicious:
             raise InputError(
-                f"all labels are printed lists such as ['a', 'b'], not separated by {self.separator!r}: "
+                f"all labels are printed lists such as ['a', 'b'], not separated by {quoted(self.separator)}: "
                 "leave the separator out"
             )
         if self._given or not self._suspicious:
@@ -71,7 +71,7 @@ class LabelCells:
         if self._printed and 2 * self._printed >= self._filled:
             raise InputError(
                 f"{self._printed} of {self._filled} cells of labels hold a printed list such as ['a', 'b'], but the "
-                f"others do not: write lists in all of them, or separate labels by {self.separator!r}"
+                f"others do not: write lists in all of them, or separate labels by {quoted(self.separator)}"
             )
         for other, count in self._holding.items():
             if count and 2 * count >= self._filled:

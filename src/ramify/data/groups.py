@@ -10,10 +10,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.values import Dataset
+from ramify.values import Dataset, Int64
 from ramify.wording import quoted
 
 LONG_SHARE = 0.8
+MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # odd, so that pairs of hash and label rarely collide
 
 
 class DocumentNumbers:
@@ -84,14 +85,21 @@ def looks_long(dataset: Dataset) -> tuple[int, int] | None:
 
 
 def _documents(dataset: Dataset, values: Sequence[Any]) -> int | None:
-    """Distinct values, if these are clearly fewer than their pairs with a label."""
+    """Distinct values, if these are clearly fewer than their pairs with a label; counted by hashes, for speed."""
     try:
-        n_distinct = len(set(values))
+        hashes = np.fromiter(map(hash, values), np.int64, len(dataset))
     except TypeError:  # ids that are lists
         return None
+    n_distinct = _count_distinct(hashes)
     if n_distinct >= LONG_SHARE * len(dataset):
         return None
     labels = np.full(len(dataset), -1, np.int64)
     labels[np.diff(dataset.Y.indptr) == 1] = dataset.Y.indices
-    n_pairs = len(set(zip(values, labels.tolist(), strict=True)))
+    n_pairs = _count_distinct(hashes * MULTIPLIER + labels)  # wraps around
     return n_distinct if n_distinct < LONG_SHARE * n_pairs else None
+
+
+def _count_distinct(values: Int64) -> int:
+    """The number of different values; sorting takes a tenth of the time of ``numpy.unique``."""
+    ordered = np.sort(values)
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + bool(len(values))

@@ -21,12 +21,12 @@ from ramify.wording import quoted
 MOST_SUFFIXES = 8
 
 
-def read_names(path: Path) -> tuple[Sequence[str], list[str]]:
+def read_names(path: str | Path) -> tuple[Sequence[str], list[str]]:
     """Read the identifiers and names of labels.
 
     Parameters
     ----------
-    path : Path
+    path : path-like
         A file with the fields "id" and "name" (``.jsonl``, ``.csv``, ``.tsv``, also ``.gz``, or ``.parquet``), or any
         other file with one name per line, for the label numbers "0", "1", ...
 
@@ -41,6 +41,7 @@ def read_names(path: Path) -> tuple[Sequence[str], list[str]]:
     DataFileError
         Anything wrong with the file, by line.
     """
+    path = Path(path)
     extension = extension_of(path)
     if extension not in TEXT_FORMATS:
         lines = [line.strip() for _, line in numbered_lines(path)]

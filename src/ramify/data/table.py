@@ -90,7 +90,9 @@ def write(dataset: Dataset, path: Path, fields: Fields, *, delimiter: str = ",")
     header = fields.written(with_ids=dataset.ids is not None)
     for name in dataset.label_names:
         if separator in name:
-            raise InputError(f"the label {quoted(name)} holds the separator {separator!r}: choose another separator")
+            raise InputError(
+                f"the label {quoted(name)} holds the separator {quoted(separator)}: choose another separator"
+            )
     columns = [dataset.texts or (), map(separator.join, named_rows(dataset))]
     if dataset.ids is not None:
         columns.insert(0, ("" if one is None else str(one) for one in dataset.ids))
