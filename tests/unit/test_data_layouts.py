@@ -86,6 +86,19 @@ def test_ids_of_any_kind_and_none(tmp_path):
     assert read(tmp_path / "e.parquet").ids == [None if one is None else str(one) for one in kinds]
 
 
+def test_ids_that_numpy_made_stay_numbers(tmp_path):
+    pytest.importorskip("pyarrow")
+    dataset = Dataset(Y=sp.csr_matrix(np.ones((2, 1))), label_names=["x"], texts=["a", "b"], ids=np.array([7, 8]))
+    for name in ("d.jsonl", "d.csv", "d.parquet"):
+        write(dataset, tmp_path / name)
+        assert [str(one) for one in read(tmp_path / name).ids] == ["7", "8"]
+    assert read(tmp_path / "d.jsonl").ids == [7, 8]
+
+
+def test_several_columns_of_ids_do_not_keep_a_file_from_being_read(tmp_path):
+    assert read(put(tmp_path / "d.csv", "id,text,labels,id\n1,a,x,2\n")).ids == ["1"]
+
+
 @pytest.mark.parametrize("field", [{"ids": ["a"]}, {"label_keys": ["a", "b"]}])
 def test_ids_and_keys_have_the_length_of_what_they_identify(field):
     with pytest.raises(InputError, match=r"ids has 1 rows, but Y has 2|2 label keys are given, but Y has 1"):
@@ -269,8 +282,10 @@ def test_names_by_line_for_label_numbers(tmp_path):
     features = put(tmp_path / "d.txt", "1 1 3\n1,2 0:1\n")
     numbered = read(features, fields=Fields(names_path=str(names)))
     assert list(numbered.label_names) == ["zero", "one", "2", "two (3)", "two (4)"]
-    by_id = put(tmp_path / "names.csv", "id,name\n1,eins\n")
-    assert rows(read(features, fields=Fields(names_path=str(by_id)))) == [["eins", "2"]]
+    by_id = Fields(names_path=str(put(tmp_path / "names.csv", "id,name\n1,eins\n")))
+    assert rows(read(features, fields=by_id)) == [["eins", "2"]]
+    with pytest.raises(DataFileError, match="names labels of data with 2147483647 label numbers: at most"):
+        read(put(tmp_path / "wide.txt", "1 1 2147483647\n1,2 0:1\n"), fields=by_id)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_fifo_reader_gets_the_bytes(tmp_path, name):
     (tmp_path / "copy").mkdir()
     fifo, copy = tmp_path / name, tmp_path / "copy" / name
     os.mkfifo(fifo)
-    reader = threading.Thread(target=lambda: copy.write_bytes(fifo.read_bytes()))
+    reader = threading.Thread(target=lambda: copy.write_bytes(fifo.read_bytes()), daemon=True)
     reader.start()
     write(DATASET, fifo)
     reader.join(30)
@@ -102,10 +102,14 @@ def test_directories_and_model_directories_are_refused_before_anything_is_writte
     other = tmp_path / "other"
     other.mkdir()
     (other / "model.json").write_text('{"xgboost": 1}')
+    pipe = tmp_path / "pipe"
+    pipe.mkdir()
+    os.mkfifo(pipe / "model.json")
     for path, sentence in [(model / "d.jsonl", "into the directory of a model"), (model, "it is a directory")]:
         with pytest.raises(DataFileError, match=f"cannot be written .*{sentence}"), writing(path):
             pytest.fail("nothing may be written")
     write(DATASET, other / "d.jsonl")
+    write(DATASET, pipe / "d.jsonl")
     assert [one.name for one in model.iterdir()] == ["model.json"]
 
 

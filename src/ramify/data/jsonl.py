@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ramify.data.fields import Fields, missing_field
 from ramify.data.labels import named_rows
 from ramify.data.streams import OnBad, Source, name_of, numbered_lines, without_surrogates, writing
@@ -74,7 +76,7 @@ def read_rows(
 def write(dataset: Dataset, path: Path, fields: Fields) -> None:
     """Write ids (where there are any), texts and label names, one object per line."""
     names = fields.written(with_ids=dataset.ids is not None)
-    encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+    encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
     ids = [None] * len(dataset) if dataset.ids is None else dataset.ids
     with writing(path) as stream:
         for identity, text, labels in zip(ids, dataset.texts or (), named_rows(dataset), strict=True):
@@ -82,6 +84,11 @@ def write(dataset: Dataset, path: Path, fields: Fields) -> None:
             if identity is not None:
                 record = {names[0]: identity, **record}
             stream.write(without_surrogates(encode(record)).encode() + b"\n")
+
+
+def _plain(value: Any) -> Any:
+    """An id of a kind that JSON lacks: NumPy's numbers as numbers, all else as a string."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _problem(error: Exception, line: str) -> str:

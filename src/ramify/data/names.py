@@ -19,6 +19,8 @@ from ramify.values import Dataset
 from ramify.wording import quoted
 
 MOST_SUFFIXES = 8
+MOST_NUMBERS = 1 << 26
+"""Most labels of a file of features that are named one by one: its header may announce any number of them."""
 
 
 def read_names(path: str | Path) -> tuple[Sequence[str], list[str]]:
@@ -142,6 +144,8 @@ def _numbers_named(dataset: Dataset, keys: Sequence[str], names: list[str], path
         return replace(named, label_keys=keys)
     name_of = dict(zip(keys, names, strict=True))
     numbers = dataset.label_names
+    if len(numbers) > MOST_NUMBERS:
+        raise DataFileError(f"names labels of data with {len(numbers)} label numbers: at most {MOST_NUMBERS}", path)
     if not any(number in name_of for number in numbers):
         raise DataFileError(f"names none of the label numbers 0 to {len(numbers) - 1}, but {_listing(keys)}", path)
     return replace(dataset, label_names=[name_of.get(one, one) for one in numbers], label_keys=numbers)

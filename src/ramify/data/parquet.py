@@ -52,7 +52,8 @@ def read_rows(
             if seen is not None:
                 seen.update(dict.fromkeys(present))
             wanted = [*required, *optional]
-            stored = [name for name in dict.fromkeys(wanted) if name in present]
+            # Of several optional columns of one name none is read: pyarrow gives no column for such a name.
+            stored = [name for name in dict.fromkeys(wanted) if name in required or present.count(name) == 1]
             for batch in file.iter_batches(BATCH_ROWS, columns=stored):
                 columns = {name: batch.column(name).to_pylist() for name in stored}
                 empty = [None] * len(batch)

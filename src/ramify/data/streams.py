@@ -31,6 +31,7 @@ GZIP_LEVEL = 6
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP_MAGIC = b"\x1f\x8b"
 MODEL_FILE = "model.json"
+LARGEST_MODEL_FILE = 1 << 26
 OWN_DESCRIPTOR = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd")
 
 
@@ -166,11 +167,18 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
         if source.suffix.lower() != ".gz":
             yield plain
             return
-        if cast(io.BufferedReader, plain).peek(1)[:2] not in (GZIP_MAGIC, b""):
+        if _first_bytes(plain, source) not in (GZIP_MAGIC, b""):
             raise DataFileError("is not gzip data: drop the .gz from its name, or compress it again", source)
         with gzip.GzipFile("", "rb", fileobj=plain) as packed:
             # GzipFile splits lines in Python; a buffered reader around it does so in C.
             yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, packed), BUFFER_BYTES))
+
+
+def _first_bytes(stream: BinaryIO, path: Path) -> bytes:
+    try:
+        return cast(io.BufferedReader, stream).peek(2)[:2]
+    except OSError as error:
+        raise unreadable(str(path), error) from None
 
 
 def _not_utf8(error: UnicodeDecodeError) -> str:
@@ -249,8 +257,11 @@ def _own_descriptor(path: Path) -> int | None:
 
 
 def _holds_model(folder: Path) -> bool:
+    path = folder / MODEL_FILE
     try:
-        manifest = json.loads((folder / MODEL_FILE).read_text("utf-8"))
+        if not path.is_file() or path.stat().st_size > LARGEST_MODEL_FILE:
+            return False
+        manifest = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and {"format", "ramify", "class"} <= manifest.keys()

@@ -65,7 +65,7 @@ def read_rows(
     header, delimiter = _header(lines, required, delimiters, name)
     positions = _positions(header, required, optional, name)
     if seen is not None:
-        seen.update(dict.fromkeys(_names(header)))
+        seen.update(dict.fromkeys(header))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while (row := _next_row(reader, lines, keep=on_bad is not None)) is not None:
         if len(row) == len(header):
@@ -191,24 +191,20 @@ def _parsed(reader: Any) -> list[str] | None:
 
 def _header(lines: _Lines, required: Sequence[str], delimiters: Sequence[str], name: str) -> tuple[list[str], str]:
     """(names of the columns, delimiter): the first of the delimiters if it fits, else the only one that does."""
-    found = {delimiters[0]: _header_row(lines, delimiters[0])}
-    if _n_present(found[delimiters[0]], required) == len(required):
-        return found[delimiters[0]] or [], delimiters[0]
-    for delimiter in delimiters[1:]:
-        if lines.give_back():
-            found[delimiter] = _header_row(lines, delimiter)
-    fitting = [delimiter for delimiter, header in found.items() if _n_present(header, required) == len(required)]
+    found: dict[str, list[str] | DataFileError] = {}
+    for delimiter in delimiters:
+        if found and not lines.give_back():
+            break
+        found[delimiter] = header = _header_row(lines, delimiter)
+        if delimiter == delimiters[0] and _fits(header, required):
+            return _names(header), delimiter
+    fitting = [delimiter for delimiter, header in found.items() if _fits(header, required)]
     if len(fitting) == 1 and lines.give_back():
-        return _header_row(lines, fitting[0]) or [], fitting[0]
-    best = max(found, key=lambda delimiter: _n_present(found[delimiter], required))
+        return _names(_header_row(lines, fitting[0])), fitting[0]
+    best = max(found, key=lambda delimiter: len(set(required).intersection(_names(found[delimiter]))))
     header = found[best]
-    if header is None:  # no delimiter gives a header: the first one's error is the plainest
-        lines.give_back()
-        lines.begin(keep=False)
-        try:
-            _parsed(csv.reader(lines, delimiter=delimiters[0], strict=True))
-        except csv.Error as error:
-            raise lines.does_not_parse(error) from None
+    if isinstance(header, DataFileError):
+        raise header
     if not header:
         raise DataFileError("has no header: let its first line name the columns, as in text,labels", name)
     shown = {delimiter: "tab" if delimiter == "\t" else repr(delimiter) for delimiter in delimiters}
@@ -221,29 +217,29 @@ def _header(lines: _Lines, required: Sequence[str], delimiters: Sequence[str], n
     raise DataFileError(missing_field(missing, _names(header), how), name, 1)
 
 
-def _header_row(lines: _Lines, delimiter: str) -> list[str] | None:
-    """The first row that is not blank, [] if there is none, None if it does not parse."""
+def _header_row(lines: _Lines, delimiter: str) -> list[str] | DataFileError:
+    """The first row that is not blank, [] if there is none, or why it does not parse."""
     lines.begin(keep=True)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         while (row := _parsed(reader)) == []:
             pass
-    except csv.Error:
-        return None
+    except csv.Error as error:
+        return lines.does_not_parse(error)
     return row or []
 
 
-def _n_present(header: Sequence[str] | None, required: Sequence[str]) -> int:
-    return len(set(required).intersection(_names(header or ()))) if header else -1
+def _names(header: list[str] | DataFileError) -> list[str]:
+    return [] if isinstance(header, DataFileError) else [column.strip() for column in header]
 
 
-def _names(header: Sequence[str]) -> list[str]:
-    return [column.strip() for column in header]
+def _fits(header: list[str] | DataFileError, required: Sequence[str]) -> bool:
+    return bool(header) and set(required) <= set(_names(header))
 
 
-def _positions(header: list[str], required: Sequence[str], optional: Sequence[str], name: str) -> list[int | None]:
-    names = _names(header)
-    for column in (*required, *optional):
+def _positions(names: list[str], required: Sequence[str], optional: Sequence[str], file: str) -> list[int | None]:
+    """The place of each column; the first one, where several have the name of an optional column."""
+    for column in required:
         if names.count(column) > 1:
-            raise DataFileError(f"the header names {quoted(column)} {names.count(column)} times: keep one", name, 1)
+            raise DataFileError(f"the header names {quoted(column)} {names.count(column)} times: keep one", file, 1)
     return [names.index(column) if column in names else None for column in (*required, *optional)]
