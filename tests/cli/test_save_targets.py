@@ -36,6 +36,15 @@ def _no_json(place, model):
     (place / "model.json").write_bytes(b"\xff\x00 no JSON")
 
 
+def _manifest_that_is_a_folder(place, model):
+    (place / "model.json").mkdir(parents=True)
+
+
+def _manifest_that_is_a_fifo(place, model):
+    place.mkdir()
+    os.mkfifo(place / "model.json")
+
+
 def _repository(place, model):
     shutil.copytree(model, place)
     (place / ".git").mkdir()
@@ -96,6 +105,8 @@ FOREIGN = {
     _thesis_beside_a_foreign_manifest: "'model.json' of another program, 'thesis.md'",
     _foreign_manifest: "'model.json' of another program",
     _no_json: "'model.json' of another program",
+    _manifest_that_is_a_folder: "'model.json' of another program",
+    _manifest_that_is_a_fifo: "'model.json' of another program",
     _repository: "'.git'",
     _model_card: "'README.md'",
     _model_in_a_model: "'earlier'",

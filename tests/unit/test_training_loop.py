@@ -99,6 +99,23 @@ def test_checkpoints_of_other_runs_and_damaged_ones(tmp_path):
         run(Line(), checkpoint=(where, {"data": "line"}))
 
 
+@pytest.mark.parametrize("name", [".arrays-0123456789abcdef.part", "arrays-0123456789abcdef.safetensors"])
+def test_a_checkpoint_whose_first_save_was_killed(tmp_path, name):
+    where = tmp_path / "run", {"data": "line"}
+    where[0].mkdir()
+    (where[0] / name).write_text("unfinished")
+    history, _ = run(Line(), checkpoint=where)
+    assert run(Line(), checkpoint=where)[0] == history
+
+
+def test_a_checkpoint_among_other_files_is_refused_before_training(tmp_path):
+    (tmp_path / "thesis.md").write_text("months")
+    task = Line()
+    task.measure = lambda: pytest.fail("trained")
+    with pytest.raises(InputError, match=r"other files \('thesis.md'\)"):
+        run(task, checkpoint=(tmp_path, {"data": "line"}))
+
+
 def test_stops_without_progress_and_keeps_the_best():
     task = Line()
     task.measures = iter([0.1, 0.5, 0.4, 0.3, 0.2, 0.9])

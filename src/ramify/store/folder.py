@@ -70,13 +70,13 @@ class Folder:
             It is missing, no regular file, or not permitted.
         """
         try:
-            file = os.fdopen(os.open(self._at(name), _READ, dir_fd=self._handle), "rb", buffering=0)
+            descriptor = os.open(self._at(name), _READ, dir_fd=self._handle)
         except OSError as error:
             error.filename = str(self.path / name)
             raise
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return file
-        file.close()
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return os.fdopen(descriptor, "rb", buffering=0)
+        os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file", str(self.path / name))
 
     def create(self, name: str, like: os.stat_result | None) -> BinaryIO:

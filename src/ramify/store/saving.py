@@ -34,6 +34,7 @@ from ramify.store.format import (
 _OF_FILE_SYSTEMS = re.compile(r"lost\+found|\.nfs[0-9a-f]+|\.fuse_hidden[0-9a-f]+")
 _LONGEST_MANIFEST = 100_000_000
 _SHOWN = 3
+_LONGEST_NAME = 60
 _TRIES = 100
 
 
@@ -119,12 +120,17 @@ def _refuse_foreign(folder: Folder) -> None:
     foreign = sorted(name for name in names if not _is_own(folder, name, after_model))
     if not foreign:
         return
-    shown = ", ".join(repr(name if len(name) <= 60 else f"{name[:57]}...") for name in foreign[:_SHOWN])
-    shown = shown.replace(repr(MANIFEST), f"{MANIFEST!r} of another program")
+    shown = ", ".join(map(_described, foreign[:_SHOWN]))
     more = f" and {len(foreign) - _SHOWN:,} more" if len(foreign) > _SHOWN else ""
     raise InputError(
         f"{folder.path} is a directory with other files ({shown}{more}): name a new directory for the model"
     )
+
+
+def _described(name: str) -> str:
+    if name == MANIFEST:
+        return f"{name!r} of another program"
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}...")
 
 
 def _is_own(folder: Folder, name: str, after_model: bool) -> bool:
@@ -138,35 +144,34 @@ def _is_own(folder: Folder, name: str, after_model: bool) -> bool:
 
 
 def _is_own_manifest(folder: Folder) -> bool:
-    try:
-        with folder.open(MANIFEST) as file:
-            return os.fstat(file.fileno()).st_size <= _LONGEST_MANIFEST and is_manifest(file.read())
-    except FileNotFoundError:
+    status = folder.status(MANIFEST, follow=True)
+    if status is None or not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST_MANIFEST:
         return False
+    with folder.open(MANIFEST) as file:
+        return is_manifest(file.read())
 
 
 def _save(target: Path, model: StoredModel) -> bool:
     """Save in the locked directory; False where another process removed it before it was locked."""
     made: list[Path] = []
     try:
-        try:
-            _make(target, made)
-            folder = Folder(target)
-        except FileNotFoundError:
+        _make(target, made)
+        folder = Folder(target)
+    except BaseException as error:
+        _unmake(made)
+        if isinstance(error, FileNotFoundError):
             return False
-        with folder, folder.locked() as locked:
+        raise
+    with folder, folder.locked() as locked:
+        try:
             if not folder.is_at(target):
                 return False
-            try:
-                _refuse_foreign(folder)
-                _replace(folder, model, locked)
-            except BaseException:
-                _unmake(made)  # while other savers still wait for the lock
-                raise
-            return True
-    except BaseException:
-        _unmake(made)
-        raise
+            _refuse_foreign(folder)
+            _replace(folder, model, locked)
+        except BaseException:
+            _unmake(made)  # while other savers still wait for the lock
+            raise
+    return True
 
 
 def _make(target: Path, made: list[Path]) -> None:
