@@ -169,7 +169,7 @@ def test_inspect_tells_sizes_levels_and_settings(call, model):
     assert facts["n_weights"] == sum(level.n_weights for level in tagger.model_.matcher_.levels)
     assert facts["frequent"][0][1] == 20
     assert facts["settings"]["model"]["branching"] == 64
-    assert (facts["format"], facts["model"], facts["vectorizer"]) == (1, "XRLinear", "Tfidf")
+    assert (facts["format"], facts["model"], facts["vectorizer"]) == (2, "XRLinear", "Tfidf")
     text = call("inspect", model).out
     for words in ("XRLinear, features by Tfidf", "most frequent labels", "leaves", "branching"):
         assert words in text
