@@ -24,7 +24,7 @@ from ramify.kernels.check import csr_arrays, thread_count, whole_number
 from ramify.kernels.neighbours import VoteConfig
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
-from ramify.models.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.models.stored import check_label_space, check_rows, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.values import CSR, Float32, TopK, as_csr
 
 ROWS = 4096
@@ -225,6 +225,7 @@ class DenseNeighbours(RankingModel):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
+        check_label_space(self.n_labels_, self.votes_.nnz)
         pointers, labels, values = csr_arrays(self.votes_)
         arrays = {"points": self.points_, "votes/indptr": pointers, "votes/labels": labels, "votes/values": values}
         if self.components_ is not None:
@@ -253,6 +254,7 @@ class DenseNeighbours(RankingModel):
             if not reduced and width != d:
                 raise InputError(f"the points have {width} columns, but X has {d}")
             model.votes_ = _stored_votes(arrays, (len(model.points_), n_labels))
+            check_label_space(n_labels, model.votes_.nnz)
         return model
 
     @classmethod

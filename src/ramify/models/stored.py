@@ -11,6 +11,8 @@ from ramify.errors import InputError
 from ramify.kernels.check import ascends
 from ramify.values import CSR
 
+FEW_LABELS, LABELS_PER_PLACE = 10_000_000, 1000
+
 LARGEST = 1.001
 """No value of a vector of length one is larger in size, rounding included."""
 
@@ -18,8 +20,29 @@ LARGEST = 1.001
 def stored_size(value: Any, name: str) -> int:
     """A count of rows or columns, at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-        raise InputError(f"{name} is {value!r}")
+        raise InputError(f"{name} is {value!r:.60}")
     return value
+
+
+def check_label_space(n_labels: int, n_placed: int) -> None:
+    """Refuse a label space that is out of proportion to what is known of its labels, when saving and when loading.
+
+    Predictions take memory for each label, also for one that no array mentions.
+
+    Parameters
+    ----------
+    n_labels : int
+        Size of the label space.
+    n_placed : int
+        Leaves or votes of all labels together.
+
+    Raises
+    ------
+    InputError
+        More than 10,000,000 labels, and more than 1,000 for each leaf or vote.
+    """
+    if n_labels > max(FEW_LABELS, LABELS_PER_PLACE * n_placed):
+        raise InputError(f"n_labels is {n_labels}, but only {n_placed} leaves or votes are known: drop unused labels")
 
 
 def stored_array(arrays: dict[str, Any], name: str, dtype: Any, shape: tuple[int | None, ...]) -> Any:

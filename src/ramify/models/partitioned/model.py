@@ -33,7 +33,7 @@ from ramify.models.partitioned.linear_ranker import LinearRanker
 from ramify.models.partitioned.mixed_ranker import MixedRanker
 from ramify.models.partitioned.popular import PopularLabels
 from ramify.models.ranking_model import assignments, best_labels
-from ramify.models.stored import stored_array, stored_size
+from ramify.models.stored import check_label_space, stored_array, stored_size
 from ramify.models.unit import UnitRowModel, stored_count
 from ramify.models.xr_linear import XRLinear
 from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
@@ -41,9 +41,6 @@ from ramify.values import CSR, Int32, LabelTree, StageProgress, TopK
 
 ROWS = 1024
 """Instances whose candidates are held at a time."""
-
-FEW_LABELS, LABELS_PER_LEAF = 10_000_000, 1000
-"""A stored model with more labels than both allow is refused: each label takes memory, with a leaf or without."""
 
 
 @dataclass(frozen=True)
@@ -295,6 +292,7 @@ class Partitioned(UnitRowModel):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
+        check_label_space(self.n_labels_, self.tree_.n_leaves)
         settings = self._plain_settings()
         for name in ("representation", "indexer", "matcher", "ranker"):
             settings.pop(name)
@@ -358,6 +356,5 @@ def _stored_tree(arrays: dict[str, Any], n_labels: int) -> LabelTree:
     steps = np.diff(above)
     if len(above) == 0 or above[0] != 0 or (steps < 0).any() or (steps > 1).any():
         raise InputError("the parents do not ascend from 0 by steps of 0 or 1")
-    if n_labels > max(FEW_LABELS, LABELS_PER_LEAF * len(above)):
-        raise InputError(f"n_labels is {n_labels}, but the tree has {len(above)} leaves only")
+    check_label_space(n_labels, len(above))
     return _tree_of(above, stored_array(arrays, "leaf_labels", np.int32, (len(above),)), n_labels)
