@@ -6,14 +6,72 @@ import json
 import random
 from pathlib import Path
 
-FLAGS = (
-    "--out -o --text --labels --separator --names --threads --json --quiet -q --model --preset --features --trees "
-    "--copies --beam --max-leaf --min-df --seed --show-config --test --holdout --plain --batch -k --ks --propensity "
-    "--seen-only --label --tree --ambiguous --data --levels --draw --help --version --unknown -x -- - --k"
-).split()
+FLAGS = [
+    "--out",
+    "-o",
+    "--text",
+    "--labels",
+    "--separator",
+    "--names",
+    "--threads",
+    "--json",
+    "--quiet",
+    "-q",
+    "--model",
+    "--preset",
+    "--features",
+    "--trees",
+    "--copies",
+    "--beam",
+    "--max-leaf",
+    "--min-df",
+    "--seed",
+    "--show-config",
+    "--test",
+    "--holdout",
+    "--plain",
+    "--batch",
+    "-k",
+    "--ks",
+    "--propensity",
+    "--seen-only",
+    "--label",
+    "--tree",
+    "--ambiguous",
+    "--data",
+    "--levels",
+    "--draw",
+    "--help",
+    "--version",
+    "--unknown",
+    "-x",
+    "--",
+    "-",
+    "--k",
+]
 VALUES = (
-    *"0 1 3 -1 1.5 nan inf text labels | a,b ü \udcff xr-linear blend nearest-instances label-chain fast best".split(),
-    *"tail tfidf hashing none true 1,3,5 0.55,1.5 -- - [ {} Water ../.. . /dev/null".split(),
+    *[
+        "0",
+        "1",
+        "3",
+        "-1",
+        "1.5",
+        "nan",
+        "inf",
+        "text",
+        "labels",
+        "|",
+        "a,b",
+        "ü",
+        "�",
+        "xr-linear",
+        "blend",
+        "nearest-instances",
+        "label-chain",
+        "fast",
+        "best",
+    ],
+    *["tail", "tfidf", "hashing", "none", "true", "1,3,5", "0.55,1.5", "--", "-", "[", "{}", "Water", "../..", "."],
     *("9" * 400, "", " ", "x" * 5000, "a\nb"),
 )
 COMMANDS = ("train", "predict", "evaluate", "inspect", "convert", "", "unknown", "help")
@@ -36,9 +94,22 @@ def put_files(folder: Path) -> None:
     (folder / "model").symlink_to(folder / "models" / "tagger-xr-linear")
 
 
-FILES = (
-    "d.jsonl d.csv d.txt plain.txt broken.jsonl empty.csv model models missing out.jsonl out.csv fresh d.jsonl.gz ."
-).split()
+FILES = [
+    "d.jsonl",
+    "d.csv",
+    "d.txt",
+    "plain.txt",
+    "broken.jsonl",
+    "empty.csv",
+    "model",
+    "models",
+    "missing",
+    "out.jsonl",
+    "out.csv",
+    "fresh",
+    "d.jsonl.gz",
+    ".",
+]
 
 
 def command_line(seed: int) -> list[str]:
