@@ -63,7 +63,7 @@ VALUES = (
         "|",
         "a,b",
         "ü",
-        "�",
+        "\udcff",
         "xr-linear",
         "blend",
         "nearest-instances",
