@@ -8,6 +8,7 @@ from tampering import LABELS, TEXTS
 
 from ramify import Partitioned, Tagger, Tfidf, XRLinear
 from ramify.errors import InputError, ModelFileError
+from ramify.models import DenseNeighbours
 from ramify.models.partitioned import CosineRanker, MixedRanker
 from ramify.strings import StringTable
 from ramify.testing.values import planted_clusters
@@ -101,3 +102,14 @@ def test_label_names_are_looked_at_when_a_tagger_is_loaded():
     blob = arrays["labels/blob"].copy()
     blob[1] = 0xFE
     refused(Tagger, config, arrays | {"labels/blob": blob})
+
+
+def test_a_label_space_out_of_proportion():
+    pytest.importorskip("usearch", reason="needs the extra ann")
+    config, arrays = DenseNeighbours(dimensions=4, threads=1).fit(PROBLEM.X, PROBLEM.Y).to_state()
+    refused(DenseNeighbours, config | {"sizes": config["sizes"] | {"n_labels": 2**31 - 1}}, arrays)
+    wide = DenseNeighbours.from_state(config | {"sizes": config["sizes"] | {"n_labels": 10_000_000}}, arrays)
+    assert wide.predict_topk(PROBLEM.X_test, 3).labels.max() < 12
+    wide.n_labels_ = 2**31 - 1
+    with pytest.raises(InputError, match="drop unused labels"):
+        wide.to_state()
