@@ -21,7 +21,7 @@ NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 ODD_SETTINGS: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 7, 300, 4096, 2**31 - 1, 2**31, 2**63 - 1, 2**70, -(2**31), -(2**70), 0.5, 1.5,
     -0.5, 1e-300, 1e30, 1e300, 1e999, float("nan"), "", "text", "1", "int8", "fp32", "log-sigmoid", "sigmoid", "tfn",
-    "x" * 3000, "a\nb", "\ud800", "/etc/passwd", "filename", "(a+)+$", "cuda", "os.system", [], {}, [None], [1, 2],
+    "x" * 3000, "a\nb", "\ud800", "/etc/passwd", "filename", "(a+)+$", "cpu", "os.system", [], {}, [None], [1, 2],
     [1, 10**9], ["a"], [[]], {"a": 1}, {"class": "Tagger", "config": {}}, [0.0] * 1000,
 )  # fmt: skip
 

@@ -122,6 +122,9 @@ def use(model: Any, place: Path) -> None:
 
 
 def _use_tagger(tagger: Tagger) -> None:
+    if tagger.vectorizer_ is None:  # it tags features
+        _use_model(tagger.model_, _rows(tagger.model_.n_features_in_))
+        return
     if "allowed" in signature(tagger.model_.predict_topk).parameters:  # else a tagger cannot pass its options on
         tagger.tag(TEXTS, k=3)
         tagger.tag(TEXTS[:1], k=1)
