@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,8 @@ from ramify import Disentangled, Ensemble, Hashing, NearestInstances, Partitione
 from ramify.models import Blend, DenseNeighbours
 from ramify.models.loading import save
 from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
-from ramify.models.tagger import label_matrix
-from ramify.testing.values import planted_clusters
-from ramify.values import as_csr
+from ramify.testing.values import Problem, planted_clusters
+from ramify.values import Dataset, as_csr
 
 LARGEST_CALL = 2_000_000
 """Numbers of an answer that a model is asked for: a call for all scores of 2**31 labels has a right to its memory."""
@@ -97,12 +95,23 @@ def _kinds() -> dict[str, Callable[[], Any]]:
     for name, make in _vectorizers().items():
         kinds[f"texts-{name}"] = lambda make=make: make().fit(TEXTS)
         kinds[f"tagger-{name}"] = lambda make=make: _tagger(XRLinear(**TREE), make())
+    kinds["tagger-columns"] = lambda: _tagger_of_columns(problem)
     return kinds
 
 
 def _tagger(model: Any, vectorizer: Any) -> Tagger:
-    names, Y = label_matrix(LABELS)
-    return Tagger.of(model.fit(as_csr(vectorizer.fit_transform(TEXTS)), Y), names, vectorizer=vectorizer)
+    return Tagger(model, vectorizer=vectorizer).fit(TEXTS, LABELS)
+
+
+def _tagger_of_columns(problem: Problem) -> Tagger:
+    """Fitted on a wide matrix, of which a few columns are used, and on labels with keys."""
+    X = problem.X
+    wide = sp.csr_matrix((X.data, X.indices * 1000, X.indptr), shape=(X.shape[0], 2**21))
+    numbers = range(problem.Y.shape[1])
+    names, keys = [f"label {number}" for number in numbers], [f"key {number}" for number in numbers]
+    return Tagger(XRLinear(**TREE)).fit_dataset(
+        Dataset(Y=problem.Y, label_names=names, label_keys=keys, X=as_csr(wide))
+    )
 
 
 def use(model: Any, place: Path) -> None:
@@ -123,11 +132,10 @@ def use(model: Any, place: Path) -> None:
 
 def _use_tagger(tagger: Tagger) -> None:
     if tagger.vectorizer_ is None:  # it tags features
-        _use_model(tagger.model_, _rows(tagger.model_.n_features_in_))
+        tagger.tag(_rows(tagger.columns_.width), k=3)
         return
-    if "allowed" in signature(tagger.model_.predict_topk).parameters:  # else a tagger cannot pass its options on
-        tagger.tag(TEXTS, k=3)
-        tagger.tag(TEXTS[:1], k=1)
+    tagger.tag(TEXTS, k=3)
+    tagger.tag(TEXTS[:1], k=1)
     _use_model(tagger.model_, tagger.features(TEXTS))
     tagger.label_ids([tagger.label_names_[-1]])
     list(tagger.label_names_)
