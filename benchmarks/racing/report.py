@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from racing.command_line_tables import left_out, left_out_line
 from racing.growth import growth_tables
 from racing.requirements import cost_requirements, precision_requirements
 from racing.rows import Row
@@ -85,7 +86,9 @@ def _section(dataset: str, systems: dict[str, Summary], pairs: Pairs) -> str:
         return f"## {dataset}\n\nNo system finished."
     shape = done[0].runs[0]["shape"]
     size = f"{shape['documents']:,} documents with {shape['features']:,} features, {shape['labels']:,} labels, "
-    size += f"{shape['tests']:,} test documents."
+    size += f"{shape['tests']:,} test documents"
+    left = left_out().get(dataset)
+    size += "." if left is None else f"; left out: {left}, none of whose labels occur in training."
     return "\n\n".join([f"## {dataset}", size, cost_table(systems), quality_table(dataset, systems, pairs)])
 
 
@@ -110,7 +113,7 @@ def readme_table(rows: Sequence[Row], threads: int) -> str:
             costs = (cost_cell(one, cost, {one.system: one}).split(" ")[0] for cost in README_COSTS)
             lines.append((dataset if place == 0 else "", f"{one.system}{' *' if one.busy else ''}", *quality, *costs))
     header = ("data set", "system", *README_MEASURES, *(cost.title for cost in README_COSTS))
-    return markdown(header, lines)
+    return "\n\n".join(filter(None, [markdown(header, lines), left_out_line()]))
 
 
 def write_readme(path: Path, table: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from racing.chain_tables import chain_section
+from racing.command_line_tables import command_line_section
 from racing.floor_tables import floor_section
 from racing.places import HERE
 from racing.rows import Row, read_rows
@@ -34,7 +35,14 @@ say of the names were chosen on held-out training documents. All test documents,
 def study_sections(threads: int) -> str:
     """What ``RESULTS.md`` says after the race."""
     found = read_rows(DISENTANGLE)
-    parts = [floor_section(threads), _copies(found), _senses(found), _zero_shot(read_rows(ZERO_SHOT)), chain_section()]
+    parts = [
+        command_line_section(threads),
+        floor_section(threads),
+        _copies(found),
+        _senses(found),
+        _zero_shot(read_rows(ZERO_SHOT)),
+        chain_section(),
+    ]
     return "".join(f"\n{part}\n" for part in parts if part)
 
 

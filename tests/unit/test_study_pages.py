@@ -3,15 +3,17 @@
 import json
 
 import pytest
-import race_tools  # noqa: F401 - puts the race on the path
+from race_tools import run_row
 
 import racing.chain_tables
+import racing.command_line_tables
 import racing.floor_tables
 import racing.studies
 from racing.chain_tables import FIXED, MEASURES, SETS
 from racing.studies import SIX, ZERO, study_sections
 
 PLACES = {
+    "COMMAND_LINE": racing.command_line_tables,
     "DISENTANGLE": racing.studies,
     "ZERO_SHOT": racing.studies,
     "CHAINS": racing.chain_tables,
@@ -97,3 +99,18 @@ def test_floors_are_cycles(page):
 
 def test_no_rows_no_sections(write):
     assert write() == ""
+
+
+def test_the_command_line_beside_the_race(tmp_path, monkeypatch):
+    measures = dict.fromkeys(SIX, 0.5)
+    row = {"dataset": "bibtex", "preset": "default", "seed": 0, "sources": "old", "measures_of_all": {"P@1": 0.4}}
+    row |= {"measures": measures, "test_documents": 1000, "unseen_documents": 100}
+    rows = [row, row | {"sources": "new", "measures": dict.fromkeys(SIX, 0.61)}]  # other sources do not count
+    rows += [row | {"sources": "new", "seed": 1, "measures": dict.fromkeys(SIX, 0.63)}]
+    for name, content in (("COMMAND_LINE", rows), ("ROWS", [run_row("ramify", quality=60.0)])):
+        (tmp_path / name).write_text("".join(json.dumps(one) + "\n" for one in content))
+        monkeypatch.setattr(racing.command_line_tables, name, tmp_path / name)
+    section = racing.command_line_tables.command_line_section(2)
+    assert "| bibtex | default | 62.00 (+2.00) |" in section
+    assert "| 100 of 1,000 | 40.00 | 2 |" in section
+    assert "(100 of 1,000 of bibtex)" in racing.command_line_tables.left_out_line()
