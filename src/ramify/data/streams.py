@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import os
 import re
 import secrets
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from ramify.errors import DataFileError
+from ramify.store.format import MANIFEST, is_manifest
 
 Source: TypeAlias = Path | BinaryIO
 """A file, or an open binary stream such as ``sys.stdin.buffer``."""
@@ -30,8 +30,7 @@ BLANK_LINES = 1_000_000
 GZIP_LEVEL = 6
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP_MAGIC = b"\x1f\x8b"
-MODEL_FILE = "model.json"
-LARGEST_MODEL_FILE = 1 << 26
+LARGEST_MANIFEST = 1 << 26
 OWN_DESCRIPTOR = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd")
 
 
@@ -257,11 +256,8 @@ def _own_descriptor(path: Path) -> int | None:
 
 
 def _holds_model(folder: Path) -> bool:
-    path = folder / MODEL_FILE
+    path = folder / MANIFEST
     try:
-        if not path.is_file() or path.stat().st_size > LARGEST_MODEL_FILE:
-            return False
-        manifest = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return path.is_file() and path.stat().st_size <= LARGEST_MANIFEST and is_manifest(path.read_bytes())
+    except OSError:
         return False
-    return isinstance(manifest, dict) and {"format", "ramify", "class"} <= manifest.keys()
