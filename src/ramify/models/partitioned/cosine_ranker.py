@@ -58,7 +58,7 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         return self
 
     @property
-    def sizes_(self) -> tuple[int, int]:
+    def features_and_labels_(self) -> tuple[int, int]:
         """Features d and labels L."""
         n_labels, width = self.vectors_.shape
         return int(width), int(n_labels)

@@ -101,7 +101,7 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         return SearchConfig(transform=self.score_transform)
 
     @property
-    def sizes_(self) -> tuple[int, int]:
+    def features_and_labels_(self) -> tuple[int, int]:
         """Features d and labels L."""
         return self.matcher_.n_features, self.matcher_.tree.n_labels
 

@@ -53,9 +53,9 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
         real_number("share", self.share, 0, 1)
 
     @property
-    def sizes_(self) -> tuple[int, int] | None:
+    def features_and_labels_(self) -> tuple[int, int] | None:
         """Features d and labels L; None where the rankers, brought along, have no such attribute."""
-        found = [sizes for part in self.rankers_ if (sizes := getattr(part, "sizes_", None)) is not None]
+        found = [sizes for part in self.rankers_ if (sizes := getattr(part, "features_and_labels_", None)) is not None]
         return found[0] if found else None
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
@@ -85,7 +85,7 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
             pair = [stored_part(f"ranker{at}", state, arrays, parts) for at, state in enumerate((first, second))]
             ranker = cls(*pair, share=config["share"])
             ranker._check_share()
-            if len({getattr(part, "sizes_", None) for part in pair} - {None}) > 1:
+            if len({getattr(part, "features_and_labels_", None) for part in pair} - {None}) > 1:
                 raise InputError("its rankers are for other features or labels")
             ranker.rankers_ = pair
         return ranker

@@ -321,7 +321,7 @@ class Partitioned(UnitRowModel):
             model.tree_ = _stored_tree(arrays, n_labels)
             if (matcher.n_features_in_, matcher.n_labels_) != (n_features, model.tree_.level_sizes[0]):
                 raise InputError("its matcher is for other features or clusters")
-            if getattr(ranker, "sizes_", None) not in (None, (n_features, n_labels)):
+            if getattr(ranker, "features_and_labels_", None) not in (None, (n_features, n_labels)):
                 raise InputError("its ranker is for other features or labels")
             model._set_sizes(n_features)
             model.matching_, model.ranker_ = matcher, ranker
