@@ -82,7 +82,7 @@ def kill_saves(kills: int, seed: int) -> Counter[str]:
 
 
 def kill_trainings(kills: int, seed: int) -> Counter[str]:
-    """Kill ``ramify train`` over an old model, half of the time near its end, where it saves."""
+    """Kill ``ramify train`` over an old model: at any time, near its end, and as soon as it saves, in turn."""
     rng, counts = random.Random(seed), Counter[str]()
     with tempfile.TemporaryDirectory() as place:
         data, directory = _documents(Path(place) / "data.jsonl"), Path(place) / "old"
@@ -94,9 +94,11 @@ def kill_trainings(kills: int, seed: int) -> Counter[str]:
         answers = old.tag(["river smoke"], k=2)
         for kill in range(kills):
             before = (directory / "model.json").stat().st_ino
-            start = 0.0 if kill % 2 else 0.8
             process = subprocess.Popen([*command, "--seed", str(kill)], stdout=subprocess.DEVNULL)
-            time.sleep(seconds * rng.uniform(start, 1.05))
+            if kill % 3 == 2:
+                _wait_for_a_save(process, directory)
+            else:
+                time.sleep(seconds * rng.uniform(0.8 * (kill % 3), 1.05))
             process.send_signal(signal.SIGKILL)
             process.wait()
             try:
@@ -110,6 +112,12 @@ def kill_trainings(kills: int, seed: int) -> Counter[str]:
             counts["left behind"] += len(litter(directory))
             counts["killed"] += 1
     return counts
+
+
+def _wait_for_a_save(process: subprocess.Popen[bytes], directory: Path) -> None:
+    before = set(directory.iterdir())
+    while process.poll() is None and set(directory.iterdir()) == before:
+        time.sleep(0.0005)
 
 
 def race(seconds: float, seed: int) -> Counter[str]:
