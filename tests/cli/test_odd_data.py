@@ -72,7 +72,7 @@ def test_odd_data_can_be_learnt_and_asked(call, tmp_path, data, way):
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: " ".join(map(str, way)))
 def test_nothing_to_learn_from_is_told(call, tmp_path, way):
     for documents, sentence in (
-        ([("", ["a"]), ("  ", ["b"])], "give texts with words"),
+        ([("", ["a"]), ("  ", ["b"])], "give longer texts"),
         ([("river", []), ("lake", [])], "no document has labels"),
     ):
         done = call("train", _write(tmp_path / "d.jsonl", documents), "--out", tmp_path / "m", *way, "-q")
