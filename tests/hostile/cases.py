@@ -90,7 +90,9 @@ def files(seed: int, first: int, count: int, folder: Path) -> Iterator[tuple[str
 
         return run
 
-    made = mutated_files(seed, first + count, folder)
+    place = folder / f"from{first}"  # each worker makes the files before its own again
+    place.mkdir()
+    made = mutated_files(seed, first + count, place)
     for path in islice(made, first, None):
         yield str(path), case(path)
 
