@@ -227,8 +227,11 @@ def test_ensembles_of_ensembles(problem, tmp_path):
         ({"models": XRLinear}, "models holds the class XRLinear"),
         ({"combine": "mean"}, "combine is 'mean', but must be one of average, rank, softmax, sigmoid"),
         ({"weights": [1, 2]}, "weights has 2 numbers for 1 models"),
-        ({"weights": [0.0]}, "weights is 0.0, but must be a number of at least 1e-10"),
-        ({"weights": ["a"]}, "weights is 'a', but must be a number"),
+        (
+            {"weights": [0.0]},
+            "weights is [0.0], but must be a list, not empty, and each entry a number of at least 1e-10",
+        ),
+        ({"weights": ["a"]}, "weights is ['a'], but must be a list, not empty, and each entry a number"),
         ({"trees": 0}, "trees is 0, but must be a whole number of at least 1"),
         ({"trees": 2, "models": XRLinear(seed=2**32 - 1)}, "seed is 4294967295, but must be"),
         ({"candidates": 0}, "candidates is 0, but must be a whole number of at least 1"),

@@ -100,7 +100,7 @@ def test_mixture_weighs_its_parts():
     [
         (lambda: Mixture(PIFA(), PII(), 1.5), "weight is 1.5"),
         (lambda: Mixture(PIFA(), PII()).represent(X, Y), "one shape"),
-        (Concatenation, "at least one"),
+        (Concatenation, "not empty"),
         (lambda: GraphSpectrum(dimensions=0), "dimensions is 0"),
         (lambda: PIFA(max_features_per_label=0), "max_features_per_label is 0"),
         (lambda: Given(np.ones((3, 2))).represent(X, Y), "3 label vectors"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
@@ -18,11 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.chains.answers import ChainAnswers
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
-from ramify.errors import InputError, ModelFileError, damage_told
-from ramify.kernels.check import real_number, whole_number
+from ramify.checks import Instance, Rules, Whole, real_number, rules_of
+from ramify.errors import ModelFileError, damage_told
 from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
-from ramify.models.ranking_model import Part
+from ramify.models.ranking_model import HELD_OUT, Part
 from ramify.models.unit import stored_count
 from ramify.values import CSR, Float32, StageProgress
 
@@ -64,6 +64,14 @@ class CompositeChain(ChainAnswers):
     n_features_in_, n_labels_ : int
         d and L.
     """
+
+    RULES: ClassVar[Rules] = {
+        "resequenced": Instance(LabelChain, "a LabelChain", optional=True),
+        "reinforced": Instance(ReinforcedChain, "a ReinforcedChain", optional=True),
+        "held_out": HELD_OUT,
+        **rules_of(LabelChain, "decision_threshold", "normalize", "threads"),
+        "seed": Whole(0, 2**32 - 2),  # the second chain has the next one
+    }
 
     def __init__(
         self,
@@ -115,15 +123,12 @@ class CompositeChain(ChainAnswers):
         return {"resequenced": LabelChain(), "reinforced": ReinforcedChain()}
 
     def _unfitted(self) -> list[Any]:
-        real_number("held_out", self.held_out, 0, 0.9)
-        seed = whole_number("seed", self.seed, 0, 2**32 - 2)
-        self._decision_threshold()
+        self.check_settings()
+        seed = int(self.seed)
         members, own = [], {"threads": self.threads, "normalize": self.normalize}
         for number, (name, usual) in enumerate(self.parts_inside().items()):
             given = getattr(self, name)
             member = usual if given is None else given
-            if not isinstance(member, type(usual)):
-                raise InputError(f"{name} is {member!r:.60}, but must be a {type(usual).__name__}")
             members.append(clone(member).set_params(**own, seed=seed + number))
         members[0].check_settings()
         members[1].warm_start()

@@ -11,18 +11,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.chains.order import order_of
+from ramify.chains.order import ORDER, order_of
 from ramify.chains.serving import ServedChain
 from ramify.chains.stored import PREFIX, checked_arrays, checked_counts
-from ramify.errors import InputError, damage_told
-from ramify.kernels.check import real_number, thread_count, whole_number
+from ramify.checks import (
+    THREADS,
+    THRESHOLD,
+    Instance,
+    Real,
+    Rules,
+    Whole,
+    YesNo,
+    rules_of,
+    thread_count,
+    whole_number,
+)
+from ramify.errors import damage_told
 from ramify.models.loading import load_as
-from ramify.models.ranking_model import Part
+from ramify.models.ranking_model import HELD_OUT, Part
 from ramify.models.unit import stored_count
 from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
 from ramify.training.checkpoint import fingerprint
@@ -110,6 +121,25 @@ class LabelChain(ServedChain):
     n_features_in_, n_labels_ : int
         d and L.
     """
+
+    RULES: ClassVar[Rules] = {
+        "order": ORDER,
+        "embedding": Whole(1, 65_536),
+        "hidden": Whole(1, 65_536),
+        "dropout": Real(0, 0.9),
+        "feature_dropout": Real(0, 0.9),
+        "warmup": Whole(0, 100_000),
+        **rules_of(TrainingConfig, "epochs", "batch_size", "learning_rate", "weight_decay", "average", "patience"),
+        "held_out": HELD_OUT,
+        "sampled": Whole(0, 2**31 - 1, optional=True),
+        "draws": Whole(1, 10_000),
+        "longest": Whole(1, 2**31 - 1, optional=True),
+        "decision_threshold": THRESHOLD,
+        "normalize": YesNo(),
+        "checkpoint": Instance((str, Path), "the path of a directory", optional=True),
+        **rules_of(TrainingConfig, "device", "seed"),
+        "threads": THREADS,
+    }
 
     def __init__(
         self,
@@ -208,22 +238,6 @@ class LabelChain(ServedChain):
         self.set_network(network)
         tell("train", 1.0)
         return self
-
-    def check_settings(self) -> None:
-        """InputError where a setting is out of range."""
-        order_of(self.order, 0)
-        for name, low, high in (("embedding", 1, 65_536), ("hidden", 1, 65_536), ("draws", 1, 10_000)):
-            whole_number(name, getattr(self, name), low, high)
-        whole_number("warmup", self.warmup, 0, 100_000)
-        for name, low in (("sampled", 0), ("longest", 1)):
-            if getattr(self, name) is not None:
-                whole_number(name, getattr(self, name), low, 2**31 - 1)
-        for name in ("dropout", "feature_dropout", "held_out"):
-            real_number(name, getattr(self, name), 0, 0.9)
-        if self.checkpoint is not None and not isinstance(self.checkpoint, str | Path):
-            raise InputError(f"checkpoint is {self.checkpoint!r}, but must be a directory")
-        self._decision_threshold()
-        self._courses()
 
     def _courses(self) -> tuple[TrainingConfig, TrainingConfig]:
         """How the warm-up and the chain are trained."""

@@ -9,10 +9,11 @@ is appended in random order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from ramify.checks import SEED, Checked, Own, Rules, Several, Whole
 from ramify.errors import InputError
 from ramify.values import CSR, Float64, Int64
 
@@ -50,13 +51,15 @@ class RareFirst:
         return np.asarray(counts[Y.indices], np.float64)
 
 
-class FixedOrder:
+class FixedOrder(Checked):
     """One arbitrary order of all labels, drawn once.
 
     Parameters
     ----------
     seed : int, default 0
     """
+
+    RULES: ClassVar[Rules] = {"seed": SEED}
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -75,7 +78,7 @@ class FreshOrder:
         return np.asarray(rng.random(Y.nnz))
 
 
-class OwnOrder:
+class OwnOrder(Checked):
     """Your order of all labels, such as one that a hierarchy gives.
 
     Parameters
@@ -83,6 +86,8 @@ class OwnOrder:
     labels : sequence of int
         Every label number once, the first to be emitted first.
     """
+
+    RULES: ClassVar[Rules] = {"labels": Several(Whole(0, 2**31 - 1))}
 
     def __init__(self, labels: Sequence[int]) -> None:
         self.labels = labels
@@ -95,6 +100,7 @@ class OwnOrder:
         InputError
             Not every label number once.
         """
+        self.check_settings()
         labels = np.asarray(self.labels)
         if labels.shape != (Y.shape[1],) or not np.array_equal(np.sort(labels), np.arange(Y.shape[1])):
             raise InputError(f"the order must name each of the {Y.shape[1]} labels once: give a permutation of them")
@@ -142,18 +148,11 @@ ORDERS = {
 }
 
 
-def order_of(order: Any, seed: int) -> Any:
-    """The order behind a name, or the user's own object.
+ORDER = Own(("keys",), tuple(ORDERS))
 
-    Raises
-    ------
-    InputError
-        An unknown name, or an object without ``keys``.
-    """
+
+def order_of(order: Any, seed: int) -> Any:
+    """The order behind a name, or the user's own object; ``ORDER`` has been checked."""
     if isinstance(order, str):
-        if order not in ORDERS:
-            raise InputError(f"order is {order!r}, but must be one of {', '.join(ORDERS)}, or an object with keys")
         return FixedOrder(seed) if order == "fixed" else ORDERS[order]()
-    if not hasattr(order, "keys") or isinstance(order, type):
-        raise InputError(f"order is {order!r:.60}, but must be a name or an object with keys: see ramify.chains.order")
     return order

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
@@ -16,8 +16,8 @@ from ramify.chains.answers import ChainAnswers
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.order import order_of
 from ramify.chains.rewards import REWARDS
-from ramify.errors import InputError, ModelFileError, damage_told
-from ramify.kernels.check import real_number, thread_count, whole_number
+from ramify.checks import Instance, OneOf, Real, Rules, Whole, rules_of, thread_count
+from ramify.errors import ModelFileError, damage_told
 from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import part_of
 from ramify.models.ranking_model import Part
@@ -66,6 +66,16 @@ class ReinforcedChain(ChainAnswers):
     n_features_in_, n_labels_ : int
         d and L.
     """
+
+    RULES: ClassVar[Rules] = {
+        "chain": Instance(LabelChain, "a LabelChain", optional=True),
+        "reward": OneOf(tuple(REWARDS)),
+        **rules_of(TrainingConfig, "epochs", "learning_rate"),
+        "entropy": Real(0, 10),
+        "anchor": Real(0, 1000),
+        "samples": Whole(1, 1000),
+        **rules_of(LabelChain, "decision_threshold", "normalize", "seed", "threads"),
+    }
 
     def __init__(
         self,
@@ -122,14 +132,7 @@ class ReinforcedChain(ChainAnswers):
 
     def warm_start(self) -> LabelChain:
         """The unfitted warm start, all settings checked."""
-        if self.chain is not None and not isinstance(self.chain, LabelChain):
-            raise InputError(f"chain is {self.chain!r:.60}, but must be a LabelChain")
-        if self.reward not in REWARDS:
-            raise InputError(f"reward is {self.reward!r}, but must be one of {', '.join(REWARDS)}")
-        real_number("entropy", self.entropy, 0, 10)
-        real_number("anchor", self.anchor, 0, 1000)
-        whole_number("samples", self.samples, 1, 1000)
-        self._decision_threshold()
+        self.check_settings()
         chain: LabelChain = clone(self.chain or self.parts_inside()["chain"])
         chain.set_params(seed=self.seed, threads=self.threads, decision_threshold=self.decision_threshold)
         chain.set_params(normalize=self.normalize)

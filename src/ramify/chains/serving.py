@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.chains.answers import ChainAnswers
 from ramify.chains.sequences import Features, features
 from ramify.chains.stored import network_arrays, stored_network
-from ramify.kernels.check import thread_count, whole_number
+from ramify.checks import thread_count, whole_number
 from ramify.training import Environment, require_torch
 from ramify.values import CSR, Float32, Float64, Int64
 
@@ -36,10 +36,6 @@ class ServedChain(ChainAnswers):
     arrays_: dict[str, Float32]
     label_counts_: Int64
     longest_: int
-
-    def check_settings(self) -> None:
-        """InputError where a setting is out of range."""
-        raise NotImplementedError
 
     def chains(self, X: Any, *, beam: int = 1) -> list[list[int]]:
         """The labels of each instance in the order in which the chain emits them, up to its own STOP.

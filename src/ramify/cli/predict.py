@@ -251,7 +251,7 @@ class Predictor:
     @classmethod
     def of(cls, options: PredictOptions) -> Predictor:
         """Load the model and check all that can be checked before documents come."""
-        from ramify.kernels.check import thread_count
+        from ramify.checks import thread_count
         from ramify.models.inspection import load_tagger
         from ramify.models.members import set_beam
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ramify.checks import whole_number
 from ramify.errors import InputError
-from ramify.evaluation.config import whole_number
 from ramify.evaluation.propensity import label_counts
 from ramify.values import TopK, as_label_matrix
 
@@ -35,7 +35,7 @@ def popular(Y_train: Any, n_rows: int, k: int) -> TopK:
     InputError
         k below 1, n_rows below 0, Y_train no 0/1 matrix or without rows.
     """
-    k, n_rows = whole_number(k, "k", 1), whole_number(n_rows, "n_rows", 0)
+    k, n_rows = whole_number("k", k, 1), whole_number("n_rows", n_rows, 0)
     Y = as_label_matrix(Y_train)
     if Y.shape[0] == 0:
         raise InputError("Y_train has no rows, so no label is frequent: give at least one training document")

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-
+from ramify.checks import Checked, Parsed, Real, Rules, Whole, YesNo, shown, whole_number
 from ramify.errors import InputError
+
+POSITIVE = Real(sys.float_info.min, sys.float_info.max)
+
+
+def checked_ks(ks: Any) -> tuple[int, ...]:
+    """The cut-offs, sorted, without repetition."""
+    if isinstance(ks, str) or not isinstance(ks, Iterable):
+        raise InputError(f"ks is {shown(ks)}, but must be a sequence of cut-offs, such as (1, 3, 5)")
+    cuts = tuple(sorted({whole_number("a cut-off in ks", k, 1) for k in ks}))
+    if not cuts:
+        raise InputError("ks is empty, but must hold at least one cut-off, such as (1, 3, 5)")
+    return cuts
+
+
+def checked_propensity(propensity: Any) -> tuple[float, float]:
+    """(A, B), both finite and above 0."""
+    pair = tuple(propensity) if isinstance(propensity, Iterable) and not isinstance(propensity, str) else ()
+    if len(pair) != 2 or not all(POSITIVE.fits(value) for value in pair):
+        given = shown(propensity)
+        raise InputError(f"propensity is {given}, but must be two numbers (A, B) above 0, such as (0.55, 1.5)")
+    return float(pair[0]), float(pair[1])
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationConfig:
+class EvaluationConfig(Checked):
     """Every choice behind the numbers of a report.
 
     Parameters
@@ -52,39 +72,17 @@ class EvaluationConfig:
     count_unlabelled: bool = False
     seen_labels_only: bool = False
 
+    RULES: ClassVar[Rules] = {
+        "ks": Parsed(checked_ks),
+        "propensity": Parsed(checked_propensity),
+        "bootstrap": Whole(0, 1_000_000),
+        "seed": Whole(0),
+        "head_share": Real(0, 1),
+        "tail_at_most": Whole(0),
+        "count_unlabelled": YesNo(),
+        "seen_labels_only": YesNo(),
+    }
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ks", checked_ks(self.ks))
-        object.__setattr__(self, "propensity", checked_propensity(self.propensity))
-        for name, least in (("bootstrap", 0), ("seed", 0), ("tail_at_most", 0)):
-            object.__setattr__(self, name, whole_number(getattr(self, name), name, least))
-        if not _is_real(self.head_share) or not 0 <= self.head_share <= 1:
-            raise InputError(f"head_share is {self.head_share!r}, but must lie in 0..1")
-
-
-def whole_number(value: Any, name: str, least: int) -> int:
-    """``value`` as an int of at least ``least``, or InputError."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise InputError(f"{name} is {value!r}, but must be a whole number of at least {least}")
-    return int(value)
-
-
-def checked_ks(ks: Any) -> tuple[int, ...]:
-    """The cut-offs, sorted, without repetition."""
-    if isinstance(ks, str) or not isinstance(ks, Iterable):
-        raise InputError(f"ks is {ks!r}, but must be a sequence of cut-offs, such as (1, 3, 5)")
-    cuts = tuple(sorted({whole_number(k, "a cut-off in ks", 1) for k in ks}))
-    if not cuts:
-        raise InputError("ks is empty, but must hold at least one cut-off, such as (1, 3, 5)")
-    return cuts
-
-
-def checked_propensity(propensity: Any) -> tuple[float, float]:
-    """(A, B), both finite and above 0."""
-    pair = tuple(propensity) if isinstance(propensity, Iterable) and not isinstance(propensity, str) else ()
-    if len(pair) != 2 or not all(_is_real(value) and value > 0 for value in pair):
-        raise InputError(f"propensity is {propensity!r}, but must be two numbers (A, B) above 0, such as (0.55, 1.5)")
-    return float(pair[0]), float(pair[1])
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(float(value)))
+        for name, rule in self.RULES.items():
+            object.__setattr__(self, name, rule.check(name, getattr(self, name)))

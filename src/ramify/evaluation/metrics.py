@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ramify.checks import whole_number
 from ramify.errors import InputError
-from ramify.evaluation.config import whole_number
 from ramify.evaluation.document_measures import Ratio, hit, micro_f1, ndcg, precision, propensity_scored, recall
 from ramify.evaluation.judgement import Judgement, judge
 from ramify.evaluation.label_measures import label_tally
@@ -95,7 +95,7 @@ def psndcg_at_k(Y_test: Any, top: TopK, weights: Float64, k: int = 5) -> float:
 
 
 def _judged(Y_test: Any, top: TopK, k: int) -> Judgement:
-    return judge(Y_test, top, least_k=whole_number(k, "k", 1))
+    return judge(Y_test, top, least_k=whole_number("k", k, 1))
 
 
 def _mean(per_document: Callable[[Judgement, Sequence[int]], Float64], Y_test: Any, top: TopK, k: int) -> float:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.checks import whole_number
 from ramify.errors import InputError
-from ramify.evaluation.config import checked_propensity, whole_number
+from ramify.evaluation.config import checked_propensity
 from ramify.values import Float64, Int64, as_label_matrix
 
 
@@ -119,12 +120,12 @@ def propensities(labels: Any, n: int | None = None, *, A: float = 0.55, B: float
 def _counted(labels: Any, n: int | None) -> tuple[Int64, int]:
     if sp.issparse(labels) or np.ndim(labels) != 1:
         Y = as_label_matrix(labels)
-        return label_counts(Y), Y.shape[0] if n is None else whole_number(n, "n", 0)
+        return label_counts(Y), Y.shape[0] if n is None else whole_number("n", n, 0)
     counts = np.asarray(labels)
     if counts.dtype.kind not in "iu" or (counts.size and counts.min() < 0):
         raise InputError(f"label counts must be whole numbers of at least 0, not {counts.dtype} {counts[:5]}")
     if n is None:
         raise InputError("label counts are given without n: name the number of training documents")
-    if counts.size and counts.max() > whole_number(n, "n", 0):
+    if counts.size and counts.max() > whole_number("n", n, 0):
         raise InputError(f"a label has {counts.max()} training instances, but n is {n}: give the number of documents")
     return counts.astype(np.int64), n

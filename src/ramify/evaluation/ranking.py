@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ramify.checks import whole_number
 from ramify.errors import InputError
-from ramify.evaluation.config import whole_number
 from ramify.values import TopK
 
 _BLOCK_CELLS = 1 << 22  # scores looked at together
@@ -35,7 +35,7 @@ def top_k(scores: Any, k: int) -> TopK:
     InputError
         k below 1, not a 2-d matrix of real numbers, NaN.
     """
-    k = whole_number(k, "k", 1)
+    k = whole_number("k", k, 1)
     matrix = scores if sp.issparse(scores) else np.asarray(scores)
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
         raise InputError(f"scores must be a 2-d matrix of real numbers, not {matrix.ndim}-d of dtype {matrix.dtype}")

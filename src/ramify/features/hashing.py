@@ -7,14 +7,21 @@ n-grams that share a column cancel rather than add up on average.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from ramify.checks import COUNT, Rules, YesNo, thread_count, whole_number
 from ramify.errors import InputError, damage_told
-from ramify.features.weighted_text import DEFAULT_NORM, DEFAULT_WORDS, LARGEST_COUNT, WeightedText, shared_settings
-from ramify.kernels.check import thread_count, whole_number
+from ramify.features.weighted_text import (
+    DEFAULT_NORM,
+    DEFAULT_WORDS,
+    LARGEST_COUNT,
+    SHARED_RULES,
+    WeightedText,
+    shared_settings,
+)
 from ramify.kernels.text import HashedColumns, TextWeigher, Weighting, checked_texts
 from ramify.values import CSR, Float32
 
@@ -54,6 +61,8 @@ class Hashing(WeightedText):
     n_documents_ : int
         With ``idf``: number of texts fitted on.
     """
+
+    RULES: ClassVar[Rules] = SHARED_RULES | {"n_features": COUNT, "signed": YesNo(), "idf": YesNo()}
 
     def __init__(
         self,
@@ -98,6 +107,7 @@ class Hashing(WeightedText):
         InputError
             A setting out of range, a single string in place of a list, an item that is no str.
         """
+        self.check_settings()
         for learned in ("document_frequencies_", "n_documents_"):
             self.__dict__.pop(learned, None)
         return self.partial_fit(texts)
@@ -110,6 +120,7 @@ class Hashing(WeightedText):
         InputError
             As ``fit``.
         """
+        self.check_settings()
         self._weigher = None
         checked = checked_texts(texts)
         counter = self._plain_weigher()
@@ -128,10 +139,8 @@ class Hashing(WeightedText):
         return self.fit(checked).transform(checked)
 
     def _n_columns(self) -> int:
-        n = self.n_features
-        if not isinstance(n, int | np.integer) or isinstance(n, bool) or not 1 <= n <= np.iinfo(np.int32).max:
-            raise InputError(f"n_features is {n!r}, but must be a whole number from 1 to 2**31 - 1")
-        return int(n)
+        n: int = COUNT.check("n_features", self.n_features)
+        return n
 
     def _plain_weigher(self, idf: Float32 | None = None) -> TextWeigher:
         weighting = Weighting(idf=idf, sublinear=bool(self.sublinear), normalise=self.norm is not None)
@@ -180,7 +189,7 @@ class Hashing(WeightedText):
         return hashing
 
     def _restore(self, config: dict[str, Any], arrays: dict[str, Any]) -> None:
-        self._plain_weigher()
+        self.check_settings()
         n_documents = whole_number("n_documents", config["n_documents"], 0, LARGEST_COUNT)
         if not self.idf:
             return

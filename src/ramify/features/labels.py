@@ -6,22 +6,37 @@ with L2-normalised rows. A label about which nothing is known has a zero row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ramify.checks import COUNT, SEED, Checked, CheckedWhenMade, Own, Parsed, Real, Rules, Several, shown
 from ramify.errors import InputError
 from ramify.kernels import aggregate
 from ramify.protocols import Representation, Vectorizer
 from ramify.values import CSR, Float32, as_csr, row_lengths
 
 
+def _check_names(names: Any) -> None:
+    """InputError unless these are label names; a ``StringTable`` is a sequence of them as well."""
+    if isinstance(names, str | bytes | Mapping) or not hasattr(names, "__len__") or not hasattr(names, "__getitem__"):
+        raise InputError(f"names is {shown(names)}, but must be a list with the name of each label")
+    if not all(isinstance(name, str) for name in names):
+        raise InputError("names holds something else than strings, but must be a list with the name of each label")
+
+
+def _check_vectors(Z: Any) -> None:
+    """InputError unless this is a matrix."""
+    if len(getattr(Z, "shape", ())) != 2 or isinstance(Z, type):
+        raise InputError(f"Z is {shown(Z)}, but must be a sparse matrix or an array of shape (labels, d)")
+
+
 @dataclass(frozen=True)
-class PII:
+class PII(CheckedWhenMade):
     """Positive instance indices: a label is the set of its instances, shape (L, n)."""
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
@@ -30,7 +45,7 @@ class PII:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PIFA:
+class PIFA(CheckedWhenMade):
     """Positive instance feature aggregation: a label is the sum of its instances' features, shape (L, d).
 
     Parameters
@@ -47,10 +62,7 @@ class PIFA:
 
     max_features_per_label: int | None = 1000
 
-    def __post_init__(self) -> None:
-        limit = self.max_features_per_label
-        if limit is not None and limit < 1:
-            raise InputError(f"max_features_per_label is {limit}, but must be at least 1, or None for all")
+    RULES: ClassVar[Rules] = {"max_features_per_label": aggregate.FEATURES_PER_LABEL}
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
         """L2-normalise the rows of Y, take YᵀX, L2-normalise its rows."""
@@ -58,7 +70,7 @@ class PIFA:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraphSpectrum:
+class GraphSpectrum(CheckedWhenMade):
     """Spectral embedding of the graph between instances and labels (Dhillon's co-clustering), shape (L, dimensions).
 
     The leading right singular vectors of D₁^-½ Y D₂^-½, where D₁ and D₂ hold the degrees of instances and labels.
@@ -79,9 +91,7 @@ class GraphSpectrum:
     dimensions: int = 24
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        if self.dimensions < 1:
-            raise InputError(f"dimensions is {self.dimensions}, but must be at least 1")
+    RULES: ClassVar[Rules] = {"dimensions": COUNT, "seed": SEED}
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> Float32:
         """Singular vectors with a fixed sign (largest entry positive), rows L2-normalised."""
@@ -116,7 +126,7 @@ def _scale_by_degrees(Y: CSR) -> CSR:
 
 
 @dataclass(frozen=True)
-class LabelText:
+class LabelText(CheckedWhenMade):
     """The names (or descriptions) of the labels, as features.
 
     Parameters
@@ -130,6 +140,8 @@ class LabelText:
     names: Sequence[str]
     vectorizer: Vectorizer
 
+    RULES: ClassVar[Rules] = {"names": Parsed(_check_names), "vectorizer": Own(("fit_transform",))}
+
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> Any:
         """Vectorise the names, L2-normalise the rows; InputError unless there is one name per label."""
         if len(self.names) != Y.shape[1]:
@@ -138,7 +150,7 @@ class LabelText:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class Given(CheckedWhenMade):
     """Vectors of your own, e.g. from a sentence encoder; see also ``from_word_vectors``.
 
     Parameters
@@ -148,6 +160,8 @@ class Given:
     """
 
     Z: Any
+
+    RULES: ClassVar[Rules] = {"Z": Parsed(_check_vectors)}
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> Any:
         """L2-normalise the rows; InputError unless there is one finite row per label."""
@@ -197,7 +211,7 @@ def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None 
     return as_csr(sp.vstack([X, names[chosen]])), as_csr(sp.vstack([Y, own]))
 
 
-class Concatenation:
+class Concatenation(Checked):
     """Several representations side by side; each has the same say, as all their rows have length one.
 
     Parameters
@@ -211,10 +225,11 @@ class Concatenation:
         No part.
     """
 
+    RULES: ClassVar[Rules] = {"parts": Several(Own(("represent",)))}
+
     def __init__(self, *parts: Representation) -> None:
-        if not parts:
-            raise InputError("a Concatenation needs at least one representation")
         self.parts = parts
+        self.check_settings()
 
     def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
         """Join the parts' columns, L2-normalise the rows; sparse if any part is."""
@@ -225,7 +240,7 @@ class Concatenation:
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Mixture(CheckedWhenMade):
     """A weighted sum of two representations of one width: weight · first + (1 - weight) · second.
 
     Parameters
@@ -245,9 +260,7 @@ class Mixture:
     second: Representation
     weight: float = 0.5
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight <= 1:
-            raise InputError(f"weight is {self.weight}, but must lie between 0 and 1")
+    RULES: ClassVar[Rules] = {"first": Own(("represent",)), "second": Own(("represent",)), "weight": Real(0, 1)}
 
     def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
         """Add the parts, L2-normalise the rows; sparse only if both are."""

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ramify.checks import real_number, whole_number
 from ramify.errors import InputError, damage_told
 from ramify.features.token_pattern import check_token_pattern
 from ramify.features.weighted_text import LARGEST_IDF
-from ramify.kernels.check import real_number, whole_number
 from ramify.strings import StringTable
 
 MAX_GRAM = 20

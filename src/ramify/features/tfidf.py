@@ -7,25 +7,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
+from ramify.checks import Real, Rule, Rules, Whole, thread_count, whole_number
 from ramify.errors import InputError, damage_told
 from ramify.features.weighted_text import (
     DEFAULT_NORM,
     DEFAULT_WORDS,
     LARGEST_COUNT,
     LARGEST_IDF,
+    SHARED_RULES,
     WeightedText,
     shared_settings,
 )
-from ramify.kernels.check import thread_count, whole_number
 from ramify.kernels.text import CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
 from ramify.strings import StringTable
 from ramify.values import CSR, Float32, Int64
+
+
+@dataclass(frozen=True)
+class DocumentLimit(Rule):
+    """A number of texts, as a whole number, or a share of them, as a float."""
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        return "a whole number of at least 1 or a share from 0.0 to 1.0"
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        whole = isinstance(value, int | np.integer)
+        return Whole(1, math.inf).fits(value) if whole else Real(0, 1).fits(value)
+
+    def plain(self, value: Any) -> float:
+        """See ``Rule``."""
+        return int(value) if isinstance(value, int | np.integer) else float(value)
+
 
 DEFAULT_MIN_DF = 2
 DEFAULT_MAX_DF = 1.0
@@ -70,6 +92,12 @@ class Tfidf(WeightedText):
     Equal to ``TfidfVectorizer`` where settings coincide, the vocabulary and the order of its columns included, but for
     ties at ``max_features``, which scikit-learn leaves to an unstable sort.
     """
+
+    RULES: ClassVar[Rules] = SHARED_RULES | {
+        "min_df": DocumentLimit(),
+        "max_df": DocumentLimit(),
+        "max_features": Whole(1, math.inf, optional=True),
+    }
 
     def __init__(
         self,
@@ -133,15 +161,15 @@ class Tfidf(WeightedText):
         return self._count(texts, keep_rows=True).rows(self._weighting())
 
     def _count(self, texts: Sequence[str], *, keep_rows: bool) -> CountedTexts:
+        self.check_settings()
         grams = self._grams()
-        max_features = _checked_cap(self.max_features)
         checked = checked_texts(texts)
-        low = math.ceil(_document_limit(self.min_df, len(checked), "min_df"))
-        high = math.floor(_document_limit(self.max_df, len(checked), "max_df"))
+        low = math.ceil(_document_limit(self.min_df, len(checked)))
+        high = math.floor(_document_limit(self.max_df, len(checked)))
         if high < low and checked:
             raise InputError(f"max_df={self.max_df} keeps fewer texts than min_df={self.min_df}: lower min_df")
         counted = CountedTexts(checked, grams, keep_rows=keep_rows, threads=thread_count(self.threads))
-        columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=max_features)
+        columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=self.max_features)
         if len(columns.hashes) == 0:
             raise InputError(self._no_columns(counted.n_grams, len(checked)))
         self._set_columns(columns, _smooth_idf(documents, len(checked)), len(checked))
@@ -184,9 +212,9 @@ class Tfidf(WeightedText):
         if not hasattr(self, "idf_"):
             raise NotFittedError("this Tfidf is not fitted yet: call fit first")
         config = self._shared_config() | {
-            "min_df": _plain_number(self.min_df),
-            "max_df": _plain_number(self.max_df),
-            "max_features": _checked_cap(self.max_features),
+            name: self.RULES[name].check(name, getattr(self, name)) for name in ("min_df", "max_df", "max_features")
+        }
+        config |= {
             "n_documents": self.n_documents_,
             "n_words": self._columns.n_words,
         }
@@ -206,14 +234,12 @@ class Tfidf(WeightedText):
         with damage_told("the saved tf-idf is"):
             limits = {name: config[name] for name in ("min_df", "max_df", "max_features")}
             tfidf = cls(**shared_settings(config), **limits)
+            tfidf.check_settings()
             tfidf._restore(config, arrays)
         return tfidf
 
     def _restore(self, config: dict[str, Any], arrays: dict[str, Any]) -> None:
-        _checked_cap(self.max_features)
         n_documents = whole_number("n_documents", config["n_documents"], 0, LARGEST_COUNT)
-        for name in ("min_df", "max_df"):
-            _document_limit(getattr(self, name), n_documents, name)
         names = StringTable(_vector(arrays, "names", np.uint8), _vector(arrays, "name_offsets", np.int64))
         names.check()
         columns = Vocabulary(
@@ -236,25 +262,10 @@ def _vector(arrays: dict[str, Any], name: str, dtype: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _plain_number(value: Any) -> float:
-    return int(value) if isinstance(value, int | np.integer) else float(value)
-
-
-def _checked_cap(max_features: Any) -> int | None:
-    if max_features is None:
-        return None
-    if not isinstance(max_features, int | np.integer) or isinstance(max_features, bool) or max_features < 1:
-        raise InputError(f"max_features is {max_features!r}, but must be None or a whole number of at least 1")
-    return int(max_features)
-
-
-def _document_limit(value: Any, n_documents: int, name: str) -> float:
+def _document_limit(value: Any, n_documents: int) -> float:
     """A number of texts: a whole number is one, a float is a share."""
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
-        return int(value)
-    if isinstance(value, float | np.floating) and 0.0 <= value <= 1.0:
-        return float(value) * n_documents
-    raise InputError(f"{name} is {value!r}, but must be a whole number of at least 1 or a share from 0.0 to 1.0")
+    limit = DocumentLimit().plain(value)
+    return limit if isinstance(limit, int) else limit * n_documents
 
 
 def _smooth_idf(documents: Int64, n_documents: int) -> Float32:

@@ -8,8 +8,8 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from ramify.checks import THREADS, Checked, OneOf, Rule, YesNo, rules_of, thread_count
 from ramify.errors import InputError
-from ramify.kernels.check import thread_count
 from ramify.kernels.grams import Grams
 from ramify.kernels.text import TextWeigher, checked_texts
 from ramify.values import CSR, Float32, Int32
@@ -25,7 +25,16 @@ LARGEST_IDF = 1e6
 DEFAULT_NORM = "l2"
 
 
-class WeightedText(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+SHARED_RULES: dict[str, Rule] = {
+    **rules_of(Grams, *GRAM_SETTINGS),
+    "sublinear": YesNo(),
+    "norm": OneOf(("l2",), optional=True),
+    "threads": THREADS,
+}
+"""Of the settings that both classes have."""
+
+
+class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Texts → X; a subclass says what the columns and their idf are."""
 
     words: tuple[int, int] | None
@@ -77,14 +86,17 @@ class WeightedText(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         return (self._weigher or self._new_weigher()).weigh_one(text)
 
+    def check_settings(self) -> None:
+        """InputError where a setting breaks its rule, or no n-gram counts."""
+        super().check_settings()
+        self._grams()
+
     def _new_weigher(self) -> TextWeigher:
         self._weigher = self._make_weigher()
         return self._weigher
 
     def _grams(self) -> Grams:
-        """The settings of n-grams, validated along with the others that both classes have."""
-        if self.norm not in ("l2", None):
-            raise InputError(f"norm is {self.norm!r}, but must be 'l2' or None")
+        """The settings of n-grams."""
         return Grams(
             words=self.words, characters=self.characters, within_words=self.within_words, lowercase=self.lowercase
         )

@@ -7,21 +7,21 @@ applies. Balanced trees keep every leaf cluster at the same size, which bounds t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.checks import COUNT, CheckedWhenMade, Rules, Whole, YesNo, rules_of, thread_count
 from ramify.errors import InputError
 from ramify.index.lloyd import SplitRule, unbalanced_shape
 from ramify.index.shape import balanced_shape, cut_plan
-from ramify.kernels.check import thread_count
 from ramify.kernels.cluster import KMeansConfig, balanced_order
 from ramify.values import CSR, Int32, LabelTree, as_csr
 
 
 @dataclass(frozen=True, kw_only=True)
-class KMeansIndexer:
+class KMeansIndexer(CheckedWhenMade):
     """Group labels by recursive k-means.
 
     Parameters
@@ -57,12 +57,14 @@ class KMeansIndexer:
     max_depth: int | None = None
     keep_unused: bool = False
 
-    def __post_init__(self) -> None:
-        least = {"branching": 2, "max_leaf": 1, "iterations": 1, "max_depth": 1}
-        for name, limit in least.items():
-            value = getattr(self, name)
-            if value is not None and value < limit:
-                raise InputError(f"{name} is {value}, but must be at least {limit}")
+    RULES: ClassVar[Rules] = {
+        "branching": Whole(2, 2**31 - 1),
+        "max_leaf": COUNT,
+        "balanced": YesNo(),
+        **rules_of(KMeansConfig, "spherical", "iterations"),
+        "max_depth": Whole(1, 2**31 - 1, optional=True),
+        "keep_unused": YesNo(),
+    }
 
     def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1) -> LabelTree:
         """Group the labels.

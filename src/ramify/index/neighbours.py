@@ -9,15 +9,14 @@ tree. Where k-means cuts from above and may part close relatives early, pairing 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.errors import InputError
+from ramify.checks import COUNT, CheckedWhenMade, Rules, Whole, YesNo, thread_count
 from ramify.index.kmeans import kept_labels, label_vectors
 from ramify.index.shape import ClusterShape
-from ramify.kernels.check import thread_count
 from ramify.kernels.cluster import nearest
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 
@@ -27,7 +26,7 @@ _DENSE_BLOCK = 1024  # rows whose products with all others are held at once
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighbourIndexer:
+class NeighbourIndexer(CheckedWhenMade):
     """Group labels bottom up by pairing nearest neighbours; for up to some 50,000 labels.
 
     Parameters
@@ -52,11 +51,12 @@ class NeighbourIndexer:
     neighbours: int = 10
     keep_unused: bool = False
 
-    def __post_init__(self) -> None:
-        for name, limit in {"branching": 2, "max_leaf": 2, "neighbours": 1}.items():
-            value = getattr(self, name)
-            if value < limit:
-                raise InputError(f"{name} is {value}, but must be at least {limit}")
+    RULES: ClassVar[Rules] = {
+        "branching": Whole(2, 2**31 - 1),
+        "max_leaf": Whole(2, 2**31 - 1),
+        "neighbours": COUNT,
+        "keep_unused": YesNo(),
+    }
 
     def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1) -> LabelTree:
         """Group the labels; no randomness, so ``seed`` changes nothing.

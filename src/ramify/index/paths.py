@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ramify.checks import CheckedWhenMade, Instance, Rules
 from ramify.errors import InputError
 from ramify.index.shape import ClusterShape
 from ramify.values import CSR, Int32, Int64, LabelTree
 
 
 @dataclass(frozen=True)
-class FixedTree:
+class FixedTree(CheckedWhenMade):
     """An indexer that always gives one tree.
 
     Parameters
@@ -28,6 +29,8 @@ class FixedTree:
     """
 
     tree: LabelTree
+
+    RULES: ClassVar[Rules] = {"tree": Instance(LabelTree, "a LabelTree")}
 
     needs_vectors = False
     """Models need not make label vectors for it."""

@@ -6,9 +6,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify import _native
+from ramify.checks import Whole, thread_count
 from ramify.errors import InputError
-from ramify.kernels.check import csr_arrays, thread_count
+from ramify.kernels.check import csr_arrays
 from ramify.values import CSR
+
+FEATURES_PER_LABEL = Whole(1, optional=True)
 
 
 def pifa(X: CSR, Y: CSR, *, max_features_per_label: int | None = None, threads: int | None = 1) -> CSR:
@@ -38,14 +41,13 @@ def pifa(X: CSR, Y: CSR, *, max_features_per_label: int | None = None, threads: 
     threads = thread_count(threads)
     if X.shape[0] != Y.shape[0]:
         raise InputError(f"X has {X.shape[0]} rows, but Y has {Y.shape[0]}: give one row of labels per instance")
-    if max_features_per_label is not None and max_features_per_label < 1:
-        raise InputError(f"max_features_per_label is {max_features_per_label}, but must be at least 1, or None for all")
+    FEATURES_PER_LABEL.check("max_features_per_label", max_features_per_label)
     x_arrays = csr_arrays(X)
     members = Y.tocsc()
     y_indptr, y_rows, _ = csr_arrays(members.T)
     per_row = np.diff(Y.indptr)
     weights = (1.0 / np.sqrt(np.maximum(per_row, 1))).astype(np.float32)
-    limit = X.shape[1] + 1 if max_features_per_label is None else int(max_features_per_label)
+    limit = X.shape[1] + 1 if max_features_per_label is None else min(int(max_features_per_label), X.shape[1] + 1)
     indptr = np.zeros(Y.shape[1] + 1, np.int64)
     _native.pifa_count(*x_arrays, X.shape[1], y_indptr, y_rows, limit, threads, indptr[1:])
     np.cumsum(indptr, out=indptr)

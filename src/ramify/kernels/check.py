@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -10,50 +9,8 @@ import numpy as np
 from ramify.errors import InputError
 from ramify.values import CSR, Float32, Int32, Int64
 
-MAX_THREADS = 4096
 SMALLEST_FACTOR, LARGEST_FACTOR = 1e-10, 1e10
 """Costs and weights within these bounds can be multiplied in float32 without becoming 0 or infinite."""
-
-
-def thread_count(threads: int | None) -> int:
-    """The number of threads to use; None takes every CPU that this process may run on.
-
-    Raises
-    ------
-    InputError
-        Fewer than 1, or more than 4096.
-    """
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return whole_number("threads", threads, 1, MAX_THREADS)
-
-
-def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """The value as an int.
-
-    Raises
-    ------
-    InputError
-        Not a whole number in low..high.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise InputError(f"{name} is {value!r}, but must be a whole number of at least {low} and at most {high}")
-    return int(value)
-
-
-def real_number(name: str, value: Any, low: float, high: float) -> float:
-    """The value as a float.
-
-    Raises
-    ------
-    InputError
-        Not a number in low..high.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise InputError(f"{name} is {value!r}, but must be a number")
-    if not low <= value <= high:
-        raise InputError(f"{name} is {value!r}, but must be a number of at least {low:g} and at most {high:g}")
-    return float(value)
 
 
 def factors(name: str, values: Any, n: int) -> Float32:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from ramify import _native
+from ramify.checks import COUNT, CheckedWhenMade, Real, Rules, Whole, YesNo, thread_count
 from ramify.errors import InputError
-from ramify.kernels.check import csr_arrays, thread_count
+from ramify.kernels.check import csr_arrays
 from ramify.values import CSR, Float32, Int32, Int64
 
 
 @dataclass(frozen=True, kw_only=True)
-class KMeansConfig:
+class KMeansConfig(CheckedWhenMade):
     """How one split looks for its clusters.
 
     Parameters
@@ -47,14 +48,14 @@ class KMeansConfig:
     sketch: int = 64
     refinements: int = 3
 
-    def __post_init__(self) -> None:
-        for name, least in {"iterations": 1, "sketch": 0, "refinements": 1}.items():
-            if not least <= getattr(self, name) < 2**31:
-                raise InputError(f"{name} is {getattr(self, name)}, but must be at least {least}")
-        if not 0 <= self.tolerance <= 1:
-            raise InputError(f"tolerance is {self.tolerance}, but must lie between 0 and 1")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed is {self.seed}, but must be a whole number from 0 to 2**63 - 1")
+    RULES: ClassVar[Rules] = {
+        "spherical": YesNo(),
+        "iterations": COUNT,
+        "tolerance": Real(0, 1),
+        "seed": Whole(0),
+        "sketch": Whole(0, 2**31 - 1),
+        "refinements": COUNT,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ import re
 import sys
 from dataclasses import dataclass
 from functools import cache
-from numbers import Integral
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ramify.checks import CheckedWhenMade, Pair, Rules, YesNo
 from ramify.errors import InputError
 
 MAX_GRAM_LENGTH = 16
@@ -30,7 +30,7 @@ SPACE_BIT = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grams:
+class Grams(CheckedWhenMade):
     r"""Which n-grams of a text count.
 
     Parameters
@@ -56,30 +56,25 @@ class Grams:
     within_words: bool = True
     lowercase: bool = True
 
+    RULES: ClassVar[Rules] = {
+        "words": Pair(1, MAX_GRAM_LENGTH, optional=True),
+        "characters": Pair(1, MAX_GRAM_LENGTH, optional=True),
+        "within_words": YesNo(),
+        "lowercase": YesNo(),
+    }
+
     def __post_init__(self) -> None:
+        self.check_settings()
+        for name in ("words", "characters"):
+            object.__setattr__(self, name, self.RULES[name].check(name, getattr(self, name)))
+
+    def check_settings(self) -> None:
+        """InputError where a setting breaks its rule, or no n-gram counts."""
+        super().check_settings()
         if self.words is None and self.characters is None:
             raise InputError(
                 "words and characters are both None, so no text has features: give one a range like (1, 2)"
             )
-        for name in ("words", "characters"):
-            object.__setattr__(self, name, _length_range(getattr(self, name), name))
-
-
-def _length_range(lengths: Any, name: str) -> tuple[int, int] | None:
-    if lengths is None:
-        return None
-    try:
-        shortest, longest = lengths
-    except (TypeError, ValueError):
-        shortest = longest = None
-    if not all(isinstance(n, Integral) and not isinstance(n, bool) for n in (shortest, longest)) or not (
-        1 <= shortest <= longest <= MAX_GRAM_LENGTH
-    ):
-        raise InputError(
-            f"{name} is {lengths!r}, but must be None or two whole numbers from 1 to {MAX_GRAM_LENGTH}, "
-            "the shortest and the longest n-gram, like (1, 2)"
-        )
-    return int(shortest), int(longest)
 
 
 @cache

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from ramify import _native
+from ramify.checks import CheckedWhenMade, Real, Rules, Whole, thread_count, whole_number
 from ramify.errors import InputError
-from ramify.kernels.check import csr_arrays, real_number, thread_count, whole_number
+from ramify.kernels.check import csr_arrays
 from ramify.values import CSR, Float32, Float64, Int32
 
 LARGEST_POWER = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class VoteConfig:
+class VoteConfig(CheckedWhenMade):
     """Who votes, and how much each vote counts.
 
     Parameters
@@ -36,9 +37,7 @@ class VoteConfig:
     neighbours: int = 10
     power: float = 3.0
 
-    def __post_init__(self) -> None:
-        whole_number("neighbours", self.neighbours, 1, 2**30)
-        real_number("power", self.power, 0, LARGEST_POWER)
+    RULES: ClassVar[Rules] = {"neighbours": Whole(1, 2**30), "power": Real(0, LARGEST_POWER)}
 
     def native(self, k: int, threads: int, *, mask: Any = None, rows: CSR | None = None, only: bool = False) -> object:
         """The same for a native call.

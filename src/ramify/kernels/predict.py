@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ramify import _native
+from ramify.checks import COUNT, CheckedWhenMade, OneOf, Real, Rules, thread_count, whole_number
 from ramify.errors import InputError, ModelFileError
-from ramify.kernels.check import ascends, csr_arrays, real_number, thread_count, whole_number
+from ramify.kernels.check import ascends, csr_arrays
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
 from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits
 
@@ -36,8 +38,7 @@ def pack(level: LevelWeights, precision: str = "int8") -> PackedLevel:
     InputError
         An unknown precision, or weights that are inconsistent.
     """
-    if precision not in PRECISIONS:
-        raise InputError(f"precision is {precision!r}, but must be one of {', '.join(PRECISIONS)}")
+    OneOf(PRECISIONS).check("precision", precision)
     level.check()
     bits = hash_bits(level.n_features)
     plain = (level.blocks.begin, level.block_rows, level.features, level.row_entries, level.children, level.values)
@@ -159,7 +160,7 @@ def check_packed(packed: PackedLevel, blocks: Blocks) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchConfig:
+class SearchConfig(CheckedWhenMade):
     """How the tree is searched and scores are made (PAPERS §2).
 
     Parameters
@@ -181,14 +182,12 @@ class SearchConfig:
     path_weight: float = 1.0
     copies: str = "max"
 
-    def __post_init__(self) -> None:
-        whole_number("beam", self.beam, 1, 2**31 - 1)
-        real_number("path_weight", self.path_weight, 0, 1)
-        if not isinstance(self.transform, str) or self.transform.removeprefix("log-") not in TRANSFORMS:
-            known = ", ".join(TRANSFORMS)
-            raise InputError(f"transform is {self.transform!r}, but must be one of {known}, or one with log- before it")
-        if self.copies not in COPIES:
-            raise InputError(f"copies is {self.copies!r}, but must be one of {', '.join(COPIES)}")
+    RULES: ClassVar[Rules] = {
+        "beam": COUNT,
+        "transform": OneOf(TRANSFORMS, prefix="log-"),
+        "path_weight": Real(0, 1),
+        "copies": OneOf(COPIES),
+    }
 
     def native(self, k: int, threads: int) -> object:
         """The same for a native call.

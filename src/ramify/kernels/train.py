@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from ramify import _native
+from ramify.checks import COUNT, CheckedWhenMade, OneOf, Real, Rules, Whole, thread_count, whole_number
 from ramify.errors import InputError
-from ramify.kernels.check import (
-    LARGEST_FACTOR,
-    SMALLEST_FACTOR,
-    csr_arrays,
-    factors,
-    real_number,
-    thread_count,
-    whole_number,
-)
+from ramify.kernels.check import LARGEST_FACTOR, SMALLEST_FACTOR, csr_arrays, factors
 from ramify.values import CSR, Float32
 from ramify.weights import Blocks, LevelWeights
 
@@ -27,7 +21,7 @@ _NO_FLOATS = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SolverConfig:
+class SolverConfig(CheckedWhenMade):
     """How a single classifier is fitted (PAPERS §2): ½‖w‖² + ½b² + Σ Cᵢ·loss(yᵢ(w·xᵢ + b)).
 
     Parameters
@@ -59,14 +53,15 @@ class SolverConfig:
     threshold: float = 0.1
     max_weights: int = 0
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.loss, str) or self.loss not in LOSSES:
-            raise InputError(f"loss is {self.loss!r}, but must be one of {', '.join(LOSSES)}")
-        for name in ("cost_positive", "cost_negative", "epsilon"):
-            real_number(name, getattr(self, name), SMALLEST_FACTOR, LARGEST_FACTOR)
-        real_number("threshold", self.threshold, 0, LARGEST_FACTOR)
-        whole_number("max_passes", self.max_passes, 1, 2**31 - 1)
-        whole_number("max_weights", self.max_weights, 0, 2**63 - 1)
+    RULES: ClassVar[Rules] = {
+        "loss": OneOf(LOSSES),
+        "cost_positive": Real(SMALLEST_FACTOR, LARGEST_FACTOR),
+        "cost_negative": Real(SMALLEST_FACTOR, LARGEST_FACTOR),
+        "epsilon": Real(SMALLEST_FACTOR, LARGEST_FACTOR),
+        "max_passes": COUNT,
+        "threshold": Real(0, LARGEST_FACTOR),
+        "max_weights": Whole(0),
+    }
 
 
 @dataclass(frozen=True)

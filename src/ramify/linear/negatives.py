@@ -13,11 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.checks import Real, shown
 from ramify.errors import InputError
-from ramify.kernels.check import real_number
 from ramify.values import CSR, LabelTree
 
 SCHEMES = ("tfn", "man", "own")
+HARD_NEGATIVE_WEIGHT = Real(0.01, 1, optional=True)
 
 
 def parse_negatives(negatives: str | Sequence[str], depth: int) -> list[frozenset[str]]:
@@ -38,11 +39,11 @@ def parse_negatives(negatives: str | Sequence[str], depth: int) -> list[frozense
     """
     texts = negatives.split(",") if isinstance(negatives, str) else negatives
     if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
-        raise InputError(f"negatives is {negatives!r}, but must be a string such as tfn+man, or several in a list")
+        raise InputError(f"negatives is {shown(negatives)}, but must be a string such as tfn+man, or several in a list")
     levels = [frozenset(part.strip().lower() for part in text.split("+")) for text in texts]
     for level, text in zip(levels, texts, strict=True):
         if not level <= set(SCHEMES):
-            raise InputError(f"negatives names {text!r}, but schemes are {', '.join(SCHEMES)}, joined by +")
+            raise InputError(f"negatives names {shown(text)}, but schemes are {', '.join(SCHEMES)}, joined by +")
     levels = levels[-depth:]  # a tree may be flatter than expected: what speaks for the leaves stays
     return [levels[0]] * (depth - len(levels)) + levels
 
@@ -91,12 +92,6 @@ def training_rows(
     rows = sp.csr_matrix((factors[bits], kinds.indices, kinds.indptr), shape=kinds.shape).T.tocsr()
     rows.sort_indices()
     return rows
-
-
-def check_weight(hard_negative_weight: float | None) -> None:
-    """Raises InputError unless it is None or lies in 0.01..1."""
-    if hard_negative_weight is not None:
-        real_number("hard_negative_weight", hard_negative_weight, 0.01, 1)
 
 
 def balanced_weight(n_positive: int, n_hard: int) -> float:

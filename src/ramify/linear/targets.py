@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.errors import InputError
+from ramify.checks import OneOf
 from ramify.values import CSR, LabelTree
 
 NORMS = ("none", "l1", "l2", "max")
@@ -37,8 +37,7 @@ def level_targets(
     -------
     list of csr_matrix, shape (n, nodes of the level)
     """
-    if norm not in NORMS:
-        raise InputError(f"relevance_norm is {norm!r}, but must be one of {', '.join(NORMS)}")
+    OneOf(NORMS).check("relevance_norm", norm)
     target = sp.csr_matrix(Y @ tree.leaf_matrix())
     targets = [target]
     for level in range(tree.depth - 1, 0, -1):

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from ramify.errors import InputError
 from ramify.kernels.predict import SearchConfig, nodes_reached, pack
 from ramify.kernels.train import LevelProblem, SolverConfig, train
-from ramify.linear.negatives import check_weight, everything, own_clusters, parse_negatives, training_rows
+from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, everything, own_clusters, parse_negatives, training_rows
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 from ramify.weights import Blocks, LevelWeights, joined
 
@@ -42,7 +42,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         parse_negatives(self.negatives, 1)
-        check_weight(self.hard_negative_weight)
+        HARD_NEGATIVE_WEIGHT.check("hard_negative_weight", self.hard_negative_weight)
 
 
 @dataclass(frozen=True)

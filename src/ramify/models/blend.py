@@ -14,19 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import Rules, rules_of
 from ramify.errors import ModelFileError, damage_told
-from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load_as, parts_to_state, stored_part
-from ramify.models.members import MOST_TREES, Single, part_of
+from ramify.models.members import TREES, Single, part_of, tree_seeds
 from ramify.models.merging import Merger
 from ramify.models.nearest import NearestInstances
-from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
+from ramify.models.ranking_model import HELD_OUT, Part, RankingModel, assignments, instances, mean_precision
 from ramify.models.tail import favour_by_rarity, reranked
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, StageProgress, TopK
@@ -83,6 +83,13 @@ class Blend(RankingModel):
         d and L.
     """
 
+    RULES: ClassVar[Rules] = {
+        "trees": TREES,
+        **rules_of(XRLinear, "branching", "max_leaf", "beam", "tail_cost", "tail_rank"),
+        "held_out": HELD_OUT,
+        **rules_of(XRLinear, "decision_threshold", "normalize", "seed", "threads"),
+    }
+
     def __init__(
         self,
         *,
@@ -127,7 +134,7 @@ class Blend(RankingModel):
         InputError
             Settings or data out of range; the sentence names which.
         """
-        self._check_settings()
+        self.check_settings()
         X = instances(X)
         everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
         self.favour_ = self._favour(everything.Y)
@@ -137,18 +144,10 @@ class Blend(RankingModel):
         self._set_ensemble(self._final().fit(*everything, progress=final))
         return self
 
-    def _check_settings(self) -> None:
-        """Everything, before hours are spent on choosing."""
-        real_number("held_out", self.held_out, 0, 0.9)
-        real_number("tail_cost", self.tail_cost, 0, 10)
-        real_number("tail_rank", self.tail_rank, 0, 10)
-        whole_number("trees", self.trees, 1, MOST_TREES)
-        whole_number("seed", self.seed, 0, 2**32 - self.trees)
-        whole_number("beam", self.beam, 1, 2**31 - 1)
-        whole_number("branching", self.branching, 2, 2**31 - 1)
-        whole_number("max_leaf", self.max_leaf, 1, 2**31 - 1)
-        self._decision_threshold()
-        thread_count(self.threads)
+    def check_settings(self) -> None:
+        """InputError where a setting breaks its rule, or the seeds of the trees exceed the largest one."""
+        super().check_settings()
+        tree_seeds(self.seed, self.trees)
 
     def _favour(self, Y: CSR) -> Float32 | None:
         return np.exp(favour_by_rarity(Y, self.tail_rank)) if self.tail_rank > 0 else None
@@ -273,7 +272,7 @@ class Blend(RankingModel):
         """
         with damage_told("the blend is"):
             model = cls(**({"normalize": False} | config["settings"]))  # before there was a choice, none was made
-            model._check_settings()
+            model.check_settings()
             model.cost_, model.share_ = float(config["chosen"]["cost"]), float(config["chosen"]["share"])
             ensemble = stored_part("ensemble", config["ensemble"], arrays, parts)
         if not isinstance(ensemble, Ensemble):

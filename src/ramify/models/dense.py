@@ -12,20 +12,21 @@ when the opened model is first asked.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of, thread_count
 from ramify.errors import InputError, MissingExtraError, damage_told
 from ramify.features.labels import unit_rows
-from ramify.kernels.check import csr_arrays, thread_count, whole_number
+from ramify.kernels.check import csr_arrays
 from ramify.kernels.neighbours import VoteConfig
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
 from ramify.models.stored import check_label_space, check_rows, matrix_over, stored_array, stored_size, stored_vectors
-from ramify.values import CSR, Float32, TopK, as_csr
+from ramify.values import CSR, Float32, StageProgress, TopK, as_csr
 
 ROWS = 4096
 """Instances made dense at a time."""
@@ -75,6 +76,17 @@ class DenseNeighbours(RankingModel):
         d and L.
     """
 
+    RULES: ClassVar[Rules] = {
+        "among": OneOf(KINDS),
+        "dimensions": Whole(1, MOST_DIMENSIONS),
+        "neighbours": Whole(1, 2**20),
+        **rules_of(VoteConfig, "power"),
+        "effort": Whole(1, 2**20),
+        "decision_threshold": THRESHOLD,
+        "seed": SEED,
+        "threads": THREADS,
+    }
+
     def __init__(
         self,
         *,
@@ -96,7 +108,7 @@ class DenseNeighbours(RankingModel):
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Any, Y: Any) -> DenseNeighbours:
+    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> DenseNeighbours:
         """Find the singular vectors, and link the points.
 
         Parameters
@@ -105,6 +117,8 @@ class DenseNeighbours(RankingModel):
             Features.
         Y : sparse or dense matrix, shape (n, L)
             Label assignments: what is above 0 is positive.
+        progress : callable, optional
+            Called with ("index", share done).
 
         Raises
         ------
@@ -117,6 +131,8 @@ class DenseNeighbours(RankingModel):
         _index_class()
         X = instances(X)
         Y = assignments(Y, X.shape[0], type(self).__name__)
+        tell = progress or (lambda stage, done: None)
+        tell("index", 0.0)
         self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
         self.components_ = _components(X, self.dimensions, self.seed)
         vectors, votes = self._dense(X), Y
@@ -125,17 +141,11 @@ class DenseNeighbours(RankingModel):
             votes = sp.identity(Y.shape[1], np.float32, format="csr")
         self.points_, self.votes_ = _distinct(vectors, votes, mean=self.among == "instances")
         self._link()
+        tell("index", 1.0)
         return self
 
     def _checked_settings(self) -> VoteConfig:
-        self._decision_threshold()
-        if self.among not in KINDS:
-            raise InputError(f"among is {self.among!r}, but must be one of {', '.join(KINDS)}")
-        whole_number("dimensions", self.dimensions, 1, MOST_DIMENSIONS)
-        whole_number("effort", self.effort, 1, 2**20)
-        whole_number("neighbours", self.neighbours, 1, 2**20)
-        whole_number("seed", self.seed, 0, 2**32 - 1)
-        thread_count(self.threads)
+        self.check_settings()
         return VoteConfig(neighbours=self.neighbours, power=self.power)
 
     def _link(self) -> Any:

@@ -11,19 +11,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import (
+    SEED,
+    THREADS,
+    THRESHOLD,
+    Checked,
+    OneOf,
+    Own,
+    Parsed,
+    Rules,
+    Whole,
+    YesNo,
+    shown,
+    thread_count,
+)
 from ramify.errors import InputError, damage_told
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates
-from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import Single, part_of, required
-from ramify.models.ranking_model import Part, RankingModel, assignments, instances, mean_precision
+from ramify.models.ranking_model import HELD_OUT, Part, RankingModel, assignments, instances, mean_precision
 from ramify.models.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, LabelTree, StageProgress, TopK
@@ -32,6 +45,16 @@ NEEDED = ("fit", "predict_topk", "clusters_reached", "get_params")
 MOST_COPIES = 1000
 MOST_ROUNDS = 1000
 POSITIVES = ("all", "company")
+
+
+def _check_tree_model(model: Any) -> None:
+    """InputError unless this is None or an unfitted tree model."""
+    if model is None:
+        return
+    if not Own(NEEDED).fits(model) or "indexer" not in model.get_params(deep=False):
+        raise InputError(f"model is {shown(model)}, but must be an unfitted tree model such as XRLinear()")
+    if isinstance(model, Checked):
+        model.check_settings()
 
 
 def _has(method: str) -> Callable[[Any], bool]:
@@ -86,6 +109,21 @@ class Disentangled(RankingModel):
         d and L.
     """
 
+    RULES: ClassVar[Rules] = {
+        "model": Parsed(_check_tree_model),
+        "copies": Whole(1, MOST_COPIES),
+        "rounds": Whole(1, MOST_ROUNDS),
+        "cap": Whole(0, 2**31 - 1, optional=True),
+        "beam": Whole(1, 2**31 - 1, optional=True),
+        "folds": Whole(0, MOST_ROUNDS),
+        "positives": OneOf(POSITIVES),
+        "warm_start": YesNo(),
+        "held_out": HELD_OUT,
+        "decision_threshold": THRESHOLD,
+        "seed": SEED,
+        "threads": THREADS,
+    }
+
     def __init__(
         self,
         model: Any = None,
@@ -132,7 +170,7 @@ class Disentangled(RankingModel):
         InputError
             Settings or data out of range; the sentence names which.
         """
-        self._check_settings()
+        self.check_settings()
         X = instances(X)
         everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
         parts = everything.split(self.held_out, self.seed) if self.rounds > 1 else None
@@ -144,24 +182,6 @@ class Disentangled(RankingModel):
             made = [replace(one, held_out=value) for one, value in zip(made, held, strict=True)]
         self.rounds_ = tuple(made)
         return self._set_model(model)
-
-    def _check_settings(self) -> None:
-        whole_number("copies", self.copies, 1, MOST_COPIES)
-        whole_number("rounds", self.rounds, 1, MOST_ROUNDS)
-        for name, least in (("cap", 0), ("beam", 1)):
-            if getattr(self, name) is not None:
-                whole_number(name, getattr(self, name), least, 2**31 - 1)
-        whole_number("folds", self.folds, 0, MOST_ROUNDS)
-        if self.positives not in POSITIVES:
-            raise InputError(f"positives is {self.positives!r}, but must be one of {', '.join(POSITIVES)}")
-        real_number("held_out", self.held_out, 0, 0.9)
-        whole_number("seed", self.seed, 0, 2**32 - 1)
-        thread_count(self.threads)
-        self._decision_threshold()
-        model = XRLinear() if self.model is None else self.model
-        missing = [name for name in NEEDED if not hasattr(model, name)]
-        if missing or isinstance(model, type) or "indexer" not in model.get_params(deep=False):
-            raise InputError(f"model is {model!r:.60}, but must be an unfitted tree model such as XRLinear()")
 
     def _run(
         self, part: Part, rounds: int, progress: StageProgress | None, stop: Callable[[Any], bool] | None = None
@@ -305,7 +325,7 @@ class Disentangled(RankingModel):
         with damage_told("the disentangled model is"):
             inner = stored_part("model", config["model"], arrays, parts)
             model = cls(clone(inner), **config["settings"])
-            model._check_settings()
+            model.check_settings()
             model.rounds_ = tuple(_stored_round(one) for one in config["rounds"])
         return model._set_model(inner)
 

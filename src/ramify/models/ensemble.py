@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,21 @@ import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import (
+    COUNT,
+    THREADS,
+    THRESHOLD,
+    OneOf,
+    Parsed,
+    Real,
+    Rules,
+    Several,
+)
 from ramify.errors import InputError, damage_told
-from ramify.kernels.check import real_number, thread_count, whole_number
 from ramify.match import restriction
 from ramify.models.loading import load_as, parts_to_state, stored_part
 from ramify.models.members import (
-    MOST_TREES,
+    TREES,
     Single,
     check_agreement,
     check_log_scores,
@@ -32,6 +41,7 @@ from ramify.models.members import (
     shared_representations,
     single_call,
     taken,
+    tree_seeds,
 )
 from ramify.models.merging import COMBINATIONS, Merger
 from ramify.models.ranking_model import RankingModel, assignments, instances
@@ -46,6 +56,16 @@ def _scores_pairs(model: Ensemble) -> bool:
     """Whether a label's score does not depend on its rivals', and every member tells it."""
     parts = getattr(model, "members_", None) or model._models()
     return model.combine in ("average", "sigmoid") and all(hasattr(part, "score_pairs") for part in parts)
+
+
+def _check_models(given: Any) -> None:
+    """InputError unless this is None, an estimator that ranks labels, or a list of them."""
+    models = list(given) if isinstance(given, list | tuple) else [given]
+    if not models:
+        raise InputError("models is empty, but an ensemble needs at least one: give a list of estimators")
+    for model in models:
+        if model is not None:
+            check_model(model)
 
 
 class Ensemble(RankingModel):
@@ -79,6 +99,16 @@ class Ensemble(RankingModel):
     n_features_in_, n_labels_ : int
         d and L.
     """
+
+    RULES: ClassVar[Rules] = {
+        "models": Parsed(_check_models),
+        "trees": TREES,
+        "combine": OneOf(COMBINATIONS),
+        "weights": Several(Real(1e-10, 1e10), optional=True),
+        "candidates": COUNT,
+        "decision_threshold": THRESHOLD,
+        "threads": THREADS,
+    }
 
     def __init__(
         self,
@@ -166,9 +196,8 @@ class Ensemble(RankingModel):
 
     def _unfitted(self) -> list[tuple[Any, list[Any]]]:
         """Each model with its clones, ready to be trained."""
-        self._check_settings(self._models())
-        trees = whole_number("trees", self.trees, 1, MOST_TREES)
-        groups = [(model, copies(model, trees)) for model in self._models()]
+        self.check_settings()
+        groups = [(model, copies(model, int(self.trees))) for model in self._models()]
         for _, clones in groups:
             for member in clones:
                 member.set_params(**taken(type(member), {"threads": self.threads}))
@@ -176,30 +205,29 @@ class Ensemble(RankingModel):
 
     def _say(self) -> list[float]:
         models = self._models()
-        given = [1.0] * len(models) if self.weights is None else list(self.weights)
+        given: list[float] = self.RULES["weights"].check("weights", self.weights) or [1.0] * len(models)
         if len(given) != len(models):
             raise InputError(f"weights has {len(given)} numbers for {len(models)} models: give one number for each")
-        return [real_number("weights", weight, 1e-10, 1e10) for weight in given]
+        return given
 
-    def _check_settings(self, parts: Sequence[Any]) -> None:
-        if not parts:
-            raise InputError("models is empty, but an ensemble needs at least one: give a list of estimators")
-        for part in parts:
-            check_model(part)
-        if self.combine not in COMBINATIONS:
-            raise InputError(f"combine is {self.combine!r}, but must be one of {', '.join(COMBINATIONS)}")
+    def check_settings(self) -> None:
+        """InputError where a setting breaks its rule, or settings and models do not fit each other."""
+        super().check_settings()
+        self._check_agreement(self._models())
+        for model in self._models():
+            if "seed" in model.get_params(deep=False):
+                tree_seeds(model.seed, self.trees)
+
+    def _check_agreement(self, parts: Sequence[Any]) -> None:
         if self.combine == "average":
             for part in parts:
                 check_log_scores(part)
-        whole_number("candidates", self.candidates, 1, 2**31 - 1)
         self._say()
-        self._decision_threshold()
-        thread_count(self.threads)
 
     def _with_members(self) -> Ensemble:
         """Itself, its models being fitted."""
+        self.check_settings()
         members = self._models()
-        self._check_settings(members)
         return self._set_members(members, np.array(self._say()))
 
     def _set_members(self, members: list[Any], weights: Float64) -> Ensemble:
@@ -215,7 +243,8 @@ class Ensemble(RankingModel):
 
     def _ready(self) -> tuple[list[Any], Merger]:
         """The members with the ensemble's threads, and what merges them."""
-        self._check_settings(self.members_)
+        super().check_settings()
+        self._check_agreement(self.members_)
         for member in self.members_:
             if hasattr(member, "threads"):
                 member.threads = self.threads

@@ -12,13 +12,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
+from ramify.checks import Checked, Own, Whole, shown, whole_number
 from ramify.errors import InputError
 from ramify.features.labels import PIFA
-from ramify.kernels.check import whole_number
 from ramify.protocols import Representation
 from ramify.values import CSR, Float32, Int32, StageProgress
 
-MOST_TREES = 1000
+TREES = Whole(1, 1000)
 METHODS = ("fit", "predict_topk", "get_params")
 
 Single = Callable[[Int32, Float32], tuple[Int32, Float32]]
@@ -36,7 +36,7 @@ def copies(model: Any, trees: int) -> list[Any]:
     first = clone(model)
     if "seed" not in first.get_params(deep=False):
         return [first]
-    seed = whole_number("seed", first.seed, 0, 2**32 - trees)
+    seed = tree_seeds(first.seed, trees)
     return [first, *(clone(model).set_params(seed=seed + step) for step in range(1, trees))]
 
 
@@ -55,12 +55,18 @@ def unfitted(name: str, part: Any, default: type) -> Any:
     return clone(part) if hasattr(part, "get_params") else copy.deepcopy(part)
 
 
+def tree_seeds(seed: Any, trees: int) -> int:
+    """The first of so many consecutive seeds; InputError where the last is too large."""
+    return whole_number("seed", seed, 0, 2**32 - trees)
+
+
 def check_model(model: Any) -> None:
     """InputError where the model is no estimator that ranks labels."""
-    missing = [name for name in METHODS if not hasattr(model, name)]
-    if missing or isinstance(model, type):
-        what = f"the class {model.__name__}" if isinstance(model, type) else f"{model!r:.60}"
+    if not Own(METHODS).fits(model):
+        what = f"the class {model.__name__}" if isinstance(model, type) else shown(model)
         raise InputError(f"models holds {what}, but must hold estimators with {', '.join(METHODS)}: as XRLinear()")
+    if isinstance(model, Checked):
+        model.check_settings()
 
 
 def check_log_scores(model: Any) -> None:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import THREADS, THRESHOLD, OneOf, Rules, thread_count
 from ramify.errors import InputError, damage_told
-from ramify.kernels.check import thread_count
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.match import restriction
 from ramify.models.loading import load_as
@@ -67,6 +67,13 @@ class NearestInstances(RankingModel):
         d and L.
     """
 
+    RULES: ClassVar[Rules] = {
+        **VoteConfig.RULES,
+        "weighting": OneOf(WEIGHTINGS),
+        "decision_threshold": THRESHOLD,
+        "threads": THREADS,
+    }
+
     def __init__(
         self,
         *,
@@ -109,9 +116,7 @@ class NearestInstances(RankingModel):
         return self
 
     def _checked_settings(self) -> tuple[VoteConfig, int]:
-        self._decision_threshold()
-        if self.weighting not in WEIGHTINGS:
-            raise InputError(f"weighting is {self.weighting!r}, but must be one of {', '.join(WEIGHTINGS)}")
+        self.check_settings()
         return VoteConfig(neighbours=self.neighbours, power=self.power), thread_count(self.threads)
 
     def _set_searcher(self, searcher: NeighbourSearcher) -> NearestInstances:

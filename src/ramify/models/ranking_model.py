@@ -9,13 +9,16 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import THRESHOLD, Checked, Real, Whole, shown
 from ramify.errors import InputError
 from ramify.evaluation import evaluate
-from ramify.kernels.check import real_number
 from ramify.models.loading import save
 from ramify.values import CSR, TopK, as_csr, as_label_matrix
 
 DEFAULT_K = 10
+
+HELD_OUT = Real(0, 0.9)
+"""Share of the training instances that a choice is made by."""
 
 
 class Part(NamedTuple):
@@ -46,7 +49,7 @@ def mean_precision(Y: CSR, top: TopK, Y_train: CSR) -> float:
     return float(np.mean([float(report[f"P@{k}"]) for k in ranks]))
 
 
-class RankingModel(BaseEstimator):  # type: ignore[misc]
+class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
     """Base of the models over features: they bring ``fit`` and ``predict_topk``."""
 
     decision_threshold: float
@@ -78,15 +81,17 @@ class RankingModel(BaseEstimator):  # type: ignore[misc]
         return float(np.asarray(truth[rows, top.labels[rows, 0]]).sum() / max(1, len(top)))
 
     def _decision_threshold(self) -> float:
-        return real_number("decision_threshold", self.decision_threshold, -1e30, 1e30)
+        threshold: float = THRESHOLD.check("decision_threshold", self.decision_threshold)
+        return threshold
 
     def _labels_asked(self, k: Any) -> int:
         """The checked k; the default where it is None."""
         if k is None:
             return min(DEFAULT_K, self.n_labels_)
-        whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
-        if not whole or not 1 <= k <= self.n_labels_:
-            raise InputError(f"k is {k!r}, but must be a whole number in 1..{self.n_labels_}, the number of labels")
+        if not Whole(1, self.n_labels_).fits(k):
+            raise InputError(
+                f"k is {shown(k)}, but must be a whole number in 1..{self.n_labels_}, the number of labels"
+            )
         return int(k)
 
     def _features(self, X: Any) -> CSR:

@@ -12,11 +12,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import whole_number
 from ramify.errors import InputError, RamifyWarning
 from ramify.features import Tfidf
 from ramify.features.columns import Columns
 from ramify.features.scripts import advice_on_scripts
-from ramify.kernels.check import whole_number
 from ramify.models import tagger_state
 from ramify.models.given_labels import given_labels, is_matrix, label_sets, name_lists, of_used_labels
 from ramify.models.loading import load_as, save

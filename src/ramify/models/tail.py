@@ -10,8 +10,12 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.checks import Real
 from ramify.evaluation import inverse_propensities
 from ramify.values import CSR, Float32, Int32
+
+TAIL_POWER = Real(0, 10)
+"""Of the powers a and b."""
 
 
 def costs_by_rarity(Y: CSR, power: float) -> CSR:

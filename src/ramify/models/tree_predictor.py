@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.kernels.check import thread_count
+from ramify.checks import thread_count
 from ramify.kernels.predict import SearchConfig
 from ramify.match import BeamMatcher, restriction
 from ramify.models.unit import UnitRowModel, unit_values

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.kernels.check import whole_number
+from ramify.checks import whole_number
 from ramify.models.ranking_model import RankingModel, instances
 from ramify.values import CSR, Float32, row_lengths
 

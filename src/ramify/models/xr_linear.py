@@ -8,8 +8,9 @@ score(label) = Π σ(w · x) along its path, for the paths that a beam search ke
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +18,31 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import (
+    INDEXER,
+    REPRESENTATION,
+    SEED,
+    THREADS,
+    THRESHOLD,
+    OneOf,
+    Parsed,
+    Rules,
+    YesNo,
+    rules_of,
+    thread_count,
+)
 from ramify.errors import InputError, damage_told
 from ramify.features.labels import PIFA
 from ramify.index import FixedTree, KMeansIndexer
-from ramify.kernels.check import factors, real_number, thread_count, whole_number
+from ramify.kernels.check import factors
+from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, KnownLeaves, TrainingConfig, TreeTrainer, level_targets
+from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
 from ramify.match import BeamMatcher
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import assignments
-from ramify.models.tail import costs_by_rarity, favour_by_rarity
+from ramify.models.tail import TAIL_POWER, costs_by_rarity, favour_by_rarity
 from ramify.models.tree_predictor import TreePredictor
 from ramify.models.unit import stored_count
 from ramify.protocols import Indexer, Representation
@@ -113,6 +129,25 @@ class XRLinear(TreePredictor):
     n_features_in_, n_labels_ : int
         d and L.
     """
+
+    RULES: ClassVar[Rules] = {
+        "representation": REPRESENTATION,
+        "indexer": INDEXER,
+        **rules_of(KMeansIndexer, "branching", "max_leaf", "balanced", cluster_iterations="iterations"),
+        "negatives": Parsed(partial(parse_negatives, depth=1)),
+        "hard_negative_weight": HARD_NEGATIVE_WEIGHT,
+        **SolverConfig.RULES,
+        "relevance": OneOf(RELEVANCE),
+        "relevance_norm": OneOf(NORMS),
+        "tail_cost": TAIL_POWER,
+        "tail_rank": TAIL_POWER,
+        **rules_of(SearchConfig, "beam", "path_weight", score_transform="transform", merge_copies="copies"),
+        "precision": OneOf(PRECISIONS),
+        "decision_threshold": THRESHOLD,
+        "normalize": YesNo(),
+        "seed": SEED,
+        "threads": THREADS,
+    }
 
     def __init__(
         self,
@@ -278,6 +313,7 @@ class XRLinear(TreePredictor):
         return upper
 
     def _checked_settings(self) -> tuple[TrainingConfig, int]:
+        self.check_settings()
         solver = SolverConfig(
             loss=self.loss,
             cost_positive=self.cost_positive,
@@ -287,16 +323,6 @@ class XRLinear(TreePredictor):
             threshold=self.threshold,
             max_weights=self.max_weights,
         )
-        if self.precision not in PRECISIONS:
-            raise InputError(f"precision is {self.precision!r}, but must be one of {', '.join(PRECISIONS)}")
-        choices = (("relevance", self.relevance, RELEVANCE), ("relevance_norm", self.relevance_norm, NORMS))
-        for name, value, known in choices:
-            if value not in known:
-                raise InputError(f"{name} is {value!r}, but must be one of {', '.join(known)}")
-        whole_number("seed", self.seed, 0, 2**32 - 1)
-        for name in ("tail_cost", "tail_rank"):
-            real_number(name, getattr(self, name), 0, 10)
-        self._decision_threshold()
         config = TrainingConfig(
             solver=solver,
             negatives=self.negatives,

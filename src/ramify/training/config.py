@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from ramify.errors import InputError
-from ramify.kernels.check import MAX_THREADS, real_number, whole_number
+from ramify.checks import MAX_THREADS, SEED, CheckedWhenMade, OneOf, Real, Rules, Whole
 
 DEVICES = ("cpu", "cuda", "auto")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
+class TrainingConfig(CheckedWhenMade):
     """How long, how fast, and where.
 
     Parameters
@@ -53,15 +53,15 @@ class TrainingConfig:
     seed: int = 0
     threads: int = 1
 
-    def __post_init__(self) -> None:
-        whole_number("epochs", self.epochs, 1, 100_000)
-        whole_number("batch_size", self.batch_size, 1, 1_000_000)
-        real_number("learning_rate", self.learning_rate, 1e-8, 10)
-        real_number("weight_decay", self.weight_decay, 0, 10)
-        real_number("clip", self.clip, 1e-6, 1e6)
-        whole_number("patience", self.patience, 1, 100_000)
-        real_number("average", self.average, 0, 0.99999)
-        whole_number("seed", self.seed, 0, 2**32 - 1)
-        whole_number("threads", self.threads, 1, MAX_THREADS)
-        if self.device not in DEVICES:
-            raise InputError(f"device is {self.device!r}, but must be one of {', '.join(DEVICES)}")
+    RULES: ClassVar[Rules] = {
+        "epochs": Whole(1, 100_000),
+        "batch_size": Whole(1, 1_000_000),
+        "learning_rate": Real(1e-8, 10),
+        "weight_decay": Real(0, 10),
+        "clip": Real(1e-6, 1e6),
+        "patience": Whole(1, 100_000),
+        "average": Real(0, 0.99999),
+        "device": OneOf(DEVICES),
+        "seed": SEED,
+        "threads": Whole(1, MAX_THREADS),
+    }

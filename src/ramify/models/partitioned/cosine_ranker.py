@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import REPRESENTATION, Checked, Rules
 from ramify.errors import InputError, damage_told
 from ramify.features.labels import unit_rows
 from ramify.kernels.check import csr_arrays
@@ -20,7 +21,7 @@ PAIRS = 1 << 20
 """Candidates scored at a time."""
 
 
-class CosineRanker(BaseEstimator):  # type: ignore[misc]
+class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
     """Score = cosine of the instance and the label's vector, at least 0.
 
     The label vectors must lie in the space of X: PIFA, or the label's name through the vectorizer that makes X
@@ -37,6 +38,8 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         Label vectors of length 1.
     """
 
+    RULES: ClassVar[Rules] = {"representation": REPRESENTATION}
+
     def __init__(self, representation: Representation | None = None) -> None:
         self.representation = representation
 
@@ -48,6 +51,7 @@ class CosineRanker(BaseEstimator):  # type: ignore[misc]
         InputError
             Vectors of another space than that of X.
         """
+        self.check_settings()
         width, vectors = problem.X.shape[1], problem.vectors
         if self.representation is not None:
             vectors = self.representation.represent(problem.X, problem.Y, threads=threads)

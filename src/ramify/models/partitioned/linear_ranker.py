@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import Checked, OneOf, Parsed, Rules, rules_of
 from ramify.errors import InputError, damage_told
-from ramify.kernels.predict import SearchConfig
+from ramify.kernels.predict import TRANSFORMS, SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, train
-from ramify.linear.negatives import check_weight, parse_negatives, training_rows
+from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives, training_rows
 from ramify.match import BeamMatcher
 from ramify.protocols import RankingProblem
 from ramify.values import CSR, LabelTree
 from ramify.weights import PRECISIONS, Blocks, LevelWeights
 
 
-class LinearRanker(BaseEstimator):  # type: ignore[misc]
+def _ranker_negatives(negatives: Any) -> frozenset[str]:
+    """The schemes; InputError where they are unknown, or need labels that a ranker does not get."""
+    [schemes] = parse_negatives(negatives, 1)
+    if "own" in schemes:
+        raise InputError('negatives names "own", but a ranker gets none of the user: use tfn, man or tfn+man')
+    return schemes
+
+
+class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
     """The leaves of ``XRLinear`` as a part of their own.
 
     Parameters
@@ -41,6 +50,14 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
     precision : {"int8", "bf16", "fp32"}
         How weights are stored.
     """
+
+    RULES: ClassVar[Rules] = {
+        "negatives": Parsed(_ranker_negatives),
+        "hard_negative_weight": HARD_NEGATIVE_WEIGHT,
+        **rules_of(SolverConfig, "epsilon", "threshold", cost="cost_positive"),
+        "score_transform": OneOf(TRANSFORMS),
+        "precision": OneOf(PRECISIONS),
+    }
 
     def __init__(
         self,
@@ -83,21 +100,14 @@ class LinearRanker(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _settings(self) -> tuple[frozenset[str], SolverConfig]:
-        [schemes] = parse_negatives(self.negatives, 1)
-        check_weight(self.hard_negative_weight)
-        if "own" in schemes:
-            raise InputError('negatives names "own", but a ranker gets none of the user: use tfn, man or tfn+man')
-        if self.precision not in PRECISIONS:
-            raise InputError(f"precision is {self.precision!r}, but must be one of {', '.join(PRECISIONS)}")
-        self._search()
+        self.check_settings()
+        schemes = _ranker_negatives(self.negatives)
         solver = SolverConfig(
             cost_positive=self.cost, cost_negative=self.cost, epsilon=self.epsilon, threshold=self.threshold
         )
         return schemes, solver
 
     def _search(self) -> SearchConfig:
-        if str(self.score_transform).startswith("log-"):
-            raise InputError(f"score_transform is {self.score_transform!r}, but a ranker's scores lie in 0..1: no log-")
         return SearchConfig(transform=self.score_transform)
 
     @property

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import Checked, Own, Real, Rules
 from ramify.errors import InputError, damage_told
-from ramify.kernels.check import real_number
 from ramify.models.loading import parts_to_state, stored_part
 from ramify.models.partitioned.cosine_ranker import CosineRanker
 from ramify.models.partitioned.linear_ranker import LinearRanker
 from ramify.protocols import RankingProblem
 from ramify.values import CSR
 
+RANKER = Own(("fit", "rank"), optional=True)
 
-class MixedRanker(BaseEstimator):  # type: ignore[misc]
+
+class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
     """A linear ranker for labels with instances, and a cosine for those with a name only.
 
     Parameters
@@ -29,6 +31,8 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
     share : float, default 0.1
         Say of the second, 0 to 1.
     """
+
+    RULES: ClassVar[Rules] = {"first": RANKER, "second": RANKER, "share": Real(0, 1)}
 
     def __init__(self, first: Any = None, second: Any = None, *, share: float = 0.1) -> None:
         self.first = first
@@ -43,14 +47,11 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
         InputError
             A share out of range, and what the rankers object to.
         """
-        self._check_share()
+        self.check_settings()
         first = LinearRanker() if self.first is None else clone(self.first)
         second = CosineRanker() if self.second is None else clone(self.second)
         self.rankers_ = [part.fit(problem, seed=seed, threads=threads) for part in (first, second)]
         return self
-
-    def _check_share(self) -> None:
-        real_number("share", self.share, 0, 1)
 
     @property
     def features_and_labels_(self) -> tuple[int, int] | None:
@@ -84,7 +85,7 @@ class MixedRanker(BaseEstimator):  # type: ignore[misc]
             first, second = config["rankers"]
             pair = [stored_part(f"ranker{at}", state, arrays, parts) for at, state in enumerate((first, second))]
             ranker = cls(*pair, share=config["share"])
-            ranker._check_share()
+            ranker.check_settings()
             if len({getattr(part, "features_and_labels_", None) for part in pair} - {None}) > 1:
                 raise InputError("its rankers are for other features or labels")
             ranker.rankers_ = pair

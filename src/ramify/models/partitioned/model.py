@@ -11,18 +11,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import (
+    COUNT,
+    INDEXER,
+    REPRESENTATION,
+    SEED,
+    THREADS,
+    THRESHOLD,
+    Own,
+    Rules,
+    YesNo,
+    rules_of,
+    thread_count,
+)
 from ramify.errors import InputError, damage_told
 from ramify.features.labels import PIFA
 from ramify.index import KMeansIndexer
 from ramify.index.overlap import clusters_of
-from ramify.kernels.check import real_number, thread_count, whole_number
+from ramify.kernels.predict import SearchConfig
 from ramify.match import restriction
 from ramify.models.dense import DenseNeighbours
 from ramify.models.loading import load_as, parts_to_state, stored_part
@@ -36,7 +49,7 @@ from ramify.models.ranking_model import assignments, best_labels
 from ramify.models.stored import check_label_space, stored_array, stored_size
 from ramify.models.unit import UnitRowModel, stored_count
 from ramify.models.xr_linear import XRLinear
-from ramify.protocols import Indexer, Matcher, Ranker, RankingProblem, Representation
+from ramify.protocols import Indexer, RankingProblem, Representation
 from ramify.values import CSR, Int32, LabelTree, StageProgress, TopK
 
 ROWS = 1024
@@ -119,6 +132,19 @@ class Partitioned(UnitRowModel):
         d and L.
     """
 
+    RULES: ClassVar[Rules] = {
+        "representation": REPRESENTATION,
+        "indexer": INDEXER,
+        "max_leaf": COUNT,
+        "matcher": Own(("fit", "predict_topk"), tuple(MATCHERS)),
+        "ranker": Own(("fit", "rank"), tuple(RANKERS)),
+        **rules_of(SearchConfig, "beam", "path_weight"),
+        "decision_threshold": THRESHOLD,
+        "normalize": YesNo(),
+        "seed": SEED,
+        "threads": THREADS,
+    }
+
     def __init__(
         self,
         *,
@@ -163,7 +189,8 @@ class Partitioned(UnitRowModel):
         InputError
             Settings or data out of range, a part without the methods it needs.
         """
-        threads = self._checked_settings()
+        self.check_settings()
+        threads = thread_count(self.threads)
         X = self._training_rows(X)
         Y = assignments(Y, X.shape[0], type(self).__name__)
         tell = progress or (lambda stage, done: None)
@@ -188,20 +215,6 @@ class Partitioned(UnitRowModel):
         tell("rank", 1.0)
         return self
 
-    def _checked_settings(self) -> int:
-        whole_number("beam", self.beam, 1, 2**31 - 1)
-        real_number("path_weight", self.path_weight, 0, 1)
-        whole_number("seed", self.seed, 0, 2**32 - 1)
-        whole_number("max_leaf", self.max_leaf, 1, 2**31 - 1)
-        self._decision_threshold()
-        for name, kind, known in (("matcher", Matcher, MATCHERS), ("ranker", Ranker, RANKERS)):
-            given = getattr(self, name)
-            if isinstance(given, type) or not (isinstance(given, kind) or (isinstance(given, str) and given in known)):
-                methods = "fit and predict_topk" if kind is Matcher else "fit and rank"
-                names = ", ".join(known)
-                raise InputError(f"{name} is {given!r:.60}, but must be one of {names}, or have the methods {methods}")
-        return thread_count(self.threads)
-
     def _own(self, part: Any) -> Any:
         """A part with the model's seed, threads and normalize, where it takes them."""
         known = part.get_params(deep=False)
@@ -221,7 +234,7 @@ class Partitioned(UnitRowModel):
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
         """The clusters that the matcher sends instances to, shape (n, clusters), with its scores, above 0."""
         X = self._features(X)
-        beam = whole_number("beam", self.beam if beam is None else beam, 1, 2**31 - 1)
+        beam = COUNT.check("beam", self.beam if beam is None else beam)
         n_clusters = self.clusters_.shape[1]
         top = self.matching_.predict_topk(X, min(beam, n_clusters))
         found = (top.labels >= 0) & np.isfinite(top.scores)
@@ -315,7 +328,7 @@ class Partitioned(UnitRowModel):
             matcher, ranker = (stored_part(name, config[name], arrays, parts) for name in ("matcher", "ranker"))
             settings = {"normalize": False} | config["settings"]  # before there was a choice, none was made
             model = cls(**settings, matcher=matcher, ranker=ranker)
-            model._checked_settings()
+            model.check_settings()
             model.normalized_rows_ = stored_count(config)
             n_features, n_labels = (stored_size(config[name], name) for name in ("n_features", "n_labels"))
             model.tree_ = _stored_tree(arrays, n_labels)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import THRESHOLD, Rules
 from ramify.errors import InputError, damage_told
 from ramify.models.ranking_model import RankingModel, assignments, instances
 from ramify.models.stored import stored_size, stored_vectors
-from ramify.values import TopK
+from ramify.values import StageProgress, TopK
 
 
 class PopularLabels(RankingModel):
@@ -22,15 +23,27 @@ class PopularLabels(RankingModel):
         Share from which ``predict`` gives a label.
     """
 
+    RULES: ClassVar[Rules] = {"decision_threshold": THRESHOLD}
+
     def __init__(self, *, decision_threshold: float = 0.5) -> None:
         self.decision_threshold = decision_threshold
 
-    def fit(self, X: Any, Y: Any) -> PopularLabels:
-        """Count the labels of Y, shape (n, L)."""
+    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> PopularLabels:
+        """Count the labels of Y, shape (n, L); ``progress`` is called with ("train", share done).
+
+        Raises
+        ------
+        InputError
+            Settings or data out of range.
+        """
+        self.check_settings()
         X = instances(X)
         Y = assignments(Y, X.shape[0], type(self).__name__)
         self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
-        return self._set_shares(np.bincount(Y.indices, minlength=Y.shape[1]) / Y.shape[0])
+        self._set_shares(np.bincount(Y.indices, minlength=Y.shape[1]) / Y.shape[0])
+        if progress is not None:
+            progress("train", 1.0)
+        return self
 
     def _set_shares(self, shares: Any) -> PopularLabels:
         self.shares_ = np.asarray(shares, np.float32)
@@ -60,7 +73,7 @@ class PopularLabels(RankingModel):
         """
         with damage_told("the popular labels are"):
             model = cls(**config["settings"])
-            model._decision_threshold()
+            model.check_settings()
             shares = stored_vectors(arrays, "shares", (None,))
             model.n_features_in_ = stored_size(config["n_features"], "n_features")
             model.n_labels_ = stored_size(len(shares), "the number of shares")

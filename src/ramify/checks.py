@@ -1,0 +1,343 @@
+"""Rules for settings: what a value must be, stated once, next to the ``__init__`` that takes it.
+
+A class lists one rule per parameter in ``RULES``. ``check_settings`` applies them before work begins and raises one
+sentence that names the setting, the value and the limits. Estimators call it in ``fit``, because scikit-learn's
+``clone`` demands that ``__init__`` accepts everything; frozen dataclasses call it when they are made.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from ramify.errors import InputError
+
+SHOWN = 60
+"""Characters of a value in a sentence at most."""
+
+MAX_THREADS = 4096
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = SHOWN
+
+
+def shown(value: Any) -> str:
+    """A value as a sentence quotes it: one line of at most 60 characters."""
+    try:
+        text = " ".join((_SHORT.repr(value) if isinstance(value, _LONG) else repr(value)).split())
+    except Exception:  # a repr that fails must not hide what is wrong with the value
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+_LONG = (str, bytes, int, list, tuple, set, frozenset, dict)
+"""Types whose repr can be long; ``reprlib`` cuts them before they are written out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What a setting must be.
+
+    Parameters
+    ----------
+    optional : bool, default False
+        Whether None is a value.
+    """
+
+    optional: bool = False
+
+    @property
+    def wanted(self) -> str:
+        """What the value must be, as the end of the sentence "... but must be ..."."""
+        raise NotImplementedError
+
+    def fits(self, value: Any) -> bool:
+        """Whether the value, which is not None, is one of these."""
+        raise NotImplementedError
+
+    def plain(self, value: Any) -> Any:
+        """A fitting value as a plain Python object."""
+        return value
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value, NumPy's scalars as Python's.
+
+        Raises
+        ------
+        InputError
+            A value that breaks the rule.
+        """
+        if value is None and self.optional:
+            return None
+        if value is None or not self.fits(value):
+            also = " or None" if self.optional else ""
+            raise InputError(f"{name} is {shown(value)}, but must be {self.wanted}{also}")
+        return self.plain(value)
+
+
+@dataclass(frozen=True)
+class Whole(Rule):
+    """A whole number in low..high; no bool."""
+
+    low: int
+    high: float = 2**63 - 1
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        limit = "" if math.isinf(self.high) else f" and at most {self.high}"
+        return f"a whole number of at least {self.low}{limit}"
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        return whole and bool(self.low <= value <= self.high)
+
+    def plain(self, value: Any) -> int:
+        """See ``Rule``."""
+        return int(value)
+
+
+@dataclass(frozen=True)
+class Real(Rule):
+    """A number in low..high; no bool, no NaN."""
+
+    low: float
+    high: float
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        return f"a number of at least {self.low:g} and at most {self.high:g}"
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        return number and bool(self.low <= value <= self.high)
+
+    def plain(self, value: Any) -> float:
+        """See ``Rule``."""
+        return float(value)
+
+
+@dataclass(frozen=True)
+class YesNo(Rule):
+    """True or False."""
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        return "True or False"
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        return isinstance(value, bool | np.bool_)
+
+    def plain(self, value: Any) -> bool:
+        """See ``Rule``."""
+        return bool(value)
+
+
+@dataclass(frozen=True)
+class OneOf(Rule):
+    """One of some names; with ``prefix`` also a name behind it."""
+
+    names: Sequence[str]
+    prefix: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        also = f", or one with {self.prefix} before it" if self.prefix else ""
+        return f"one of {', '.join(self.names)}{also}" if len(self.names) > 1 else repr(self.names[0])
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        return isinstance(value, str) and (value.removeprefix(self.prefix) in self.names)
+
+
+@dataclass(frozen=True)
+class Pair(Rule):
+    """Two whole numbers in low..high, the second at least the first."""
+
+    low: int
+    high: int
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        return f"two whole numbers (shortest, longest) from {self.low} to {self.high}"
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        number = Whole(self.low, self.high)
+        sized = isinstance(value, tuple | list) and len(value) == 2 and all(number.fits(one) for one in value)
+        return sized and bool(value[0] <= value[1])
+
+    def plain(self, value: Any) -> tuple[int, int]:
+        """See ``Rule``."""
+        return int(value[0]), int(value[1])
+
+
+@dataclass(frozen=True)
+class Several(Rule):
+    """A list, a tuple or an array, not empty, of values that obey one rule."""
+
+    each: Rule
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        return f"a list, not empty, and each entry {self.each.wanted}"
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        listed = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
+        return listed and len(value) > 0 and all(one is not None and self.each.fits(one) for one in value)
+
+    def plain(self, value: Any) -> list[Any]:
+        """See ``Rule``."""
+        return [self.each.plain(one) for one in value]
+
+
+@dataclass(frozen=True)
+class Own(Rule):
+    """An object with given methods, or one of the names of built-in ones; its own settings are checked as well."""
+
+    methods: Sequence[str]
+    names: Sequence[str] = ()
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        names = f"one of {', '.join(self.names)}, or " if self.names else ""
+        return f"{names}an object with {' and '.join(self.methods)}"
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        if isinstance(value, str):
+            return value in self.names
+        if isinstance(value, type | Mapping):  # a Mapping has keys, as an order has
+            return False
+        return all(callable(getattr(value, method, None)) for method in self.methods)
+
+    def plain(self, value: Any) -> Any:
+        """See ``Rule``."""
+        inner = getattr(value, "check_settings", None)
+        if callable(inner):
+            inner()
+        return value
+
+
+@dataclass(frozen=True)
+class Instance(Rule):
+    """An object of a class; its own settings are checked as well."""
+
+    kind: type | tuple[type, ...]
+    called: str
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        return self.called
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        return isinstance(value, self.kind) and value != ""
+
+    def plain(self, value: Any) -> Any:
+        """See ``Rule``."""
+        inner = getattr(value, "check_settings", None)
+        if callable(inner):
+            inner()
+        return value
+
+
+@dataclass(frozen=True)
+class Parsed(Rule):
+    """What a function accepts, which returns the value and raises InputError for anything else."""
+
+    parse: Callable[[Any], Any]
+
+    def check(self, name: str, value: Any) -> Any:
+        """See ``Rule``; the function's own sentence."""
+        return None if value is None and self.optional else self.parse(value)
+
+
+SEED = Whole(0, 2**32 - 1)
+THREADS = Whole(1, MAX_THREADS, optional=True)
+THRESHOLD = Real(-1e30, 1e30)
+COUNT = Whole(1, 2**31 - 1)
+REPRESENTATION = Own(("represent",), optional=True)
+INDEXER = Own(("build",), optional=True)
+
+
+Rules: TypeAlias = Mapping[str, Rule]
+
+
+class Checked:
+    """Base of whatever has settings."""
+
+    RULES: ClassVar[Rules] = {}
+    """One rule for each parameter of ``__init__``."""
+
+    def check_settings(self) -> None:
+        """InputError where a setting breaks its rule; nothing else is done."""
+        for name, rule in self.RULES.items():
+            rule.check(name, getattr(self, name))
+
+
+class CheckedWhenMade(Checked):
+    """Base of dataclasses with settings."""
+
+    def __post_init__(self) -> None:
+        self.check_settings()
+
+
+def rules_of(owner: type[Checked], *names: str, **renamed: str) -> dict[str, Rule]:
+    """Rules of another class, for settings that are passed on to it; ``setting="its name there"`` where it differs."""
+    return {name: owner.RULES[there] for name, there in ({name: name for name in names} | renamed).items()}
+
+
+def whole_number(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
+    """The value as an int.
+
+    Raises
+    ------
+    InputError
+        Not a whole number in low..high.
+    """
+    number: int = Whole(low, high).check(name, value)
+    return number
+
+
+def real_number(name: str, value: Any, low: float, high: float) -> float:
+    """The value as a float.
+
+    Raises
+    ------
+    InputError
+        Not a number in low..high.
+    """
+    number: float = Real(low, high).check(name, value)
+    return number
+
+
+def thread_count(threads: int | None) -> int:
+    """The number of threads to use; None takes every CPU that this process may run on.
+
+    Raises
+    ------
+    InputError
+        Fewer than 1, or more than 4096.
+    """
+    given: int | None = THREADS.check("threads", threads)
+    if given is not None:
+        return given
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
