@@ -269,6 +269,10 @@ class Parsed(Rule):
         """See ``Rule``; the function's own sentence."""
         return None if value is None and self.optional else self.parse(value)
 
+    def plain(self, value: Any) -> Any:
+        """See ``Rule``."""
+        return self.parse(value)
+
 
 SEED = Whole(0, 2**32 - 1)
 THREADS = Whole(1, MAX_THREADS, optional=True)
@@ -294,10 +298,12 @@ class Checked:
 
 
 class CheckedWhenMade(Checked):
-    """Base of dataclasses with settings."""
+    """Base of frozen dataclasses with settings; NumPy's scalars become Python's."""
 
     def __post_init__(self) -> None:
         self.check_settings()
+        for name, rule in self.RULES.items():
+            object.__setattr__(self, name, rule.plain(value) if (value := getattr(self, name)) is not None else None)
 
 
 def rules_of(owner: type[Checked], *names: str, **renamed: str) -> dict[str, Rule]:

@@ -80,10 +80,15 @@ def _check_structure(matrix: Any, name: str) -> None:
     """Refuse pointers and indices that lead outside a matrix: SciPy's native code trusts them."""
     n_rows, n_columns = matrix.shape
     if matrix.format == "coo":
-        sound = _within(matrix.row, n_rows) and _within(matrix.col, n_columns)
+        sound = _whole_vectors(matrix.row, matrix.col) and matrix.row.shape == matrix.col.shape == matrix.data.shape
+        sound = sound and _within(matrix.row, n_rows) and _within(matrix.col, n_columns)
     elif matrix.format in ("csr", "csc", "bsr"):
         height, width = matrix.blocksize if matrix.format == "bsr" else (1, 1)
         lines, across = (n_columns, n_rows) if matrix.format == "csc" else (n_rows // height, n_columns // width)
+        if not _whole_vectors(matrix.indptr, matrix.indices) or matrix.data.ndim != (
+            3 if matrix.format == "bsr" else 1
+        ):
+            raise InputError(f"{name} is a sparse matrix whose arrays have the wrong type or shape: rebuild it")
         pointers, n_stored = matrix.indptr, min(len(matrix.indices), len(matrix.data))
         sound = len(pointers) == lines + 1 and pointers[0] == 0 and pointers[-1] <= n_stored
         sound = sound and bool((pointers[1:] >= pointers[:-1]).all()) and _within(matrix.indices, across)
@@ -91,6 +96,10 @@ def _check_structure(matrix: Any, name: str) -> None:
         return
     if not sound:
         raise InputError(f"{name} is a sparse matrix of shape {matrix.shape} whose indices lead outside: rebuild it")
+
+
+def _whole_vectors(*arrays: npt.NDArray[Any]) -> bool:
+    return all(array.ndim == 1 and array.dtype.kind in "iu" for array in arrays)
 
 
 def _within(indices: npt.NDArray[Any], end: int) -> bool:

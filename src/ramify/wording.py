@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterable
+from difflib import SequenceMatcher
 from typing import Any
+
+ALIKE = 0.75
+"""Least similarity of a name that is suggested: at most about one wrong letter in four."""
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
@@ -19,3 +24,18 @@ def quoted(value: Any, characters: int = 60) -> str:
     """The ``repr`` of a value in an error message, shortened to about ``characters``."""
     shown = _REPR.repr(value)
     return shown if len(shown) <= characters + 2 else shown[: characters - 3] + "..."
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like a mistyped one, upper and lower case alike; None where none is alike enough."""
+    matcher = SequenceMatcher()
+    matcher.set_seq2(name.lower())
+    best, found = ALIKE, None
+    for one in known:
+        matcher.set_seq1(one.lower())
+        if matcher.real_quick_ratio() < best or matcher.quick_ratio() < best:
+            continue
+        ratio = matcher.ratio()
+        if ratio > best or (found is None and ratio == best):
+            best, found = ratio, one
+    return found

@@ -22,16 +22,17 @@ from ramify.chains.stored import PREFIX, checked_arrays, checked_counts
 from ramify.checks import (
     THREADS,
     THRESHOLD,
-    Instance,
+    Parsed,
     Real,
     Rules,
     Whole,
     YesNo,
     rules_of,
+    shown,
     thread_count,
     whole_number,
 )
-from ramify.errors import damage_told
+from ramify.errors import InputError, damage_told
 from ramify.models.loading import load_as
 from ramify.models.ranking_model import HELD_OUT, Part
 from ramify.models.unit import stored_count
@@ -53,6 +54,18 @@ WARMUP_COST = 0.2
 
 GENTLER = 0.3
 """Of the learning rate, for a chain that starts from what a warm-up has learnt."""
+
+
+def _checkpoint_path(value: Any) -> Any:
+    """The path of a directory, which need not exist; InputError where it can be none."""
+    if not isinstance(value, str | Path) or not str(value):
+        raise InputError(f"checkpoint is {shown(value)}, but must be the path of a directory or None")
+    try:
+        Path(value).exists()
+    except (OSError, ValueError) as error:  # too long, or with a character that no path has
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"checkpoint is {shown(value)}, which is no path ({reason}): give another") from None
+    return value
 
 
 class LabelChain(ServedChain):
@@ -136,7 +149,7 @@ class LabelChain(ServedChain):
         "longest": Whole(1, 2**31 - 1, optional=True),
         "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
-        "checkpoint": Instance((str, Path), "the path of a directory", optional=True),
+        "checkpoint": Parsed(_checkpoint_path, optional=True),
         **rules_of(TrainingConfig, "device", "seed"),
         "threads": THREADS,
     }
@@ -285,7 +298,10 @@ class LabelChain(ServedChain):
         from ramify.training.environment import generator
 
         shape = Shape(
-            n_features=lesson.X.shape[1], n_labels=lesson.Y.shape[1], embedding=self.embedding, hidden=self.hidden
+            n_features=lesson.X.shape[1],
+            n_labels=lesson.Y.shape[1],
+            embedding=int(self.embedding),
+            hidden=int(self.hidden),
         )
         network = ChainNetwork(shape, environment.device, generator(self.seed))
         first, then = self._courses()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from ramify.checks import shown
 from ramify.cli.settings import GENERAL, METAVARS, Setting, build, effective, part, settings_of, unknown
 from ramify.errors import DataFileError, InputError
 
@@ -67,14 +68,17 @@ class Plan:
         InputError
             An unknown name, or a value of another kind.
         """
-        given, start = _file(options), _preset(options.preset)
-        defaults = PARTS | {"model": start.model}
-        chosen = {
-            name: getattr(options, name)
-            if getattr(options, name) != default
-            else given.get(name, defaults.get(name, default))
-            for name, default in (*PARTS.items(), ("seed", 0), ("threads", None))
+        given, start = _file(options), _preset(options.preset or "default")
+        chosen: dict[str, Any] = {
+            name: getattr(options, name) if getattr(options, name) != default else given.get(name, default)
+            for name, default in (("vectorizer", PARTS["vectorizer"]), ("seed", 0), ("threads", None))
         }
+        chosen["model"] = options.model or given.get("model", start.model)
+        if options.preset is not None and chosen["model"] != start.model:
+            raise InputError(
+                f"--preset {options.preset} sets up the model {start.model}, but the model is "
+                f"{shown(chosen['model'])}: leave one of them out"
+            )
         settled: dict[str, Any] = {}
         for kind in KINDS:
             name = chosen.get(kind, kind)
@@ -86,7 +90,7 @@ class Plan:
                 first = {SWITCHES[kind]: 1}
             settled[f"{kind}_settings"] = effective(estimator, first | given.get(f"{kind}_settings", {}) | own, name)
         for kind in SWITCHES:
-            _check_switched_on(kind, settled, flags)
+            _check_switched_on(kind, chosen["model"], settled, flags)
         return cls(**chosen, **settled)
 
     def as_dict(self) -> dict[str, Any]:
@@ -125,7 +129,7 @@ class Plan:
         return model
 
 
-def _check_switched_on(kind: str, settled: dict[str, Any], flags: dict[str, str]) -> None:
+def _check_switched_on(kind: str, model: str, settled: dict[str, Any], flags: dict[str, str]) -> None:
     """InputError for a flag of something around the model that is not there."""
     settings, switch = settled[f"{kind}_settings"], SWITCHES[kind]
     if settings[switch] != 1:
@@ -134,6 +138,8 @@ def _check_switched_on(kind: str, settled: dict[str, Any], flags: dict[str, str]
     for name in flags:
         if name in settings and name not in elsewhere:
             flag = "--" + name.replace("_", "-")
+            if kind == "disentangled" and "indexer" not in inspect.signature(part("model", model)).parameters:
+                raise InputError(f"{flag} is given, but the model {model} has no such setting: leave it out")
             raise InputError(
                 f"{flag} is given, but does nothing where {switch} is 1: add --{switch} 2, or leave it out"
             )
@@ -145,7 +151,7 @@ def flags_of(arguments: Sequence[str]) -> list[inspect.Parameter]:
     for kind in KINDS:
         default = PARTS.get(kind, kind)
         name = (_named(arguments, f"--{kind}") if kind in PARTS else None) or default
-        if kind == "model" and name == default:
+        if kind == "model" and _named(arguments, "--model") is None:
             name = _started(arguments, default)
         try:
             estimator = part(kind, name)

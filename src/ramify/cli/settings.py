@@ -7,7 +7,6 @@ Other objects can only be given in Python.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +14,9 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
+from ramify.checks import shown
 from ramify.errors import InputError
+from ramify.wording import nearest_name
 
 # name on the command line -> where the class is; one line makes a new one known
 MODELS = {
@@ -95,7 +96,7 @@ class Setting:
             return _PARSERS[self.kind](text)
         except ValueError:
             also = f" or {NONE}" if self.optional else ""
-            raise InputError(f"{self.flag} is {text!r}, but must be {KINDS[self.kind]}{also}") from None
+            raise InputError(f"{self.flag} is {shown(text)}, but must be {KINDS[self.kind]}{also}") from None
 
     def check(self, value: Any) -> Any:
         """A value from a settings file.
@@ -113,7 +114,7 @@ class Setting:
             return tuple(value)
         fits = {"bool": bool, "int": int, "float": int | float, "str": str}.get(self.kind)
         if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and self.kind != "bool"):
-            raise InputError(f"{self.name} is {value!r}, but must be {KINDS[self.kind]}")
+            raise InputError(f"{self.name} is {shown(value)}, but must be {KINDS[self.kind]}")
         return value
 
 
@@ -136,9 +137,9 @@ def part(kind: str, name: str) -> type:
 def unknown(name: str, known: Iterable[str], where: str) -> str:
     """The sentence for a name that is none of the known ones."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "choose one of these"
-    return f"{where} is {name!r}, but must be one of {', '.join(names)}: {hint}"
+    near = nearest_name(name, names)
+    hint = "choose one of these" if near is None else f"did you mean {near!r}?"
+    return f"{where} is {shown(name)}, but must be one of {', '.join(names)}: {hint}"
 
 
 def settings_of(estimator: type) -> dict[str, Setting]:

@@ -44,16 +44,21 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
         Option("--out", "-o", metavar="DIR", help="Directory to save the model in; an older model there is replaced."),
     ] = None
     model: Annotated[
-        str,
+        Optional[str],  # noqa: UP045
         Option(
             metavar="NAME",
-            help="xr-linear, nearest-instances, blend, partitioned; label-chain, reinforced-chain, composite-chain.",
+            help="xr-linear, nearest-instances, blend, partitioned; label-chain, reinforced-chain, composite-chain. "
+            "(default: the preset's)",
         ),
-    ] = "xr-linear"
+    ] = None
     preset: Annotated[
-        str,
-        Option(metavar="NAME", help="Settings to start from: fast, default, best or tail; flags change single ones."),
-    ] = "default"
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="NAME",
+            help="Model and settings to start from: fast, default, best or tail; flags change single settings. "
+            "(default: default)",
+        ),
+    ] = None
     vectorizer: Annotated[str, Option(metavar="NAME", help="How texts become features: tfidf or hashing.")] = "tfidf"
     seed: Annotated[int, Option(metavar="N", help="Same seed, same model, for any number of threads.")] = 0
     test: Annotated[

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ramify.checks import Checked, Parsed, Real, Rules, Whole, YesNo, shown, whole_number
+from ramify.checks import CheckedWhenMade, Parsed, Real, Rules, Whole, YesNo, shown, whole_number
 from ramify.errors import InputError
 
 POSITIVE = Real(sys.float_info.min, sys.float_info.max)
@@ -33,7 +33,7 @@ def checked_propensity(propensity: Any) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationConfig(Checked):
+class EvaluationConfig(CheckedWhenMade):
     """Every choice behind the numbers of a report.
 
     Parameters
@@ -82,7 +82,3 @@ class EvaluationConfig(Checked):
         "count_unlabelled": YesNo(),
         "seen_labels_only": YesNo(),
     }
-
-    def __post_init__(self) -> None:
-        for name, rule in self.RULES.items():
-            object.__setattr__(self, name, rule.check(name, getattr(self, name)))

@@ -21,18 +21,20 @@ from ramify.protocols import Representation, Vectorizer
 from ramify.values import CSR, Float32, as_csr, row_lengths
 
 
-def _check_names(names: Any) -> None:
-    """InputError unless these are label names; a ``StringTable`` is a sequence of them as well."""
+def _label_names(names: Any) -> Any:
+    """The names; InputError unless these are label names. A ``StringTable`` is a sequence of them, too."""
     if isinstance(names, str | bytes | Mapping) or not hasattr(names, "__len__") or not hasattr(names, "__getitem__"):
         raise InputError(f"names is {shown(names)}, but must be a list with the name of each label")
     if not all(isinstance(name, str) for name in names):
         raise InputError("names holds something else than strings, but must be a list with the name of each label")
+    return names
 
 
-def _check_vectors(Z: Any) -> None:
-    """InputError unless this is a matrix."""
+def _label_vectors(Z: Any) -> Any:
+    """The vectors; InputError unless this is a matrix."""
     if len(getattr(Z, "shape", ())) != 2 or isinstance(Z, type):
         raise InputError(f"Z is {shown(Z)}, but must be a sparse matrix or an array of shape (labels, d)")
+    return Z
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class PII(CheckedWhenMade):
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
         """L2-normalise the rows of Yᵀ."""
-        return unit_rows(Y.T.tocsr())
+        return unit_rows(as_csr(Y, "Y").T.tocsr())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +142,7 @@ class LabelText(CheckedWhenMade):
     names: Sequence[str]
     vectorizer: Vectorizer
 
-    RULES: ClassVar[Rules] = {"names": Parsed(_check_names), "vectorizer": Own(("fit_transform",))}
+    RULES: ClassVar[Rules] = {"names": Parsed(_label_names), "vectorizer": Own(("fit_transform",))}
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> Any:
         """Vectorise the names, L2-normalise the rows; InputError unless there is one name per label."""
@@ -161,7 +163,7 @@ class Given(CheckedWhenMade):
 
     Z: Any
 
-    RULES: ClassVar[Rules] = {"Z": Parsed(_check_vectors)}
+    RULES: ClassVar[Rules] = {"Z": Parsed(_label_vectors)}
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> Any:
         """L2-normalise the rows; InputError unless there is one finite row per label."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
-from ramify.checks import Real, Rule, Rules, Whole, thread_count, whole_number
+from ramify.checks import Real, Rule, Rules, Whole, shown, thread_count, whole_number
 from ramify.errors import InputError, damage_told
 from ramify.features.weighted_text import (
     DEFAULT_NORM,
@@ -167,7 +167,9 @@ class Tfidf(WeightedText):
         low = math.ceil(_document_limit(self.min_df, len(checked)))
         high = math.floor(_document_limit(self.max_df, len(checked)))
         if high < low and checked:
-            raise InputError(f"max_df={self.max_df} keeps fewer texts than min_df={self.min_df}: lower min_df")
+            raise InputError(
+                f"max_df={shown(self.max_df)} keeps fewer texts than min_df={shown(self.min_df)}: lower min_df"
+            )
         counted = CountedTexts(checked, grams, keep_rows=keep_rows, threads=thread_count(self.threads))
         columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=self.max_features)
         if len(columns.hashes) == 0:

@@ -9,7 +9,7 @@ from ramify import _native
 from ramify.checks import Whole, thread_count
 from ramify.errors import InputError
 from ramify.kernels.check import csr_arrays
-from ramify.values import CSR
+from ramify.values import CSR, as_csr
 
 FEATURES_PER_LABEL = Whole(1, optional=True)
 
@@ -39,6 +39,7 @@ def pifa(X: CSR, Y: CSR, *, max_features_per_label: int | None = None, threads: 
         Row counts that differ, a broken matrix, or ``max_features_per_label`` below 1.
     """
     threads = thread_count(threads)
+    X, Y = (M if sp.issparse(M) and M.format == "csr" else as_csr(M, name) for M, name in ((X, "X"), (Y, "Y")))
     if X.shape[0] != Y.shape[0]:
         raise InputError(f"X has {X.shape[0]} rows, but Y has {Y.shape[0]}: give one row of labels per instance")
     FEATURES_PER_LABEL.check("max_features_per_label", max_features_per_label)

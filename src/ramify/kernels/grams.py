@@ -63,11 +63,6 @@ class Grams(CheckedWhenMade):
         "lowercase": YesNo(),
     }
 
-    def __post_init__(self) -> None:
-        self.check_settings()
-        for name in ("words", "characters"):
-            object.__setattr__(self, name, self.RULES[name].check(name, getattr(self, name)))
-
     def check_settings(self) -> None:
         """InputError where a setting breaks its rule, or no n-gram counts."""
         super().check_settings()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ramify.checks import whole_number
 from ramify.errors import InputError, damage_told
 from ramify.kernels.predict import SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
 from ramify.match.restrict import Allowed
@@ -171,10 +172,10 @@ class BeamMatcher:
         node : int
             Its number within the level.
         """
-        if not 0 <= level < self.tree.depth - 1:
-            raise InputError(f"level is {level}, but must lie in 0..{self.tree.depth - 2}, above the leaves")
-        if not 0 <= node < self.tree.level_sizes[level]:
-            raise InputError(f"node is {node}, but level {level} has nodes 0..{self.tree.level_sizes[level] - 1}")
+        if self.tree.depth == 1:
+            raise InputError("the tree has no clusters, so there is no part below one: use a smaller max_leaf")
+        level = whole_number("level", level, 0, self.tree.depth - 2)
+        node = whole_number("node", node, 0, self.tree.level_sizes[level] - 1)
         parents, levels = [], []
         first, last = node, node + 1
         for below in range(level + 1, self.tree.depth):

@@ -155,8 +155,8 @@ class DenseNeighbours(RankingModel):
             metric="ip",
             dtype="f32",
             connectivity=LINKS,
-            expansion_add=self.effort,
-            expansion_search=self.effort,
+            expansion_add=int(self.effort),
+            expansion_search=int(self.effort),
         )
         if len(self.points_):
             index.add(np.arange(len(self.points_), dtype=np.uint64), np.ascontiguousarray(self.points_), threads=1)

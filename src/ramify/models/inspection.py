@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ramify.checks import Whole, shown
 from ramify.errors import InputError
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load
@@ -143,7 +144,7 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
         n_labels=len(tagger.label_names_),
         n_features=int(model.n_features_in_),
         n_documents=tagger.n_documents_,
-        n_weights=_n_weights(model, levels, members),
+        n_weights=_n_weights(model),
         frequent=_frequent(tagger, n_frequent),
         levels=levels,
         members=members,
@@ -170,14 +171,14 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
         No such member, or one without a tree.
     """
     members = getattr(tagger.model_, "members_", [tagger.model_])
-    if not 0 <= member < len(members):
-        raise InputError(f"member is {member}, but must lie in 0..{len(members) - 1}: see ramify inspect")
+    if not Whole(0, len(members) - 1).fits(member):
+        raise InputError(f"member is {shown(member)}, but must lie in 0..{len(members) - 1}: see ramify inspect")
     model = members[member]
     if not hasattr(model, "matcher_" if classifiers else "tree_"):
         lacks = "classifiers along a tree" if hasattr(model, "tree_") else "tree"
         if len(members) > 1:
             raise InputError(f"member {member} is a {type(model).__name__}, which has no {lacks}: choose another")
-        raise InputError(f"the model is a {type(model).__name__}, which has no {lacks}: train one by xr-linear")
+        raise InputError(f"the model is a {type(model).__name__}, which has no {lacks}: train with --model xr-linear")
     if model is tagger.model_:
         return tagger
     alone = Tagger.of(model, tagger.label_names_, vectorizer=tagger.vectorizer_)
@@ -202,16 +203,20 @@ def _members(model: Any) -> list[MemberCard]:
                 seed=getattr(member, "seed", None),
                 say=say,
                 levels=levels,
-                n_weights=sum(level.weights for level in levels),
+                n_weights=_n_weights(member),
                 bytes=sum(array.nbytes for array in member.to_state()[1].values()),
             )
         )
     return cards
 
 
-def _n_weights(model: Any, levels: list[LevelCard], members: list[MemberCard]) -> int:
-    in_networks: int = getattr(model, "n_parameters_", 0)
-    return in_networks + sum(level.weights for level in levels) + sum(member.n_weights for member in members)
+def _n_weights(model: Any) -> int:
+    """Weights of the trees and networks of a model and of the models inside it."""
+    if hasattr(model, "n_parameters_"):
+        return int(model.n_parameters_)
+    if hasattr(model, "matcher_"):
+        return sum(level.weights for level in _levels(model))
+    return sum(_n_weights(member) for member in getattr(model, "members_", []))
 
 
 def _inside(model: Any) -> Iterator[tuple[str, Any]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
+from ramify.checks import shown
 from ramify.errors import InputError
 from ramify.models.blend import Blend
 from ramify.models.xr_linear import XRLinear
+from ramify.wording import nearest_name
 
 CLASSES: dict[str, type] = {"xr-linear": XRLinear, "blend": Blend}
 
@@ -49,10 +50,10 @@ def named(name: str) -> Preset:
     InputError
         An unknown name.
     """
-    if name not in PRESETS:
-        near = get_close_matches(str(name), PRESETS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "choose one of these"
-        raise InputError(f"preset is {name!r}, but must be one of {', '.join(PRESETS)}: {hint}")
+    if not isinstance(name, str) or name not in PRESETS:
+        near = nearest_name(name, PRESETS) if isinstance(name, str) else None
+        hint = "choose one of these" if near is None else f"did you mean {near!r}?"
+        raise InputError(f"preset is {shown(name)}, but must be one of {', '.join(PRESETS)}: {hint}")
     return PRESETS[name]
 
 
