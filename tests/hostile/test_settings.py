@@ -14,6 +14,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 
+import ramify
 import ramify.chains
 import ramify.features
 import ramify.features.labels
@@ -21,7 +22,8 @@ import ramify.index
 import ramify.models
 import ramify.models.partitioned
 from ramify.checks import Checked
-from ramify.errors import InputError, MissingExtraError
+from ramify.data import split_label_aware, split_random
+from ramify.errors import InputError, MissingExtraError, ModelFileError
 from ramify.evaluation import EvaluationConfig
 from ramify.evaluation.config import checked_ks
 from ramify.features import Hashing, Tfidf
@@ -305,3 +307,88 @@ def test_cases_for_a_long_run():
     assert [label for label, _ in cases] == [label for label, _ in wrong_settings(3, 20, train=False)]
     for _, call in cases:
         _sentence(call)
+
+
+SMALL = ramify.Dataset(Y=Y, label_names=list("abcdef"), X=X)
+
+
+@pytest.mark.parametrize("label", WRONG)
+@pytest.mark.parametrize("split", [split_random, split_label_aware])
+def test_splits(split, label):
+    for name in ("test_size", "seed"):
+        told = _sentence(lambda name=name: split(SMALL, **{name: WRONG[label]}))
+        if told is not None:
+            assert "\n" not in told
+            assert len(told) < LONGEST
+
+
+@pytest.mark.parametrize("label", WRONG)
+def test_arguments_of_trees(label):
+    model = XRLinear(threads=1, branching=2, max_leaf=2).fit(X, Y)
+    for call in (
+        lambda: model.subtree(WRONG[label], 0),
+        lambda: model.subtree(0, WRONG[label]),
+        lambda: model.predict_topk(X, 3, beam=WRONG[label]),
+        lambda: model.predict_topk(X, WRONG[label]),
+        lambda: ramify.preset(WRONG[label]),
+    ):
+        told = _sentence(call)
+        if told is not None:
+            assert "\n" not in told
+            assert len(told) < LONGEST
+
+
+def test_a_flat_tree_has_no_subtree():
+    with pytest.raises(InputError, match="the tree has no clusters"):
+        XRLinear(threads=1).fit(X, Y).subtree(0, 0)
+
+
+def test_label_vectors_of_dense_matrices():
+    for representation in (PII(), PIFA()):
+        dense, sparse = (representation.represent(*given) for given in ((X.toarray(), Y.toarray()), (X, Y)))
+        assert (dense != sparse).nnz == 0
+
+
+def _spoilt(**arrays: Any) -> Any:
+    matrix = X.copy()
+    for name, array in arrays.items():
+        setattr(matrix, name, array)
+    return matrix
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        _spoilt(data=X.data.reshape(1, -1)),
+        _spoilt(indices=X.indices.astype(np.float64)),
+        _spoilt(indptr=X.indptr.astype(np.float64)),
+        _spoilt(indices=X.indices.reshape(1, -1)),
+    ],
+)
+def test_sparse_matrices_with_arrays_of_another_kind(matrix):
+    with pytest.raises(InputError, match="whose arrays have the wrong type or shape: rebuild it"):
+        XRLinear(threads=1).fit(matrix, Y)
+
+
+@pytest.mark.parametrize("kind", [PopularLabels, DenseNeighbours])
+def test_every_model_reports_progress(kind):
+    if kind is DenseNeighbours:
+        pytest.importorskip("usearch")
+    shares = []
+    kind().fit(X, Y, progress=lambda stage, done: shares.append(done))
+    assert shares[-1] == 1.0
+
+
+def test_stored_settings_obey_the_same_rules():
+    for kind, base, use in CATALOGUE:
+        if use is not _fit or kind.__name__ in SLOW or kind in (DenseNeighbours, Ensemble):
+            continue
+        config, arrays = kind(**base).fit(X, Y).to_state()
+        for name in config["settings"]:
+            for label in ("x", "-1", "nan", "list", "dict", "long text", "2**40"):
+                spoilt = config | {"settings": config["settings"] | {name: WRONG[label]}}
+                try:
+                    kind.from_state(spoilt, arrays)
+                except ModelFileError as error:
+                    assert "\n" not in str(error)
+                    assert len(str(error)) < LONGEST

@@ -13,6 +13,7 @@ from ramify.evaluation import inverse_propensities
 from ramify.models import blend
 from ramify.models.presets import PRESETS
 from ramify.values import as_csr
+from ramify.wording import nearest_name
 
 
 def _copies(seed):
@@ -198,3 +199,12 @@ def test_the_command_line_starts_from_a_preset(capsys):
     assert (shown["tail_cost"], shown["tail_rank"]) == (0.5, 0.3)
     assert run(["train", "--preset", "bets", "--show-config"]) == 2
     assert "did you mean 'best'" in capsys.readouterr().err
+
+
+def test_suggestions_are_alike():
+    for name, near in (("defualt", "default"), ("Best", "best"), ("bset", "best")):
+        assert nearest_name(name, PRESETS) in (near, None)
+    assert nearest_name("defualt", PRESETS) == "default"
+    assert nearest_name("DEFAULT", PRESETS) == "default"
+    assert nearest_name("Nonexistant", ["Consultants", "Taxes"]) is None
+    assert nearest_name("", PRESETS) is None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ramify.checks import Real, whole_number
 from ramify.errors import InputError
 from ramify.values import Bool, Dataset
 from ramify.wording import quoted
@@ -34,8 +35,9 @@ def split_random(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -> tup
     InputError
         Fewer than two rows, or a share outside 0..1.
     """
+    n_test, seed = _test_rows(dataset, test_size), whole_number("seed", seed, 0)
     in_test = np.zeros(len(dataset), np.bool_)
-    in_test[np.random.default_rng(seed).permutation(len(dataset))[: _test_rows(dataset, test_size)]] = True
+    in_test[np.random.default_rng(seed).permutation(len(dataset))[:n_test]] = True
     return _parts(dataset, in_test)
 
 
@@ -60,7 +62,7 @@ def split_label_aware(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -
     InputError
         As `split_random`; or every row holds a label that no other row has.
     """
-    n_test = _test_rows(dataset, test_size)
+    n_test, seed = _test_rows(dataset, test_size), whole_number("seed", seed, 0)
     left = np.bincount(dataset.Y.indices, minlength=dataset.n_labels).tolist()
     indices, indptr = dataset.Y.indices.tolist(), dataset.Y.indptr.tolist()
     in_test = np.zeros(len(dataset), np.bool_)
@@ -160,7 +162,7 @@ def split_by_cutoff(dataset: Dataset, values: Sequence[Any], cutoff: Any) -> tup
 
 
 def _test_rows(dataset: Dataset, test_size: float) -> int:
-    if not isinstance(test_size, int | float) or not 0 < test_size < 1:
+    if not Real(0, 1).fits(test_size) or not 0 < test_size < 1:
         raise InputError(f"test_size is {quoted(test_size)}, but must be a share between 0 and 1")
     if len(dataset) < 2:
         raise InputError(f"the data hold {len(dataset)} row(s), but a split needs at least 2")
