@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -17,27 +16,9 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from ramify.errors import InputError
-
-SHOWN = 60
-"""Characters of a value in a sentence at most."""
+from ramify.wording import quoted
 
 MAX_THREADS = 4096
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = SHOWN
-
-
-def shown(value: Any) -> str:
-    """A value as a sentence quotes it: one line of at most 60 characters."""
-    try:
-        text = " ".join((_SHORT.repr(value) if isinstance(value, _LONG) else repr(value)).split())
-    except Exception:  # a repr that fails must not hide what is wrong with the value
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
-
-
-_LONG = (str, bytes, int, list, tuple, set, frozenset, dict)
-"""Types whose repr can be long; ``reprlib`` cuts them before they are written out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +58,7 @@ class Rule:
             return None
         if value is None or not self.fits(value):
             also = " or None" if self.optional else ""
-            raise InputError(f"{name} is {shown(value)}, but must be {self.wanted}{also}")
+            raise InputError(f"{name} is {quoted(value)}, but must be {self.wanted}{also}")
         return self.plain(value)
 
 

@@ -21,8 +21,11 @@ def one_line(text: str) -> str:
 
 
 def quoted(value: Any, characters: int = 60) -> str:
-    """The ``repr`` of a value in an error message, shortened to about ``characters``."""
-    shown = _REPR.repr(value)
+    """The ``repr`` of a value in an error message, in one line and shortened to about ``characters``."""
+    try:
+        shown = one_line(_REPR.repr(value))
+    except Exception:  # a repr that fails, as of a very long integer, must not hide the error
+        shown = f"<{type(value).__name__}>"
     return shown if len(shown) <= characters + 2 else shown[: characters - 3] + "..."
 
 

@@ -32,6 +32,7 @@ from ramify.features.tfidf import DocumentLimit
 from ramify.index import FixedTree, KMeansIndexer, NeighbourIndexer, tree_from_assignment
 from ramify.models import Blend, DenseNeighbours, Disentangled, Ensemble, NearestInstances, Partitioned, XRLinear
 from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
+from ramify.wording import quoted
 
 LONGEST = 400
 """Characters of a sentence at most."""
@@ -292,12 +293,10 @@ def test_values_are_shown_short():
         def __repr__(self) -> str:
             raise RuntimeError
 
-    from ramify.checks import shown
-
     for value in [*WRONG.values(), Broken(), "\n" * 100, list(range(10**6)), {"a": "b" * 10_000}]:
-        assert len(shown(value)) <= 60
-        assert "\n" not in shown(value)
-    assert shown("it") == "'it'"
+        assert len(quoted(value)) <= 62
+        assert "\n" not in quoted(value)
+    assert quoted("it") == "'it'"
     assert DocumentLimit().wanted.startswith("a whole number")
 
 

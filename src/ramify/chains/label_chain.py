@@ -28,7 +28,6 @@ from ramify.checks import (
     Whole,
     YesNo,
     rules_of,
-    shown,
     thread_count,
     whole_number,
 )
@@ -39,6 +38,7 @@ from ramify.models.unit import stored_count
 from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
 from ramify.training.checkpoint import fingerprint
 from ramify.values import StageProgress
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.chains.network import ChainNetwork
@@ -59,12 +59,12 @@ GENTLER = 0.3
 def _checkpoint_path(value: Any) -> Any:
     """The path of a directory, which need not exist; InputError where it can be none."""
     if not isinstance(value, str | Path) or not str(value):
-        raise InputError(f"checkpoint is {shown(value)}, but must be the path of a directory or None")
+        raise InputError(f"checkpoint is {quoted(value)}, but must be the path of a directory or None")
     try:
         Path(value).exists()
     except (OSError, ValueError) as error:  # too long, or with a character that no path has
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"checkpoint is {shown(value)}, which is no path ({reason}): give another") from None
+        raise InputError(f"checkpoint is {quoted(value)}, which is no path ({reason}): give another") from None
     return value
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ramify.checks import shown
 from ramify.cli.settings import GENERAL, METAVARS, Setting, build, effective, part, settings_of, unknown
 from ramify.errors import DataFileError, InputError
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.cli.train import TrainOptions
@@ -77,7 +77,7 @@ class Plan:
         if options.preset is not None and chosen["model"] != start.model:
             raise InputError(
                 f"--preset {options.preset} sets up the model {start.model}, but the model is "
-                f"{shown(chosen['model'])}: leave one of them out"
+                f"{quoted(chosen['model'])}: leave one of them out"
             )
         settled: dict[str, Any] = {}
         for kind in KINDS:

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from ramify.checks import shown
 from ramify.errors import InputError
-from ramify.wording import nearest_name
+from ramify.wording import nearest_name, quoted
 
 # name on the command line -> where the class is; one line makes a new one known
 MODELS = {
@@ -96,7 +95,7 @@ class Setting:
             return _PARSERS[self.kind](text)
         except ValueError:
             also = f" or {NONE}" if self.optional else ""
-            raise InputError(f"{self.flag} is {shown(text)}, but must be {KINDS[self.kind]}{also}") from None
+            raise InputError(f"{self.flag} is {quoted(text)}, but must be {KINDS[self.kind]}{also}") from None
 
     def check(self, value: Any) -> Any:
         """A value from a settings file.
@@ -114,7 +113,7 @@ class Setting:
             return tuple(value)
         fits = {"bool": bool, "int": int, "float": int | float, "str": str}.get(self.kind)
         if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and self.kind != "bool"):
-            raise InputError(f"{self.name} is {shown(value)}, but must be {KINDS[self.kind]}")
+            raise InputError(f"{self.name} is {quoted(value)}, but must be {KINDS[self.kind]}")
         return value
 
 
@@ -139,7 +138,7 @@ def unknown(name: str, known: Iterable[str], where: str) -> str:
     names = list(known)
     near = nearest_name(name, names)
     hint = "choose one of these" if near is None else f"did you mean {near!r}?"
-    return f"{where} is {shown(name)}, but must be one of {', '.join(names)}: {hint}"
+    return f"{where} is {quoted(name)}, but must be one of {', '.join(names)}: {hint}"
 
 
 def settings_of(estimator: type) -> dict[str, Setting]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ramify.checks import CheckedWhenMade, Parsed, Real, Rules, Whole, YesNo, shown, whole_number
+from ramify.checks import CheckedWhenMade, Parsed, Real, Rules, Whole, YesNo, whole_number
 from ramify.errors import InputError
+from ramify.wording import quoted
 
 POSITIVE = Real(sys.float_info.min, sys.float_info.max)
 
@@ -16,7 +17,7 @@ POSITIVE = Real(sys.float_info.min, sys.float_info.max)
 def checked_ks(ks: Any) -> tuple[int, ...]:
     """The cut-offs, sorted, without repetition."""
     if isinstance(ks, str) or not isinstance(ks, Iterable):
-        raise InputError(f"ks is {shown(ks)}, but must be a sequence of cut-offs, such as (1, 3, 5)")
+        raise InputError(f"ks is {quoted(ks)}, but must be a sequence of cut-offs, such as (1, 3, 5)")
     cuts = tuple(sorted({whole_number("a cut-off in ks", k, 1) for k in ks}))
     if not cuts:
         raise InputError("ks is empty, but must hold at least one cut-off, such as (1, 3, 5)")
@@ -27,7 +28,7 @@ def checked_propensity(propensity: Any) -> tuple[float, float]:
     """(A, B), both finite and above 0."""
     pair = tuple(propensity) if isinstance(propensity, Iterable) and not isinstance(propensity, str) else ()
     if len(pair) != 2 or not all(POSITIVE.fits(value) for value in pair):
-        given = shown(propensity)
+        given = quoted(propensity)
         raise InputError(f"propensity is {given}, but must be two numbers (A, B) above 0, such as (0.55, 1.5)")
     return float(pair[0]), float(pair[1])
 

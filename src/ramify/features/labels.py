@@ -14,17 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from ramify.checks import COUNT, SEED, Checked, CheckedWhenMade, Own, Parsed, Real, Rules, Several, shown
+from ramify.checks import COUNT, SEED, Checked, CheckedWhenMade, Own, Parsed, Real, Rules, Several
 from ramify.errors import InputError
 from ramify.kernels import aggregate
 from ramify.protocols import Representation, Vectorizer
 from ramify.values import CSR, Float32, as_csr, row_lengths
+from ramify.wording import quoted
 
 
 def _label_names(names: Any) -> Any:
     """The names; InputError unless these are label names. A ``StringTable`` is a sequence of them, too."""
     if isinstance(names, str | bytes | Mapping) or not hasattr(names, "__len__") or not hasattr(names, "__getitem__"):
-        raise InputError(f"names is {shown(names)}, but must be a list with the name of each label")
+        raise InputError(f"names is {quoted(names)}, but must be a list with the name of each label")
     if not all(isinstance(name, str) for name in names):
         raise InputError("names holds something else than strings, but must be a list with the name of each label")
     return names
@@ -33,7 +34,7 @@ def _label_names(names: Any) -> Any:
 def _label_vectors(Z: Any) -> Any:
     """The vectors; InputError unless this is a matrix."""
     if len(getattr(Z, "shape", ())) != 2 or isinstance(Z, type):
-        raise InputError(f"Z is {shown(Z)}, but must be a sparse matrix or an array of shape (labels, d)")
+        raise InputError(f"Z is {quoted(Z)}, but must be a sparse matrix or an array of shape (labels, d)")
     return Z
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
-from ramify.checks import Real, Rule, Rules, Whole, shown, thread_count, whole_number
+from ramify.checks import Real, Rule, Rules, Whole, thread_count, whole_number
 from ramify.errors import InputError, damage_told
 from ramify.features.weighted_text import (
     DEFAULT_NORM,
@@ -28,6 +28,7 @@ from ramify.features.weighted_text import (
 from ramify.kernels.text import CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
 from ramify.strings import StringTable
 from ramify.values import CSR, Float32, Int64
+from ramify.wording import quoted
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class Tfidf(WeightedText):
         high = math.floor(_document_limit(self.max_df, len(checked)))
         if high < low and checked:
             raise InputError(
-                f"max_df={shown(self.max_df)} keeps fewer texts than min_df={shown(self.min_df)}: lower min_df"
+                f"max_df={quoted(self.max_df)} keeps fewer texts than min_df={quoted(self.min_df)}: lower min_df"
             )
         counted = CountedTexts(checked, grams, keep_rows=keep_rows, threads=thread_count(self.threads))
         columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=self.max_features)

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.checks import Real, shown
+from ramify.checks import Real
 from ramify.errors import InputError
 from ramify.values import CSR, LabelTree
+from ramify.wording import quoted
 
 SCHEMES = ("tfn", "man", "own")
 HARD_NEGATIVE_WEIGHT = Real(0.01, 1, optional=True)
@@ -39,11 +40,13 @@ def parse_negatives(negatives: str | Sequence[str], depth: int) -> list[frozense
     """
     texts = negatives.split(",") if isinstance(negatives, str) else negatives
     if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
-        raise InputError(f"negatives is {shown(negatives)}, but must be a string such as tfn+man, or several in a list")
+        raise InputError(
+            f"negatives is {quoted(negatives)}, but must be a string such as tfn+man, or several in a list"
+        )
     levels = [frozenset(part.strip().lower() for part in text.split("+")) for text in texts]
     for level, text in zip(levels, texts, strict=True):
         if not level <= set(SCHEMES):
-            raise InputError(f"negatives names {shown(text)}, but schemes are {', '.join(SCHEMES)}, joined by +")
+            raise InputError(f"negatives names {quoted(text)}, but schemes are {', '.join(SCHEMES)}, joined by +")
     levels = levels[-depth:]  # a tree may be flatter than expected: what speaks for the leaves stays
     return [levels[0]] * (depth - len(levels)) + levels
 

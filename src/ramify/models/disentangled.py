@@ -28,7 +28,6 @@ from ramify.checks import (
     Rules,
     Whole,
     YesNo,
-    shown,
     thread_count,
 )
 from ramify.errors import InputError, damage_told
@@ -40,6 +39,7 @@ from ramify.models.ranking_model import HELD_OUT, Part, RankingModel, assignment
 from ramify.models.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.xr_linear import XRLinear
 from ramify.values import CSR, Float32, LabelTree, StageProgress, TopK
+from ramify.wording import quoted
 
 NEEDED = ("fit", "predict_topk", "clusters_reached", "get_params")
 MOST_COPIES = 1000
@@ -52,7 +52,7 @@ def _check_tree_model(model: Any) -> None:
     if model is None:
         return
     if not Own(NEEDED).fits(model) or "indexer" not in model.get_params(deep=False):
-        raise InputError(f"model is {shown(model)}, but must be an unfitted tree model such as XRLinear()")
+        raise InputError(f"model is {quoted(model)}, but must be an unfitted tree model such as XRLinear()")
     if isinstance(model, Checked):
         model.check_settings()
 

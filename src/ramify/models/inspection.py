@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ramify.checks import Whole, shown
+from ramify.checks import Whole
 from ramify.errors import InputError
 from ramify.models.ensemble import Ensemble
 from ramify.models.loading import load
 from ramify.models.tagger import Tagger
 from ramify.store import MANIFEST
+from ramify.wording import quoted
 
 NAMED = 10
 """Labels named at most, unless asked for more."""
@@ -172,7 +173,7 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
     """
     members = getattr(tagger.model_, "members_", [tagger.model_])
     if not Whole(0, len(members) - 1).fits(member):
-        raise InputError(f"member is {shown(member)}, but must lie in 0..{len(members) - 1}: see ramify inspect")
+        raise InputError(f"member is {quoted(member)}, but must lie in 0..{len(members) - 1}: see ramify inspect")
     model = members[member]
     if not hasattr(model, "matcher_" if classifiers else "tree_"):
         lacks = "classifiers along a tree" if hasattr(model, "tree_") else "tree"

@@ -12,11 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from ramify.checks import Checked, Own, Whole, shown, whole_number
+from ramify.checks import Checked, Own, Whole, whole_number
 from ramify.errors import InputError
 from ramify.features.labels import PIFA
 from ramify.protocols import Representation
 from ramify.values import CSR, Float32, Int32, StageProgress
+from ramify.wording import quoted
 
 TREES = Whole(1, 1000)
 METHODS = ("fit", "predict_topk", "get_params")
@@ -63,7 +64,7 @@ def tree_seeds(seed: Any, trees: int) -> int:
 def check_model(model: Any) -> None:
     """InputError where the model is no estimator that ranks labels."""
     if not Own(METHODS).fits(model):
-        what = f"the class {model.__name__}" if isinstance(model, type) else shown(model)
+        what = f"the class {model.__name__}" if isinstance(model, type) else quoted(model)
         raise InputError(f"models holds {what}, but must hold estimators with {', '.join(METHODS)}: as XRLinear()")
     if isinstance(model, Checked):
         model.check_settings()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ramify.checks import shown
 from ramify.errors import InputError
 from ramify.models.blend import Blend
 from ramify.models.xr_linear import XRLinear
-from ramify.wording import nearest_name
+from ramify.wording import nearest_name, quoted
 
 CLASSES: dict[str, type] = {"xr-linear": XRLinear, "blend": Blend}
 
@@ -53,7 +52,7 @@ def named(name: str) -> Preset:
     if not isinstance(name, str) or name not in PRESETS:
         near = nearest_name(name, PRESETS) if isinstance(name, str) else None
         hint = "choose one of these" if near is None else f"did you mean {near!r}?"
-        raise InputError(f"preset is {shown(name)}, but must be one of {', '.join(PRESETS)}: {hint}")
+        raise InputError(f"preset is {quoted(name)}, but must be one of {', '.join(PRESETS)}: {hint}")
     return PRESETS[name]
 
 

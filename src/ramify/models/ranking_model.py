@@ -9,11 +9,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import THRESHOLD, Checked, Real, Whole, shown
+from ramify.checks import THRESHOLD, Checked, Real, Whole
 from ramify.errors import InputError
 from ramify.evaluation import evaluate
 from ramify.models.loading import save
 from ramify.values import CSR, TopK, as_csr, as_label_matrix
+from ramify.wording import quoted
 
 DEFAULT_K = 10
 
@@ -90,7 +91,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
             return min(DEFAULT_K, self.n_labels_)
         if not Whole(1, self.n_labels_).fits(k):
             raise InputError(
-                f"k is {shown(k)}, but must be a whole number in 1..{self.n_labels_}, the number of labels"
+                f"k is {quoted(k)}, but must be a whole number in 1..{self.n_labels_}, the number of labels"
             )
         return int(k)
 
