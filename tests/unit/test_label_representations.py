@@ -153,7 +153,7 @@ def test_bad_word_vector_files_are_named(tmp_path, content, message):
 def test_missing_or_damaged_word_vectors(tmp_path):
     with pytest.raises(DataFileError, match="cannot be read"):
         from_word_vectors(["dog"], tmp_path / "none.txt")
-    (tmp_path / "v.gz").write_bytes(gzip.compress(b"dog 1 2\n" * 999)[:-9])
+    (tmp_path / "v.gz").write_bytes(gzip.compress(b"dog 1 2\n" * 999, mtime=0)[:-9])
     with pytest.raises(DataFileError, match="cannot be read"):
         from_word_vectors(["dog"], tmp_path / "v.gz")
     with pytest.raises(InputError, match="shapes"):
