@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 from typer import Argument, Option
 
 from ramify.cli.options import OUTPUT_PANEL, FieldOptions
-from ramify.wording import one_line
+from ramify.wording import one_line, quoted
 
 if TYPE_CHECKING:
     from ramify.models import Tagger
@@ -127,7 +127,7 @@ def _draw(tagger: Tagger, path: Path) -> None:
     from ramify.index import picture
 
     if path.suffix.lower() != ".svg":
-        raise InputError(f"--draw is {path.name!r:.60}, but the picture is an SVG file: let it end in .svg")
+        raise InputError(f"--draw is {quoted(path.name)}, but the picture is an SVG file: let it end in .svg")
     svg = picture(tagger.model_.tree_, tagger.label_names_, frequencies=tagger.label_counts_)
     with writing(path) as stream:
         stream.write(svg.encode())

@@ -13,6 +13,7 @@ from typer import Argument, Option
 from ramify.cli.answers import Answer, Format, Tag, answer_writer, format_of
 from ramify.cli.options import DATA_PANEL, OUTPUT_PANEL, TextOptions, ThreadOptions
 from ramify.errors import DataFileError, InputError, RamifyError
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.models import Tagger
@@ -176,7 +177,7 @@ class Source:
         """
         name, texts = options.data, list(options.ask or [])
         if name is not None and texts:
-            raise InputError(f"DATA is {name!r:.60} and --ask is given, too: choose one")
+            raise InputError(f"DATA is {quoted(name)} and --ask is given, too: choose one")
         if name is None:
             return cls(None if texts else "-", texts)
         if name == "-" or options.plain or not _may_be_text(name):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 from typer import Argument, Option
 
 from ramify.cli.options import DATA_PANEL, REMEMBERED, FieldOptions, OutputOptions, ThreadOptions
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan
@@ -193,7 +194,7 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
         note(f"note: {empty:,} of {len(dataset):,} documents have no text", quiet=options.quiet)
     if dataset.n_labels == 1:
         name = dataset.label_names[0]
-        note(f"note: there is only one label, {name!r:.60}: every document will get it", quiet=options.quiet)
+        note(f"note: there is only one label, {quoted(name)}: every document will get it", quiet=options.quiet)
     long = looks_long(dataset)
     if long is not None:
         note(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 from ramify.errors import InputError
-from ramify.wording import quoted
+from ramify.wording import nearest_name, quoted
 
 SHOWN_NAMES = 12
 NOT_CELLS = '"\r\n\0'
@@ -119,6 +118,6 @@ def missing_field(name: str, present: Iterable[str], how: str = "") -> str:
     """The sentence for a field that is not there: which ones are, how they were read, which was probably meant."""
     names = list(present)
     listing = ", ".join(quoted(one, 40) for one in names[:SHOWN_NAMES]) + (", ..." if len(names) > SHOWN_NAMES else "")
-    close = difflib.get_close_matches(name, names, n=1)
-    remedy = f"did you mean {quoted(close[0])}?" if close else "name the right one"
+    near = nearest_name(name, names)
+    remedy = f"did you mean {quoted(near)}?" if near else "name the right one"
     return f"field {quoted(name)} is missing among {listing or 'no fields at all'}{how}: {remedy}"

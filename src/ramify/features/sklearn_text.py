@@ -18,6 +18,7 @@ from ramify.errors import InputError, damage_told
 from ramify.features.token_pattern import check_token_pattern
 from ramify.features.weighted_text import LARGEST_IDF
 from ramify.strings import StringTable
+from ramify.wording import quoted
 
 MAX_GRAM = 20
 """Longest n-gram, of words or of characters."""
@@ -31,7 +32,7 @@ def _one_of(*allowed: Any) -> Check:
     def check(name: str, value: Any) -> Any:
         if not any(type(value) is type(known) and value == known for known in allowed):
             known = ", ".join(repr(one) for one in allowed)
-            raise InputError(f"{name} is {value!r:.60}, but must be one of {known}")
+            raise InputError(f"{name} is {quoted(value)}, but must be one of {known}")
         return value
 
     return check
@@ -39,7 +40,7 @@ def _one_of(*allowed: Any) -> Check:
 
 def _nothing(name: str, value: Any) -> None:
     if value is not None:
-        raise InputError(f"{name} is {value!r:.60}, but functions and other objects cannot be saved")
+        raise InputError(f"{name} is {quoted(value)}, but functions and other objects cannot be saved")
 
 
 def _encoding(name: str, value: Any) -> Any:
@@ -48,13 +49,13 @@ def _encoding(name: str, value: Any) -> Any:
             return value
     except (LookupError, TypeError):
         pass
-    raise InputError(f"{name} is {value!r:.60}, but must be the name of an encoding like 'utf-8'")
+    raise InputError(f"{name} is {quoted(value)}, but must be the name of an encoding like 'utf-8'")
 
 
 def _stop_words(name: str, value: Any) -> Any:
     if value is None or value == "english" or (isinstance(value, list) and all(isinstance(one, str) for one in value)):
         return value
-    raise InputError(f"{name} is {value!r:.60}, but must be None, 'english' or a list of strings")
+    raise InputError(f"{name} is {quoted(value)}, but must be None, 'english' or a list of strings")
 
 
 def _gram_range(name: str, value: Any) -> tuple[int, int]:
@@ -62,7 +63,7 @@ def _gram_range(name: str, value: Any) -> tuple[int, int]:
         shortest, longest = value
         if 1 <= shortest <= longest <= MAX_GRAM:
             return shortest, longest
-    raise InputError(f"{name} is {value!r:.60}, but must be two whole numbers from 1 to {MAX_GRAM}, like (1, 2)")
+    raise InputError(f"{name} is {quoted(value)}, but must be two whole numbers from 1 to {MAX_GRAM}, like (1, 2)")
 
 
 def _document_limit(name: str, value: Any) -> Any:
@@ -172,7 +173,7 @@ class SklearnText:
         with damage_told("the vectorizer is"):
             kind = config["kind"]
             if kind not in _SETTINGS:
-                raise InputError(f"its class is {kind!r:.60}, but must be one of {', '.join(_SETTINGS)}")
+                raise InputError(f"its class is {quoted(kind)}, but must be one of {', '.join(_SETTINGS)}")
             settings = checked_settings(kind, config["settings"])
             settings["dtype"] = np.dtype(settings["dtype"]).type
             if kind == "HashingVectorizer":
@@ -200,7 +201,7 @@ def checked_settings(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     checks = _SETTINGS[kind]
     unequal = sorted(checks.keys() ^ settings.keys())
     if unequal:
-        raise InputError(f"the setting {unequal[0]!r:.60} of a {kind} is missing or unknown")
+        raise InputError(f"the setting {quoted(unequal[0])} of a {kind} is missing or unknown")
     checked = {name: check(name, settings[name]) for name, check in checks.items()}
     if checked["analyzer"] == "word" or checked["token_pattern"] is not None:
         check_token_pattern(checked["token_pattern"])

@@ -18,6 +18,7 @@ from math import prod
 from typing import Any
 
 from ramify.errors import InputError
+from ramify.wording import quoted
 
 MAX_PATTERN_LENGTH = 200
 MAX_CHOICES = 1000
@@ -42,18 +43,18 @@ def check_token_pattern(pattern: Any) -> None:
     """
     if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN_LENGTH:
         raise InputError(
-            f"token_pattern is {pattern!r:.60}, but must be a regular expression of at most "
+            f"token_pattern is {quoted(pattern)}, but must be a regular expression of at most "
             f"{MAX_PATTERN_LENGTH} characters"
         )
     try:
         parsed = _PARSER.parse(pattern)
         groups = re.compile(pattern).groups
     except (re.error, OverflowError, RecursionError, ValueError) as error:
-        raise InputError(f"token_pattern is {pattern!r:.60}, which is no regular expression ({error})") from None
+        raise InputError(f"token_pattern is {quoted(pattern)}, which is no regular expression ({error})") from None
     walk = _Walk(parsed.state)
     if groups > 1 or parsed.state.flags & ~re.UNICODE or not walk.accepts(parsed):
         raise InputError(
-            f"token_pattern is {pattern!r:.60}, but repeats within repeats, references, flags and look-around are "
+            f"token_pattern is {quoted(pattern)}, but repeats within repeats, references, flags and look-around are "
             r"refused, as they can take endless time: use a plain one like r'\b\w\w+\b'"
         )
 

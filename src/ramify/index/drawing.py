@@ -19,7 +19,7 @@ import numpy as np
 from ramify.errors import DataFileError, InputError
 from ramify.index.outline import TreeSummary
 from ramify.values import LabelTree
-from ramify.wording import one_line
+from ramify.wording import one_line, quoted
 
 _LETTER = 6.1  # width of an average letter of the font below, in pixels
 _LINE = 13  # height of a line of text
@@ -73,7 +73,7 @@ def draw(
     """
     path = Path(path)
     if path.suffix.lower() != ".svg":
-        raise InputError(f"the picture is an SVG file, but its path is {path.name!r:.60}: let it end in .svg")
+        raise InputError(f"the picture is an SVG file, but its path is {quoted(path.name)}: let it end in .svg")
     svg = picture(tree, label_names, frequencies=frequencies, width=width, height=height)
     try:
         path.write_text(svg, encoding="utf-8")

@@ -14,6 +14,7 @@ from ramify.data.labels import LabelRows, NumberNames
 from ramify.errors import InputError
 from ramify.features.columns import Columns
 from ramify.values import CSR, Dataset, as_label_matrix
+from ramify.wording import quoted
 
 
 def is_matrix(given: Any) -> bool:
@@ -59,12 +60,12 @@ def label_matrix(labels: Iterable[Iterable[Any]]) -> tuple[list[str], CSR]:
     if isinstance(labels, str | bytes):
         raise InputError("labels is a single string: wrap it in a list with one list of names per text")
     if not isinstance(labels, Iterable):
-        raise InputError(f"labels is {labels!r:.60}, but must be a list with one list of names per text")
+        raise InputError(f"labels is {quoted(labels)}, but must be a list with one list of names per text")
     rows = LabelRows()
     for number, names in enumerate(labels):
         if isinstance(names, str | bytes) or not isinstance(names, Iterable):
             raise InputError(
-                f"labels of text {number} are {names!r:.60}, but must be a list of names: wrap it in a list"
+                f"labels of text {number} are {quoted(names)}, but must be a list of names: wrap it in a list"
             )
         try:
             rows.add([name.item() if isinstance(name, np.generic) else name for name in names])

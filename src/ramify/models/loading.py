@@ -12,6 +12,7 @@ from ramify import __version__
 from ramify.errors import InputError, ModelFileError, damage_told
 from ramify.protocols import Saveable
 from ramify.store import StoredModel, open_model, save_model
+from ramify.wording import quoted
 
 # What a model directory may hold; loaded when first needed.
 _HOMES = {
@@ -128,7 +129,7 @@ def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequen
     own = {part.__name__: part for part in parts}
     if name not in own and name not in _HOMES:
         raise ModelFileError(
-            f"the model needs the class {name!r:.60}, which ramify lacks: pass it as load(..., parts=[...])"
+            f"the model needs the class {quoted(name)}, which ramify lacks: pass it as load(..., parts=[...])"
         )
     kind: Any = own[name] if name in own else getattr(import_module(_HOMES[name]), name)
     if "parts" in signature(kind.from_state).parameters:  # it is made of parts itself

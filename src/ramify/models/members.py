@@ -47,13 +47,16 @@ def unfitted(name: str, part: Any, default: type) -> Any:
     Raises
     ------
     InputError
-        A class in place of an object.
+        A class in place of an object, or a setting that breaks its rule.
     """
     if part is None:
         return default()
     if isinstance(part, type):
         raise InputError(f"{name} is the class {part.__name__}, but must be an object: give {part.__name__}()")
-    return clone(part) if hasattr(part, "get_params") else copy.deepcopy(part)
+    fresh = clone(part) if hasattr(part, "get_params") else copy.deepcopy(part)
+    if isinstance(fresh, Checked):
+        fresh.check_settings()  # before texts are read
+    return fresh
 
 
 def tree_seeds(seed: Any, trees: int) -> int:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from ramify.errors import InputError
 from ramify.kernels.check import ascends
 from ramify.values import CSR
+from ramify.wording import quoted
 
 FEW_LABELS, LABELS_PER_PLACE = 10_000_000, 1000
 
@@ -20,7 +21,7 @@ LARGEST = 1.001
 def stored_size(value: Any, name: str) -> int:
     """A count of rows or columns, at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-        raise InputError(f"{name} is {value!r:.60}")
+        raise InputError(f"{name} is {quoted(value)}")
     return value
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from ramify.models.members import required, taken, unfitted
 from ramify.models.xr_linear import XRLinear
 from ramify.strings import StringTable
 from ramify.values import CSR, Dataset, Float32, Int32, Int64, StageProgress, TopK, as_csr
+from ramify.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
@@ -330,7 +330,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             An unknown name; the sentence suggests the nearest.
         """
         if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-            raise InputError(f"label names are given as {names!r:.60}: give them as a list")
+            raise InputError(f"label names are given as {quoted(names)}: give them as a list")
         if self._ids is None:
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
             self._ids = keys | {name: number for number, name in enumerate(self.label_names_)}
@@ -339,9 +339,9 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     @staticmethod
     def _label_id(name: str, ids: dict[str, int]) -> int:
         if not isinstance(name, str) or name not in ids:
-            near = get_close_matches(str(name), ids, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"its labels are like {next(iter(ids))!r}"
-            raise InputError(f"the model has no label {name!r:.60}: {hint}")
+            near = nearest_name(str(name), ids)
+            hint = f"did you mean {quoted(near)}?" if near else f"its labels are like {quoted(next(iter(ids)))}"
+            raise InputError(f"the model has no label {quoted(name)}: {hint}")
         return ids[name]
 
     def score(self, texts: Any, labels: Any) -> float:
@@ -392,5 +392,5 @@ def _listed(texts: Iterable[str]) -> list[str]:
     if isinstance(texts, str | bytes):
         raise InputError("texts is a single string: wrap it in a list, as in [text]")
     if not isinstance(texts, Iterable):
-        raise InputError(f"texts is {texts!r:.60}, but must be a list of str")
+        raise InputError(f"texts is {quoted(texts)}, but must be a list of str")
     return list(texts)

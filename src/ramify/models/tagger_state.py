@@ -14,6 +14,7 @@ from ramify.models.loading import parts_to_state, stored_part
 from ramify.models.stored import stored_size
 from ramify.strings import StringTable
 from ramify.values import Int64
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,11 +122,11 @@ def _counts(tagger: Tagger, counts: Int64 | None, n_documents: Any) -> tuple[Int
 
 def _fields(fields: Any) -> dict[str, str]:
     if not isinstance(fields, dict) or not all(isinstance(one, str) for pair in fields.items() for one in pair):
-        raise InputError(f"the fields are {fields!r:.60}, but must be strings by name")
+        raise InputError(f"the fields are {quoted(fields)}, but must be strings by name")
     return fields
 
 
 def _label_form(form: Any) -> str:
     if form not in LABEL_FORMS:
-        raise InputError(f"label_form is {form!r:.60}, but must be one of {', '.join(LABEL_FORMS)}")
+        raise InputError(f"label_form is {quoted(form)}, but must be one of {', '.join(LABEL_FORMS)}")
     return str(form)
