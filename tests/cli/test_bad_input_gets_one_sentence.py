@@ -231,6 +231,11 @@ def test_evaluate_refuses(arguments, words, refused, documents, model):
     assert words in refused("evaluate", model, documents, *arguments)
 
 
+@pytest.mark.parametrize("arguments", [["9" * 5000], ["train", "d.jsonl", "x" * 5000], ["train", f"--{'y' * 5000}"]])
+def test_long_arguments_are_quoted_short(arguments, refused):
+    assert len(refused(*arguments)) < 400
+
+
 def test_inspect_and_convert_refuse(refused, documents, model, tmp_path):
     assert "did you mean 'water'?" in refused("inspect", model, "--label", "watr")
     assert "would hold features" in refused("convert", documents, tmp_path / "x.txt")

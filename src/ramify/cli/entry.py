@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,9 @@ from ramify.errors import RamifyError
 
 BUG, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 DEBUG = "RAMIFY_DEBUG"
+QUOTED = 60
+LONG_WORD = re.compile(rf"\S{{{QUOTED},}}")
+"""Arguments that the parser's messages quote whole are cut to so many characters."""
 
 
 def main() -> None:
@@ -100,7 +104,8 @@ def _fail(sentence: str, code: int, error: BaseException) -> int:
 def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "ramify"
-    return f"{_one_line(error.format_message()).rstrip('.')}; see {command} --help"
+    message = LONG_WORD.sub(lambda word: f"{word[0][:QUOTED]}...", _one_line(error.format_message()))
+    return f"{message.rstrip('.')}; see {command} --help"
 
 
 def _interrupted() -> int:
