@@ -58,17 +58,24 @@ class StringTable(Sequence[str]):
         InputError
             A string that is no UTF-8; the sentence has its number.
         """
-        if len(self.blob) == 0 or self.blob.max() < FIRST_BYTE_BEYOND_ASCII:
+        places = np.flatnonzero(self.blob >= FIRST_BYTE_BEYOND_ASCII)
+        if len(places) == 0:
             return
+        # Decoding is the costly part, so ASCII is left out. Bytes that continue a letter must then be looked at first:
+        # they must follow the byte before them directly, and begin no string.
+        beyond = self.blob[places]
+        continues = (beyond & 0xC0) == FIRST_BYTE_BEYOND_ASCII
+        alone = np.diff(places, prepend=-2) > 1
+        begins = self.offsets[:-1][self.offsets[:-1] < len(self.blob)]
+        begins = begins[(self.blob[begins] & 0xC0) == FIRST_BYTE_BEYOND_ASCII]
+        wrong = [*places[continues & alone][:1].tolist(), *begins[:1].tolist()]
         try:
-            codecs.utf_8_decode(np.ascontiguousarray(self.blob).data, "surrogatepass", True)
+            codecs.utf_8_decode(beyond.tobytes(), "surrogatepass", True)
         except UnicodeDecodeError as error:
-            wrong = int(np.searchsorted(self.offsets, error.start, side="right")) - 1
-            raise InputError(f"string {wrong} is no valid UTF-8") from None
-        starts = self.offsets[:-1][self.offsets[:-1] < len(self.blob)]
-        within = np.flatnonzero(self.blob[starts] & 0xC0 == FIRST_BYTE_BEYOND_ASCII)  # bytes that go on with a letter
-        if len(within):
-            raise InputError(f"string {int(within[0])} is no valid UTF-8")
+            wrong.append(int(places[error.start]))
+        if wrong:
+            number = int(np.searchsorted(self.offsets, min(wrong), side="right")) - 1
+            raise InputError(f"string {number} is no valid UTF-8")
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
