@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Sequence
-from typing import overload
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from ramify.errors import InputError, ModelFileError
 from ramify.values import Int64
 
 FIRST_BYTE_BEYOND_ASCII = 0x80
+
+STORED = {"blob": "offsets", "names": "name_offsets"}
+"""Last parts of the array names by which models store tables: that of the bytes, that of the offsets."""
 
 
 class StringTable(Sequence[str]):
@@ -96,3 +99,23 @@ class StringTable(Sequence[str]):
             return piece.tobytes().decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             raise ModelFileError(f"string {index} is no valid UTF-8: restore the model directory") from None
+
+
+def check_tables(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Check every table of strings among the arrays of a model, see ``StringTable.check``.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        By names such as "vectorizer/names", whose last part is a key of ``STORED`` for the bytes of a table.
+
+    Raises
+    ------
+    InputError
+        A string that is no UTF-8, or offsets that do not fit the bytes.
+    """
+    for name, blob in arrays.items():
+        prefix, slash, last = name.rpartition("/")
+        offsets = arrays.get(f"{prefix}{slash}{STORED.get(last)}")
+        if offsets is not None and blob.dtype == np.uint8 and offsets.dtype == np.int64:
+            StringTable(blob, offsets).check()

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from tampering import LABELS, TEXTS
 
+import ramify
 from ramify import Partitioned, Tagger, Tfidf, XRLinear
 from ramify.errors import InputError, ModelFileError
 from ramify.models import DenseNeighbours
 from ramify.models.partitioned import CosineRanker, MixedRanker
+from ramify.store import StoredModel, save_model
 from ramify.strings import StringTable
 from ramify.testing.values import planted_clusters
 
@@ -97,11 +99,19 @@ def test_names_cut_within_a_letter():
         StringTable(whole.blob, offsets).check()
 
 
-def test_label_names_are_looked_at_when_a_tagger_is_loaded():
-    config, arrays = Tagger(XRLinear(threads=1), vectorizer=Tfidf(min_df=1)).fit(TEXTS, LABELS).to_state()
-    blob = arrays["labels/blob"].copy()
+@pytest.mark.parametrize("name", ["labels/blob", "vectorizer/names"])
+def test_stored_names_are_checked_when_a_model_is_opened_and_verified(name, tmp_path):
+    tagger = Tagger(XRLinear(threads=1), vectorizer=Tfidf(min_df=1)).fit(TEXTS, LABELS)
+    config, arrays = tagger.to_state()
+    blob = arrays[name].copy()
     blob[1] = 0xFE
-    refused(Tagger, config, arrays | {"labels/blob": blob})
+    save_model(tmp_path / "m", StoredModel("Tagger", config, arrays | {name: blob}, "0"))
+    with pytest.raises(ModelFileError, match="is no valid UTF-8"):
+        ramify.load(tmp_path / "m")
+    opened = ramify.load(tmp_path / "m", verify=False)  # reads no names, and refuses when one is needed
+    if name == "labels/blob":
+        with pytest.raises(ModelFileError, match="is no valid UTF-8"):
+            opened.tag(TEXTS, k=10)
 
 
 def test_a_label_space_out_of_proportion():

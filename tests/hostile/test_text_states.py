@@ -45,7 +45,6 @@ def test_arrays(name, harm):
         ("idf", 0),
         ("idf", -1),
         ("idf", 1e30),
-        ("names", 255),
         ("name_offsets", 99),
     ],
 )

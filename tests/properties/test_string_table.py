@@ -1,5 +1,7 @@
 """The one-pass check of a string table refuses exactly what decoding string by string refuses."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ def test_the_check_equals_decoding_each_string(pieces, cuts):
     offsets = np.array([0, *sorted(round(cut * len(blob)) for cut in cuts), len(blob)], np.int64)
     table = StringTable(np.frombuffer(blob, np.uint8), offsets)
     broken = []
-    for number, (first, last) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for number, (first, last) in enumerate(itertools.pairwise(offsets)):
         try:
             blob[first:last].decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:

@@ -244,7 +244,6 @@ class Tfidf(WeightedText):
     def _restore(self, config: dict[str, Any], arrays: dict[str, Any]) -> None:
         n_documents = whole_number("n_documents", config["n_documents"], 0, LARGEST_COUNT)
         names = StringTable(_vector(arrays, "names", np.uint8), _vector(arrays, "name_offsets", np.int64))
-        names.check()
         columns = Vocabulary(
             names=names,
             hashes=_vector(arrays, "hashes", np.uint64),

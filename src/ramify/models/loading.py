@@ -12,6 +12,7 @@ from ramify import __version__
 from ramify.errors import InputError, ModelFileError, damage_told
 from ramify.protocols import Saveable
 from ramify.store import StoredModel, open_model, save_model
+from ramify.strings import check_tables
 from ramify.wording import quoted
 
 # What a model directory may hold; loaded when first needed.
@@ -69,7 +70,8 @@ def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, par
     directory : path-like
         The directory.
     verify : bool, default True
-        Compare the arrays with their checksum, which reads them once. Without it opening takes milliseconds.
+        Compare the arrays with their checksum, which reads them once, and decode the names in them. Without it opening
+        takes milliseconds.
     mapped : bool, default True
         Map the arrays file, so that its pages are read when they are first used and shared with other processes. A
         process ends by a signal if another program truncates a file that it has mapped. Without it the arrays are read
@@ -90,6 +92,8 @@ def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, par
     stored = open_model(directory, verify=verify, mapped=mapped)
     try:
         with damage_told(f"{directory} is"):
+            if verify:
+                check_tables(stored.arrays)
             return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)
     except RecursionError:
         raise ModelFileError(f"{directory} nests its parts too deep: restore the model directory") from None

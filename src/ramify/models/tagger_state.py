@@ -63,7 +63,6 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
         columns = _columns(config, arrays, model)
         _check_parts(model, vectorizer, columns)
         names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
-        names.check()
         tagger = kind.of(model, names, vectorizer=vectorizer)
         tagger.label_keys_, tagger.columns_ = _keys(tagger, arrays), columns
         counts, n_documents = arrays.get("labels/counts"), config.get("n_documents", 0)
@@ -102,7 +101,6 @@ def _keys(tagger: Tagger, arrays: dict[str, Any]) -> StringTable | None:
     if "keys/blob" not in arrays:
         return None
     keys = StringTable(arrays["keys/blob"], arrays["keys/offsets"])
-    keys.check()
     if len(keys) != len(tagger.label_names_):
         raise InputError(f"there are {len(keys)} label keys for {len(tagger.label_names_)} labels")
     return keys
