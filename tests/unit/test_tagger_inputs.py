@@ -236,3 +236,10 @@ def test_scripts_that_words_do_not_suit_get_a_warning(language):
     assert all("characters=(1, 3)" in str(warning.message) for warning in found)
     characters.fit(texts, names)  # no warning, which the tests take for an error
     assert characters.score(texts, names) == 1.0
+
+
+def test_a_bare_model_refuses_what_only_a_tagger_selects_from():
+    X = sp.csr_matrix((np.ones(2, np.float32), np.array([3, WIDTH - 1], np.int32), [0, 1, 2]), (2, WIDTH))
+    with pytest.raises(InputError, match=r"2,147,483,647 features.*fit a Tagger"):
+        XRLinear().fit(X, np.eye(2))
+    assert len(Tagger(XRLinear()).fit(X, np.eye(2)).tag(X)) == 2

@@ -18,6 +18,9 @@ from ramify.wording import quoted
 
 DEFAULT_K = 10
 
+MOST_FEATURES = 2**28
+"""Columns of X at most: training takes some bytes for each, used or not."""
+
 HELD_OUT = Real(0, 0.9)
 """Share of the training instances that a choice is made by."""
 
@@ -123,12 +126,17 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
 
 
 def instances(X: Any) -> CSR:
-    """X as the kernels take it; InputError where it has no row or no column."""
+    """X as the kernels take it; InputError where it has no row, no column, or more columns than a model is made for."""
     X = as_csr(X)
     if X.shape[0] == 0:
         raise InputError(f"X has 0 sample(s) (shape={X.shape}) while a minimum of 1 is required: give instances")
     if X.shape[1] == 0:
         raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required: give features")
+    if X.shape[1] > MOST_FEATURES:
+        raise InputError(
+            f"X has {X.shape[1]:,} features, but a model holds at most {MOST_FEATURES:,}: fit a Tagger, which selects the "
+            "used columns, or hash into fewer"
+        )
     return X
 
 
