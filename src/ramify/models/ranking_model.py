@@ -134,8 +134,8 @@ def instances(X: Any) -> CSR:
         raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required: give features")
     if X.shape[1] > MOST_FEATURES:
         raise InputError(
-            f"X has {X.shape[1]:,} features, but a model holds at most {MOST_FEATURES:,}: fit a Tagger, which selects the "
-            "used columns, or hash into fewer"
+            f"X has {X.shape[1]:,} features, but a model holds at most {MOST_FEATURES:,}: fit a Tagger, which selects "
+            "the used columns, or hash into fewer"
         )
     return X
 
