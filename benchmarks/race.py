@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from racing.command_line_tables import left_out_line
 from racing.places import DATA, PLOTS, README, REPORT, ROWS
 from racing.plots import draw_plots
 from racing.report import readme_table, results_page, write_readme
@@ -65,7 +66,8 @@ def main() -> None:
     if chosen.task in ("all", "table"):
         rows = read_rows(ROWS)
         REPORT.write_text(results_page(rows, chosen.threads) + study_sections(chosen.threads), "utf-8")
-        write_readme(README, readme_table(rows, chosen.threads))
+        parts = [readme_table(rows, chosen.threads), left_out_line()]
+        write_readme(README, "\n\n".join(filter(None, parts)))
     if chosen.task in ("all", "plot"):
         draw_plots(read_rows(ROWS), chosen.threads, PLOTS)
 

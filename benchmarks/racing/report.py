@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from racing.command_line_tables import left_out, left_out_line
+from racing.command_line_tables import left_out
 from racing.growth import growth_tables
 from racing.requirements import cost_requirements, precision_requirements
 from racing.rows import Row
@@ -113,7 +113,7 @@ def readme_table(rows: Sequence[Row], threads: int) -> str:
             costs = (cost_cell(one, cost, {one.system: one}).split(" ")[0] for cost in README_COSTS)
             lines.append((dataset if place == 0 else "", f"{one.system}{' *' if one.busy else ''}", *quality, *costs))
     header = ("data set", "system", *README_MEASURES, *(cost.title for cost in README_COSTS))
-    return "\n\n".join(filter(None, [markdown(header, lines), left_out_line()]))
+    return markdown(header, lines)
 
 
 def write_readme(path: Path, table: str) -> None:
