@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import resource
 import shutil
 import signal
@@ -127,11 +128,11 @@ def commands(seed: int, first: int, count: int, folder: Path) -> Iterator[tuple[
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir()
             put_files(place)
-            with contextlib.chdir(place) if hasattr(contextlib, "chdir") else contextlib.nullcontext():
-                out, err = _Captured(), _Captured()
-                sys.stdin = io.TextIOWrapper(io.BytesIO(b"water\n"), "utf-8")
-                with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                    code = run_command(arguments)
+            os.chdir(place)
+            out, err = _Captured(), _Captured()
+            sys.stdin = io.TextIOWrapper(io.BytesIO(b"water\n"), "utf-8")
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = run_command(arguments)
             return _judged(code, err.text())
 
         return run
@@ -192,8 +193,10 @@ def limit_memory() -> None:
 
 
 def main(kind: str, seed: int, first: int, count: int, folder: Path) -> None:
-    """Run cases [first, first + count) and write what came of each."""
+    """Run cases [first, first + count) in a folder and write what came of each."""
     folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    os.chdir(folder)  # a case may name a relative path, such as a checkpoint called "x"
     sink = sys.stdout
     warnings.simplefilter("ignore")
     limited = False
@@ -213,5 +216,5 @@ def main(kind: str, seed: int, first: int, count: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
     main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))

@@ -32,7 +32,6 @@ SILENCE = 60
 """Seconds without a line after which a worker hangs, building its models included."""
 
 KINDS = ("directories", "files", "calls", "commands")
-NEEDS = {"files": "data_mutations.py", "calls": "test_settings.py"}
 
 
 @dataclass
@@ -139,9 +138,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, Progress(console=console) as progress:
         for kind in KINDS:
             count = getattr(options, kind)
-            if kind in NEEDS and count and not (HERE / NEEDS[kind]).exists():
-                console.print(f"{kind}: {NEEDS[kind]} is not there yet, so none is tried")
-                continue
             if count:
                 bar = progress.add_task(kind, total=count)
                 tallies[kind] = run_cases(kind, options.seed, count, Path(name), partial(step, bar, kind))
