@@ -59,6 +59,31 @@ def test_the_extension_of_the_output_gives_its_format(call, documents, model, tm
     assert table == [{"id": str(one["id"]), "labels": one["labels"]} for one in lines]
 
 
+def test_any_id_and_label_comes_back_from_a_table(call, refused, tmp_path):
+    names = ["two\nlines", "a\rreturn", 'quote " and, comma', "half \ud83d of a pair"]
+    texts = ["river lake", "smoke fire", "tax bank", "word text"]
+    model, data = tmp_path / "m", tmp_path / "d.jsonl"
+    ramify.Tagger(vectorizer=ramify.Tfidf(min_df=1)).fit(texts * 4, [[name] for name in names] * 4).save(model)
+    data.write_text("".join(json.dumps({"id": f"{text}\n", "text": text}) + "\n" for text in texts))
+    rows = [[f"{text}\n", name] for text, name in zip(texts, [*names[:3], "half \ufffd of a pair"], strict=True)]
+    assert call("predict", model, data, "-k", 1, "--out", tmp_path / "a.csv").code == 0
+    with (tmp_path / "a.csv").open(newline="") as file:
+        assert [row[:2] for row in csv.reader(file)] == [["id", "label"], *rows]
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert call("predict", model, data, "-k", 1, "--out", tmp_path / "a.parquet").code == 0
+    table = parquet.read_table(tmp_path / "a.parquet").to_pylist()
+    assert [[row["id"], row["labels"][0]["label"]] for row in table] == rows
+    packed = tmp_path / "a.parquet.gz"
+    assert "does not end in .gz" in refused("predict", model, data, "--out", packed)
+    assert not packed.exists()
+
+
+def test_an_empty_id_counts_as_none(call, model, tmp_path):
+    (tmp_path / "d.csv").write_text(f"id,text\n,{TEXT}\nb,{TEXT}\n")
+    done = call("predict", model, tmp_path / "d.csv", "-k", 1, "--format", "csv")
+    assert [line.split(",")[0] for line in done.out.splitlines()] == ["id", "1", "b"]
+
+
 def test_predictions_never_replace_their_input(refused, documents, model, tmp_path):
     data = tmp_path / "new.jsonl"
     data.write_bytes(documents.read_bytes())
@@ -68,6 +93,12 @@ def test_predictions_never_replace_their_input(refused, documents, model, tmp_pa
     assert "both input and output" in refused("predict", model, data, "--out", data)
     assert "both input and output" in refused("predict", model, data, "--out", tmp_path / "link.jsonl")
     assert "both input and output" in refused("predict", model, data, "--allow", names, "--out", names)
+    with data.open("rb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "ramify", "predict", str(model), "-", "--out", str(data)],
+            stdin=file, capture_output=True, env=os.environ | {"PYTHONPATH": str(SOURCE)}, check=False, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, b"both input and output" in done.stderr) == (2, True)
     assert data.read_bytes() == documents.read_bytes()
 
 

@@ -40,6 +40,11 @@ class Answer(NamedTuple):
     text: Any
     tags: list[Tag]
 
+    @property
+    def identity(self) -> Any:
+        """The id, or the number where there is none."""
+        return self.number if self.id is None else self.id
+
 
 Write = Callable[[Sequence[Answer]], None]
 
@@ -50,18 +55,20 @@ def format_of(wanted: Format | None, out: Path | None, *, asked: bool) -> Format
     Raises
     ------
     InputError
-        An extension that names no format; Parquet without a file.
+        An extension that names no format; Parquet without a file, or in gzip.
     """
+    from ramify.data.formats import extension_of
+
     if wanted is None and out is not None and (out.is_file() or not out.exists()):
-        extension = (out.with_suffix("") if out.suffix.lower() == ".gz" else out).suffix.lower().removeprefix(".")
+        extension = extension_of(out).removeprefix(".")
         if extension not in (Format.jsonl, Format.csv, Format.tsv, Format.parquet):
             raise InputError(
                 f"--out is {str(out)!r}, whose extension names no format: let it end in .jsonl, .csv, .tsv or "
                 ".parquet, or give --format"
             )
         wanted = Format(extension)
-    if wanted is Format.parquet and out is None:
-        raise InputError("--format is parquet, which needs a file: add --out FILE.parquet")
+    if wanted is Format.parquet and (out is None or out.suffix.lower() == ".gz"):
+        raise InputError("the format is parquet, which needs a file that does not end in .gz: give --out FILE.parquet")
     return wanted or (Format.text if asked else Format.jsonl)
 
 
@@ -85,7 +92,7 @@ def answer_writer(format_: Format, out: Path | None, *, keys: bool) -> Iterator[
             yield write
         return
     lines = _LINES[format_]
-    header = _table_line(",", _columns(keys)) if format_ is Format.csv else None
+    header = _csv_line(_columns(keys)) if format_ is Format.csv else None
     if out is None:
         if header is not None:
             show(header)
@@ -118,8 +125,8 @@ def _parquet_writer(out: Path, keys: bool) -> Iterator[Write]:
     with writing(out) as stream, pyarrow.parquet.ParquetWriter(stream, schema) as writer:
 
         def write(answers: Sequence[Answer]) -> None:
-            ids = [str(answer.number if answer.id is None else answer.id) for answer in answers]
-            rows = [[_tag_record(tag, keys) for tag in answer.tags] for answer in answers]
+            ids = [str(answer.identity) for answer in answers]
+            rows = [_tag_records(answer, keys) for answer in answers]
             writer.write_batch(pyarrow.record_batch([pyarrow.array(ids), pyarrow.array(rows, tags)], schema=schema))
 
         yield write
@@ -127,16 +134,17 @@ def _parquet_writer(out: Path, keys: bool) -> Iterator[Write]:
 
 def _json_lines(answer: Answer, keys: bool) -> list[str]:
     known = {} if answer.id is None else {"id": answer.id}
-    labels = [_tag_record(tag, keys) for tag in answer.tags]
-    return [json.dumps({**known, "labels": labels}, ensure_ascii=False, default=str)]
+    return [json.dumps({**known, "labels": _tag_records(answer, keys)}, ensure_ascii=False, default=str)]
 
 
-def _tag_record(tag: Tag, keys: bool) -> dict[str, Any]:
-    return {"label": tag.label, "score": _rounded(tag.score)} | ({"key": tag.key} if keys else {})
+def _tag_records(answer: Answer, keys: bool) -> list[dict[str, Any]]:
+    return [
+        {"label": tag.label, "score": _rounded(tag.score)} | ({"key": tag.key} if keys else {}) for tag in answer.tags
+    ]
 
 
 def _csv_lines(answer: Answer, keys: bool) -> list[str]:
-    return [_table_line(",", cells) for cells in _rows(answer, keys)]
+    return [_csv_line(cells) for cells in _rows(answer, keys)]
 
 
 def _tsv_lines(answer: Answer, keys: bool) -> list[str]:
@@ -148,15 +156,14 @@ def _columns(keys: bool) -> list[str]:
 
 
 def _rows(answer: Answer, keys: bool) -> Iterator[list[Any]]:
-    identity = answer.number if answer.id is None else answer.id
     for tag in answer.tags:
-        yield [identity, tag.label, _rounded(tag.score)] + ([tag.key] if keys else [])
+        yield [answer.identity, tag.label, _rounded(tag.score)] + ([tag.key] if keys else [])
 
 
-def _table_line(delimiter: str, cells: Sequence[Any]) -> str:
+def _csv_line(cells: Sequence[Any]) -> str:
     line = io.StringIO()
-    csv.writer(line, delimiter=delimiter, lineterminator="").writerow(cells)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)  # with another one, line breaks in cells are not quoted
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _text_lines(answer: Answer, keys: bool) -> list[str]:

@@ -101,9 +101,12 @@ def run(options: PredictOptions) -> None:
         Model, data or settings that are not what they must be.
     """
     from ramify.cli.output import note
+    from ramify.data import refuse_same_file
 
     _check(options)
     source = Source.of(options)
+    if options.out is not None:
+        refuse_same_file(options.out, source.stream, options.allow, options.forbid)
     format_ = format_of(options.format, options.out, asked=bool(source.texts))
     predictor = Predictor.of(options)
     documents = source.documents(predictor.tagger, options)
@@ -124,15 +127,10 @@ def run(options: PredictOptions) -> None:
 
 
 def _check(options: PredictOptions) -> None:
-    from ramify.data import refuse_same_file
-
     if options.batch < 1:
         raise InputError(f"--batch is {options.batch}, but must be at least 1")
     if options.k is not None and options.k < 1:
         raise InputError(f"-k is {options.k}, but must be at least 1")
-    if options.out is not None:
-        inputs = [options.data, options.allow, options.forbid]
-        refuse_same_file(options.out, *(one for one in inputs if one is not None))
 
 
 @dataclass
@@ -186,6 +184,13 @@ class Source:
             raise InputError(f"there is no file {name!r}: check the path, or add --ask {name!r} to tag it as a text")
         return cls(None, [name])
 
+    @property
+    def stream(self) -> Any:
+        """What is read: the open stdin, a path, or None for texts of the command line."""
+        if self.name == "-":
+            return sys.stdin.buffer
+        return None if self.name is None else Path(self.name)
+
     def documents(self, tagger: Tagger, options: PredictOptions) -> Iterator[tuple[Any, Any]]:
         """(identity, text or row of features) of each document.
 
@@ -208,11 +213,10 @@ class Source:
             return ((None, text) for text in self.texts)
         if has_features:
             return ((None, row) for row in read_features(self.name))
-        source: Any = sys.stdin.buffer if self.name == "-" else Path(self.name)
         if options.plain:
-            return ((None, line.rstrip("\r\n")) for _, line in numbered_lines(source, on_bad=skip))
+            return ((None, line.rstrip("\r\n")) for _, line in numbered_lines(self.stream, on_bad=skip))
         fields = options.fields(tagger.fields_)
-        return ((one.id, one.text) for one in read_texts(source, fields, on_bad=skip))
+        return ((one.id, one.text) for one in read_texts(self.stream, fields, on_bad=skip))
 
 
 def _may_be_text(data: str) -> bool:
@@ -286,8 +290,11 @@ class Predictor:
         ]
 
     def _tag(self, label: str, score: float) -> Tag:
+        from ramify.data.streams import without_surrogates
+
         keys = self.tagger.label_keys_
-        return Tag(label, score, None if keys is None else keys[self.tagger.label_ids([label])[0]])
+        key = None if keys is None else without_surrogates(keys[self.tagger.label_ids([label])[0]])
+        return Tag(without_surrogates(label), score, key)
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:

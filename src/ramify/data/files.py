@@ -23,6 +23,9 @@ from ramify.errors import DataFileError, InputError
 from ramify.values import CSR, Dataset
 from ramify.wording import quoted
 
+NO_ID = (None, "")
+"""Missing, or an empty cell."""
+
 
 class Document(NamedTuple):
     """A text to predict for.
@@ -32,7 +35,7 @@ class Document(NamedTuple):
     text : str
         The text.
     id : object
-        What the file's id field holds, None where it has none.
+        What the file's id field holds, None where that is missing or empty.
     """
 
     text: str
@@ -121,7 +124,7 @@ def read_texts(
             text = joined_text(values[: len(names)])
             n_before = len(documents)
             is_new = not group or documents.of(values[-2]) == n_before
-            identity = values[-2] if group and values[-1] is None else values[-1]
+            identity = values[-2] if group and values[-1] in NO_ID else values[-1]
         except InputError as error:
             problem = _located(error, source, line)
             if on_bad is None:
@@ -129,7 +132,7 @@ def read_texts(
             on_bad(problem)
             continue
         if is_new:
-            yield Document(text, identity)
+            yield Document(text, None if identity == "" else identity)
 
 
 def read_features(path: str | Path) -> CSR:
@@ -308,7 +311,7 @@ def _read_text_rows(file: Path, rows: RowReader, fields: Fields) -> Dataset:
             if group is not None:
                 value = values.pop()
                 numbers.append(documents.of(value))
-                if ids[-1] is None:
+                if ids[-1] in NO_ID:
                     ids[-1] = value
             labels.add(values.pop(), line)
             text = values[0]
