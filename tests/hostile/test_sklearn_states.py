@@ -184,6 +184,8 @@ def test_plain_patterns_are_taken(pattern):
         r"(?:\w+\s?)+",
         r"(\w{1,30}){1,30}x",
         r"\w+x\w+",
+        "(?:a|aa)" * 20 + "z",
+        r"(?:\w\w|\w)" * 10 + "z",
         "(",
         "a" * 201,
         "a{99999999999999999999}",

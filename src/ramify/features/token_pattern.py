@@ -4,7 +4,8 @@ A pattern is accepted where its parsed form has
 
 - only literals, character classes, boundaries, groups, alternatives and repeats;
 - in a repeat of more than one round nothing but a fixed sequence of characters;
-- between two repeats of unbounded size a literal that ends the first one for sure.
+- between two repeats of unbounded size a literal that ends the first one for sure;
+- at most 1,000 combinations of alternatives and of rounds of bounded repeats.
 
 ``re`` then takes time of the order of the text's length times its longest run of characters that the pattern accepts.
 The rule refuses harmless patterns, too, as ``(?:-\w+)*``.
@@ -22,7 +23,7 @@ from ramify.wording import quoted
 
 MAX_PATTERN_LENGTH = 200
 MAX_CHOICES = 1000
-"""Ways in which the bounded repeats of a pattern can be combined, at most."""
+"""Ways in which the alternatives and bounded repeats of a pattern can be combined, at most."""
 
 FEW = 32
 """A repeat of more rounds counts as unbounded."""
@@ -87,6 +88,7 @@ class _Walk:
             _, added, removed, inner = argument
             return None if added or removed else self._after(inner, ends)
         if name == "BRANCH":
+            self.choices.append(len(argument[1]))
             return self._joined([self._after(inner, ends) for inner in argument[1]])
         return self._repeat(argument, ends) if name in _REPEATS else None
 
