@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -182,8 +183,8 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
         raise InputError(f"the model is a {type(model).__name__}, which has no {lacks}: train with --model xr-linear")
     if model is tagger.model_:
         return tagger
-    alone = Tagger.of(model, tagger.label_names_, vectorizer=tagger.vectorizer_)
-    alone.label_counts_, alone.n_documents_ = tagger.label_counts_, tagger.n_documents_
+    alone = copy.copy(tagger)
+    alone.model_ = model
     return alone
 
 
