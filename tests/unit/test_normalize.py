@@ -117,6 +117,7 @@ def test_subtrees_and_regrown_trees_keep_the_setting():
     model = XRLinear(threads=1, branching=2, max_leaf=2).fit(SCALED, PROBLEM.Y)
     equal(model.subtree(0, 0).predict_topk(SCALED, 2), model.subtree(0, 0).predict_topk(UNIT, 2))
     grown = model.regrown(model.tree_, SCALED, PROBLEM.Y)
+    assert grown.normalized_rows_ == model.normalized_rows_ > 0
     equal(grown.predict_topk(SCALED, 2), model.predict_topk(UNIT, 2))
 
 

@@ -276,7 +276,7 @@ class XRLinear(TreePredictor):
         check_is_fitted(self)
         again: XRLinear = clone(self).set_params(indexer=FixedTree(tree))
         training, _ = again._checked_settings()
-        X = again._training_rows(self._features(X))
+        X, again.normalized_rows_ = self._features(X), self.normalized_rows_  # of the same instances
         Y = assignments(Y, X.shape[0], type(self).__name__)
         if not tree.n_labels == Y.shape[1] == self.n_labels_:
             raise InputError(f"tree and Y have {tree.n_labels} and {Y.shape[1]} labels, but the model {self.n_labels_}")
