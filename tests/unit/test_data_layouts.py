@@ -284,6 +284,8 @@ def test_names_by_line_for_label_numbers(tmp_path):
     assert list(numbered.label_names) == ["zero", "one", "2", "two (3)", "two (4)"]
     by_id = Fields(names_path=str(put(tmp_path / "names.csv", "id,name\n1,eins\n")))
     assert rows(read(features, fields=by_id)) == [["eins", "2"]]
+    swapped = Fields(names_path=str(put(tmp_path / "swapped.csv", "id,name\n1,2\n")))
+    assert list(read(features, fields=swapped).label_names) == ["0", "2 (1)", "2 (2)"]
     with pytest.raises(DataFileError, match="names labels of data with 2147483647 label numbers: at most"):
         read(put(tmp_path / "wide.txt", "1 1 2147483647\n1,2 0:1\n"), fields=by_id)
 
@@ -314,6 +316,7 @@ def test_renamed_merges_and_leaves_names_alone():
     assert list(new.label_keys) == ["p1", "p2", "other"]
     assert rows(new) == [["Apple"], ["Apple", "other"], ["Pear"]] and new.ids == [1, 2, 3]
     np.testing.assert_array_equal(dataset.Y.toarray(), [[1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 1, 0]])
+    assert list(renamed(new, ["other"], ["Another"]).label_keys) == ["other", "p1", "p2"]
     with pytest.raises(InputError, match="1 label keys are given, but 2 names"):
         renamed(dataset, ["p1"], ["a", "b"])
 

@@ -76,7 +76,7 @@ def renamed(dataset: Dataset, keys: Sequence[str], names: Sequence[str]) -> Data
     -------
     Dataset
         Columns in the order of the names. Two labels that get one name become one column. ``label_keys`` holds the
-        identifier of each column, or its name where it has none.
+        identifier of each column, or the one that it had before, or its name where it has none.
 
     Raises
     ------
@@ -97,7 +97,8 @@ def renamed(dataset: Dataset, keys: Sequence[str], names: Sequence[str]) -> Data
     Y = sp.csr_matrix((dataset.Y.data, target[dataset.Y.indices], dataset.Y.indptr), shape=shape, copy=True)
     Y.sum_duplicates()
     Y.data[:] = 1
-    own_keys = dict(zip(new_names, dataset.label_names, strict=True))
+    before = dataset.label_names if dataset.label_keys is None else dataset.label_keys
+    own_keys = dict(zip(new_names, before, strict=True))
     label_keys = [key_of.get(name, own_keys[name]) for name in columns]
     return replace(dataset, Y=Y, label_names=list(columns), label_keys=label_keys)
 
@@ -148,7 +149,8 @@ def _numbers_named(dataset: Dataset, keys: Sequence[str], names: list[str], path
         raise DataFileError(f"names labels of data with {len(numbers)} label numbers: at most {MOST_NUMBERS}", path)
     if not any(number in name_of for number in numbers):
         raise DataFileError(f"names none of the label numbers 0 to {len(numbers) - 1}, but {_listing(keys)}", path)
-    return replace(dataset, label_names=[name_of.get(one, one) for one in numbers], label_keys=numbers)
+    label_names = _distinct(numbers, [name_of.get(one, one) for one in numbers])
+    return replace(dataset, label_names=label_names, label_keys=numbers)
 
 
 def _distinct(keys: Sequence[str], names: list[str]) -> list[str]:
