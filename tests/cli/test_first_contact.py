@@ -276,14 +276,15 @@ def test_queries_piped_to_the_demo_are_answered(documents, tmp_path):
         "sys.argv = ['ramify', 'demo', '-q', '--rival-seconds', '0', '--show', '0', '-k', '1']\n"
         "main()\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
-    for piped, asked in (("river lake\nsmoke burn\n", "ask> river lake"), ("", "ask> read a csv file")):
+    environment = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "utf-8"}
+    queries = ((b"river lake\nsmoke burn\n", "ask> river lake"), (b"", "ask> read a csv file"), (b"\xff fire", "fire"))
+    for piped, asked in queries:
         done = subprocess.run(
             [sys.executable, str(script)],
-            input=piped, capture_output=True, text=True, env=environment, timeout=90, check=False,
+            input=piped, capture_output=True, env=environment, timeout=90, check=False,
         )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
-        assert asked in done.stdout
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert asked in done.stdout.decode()
 
 
 def test_a_picture_appears_whole_or_not_at_all(refused, model, tmp_path, monkeypatch):

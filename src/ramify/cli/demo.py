@@ -94,7 +94,10 @@ def _piped_queries() -> list[str]:
         waiting = bool(select.select([sys.stdin], [], [], 0)[0])
     except (OSError, ValueError, TypeError):  # no descriptor, or a system without select for pipes
         return []
-    return [line.strip() for line in sys.stdin if line.strip()] if waiting else []
+    if not waiting:
+        return []
+    lines = sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _say(options: DemoOptions, text: str) -> None:
