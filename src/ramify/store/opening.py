@@ -54,10 +54,11 @@ def open_model(directory: str | Path, *, verify: bool = True, mapped: bool = Tru
     if "\0" in str(path):
         raise ModelFileError(f"{str(path)!r} is no path: give a directory that ramify saved a model in")
     try:
-        with Folder(path) as folder:
-            return _open(folder, verify, mapped)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ModelFileError(_absence(path)) from None
+        try:
+            with Folder(path) as folder:
+                return _open(folder, verify, mapped)
+        except (FileNotFoundError, NotADirectoryError):
+            raise ModelFileError(_absence(path)) from None
     except OSError as error:
         raise ModelFileError(f"{error.filename or path} cannot be read: {error.strerror or error}") from None
 
