@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from ramify.errors import DataFileError
-from ramify.store.format import MANIFEST, is_manifest
+from ramify.store import is_model
 
 Source: TypeAlias = Path | BinaryIO
 """A file, or an open binary stream such as ``sys.stdin.buffer``."""
@@ -30,7 +30,6 @@ BLANK_LINES = 1_000_000
 GZIP_LEVEL = 6
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP_MAGIC = b"\x1f\x8b"
-LARGEST_MANIFEST = 1 << 26
 OWN_DESCRIPTOR = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd")
 
 
@@ -199,7 +198,7 @@ def _target(path: Path) -> Iterator[BinaryIO]:
         target = path.resolve()
         if target.is_dir():
             raise DataFileError("cannot be written (it is a directory): name a file in it", path)
-        if _holds_model(target.parent):
+        if is_model(target.parent):
             raise DataFileError("cannot be written into the directory of a model: choose another directory", path)
         with _replacing(target) as stream:
             yield stream
@@ -253,11 +252,3 @@ def _own_descriptor(path: Path) -> int | None:
             return None
         place = os.path.join(folder, os.readlink(place))  # noqa: PTH115, PTH118
     return None
-
-
-def _holds_model(folder: Path) -> bool:
-    path = folder / MANIFEST
-    try:
-        return path.is_file() and path.stat().st_size <= LARGEST_MANIFEST and is_manifest(path.read_bytes())
-    except OSError:
-        return False

@@ -6,6 +6,6 @@ replaces a model in one atomic step, and ``opening`` reads a model beside proces
 
 from ramify.store.format import FORMAT, MANIFEST, StoredModel
 from ramify.store.opening import holds_model, open_model
-from ramify.store.saving import check_target, save_model
+from ramify.store.saving import check_target, is_model, save_model
 
-__all__ = ["FORMAT", "MANIFEST", "StoredModel", "check_target", "holds_model", "open_model", "save_model"]
+__all__ = ["FORMAT", "MANIFEST", "StoredModel", "check_target", "holds_model", "is_model", "open_model", "save_model"]

@@ -101,6 +101,15 @@ def check_target(directory: str | Path) -> None:
         raise ModelFileError(f"cannot save a model in {place}: no permission to write there; choose another directory")
 
 
+def is_model(directory: Path) -> bool:
+    """Whether ramify wrote the manifest in a directory, of any format; False for what cannot be read."""
+    try:
+        with Folder(directory) as folder:
+            return _is_own_manifest(folder)
+    except OSError:
+        return False
+
+
 def _status(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
