@@ -78,8 +78,9 @@ def write(dataset: Dataset, path: Path, fields: Fields) -> None:
     names = fields.written(with_ids=dataset.ids is not None)
     encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
     ids = [None] * len(dataset) if dataset.ids is None else dataset.ids
+    label_rows = named_rows(dataset.Y, dataset.label_names)
     with writing(path) as stream:
-        for identity, text, labels in zip(ids, dataset.texts or (), named_rows(dataset), strict=True):
+        for identity, text, labels in zip(ids, dataset.texts or (), label_rows, strict=True):
             record = dict(zip(names[-2:], (text, labels), strict=True))
             if identity is not None:
                 record = {names[0]: identity, **record}

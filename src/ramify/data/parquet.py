@@ -76,7 +76,7 @@ def write(dataset: Dataset, path: Path, fields: Fields) -> None:
         pyarrow is not installed.
     """
     pyarrow = import_pyarrow()
-    texts, label_rows = dataset.texts or (), named_rows(dataset)
+    texts, label_rows = dataset.texts or (), named_rows(dataset.Y, dataset.label_names)
     names = fields.written(with_ids=dataset.ids is not None)
     ids = None if dataset.ids is None else _id_column(dataset.ids, pyarrow)
     types = [pyarrow.string(), pyarrow.list_(pyarrow.string())]

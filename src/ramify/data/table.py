@@ -93,7 +93,7 @@ def write(dataset: Dataset, path: Path, fields: Fields, *, delimiter: str = ",")
             raise InputError(
                 f"the label {quoted(name)} holds the separator {quoted(separator)}: choose another separator"
             )
-    columns = [dataset.texts or (), map(separator.join, named_rows(dataset))]
+    columns = [dataset.texts or (), map(separator.join, named_rows(dataset.Y, dataset.label_names))]
     if dataset.ids is not None:
         columns.insert(0, ("" if one is None else str(one) for one in dataset.ids))
     with writing(path) as stream:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from ramify.data.labels import LabelRows, NumberNames
+from ramify.data.labels import LabelRows, NumberNames, named_rows
 from ramify.errors import InputError
 from ramify.features.columns import Columns
 from ramify.values import CSR, Dataset, as_label_matrix
@@ -94,8 +94,8 @@ def of_used_labels(dataset: Dataset) -> Dataset:
 def name_lists(Y: CSR, label_names: Sequence[str]) -> npt.NDArray[np.object_]:
     """The names of each row's labels: an object array of lists, shape (n,), which scikit-learn can concatenate."""
     lists = np.empty(Y.shape[0], object)
-    for number, row in enumerate(Y):  # one by one: NumPy would make a matrix of lists of equal length
-        lists[number] = [label_names[label] for label in row.indices.tolist()]
+    for number, names in enumerate(named_rows(Y, label_names)):
+        lists[number] = names  # one by one: NumPy would make a matrix of lists of equal length
     return lists
 
 
@@ -108,5 +108,5 @@ def label_sets(labels: Any, label_names: Sequence[str]) -> list[set[str]]:
         A matrix of another width.
     """
     if is_matrix(labels):
-        return [set(names) for names in name_lists(as_label_matrix(labels, n_labels=len(label_names)), label_names)]
+        return [set(names) for names in named_rows(as_label_matrix(labels, n_labels=len(label_names)), label_names)]
     return [{str(name).strip() for name in names} for names in labels]
