@@ -210,9 +210,7 @@ class Own(Rule):
 
     def plain(self, value: Any) -> Any:
         """See ``Rule``."""
-        inner = getattr(value, "check_settings", None)
-        if callable(inner):
-            inner()
+        check_inside(value)
         return value
 
 
@@ -220,7 +218,7 @@ class Own(Rule):
 class Instance(Rule):
     """An object of a class; its own settings are checked as well."""
 
-    kind: type | tuple[type, ...]
+    kind: type
     called: str
 
     @property
@@ -230,13 +228,11 @@ class Instance(Rule):
 
     def fits(self, value: Any) -> bool:
         """See ``Rule``."""
-        return isinstance(value, self.kind) and value != ""
+        return isinstance(value, self.kind)
 
     def plain(self, value: Any) -> Any:
         """See ``Rule``."""
-        inner = getattr(value, "check_settings", None)
-        if callable(inner):
-            inner()
+        check_inside(value)
         return value
 
 
@@ -284,7 +280,13 @@ class CheckedWhenMade(Checked):
     def __post_init__(self) -> None:
         self.check_settings()
         for name, rule in self.RULES.items():
-            object.__setattr__(self, name, rule.plain(value) if (value := getattr(self, name)) is not None else None)
+            object.__setattr__(self, name, rule.check(name, getattr(self, name)))
+
+
+def check_inside(part: Any) -> None:
+    """InputError where a setting of an object that has rules breaks its own; other objects are left to themselves."""
+    if isinstance(part, Checked):
+        part.check_settings()
 
 
 def rules_of(owner: type[Checked], *names: str, **renamed: str) -> dict[str, Rule]:

@@ -21,13 +21,13 @@ from ramify.checks import (
     SEED,
     THREADS,
     THRESHOLD,
-    Checked,
     OneOf,
     Own,
     Parsed,
     Rules,
     Whole,
     YesNo,
+    check_inside,
     thread_count,
 )
 from ramify.errors import InputError, damage_told
@@ -53,8 +53,7 @@ def _check_tree_model(model: Any) -> None:
         return
     if not Own(NEEDED).fits(model) or "indexer" not in model.get_params(deep=False):
         raise InputError(f"model is {quoted(model)}, but must be an unfitted tree model such as XRLinear()")
-    if isinstance(model, Checked):
-        model.check_settings()
+    check_inside(model)
 
 
 def _has(method: str) -> Callable[[Any], bool]:

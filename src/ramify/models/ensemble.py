@@ -16,16 +16,7 @@ import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import (
-    COUNT,
-    THREADS,
-    THRESHOLD,
-    OneOf,
-    Parsed,
-    Real,
-    Rules,
-    Several,
-)
+from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules, Several
 from ramify.errors import InputError, damage_told
 from ramify.match import restriction
 from ramify.models.loading import load_as, parts_to_state, stored_part

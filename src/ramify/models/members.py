@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from ramify.checks import Checked, Own, Whole, whole_number
+from ramify.checks import Own, Whole, check_inside, whole_number
 from ramify.errors import InputError
 from ramify.features.labels import PIFA
 from ramify.protocols import Representation
@@ -54,8 +54,7 @@ def unfitted(name: str, part: Any, default: type) -> Any:
     if isinstance(part, type):
         raise InputError(f"{name} is the class {part.__name__}, but must be an object: give {part.__name__}()")
     fresh = clone(part) if hasattr(part, "get_params") else copy.deepcopy(part)
-    if isinstance(fresh, Checked):
-        fresh.check_settings()  # before texts are read
+    check_inside(fresh)  # before texts are read
     return fresh
 
 
@@ -69,8 +68,7 @@ def check_model(model: Any) -> None:
     if not Own(METHODS).fits(model):
         what = f"the class {model.__name__}" if isinstance(model, type) else quoted(model)
         raise InputError(f"models holds {what}, but must hold estimators with {', '.join(METHODS)}: as XRLinear()")
-    if isinstance(model, Checked):
-        model.check_settings()
+    check_inside(model)
 
 
 def check_log_scores(model: Any) -> None:

@@ -314,15 +314,7 @@ class XRLinear(TreePredictor):
 
     def _checked_settings(self) -> tuple[TrainingConfig, int]:
         self.check_settings()
-        solver = SolverConfig(
-            loss=self.loss,
-            cost_positive=self.cost_positive,
-            cost_negative=self.cost_negative,
-            epsilon=self.epsilon,
-            max_passes=self.max_passes,
-            threshold=self.threshold,
-            max_weights=self.max_weights,
-        )
+        solver = SolverConfig(**{name: getattr(self, name) for name in SolverConfig.RULES})
         config = TrainingConfig(
             solver=solver,
             negatives=self.negatives,
