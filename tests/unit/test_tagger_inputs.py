@@ -61,6 +61,8 @@ def test_features_and_labels_may_both_be_matrices():
     [
         (np.eye(3), None, "24 texts, but 3"),
         (np.ones((24, 2)), ["one"], "1 names.*2 columns"),
+        (np.ones((24, 2)), ["one", "one"], r"label_names is \['one', 'one'\], but must be a list with another name"),
+        (np.ones((24, 2)), "ab", "label_names is 'ab', but must be a list"),
         (LABELS, ["a"], "leave it out"),
         (-np.ones((24, 2)), None, "negative"),
         ("text", None, "single string"),
@@ -77,6 +79,9 @@ def test_names_follow_the_rules_of_data_files():
     assert list(tagger.label_names_) == ["Fish", "Tax", "Water"]
     numbered = small().fit(TEXTS, [[number % 3, np.int64(7)] for number in range(24)])
     assert list(numbered.label_names_) == ["0", "1", "2", "7"]
+    assert numbered.score(TEXTS, [[np.int64(7)]] * 24) == 1.0
+    with pytest.raises(InputError, match="labels of text 0 are 'Water', but must be a list of names"):
+        tagger.score(TEXTS, ["Water"] * 24)
 
 
 def test_grid_search_reaches_into_default_parts():

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from ramify.data.labels import LabelRows, NumberNames, named_rows
+from ramify.data.labels import LabelRows, NumberNames, label_name, named_rows
 from ramify.errors import InputError
 from ramify.features.columns import Columns
 from ramify.values import CSR, Dataset, as_label_matrix
@@ -35,7 +35,8 @@ def given_labels(labels: Any, label_names: Sequence[str] | None = None) -> tuple
     Raises
     ------
     InputError
-        A form that is neither, names for labels that are names already, or another number of names than columns.
+        A form that is neither, names for labels that are names already, another number of names than columns, or a
+        name for two columns.
     """
     if not is_matrix(labels):
         if label_names is not None:
@@ -46,7 +47,10 @@ def given_labels(labels: Any, label_names: Sequence[str] | None = None) -> tuple
         return NumberNames(Y.shape[1]), Y
     if len(label_names) != Y.shape[1]:
         raise InputError(f"label_names has {len(label_names)} names, but Y has {Y.shape[1]} columns: give one for each")
-    return [str(name) for name in label_names], Y
+    names = [str(name) for name in label_names]
+    if isinstance(label_names, str) or len(set(names)) < len(names):
+        raise InputError(f"label_names is {quoted(label_names)}, but must be a list with another name for each column")
+    return names, Y
 
 
 def label_matrix(labels: Iterable[Iterable[Any]]) -> tuple[list[str], CSR]:
@@ -63,18 +67,21 @@ def label_matrix(labels: Iterable[Iterable[Any]]) -> tuple[list[str], CSR]:
         raise InputError(f"labels is {quoted(labels)}, but must be a list with one list of names per text")
     rows = LabelRows()
     for number, names in enumerate(labels):
-        if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-            raise InputError(
-                f"labels of text {number} are {quoted(names)}, but must be a list of names: wrap it in a list"
-            )
-        try:
-            rows.add([name.item() if isinstance(name, np.generic) else name for name in names])
-        except InputError as error:
-            raise InputError(f"labels of text {number}: {error}") from None
+        rows.add(_plain_names(number, names))
     Y, names = rows.finish()
     if not names:
         raise InputError("no text has a label, so there is nothing to learn: give each text the list of its labels")
     return names, Y
+
+
+def _plain_names(number: int, names: Any) -> list[str]:
+    """The names of a text's labels; InputError where these are no list of strings and whole numbers."""
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise InputError(f"labels of text {number} are {quoted(names)}, but must be a list of names: wrap it in a list")
+    try:
+        return [label_name(name.item() if isinstance(name, np.generic) else name) for name in names]
+    except InputError as error:
+        raise InputError(f"labels of text {number}: {error}") from None
 
 
 def of_used_labels(dataset: Dataset) -> Dataset:
@@ -105,8 +112,8 @@ def label_sets(labels: Any, label_names: Sequence[str]) -> list[set[str]]:
     Raises
     ------
     InputError
-        A matrix of another width.
+        A matrix of another width, or as ``label_matrix``.
     """
     if is_matrix(labels):
         return [set(names) for names in named_rows(as_label_matrix(labels, n_labels=len(label_names)), label_names)]
-    return [{str(name).strip() for name in names} for names in labels]
+    return [set(_plain_names(number, names)) for number, names in enumerate(labels)]
