@@ -15,6 +15,7 @@ def test_killed_saves():
     counts = kill_saves(10, 1)
     assert not failures(counts)
     assert counts["killed"] == 10
+    assert counts["loaded"] >= 4
 
 
 def test_killed_trainings():

@@ -278,6 +278,14 @@ class Predictor:
 
     def answers(self, batch: list[tuple[Any, Any]], n_before: int) -> list[Answer]:
         """The labels of a batch of (identity, text or row of features)."""
+        from ramify.data.streams import without_surrogates
+
+        keys = self.tagger.label_keys_
+
+        def made(label: str, score: float) -> Tag:
+            key = None if keys is None else without_surrogates(keys[self.tagger.label_ids([label])[0]])
+            return Tag(without_surrogates(label), score, key)
+
         texts: Any = [text for _, text in batch]
         if self.tagger.vectorizer_ is None:
             import scipy.sparse as sp
@@ -285,16 +293,9 @@ class Predictor:
             texts = sp.vstack(texts, format="csr")
         found = self.tagger.tag(texts, self.k, allowed=self.allowed, forbidden=self.forbidden)
         return [
-            Answer(number, identity, text, [self._tag(*tag) for tag in tags if tag[1] >= self.threshold])
+            Answer(number, identity, text, [made(*tag) for tag in tags if tag[1] >= self.threshold])
             for number, ((identity, text), tags) in enumerate(zip(batch, found, strict=True), n_before + 1)
         ]
-
-    def _tag(self, label: str, score: float) -> Tag:
-        from ramify.data.streams import without_surrogates
-
-        keys = self.tagger.label_keys_
-        key = None if keys is None else without_surrogates(keys[self.tagger.label_ids([label])[0]])
-        return Tag(without_surrogates(label), score, key)
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:
