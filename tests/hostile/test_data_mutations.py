@@ -36,10 +36,12 @@ def outcome(path: Path) -> Dataset | None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(4))
 def test_mutated_files(tmp_path, seed):
+    n_read = 0
     for path in mutated_files(seed, COUNT, tmp_path):
         dataset = outcome(path)
         if dataset is None:
             continue
+        n_read += 1
         copy = path.with_name("copy.jsonl" if dataset.texts is not None else "copy.npz")
         write(dataset, copy)
         again = read(copy)
@@ -47,6 +49,10 @@ def test_mutated_files(tmp_path, seed):
         kept = np.unique(dataset.Y.indices) if dataset.texts is not None else np.arange(dataset.n_labels)
         assert list(again.label_names) == [dataset.label_names[column] for column in kept.tolist()]
         np.testing.assert_array_equal(again.Y.indptr, dataset.Y.indptr)
+        np.testing.assert_array_equal(again.Y.indices, np.searchsorted(kept, dataset.Y.indices))
+        if dataset.X is not None:
+            assert (again.X != dataset.X).nnz == 0
+    assert 0 < n_read < COUNT
 
 
 def test_the_same_seed_gives_the_same_files(tmp_path):
