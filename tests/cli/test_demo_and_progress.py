@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from cli_tools import SOURCE, Terminal, ramify_process
+from cli_tools import SOURCE, Terminal, demo_script, ramify_process
 
 import ramify.data
 from ramify import read
@@ -84,15 +84,7 @@ def test_progress_is_shown_on_a_terminal_unless_quiet(documents, tmp_path):
 
 
 def test_the_demo_converses_until_an_empty_line(documents, tmp_path):
-    script = tmp_path / "ramify_demo.py"
-    script.write_text(
-        "import sys, ramify.data\n"
-        "from ramify.cli import main\n"
-        f"parts = ramify.data.split_label_aware(ramify.data.read({str(documents)!r}), 0.3)\n"
-        "ramify.data.demo_dataset = lambda **_: parts\n"
-        "sys.argv = ['ramify', 'demo', '-q', '--rival-seconds', '0', '--show', '0', '-k', '1']\n"
-        "main()\n"
-    )
+    script = demo_script(tmp_path, documents)
     terminal = Terminal()
     os.write(terminal.master, b"river lake\nsmoke burn\n\n")
     process = subprocess.run(

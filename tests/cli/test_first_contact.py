@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from cli_tools import SOURCE
+from cli_tools import SOURCE, demo_script
 
 import ramify
 from ramify.cli.entry import INTERRUPTED, run
@@ -267,15 +267,7 @@ def test_an_interrupt_within_an_import_is_an_interrupt(capsys, monkeypatch):
 
 
 def test_queries_piped_to_the_demo_are_answered(documents, tmp_path):
-    script = tmp_path / "ramify_demo.py"
-    script.write_text(
-        "import sys, ramify.data\n"
-        "from ramify.cli import main\n"
-        f"parts = ramify.data.split_label_aware(ramify.data.read({str(documents)!r}), 0.3)\n"
-        "ramify.data.demo_dataset = lambda **_: parts\n"
-        "sys.argv = ['ramify', 'demo', '-q', '--rival-seconds', '0', '--show', '0', '-k', '1']\n"
-        "main()\n"
-    )
+    script = demo_script(tmp_path, documents)
     environment = os.environ | {"PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "utf-8"}
     queries = ((b"river lake\nsmoke burn\n", "ask> river lake"), (b"", "ask> read a csv file"), (b"\xff fire", "fire"))
     for piped, asked in queries:
