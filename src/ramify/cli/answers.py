@@ -169,7 +169,7 @@ def _csv_line(cells: Sequence[Any]) -> str:
 def _text_lines(answer: Answer, keys: bool) -> list[str]:
     lines = [f"> {_without_breaks(answer.text)}"]
     lines += [
-        f"  {tag.score:5.2f}  {_without_breaks(tag.label)}{f'  ({tag.key})' if keys else ''}" for tag in answer.tags
+        f"  {tag.score:8.3g}  {_without_breaks(tag.label)}{f'  ({tag.key})' if keys else ''}" for tag in answer.tags
     ]
     return lines if answer.tags else [*lines, "  no label"]
 
