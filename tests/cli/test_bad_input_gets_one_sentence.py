@@ -172,6 +172,7 @@ def test_foreign_directories(refused, tmp_path):
         (["--beam", "0"], "beam is 0"),
         (["--threads", "-2"], "threads is -2"),
         (["--batch", "0"], "--batch is 0"),
+        (["--threshold", "nan"], "--threshold is nan, but must be a number"),
         (["--format", "xml"], "jsonl"),
         (["--allow", "nowhere.txt"], "nowhere.txt"),
         (["--text", ""], "field"),

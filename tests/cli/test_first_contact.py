@@ -229,6 +229,15 @@ def test_rows_of_feature_files_are_normalised_and_reported(call, tmp_path):
     assert kept["normalized_rows"] == 0
 
 
+def test_answers_to_features_can_be_read(call, tmp_path):
+    (tmp_path / "d.txt").write_text("4 2 2\n0 0:1\n1 1:1\n0 0:2\n1 1:3\n")
+    assert call("train", tmp_path / "d.txt", "--out", tmp_path / "m", "-q").code == 0
+    done = call("predict", tmp_path / "m", tmp_path / "d.txt", "-k", 1, "--format", "text", "--batch", 3)
+    lines = done.out.splitlines()
+    assert lines[::2] == ["> document 1", "> document 2", "> document 3", "> document 4"]
+    assert [line.split()[1] for line in lines[1::2]] == ["0", "1", "0", "1"]
+
+
 def test_announced_sizes_cost_nothing(call, tmp_path):
     """Hashed features: a header of 2**31 - 1 features and 50,000,000 labels over four documents."""
     lines = ["4 2147483647 50000000", "7 5:1 2147483640:1", "49999999 9:1", "7 5:1", "49999999 9:2 11:1"]

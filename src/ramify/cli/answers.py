@@ -33,7 +33,7 @@ class Tag(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The labels of one document: its number from 1, its id or None, its text where it is to be shown."""
+    """The labels of one document: its number from 1, its id or None, and its text, or what is shown in its place."""
 
     number: int
     id: Any

@@ -127,10 +127,13 @@ def run(options: PredictOptions) -> None:
 
 
 def _check(options: PredictOptions) -> None:
-    if options.batch < 1:
-        raise InputError(f"--batch is {options.batch}, but must be at least 1")
-    if options.k is not None and options.k < 1:
-        raise InputError(f"-k is {options.k}, but must be at least 1")
+    from ramify.checks import COUNT, THREADS, THRESHOLD
+
+    COUNT.check("--batch", options.batch)
+    THREADS.check("--threads", options.threads)
+    for flag, rule, value in (("-k", COUNT, options.k), ("--threshold", THRESHOLD, options.threshold)):
+        if value is not None:
+            rule.check(flag, value)
 
 
 @dataclass
@@ -256,11 +259,9 @@ class Predictor:
     @classmethod
     def of(cls, options: PredictOptions) -> Predictor:
         """Load the model and check all that can be checked before documents come."""
-        from ramify.checks import thread_count
         from ramify.models.inspection import load_tagger
         from ramify.models.members import set_beam
 
-        thread_count(options.threads)
         tagger = load_tagger(options.model)
         tagger.model_.set_params(threads=options.threads)
         if options.beam is not None:
@@ -286,15 +287,17 @@ class Predictor:
             key = None if keys is None else without_surrogates(keys[self.tagger.label_ids([label])[0]])
             return Tag(without_surrogates(label), score, key)
 
-        texts: Any = [text for _, text in batch]
+        ids, texts = zip(*batch, strict=True)
+        asked: Any = texts
         if self.tagger.vectorizer_ is None:
             import scipy.sparse as sp
 
-            texts = sp.vstack(texts, format="csr")
-        found = self.tagger.tag(texts, self.k, allowed=self.allowed, forbidden=self.forbidden)
+            asked = sp.vstack(texts, format="csr")
+            texts = tuple(f"document {number}" for number in range(n_before + 1, n_before + 1 + len(batch)))
+        found = self.tagger.tag(asked, self.k, allowed=self.allowed, forbidden=self.forbidden)
         return [
             Answer(number, identity, text, [made(*tag) for tag in tags if tag[1] >= self.threshold])
-            for number, ((identity, text), tags) in enumerate(zip(batch, found, strict=True), n_before + 1)
+            for number, (identity, text, tags) in enumerate(zip(ids, texts, found, strict=True), n_before + 1)
         ]
 
 
