@@ -61,38 +61,39 @@ def numbered_lines(
         more than 1,000,000 blank lines in a row.
     """
     number, blank, name = 0, 0, name_of(source)
-    with _opened(source) as stream:
+    with _opened(source) as stream, _damage_named(name):
         readline = stream.readline
-        try:
-            while raw := readline(limit):
-                number += 1
-                if raw.isspace():
-                    blank += 1
-                    if blank > BLANK_LINES:
-                        raise DataFileError(
-                            f"more than {BLANK_LINES:,} blank lines in a row: remove them", name, number
-                        )
-                else:
-                    blank = 0
-                if len(raw) == limit and not raw.endswith(b"\n"):
-                    raise DataFileError(f"the line is longer than {limit:,} bytes: split it", name, number)
-                try:
-                    line = (raw if number > 1 else raw.removeprefix(BYTE_ORDER_MARK)).decode()
-                except UnicodeDecodeError as error:
-                    problem = DataFileError(_not_utf8(error), name, number)
-                    if on_bad is None or raw.startswith(GZIP_MAGIC):
-                        raise problem from None
-                    on_bad(problem)
-                    continue
-                yield number, line
-        except gzip.BadGzipFile:
-            raise DataFileError(
-                "the gzip data is damaged, or other bytes follow it: compress the file again", name
-            ) from None
-        except (EOFError, zlib.error):
-            raise DataFileError("the gzip data breaks off or is damaged: copy the file again", name) from None
-        except OSError as error:
-            raise unreadable(name, error) from None
+        while raw := readline(limit):
+            number += 1
+            blank = blank + 1 if raw.isspace() else 0
+            if blank > BLANK_LINES:
+                raise DataFileError(f"more than {BLANK_LINES:,} blank lines in a row: remove them", name, number)
+            if len(raw) == limit and not raw.endswith(b"\n"):
+                raise DataFileError(f"the line is longer than {limit:,} bytes: split it", name, number)
+            try:
+                line = (raw if number > 1 else raw.removeprefix(BYTE_ORDER_MARK)).decode()
+            except UnicodeDecodeError as error:
+                problem = DataFileError(_not_utf8(error), name, number)
+                if on_bad is None or raw.startswith(GZIP_MAGIC):
+                    raise problem from None
+                on_bad(problem)
+                continue
+            yield number, line
+
+
+@contextmanager
+def _damage_named(name: str) -> Iterator[None]:
+    """Within, what gzip and the system raise while a file is read becomes one sentence."""
+    try:
+        yield
+    except gzip.BadGzipFile:
+        raise DataFileError(
+            "the gzip data is damaged, or other bytes follow it: compress the file again", name
+        ) from None
+    except (EOFError, zlib.error):
+        raise DataFileError("the gzip data breaks off or is damaged: copy the file again", name) from None
+    except OSError as error:
+        raise unreadable(name, error) from None
 
 
 def require_file(path: Path) -> None:
