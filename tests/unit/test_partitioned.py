@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
 
 import ramify
-from ramify import InputError, NearestInstances, Partitioned, Tfidf, XRLinear
+from ramify import InputError, NearestInstances, Partitioned, Tfidf, TopK, XRLinear
 from ramify.errors import ModelFileError
 from ramify.features.labels import PIFA, Given, unit_rows
 from ramify.index import KMeansIndexer
@@ -30,6 +31,35 @@ def test_saved_and_opened(tmp_path, parts):
     found, wanted = again.predict_topk(PROBLEM.X_test, 5), model.predict_topk(PROBLEM.X_test, 5)
     np.testing.assert_array_equal(found.labels, wanted.labels)
     np.testing.assert_array_equal(found.scores, wanted.scores)
+
+
+class Shares(BaseEstimator):
+    """A matcher with the methods of the protocol, of saving, and nothing else."""
+
+    def fit(self, X, Y):
+        self.shares = np.asarray(Y.mean(axis=0), np.float32).ravel()
+        return self
+
+    def predict_topk(self, X, k):
+        best = np.argsort(-self.shares, kind="stable")[:k].astype(np.int32)
+        return TopK(np.tile(best, (X.shape[0], 1)), np.tile(self.shares[best], (X.shape[0], 1)))
+
+    def to_state(self):
+        return {}, {"shares": self.shares}
+
+    @classmethod
+    def from_state(cls, config, arrays):
+        matcher = cls()
+        matcher.shares = arrays["shares"]
+        return matcher
+
+
+def test_a_matcher_of_ones_own_is_saved_and_opened(tmp_path):
+    model = Partitioned(indexer=SMALL, matcher=Shares(), threads=1).fit(PROBLEM.X, PROBLEM.Y)
+    model.save(tmp_path / "m")
+    again = ramify.load(tmp_path / "m", parts=[Shares])
+    found, wanted = again.predict_topk(PROBLEM.X_test, 5), model.predict_topk(PROBLEM.X_test, 5)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
 
 
 def test_many_instances_are_answered_like_one():

@@ -332,8 +332,9 @@ class Partitioned(UnitRowModel):
             model.normalized_rows_ = stored_count(config)
             n_features, n_labels = (stored_size(config[name], name) for name in ("n_features", "n_labels"))
             model.tree_ = _stored_tree(arrays, n_labels)
-            if (matcher.n_features_in_, matcher.n_labels_) != (n_features, model.tree_.level_sizes[0]):
-                raise InputError("its matcher is for other features or clusters")
+            for size, wanted in (("n_features_in_", n_features), ("n_labels_", model.tree_.level_sizes[0])):
+                if getattr(matcher, size, wanted) != wanted:  # a matcher of the user's own may lack both
+                    raise InputError("its matcher is for other features or clusters")
             if getattr(ranker, "features_and_labels_", None) not in (None, (n_features, n_labels)):
                 raise InputError("its ranker is for other features or labels")
             model._set_sizes(n_features)
