@@ -212,6 +212,12 @@ def test_rows_of_a_group_are_one_document(tmp_path):
     assert len(read(path)) == 6
 
 
+def test_an_empty_id_in_a_group_is_the_group(tmp_path):
+    path = put(tmp_path / "d.csv", "id,text,labels,g\n,a,x,1\n,a,y,1\n7,b,z,\n,c,z,\n")
+    assert read(path, fields=Fields(group="g")).ids == ["1", "7", None]
+    assert [one.id for one in read_texts(path, Fields(group="g"))] == ["1", "7", None]
+
+
 def test_a_group_that_is_no_field_or_no_value(tmp_path):
     with pytest.raises(DataFileError, match=r"field 'docs' is missing .*: did you mean 'doc'"):
         read(put(tmp_path / "d.csv", LONG), fields=Fields(group="docs"))

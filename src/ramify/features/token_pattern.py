@@ -55,8 +55,8 @@ def check_token_pattern(pattern: Any) -> None:
     walk = _Walk(parsed.state)
     if groups > 1 or parsed.state.flags & ~re.UNICODE or not walk.accepts(parsed):
         raise InputError(
-            f"token_pattern is {quoted(pattern)}, but repeats within repeats, references, flags and look-around are "
-            r"refused, as they can take endless time: use a plain one like r'\b\w\w+\b'"
+            f"token_pattern is {quoted(pattern)}, but repeats within repeats, many alternatives, references, flags and "
+            r"look-around are refused, as they can take endless time: use a plain one like r'\b\w\w+\b'"
         )
 
 
