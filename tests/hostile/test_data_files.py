@@ -347,10 +347,12 @@ def test_single_npy_named_npz(tmp_path):
         read(tmp_path / "d.npz")
 
 
-@pytest.mark.parametrize("arguments", [{"text": ""}, {"text": "a,,b"}, {"labels": " "}, {"separator": ""}])
-def test_fields_without_names(arguments):
+@pytest.mark.parametrize("wrong", ["text=", "text=a,,b", "labels= ", "separator=", "names_path=", "labels_path="])
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_fields_without_names(wrong, kind):
+    name, value = wrong.split("=")
     with pytest.raises(InputError, match="but must be"):
-        Fields(**arguments)
+        Fields(**{name: kind(value)})
 
 
 def original(name: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from ramify.errors import InputError
@@ -30,9 +31,9 @@ class Fields:
     separator : str, optional
         What separates labels that stand in one string. By default "|"; then a file whose label strings look
         separated by something else is refused rather than misread.
-    labels_path : str, optional
+    labels_path : path-like, optional
         The second file of a pair of scipy ``.npz`` files: the label matrix.
-    names_path : str, optional
+    names_path : path-like, optional
         A file that gives label identifiers their names: ``.jsonl``, ``.csv``, ``.tsv`` (also ``.gz``) or
         ``.parquet`` with the fields "id" and "name"; any other file has one name per line, for the label numbers
         "0", "1", ...
@@ -47,15 +48,15 @@ class Fields:
     Raises
     ------
     InputError
-        An empty name or separator, or a delimiter that is not one character.
+        An empty name, path or separator, or a delimiter that is not one character.
     """
 
     text: str = "text"
     labels: str = "labels"
     id: str = "id"
     separator: str | None = None
-    labels_path: str | None = None
-    names_path: str | None = None
+    labels_path: str | Path | None = None
+    names_path: str | Path | None = None
     delimiter: str | None = None
     group: str | None = None
 
@@ -64,6 +65,10 @@ class Fields:
             value = getattr(self, name)
             if not isinstance(value, str) or not all(part.strip() for part in value.split(",")):
                 raise InputError(f"the {name} field is {quoted(value)}, but must be a field's name")
+        for name in ("labels_path", "names_path"):
+            value = getattr(self, name)
+            if not isinstance(value, str | Path | None) or value == "":
+                raise InputError(f"{name} is {quoted(value)}, but must be the path of a file or None")
         if self.separator is not None and (not isinstance(self.separator, str) or not self.separator):
             raise InputError(f"the label separator is {quoted(self.separator)}, but must be one character or more")
         delimiter = self.delimiter

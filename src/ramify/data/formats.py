@@ -67,7 +67,7 @@ def paths_of(path: str | Path) -> tuple[Path, Path | None]:
     return (Path(name), None) if cut < 0 else (Path(name[: cut + 4]), Path(name[cut + 5 :]))
 
 
-def locate(path: str | Path, labels_path: str | None = None) -> tuple[Path, Path | None, str]:
+def locate(path: str | Path, labels_path: str | Path | None = None) -> tuple[Path, Path | None, str]:
     """(file, file of labels, extension without ``.gz``) of a data file.
 
     Raises
