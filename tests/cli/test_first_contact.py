@@ -238,6 +238,18 @@ def test_answers_to_features_can_be_read(call, tmp_path):
     assert [line.split()[1] for line in lines[1::2]] == ["0", "1", "0", "1"]
 
 
+def test_label_numbers_are_the_columns_of_a_model_with_names(call, tmp_path):
+    (tmp_path / "d.txt").write_text("4 2 2\n0 0:1\n1 1:1\n0 0:2\n1 1:3\n")
+    (tmp_path / "names.txt").write_text("zero\none\n")
+    named = tmp_path / "named.npz"
+    assert call("convert", tmp_path / "d.txt", named, "--names", tmp_path / "names.txt").code == 0
+    assert call("train", named, "--out", tmp_path / "m", "-q").code == 0
+    report = json.loads(call("evaluate", tmp_path / "m", tmp_path / "d.txt", "--ks", "1", "--json").out)
+    assert report["values"]["P@1"] == 1.0
+    shown = call("inspect", tmp_path / "m", "--label", "one", "--data", tmp_path / "d.txt")
+    assert "example: document 2" in shown.out
+
+
 def test_announced_sizes_cost_nothing(call, tmp_path):
     """Hashed features: a header of 2**31 - 1 features and 50,000,000 labels over four documents."""
     lines = ["4 2147483647 50000000", "7 5:1 2147483640:1", "49999999 9:1", "7 5:1", "49999999 9:2 11:1"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -64,16 +63,14 @@ def run(options: EvaluateOptions) -> None:
     """
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
-    from ramify.data import read
     from ramify.models.assessment import compare_taggers, evaluate_tagger
 
     config = _config(options)
     taggers = [_loaded(path, options.threads) for path in (options.model, options.compare) if path is not None]
     with Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
-            names, fields = _column_names(taggers[0]), options.fields(taggers[0].fields_)
-            test = read(options.data, fields=fields, label_names=names)
-            training = None if options.train is None else read(options.train, fields=fields, label_names=names)
+            test = options.read(options.data, taggers[0])
+            training = None if options.train is None else options.read(options.train, taggers[0])
         stages.n_documents = len(test)
         with stages.stage("evaluate"):
             found = (
@@ -87,12 +84,6 @@ def run(options: EvaluateOptions) -> None:
     if options.compare is not None:
         show(f"a is {options.model}, b is {options.compare}\n")
     show(str(found))
-
-
-def _column_names(tagger: Tagger) -> Sequence[str] | None:
-    """Names for the label numbers of a file of features, by position, where the model itself has no numbers."""
-    numbered = tagger.label_keys_ is not None or all(name.isdecimal() for name in tagger.label_names_)
-    return None if numbered or tagger.vectorizer_ is not None else tagger.label_names_
 
 
 def _config(options: EvaluateOptions) -> EvaluationConfig:

@@ -98,10 +98,9 @@ def _check(options: InspectOptions) -> None:
 
 def _show_label(options: InspectOptions, tagger: Tagger, name: str) -> None:
     from ramify.cli.output import show, show_json
-    from ramify.data import read
     from ramify.models.label_card import describe_label
 
-    data = None if options.data is None else read(options.data, fields=options.fields(tagger.fields_))
+    data = None if options.data is None else options.read(options.data, tagger)
     card = describe_label(tagger, name, n_features=options.top, data=data)
     show_json(card.as_dict()) if options.json else show(_label_text(card, options.top, data))
 

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Optional
 from typer import Option
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ramify.data import Fields
+    from ramify.models import Tagger
+    from ramify.values import Dataset
 
 REMEMBERED = ("text", "labels", "separator")
 """Fields that a model keeps from its training, as defaults for other files."""
@@ -96,6 +100,18 @@ class FieldOptions(TextOptions):
         """The fields that the command line names, by their names in ``Fields``."""
         given = {"labels": self.labels, "separator": self.separator, "names_path": self.names, "group": self.group}
         return super().given_fields() | {name: value for name, value in given.items() if value is not None}
+
+    def read(self, path: str | Path, tagger: Tagger) -> Dataset:
+        """A file of labelled data for a model: by the fields and the label names of its training.
+
+        Label numbers in a file of features are columns of the model, where the model itself has names only.
+        """
+        from ramify.data import read
+
+        names = tagger.label_names_ if tagger.vectorizer_ is None and tagger.label_keys_ is None else None
+        if names is not None and all(name.isdecimal() for name in names):
+            names = None
+        return read(path, fields=self.fields(tagger.fields_), label_names=names)
 
 
 def delimiter_character(word: str | None) -> str | None:
