@@ -307,3 +307,20 @@ def test_a_picture_appears_whole_or_not_at_all(refused, model, tmp_path, monkeyp
     assert "tree.svg" in refused("inspect", model, "--draw", target)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+@pytest.mark.parametrize(
+    "command", ["predict m -", "predict m d.jsonl", "inspect m", "train d.jsonl --out n", "--help"]
+)
+def test_closed_streams_are_no_bug(closed, command, documents, model, tmp_path):
+    (tmp_path / "m").symlink_to(model)
+    (tmp_path / "d.jsonl").symlink_to(documents)
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    script = f"{sys.executable} -m ramify {command} {closed}"
+    stdin = None if closed == "<&-" else subprocess.DEVNULL
+    done = subprocess.run(
+        script, shell=True, stdin=stdin, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bug" not in done.stderr

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.preprocessing import MultiLabelBinarizer
 
 import ramify
-from ramify import Dataset, Hashing, RamifyWarning, Tagger, Tfidf, TopK, XRLinear
+from ramify import Blend, Dataset, Hashing, RamifyWarning, Tagger, Tfidf, TopK, XRLinear
 from ramify.data.labels import NumberNames
 from ramify.errors import InputError
 from ramify.models.dense import DenseNeighbours
@@ -248,3 +248,30 @@ def test_a_bare_model_refuses_what_only_a_tagger_selects_from():
     with pytest.raises(InputError, match=r"2,147,483,647 features.*fit a Tagger"):
         XRLinear().fit(X, np.eye(2))
     assert len(Tagger(XRLinear()).fit(X, np.eye(2)).tag(X)) == 2
+
+
+@pytest.mark.parametrize("part", ["xr-linear", 5, [], object()])
+def test_what_is_no_estimator_is_refused(part):
+    for name in ("model", "vectorizer"):
+        with pytest.raises(InputError, match=rf"{name} is .*must be an object that fits"):
+            Tagger(**{name: part}).fit(TEXTS, LABELS)
+
+
+def test_a_matrix_as_lists_is_not_taken_for_names():
+    Y = MultiLabelBinarizer().fit_transform(LABELS)
+    for labels in (Y.tolist(), Y.astype(object)):
+        with pytest.raises(InputError, match=r"np\.asarray"):
+            small().fit(TEXTS, labels)
+
+
+def test_no_texts_have_no_labels():
+    assert len(small().fit(TEXTS, LABELS).predict([])) == 0
+    Y = MultiLabelBinarizer().fit_transform(LABELS)
+    assert small().fit(TEXTS, Y).predict([]).shape == (0, 5)
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 4])
+def test_settings_are_chosen_on_data_with_few_labels(n_labels):
+    labels = [[str(number % n_labels)] for number in range(len(TEXTS))]
+    tagger = Tagger(Blend(trees=1, threads=1), vectorizer=Tfidf(min_df=1)).fit(TEXTS, labels)
+    assert len(tagger.tag(["water"])[0]) <= n_labels

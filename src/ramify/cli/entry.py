@@ -35,6 +35,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, _terminated)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else ignored, as after nohup
             signal.signal(signal.SIGINT, interrupt)
+    _open_missing_streams()
     _write_utf8()
     sys.exit(run(sys.argv[1:], was_interrupted=lambda: bool(interrupts)))
 
@@ -61,6 +62,13 @@ def run(arguments: Sequence[str], *, was_interrupted: Callable[[], bool] = lambd
         return _fail(f"{_named(error)}: check the path, its permissions and the space on the disk", BAD_INPUT, error)
     except Exception as error:
         return _interrupted() if was_interrupted() else _fail_unexpectedly(error)
+
+
+def _open_missing_streams() -> None:
+    """A standard stream that the caller closed is empty, and what is written to it is dropped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
 
 
 def _write_utf8() -> None:

@@ -63,6 +63,7 @@ def run(options: EvaluateOptions) -> None:
     """
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
+    from ramify.cli.train import note_long_rows
     from ramify.models.assessment import compare_taggers, evaluate_tagger
 
     config = _config(options)
@@ -72,6 +73,7 @@ def run(options: EvaluateOptions) -> None:
             test = options.read(options.data, taggers[0])
             training = None if options.train is None else options.read(options.train, taggers[0])
         stages.n_documents = len(test)
+        note_long_rows(test, quiet=options.quiet)
         with stages.stage("evaluate"):
             found = (
                 compare_taggers(taggers[0], taggers[1], test, config, training=training)

@@ -184,7 +184,6 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
     import numpy as np
 
     from ramify.cli.output import note
-    from ramify.data import looks_long
 
     unlabelled = int((np.diff(dataset.Y.indptr) == 0).sum())
     empty = sum(not text.strip() for text in dataset.texts or ())
@@ -195,10 +194,18 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
     if dataset.n_labels == 1:
         name = dataset.label_names[0]
         note(f"note: there is only one label, {quoted(name)}: every document will get it", quiet=options.quiet)
+    note_long_rows(dataset, quiet=options.quiet)
+
+
+def note_long_rows(dataset: Dataset, *, quiet: bool) -> None:
+    """A note where a file seems to have a row per document and label."""
+    from ramify.cli.output import note
+    from ramify.data import looks_long
+
     long = looks_long(dataset)
     if long is not None:
         note(
             f"note: {long[0]:,} rows with at most one label hold {long[1]:,} different documents: if the file has a "
             "row per document and label, add --group FIELD with the field that the rows of one document share",
-            quiet=options.quiet,
+            quiet=quiet,
         )

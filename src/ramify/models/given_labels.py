@@ -16,6 +16,8 @@ from ramify.features.columns import Columns
 from ramify.values import CSR, Dataset, as_label_matrix
 from ramify.wording import quoted
 
+SEQUENCES = (list, tuple, np.ndarray)
+
 
 def is_matrix(given: Any) -> bool:
     """Whether labels or instances come as a matrix of numbers rather than as one item per text."""
@@ -39,6 +41,8 @@ def given_labels(labels: Any, label_names: Sequence[str] | None = None) -> tuple
         name for two columns.
     """
     if not is_matrix(labels):
+        if _is_listed_matrix(labels):
+            raise InputError("labels are lists of 0 and 1, which would be taken as names: give np.asarray(labels, int)")
         if label_names is not None:
             raise InputError("label_names is given, but the labels are names already: leave it out")
         return label_matrix(labels)
@@ -51,6 +55,21 @@ def given_labels(labels: Any, label_names: Sequence[str] | None = None) -> tuple
     if isinstance(label_names, str) or len(set(names)) < len(names):
         raise InputError(f"label_names is {quoted(label_names)}, but must be a list with another name for each column")
     return names, Y
+
+
+def _is_listed_matrix(labels: Any) -> bool:
+    """Whether labels are rows of one length above 2 with nothing but 0 and 1: a matrix that is no array of numbers."""
+    if not isinstance(labels, SEQUENCES) or len(labels) == 0:
+        return False
+    if not isinstance(labels[0], SEQUENCES) or len(labels[0]) < 3:
+        return False
+    width = len(labels[0])
+    return all(
+        isinstance(row, SEQUENCES)
+        and len(row) == width
+        and all(not isinstance(value, str) and value in (0, 1) for value in row)
+        for row in labels
+    )
 
 
 def label_matrix(labels: Iterable[Iterable[Any]]) -> tuple[list[str], CSR]:

@@ -47,12 +47,14 @@ def unfitted(name: str, part: Any, default: type) -> Any:
     Raises
     ------
     InputError
-        A class in place of an object, or a setting that breaks its rule.
+        No object with ``fit`` or ``fit_transform``, a class in place of one, or a setting that breaks its rule.
     """
     if part is None:
         return default()
     if isinstance(part, type):
         raise InputError(f"{name} is the class {part.__name__}, but must be an object: give {part.__name__}()")
+    if not hasattr(part, "fit") and not hasattr(part, "fit_transform"):
+        raise InputError(f"{name} is {quoted(part)}, but must be an object that fits, such as {default.__name__}()")
     fresh = clone(part) if hasattr(part, "get_params") else copy.deepcopy(part)
     check_inside(fresh)  # before texts are read
     return fresh

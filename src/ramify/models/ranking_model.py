@@ -49,7 +49,8 @@ class Part(NamedTuple):
 def mean_precision(Y: CSR, top: TopK, Y_train: CSR) -> float:
     """Mean of P@1, P@3 and P@5, as far as there are labels: what settings are chosen by."""
     ranks = [k for k in (1, 3, 5) if k <= Y.shape[1]]
-    report = evaluate(Y, TopK(top.labels[:, : ranks[-1]], top.scores[:, : ranks[-1]]), Y_train=Y_train)
+    best = TopK(top.labels[:, : ranks[-1]], top.scores[:, : ranks[-1]])
+    report = evaluate(Y, best, Y_train=Y_train, ks=ranks)
     return float(np.mean([float(report[f"P@{k}"]) for k in ranks]))
 
 

@@ -279,7 +279,9 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = self.features(texts)
-        if hasattr(self.model_, "predict"):
+        if X.shape[0] == 0:
+            found = as_csr(np.zeros((0, len(self.label_names_)), np.float32))
+        elif hasattr(self.model_, "predict"):
             found = as_csr(self.model_.predict(X))
         else:
             top = self.model_.predict_topk(X, min(SURE_LABELS, len(self.label_names_)))
