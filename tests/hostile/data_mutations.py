@@ -127,7 +127,7 @@ def _archive(dice: random.Random) -> bytes:
             parts[key] = dice.choice(odd)
     buffer = io.BytesIO()
     np.savez(buffer, **parts)  # type: ignore[arg-type]
-    if dice.random() < 0.2:  # a header of an array that claims or says anything
+    if dice.random() < 0.2:  # an array header with arbitrary content
         shape, descr = dice.choice(((1 << 50,), (2,), (-1,))), dice.choice(("<f4", "|O", "junk", "open()"))
         header = io.BytesIO()
         np.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": shape})

@@ -31,7 +31,7 @@ LONGEST_LIFE = 0.05
 
 
 def numbered(number: int) -> StoredModel:
-    """A model that can be told from any other and from a mixture; every third has the same shapes."""
+    """A model that differs from every other one and from any mixture; every third has the same shapes."""
     size = 1000 * (1 + number % 3)
     arrays = {"a": np.full(size, number, np.int64), "b": np.full((3, size), number, np.float32)}
     return StoredModel("Numbered", {"number": number}, arrays, "0")

@@ -22,7 +22,7 @@ from ramify.testing.values import Problem, planted_clusters
 from ramify.values import Dataset, as_csr
 
 LARGEST_CALL = 2_000_000
-"""Numbers of an answer that a model is asked for: a call for all scores of 2**31 labels has a right to its memory."""
+"""Most scores that a case requests: all scores of 2**31 labels need memory for good reason."""
 
 TREE = {"branching": 2, "max_leaf": 2, "threads": 1}
 
