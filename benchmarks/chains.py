@@ -68,8 +68,8 @@ class Run:
 
     def __init__(self, chosen: argparse.Namespace, matrices: Matrices, system: str, seed: int) -> None:
         from ramify import LabelChain, ReinforcedChain
-        from ramify.features.labels import unit_rows
-        from ramify.models.ranking_model import Part
+        from ramify.label_vectors import unit_rows
+        from ramify.models.base.ranking_model import Part
 
         self.chosen, self.matrices, self.system, self.seed = chosen, matrices, system, seed
         self.settings = SETTINGS.get(matrices.dataset, {}) | chosen.settings

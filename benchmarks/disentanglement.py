@@ -100,8 +100,8 @@ def _first(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> dict[st
 def _again(chosen: argparse.Namespace, matrices: Matrices, known: dict[str, Any], count: int) -> tuple[Any, Row]:
     """What ``Disentangled(copies=count)`` does after its first training, which all counts share."""
     from ramify.index import FixedTree
-    from ramify.models.ranking_model import Part
-    from ramify.models.reassignment import Assignment, reassigned
+    from ramify.models.base.ranking_model import Part
+    from ramify.models.trees.reassignment import Assignment, reassigned
 
     part = Part(matrices.X, matrices.Y)
     how = Assignment(copies=count, folds=chosen.folds, seed=known["model"].seed)

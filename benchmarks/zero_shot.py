@@ -151,7 +151,7 @@ def rows(chosen: argparse.Namespace, problem: Problem, way: str) -> Iterator[Row
 def trained(problem: Problem, way: Way, chosen: argparse.Namespace) -> tuple[Any, Any]:
     """The model, and what makes features for it; names are only looked at where the way has them."""
     from ramify import Ensemble, NearestInstances, Partitioned, Tfidf, XRLinear
-    from ramify.features.labels import names_as_instances
+    from ramify.label_vectors import names_as_instances
 
     vectorizer, Y = Tfidf(threads=chosen.threads), problem.Y
     known = problem.names if way.in_tree else []
@@ -166,16 +166,16 @@ def trained(problem: Problem, way: Way, chosen: argparse.Namespace) -> tuple[Any
 
 
 def _ranker(way: Way, names: Any) -> Any:
-    from ramify.features.labels import Given
-    from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker
+    from ramify.label_vectors import Given
+    from ramify.models import CosineRanker, LinearRanker, MixedRanker
 
     cosine = CosineRanker(Given(names))
     return {"linear": LinearRanker(), "cosine": cosine, "mixed": MixedRanker(LinearRanker(), cosine)}[way.ranker]
 
 
 def _index(way: Way, names: Any) -> dict[str, Any]:
-    from ramify.features.labels import PIFA, Given, Mixture
     from ramify.index import KMeansIndexer
+    from ramify.label_vectors import PIFA, Given, Mixture
 
     if not way.in_tree or way.instances != "none":
         return {}

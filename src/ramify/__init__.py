@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ramify.catalogue import public_homes
+
 __version__ = "0.1.0"
 
 # public name -> module that holds it
@@ -23,22 +25,11 @@ _HOMES = {
     "RamifyWarning": "ramify.errors",
     "read": "ramify.data",
     "write": "ramify.data",
-    "Tfidf": "ramify.features",
-    "Hashing": "ramify.features",
     "evaluate": "ramify.evaluation",
     "compare": "ramify.evaluation",
-    "XRLinear": "ramify.models",
-    "NearestInstances": "ramify.models",
-    "Ensemble": "ramify.models",
-    "Disentangled": "ramify.models",
-    "Blend": "ramify.models",
-    "Partitioned": "ramify.models",
-    "LabelChain": "ramify.chains",
-    "ReinforcedChain": "ramify.chains",
-    "CompositeChain": "ramify.chains",
-    "Tagger": "ramify.models",
     "load": "ramify.models",
     "preset": "ramify.models",
+    **public_homes(),
 }
 
 __all__ = list(_HOMES)
@@ -60,14 +51,19 @@ if TYPE_CHECKING:
     from ramify.features import Hashing as Hashing
     from ramify.features import Tfidf as Tfidf
     from ramify.models import Blend as Blend
+    from ramify.models import CosineRanker as CosineRanker
+    from ramify.models import DenseNeighbours as DenseNeighbours
     from ramify.models import Disentangled as Disentangled
     from ramify.models import Ensemble as Ensemble
+    from ramify.models import LinearRanker as LinearRanker
+    from ramify.models import MixedRanker as MixedRanker
     from ramify.models import NearestInstances as NearestInstances
     from ramify.models import Partitioned as Partitioned
-    from ramify.models import Tagger as Tagger
+    from ramify.models import PopularLabels as PopularLabels
     from ramify.models import XRLinear as XRLinear
     from ramify.models import load as load
     from ramify.models import preset as preset
+    from ramify.tagger import Tagger as Tagger
     from ramify.values import Dataset as Dataset
     from ramify.values import LabelTree as LabelTree
     from ramify.values import TopK as TopK

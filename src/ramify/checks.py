@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -189,21 +189,25 @@ class Several(Rule):
 
 @dataclass(frozen=True)
 class Own(Rule):
-    """An object with given methods, or one of the names of built-in ones; its own settings are checked as well."""
+    """An object with given methods, or one of the names of built-in ones; its own settings are checked as well.
+
+    ``names`` is called at each check, so that classes need not be imported to state the rule.
+    """
 
     methods: Sequence[str]
-    names: Sequence[str] = ()
+    names: Callable[[], Iterable[str]] = tuple
 
     @property
     def wanted(self) -> str:
         """See ``Rule``."""
-        names = f"one of {', '.join(self.names)}, or " if self.names else ""
+        known = list(self.names())
+        names = f"one of {', '.join(known)}, or " if known else ""
         return f"{names}an object with {' and '.join(self.methods)}"
 
     def fits(self, value: Any) -> bool:
         """See ``Rule``."""
         if isinstance(value, str):
-            return value in self.names
+            return value in self.names()
         if isinstance(value, type | Mapping):  # a Mapping has keys, as an order has
             return False
         return all(callable(getattr(value, method, None)) for method in self.methods)

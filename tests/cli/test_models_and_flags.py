@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 
+from ramify import catalogue
 from ramify.cli.plan import KINDS, PARTS, SWITCHES
-from ramify.cli.settings import MODELS, VECTORIZERS, WRAPPERS, part, settings_of
+from ramify.cli.settings import part, settings_of
 from ramify.models.presets import PRESETS
 
 
@@ -21,6 +22,7 @@ def _flags(kind: str, name: str) -> dict[str, str]:
     return found
 
 
+MODELS, WRAPPERS = catalogue.named(catalogue.MODEL), catalogue.named(catalogue.WRAPPER)
 OWN = {name: _flags("model", name) for name in MODELS}
 AROUND = {kind: _flags(kind, kind) for kind in WRAPPERS}
 EVERY = dict(itertools.chain.from_iterable(flags.items() for flags in (*OWN.values(), *AROUND.values())))
@@ -70,4 +72,3 @@ def test_a_preset_and_a_settings_file_of_another_model(refused, call, tmp_path):
 
 def test_every_kind_is_known():
     assert set(KINDS) == {"model", *WRAPPERS, "vectorizer"}
-    assert VECTORIZERS

@@ -5,8 +5,8 @@ import pytest
 
 from ramify import Blend, Disentangled, Ensemble, LabelTree, NearestInstances, XRLinear
 from ramify.index import KMeansIndexer, NeighbourIndexer, tree_from_taxonomy
-from ramify.models.dense import DenseNeighbours
-from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, Partitioned, PopularLabels
+from ramify.models import CosineRanker, LinearRanker, MixedRanker, Partitioned, PopularLabels
+from ramify.models.neighbours.dense import DenseNeighbours
 from ramify.testing import MODEL_CHECKS, check_model
 
 

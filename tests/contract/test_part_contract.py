@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from ramify import Ensemble, NearestInstances, XRLinear
-from ramify.models.dense import DenseNeighbours
-from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
+from ramify.models import CosineRanker, LinearRanker, MixedRanker, PopularLabels
+from ramify.models.neighbours.dense import DenseNeighbours
 from ramify.testing import MATCHER_CHECKS, RANKER_CHECKS, check_matcher, check_ranker
 from ramify.values import TopK
 

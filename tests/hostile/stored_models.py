@@ -15,9 +15,8 @@ from tampering import LABELS, TEXTS
 
 import ramify
 from ramify import Disentangled, Ensemble, Hashing, NearestInstances, Partitioned, Tagger, Tfidf, XRLinear
-from ramify.models import Blend, DenseNeighbours
-from ramify.models.loading import save
-from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
+from ramify.models import Blend, CosineRanker, DenseNeighbours, LinearRanker, MixedRanker, PopularLabels
+from ramify.models.base.persistence import save
 from ramify.testing.values import Problem, planted_clusters
 from ramify.values import Dataset, as_csr
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ramify import NearestInstances
 from ramify.errors import ModelFileError
-from ramify.models.nearest import TYPES
+from ramify.models.neighbours.nearest import TYPES
 from ramify.testing.values import planted_clusters
 
 PROBLEM = planted_clusters(4, 3)

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramify.errors import ModelFileError
-from ramify.features.labels import PIFA
 from ramify.index import tree_from_assignment
-from ramify.models import DenseNeighbours
-from ramify.models.partitioned import CosineRanker, PopularLabels
+from ramify.label_vectors import PIFA
+from ramify.models import CosineRanker, DenseNeighbours, PopularLabels
 from ramify.protocols import RankingProblem
 from ramify.testing.values import planted_clusters
 

@@ -17,21 +17,32 @@ from sklearn.base import BaseEstimator, clone
 import ramify
 import ramify.chains
 import ramify.features
-import ramify.features.labels
 import ramify.index
+import ramify.label_vectors.vectors
 import ramify.models
-import ramify.models.partitioned
+from ramify import catalogue
 from ramify.checks import Checked
 from ramify.data import split_label_aware, split_random
 from ramify.errors import InputError, MissingExtraError, ModelFileError
 from ramify.evaluation import EvaluationConfig
 from ramify.evaluation.config import checked_ks
 from ramify.features import Hashing, Tfidf
-from ramify.features.labels import PIFA, PII, Concatenation, Given, GraphSpectrum, LabelText, Mixture
 from ramify.features.tfidf import DocumentLimit
 from ramify.index import FixedTree, KMeansIndexer, NeighbourIndexer, tree_from_assignment
-from ramify.models import Blend, DenseNeighbours, Disentangled, Ensemble, NearestInstances, Partitioned, XRLinear
-from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
+from ramify.label_vectors import PIFA, PII, Concatenation, Given, GraphSpectrum, LabelText, Mixture
+from ramify.models import (
+    Blend,
+    CosineRanker,
+    DenseNeighbours,
+    Disentangled,
+    Ensemble,
+    LinearRanker,
+    MixedRanker,
+    NearestInstances,
+    Partitioned,
+    PopularLabels,
+    XRLinear,
+)
 from ramify.wording import quoted
 
 LONGEST = 400
@@ -268,11 +279,11 @@ def test_every_setting_has_a_rule(kind):
 
 
 def test_every_class_with_settings_is_in_the_catalogue():
-    homes = (ramify.features, ramify.features.labels, ramify.index, ramify.models, ramify.models.partitioned)
+    homes = (ramify.features, ramify.label_vectors, ramify.index, ramify.chains)
+    named = [entry.load() for entry in catalogue.ENTRIES]
     found = {
         one
-        for home in (*homes, ramify.chains)
-        for one in vars(home).values()
+        for one in [*named, *(one for home in homes for one in vars(home).values())]
         if isinstance(one, type) and issubclass(one, BaseEstimator | Checked) and one.__module__.startswith("ramify.")
     }
     abstract = {"Checked", "CheckedWhenMade", "Tagger"}

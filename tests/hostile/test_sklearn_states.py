@@ -12,7 +12,7 @@ from ramify import Tagger, XRLinear
 from ramify.errors import InputError, ModelFileError
 from ramify.features.sklearn_text import SklearnText
 from ramify.features.token_pattern import check_token_pattern
-from ramify.models.loading import save
+from ramify.models.base.persistence import save
 
 KINDS = {
     "count": CountVectorizer(),

@@ -9,8 +9,7 @@ from tampering import LABELS, TEXTS
 import ramify
 from ramify import Partitioned, Tagger, Tfidf, XRLinear
 from ramify.errors import InputError, ModelFileError
-from ramify.models import DenseNeighbours
-from ramify.models.partitioned import CosineRanker, MixedRanker
+from ramify.models import CosineRanker, DenseNeighbours, MixedRanker
 from ramify.store import StoredModel, save_model
 from ramify.strings import StringTable
 from ramify.testing.values import planted_clusters

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramify import TopK
-from ramify.models.merging import BLOCK, COMBINATIONS, Merger
+from ramify.models.mixtures.merging import BLOCK, COMBINATIONS, Merger
 
 
 def random_rankings(rng, n, m, c, n_labels):

@@ -11,7 +11,7 @@ from ramify.chains import FixedOrder, FrequentFirst, FreshOrder, OwnOrder, RareF
 from ramify.chains.order import order_of
 from ramify.chains.rewards import dcg_gain, exact_match, set_f1_gain
 from ramify.chains.sequences import sequences, shuffled_batches
-from ramify.features.labels import unit_rows
+from ramify.label_vectors import unit_vectors
 
 Y = sp.csr_matrix(np.array([[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]], np.float32))
 COUNTS = np.array([7, 30, 1, 4])
@@ -100,7 +100,7 @@ def test_batches_hold_every_row_once():
 def test_rows_of_any_size_become_of_length_one():
     X = sp.csr_matrix(np.array([[3e-38, 4e-38], [3e37, 4e37], [0, 0], [0, -2]], np.float32))
     wanted = [[0.6, 0.8], [0.6, 0.8], [0, 0], [0, -1]]
-    assert np.allclose(unit_rows(X).toarray(), wanted, atol=1e-3)
+    assert np.allclose(unit_vectors(X).toarray(), wanted, atol=1e-3)
 
 
 HITS = np.array([[1.0, 0.0, 1.0, 0.0]])

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import ramify
 from ramify import InputError, Partitioned
 from ramify.errors import MissingExtraError
-from ramify.features.labels import unit_rows
+from ramify.label_vectors import unit_vectors
 from ramify.models import DenseNeighbours
 from ramify.testing.values import planted_clusters
 
@@ -43,7 +43,7 @@ def test_many_equal_instances_do_not_hide_the_others():
 
 def test_the_graph_finds_what_asking_all_points_finds():
     rng = np.random.default_rng(0)
-    X, asked = (unit_rows(rng.standard_normal((n, 16))) for n in (2000, 200))
+    X, asked = (unit_vectors(rng.standard_normal((n, 16))) for n in (2000, 200))
     Y = np.eye(40, dtype=np.float32)[rng.integers(0, 40, 2000)]
     model = DenseNeighbours(neighbours=10, power=3.0, threads=2).fit(X, Y)
     found = model.predict_topk(asked, 1).labels[:, 0]

@@ -10,8 +10,8 @@ from ramify import Disentangled, InputError, NearestInstances, XRLinear
 from ramify.errors import ModelFileError
 from ramify.index import FixedTree
 from ramify.index.overlap import clusters_of, disentangled
-from ramify.models.ranking_model import Part
-from ramify.models.reassignment import Assignment, reached_unseen
+from ramify.models.base.ranking_model import Part
+from ramify.models.trees.reassignment import Assignment, reached_unseen
 from ramify.values import as_csr
 
 TREE = XRLinear(branching=2, max_leaf=4, beam=1, threads=1)

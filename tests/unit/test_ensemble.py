@@ -6,11 +6,11 @@ from sklearn.base import BaseEstimator, clone
 
 import ramify
 from ramify import Ensemble, InputError, Tagger, Tfidf, TopK, XRLinear
-from ramify.features.labels import PIFA, GraphSpectrum
-from ramify.models import ensemble as home
-from ramify.models.inspection import describe, tagger_of_tree
-from ramify.models.members import set_beam
-from ramify.models.merging import Merger
+from ramify.label_vectors import PIFA, GraphSpectrum
+from ramify.models.base.members import set_beam
+from ramify.models.mixtures import ensemble as home
+from ramify.models.mixtures.merging import Merger
+from ramify.tagger.explain.sizes import describe, tagger_of_tree
 from ramify.testing.values import checkerboard, planted_clusters, same
 
 SMALL = {"branching": 3, "max_leaf": 4, "threads": 1}

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramify.errors import InputError
-from ramify.features.labels import PIFA
 from ramify.index import FixedTree, KMeansIndexer, NeighbourIndexer
+from ramify.label_vectors import PIFA
 from ramify.protocols import Indexer
 from ramify.values import as_csr, as_label_matrix
 

@@ -8,8 +8,8 @@ import scipy.sparse as sp
 
 from ramify import Dataset, Disentangled, Ensemble, Tagger, XRLinear
 from ramify.models import Blend
-from ramify.models.inspection import describe, tagger_of_tree
-from ramify.models.label_card import describe_label
+from ramify.tagger.explain.label_card import describe_label
+from ramify.tagger.explain.sizes import describe, tagger_of_tree
 from ramify.testing.values import checkerboard
 
 PROBLEM = checkerboard()

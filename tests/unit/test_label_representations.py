@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ramify.errors import DataFileError, InputError
-from ramify.features.labels import (
+from ramify.label_vectors import (
     PIFA,
     PII,
     Concatenation,
@@ -17,10 +17,10 @@ from ramify.features.labels import (
     GraphSpectrum,
     LabelText,
     Mixture,
+    from_word_vectors,
     names_as_instances,
-    unit_rows,
+    unit_vectors,
 )
-from ramify.features.word_vectors import from_word_vectors
 from ramify.protocols import Representation
 from ramify.values import as_csr, as_label_matrix
 
@@ -115,7 +115,7 @@ def test_bad_settings_are_refused(make, message):
 
 def test_unit_rows_survive_extreme_numbers():
     for form in (np.asarray, as_csr):
-        Z = dense(unit_rows(form(np.array([[1e38, 1e38], [1e-30, 0], [0, 0]], np.float32))))
+        Z = dense(unit_vectors(form(np.array([[1e38, 1e38], [1e-30, 0], [0, 0]], np.float32))))
         np.testing.assert_allclose(np.linalg.norm(Z, axis=1), [1, 1, 0], rtol=1e-6)
 
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 
 from ramify import Disentangled, Ensemble, Tagger, Tfidf, XRLinear, load
 from ramify.models import Blend, Partitioned
-from ramify.models.unit import unit_rows, unit_values
+from ramify.models.base.unit import unit_rows, unit_values
 from ramify.testing.values import checkerboard
 from ramify.values import as_csr
 

@@ -8,9 +8,9 @@ from sklearn.base import BaseEstimator
 import ramify
 from ramify import InputError, NearestInstances, Partitioned, Tfidf, TopK, XRLinear
 from ramify.errors import ModelFileError
-from ramify.features.labels import PIFA, Given, unit_rows
 from ramify.index import KMeansIndexer
-from ramify.models.partitioned import CosineRanker, LinearRanker, MixedRanker, PopularLabels
+from ramify.label_vectors import PIFA, Given, unit_vectors
+from ramify.models import CosineRanker, LinearRanker, MixedRanker, PopularLabels
 from ramify.testing.values import planted_clusters
 
 PROBLEM = planted_clusters(6, 4)
@@ -108,7 +108,7 @@ def test_a_cosine_ranker_may_have_vectors_of_its_own():
     own = sp.csr_matrix(np.roll(PIFA().represent(PROBLEM.X, PROBLEM.Y).toarray(), 1, axis=0))
     settings = {"indexer": SMALL, "beam": 100, "path_weight": 0.0, "threads": 1}
     model = Partitioned(**settings, ranker=CosineRanker(Given(own))).fit(PROBLEM.X, PROBLEM.Y)
-    cosines = unit_rows(PROBLEM.X_test) @ own.T
+    cosines = unit_vectors(PROBLEM.X_test) @ own.T
     np.testing.assert_array_equal(model.predict_topk(PROBLEM.X_test, 1).labels[:, 0], cosines.toarray().argmax(axis=1))
 
 
@@ -132,7 +132,7 @@ class Silent:
     [
         ({"matcher": Silent()}, "matcher"),
         ({"matcher": XRLinear}, "matcher"),
-        ({"matcher": "linaer"}, "linear, nearest, dense, popular"),
+        ({"matcher": "linaer"}, "linear, blend, nearest, dense, popular"),
         ({"ranker": None}, "linear, cosine, mixed"),
         ({"max_leaf": 0}, "max_leaf"),
         ({"ranker": Silent()}, "ranker"),

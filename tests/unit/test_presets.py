@@ -10,7 +10,7 @@ from ramify import Blend, Ensemble, InputError, NearestInstances, XRLinear, pres
 from ramify.cli.entry import run
 from ramify.errors import ModelFileError
 from ramify.evaluation import inverse_propensities
-from ramify.models import blend
+from ramify.models.mixtures import blend
 from ramify.models.presets import PRESETS
 from ramify.values import as_csr
 from ramify.wording import nearest_name

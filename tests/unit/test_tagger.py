@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 import ramify
 from ramify import Dataset, Hashing, Tagger, Tfidf, XRLinear
 from ramify.errors import InputError, ModelFileError
-from ramify.models.given_labels import label_matrix
+from ramify.tagger.given_labels import label_matrix
 
 TEXTS = [
     "water pollution in rivers",

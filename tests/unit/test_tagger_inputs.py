@@ -14,8 +14,8 @@ import ramify
 from ramify import Blend, Dataset, Hashing, RamifyWarning, Tagger, Tfidf, TopK, XRLinear
 from ramify.data.labels import NumberNames
 from ramify.errors import InputError
-from ramify.models.dense import DenseNeighbours
-from ramify.models.partitioned import PopularLabels
+from ramify.models import PopularLabels
+from ramify.models.neighbours.dense import DenseNeighbours
 
 TEXTS = ["water pollution", "clean water", "income tax", "tax credit", "river fish", "fish tax"] * 4
 LABELS = [["Water", "Pollution"], ["Water"], ["Tax"], ["Tax", "Income"], ["Fish", "Water"], ["Fish", "Tax"]] * 4

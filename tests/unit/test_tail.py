@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import ramify
 from ramify import XRLinear, evaluate
 from ramify.evaluation import inverse_propensities
-from ramify.models.tail import costs_by_rarity, favour_by_rarity
+from ramify.models.trees.tail import costs_by_rarity, favour_by_rarity
 from ramify.values import as_csr
 
 N_LABELS = 30

@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.evaluation import top_k
 from ramify.match import restriction
-from ramify.models.ranking_model import Part, assignments
-from ramify.models.unit import UnitRowModel
+from ramify.models.base.ranking_model import Part, assignments
+from ramify.models.base.unit import UnitRowModel
 from ramify.values import CSR, Bool, Float32, StageProgress, TopK
 
 

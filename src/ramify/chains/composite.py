@@ -20,10 +20,10 @@ from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
 from ramify.checks import Instance, Rules, Whole, real_number, rules_of
 from ramify.errors import ModelFileError, damage_told
-from ramify.models.loading import load_as, parts_to_state, stored_part
-from ramify.models.members import part_of
-from ramify.models.ranking_model import HELD_OUT, Part
-from ramify.models.unit import stored_count
+from ramify.models.base.members import part_of
+from ramify.models.base.persistence import load_as, parts_to_state, stored_part
+from ramify.models.base.ranking_model import HELD_OUT, Part
+from ramify.models.base.unit import stored_count
 from ramify.values import CSR, Float32, StageProgress
 
 WEIGHTS = tuple(step / 20 for step in range(21))

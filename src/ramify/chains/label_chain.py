@@ -32,9 +32,9 @@ from ramify.checks import (
     whole_number,
 )
 from ramify.errors import InputError, damage_told
-from ramify.models.loading import load_as
-from ramify.models.ranking_model import HELD_OUT, Part
-from ramify.models.unit import stored_count
+from ramify.models.base.persistence import load_as
+from ramify.models.base.ranking_model import HELD_OUT, Part
+from ramify.models.base.unit import stored_count
 from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
 from ramify.training.checkpoint import fingerprint
 from ramify.values import StageProgress

@@ -148,7 +148,7 @@ ORDERS = {
 }
 
 
-ORDER = Own(("keys",), tuple(ORDERS))
+ORDER = Own(("keys",), lambda: ORDERS)
 
 
 def order_of(order: Any, seed: int) -> Any:

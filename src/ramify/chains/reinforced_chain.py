@@ -18,10 +18,10 @@ from ramify.chains.order import order_of
 from ramify.chains.rewards import REWARDS
 from ramify.checks import Instance, OneOf, Real, Rules, Whole, rules_of, thread_count
 from ramify.errors import ModelFileError, damage_told
-from ramify.models.loading import load_as, parts_to_state, stored_part
-from ramify.models.members import part_of
-from ramify.models.ranking_model import Part
-from ramify.models.unit import stored_count
+from ramify.models.base.members import part_of
+from ramify.models.base.persistence import load_as, parts_to_state, stored_part
+from ramify.models.base.ranking_model import Part
+from ramify.models.base.unit import stored_count
 from ramify.training import Environment, History, OnEvent, TrainingConfig, train
 from ramify.values import CSR, Float32, StageProgress
 

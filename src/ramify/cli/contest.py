@@ -17,7 +17,7 @@ import numpy as np
 from ramify.cli.stages import Stages
 from ramify.evaluation import Report, TrainingCounts, evaluate, popular, top_k
 from ramify.evaluation.grid import Grid, percent
-from ramify.models import Tagger
+from ramify.tagger import Tagger
 from ramify.values import CSR, Dataset, Float32, Int32, TopK
 
 MEASURES = ("P@1", "P@5", "nDCG@5", "R@5", "PSP@5", "macroF1@5", "tail/R@5")

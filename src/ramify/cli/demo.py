@@ -15,7 +15,7 @@ from ramify.cli.options import OutputOptions, ThreadOptions
 if TYPE_CHECKING:
     from ramify.cli.contest import Contest
     from ramify.cli.stages import Stages
-    from ramify.models import Tagger
+    from ramify.tagger import Tagger
     from ramify.values import Dataset
 
 HELP = """See it work, in a minute, without a download.
@@ -116,7 +116,8 @@ def _data(stages: Stages) -> tuple[Dataset, Dataset]:
 
 
 def _tagger(options: DemoOptions) -> Tagger:
-    from ramify.models import Tagger, XRLinear
+    from ramify.models import XRLinear
+    from ramify.tagger import Tagger
 
     return Tagger(XRLinear(seed=options.seed, threads=options.threads))
 

@@ -12,7 +12,7 @@ from ramify.cli.options import FieldOptions, OutputOptions, ThreadOptions
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig
-    from ramify.models import Tagger
+    from ramify.tagger import Tagger
 
 HELP = """Measure a model on labelled documents, the long tail included.
 
@@ -64,7 +64,7 @@ def run(options: EvaluateOptions) -> None:
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
     from ramify.cli.train import note_long_rows
-    from ramify.models.assessment import compare_taggers, evaluate_tagger
+    from ramify.tagger.assessment import compare_taggers, evaluate_tagger
 
     config = _config(options)
     taggers = [_loaded(path, options.threads) for path in (options.model, options.compare) if path is not None]
@@ -90,7 +90,7 @@ def run(options: EvaluateOptions) -> None:
 
 def _config(options: EvaluateOptions) -> EvaluationConfig:
     from ramify.evaluation import EvaluationConfig
-    from ramify.models.assessment import RESAMPLES
+    from ramify.tagger.assessment import RESAMPLES
 
     default = 0 if options.compare is None else RESAMPLES
     return EvaluationConfig(
@@ -124,7 +124,7 @@ def _numbers(text: str, flag: str, example: str) -> list[float]:
 
 
 def _loaded(path: Path, threads: int | None) -> Tagger:
-    from ramify.models.inspection import load_tagger
+    from ramify.tagger.explain.sizes import load_tagger
 
     tagger = load_tagger(path)
     tagger.model_.set_params(threads=threads)

@@ -12,9 +12,9 @@ from ramify.cli.options import OUTPUT_PANEL, FieldOptions
 from ramify.wording import one_line, quoted
 
 if TYPE_CHECKING:
-    from ramify.models import Tagger
-    from ramify.models.inspection import ModelCard
-    from ramify.models.label_card import LabelCard, SenseCard
+    from ramify.tagger import Tagger
+    from ramify.tagger.explain.label_card import LabelCard, SenseCard
+    from ramify.tagger.explain.sizes import ModelCard
     from ramify.values import Dataset
 
 HELP = """Show what a model holds: sizes, tree, labels, settings.
@@ -63,7 +63,7 @@ def run(options: InspectOptions) -> None:
         No model, an unknown label, a picture that cannot be written.
     """
     from ramify.cli.output import note, show, show_json
-    from ramify.models.inspection import describe, load_tagger, tagger_of_tree
+    from ramify.tagger.explain.sizes import describe, load_tagger, tagger_of_tree
 
     _check(options)
     whole = load_tagger(options.model)
@@ -98,7 +98,7 @@ def _check(options: InspectOptions) -> None:
 
 def _show_label(options: InspectOptions, tagger: Tagger, name: str) -> None:
     from ramify.cli.output import show, show_json
-    from ramify.models.label_card import describe_label
+    from ramify.tagger.explain.label_card import describe_label
 
     data = None if options.data is None else options.read(options.data, tagger)
     card = describe_label(tagger, name, n_features=options.top, data=data)
@@ -108,7 +108,7 @@ def _show_label(options: InspectOptions, tagger: Tagger, name: str) -> None:
 def _show_ambiguous(options: InspectOptions, tagger: Tagger) -> None:
     from ramify.cli.output import show, show_json
     from ramify.evaluation.grid import Grid
-    from ramify.models.label_card import ambiguous_labels
+    from ramify.tagger.explain.label_card import ambiguous_labels
 
     found = ambiguous_labels(tagger, options.top)
     if options.json:
@@ -141,7 +141,7 @@ def _outline(tagger: Tagger, nodes: int) -> str:
 
 def _directory(model: Path) -> dict[str, Any]:
     from ramify.cli.training_report import directory_bytes
-    from ramify.models.inspection import model_format
+    from ramify.tagger.explain.sizes import model_format
 
     number, version = model_format(model)
     return {"directory": str(model), "format": number, "version": version, "bytes_on_disk": directory_bytes(model)}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ramify.data import Fields
-    from ramify.models import Tagger
+    from ramify.tagger import Tagger
     from ramify.values import Dataset
 
 REMEMBERED = ("text", "labels", "separator")

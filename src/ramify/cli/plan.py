@@ -17,8 +17,8 @@ from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.cli.train import TrainOptions
-    from ramify.models import Tagger
     from ramify.models.presets import Preset
+    from ramify.tagger import Tagger
 
 PARTS = {"model": "xr-linear", "vectorizer": "tfidf"}
 SWITCHES = {"disentangled": "copies", "ensemble": "trees"}
@@ -99,7 +99,7 @@ class Plan:
 
     def tagger(self) -> Tagger:
         """The unfitted tagger."""
-        from ramify.models import Tagger
+        from ramify.tagger import Tagger
 
         vectorizer = part("vectorizer", self.vectorizer)(threads=self.threads, **self.vectorizer_settings)
         return Tagger(self._model(), vectorizer=vectorizer)

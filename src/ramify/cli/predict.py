@@ -16,7 +16,7 @@ from ramify.errors import DataFileError, InputError, RamifyError
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
-    from ramify.models import Tagger
+    from ramify.tagger import Tagger
 
 HELP = """Predict the labels of documents.
 
@@ -259,8 +259,8 @@ class Predictor:
     @classmethod
     def of(cls, options: PredictOptions) -> Predictor:
         """Load the model and check all that can be checked before documents come."""
-        from ramify.models.inspection import load_tagger
-        from ramify.models.members import set_beam
+        from ramify.models.base.members import set_beam
+        from ramify.tagger.explain.sizes import load_tagger
 
         tagger = load_tagger(options.model)
         tagger.model_.set_params(threads=options.threads)

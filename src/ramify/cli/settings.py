@@ -11,24 +11,11 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any
 
+from ramify import catalogue
 from ramify.errors import InputError
 from ramify.wording import nearest_name, quoted
-
-# name on the command line -> where the class is; one line makes a new one known
-MODELS = {
-    "xr-linear": "ramify.models:XRLinear",
-    "nearest-instances": "ramify.models:NearestInstances",
-    "blend": "ramify.models:Blend",
-    "partitioned": "ramify.models:Partitioned",
-    "label-chain": "ramify.chains:LabelChain",
-    "reinforced-chain": "ramify.chains:ReinforcedChain",
-    "composite-chain": "ramify.chains:CompositeChain",
-}
-WRAPPERS = {"disentangled": "ramify.models:Disentangled", "ensemble": "ramify.models:Ensemble"}
-VECTORIZERS = {"tfidf": "ramify.features:Tfidf", "hashing": "ramify.features:Hashing"}
 
 GENERAL = ("seed", "threads")
 """Flags of every command, not of a part."""
@@ -125,11 +112,8 @@ def part(kind: str, name: str) -> type:
     InputError
         An unknown name; the sentence suggests near ones.
     """
-    homes = {"model": MODELS, "vectorizer": VECTORIZERS}.get(kind, WRAPPERS)
-    if name not in homes:
-        raise InputError(unknown(name, homes, f"--{kind}"))
-    module, _, attribute = homes[name].partition(":")
-    found: type = getattr(import_module(module), attribute)
+    role = kind if kind in (catalogue.MODEL, catalogue.VECTORIZER) else catalogue.WRAPPER
+    found: type = catalogue.find(role, name, f"--{kind}").load()
     return found
 
 

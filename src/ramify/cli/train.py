@@ -14,7 +14,7 @@ from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan
-    from ramify.models import Tagger
+    from ramify.tagger import Tagger
     from ramify.values import Dataset
 
 HELP = """Train a model on a data file and save it.

@@ -11,9 +11,9 @@ from typing import Any
 from ramify.cli.output import bytes_text, columns, seconds_text, show, show_json
 from ramify.cli.stages import Stages
 from ramify.evaluation import Report
-from ramify.models import Tagger
-from ramify.models.inspection import describe
-from ramify.models.unit import normalized_rows
+from ramify.models.base.unit import normalized_rows
+from ramify.tagger import Tagger
+from ramify.tagger.explain.sizes import describe
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ramify import catalogue
 from ramify.errors import InputError
-from ramify.models.blend import Blend
-from ramify.models.xr_linear import XRLinear
 from ramify.wording import nearest_name, quoted
-
-CLASSES: dict[str, type] = {"xr-linear": XRLinear, "blend": Blend}
 
 
 @dataclass(frozen=True)
@@ -79,4 +76,4 @@ def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
         An unknown name.
     """
     chosen = named(name)
-    return CLASSES[chosen.model](**chosen.settings, seed=seed, threads=threads)
+    return catalogue.find(catalogue.MODEL, chosen.model, "model").load()(**chosen.settings, seed=seed, threads=threads)

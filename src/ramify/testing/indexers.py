@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ramify.features.labels import PIFA
+from ramify.label_vectors import PIFA
 from ramify.testing.values import Factory, planted_clusters
 from ramify.values import CSR, LabelTree, as_csr
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.features.labels import PIFA
 from ramify.index import tree_from_assignment
+from ramify.label_vectors import PIFA
 from ramify.protocols import RankingProblem
 from ramify.testing.values import Factory, Problem, planted_clusters, same
 from ramify.values import CSR, LabelTree

@@ -13,10 +13,10 @@ import numpy as np
 
 from ramify.checks import Whole
 from ramify.errors import InputError
-from ramify.models.ensemble import Ensemble
-from ramify.models.loading import load
-from ramify.models.tagger import Tagger
+from ramify.models.base.persistence import load
+from ramify.models.mixtures.ensemble import Ensemble
 from ramify.store import MANIFEST
+from ramify.tagger.tagger import Tagger
 from ramify.wording import quoted
 
 NAMED = 10

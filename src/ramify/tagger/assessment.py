@@ -21,11 +21,11 @@ from ramify.evaluation import (
     compare_with,
     evaluate_with,
 )
-from ramify.models.given_labels import of_used_labels
+from ramify.tagger.given_labels import of_used_labels
 from ramify.values import Dataset, TopK
 
 if TYPE_CHECKING:
-    from ramify.models.tagger import Tagger
+    from ramify.tagger.tagger import Tagger
 
 RESAMPLES = 1000
 

@@ -44,7 +44,7 @@ class PII(CheckedWhenMade):
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
         """L2-normalise the rows of Yᵀ."""
-        return unit_rows(as_csr(Y, "Y").T.tocsr())
+        return unit_vectors(as_csr(Y, "Y").T.tocsr())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class GraphSpectrum(CheckedWhenMade):
         largest = np.abs(right).argmax(axis=1)
         right *= np.where(right[np.arange(len(right)), largest] < 0, -1, 1)[:, None]
         used = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
-        Z: Float32 = unit_rows(np.where(used[:, None], right.T, 0))
+        Z: Float32 = unit_vectors(np.where(used[:, None], right.T, 0))
         return Z
 
     def _singular_vectors(self, scaled: CSR) -> npt.NDArray[np.float64]:
@@ -149,7 +149,7 @@ class LabelText(CheckedWhenMade):
         """Vectorise the names, L2-normalise the rows; InputError unless there is one name per label."""
         if len(self.names) != Y.shape[1]:
             raise InputError(f"{len(self.names)} label names are given, but Y has {Y.shape[1]} columns")
-        return unit_rows(self.vectorizer.fit_transform(self.names))
+        return unit_vectors(self.vectorizer.fit_transform(self.names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,7 @@ class Given(CheckedWhenMade):
         """L2-normalise the rows; InputError unless there is one finite row per label."""
         if self.Z.shape[0] != Y.shape[1]:
             raise InputError(f"{self.Z.shape[0]} label vectors are given, but Y has {Y.shape[1]} columns")
-        return unit_rows(self.Z)
+        return unit_vectors(self.Z)
 
 
 def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None = None) -> tuple[CSR, CSR]:
@@ -238,8 +238,8 @@ class Concatenation(Checked):
         """Join the parts' columns, L2-normalise the rows; sparse if any part is."""
         vectors = [part.represent(X, Y, threads=threads) for part in self.parts]
         if any(sp.issparse(Z) for Z in vectors):
-            return unit_rows(sp.hstack(vectors, format="csr"))
-        return unit_rows(np.hstack(vectors))
+            return unit_vectors(sp.hstack(vectors, format="csr"))
+        return unit_vectors(np.hstack(vectors))
 
 
 @dataclass(frozen=True)
@@ -274,10 +274,10 @@ class Mixture(CheckedWhenMade):
                 f"a Mixture needs representations of one shape, not {A.shape} and {B.shape}: use Concatenation"
             )
         mixed = self.weight * A + (1 - self.weight) * B
-        return unit_rows(mixed if sp.issparse(mixed) else np.asarray(mixed))
+        return unit_vectors(mixed if sp.issparse(mixed) else np.asarray(mixed))
 
 
-def unit_rows(vectors: Any) -> Any:
+def unit_vectors(vectors: Any) -> Any:
     """Scale rows to length one as float32, CSR or dense; zero rows stay. InputError for NaN or another rank than 2."""
     if sp.issparse(vectors):
         vectors = as_csr(vectors, "Z")

@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import REPRESENTATION, Checked, Rules
 from ramify.errors import InputError, damage_told
-from ramify.features.labels import unit_rows
 from ramify.kernels.check import csr_arrays
-from ramify.models.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.label_vectors import unit_vectors
+from ramify.models.base.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.protocols import RankingProblem, Representation
 from ramify.values import CSR, as_csr
 
@@ -58,7 +58,7 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
         if vectors is None or vectors.shape[1] != width:
             shape = None if vectors is None else vectors.shape
             raise InputError(f"label vectors have shape {shape}, but a cosine ranker needs {width} columns, as X has")
-        self.vectors_ = as_csr(unit_rows(vectors), "vectors")
+        self.vectors_ = as_csr(unit_vectors(vectors), "vectors")
         return self
 
     @property
@@ -72,7 +72,7 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if X.shape[1] != self.vectors_.shape[1]:
             raise InputError(f"X has {X.shape[1]} columns, but the label vectors have {self.vectors_.shape[1]}")
-        unit = as_csr(unit_rows(X))
+        unit = as_csr(unit_vectors(X))
         rows = np.repeat(np.arange(X.shape[0]), np.diff(candidates.indptr))
         scores = np.empty(len(rows), np.float32)
         for first in range(0, len(rows), PAIRS):

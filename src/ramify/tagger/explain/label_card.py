@@ -9,9 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.features.labels import unit_rows
-from ramify.models.assessment import named_by
-from ramify.models.tagger import Tagger
+from ramify.label_vectors import unit_vectors
+from ramify.tagger.assessment import named_by
+from ramify.tagger.tagger import Tagger
 from ramify.values import CSR, Dataset, Float64, LabelTree, as_csr
 
 NAMED = 10
@@ -150,7 +150,7 @@ def ambiguous_labels(tagger: Tagger, count: int = NAMED) -> list[tuple[str, int,
     order = np.argsort(leaf_labels, kind="stable")
     labels, first, n_leaves = np.unique(leaf_labels[order], return_index=True, return_counts=True)
     several = np.flatnonzero(n_leaves > 1)
-    W = unit_rows(sp.csr_matrix(matcher.weights(matcher.tree.depth - 1).matrix().T))
+    W = unit_vectors(sp.csr_matrix(matcher.weights(matcher.tree.depth - 1).matrix().T))
     alike = [_least_cosine(W[order[first[at] : first[at] + n_leaves[at]]]) for at in several]
     best = np.argsort(alike, kind="stable")[:count]
     names = [tagger.label_names_[label] for label in labels[several[best]].tolist()]

@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from ramify.checks import Own, Whole, check_inside, whole_number
 from ramify.errors import InputError
-from ramify.features.labels import PIFA
+from ramify.label_vectors import PIFA
 from ramify.protocols import Representation
 from ramify.values import CSR, Float32, Int32, StageProgress
 from ramify.wording import quoted

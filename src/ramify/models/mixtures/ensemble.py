@@ -19,8 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules, Several
 from ramify.errors import InputError, damage_told
 from ramify.match import restriction
-from ramify.models.loading import load_as, parts_to_state, stored_part
-from ramify.models.members import (
+from ramify.models.base.members import (
     TREES,
     Single,
     check_agreement,
@@ -34,9 +33,10 @@ from ramify.models.members import (
     taken,
     tree_seeds,
 )
-from ramify.models.merging import COMBINATIONS, Merger
-from ramify.models.ranking_model import RankingModel, assignments, instances
-from ramify.models.xr_linear import XRLinear
+from ramify.models.base.persistence import load_as, parts_to_state, stored_part
+from ramify.models.base.ranking_model import RankingModel, assignments, instances
+from ramify.models.mixtures.merging import COMBINATIONS, Merger
+from ramify.models.trees.xr_linear import XRLinear
 from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK
 
 ANSWER = 2**24

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ramify import __version__
+from ramify import __version__, catalogue
 from ramify.errors import InputError, ModelFileError, damage_told
 from ramify.protocols import Saveable
 from ramify.store import StoredModel, open_model, save_model
 from ramify.strings import check_tables
 from ramify.wording import quoted
-
-# What a model directory may hold; loaded when first needed.
-_HOMES = {
-    "Tagger": "ramify.models.tagger",
-    "XRLinear": "ramify.models.xr_linear",
-    "Ensemble": "ramify.models.ensemble",
-    "Blend": "ramify.models.blend",
-    "Disentangled": "ramify.models.disentangled",
-    "Partitioned": "ramify.models.partitioned",
-    "LinearRanker": "ramify.models.partitioned",
-    "CosineRanker": "ramify.models.partitioned",
-    "MixedRanker": "ramify.models.partitioned",
-    "PopularLabels": "ramify.models.partitioned",
-    "NearestInstances": "ramify.models.nearest",
-    "DenseNeighbours": "ramify.models.dense",
-    "LabelChain": "ramify.chains",
-    "ReinforcedChain": "ramify.chains",
-    "CompositeChain": "ramify.chains",
-    "Tfidf": "ramify.features",
-    "Hashing": "ramify.features",
-    "SklearnText": "ramify.features.sklearn_text",
-}
 
 Model = TypeVar("Model")
 
@@ -131,11 +108,12 @@ def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequen
     """The part that ``part_to_state`` took apart."""
     name, config = state["class"], state["config"]
     own = {part.__name__: part for part in parts}
-    if name not in own and name not in _HOMES:
+    entry = catalogue.by_class(name)
+    if name not in own and entry is None:
         raise ModelFileError(
             f"the model needs the class {quoted(name)}, which ramify lacks: pass it as load(..., parts=[...])"
         )
-    kind: Any = own[name] if name in own else getattr(import_module(_HOMES[name]), name)
+    kind: Any = own[name] if entry is None or name in own else entry.load()
     if "parts" in signature(kind.from_state).parameters:  # it is made of parts itself
         return kind.from_state(config, arrays, parts)
     return kind.from_state(config, arrays)

@@ -21,14 +21,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import Rules, rules_of
 from ramify.errors import ModelFileError, damage_told
-from ramify.models.ensemble import Ensemble
-from ramify.models.loading import load_as, parts_to_state, stored_part
-from ramify.models.members import TREES, Single, part_of, tree_seeds
-from ramify.models.merging import Merger
-from ramify.models.nearest import NearestInstances
-from ramify.models.ranking_model import HELD_OUT, Part, RankingModel, assignments, instances, mean_precision
-from ramify.models.tail import favour_by_rarity, reranked
-from ramify.models.xr_linear import XRLinear
+from ramify.models.base.members import TREES, Single, part_of, tree_seeds
+from ramify.models.base.persistence import load_as, parts_to_state, stored_part
+from ramify.models.base.ranking_model import HELD_OUT, Part, RankingModel, assignments, instances, mean_precision
+from ramify.models.mixtures.ensemble import Ensemble
+from ramify.models.mixtures.merging import Merger
+from ramify.models.neighbours.nearest import NearestInstances
+from ramify.models.trees.tail import favour_by_rarity, reranked
+from ramify.models.trees.xr_linear import XRLinear
 from ramify.values import CSR, Float32, StageProgress, TopK
 
 COSTS = (0.5, 1.0, 2.0)

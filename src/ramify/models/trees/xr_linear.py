@@ -32,19 +32,19 @@ from ramify.checks import (
     thread_count,
 )
 from ramify.errors import InputError, damage_told
-from ramify.features.labels import PIFA
 from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.check import factors
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
+from ramify.label_vectors import PIFA
 from ramify.linear import NORMS, KnownLeaves, TrainingConfig, TreeTrainer, level_targets
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
 from ramify.match import BeamMatcher
-from ramify.models.loading import load_as
-from ramify.models.ranking_model import assignments
-from ramify.models.tail import TAIL_POWER, costs_by_rarity, favour_by_rarity
-from ramify.models.tree_predictor import TreePredictor
-from ramify.models.unit import stored_count
+from ramify.models.base.persistence import load_as
+from ramify.models.base.ranking_model import assignments
+from ramify.models.base.unit import stored_count
+from ramify.models.trees.tail import TAIL_POWER, costs_by_rarity, favour_by_rarity
+from ramify.models.trees.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
 from ramify.values import CSR, Float32, LabelTree, StageProgress, as_csr, as_label_matrix
 from ramify.weights import PRECISIONS

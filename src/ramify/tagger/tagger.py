@@ -16,12 +16,12 @@ from ramify.errors import InputError, RamifyWarning
 from ramify.features import Tfidf
 from ramify.features.columns import Columns
 from ramify.features.scripts import advice_on_scripts
-from ramify.models import tagger_state
-from ramify.models.given_labels import given_labels, is_matrix, label_sets, name_lists, of_used_labels
-from ramify.models.loading import load_as, save
-from ramify.models.members import required, taken, unfitted
-from ramify.models.xr_linear import XRLinear
+from ramify.models.base.members import required, taken, unfitted
+from ramify.models.base.persistence import load_as, save
+from ramify.models.trees.xr_linear import XRLinear
 from ramify.strings import StringTable
+from ramify.tagger import state as tagger_state
+from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, name_lists, of_used_labels
 from ramify.values import CSR, Dataset, Float32, Int32, Int64, StageProgress, TopK, as_csr
 from ramify.wording import nearest_name, quoted
 
@@ -358,7 +358,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         self, dataset: Dataset, config: EvaluationConfig | None = None, *, training: Dataset | None = None
     ) -> Report:
         """How good the tags of a Dataset are, with the long tail in view (see ``assessment.evaluate_tagger``)."""
-        from ramify.models.assessment import evaluate_tagger
+        from ramify.tagger.assessment import evaluate_tagger
 
         return evaluate_tagger(self, dataset, config, training=training)
 

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import THRESHOLD, Checked, Real, Whole
 from ramify.errors import InputError
 from ramify.evaluation import evaluate
-from ramify.models.loading import save
+from ramify.models.base.persistence import save
 from ramify.values import CSR, TopK, as_csr, as_label_matrix
 from ramify.wording import quoted
 

@@ -20,12 +20,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of, thread_count
 from ramify.errors import InputError, MissingExtraError, damage_told
-from ramify.features.labels import unit_rows
 from ramify.kernels.check import csr_arrays
 from ramify.kernels.neighbours import VoteConfig
-from ramify.models.loading import load_as
-from ramify.models.ranking_model import RankingModel, assignments, best_labels, instances
-from ramify.models.stored import check_label_space, check_rows, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.label_vectors import unit_vectors
+from ramify.models.base.persistence import load_as
+from ramify.models.base.ranking_model import RankingModel, assignments, best_labels, instances
+from ramify.models.base.stored import (
+    check_label_space,
+    check_rows,
+    matrix_over,
+    stored_array,
+    stored_size,
+    stored_vectors,
+)
 from ramify.values import CSR, Float32, StageProgress, TopK, as_csr
 
 ROWS = 4096
@@ -137,7 +144,7 @@ class DenseNeighbours(RankingModel):
         self.components_ = _components(X, self.dimensions, self.seed)
         vectors, votes = self._dense(X), Y
         if self.among == "labels":
-            vectors = unit_rows(sp.csr_matrix(Y.T) @ vectors)
+            vectors = unit_vectors(sp.csr_matrix(Y.T) @ vectors)
             votes = sp.identity(Y.shape[1], np.float32, format="csr")
         self.points_, self.votes_ = _distinct(vectors, votes, mean=self.among == "instances")
         self._link()
@@ -169,9 +176,9 @@ class DenseNeighbours(RankingModel):
     def _dense(self, X: CSR) -> Float32:
         """Vectors of length 1, shape (n, dimensions); zero where nothing is left of an instance."""
         if self.components_ is None:
-            made: Float32 = unit_rows(X.toarray())
+            made: Float32 = unit_vectors(X.toarray())
             return made
-        parts = [unit_rows(unit_rows(X[at : at + ROWS]) @ self.components_) for at in range(0, X.shape[0], ROWS)]
+        parts = [unit_vectors(unit_vectors(X[at : at + ROWS]) @ self.components_) for at in range(0, X.shape[0], ROWS)]
         return np.vstack(parts)
 
     @property
@@ -289,7 +296,7 @@ def _components(X: CSR, dimensions: int, seed: int) -> Float32 | None:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # sums of other lengths round differently
-        _, _, right = randomized_svd(unit_rows(X), min(dimensions, *X.shape), random_state=seed)
+        _, _, right = randomized_svd(unit_vectors(X), min(dimensions, *X.shape), random_state=seed)
     return np.ascontiguousarray(right.T, np.float32)
 
 

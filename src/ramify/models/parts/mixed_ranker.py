@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import Checked, Own, Real, Rules
 from ramify.errors import InputError, damage_told
-from ramify.models.loading import parts_to_state, stored_part
-from ramify.models.partitioned.cosine_ranker import CosineRanker
-from ramify.models.partitioned.linear_ranker import LinearRanker
+from ramify.models.base.persistence import parts_to_state, stored_part
+from ramify.models.parts.cosine_ranker import CosineRanker
+from ramify.models.parts.linear_ranker import LinearRanker
 from ramify.protocols import RankingProblem
 from ramify.values import CSR
 

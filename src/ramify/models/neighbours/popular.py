@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THRESHOLD, Rules
 from ramify.errors import InputError, damage_told
-from ramify.models.ranking_model import RankingModel, assignments, instances
-from ramify.models.stored import stored_size, stored_vectors
+from ramify.models.base.ranking_model import RankingModel, assignments, instances
+from ramify.models.base.stored import stored_size, stored_vectors
 from ramify.values import StageProgress, TopK
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.checks import whole_number
-from ramify.models.ranking_model import RankingModel, instances
+from ramify.models.base.ranking_model import RankingModel, instances
 from ramify.values import CSR, Float32, row_lengths
 
 TOLERANCE = 1e-3

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import thread_count
 from ramify.kernels.predict import SearchConfig
 from ramify.match import BeamMatcher, restriction
-from ramify.models.unit import UnitRowModel, unit_values
+from ramify.models.base.unit import UnitRowModel, unit_values
 from ramify.values import CSR, Float32, Int32, StageProgress, TopK, as_label_matrix
 
 Self = TypeVar("Self", bound="TreePredictor")

@@ -22,9 +22,9 @@ from ramify.checks import THREADS, THRESHOLD, OneOf, Rules, thread_count
 from ramify.errors import InputError, damage_told
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.match import restriction
-from ramify.models.loading import load_as
-from ramify.models.ranking_model import RankingModel, assignments, instances
-from ramify.models.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.models.base.persistence import load_as
+from ramify.models.base.ranking_model import RankingModel, assignments, instances
+from ramify.models.base.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK, as_label_matrix
 
 TYPES = {

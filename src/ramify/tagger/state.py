@@ -10,8 +10,8 @@ from ramify.errors import InputError, damage_told
 from ramify.features import Hashing, Tfidf
 from ramify.features.columns import Columns
 from ramify.features.sklearn_text import SklearnText
-from ramify.models.loading import parts_to_state, stored_part
-from ramify.models.stored import stored_size
+from ramify.models.base.persistence import parts_to_state, stored_part
+from ramify.models.base.stored import stored_size
 from ramify.strings import StringTable
 from ramify.values import Int64
 from ramify.wording import quoted
@@ -19,7 +19,7 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ramify.models.tagger import Tagger
+    from ramify.tagger.tagger import Tagger
 
 LABEL_FORMS = ("names", "matrix")
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.features.labels import PIFA
 from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, visits, with_clusters
-from ramify.models.ranking_model import Part
+from ramify.label_vectors import PIFA
+from ramify.models.base.ranking_model import Part
 from ramify.values import CSR, LabelTree
 
 

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from ramify import catalogue
 from ramify.checks import (
     COUNT,
     INDEXER,
@@ -32,23 +33,16 @@ from ramify.checks import (
     thread_count,
 )
 from ramify.errors import InputError, damage_told
-from ramify.features.labels import PIFA
 from ramify.index import KMeansIndexer
 from ramify.index.overlap import clusters_of
 from ramify.kernels.predict import SearchConfig
+from ramify.label_vectors import PIFA
 from ramify.match import restriction
-from ramify.models.dense import DenseNeighbours
-from ramify.models.loading import load_as, parts_to_state, stored_part
-from ramify.models.members import part_of
-from ramify.models.nearest import NearestInstances
-from ramify.models.partitioned.cosine_ranker import CosineRanker
-from ramify.models.partitioned.linear_ranker import LinearRanker
-from ramify.models.partitioned.mixed_ranker import MixedRanker
-from ramify.models.partitioned.popular import PopularLabels
-from ramify.models.ranking_model import assignments, best_labels
-from ramify.models.stored import check_label_space, stored_array, stored_size
-from ramify.models.unit import UnitRowModel, stored_count
-from ramify.models.xr_linear import XRLinear
+from ramify.models.base.members import part_of
+from ramify.models.base.persistence import load_as, parts_to_state, stored_part
+from ramify.models.base.ranking_model import assignments, best_labels
+from ramify.models.base.stored import check_label_space, stored_array, stored_size
+from ramify.models.base.unit import UnitRowModel, stored_count
 from ramify.protocols import Indexer, RankingProblem, Representation
 from ramify.values import CSR, Int32, LabelTree, StageProgress, TopK
 
@@ -80,15 +74,6 @@ class _Request:
         candidates.eliminate_zeros()
         candidates.sort_indices()
         return candidates
-
-
-MATCHERS: dict[str, type] = {
-    "linear": XRLinear,
-    "nearest": NearestInstances,
-    "dense": DenseNeighbours,
-    "popular": PopularLabels,
-}
-RANKERS: dict[str, type] = {"linear": LinearRanker, "cosine": CosineRanker, "mixed": MixedRanker}
 
 
 class Partitioned(UnitRowModel):
@@ -136,8 +121,8 @@ class Partitioned(UnitRowModel):
         "representation": REPRESENTATION,
         "indexer": INDEXER,
         "max_leaf": COUNT,
-        "matcher": Own(("fit", "predict_topk"), tuple(MATCHERS)),
-        "ranker": Own(("fit", "rank"), tuple(RANKERS)),
+        "matcher": Own(("fit", "predict_topk"), lambda: catalogue.named(catalogue.MATCHER)),
+        "ranker": Own(("fit", "rank"), lambda: catalogue.named(catalogue.RANKER)),
         **rules_of(SearchConfig, "beam", "path_weight"),
         "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
@@ -203,12 +188,12 @@ class Partitioned(UnitRowModel):
         tell("index", 1.0)
         targets = sp.csr_matrix(Y @ clusters_of(self.tree_))
         targets.data[:] = 1
-        self.matching_ = self._own(_part(self.matcher, MATCHERS))
+        self.matching_ = self._own(_part(catalogue.MATCHER, self.matcher))
         tell("match", 0.0)
         self.matching_.fit(X, targets)
         tell("match", 1.0)
         self._set_sizes(X.shape[1])
-        self.ranker_ = _part(self.ranker, RANKERS)
+        self.ranker_ = _part(catalogue.RANKER, self.ranker)
         tell("rank", 0.0)
         problem = RankingProblem(X, Y, self.tree_, self.clusters_reached(X), vectors)
         self.ranker_.fit(problem, seed=self.seed, threads=threads)
@@ -349,9 +334,9 @@ class Partitioned(UnitRowModel):
         return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
 
-def _part(given: Any, known: dict[str, type]) -> Any:
+def _part(role: str, given: Any) -> Any:
     """An unfitted part by its name, or a copy of the one given."""
-    return known[given]() if isinstance(given, str) else clone(given)
+    return catalogue.find(role, given, role).load()() if isinstance(given, str) else clone(given)
 
 
 def _two_levels(tree: LabelTree) -> LabelTree:

@@ -33,11 +33,11 @@ from ramify.checks import (
 from ramify.errors import InputError, damage_told
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates
-from ramify.models.loading import load_as, parts_to_state, stored_part
-from ramify.models.members import Single, part_of, required
-from ramify.models.ranking_model import HELD_OUT, Part, RankingModel, assignments, instances, mean_precision
-from ramify.models.reassignment import Assignment, Reassigned, Round, reassigned
-from ramify.models.xr_linear import XRLinear
+from ramify.models.base.members import Single, part_of, required
+from ramify.models.base.persistence import load_as, parts_to_state, stored_part
+from ramify.models.base.ranking_model import HELD_OUT, Part, RankingModel, assignments, instances, mean_precision
+from ramify.models.trees.reassignment import Assignment, Reassigned, Round, reassigned
+from ramify.models.trees.xr_linear import XRLinear
 from ramify.values import CSR, Float32, LabelTree, StageProgress, TopK
 from ramify.wording import quoted
 

@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 
 from ramify.errors import DataFileError, InputError
-from ramify.features.labels import Given
+from ramify.label_vectors.vectors import Given
 from ramify.values import Float32
 
 _WORD = re.compile(r"\w+")

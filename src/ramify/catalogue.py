@@ -1,0 +1,210 @@
+"""The catalogue: every class that ramify can name, train, save and open, each in one entry.
+
+The public names of ``ramify`` and ``ramify.models``, the classes that a model directory may hold, the kinds and parts
+of the command line, the presets' classes and the tables of the documentation are derived from it. A new model needs its
+own module and one entry here.
+
+An entry is plain text, so that importing the catalogue imports no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from ramify.errors import InputError
+from ramify.wording import nearest_name, quoted
+
+MODEL, WRAPPER, MATCHER, RANKER, VECTORIZER = "model", "wrapper", "matcher", "ranker", "vectorizer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One class.
+
+    Parameters
+    ----------
+    name : str
+        Class name, as it stands in a model directory.
+    module : str
+        Module that defines it.
+    roles : dict of str to str
+        What it can be, with its name in that role, as settings and the command line use it: "model" (trained by
+        ``ramify train --model``), "wrapper" (a model around another model), "matcher" and "ranker" (stages of
+        ``Partitioned``), "vectorizer".
+    summary : str
+        One sentence for help pages and tables.
+    extra : str, optional
+        The extra that its dependencies belong to, as in ``pip install "ramify[torch]"``.
+    public : bool, default True
+        Whether ``ramify`` exports it.
+    """
+
+    name: str
+    module: str
+    summary: str
+    roles: Mapping[str, str] = field(default_factory=dict)
+    extra: str | None = None
+    public: bool = True
+
+    def load(self) -> Any:
+        """The class; its module is imported now."""
+        return getattr(import_module(self.module), self.name)
+
+
+ENTRIES: list[Entry] = [
+    Entry(
+        name="Tagger",
+        module="ramify.tagger",
+        summary="A vectorizer, a model and label names: texts in, ranked label names out.",
+    ),
+    Entry(
+        name="XRLinear",
+        module="ramify.models.trees.xr_linear",
+        roles={MODEL: "xr-linear", MATCHER: "linear"},
+        summary="Linear classifiers over a tree of labels, searched by beam (PECOS).",
+    ),
+    Entry(
+        name="Blend",
+        module="ramify.models.mixtures.blend",
+        roles={MODEL: "blend", MATCHER: "blend"},
+        summary="Several trees and the nearest training instances, weighted on held-out instances.",
+    ),
+    Entry(
+        name="Partitioned",
+        module="ramify.models.parts.partitioned",
+        roles={MODEL: "partitioned"},
+        summary="Label clusters, a matcher that ranks clusters and a ranker that scores their labels.",
+    ),
+    Entry(
+        name="NearestInstances",
+        module="ramify.models.neighbours.nearest",
+        roles={MODEL: "nearest-instances", MATCHER: "nearest"},
+        summary="Votes of the most similar training instances, found exactly.",
+    ),
+    Entry(
+        name="DenseNeighbours",
+        module="ramify.models.neighbours.dense",
+        roles={MODEL: "dense-neighbours", MATCHER: "dense"},
+        summary="Votes of the nearest dense vectors of instances or labels, found by a graph.",
+        extra="ann",
+    ),
+    Entry(
+        name="PopularLabels",
+        module="ramify.models.neighbours.popular",
+        roles={MODEL: "popular-labels", MATCHER: "popular"},
+        summary="The most frequent labels for every instance: a baseline.",
+    ),
+    Entry(
+        name="LabelChain",
+        module="ramify.chains.label_chain",
+        roles={MODEL: "label-chain"},
+        summary="A recurrent classifier chain with context-dependent label order.",
+        extra="torch",
+    ),
+    Entry(
+        name="ReinforcedChain",
+        module="ramify.chains.reinforced_chain",
+        roles={MODEL: "reinforced-chain"},
+        summary="A classifier chain improved by policy gradient.",
+        extra="torch",
+    ),
+    Entry(
+        name="CompositeChain",
+        module="ramify.chains.composite",
+        roles={MODEL: "composite-chain"},
+        summary="A supervised and a reinforced chain, their scores averaged.",
+        extra="torch",
+    ),
+    Entry(
+        name="Disentangled",
+        module="ramify.models.trees.disentangled",
+        roles={WRAPPER: "disentangled"},
+        summary="A tree model whose labels may have leaves in several clusters.",
+    ),
+    Entry(
+        name="Ensemble",
+        module="ramify.models.mixtures.ensemble",
+        roles={WRAPPER: "ensemble"},
+        summary="Several models whose rankings are merged.",
+    ),
+    Entry(
+        name="LinearRanker",
+        module="ramify.models.parts.linear_ranker",
+        roles={RANKER: "linear"},
+        summary="One linear classifier per label, trained within its cluster.",
+    ),
+    Entry(
+        name="CosineRanker",
+        module="ramify.models.parts.cosine_ranker",
+        roles={RANKER: "cosine"},
+        summary="Cosine of instance and label vector: scores labels without training instances.",
+    ),
+    Entry(
+        name="MixedRanker",
+        module="ramify.models.parts.mixed_ranker",
+        roles={RANKER: "mixed"},
+        summary="Weighted mean of a linear and a cosine ranker.",
+    ),
+    Entry(
+        name="Tfidf",
+        module="ramify.features.tfidf",
+        roles={VECTORIZER: "tfidf"},
+        summary="Words, n-grams and characters weighted by tf-idf.",
+    ),
+    Entry(
+        name="Hashing",
+        module="ramify.features.hashing",
+        roles={VECTORIZER: "hashing"},
+        summary="Words and n-grams hashed into a fixed number of columns.",
+    ),
+    Entry(
+        name="SklearnText",
+        module="ramify.features.sklearn_text",
+        summary="A text vectorizer of scikit-learn within a model directory.",
+        public=False,
+    ),
+]
+"""All entries; the order is that of help pages and tables."""
+
+
+def named(role: str) -> dict[str, Entry]:
+    """Entries that have a role, by their names in it."""
+    return {entry.roles[role]: entry for entry in ENTRIES if role in entry.roles}
+
+
+def find(role: str, name: str, where: str) -> Entry:
+    """The entry of a name.
+
+    Parameters
+    ----------
+    role : str
+        A key of ``Entry.roles``.
+    name : str
+        The name in that role.
+    where : str
+        The flag or setting that holds the name; errors quote it.
+
+    Raises
+    ------
+    InputError
+        An unknown name; the sentence suggests the nearest.
+    """
+    known = named(role)
+    if isinstance(name, str) and name in known:
+        return known[name]
+    near = nearest_name(name, known) if isinstance(name, str) else None
+    hint = "choose one of these" if near is None else f"did you mean {near!r}?"
+    raise InputError(f"{where} is {quoted(name)}, but must be one of {', '.join(known)}: {hint}")
+
+
+def by_class(name: str) -> Entry | None:
+    """The entry of a class name; None where there is none."""
+    return next((entry for entry in ENTRIES if entry.name == name), None)
+
+
+def public_homes() -> dict[str, str]:
+    """Modules of the classes that ``ramify`` exports, by class name."""
+    return {entry.name: entry.module for entry in ENTRIES if entry.public}

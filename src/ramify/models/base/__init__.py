@@ -1,0 +1,1 @@
+"""What every model shares: the estimator interface, input checks, saving and loading."""

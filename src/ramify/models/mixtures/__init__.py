@@ -1,0 +1,1 @@
+"""Several models whose rankings are merged."""

@@ -1,0 +1,1 @@
+"""Models that keep training instances or label counts."""

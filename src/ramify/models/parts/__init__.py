@@ -1,0 +1,1 @@
+"""Label clusters, matcher and ranker as replaceable parts."""

@@ -1,0 +1,1 @@
+"""Models over one label tree."""
