@@ -1,12 +1,57 @@
-"""The shapes of the parts that users can replace: any object with these methods serves, no base class, no registry."""
+"""The methods of the parts that users can replace.
+
+``Model`` is the one interface of everything that ranks labels: it learns from a ``Training`` and answers a ``Request``.
+Any object with the documented methods serves, without a base class. Two methods are enough for a model of a user's own,
+``fit(X, Y)`` and ``predict_topk(X, k)``: ``ramify.models.base.adapter.as_model`` supplies the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from ramify.values import CSR, LabelTree, TopK
+from ramify.exchange import Request, Single, Sizes, Training
+from ramify.values import CSR, Float32, LabelTree, TopK
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Ranks labels."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Fields of ``Training`` and ``Request`` that it cannot do without: of "X", "texts" and "label_names"."""
+        ...
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """Optional fields that it uses, and optional methods that it has: see ``exchange.ABILITIES``."""
+        ...
+
+    def fit_training(self, training: Training, /) -> Any:
+        """Learn; gives the model itself back."""
+        ...
+
+    def answer(self, request: Request, /) -> TopK:
+        """The k best labels of each instance. It changes nothing in the model."""
+        ...
+
+    def decide(self, request: Request, /) -> CSR:
+        """0/1 matrix, shape (n, L): the labels that the model predicts for each instance."""
+        ...
+
+    def single(self, k: int, /) -> Single:
+        """A function that answers for one instance, and that follows later changes of settings."""
+        ...
+
+    def inside(self) -> Mapping[str, Any]:
+        """Fitted parts by name."""
+        ...
+
+    def size(self) -> Sizes:
+        """Sizes of the fitted model."""
+        ...
 
 
 @runtime_checkable
@@ -24,7 +69,7 @@ class Vectorizer(Protocol):
 
 @runtime_checkable
 class Representation(Protocol):
-    """(X, Y) → Z: one vector per label, which the indexer groups by."""
+    """(X, Y) → Z: one vector per label, by which the indexer groups the labels."""
 
     def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
         """Label vectors Z, shape (L, anything), CSR or dense float32."""
@@ -36,20 +81,46 @@ class Indexer(Protocol):
     """(label representation, Y) → LabelTree."""
 
     def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int = 1) -> LabelTree:
-        """Group the labels by their vectors Z, shape (L, d); Y, shape (n, L), tells how they are used."""
+        """Group the labels by their vectors Z, shape (L, d), and their instances in Y, shape (n, L)."""
         ...
+
+
+@dataclass(frozen=True)
+class MatchingProblem:
+    """What a matcher learns from.
+
+    Parameters
+    ----------
+    training : Training
+        Features or texts of the instances, their labels, seed, threads and progress.
+    tree : LabelTree
+        The hierarchy of labels.
+    targets : tuple of csr_matrix, shape (n, nodes of the level)
+        0/1 per level above the leaves, from the top: the nodes above an instance's labels.
+    reached : csr_matrix, shape (n, nodes of the level above), or None
+        Nodes that the matcher of the level above reaches, with its scores, where several matchers follow each other.
+    """
+
+    training: Training
+    tree: LabelTree
+    targets: tuple[CSR, ...]
+    reached: CSR | None = None
 
 
 @runtime_checkable
 class Matcher(Protocol):
-    """X → clusters: any model that ranks labels serves, as clusters are its labels (``XRLinear``, for one)."""
+    """Instances → clusters, the nodes above the leaves of a tree.
 
-    def fit(self, X: CSR, Y: CSR, /) -> Any:
-        """Learn which clusters hold an instance's labels; Y has shape (n, clusters)."""
+    Every ``Model``, and every object with ``fit(X, Y)`` and ``predict_topk(X, k)``, serves as a matcher: clusters are
+    its labels. A matcher that trains on several levels of the tree has these two methods instead.
+    """
+
+    def fit_matching(self, problem: MatchingProblem, /) -> Any:
+        """Learn which clusters hold an instance's labels."""
         ...
 
-    def predict_topk(self, X: CSR, k: int, /) -> TopK:
-        """The k best clusters of each instance; scores in 0..1."""
+    def match(self, request: Request, /) -> tuple[TopK, Float32 | None]:
+        """The k best clusters of each instance with scores in 0..1, and features for the ranker, shape (n, m)."""
         ...
 
 
@@ -64,11 +135,11 @@ class RankingProblem:
     Y : csr_matrix, shape (n, L)
         Label assignments, 0/1.
     tree : LabelTree
-        Two levels: clusters, and their labels.
+        Clusters on its last level but one, and their labels.
     reached : csr_matrix, shape (n, clusters)
-        Non-zero: the matcher sends the instance to the cluster.
+        Score of each cluster that the matcher finds for an instance; other entries are not stored.
     vectors : csr_matrix or float32 array, shape (L, anything), or None
-        What the labels were grouped by.
+        Label vectors that the indexer grouped the labels by.
     """
 
     X: CSR
@@ -83,7 +154,7 @@ class Ranker(Protocol):
     """(X, candidates) → scores."""
 
     def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> Any:
-        """Learn to tell the labels of a cluster apart."""
+        """Learn to rank the labels of each cluster."""
         ...
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
