@@ -79,13 +79,13 @@ def parents_opened(model: Any, X: Any, level: int) -> Any:
 
     if level == 0:
         return sp.csr_matrix(np.ones((X.shape[0], 1), np.float32))
-    parents, levels = model.tree_.parents[:level], model.matcher_.levels[:level]
+    parents, levels = model.tree_.parents[:level], model.search_.levels[:level]
     return nodes_reached(parents, levels, X, model._search(), threads=1)
 
 
 def per_parent(model: Any, level: int) -> Any:
     """How many children of a parent weigh a feature, shape (d, parents)."""
-    weights = model.matcher_.weights(level).matrix()
+    weights = model.search_.weights(level).matrix()
     return sp.csr_matrix(ones(weights) @ model.tree_.membership(level))
 
 

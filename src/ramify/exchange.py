@@ -64,6 +64,14 @@ class Training:
     threads: int | None = None
     progress: StageProgress | None = None
 
+    def __len__(self) -> int:
+        return int(self.Y.shape[0])
+
+    @property
+    def n_features(self) -> int | None:
+        """Columns of X; None without X."""
+        return None if self.X is None else int(self.X.shape[1])
+
     def report(self, stage: str, done: float) -> None:
         """Report progress: the share of a stage that is done."""
         if self.progress is not None:
@@ -168,6 +176,10 @@ class Request:
     threads: int | None = None
     progress: StageProgress | None = None
 
+    def __len__(self) -> int:
+        given = self.X if self.texts is None else self.texts
+        return 0 if given is None else int(given.shape[0]) if hasattr(given, "shape") else len(given)
+
     def report(self, done: float) -> None:
         """Report the share of the prediction that is done."""
         if self.progress is not None:
@@ -193,7 +205,7 @@ def part_of(progress: StageProgress | None, number: int, count: int) -> StagePro
 
 
 def _rows(matrix: Any, rows: Any) -> Any:
-    """Rows of a matrix or vector that has one per instance; masks of labels stay, and all rows are the matrix itself."""
+    """Rows of what has one per instance; masks of labels stay, and a slice of all rows is the matrix itself."""
     if matrix is None or (not sp.issparse(matrix) and isinstance(rows, slice)):
         return matrix
     if isinstance(rows, slice) and rows.start in (0, None) and (rows.stop is None or rows.stop >= matrix.shape[0]):
@@ -235,12 +247,18 @@ class Sizes:
         Trained parameters, those of the models inside included.
     levels : tuple of LevelSize
         Levels of its tree from the top; the last are the leaves. Empty without a tree.
+    normalized_rows : int
+        Training rows that were brought to length 1.
+    reachable : int or None
+        Upper limit of the labels in an answer for one instance; None for all.
     """
 
     features: int | None
     labels: int
     weights: int = 0
     levels: tuple[LevelSize, ...] = ()
+    normalized_rows: int = 0
+    reachable: int | None = None
 
 
 ABILITIES = {
@@ -252,5 +270,6 @@ ABILITIES = {
     "leaf_scores": "scores of each leaf of a label",
     "subtree": "the part below a node as a model of its own",
     "regrown": "a model of another tree that keeps unchanged leaves",
+    "above_leaves": "an unfitted model of the clusters above the leaves",
 }
 """Names in ``Model.abilities``."""

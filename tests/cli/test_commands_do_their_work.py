@@ -166,7 +166,7 @@ def test_inspect_tells_sizes_levels_and_settings(call, model):
     facts = json.loads(call("inspect", model, "--json").out)
     assert facts["n_labels"] == len(tagger.label_names_) == facts["levels"][-1]["nodes"]
     assert facts["n_documents"] == 60
-    assert facts["n_weights"] == sum(level.n_weights for level in tagger.model_.matcher_.levels)
+    assert facts["n_weights"] == sum(level.n_weights for level in tagger.model_.search_.levels)
     assert facts["frequent"][0][1] == 20
     assert facts["settings"]["model"]["branching"] == 64
     assert (facts["format"], facts["model"], facts["vectorizer"]) == (2, "XRLinear", "Tfidf")
@@ -186,7 +186,7 @@ def test_inspect_shows_what_speaks_for_a_label(call, documents, tmp_path):
     assert [step["labels"] for step in path] == sorted((step["labels"] for step in path), reverse=True)
     leaf, bottom = path[-1]["node"], tagger.model_.tree_.depth - 1
     assert tagger.label_names_[tagger.model_.tree_.leaf_labels[leaf]] == "water"
-    column = tagger.model_.matcher_.weights(bottom).matrix()[:, leaf].toarray().ravel()
+    column = tagger.model_.search_.weights(bottom).matrix()[:, leaf].toarray().ravel()
     name, weight = path[-1]["features"][0]
     assert name == tagger.vectorizer_.get_feature_names_out()[column.argmax()]
     assert weight == pytest.approx(column.max(), abs=1e-4)

@@ -70,6 +70,6 @@ def use(model) -> None:
     inner.decision_function(X)
     inner.predict(X)
     for level in range(inner.tree_.depth):
-        inner.matcher_.weights(level).matrix()
+        inner.search_.weights(level).matrix()
         if level + 1 < inner.tree_.depth:
             inner.subtree(level, inner.tree_.level_sizes[level] - 1).predict_topk(X, 2)

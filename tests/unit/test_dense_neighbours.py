@@ -81,7 +81,7 @@ def test_instances_of_which_nothing_is_known_get_nothing():
 
 def test_as_a_matcher_by_name():
     model = Partitioned(matcher="dense", max_leaf=4, threads=1).fit(PROBLEM.X, PROBLEM.Y)
-    assert isinstance(model.matching_, DenseNeighbours)
+    assert isinstance(model.matcher_, DenseNeighbours)
     assert model.score(PROBLEM.X_test, PROBLEM.Y_test) > 0.9
 
 

@@ -121,7 +121,7 @@ def test_a_warm_start_keeps_the_leaves_that_stay(copies):
 def _leaf_columns(model):
     """Weights by (cluster, label)."""
     last = model.tree_.depth - 1
-    columns = model.matcher_.weights(last).matrix().toarray().T
+    columns = model.search_.weights(last).matrix().toarray().T
     return dict(zip(zip(model.tree_.parents[last], model.tree_.leaf_labels, strict=True), columns, strict=True))
 
 

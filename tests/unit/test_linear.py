@@ -12,7 +12,7 @@ from ramify.errors import InputError
 from ramify.index import FixedTree
 from ramify.kernels.predict import SearchConfig, Searcher, pack
 from ramify.kernels.train import SolverConfig
-from ramify.linear import NORMS, TrainingConfig, TreeTrainer, level_targets
+from ramify.linear import NORMS, TreeTrainingConfig, TreeTrainer, level_targets
 from ramify.linear.negatives import balanced_weight, own_clusters, parse_negatives, training_rows
 from ramify.values import as_csr
 
@@ -70,7 +70,7 @@ def test_schemes_that_make_no_sense(negatives):
     with pytest.raises(InputError, match="negatives"):
         parse_negatives(negatives, 2)
     with pytest.raises(InputError, match="negatives"):  # before any work is done
-        TrainingConfig(solver=SolverConfig(), search=SearchConfig(), negatives=negatives)
+        TreeTrainingConfig(solver=SolverConfig(), search=SearchConfig(), negatives=negatives)
 
 
 @pytest.mark.parametrize("use", ["a", "m", "o", "am", "mo", "amo"])
@@ -129,7 +129,7 @@ def test_own_negatives_go_to_the_clusters_of_their_labels():
 def test_matcher_aware_negatives_are_what_the_levels_above_reach():
     tree, (X, Y) = _tree(), _problem()
     search = SearchConfig(beam=1, path_weight=0.0)
-    config = TrainingConfig(solver=SolverConfig(threshold=0), negatives="man", search=search)
+    config = TreeTrainingConfig(solver=SolverConfig(threshold=0), negatives="man", search=search)
     levels = TreeTrainer(X, tree, level_targets(Y, tree), config).run()
     upper = LabelTree(tree.parents[:2], np.arange(4, dtype=np.int32), 4)
     packed = [pack(level) for level in levels[:2]]
@@ -147,7 +147,7 @@ def _fixed(**settings):
 
 
 def _weights(model):
-    return [model.matcher_.weights(level).matrix().toarray() for level in range(3)]
+    return [model.search_.weights(level).matrix().toarray() for level in range(3)]
 
 
 def test_a_weight_of_zero_leaves_an_instance_out_and_two_count_twice():
@@ -216,7 +216,7 @@ def test_rounded_weights_are_as_good_on_real_bills():
     truth = [set(test.labels_of(row)) for row in range(len(test))]
     reached = {}
     for precision in ("fp32", "bf16", "int8"):
-        levels = [tagger.model_.matcher_.weights(level) for level in range(tagger.model_.tree_.depth)]
+        levels = [tagger.model_.search_.weights(level) for level in range(tagger.model_.tree_.depth)]
         model = Searcher(tagger.model_.tree_, [pack(level, precision) for level in levels])
         labels, _ = model.search(X, 5, SearchConfig(), threads=2)
         hits = [tagger.label_names_[label] in known for row, known in zip(labels, truth, strict=True) for label in row]

@@ -1,6 +1,6 @@
 """One level of linear classifiers: targets, negatives, training, pruning."""
 
 from ramify.linear.targets import NORMS, level_targets
-from ramify.linear.training import KnownLeaves, TrainingConfig, TreeTrainer
+from ramify.linear.training import KnownLeaves, TreeTrainer, TreeTrainingConfig
 
-__all__ = ["NORMS", "KnownLeaves", "TrainingConfig", "TreeTrainer", "level_targets"]
+__all__ = ["NORMS", "KnownLeaves", "TreeTrainer", "TreeTrainingConfig", "level_targets"]

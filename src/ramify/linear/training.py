@@ -20,7 +20,7 @@ from ramify.weights import Blocks, LevelWeights, joined
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
+class TreeTrainingConfig:
     """How the levels of a tree are trained.
 
     Parameters
@@ -95,7 +95,7 @@ class TreeTrainer:
         The hierarchy.
     targets : list of csr_matrix, shape (n, nodes of the level)
         From ``targets.level_targets``. Each is let go when no level needs it any more, so ``run`` works once.
-    config : TrainingConfig
+    config : TreeTrainingConfig
         How.
     own_negatives : csr_matrix, shape (n, L), optional
         The user's own negative labels per instance; needed where a level names "own".
@@ -108,7 +108,7 @@ class TreeTrainer:
         X: CSR,
         tree: LabelTree,
         targets: list[CSR],
-        config: TrainingConfig,
+        config: TreeTrainingConfig,
         own_negatives: CSR | None = None,
         known: KnownLeaves | None = None,
     ) -> None:

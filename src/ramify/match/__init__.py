@@ -1,6 +1,6 @@
 """Beam search over the levels of a tree."""
 
-from ramify.match.beam import BeamMatcher
-from ramify.match.restrict import restriction
+from ramify.match.beam import BeamSearch
+from ramify.match.restrict import permitted, restriction
 
-__all__ = ["BeamMatcher", "restriction"]
+__all__ = ["BeamSearch", "permitted", "restriction"]

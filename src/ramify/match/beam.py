@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from ramify.checks import whole_number
 from ramify.errors import InputError, damage_told
+from ramify.exchange import LevelSize
 from ramify.kernels.predict import SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
 from ramify.match.restrict import Allowed
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
@@ -23,7 +24,7 @@ from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
 Progress = Callable[[float], None]
 
 
-class BeamMatcher:
+class BeamSearch:
     """Searches one tree.
 
     Parameters
@@ -45,7 +46,7 @@ class BeamMatcher:
     @classmethod
     def of(
         cls, tree: LabelTree, levels: Sequence[LevelWeights], precision: str, favour: Float32 | None = None
-    ) -> BeamMatcher:
+    ) -> BeamSearch:
         """Pack trained weights."""
         return cls(tree, [pack(level, precision) for level in levels], favour)
 
@@ -53,6 +54,14 @@ class BeamMatcher:
     def n_features(self) -> int:
         """Width d of X."""
         return self.levels[0].n_features
+
+    def level_sizes(self) -> tuple[LevelSize, ...]:
+        """Nodes, weights and bytes of each level, from the top."""
+        nodes = self.tree.level_sizes
+        return tuple(
+            LevelSize(nodes=count, children=count / above, weights=packed.n_weights, bytes=packed.nbytes)
+            for count, above, packed in zip(nodes, (1, *nodes), self.levels, strict=False)
+        )
 
     def topk(
         self,
@@ -156,13 +165,13 @@ class BeamMatcher:
         return top
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BeamMatcher, (self.tree, self.levels, self.favour)  # what is native is made again
+        return BeamSearch, (self.tree, self.levels, self.favour)  # what is native is made again
 
     def weights(self, level: int) -> LevelWeights:
         """The weights of one level in plain form, as they were rounded."""
         return unpack(self.levels[level])
 
-    def subtree(self, level: int, node: int) -> BeamMatcher:
+    def subtree(self, level: int, node: int) -> BeamSearch:
         """The part below one inner node as a matcher of its own; the label space stays whole.
 
         Parameters
@@ -184,7 +193,7 @@ class BeamMatcher:
             levels.append(_cut(self.levels[below], first, last))
             first, last = int(pointers[first]), int(pointers[last])
         tree = LabelTree(tuple(parents), self.tree.leaf_labels[first:last], self.tree.n_labels)
-        return BeamMatcher(tree, levels, self.favour)
+        return BeamSearch(tree, levels, self.favour)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Settings and arrays for a model directory."""
@@ -203,7 +212,7 @@ class BeamMatcher:
         return config, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> BeamMatcher:
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> BeamSearch:
         """The matcher of a model directory.
 
         Raises

@@ -77,3 +77,27 @@ def _ids(labels: Any, name: str, n_labels: int) -> npt.NDArray[np.int64]:
     if ids.ndim != 1 or ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= n_labels:
         raise InputError(f"{name} must be label ids in 0..{n_labels - 1}, or a matrix with one row per instance")
     return ids.astype(np.int64)
+
+
+def permitted(scores: CSR, allowed: Allowed, forbidden: CSR | None) -> CSR:
+    """The entries above 0 of labels that may be predicted.
+
+    Parameters
+    ----------
+    scores : csr_matrix, shape (n, L)
+        Scores of candidates.
+    allowed, forbidden
+        As ``restriction`` gives them.
+    """
+    if allowed is None and forbidden is None:
+        return scores
+    if sp.issparse(allowed):
+        scores = scores.multiply(allowed != 0)
+    elif allowed is not None:
+        scores = scores @ sp.diags(allowed.astype(np.float32))
+    if forbidden is not None:
+        scores = scores - scores.multiply(forbidden != 0)
+    scores = sp.csr_matrix(scores)
+    scores.eliminate_zeros()
+    scores.sort_indices()
+    return scores

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.checks import whole_number
-from ramify.models.base.ranking_model import RankingModel, instances
+from ramify.models.base.model import RankingModel, instances
 from ramify.values import CSR, Float32, row_lengths
 
 TOLERANCE = 1e-3
@@ -69,13 +69,6 @@ def stored_count(config: dict[str, Any]) -> int:
     return whole_number("normalized_rows", config.get("normalized_rows", 0), 0, 2**63 - 1)
 
 
-def normalized_rows(model: Any) -> int:
-    """Training rows that a model, or the models inside it, brought to length 1."""
-    inside = [getattr(model, name) for name in ("model_", "ensemble_", "chain_") if hasattr(model, name)]
-    inside += list(getattr(model, "members_", []))
-    return max([int(getattr(model, "normalized_rows_", 0)), *map(normalized_rows, inside)])
-
-
 class UnitRowModel(RankingModel):
     """Base of the models with the setting ``normalize``.
 
@@ -86,7 +79,6 @@ class UnitRowModel(RankingModel):
     """
 
     normalize: bool
-    normalized_rows_: int = 0
 
     def _training_rows(self, X: Any) -> CSR:
         """X as the model trains on it; sets ``normalized_rows_``."""

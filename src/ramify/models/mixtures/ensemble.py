@@ -6,8 +6,8 @@ top     = merge(member.predict_topk(X, candidates) for each member), by the rule
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,39 +18,34 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules, Several
 from ramify.errors import InputError, damage_told
-from ramify.match import restriction
-from ramify.models.base.members import (
+from ramify.exchange import Request, Single, Sizes, Training, VectorCache
+from ramify.models.base.adapter import as_model, set_known, settings_of
+from ramify.models.base.model import RankingModel, has
+from ramify.models.base.persistence import parts_to_state, stored_part
+from ramify.models.base.prepared import PreparedCall
+from ramify.models.mixtures.members import (
     TREES,
-    Single,
     check_agreement,
     check_log_scores,
     check_model,
-    copies,
-    part_of,
-    required,
-    shared_representations,
-    single_call,
-    taken,
+    clones_by_seed,
     tree_seeds,
 )
-from ramify.models.base.persistence import load_as, parts_to_state, stored_part
-from ramify.models.base.ranking_model import RankingModel, assignments, instances
 from ramify.models.mixtures.merging import COMBINATIONS, Merger
 from ramify.models.trees.xr_linear import XRLinear
+from ramify.protocols import Model
 from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK
 
 ANSWER = 2**24
 """Candidates of all members held at a time."""
 
 
-def _scores_pairs(model: Ensemble) -> bool:
-    """Whether a label's score does not depend on its rivals', and every member tells it."""
-    parts = getattr(model, "members_", None) or model._models()
-    return model.combine in ("average", "sigmoid") and all(hasattr(part, "score_pairs") for part in parts)
+PASSED_ON = frozenset({"sample_weight", "relevance", "own_negatives"})
+"""Fields of ``Training`` that an ensemble passes to its members."""
 
 
 def _check_models(given: Any) -> None:
-    """InputError unless this is None, an estimator that ranks labels, or a list of them."""
+    """InputError unless this is None, a model, or a list of models."""
     models = list(given) if isinstance(given, list | tuple) else [given]
     if not models:
         raise InputError("models is empty, but an ensemble needs at least one: give a list of estimators")
@@ -60,7 +55,7 @@ def _check_models(given: Any) -> None:
 
 
 class Ensemble(RankingModel):
-    """Several models that answer as one.
+    """Several models whose rankings are merged.
 
     Parameters
     ----------
@@ -69,24 +64,24 @@ class Ensemble(RankingModel):
     trees : int, default 1
         Train each model this many times, with its seed, seed + 1 and so on; a model without a seed is taken once.
     combine : {"average", "rank", "softmax", "sigmoid"}
-        What a label counts in a member's ranking: its score; its rank r as 1 - (r - 1) / candidates; its share of the
-        softmax of the member's scores; or the sigmoid of its score, for margins and logarithms.
-        The ensemble's score is the mean, where a member that does not name the label adds 0.
+        Value of a label in a member's ranking: its score; 1 - (rank - 1) / candidates; its softmax share of the
+        member's scores; or the sigmoid of its score, for margins and logarithms. The ensemble's score is the weighted
+        mean, to which a member that does not rank the label adds 0.
     weights : sequence of float, optional
-        Say of each model, above 0; its trees share it. Equal when None.
+        Weight of each model, above 0, split evenly among its trees. Equal when None.
     candidates : int, default 20
-        Labels taken from each member, or k where that is more. Fewer are faster, more changed no measure.
+        Labels taken from each member, or k where that is more.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     threads : int, optional
-        For whatever the members do, in place of their own setting; None takes every CPU.
+        Threads of the members, in place of their own setting; None takes every CPU.
 
     Attributes
     ----------
     members_ : list of estimators
         The fitted clones.
     weights_ : float64 array, shape (members,)
-        Say of each; only the proportions count.
+        Weight of each member; only the proportions count.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -168,33 +163,40 @@ class Ensemble(RankingModel):
         InputError
             Settings or data out of range, or something given that a member does not take.
         """
-        groups = self._unfitted()
-        X = instances(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        given = {"sample_weight": sample_weight, "relevance": relevance, "own_negatives": own_negatives}
-        members = [member for _, clones in groups for member in clones]
-        asked = [required(member.fit, given) for member in members]
-        with shared_representations(groups):
-            for number, (member, options) in enumerate(zip(members, asked, strict=True)):
-                told = taken(member.fit, {"progress": part_of(progress, number, len(members))})
-                member.fit(X, Y, **options, **told)
-        say = [weight / len(clones) for weight, (_, clones) in zip(self._say(), groups, strict=True) for _ in clones]
-        return self._set_members(members, np.array(say))
+        extras = {"sample_weight": sample_weight, "relevance": relevance, "own_negatives": own_negatives}
+        return self.fit_training(Training(X=X, Y=Y, progress=progress, **extras))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Fields that the members need."""
+        return frozenset.union(*(as_model(part).needs for part in getattr(self, "members_", None) or self._models()))
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``: fields that all members use, a beam that one of them uses, exact scores."""
+        found = [as_model(part).abilities for part in getattr(self, "members_", None) or self._models()]
+        common = frozenset.intersection(*found)
+        exact = {"score_pairs"} if self.combine in ("average", "sigmoid") else set()
+        return (common & PASSED_ON) | (common & exact) | ({"beam"} & frozenset.union(*found))
+
+    def _learn(self, training: Training) -> None:
+        groups = [(model, clones_by_seed(model, int(self.trees))) for model in self._models()]
+        members = [clone for _, clones in groups for clone in clones]
+        shared = replace(training, vectors=VectorCache())
+        for number, member in enumerate(members):
+            set_known(member, threads=self.threads)
+            own = replace(shared, seed=settings_of(member).get("seed", training.seed))
+            as_model(member).fit_training(own.part_of_progress(number, len(members)))
+        shares = [
+            share / len(clones) for share, (_, clones) in zip(self._shares(), groups, strict=True) for _ in clones
+        ]
+        self._set_members(members, np.array(shares), Sizes(features=training.n_features, labels=training.Y.shape[1]))
 
     def _models(self) -> list[Any]:
         given = list(self.models) if isinstance(self.models, list | tuple) else [self.models]
         return [XRLinear() if model is None else model for model in given]
 
-    def _unfitted(self) -> list[tuple[Any, list[Any]]]:
-        """Each model with its clones, ready to be trained."""
-        self.check_settings()
-        groups = [(model, copies(model, int(self.trees))) for model in self._models()]
-        for _, clones in groups:
-            for member in clones:
-                member.set_params(**taken(type(member), {"threads": self.threads}))
-        return groups
-
-    def _say(self) -> list[float]:
+    def _shares(self) -> list[float]:
         models = self._models()
         given: list[float] = self.RULES["weights"].check("weights", self.weights) or [1.0] * len(models)
         if len(given) != len(models):
@@ -204,102 +206,61 @@ class Ensemble(RankingModel):
     def check_settings(self) -> None:
         """InputError where a setting breaks its rule, or settings and models do not fit each other."""
         super().check_settings()
-        self._check_agreement(self._models())
+        self._check_combination(self._models())
         for model in self._models():
-            if "seed" in model.get_params(deep=False):
-                tree_seeds(model.seed, self.trees)
+            if "seed" in settings_of(model):
+                tree_seeds(settings_of(model)["seed"], self.trees)
 
-    def _check_agreement(self, parts: Sequence[Any]) -> None:
+    def _check_combination(self, parts: Sequence[Any]) -> None:
         if self.combine == "average":
             for part in parts:
                 check_log_scores(part)
-        self._say()
+        self._shares()
 
     def _with_members(self) -> Ensemble:
         """Itself, its models being fitted."""
         self.check_settings()
-        members = self._models()
-        return self._set_members(members, np.array(self._say()))
+        return self._set_members(self._models(), np.array(self._shares()))
 
-    def _set_members(self, members: list[Any], weights: Float64) -> Ensemble:
-        check_agreement(members)
+    def _set_members(self, members: list[Any], weights: Float64, known: Sizes | None = None) -> Ensemble:
+        sizes = [as_model(member, known).size() for member in members]
+        check_agreement([(size.features, size.labels) for size in sizes])
         self.members_, self.weights_ = members, weights
-        self.n_features_in_, self.n_labels_ = int(members[0].n_features_in_), int(members[0].n_labels_)
+        self.n_features_in_, self.n_labels_ = int(sizes[0].features or 0), int(sizes[0].labels)
         return self
 
-    @property
-    def reach_(self) -> int:
-        """Labels that the members can name at most."""
-        return min(self.n_labels_, sum(getattr(member, "reach_", self.n_labels_) for member in self.members_))
+    def inside(self) -> Mapping[str, Any]:
+        """The members: "member0", "member1" and so on."""
+        return {f"member{number}": member for number, member in enumerate(self.members_)}
 
-    def _ready(self) -> tuple[list[Any], Merger]:
-        """The members with the ensemble's threads, and what merges them."""
+    def _answering(self) -> list[Model]:
+        known = Sizes(features=self.n_features_in_, labels=self.n_labels_)
+        return [as_model(member, known) for member in self.members_]
+
+    def _reachable(self) -> int:
+        limits = [member.size().reachable or self.n_labels_ for member in self._answering()]
+        return min(self.n_labels_, sum(limits))
+
+    def _merger(self) -> Merger:
         super().check_settings()
-        self._check_agreement(self.members_)
-        for member in self.members_:
-            if hasattr(member, "threads"):
-                member.threads = self.threads
-        merger = Merger(combine=self.combine, weights=self.weights_, candidates=min(self.candidates, self.n_labels_))
-        return self.members_, merger
+        self._check_combination(self.members_)
+        return Merger(combine=self.combine, weights=self.weights_, candidates=min(self.candidates, self.n_labels_))
 
-    def predict_topk(
-        self,
-        X: Any,
-        k: int | None = None,
-        *,
-        beam: int | None = None,
-        allowed: Any = None,
-        forbidden: Any = None,
-        progress: StageProgress | None = None,
-    ) -> TopK:
-        """The k best labels of each instance.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        k : int, optional
-            Labels per instance, at most L; 10 by default, or L where it is less.
-        beam : int, optional
-            Another beam for the members that search by one.
-        allowed, forbidden : label ids, or matrix of shape (n, L), optional
-            As ``XRLinear.predict_topk``. Ranks and softmax are taken among what is left.
-        progress : callable, optional
-            Told ("predict", share done).
-
-        Returns
-        -------
-        TopK
-            Scores of ``combine``.
-
-        Raises
-        ------
-        InputError
-            k out of range, X of another width, a beam or restriction that the members do not know.
-        """
-        check_is_fitted(self)
-        X = self._features(X)
-        k = self._labels_asked(k)
-        only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
-        members, merger = self._ready()
-        calls = [member.predict_topk for member in members]
-        if beam is not None and not any(taken(call, {"beam": beam}) for call in calls):
-            raise InputError(f"beam is {beam}, but no member of the ensemble searches by a beam: leave it out")
+    def _rank(self, request: Request) -> TopK:
+        """The members' rankings merged, so many instances at a time that ``ANSWER`` candidates are held."""
+        members, merger, k, n = self._answering(), self._merger(), int(request.k or 1), len(request)
         width = self._width(k)
         step = max(1, ANSWER // (width * len(members)))
-        n_parts = -(-X.shape[0] // step)
+        n_parts = -(-n // step)
         parts = []
         for part in range(n_parts):
-            rows = slice(part * step, (part + 1) * step)
-            given = {"allowed": _rows(only, rows), "forbidden": _rows(never, rows)}
-            asked, answers = _rows(X, rows), []
-            for number, call in enumerate(calls):
-                told = part_of(progress, part * len(calls) + number, n_parts * len(calls))
-                options = {"progress": told, "beam": beam}
-                extra = taken(call, {name: value for name, value in options.items() if value is not None})
-                answers.append(call(asked, width, **required(call, given), **extra))
-                if told is not None:
-                    told("predict", 1.0)
+            asked = replace(request.take(slice(part * step, (part + 1) * step)), k=width)
+            answers = []
+            for number, member in enumerate(members):
+                own = asked.part_of_progress(part * len(members) + number, n_parts * len(members))
+                takes_beam = request.beam is not None and "beam" in member.abilities
+                answers.append(member.answer(own if takes_beam else replace(own, beam=None)))
+                own.report(1.0)
             labels, scores = (np.stack([getattr(top, name) for top in answers], 1) for name in ("labels", "scores"))
             one = len(labels) == 1
             parts.append(TopK(*merger.merge_one(labels[0], scores[0], k)) if one else merger.merge(labels, scores, k))
@@ -309,55 +270,54 @@ class Ensemble(RankingModel):
         return min(max(k, self.candidates), self.n_labels_)
 
     def single(self, k: int) -> Single:
-        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
-
-        The fast way for single instances: settings are checked here once, the arrays are trusted.
-        """
+        """See ``RankingModel.single``: the members' own, their answers merged."""
         check_is_fitted(self)
         k = self._labels_asked(k)
-        members, merger = self._ready()
-        asked = [single_call(member, self._width(k)) for member in members]
 
-        def ask(indices: Int32, values: Float32) -> tuple[Int32, Float32]:
-            answers = [one(indices, values) for one in asked]
-            labels = np.concatenate([labels for labels, _ in answers])
-            return merger.merge_one(labels, np.concatenate([scores for _, scores in answers]), k)
+        def prepare() -> Single:
+            merger, width = self._merger(), self._width(k)
+            members = [member.single(width) for member in self._answering()]
 
-        return ask
+            def answer(indices: Int32, values: Float32) -> tuple[Int32, Float32]:
+                answers = [member(indices, values) for member in members]
+                labels = np.concatenate([labels for labels, _ in answers])
+                return merger.merge_one(labels, np.concatenate([scores for _, scores in answers]), k)
 
-    @available_if(_scores_pairs)
+            return answer
+
+        return PreparedCall(lambda: (self.combine, self.candidates, id(self.members_), id(self.weights_)), prepare)
+
+    @available_if(has("score_pairs"))
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
-        """Scores of given (instance, label) pairs only; where all members tell, by "average" or "sigmoid".
+        """Scores of given (instance, label) pairs only; where all members have exact scores, by "average" or "sigmoid".
 
         Parameters
         ----------
         X : sparse or dense matrix, shape (n, d)
             Features.
         pairs : matrix, shape (n, L)
-            Its non-zero entries are asked for.
+            Its non-zero entries are scored.
 
         Returns
         -------
         csr_matrix, shape (n, L)
-            The same entries with their scores; -inf for a label that no member knows.
+            The same entries with their scores; -inf for a label that no member scores.
         """
         check_is_fitted(self)
-        members, merger = self._ready()
-        found = [member.score_pairs(X, pairs) for member in members]
-        scores = merger.mean([matrix.data for matrix in found])
+        found = [member.score_pairs(X, pairs) for member in self.members_]
+        scores = self._merger().mean([matrix.data for matrix in found])
         return sp.csr_matrix((scores, found[0].indices, found[0].indptr), shape=found[0].shape)
 
-    @available_if(_scores_pairs)
+    @available_if(has("score_pairs"))
     def decision_function(self, X: Any) -> Float32:
         """Scores of all labels as ``score_pairs``: a dense array of shape (n, L)."""
         check_is_fitted(self)
-        members, merger = self._ready()
-        return merger.mean([member.decision_function(X) for member in members])
+        return self._merger().mean([member.decision_function(X) for member in self.members_])
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        states, arrays = parts_to_state({f"member{number}": member for number, member in enumerate(self.members_)})
+        states, arrays = parts_to_state(self.inside())
         settings = {
             "combine": self.combine,
             "weights": self.weights_.tolist(),
@@ -380,17 +340,3 @@ class Ensemble(RankingModel):
             stored = enumerate(config["members"])
             members = [stored_part(f"member{number}", state, arrays, parts) for number, state in stored]
             return cls(members, **config["settings"])._with_members()
-
-    @classmethod
-    def load(
-        cls, directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
-    ) -> Ensemble:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
-
-
-def _rows(matrix: Any, rows: slice) -> Any:
-    """Rows of a matrix that has one per instance; what holds for all instances stays."""
-    if not sp.issparse(matrix) or (rows.start == 0 and rows.stop >= matrix.shape[0]):
-        return matrix
-    return matrix[rows]

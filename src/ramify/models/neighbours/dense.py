@@ -1,30 +1,30 @@
-"""Labels by vote of the nearest dense vectors, found through a graph of neighbours instead of by asking all.
+"""Labels by vote of the nearest dense vectors, found by a graph of neighbours (HNSW).
 
 v_i = x_i · C, scaled to length 1                 C: d × dimensions, leading right singular vectors of X
 points = the v_i, or per label the sum of its v_i
-s_p = v · p                                        for the points that the graph finds (HNSW, by usearch)
+s_p = v · p                                        for the points that the graph finds (by usearch)
 score(l) = Σ s_p^power · votes_pl / Σ s_p^power    over the ``neighbours`` points of largest s_p > 0
 
-A model directory holds the points, not the graph: native code would trust its bytes. The graph is made again, the same,
-when the opened model is first asked.
+A model directory holds the points, not the graph, because native code would trust the bytes of a graph. The same graph
+is built again at the first prediction of an opened model.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of, thread_count
+from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of
 from ramify.errors import InputError, MissingExtraError, damage_told
+from ramify.exchange import Request, Training
 from ramify.kernels.check import csr_arrays
 from ramify.kernels.neighbours import VoteConfig
 from ramify.label_vectors import unit_vectors
-from ramify.models.base.persistence import load_as
-from ramify.models.base.ranking_model import RankingModel, assignments, best_labels, instances
+from ramify.match import permitted
+from ramify.models.base.model import RankingModel, best_labels
 from ramify.models.base.stored import (
     check_label_space,
     check_rows,
@@ -33,7 +33,7 @@ from ramify.models.base.stored import (
     stored_size,
     stored_vectors,
 )
-from ramify.values import CSR, Float32, StageProgress, TopK, as_csr
+from ramify.values import CSR, Float32, TopK, as_csr
 
 ROWS = 4096
 """Instances made dense at a time."""
@@ -48,28 +48,28 @@ KINDS = ("instances", "labels")
 class DenseNeighbours(RankingModel):
     """Labels by vote of the nearest vectors, of instances or of labels, in a space of few dimensions.
 
-    It needs the extra ``ann``. The singular vectors see that words which go together mean alike, which
-    ``NearestInstances`` does not; and the time for an answer grows with the logarithm of the points.
+    It needs the extra ``ann``. Singular vectors bring together instances whose words occur together, other than
+    ``NearestInstances``, and prediction time grows with the logarithm of the number of points.
 
     Parameters
     ----------
     among : {"instances", "labels"}
-        What is kept: the vector of each training instance, or of each label the mean of its instances' vectors, which
-        is smaller.
+        The points: the vector of each training instance, or the mean of the instances' vectors of each label, which
+        takes less memory.
     dimensions : int, default 128
         Of the vectors, at most 4096; an X of no more columns is taken as it is.
     neighbours : int, default 30
         Vectors that vote: those of largest cosine, above 0. Equal ones are one.
     power : float, default 3.0
-        A neighbour of similarity s counts s**power.
+        A neighbour of similarity s votes with weight s**power.
     effort : int, default 128
-        Points that the search keeps in view; more find the true neighbours more often, and take longer.
+        Candidates of the graph search; more find the true neighbours more often, and take longer.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     seed : int, default 0
         Starts the search for singular vectors; the same seed gives the same model, for any number of threads.
     threads : int, optional
-        For answers; None takes every CPU. The graph is made by one, for else it would differ from run to run.
+        Threads of prediction; None takes every CPU. The graph is built by one thread, so that it is reproducible.
 
     Attributes
     ----------
@@ -115,45 +115,26 @@ class DenseNeighbours(RankingModel):
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> DenseNeighbours:
+    def _learn(self, training: Training) -> None:
         """Find the singular vectors, and link the points.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        Y : sparse or dense matrix, shape (n, L)
-            Label assignments: what is above 0 is positive.
-        progress : callable, optional
-            Called with ("index", share done).
 
         Raises
         ------
-        InputError
-            Settings or data out of range; the sentence names which.
         MissingExtraError
             Without the extra ``ann``.
         """
-        self._checked_settings()
         _index_class()
-        X = instances(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        tell = progress or (lambda stage, done: None)
-        tell("index", 0.0)
+        X, Y = training.X, training.Y
+        training.report("index", 0.0)
         self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
-        self.components_ = _components(X, self.dimensions, self.seed)
+        self.components_ = _components(X, self.dimensions, int(training.seed or 0))
         vectors, votes = self._dense(X), Y
         if self.among == "labels":
             vectors = unit_vectors(sp.csr_matrix(Y.T) @ vectors)
             votes = sp.identity(Y.shape[1], np.float32, format="csr")
         self.points_, self.votes_ = _distinct(vectors, votes, mean=self.among == "instances")
         self._link()
-        tell("index", 1.0)
-        return self
-
-    def _checked_settings(self) -> VoteConfig:
-        self.check_settings()
-        return VoteConfig(neighbours=self.neighbours, power=self.power)
+        training.report("index", 1.0)
 
     def _link(self) -> Any:
         """The graph over the points."""
@@ -181,55 +162,35 @@ class DenseNeighbours(RankingModel):
         parts = [unit_vectors(unit_vectors(X[at : at + ROWS]) @ self.components_) for at in range(0, X.shape[0], ROWS)]
         return np.vstack(parts)
 
-    @property
-    def reach_(self) -> int:
-        """Labels that the neighbours can have at most."""
-        most = self._checked_settings().neighbours
-        return int(min(self.n_labels_, max(1, np.sort(np.diff(self.votes_.indptr))[-most:].sum())))
+    def _reachable(self) -> int:
+        return int(min(self.n_labels_, max(1, np.sort(np.diff(self.votes_.indptr))[-self.neighbours :].sum())))
 
-    def predict_topk(self, X: Any, k: int | None = None) -> TopK:
-        """The k best labels of each instance.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        k : int, optional
-            Labels per instance, at most L; 10 by default, or L where it is less.
-
-        Returns
-        -------
-        TopK
-            Scores 0..1; fewer than k labels where the neighbours have fewer.
+    def _rank(self, request: Request) -> TopK:
+        """Restrictions leave the neighbours as they are, and drop labels of theirs.
 
         Raises
         ------
-        InputError
-            k out of range, X of another width.
         MissingExtraError
             Without the extra ``ann``.
         """
-        check_is_fitted(self)
-        X = self._features(X)
-        k = self._labels_asked(k)
-        self._checked_settings()
-        parts = [self._answer(X[first : first + ROWS], k) for first in range(0, X.shape[0], ROWS)]
+        self.check_settings()
+        n, parts = len(request), []
+        for first in range(0, n, ROWS):
+            part = request.take(slice(first, first + ROWS))
+            scores = sp.csr_matrix(self._vote_weights(self._dense(part.X), int(part.threads or 1)) @ self.votes_)
+            scores.data = np.minimum(scores.data, 1)  # shares may add up to a little more
+            parts.append(best_labels(permitted(scores, part.allowed, part.forbidden), int(part.k or 1)))
+            request.report(min(n, first + ROWS) / n)
         return TopK(*(np.vstack([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
 
-    def _answer(self, X: CSR, k: int) -> TopK:
-        weights = self._vote_weights(self._dense(X))
-        scores = sp.csr_matrix(weights @ self.votes_)
-        scores.data = np.minimum(scores.data, 1)  # shares may add up to a little more
-        return best_labels(scores, k)
-
-    def _vote_weights(self, vectors: Float32) -> CSR:
-        """How much each point's vote counts, shape (n, points): rows sum to 1, or are empty."""
+    def _vote_weights(self, vectors: Float32, threads: int) -> CSR:
+        """Weight of each point's vote, shape (n, points): rows sum to 1, or are empty."""
         n, n_points = len(vectors), len(self.points_)
         if n_points == 0:
             return sp.csr_matrix((n, 0), dtype=np.float32)
         index = getattr(self, "_index", None) or self._link()
         most = min(self.neighbours, n_points)
-        found = index.search(vectors, most, threads=thread_count(self.threads))
+        found = index.search(vectors, most, threads=threads)
         points, distances = found.keys.reshape(n, most), found.distances.reshape(n, most)
         given = (np.arange(most) < np.reshape(getattr(found, "counts", most), (-1, 1))) & (distances < 1)
         size = np.where(given, np.clip(1 - distances.astype(np.float64), 0, 1), 0) ** self.power * given
@@ -261,7 +222,7 @@ class DenseNeighbours(RankingModel):
         """
         with damage_told("the dense neighbours are"):
             model = cls(**config["settings"])
-            model._checked_settings()
+            model.check_settings()
             d, n_labels = (stored_size(config["sizes"][name], name) for name in ("n_features", "n_labels"))
             model.n_features_in_, model.n_labels_ = d, n_labels
             model.points_ = stored_vectors(arrays, "points", (None, None))
@@ -273,11 +234,6 @@ class DenseNeighbours(RankingModel):
             model.votes_ = _stored_votes(arrays, (len(model.points_), n_labels))
             check_label_space(n_labels, model.votes_.nnz)
         return model
-
-    @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> DenseNeighbours:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def _index_class() -> Any:

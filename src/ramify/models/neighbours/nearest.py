@@ -1,31 +1,30 @@
-"""The labels of the most similar training instances: the memory of single instances that a linear model lacks.
+"""Labels by vote of the most similar training instances.
 
 w   = 1 + ln((1 + n) / (1 + df)) per feature    with weighting "idf"; 1 with "none"
 s_i = cosine(w ∘ x, w ∘ x_i)                    over the training instances
 N   = the ``neighbours`` instances of largest s_i > 0
 score(l) = Σ_N s_i^power · Y_il / Σ_N s_i^power
 
-Only the proportions of the s_i count. So the kept instances carry w twice, and a query is asked as it is.
+Only the proportions of the s_i matter. The factor w is applied twice to the stored instances, so that queries need no
+weighting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import THREADS, THRESHOLD, OneOf, Rules, thread_count
+from ramify.checks import THREADS, THRESHOLD, OneOf, Rules
 from ramify.errors import InputError, damage_told
+from ramify.exchange import Request, Single, Training
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
-from ramify.match import restriction
-from ramify.models.base.persistence import load_as
-from ramify.models.base.ranking_model import RankingModel, assignments, instances
+from ramify.models.base.model import RankingModel
+from ramify.models.base.prepared import PreparedCall
 from ramify.models.base.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
-from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK, as_label_matrix
+from ramify.values import CSR, Float32, Float64, TopK, as_label_matrix
 
 TYPES = {
     "columns/indptr": np.int64,
@@ -42,18 +41,18 @@ WEIGHTINGS = ("none", "idf")
 class NearestInstances(RankingModel):
     """Labels by vote of the most similar training instances.
 
-    It needs no training and keeps all instances. Alone it is mostly weaker than ``XRLinear``; mixed with it in an
-    ``Ensemble`` it adds what single instances tell.
+    It stores all instances and trains no weights. Alone it is usually less precise than ``XRLinear``; an ``Ensemble``
+    of both is usually more precise than each.
 
     Parameters
     ----------
     neighbours : int, default 30
         Training instances that vote: those most similar by cosine, above 0; the earlier one among equals.
     power : float, default 3.0
-        A neighbour of similarity s counts s**power; with 0 all count alike.
+        A neighbour of similarity s votes with weight s**power; 0 gives all the same weight.
     weighting : {"none", "idf"}, default "idf"
-        Whether features count more the fewer training instances have them: 1 + ln((1 + n) / (1 + df)), on
-        top of what the values of X already say. ``fit`` weighs; a change afterwards changes nothing.
+        Weight of the features: 1 + ln((1 + n) / (1 + df)), in addition to the values of X, or none. It is applied in
+        ``fit``; a later change has no effect.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     threads : int, optional
@@ -89,35 +88,16 @@ class NearestInstances(RankingModel):
         self.decision_threshold = decision_threshold
         self.threads = threads
 
-    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> NearestInstances:
-        """Keep the instances, sorted by feature.
+    def _learn(self, training: Training) -> None:
+        """Keep the instances, sorted by feature."""
+        X = training.X
+        training.report("index", 0.0)
+        weights = _weights(X) if self.weighting == "idf" else None
+        self._set_searcher(NeighbourSearcher.of(X, training.Y, weights))
+        training.report("index", 1.0)
 
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        Y : sparse or dense matrix, shape (n, L)
-            Label assignments: what is above 0 is positive.
-        progress : callable, optional
-            Told ("index", share done).
-
-        Raises
-        ------
-        InputError
-            Settings or data out of range; the sentence names which.
-        """
-        self._checked_settings()
-        X = instances(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        tell = progress or (lambda stage, done: None)
-        tell("index", 0.0)
-        self._set_searcher(NeighbourSearcher.of(X, Y, _weights(X) if self.weighting == "idf" else None))
-        tell("index", 1.0)
-        return self
-
-    def _checked_settings(self) -> tuple[VoteConfig, int]:
-        self.check_settings()
-        return VoteConfig(neighbours=self.neighbours, power=self.power), thread_count(self.threads)
+    def _vote(self) -> VoteConfig:
+        return VoteConfig(neighbours=self.neighbours, power=self.power)
 
     def _set_searcher(self, searcher: NeighbourSearcher) -> NearestInstances:
         self.searcher_ = searcher
@@ -125,69 +105,38 @@ class NearestInstances(RankingModel):
         return self
 
     @property
-    def reach_(self) -> int:
-        """Labels that the neighbours can have at most."""
-        most = self._checked_settings()[0].neighbours
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"score_pairs"})
+
+    def _reachable(self) -> int:
+        most = self._vote().neighbours
         return int(min(self.n_labels_, np.sort(np.diff(self.searcher_.Y.indptr))[-most:].sum()))
 
-    def predict_topk(
-        self,
-        X: Any,
-        k: int | None = None,
-        *,
-        allowed: Any = None,
-        forbidden: Any = None,
-        progress: StageProgress | None = None,
-    ) -> TopK:
-        """The k best labels of each instance.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        k : int, optional
-            Labels per instance, at most L; 10 by default, or L where it is less.
-        allowed, forbidden : label ids, or matrix of shape (n, L), optional
-            As ``XRLinear.predict_topk``. The neighbours stay the same; only their labels are restricted.
-        progress : callable, optional
-            Told ("predict", share done).
-
-        Returns
-        -------
-        TopK
-            Scores in [0, 1]; fewer than k labels where the neighbours have fewer, none where no feature is shared.
-
-        Raises
-        ------
-        InputError
-            k out of range, X of another width.
-        """
-        check_is_fitted(self)
-        X = self._features(X)
-        k = self._labels_asked(k)
-        config, threads = self._checked_settings()
-        only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
+    def _rank(self, request: Request) -> TopK:
+        """Restrictions leave the neighbours as they are, and drop labels of theirs."""
+        self.check_settings()
         found = self.searcher_.search(
-            X,
-            k,
-            config,
-            allowed=only,
-            forbidden=never,
-            threads=threads,
-            progress=None if progress is None else lambda done: progress("predict", done),
+            request.X,
+            int(request.k or 1),
+            self._vote(),
+            allowed=request.allowed,
+            forbidden=request.forbidden,
+            threads=int(request.threads or 1),
+            progress=None if request.progress is None else request.report,
         )
         return TopK(*found)
 
-    def single(self, k: int) -> Callable[[Int32, Float32], tuple[Int32, Float32]]:
-        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
-
-        The fast way for single instances: settings are checked here once, the values are trusted.
-        """
+    def single(self, k: int) -> Single:
+        """See ``RankingModel.single``: the search itself, on one instance's arrays, which are trusted."""
         check_is_fitted(self)
-        k = self._labels_asked(k)
-        request = self._checked_settings()[0].native(k, 1)
-        searcher = self.searcher_
-        return lambda indices, values: searcher.search_one(indices, values, request, k)
+        k, searcher = self._labels_asked(k), self.searcher_
+
+        def prepare() -> Single:
+            request = self._vote().native(k, 1)
+            return lambda indices, values: searcher.search_one(indices, values, request, k)
+
+        return PreparedCall(lambda: (self.neighbours, self.power), prepare)
 
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
         """Scores of given (instance, label) pairs only.
@@ -197,7 +146,7 @@ class NearestInstances(RankingModel):
         X : sparse or dense matrix, shape (n, d)
             Features.
         pairs : matrix, shape (n, L)
-            Its non-zero entries are asked for.
+            Its non-zero entries are scored.
 
         Returns
         -------
@@ -210,7 +159,7 @@ class NearestInstances(RankingModel):
         scores = np.full(wanted.nnz, -np.inf, np.float32)
         most = int(np.diff(wanted.indptr).max())
         if most:
-            top = self.predict_topk(X, min(most, self.reach_), allowed=wanted)
+            top = self.predict_topk(X, min(most, self._reachable()), allowed=wanted)
             rows, ranks = np.nonzero(top.labels >= 0)
             asked = np.repeat(np.arange(X.shape[0]), np.diff(wanted.indptr)) * np.int64(self.n_labels_)
             place = np.searchsorted(asked + wanted.indices, rows * np.int64(self.n_labels_) + top.labels[rows, ranks])
@@ -220,7 +169,7 @@ class NearestInstances(RankingModel):
     def decision_function(self, X: Any) -> Float32:
         """Scores of all labels: a dense array of shape (n, L); -inf for a label that no neighbour has."""
         check_is_fitted(self)
-        top = self.predict_topk(X, self.reach_)
+        top = self.predict_topk(X, self._reachable())
         rows, ranks = np.nonzero(top.labels >= 0)
         scores = np.full((len(top), self.n_labels_), -np.inf, np.float32)
         scores[rows, top.labels[rows, ranks]] = top.scores[rows, ranks]
@@ -246,17 +195,12 @@ class NearestInstances(RankingModel):
         """
         with damage_told("the kept instances are"):
             model = cls(**({"weighting": "none"} | config["settings"]))  # before there was a choice, none was made
-            model._checked_settings()
+            model.check_settings()
             return model._set_searcher(_stored_searcher(config["sizes"], arrays))
-
-    @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> NearestInstances:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def _weights(X: CSR) -> Float64:
-    """How much each feature says, shape (d,): 1 for one that no instance has, less the more have it."""
+    """Weight of each feature, shape (d,): 1 for one that no instance has, less for more frequent ones."""
     n, frequencies = X.shape[0], np.bincount(X.indices[X.data != 0], minlength=X.shape[1])
     rarity = 1 + np.log((1 + n) / (1 + frequencies))
     weights: Float64 = rarity / (1 + np.log(1 + n))
@@ -264,7 +208,7 @@ def _weights(X: CSR) -> Float64:
 
 
 def _stored_searcher(sizes: dict[str, Any], arrays: dict[str, Any]) -> NeighbourSearcher:
-    """What ``to_state`` told; native code trusts the arrays, so everything is looked at."""
+    """The searcher of ``to_state``; native code trusts the arrays, so all of them are checked."""
     n, d, n_labels = (stored_size(sizes[name], name) for name in ("n_instances", "n_features", "n_labels"))
     for name, wanted in TYPES.items():
         stored_array(arrays, name, wanted, (None,))

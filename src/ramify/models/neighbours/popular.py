@@ -1,4 +1,4 @@
-"""The most frequent labels for everyone: the matcher, or the model, that every other one must beat."""
+"""The most frequent labels for every instance: a baseline for models and matchers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THRESHOLD, Rules
 from ramify.errors import InputError, damage_told
-from ramify.models.base.ranking_model import RankingModel, assignments, instances
+from ramify.exchange import Request, Training
+from ramify.models.base.adapter import restricted
+from ramify.models.base.model import RankingModel
 from ramify.models.base.stored import stored_size, stored_vectors
-from ramify.values import StageProgress, TopK
+from ramify.values import TopK
 
 
 class PopularLabels(RankingModel):
-    """Ranks labels by the share of training instances that have them, whatever the instance.
+    """Ranks labels by the share of training instances that have them, the same for every instance.
 
     Parameters
     ----------
@@ -28,34 +30,24 @@ class PopularLabels(RankingModel):
     def __init__(self, *, decision_threshold: float = 0.5) -> None:
         self.decision_threshold = decision_threshold
 
-    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> PopularLabels:
-        """Count the labels of Y, shape (n, L); ``progress`` is called with ("train", share done).
-
-        Raises
-        ------
-        InputError
-            Settings or data out of range.
-        """
-        self.check_settings()
-        X = instances(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
+    def _learn(self, training: Training) -> None:
+        Y = training.Y
+        self.n_features_in_, self.n_labels_ = training.X.shape[1], Y.shape[1]
         self._set_shares(np.bincount(Y.indices, minlength=Y.shape[1]) / Y.shape[0])
-        if progress is not None:
-            progress("train", 1.0)
-        return self
+        training.report("train", 1.0)
 
     def _set_shares(self, shares: Any) -> PopularLabels:
         self.shares_ = np.asarray(shares, np.float32)
         self.order_ = np.argsort(-self.shares_, kind="stable").astype(np.int32)
         return self
 
-    def predict_topk(self, X: Any, k: int | None = None) -> TopK:
-        """The k most frequent labels of each instance; scores are their shares."""
-        check_is_fitted(self)
-        n, k = self._features(X).shape[0], self._labels_asked(k)
-        best = self.order_[:k]
-        return TopK(np.tile(best, (n, 1)), np.tile(self.shares_[best], (n, 1)))
+    def _rank(self, request: Request) -> TopK:
+        """The most frequent labels, of those that may be predicted; scores are their shares."""
+        n, k = len(request), int(request.k or 1)
+        plain = request.allowed is None and request.forbidden is None
+        best = self.order_[:k] if plain else self.order_
+        top = TopK(np.tile(best, (n, 1)), np.tile(self.shares_[best], (n, 1)))
+        return top if plain else restricted(top, k, request.allowed, request.forbidden)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

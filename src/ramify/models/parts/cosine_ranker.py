@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import REPRESENTATION, Checked, Rules
 from ramify.errors import InputError, damage_told
+from ramify.exchange import Sizes
 from ramify.kernels.check import csr_arrays
 from ramify.label_vectors import unit_vectors
 from ramify.models.base.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
@@ -61,11 +62,10 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
         self.vectors_ = as_csr(unit_vectors(vectors), "vectors")
         return self
 
-    @property
-    def features_and_labels_(self) -> tuple[int, int]:
-        """Features d and labels L."""
+    def size(self) -> Sizes:
+        """Sizes of the fitted ranker."""
         n_labels, width = self.vectors_.shape
-        return int(width), int(n_labels)
+        return Sizes(features=int(width), labels=int(n_labels), weights=int(self.vectors_.nnz))
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
         """Scores of the candidates, the same entries."""

@@ -11,10 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import Checked, OneOf, Parsed, Rules, rules_of
 from ramify.errors import InputError, damage_told
+from ramify.exchange import Sizes
 from ramify.kernels.predict import TRANSFORMS, SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives, training_rows
-from ramify.match import BeamMatcher
+from ramify.match import BeamSearch
 from ramify.protocols import RankingProblem
 from ramify.values import CSR, LabelTree
 from ramify.weights import PRECISIONS, Blocks, LevelWeights
@@ -96,7 +97,7 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
         positives.sort_indices()
         leaves = LevelProblem(Blocks.of(tree, 1), rows, positives)
         [weights] = train(problem.X, [leaves], solver, seed=seed, threads=threads)
-        self.matcher_ = BeamMatcher.of(tree, [_no_weights(tree, n_features), weights], self.precision)
+        self.search_ = BeamSearch.of(tree, [_no_weights(tree, n_features), weights], self.precision)
         return self
 
     def _settings(self) -> tuple[frozenset[str], SolverConfig]:
@@ -107,25 +108,26 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
         )
         return schemes, solver
 
-    def _search(self) -> SearchConfig:
+    def _search_config(self) -> SearchConfig:
         return SearchConfig(transform=self.score_transform)
 
-    @property
-    def features_and_labels_(self) -> tuple[int, int]:
-        """Features d and labels L."""
-        return self.matcher_.n_features, self.matcher_.tree.n_labels
+    def size(self) -> Sizes:
+        """Sizes of the fitted ranker."""
+        search = self.search_
+        weights = sum(level.weights for level in search.level_sizes())
+        return Sizes(features=search.n_features, labels=search.tree.n_labels, weights=weights)
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
         """Scores of the candidates, the same entries; 0 for a label in no cluster."""
         check_is_fitted(self)
-        scored = self.matcher_.scores(X, candidates, self._search(), threads=threads)
+        scored = self.search_.scores(X, candidates, self._search_config(), threads=threads)
         scored.data = np.where(np.isfinite(scored.data), scored.data, np.float32(0))
         return scored
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        matcher, arrays = self.matcher_.to_state()
+        matcher, arrays = self.search_.to_state()
         return {"settings": self.get_params(deep=False), "matcher": matcher}, arrays
 
     @classmethod
@@ -140,7 +142,7 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
         with damage_told("the ranker is"):
             ranker = cls(**config["settings"])
             ranker._settings()
-            ranker.matcher_ = BeamMatcher.from_state(config["matcher"], arrays)
+            ranker.search_ = BeamSearch.from_state(config["matcher"], arrays)
         return ranker
 
 

@@ -1,17 +1,20 @@
-"""Several rankers that answer as one: the weighted mean of their scores."""
+"""Two rankers mixed: the weighted mean of their scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import Checked, Own, Real, Rules
 from ramify.errors import InputError, damage_told
+from ramify.exchange import Sizes
+from ramify.models.base.adapter import PlainModel, unfitted
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.parts.cosine_ranker import CosineRanker
 from ramify.models.parts.linear_ranker import LinearRanker
@@ -29,7 +32,7 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
     first, second : Ranker, optional
         ``LinearRanker()`` and ``CosineRanker()`` when None.
     share : float, default 0.1
-        Say of the second, 0 to 1.
+        Weight of the second, 0 to 1.
     """
 
     RULES: ClassVar[Rules] = {"first": RANKER, "second": RANKER, "share": Real(0, 1)}
@@ -48,16 +51,20 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
             A share out of range, and what the rankers object to.
         """
         self.check_settings()
-        first = LinearRanker() if self.first is None else clone(self.first)
-        second = CosineRanker() if self.second is None else clone(self.second)
+        first = LinearRanker() if self.first is None else unfitted(self.first)
+        second = CosineRanker() if self.second is None else unfitted(self.second)
         self.rankers_ = [part.fit(problem, seed=seed, threads=threads) for part in (first, second)]
         return self
 
-    @property
-    def features_and_labels_(self) -> tuple[int, int] | None:
-        """Features d and labels L; None where the rankers, brought along, have no such attribute."""
-        found = [sizes for part in self.rankers_ if (sizes := getattr(part, "features_and_labels_", None)) is not None]
-        return found[0] if found else None
+    def inside(self) -> Mapping[str, Any]:
+        """The fitted rankers."""
+        return {f"ranker{number}": ranker for number, ranker in enumerate(self.rankers_)}
+
+    def size(self) -> Sizes:
+        """Sizes of the fitted rankers; features and labels of the first that states its own."""
+        sizes = [PlainModel(ranker).size() for ranker in self.rankers_]
+        known = next((size for size in sizes if size.labels), sizes[0])
+        return replace(known, weights=sum(size.weights for size in sizes))
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
         """Scores of the candidates, the same entries."""
@@ -69,7 +76,7 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        states, arrays = parts_to_state({f"ranker{at}": ranker for at, ranker in enumerate(self.rankers_)})
+        states, arrays = parts_to_state(self.inside())
         return {"share": float(self.share), "rankers": list(states.values())}, arrays
 
     @classmethod

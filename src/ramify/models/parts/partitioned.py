@@ -8,72 +8,34 @@ score    = match(cluster)^path_weight · rank(label)   for the labels of the ``b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ramify import catalogue
-from ramify.checks import (
-    COUNT,
-    INDEXER,
-    REPRESENTATION,
-    SEED,
-    THREADS,
-    THRESHOLD,
-    Own,
-    Rules,
-    YesNo,
-    rules_of,
-    thread_count,
-)
+from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Own, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_told
+from ramify.exchange import Request, Sizes, Training, VectorCache
 from ramify.index import KMeansIndexer
 from ramify.index.overlap import clusters_of
 from ramify.kernels.predict import SearchConfig
 from ramify.label_vectors import PIFA
-from ramify.match import restriction
-from ramify.models.base.members import part_of
-from ramify.models.base.persistence import load_as, parts_to_state, stored_part
-from ramify.models.base.ranking_model import assignments, best_labels
+from ramify.match import permitted
+from ramify.models.base.adapter import PlainModel, set_known, unfitted
+from ramify.models.base.model import best_labels
+from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.stored import check_label_space, stored_array, stored_size
 from ramify.models.base.unit import UnitRowModel, stored_count
-from ramify.protocols import Indexer, RankingProblem, Representation
-from ramify.values import CSR, Int32, LabelTree, StageProgress, TopK
+from ramify.models.parts.matching import as_matcher, cluster_targets, ranker_features
+from ramify.protocols import Indexer, MatchingProblem, RankingProblem, Representation
+from ramify.values import CSR, Float32, Int32, LabelTree, TopK
 
 ROWS = 1024
 """Instances whose candidates are held at a time."""
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What a call asks for: k labels, of those allowed, without those forbidden."""
-
-    k: int
-    only: Any
-    never: CSR | None
-
-    def rows(self, part: slice) -> _Request:
-        cut = (None if one is None else one[part] if sp.issparse(one) else one for one in (self.only, self.never))
-        return _Request(self.k, *cut)
-
-    def of(self, candidates: CSR) -> CSR:
-        """The candidates that may be predicted."""
-        if sp.issparse(self.only):
-            candidates = candidates.multiply(self.only != 0)
-        elif self.only is not None:
-            candidates = candidates @ sp.diags(self.only.astype(np.float32))
-        if self.never is not None:
-            candidates = candidates - candidates.multiply(self.never != 0)
-        candidates = sp.csr_matrix(candidates)
-        candidates.eliminate_zeros()
-        candidates.sort_indices()
-        return candidates
 
 
 class Partitioned(UnitRowModel):
@@ -109,7 +71,7 @@ class Partitioned(UnitRowModel):
     ----------
     tree_ : LabelTree
         Two levels: clusters, labels.
-    matching_, ranker_ : Matcher, Ranker
+    matcher_, ranker_ : Matcher, Ranker
         The fitted parts.
     normalized_rows_ : int
         Training rows that were brought to length 1; 0 without ``normalize``.
@@ -157,128 +119,87 @@ class Partitioned(UnitRowModel):
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> Partitioned:
-        """Group the labels, then train matcher and ranker.
+    @property
+    def needs(self) -> frozenset[str]:
+        """Features for the ranker, and the fields that the matcher needs."""
+        matcher = self.__dict__.get("matcher_") or _part(catalogue.MATCHER, self.matcher)
+        return frozenset({"X"}) | PlainModel(matcher).needs
 
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        Y : sparse or dense matrix, shape (n, L)
-            Label assignments: what is above 0 is positive.
-        progress : callable, optional
-            Told (stage, share done).
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"beam", "tree"})
 
-        Raises
-        ------
-        InputError
-            Settings or data out of range, a part without the methods it needs.
-        """
-        self.check_settings()
-        threads = thread_count(self.threads)
-        X = self._training_rows(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        tell = progress or (lambda stage, done: None)
-        tell("index", 0.0)
-        vectors = (self.representation or PIFA()).represent(X, Y, threads=threads)
-        tree = (self.indexer or KMeansIndexer(max_leaf=self.max_leaf)).build(
-            vectors, Y, seed=self.seed, threads=threads
-        )
+    def _learn(self, training: Training) -> None:
+        """Group the labels, then train matcher and ranker."""
+        X, Y, seed, threads = training.X, training.Y, int(training.seed or 0), int(training.threads or 1)
+        training.report("index", 0.0)
+        vectors = (training.vectors or VectorCache()).represent(self.representation or PIFA(), X, Y, threads)
+        indexer = self.indexer or KMeansIndexer(max_leaf=self.max_leaf)
+        tree = indexer.build(vectors, Y, seed=seed, threads=threads)
         self.tree_ = _two_levels(tree)
-        tell("index", 1.0)
-        targets = sp.csr_matrix(Y @ clusters_of(self.tree_))
-        targets.data[:] = 1
-        self.matching_ = self._own(_part(catalogue.MATCHER, self.matcher))
-        tell("match", 0.0)
-        self.matching_.fit(X, targets)
-        tell("match", 1.0)
+        training.report("index", 1.0)
+        self.matcher_ = _part(catalogue.MATCHER, self.matcher)
+        set_known(self.matcher_, seed=self.seed, threads=self.threads, normalize=self.normalize)
+        whole = self.tree_ if tree.depth == 1 else tree
+        training.report("match", 0.0)
+        quiet = replace(training, progress=None, vectors=None)
+        as_matcher(self.matcher_).fit_matching(MatchingProblem(quiet, whole, cluster_targets(Y, whole)))
+        training.report("match", 1.0)
         self._set_sizes(X.shape[1])
+        training.report("rank", 0.0)
+        reached, embeddings = self._matched(Request(X=X, texts=training.texts, threads=threads))
+        problem = RankingProblem(ranker_features(X, embeddings), Y, self.tree_, reached, vectors)
         self.ranker_ = _part(catalogue.RANKER, self.ranker)
-        tell("rank", 0.0)
-        problem = RankingProblem(X, Y, self.tree_, self.clusters_reached(X), vectors)
-        self.ranker_.fit(problem, seed=self.seed, threads=threads)
-        tell("rank", 1.0)
-        return self
-
-    def _own(self, part: Any) -> Any:
-        """A part with the model's seed, threads and normalize, where it takes them."""
-        known = part.get_params(deep=False)
-        wanted = {"seed": self.seed, "threads": self.threads, "normalize": self.normalize}
-        return part.set_params(**{name: value for name, value in wanted.items() if name in known})
+        self.ranker_.fit(problem, seed=seed, threads=threads)
+        training.report("rank", 1.0)
 
     def _set_sizes(self, n_features: int) -> None:
         self.clusters_ = clusters_of(self.tree_)
         self.n_features_in_, self.n_labels_ = n_features, self.tree_.n_labels
 
-    @property
-    def reach_(self) -> int:
-        """Labels that the beam can reach at most."""
+    def inside(self) -> Mapping[str, Any]:
+        """Matcher and ranker."""
+        return {"matcher": self.matcher_, "ranker": self.ranker_}
+
+    def _reachable(self) -> int:
         sizes = np.sort(np.bincount(self.tree_.parents[1]))
         return int(min(self.n_labels_, sizes[-self.beam :].sum()))
 
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
-        """The clusters that the matcher sends instances to, shape (n, clusters), with its scores, above 0."""
-        X = self._features(X)
-        beam = COUNT.check("beam", self.beam if beam is None else beam)
-        n_clusters = self.clusters_.shape[1]
-        top = self.matching_.predict_topk(X, min(beam, n_clusters))
-        found = (top.labels >= 0) & np.isfinite(top.scores)
-        return top.matrix(found, np.clip(top.scores, np.finfo(np.float32).tiny, 1), n_clusters)
-
-    def predict_topk(
-        self,
-        X: Any,
-        k: int | None = None,
-        *,
-        beam: int | None = None,
-        allowed: Any = None,
-        forbidden: Any = None,
-        progress: StageProgress | None = None,
-    ) -> TopK:
-        """The k best labels of each instance.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        k : int, optional
-            Labels per instance, at most L; 10 by default, or L where it is less.
-        beam : int, optional
-            Another beam than the model's.
-        allowed, forbidden : label ids, or matrix of shape (n, L), optional
-            As ``XRLinear.predict_topk``; allowed labels must lie in the clusters found.
-        progress : callable, optional
-            Told ("predict", share done).
-
-        Returns
-        -------
-        TopK
-            Scores 0..1; fewer than k labels where the clusters found have fewer.
-        """
+        """The clusters that the matcher finds for instances, shape (n, clusters), with its scores, above 0."""
         check_is_fitted(self)
-        X = self._features(X)
-        asked = _Request(self._labels_asked(k), *restriction(allowed, forbidden, X.shape[0], self.n_labels_))
-        parts = [slice(first, first + ROWS) for first in range(0, X.shape[0], ROWS)]
-        found = []
-        for number, part in enumerate(parts):
-            found.append(self._best(X[part], asked.rows(part), beam))
-            told = part_of(progress, number, len(parts))
-            if told is not None:
-                told("predict", 1.0)
+        return self._matched(Request(X=self._features(X), beam=beam, threads=self._threads()))[0]
+
+    def _matched(self, request: Request) -> tuple[CSR, Float32 | None]:
+        """Clusters found with their scores, shape (n, clusters), and the matcher's features for the ranker."""
+        n_clusters = self.clusters_.shape[1]
+        beam = COUNT.check("beam", self.beam if request.beam is None else request.beam)
+        asked = Request(X=request.X, texts=request.texts, k=min(beam, n_clusters), threads=request.threads)
+        known = Sizes(features=request.X.shape[1], labels=n_clusters)
+        top, embeddings = as_matcher(self.matcher_, known).match(asked)
+        found = (top.labels >= 0) & np.isfinite(top.scores)
+        return top.matrix(found, np.clip(top.scores, np.finfo(np.float32).tiny, 1), n_clusters), embeddings
+
+    def _rank(self, request: Request) -> TopK:
+        """Labels of the clusters found; allowed labels must lie in these."""
+        n, found = len(request), []
+        for first in range(0, n, ROWS):
+            found.append(self._best(request.take(slice(first, first + ROWS))))
+            request.report(min(n, first + ROWS) / n)
         return TopK(np.vstack([one.labels for one in found]), np.vstack([one.scores for one in found]))
 
-    def _best(self, X: CSR, asked: _Request, beam: int | None) -> TopK:
-        candidates = asked.of(self._candidates(X, beam))
-        match = candidates.data
-        ranked = self.ranker_.rank(X, candidates, threads=thread_count(self.threads))
-        scores = (ranked.data * match**self.path_weight).astype(np.float32)
-        return best_labels(
-            sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape), asked.k
-        )
+    def _best(self, request: Request) -> TopK:
+        reached, embeddings = self._matched(request)
+        candidates = permitted(self._candidates(reached), request.allowed, request.forbidden)
+        X = ranker_features(request.X, embeddings)
+        ranked = self.ranker_.rank(X, candidates, threads=int(request.threads or 1))
+        scores = (ranked.data * candidates.data**self.path_weight).astype(np.float32)
+        scored = sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape)
+        return best_labels(scored, int(request.k or 1))
 
-    def _candidates(self, X: CSR, beam: int | None) -> CSR:
-        """Labels of the clusters found, with the mean score of those of their clusters that were."""
-        reached = self.clusters_reached(X, beam=beam)
+    def _candidates(self, reached: CSR) -> CSR:
+        """Labels of the clusters found, with the mean score of those of their clusters that were found."""
         pattern = sp.csr_matrix((np.ones_like(reached.data), reached.indices, reached.indptr), shape=reached.shape)
         members = sp.csr_matrix(self.clusters_.T)
         total, count = sp.csr_matrix(reached @ members), sp.csr_matrix(pattern @ members)
@@ -294,7 +215,7 @@ class Partitioned(UnitRowModel):
         settings = self._plain_settings()
         for name in ("representation", "indexer", "matcher", "ranker"):
             settings.pop(name)
-        inside, arrays = parts_to_state({"matcher": self.matching_, "ranker": self.ranker_})
+        inside, arrays = parts_to_state(self.inside())
         sizes = {"n_labels": self.n_labels_, "n_features": self.n_features_in_}
         config = {"settings": settings, "normalized_rows": self.normalized_rows_} | sizes
         arrays |= {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
@@ -317,26 +238,23 @@ class Partitioned(UnitRowModel):
             model.normalized_rows_ = stored_count(config)
             n_features, n_labels = (stored_size(config[name], name) for name in ("n_features", "n_labels"))
             model.tree_ = _stored_tree(arrays, n_labels)
-            for size, wanted in (("n_features_in_", n_features), ("n_labels_", model.tree_.level_sizes[0])):
-                if getattr(matcher, size, wanted) != wanted:  # a matcher of the user's own may lack both
-                    raise InputError("its matcher is for other features or clusters")
-            if getattr(ranker, "features_and_labels_", None) not in (None, (n_features, n_labels)):
-                raise InputError("its ranker is for other features or labels")
+            _check_sizes("matcher", matcher, (n_features, model.tree_.level_sizes[0]))
+            _check_sizes("ranker", ranker, (n_features, n_labels))
             model._set_sizes(n_features)
-            model.matching_, model.ranker_ = matcher, ranker
+            model.matcher_, model.ranker_ = matcher, ranker
         return model
 
-    @classmethod
-    def load(
-        cls, directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
-    ) -> Partitioned:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
+
+def _check_sizes(role: str, part: Any, wanted: tuple[int, int]) -> None:
+    """InputError where a part is for other features or labels; a part of the user's own need not state its sizes."""
+    size = PlainModel(part).size()
+    if (size.features, size.labels) not in (wanted, (None, 0)):
+        raise InputError(f"its {role} is for other features or labels")
 
 
 def _part(role: str, given: Any) -> Any:
-    """An unfitted part by its name, or a copy of the one given."""
-    return catalogue.find(role, given, role).load()() if isinstance(given, str) else clone(given)
+    """An unfitted part by its name, or an unfitted copy of the one given."""
+    return catalogue.find(role, given, role).load()() if isinstance(given, str) else unfitted(given)
 
 
 def _two_levels(tree: LabelTree) -> LabelTree:

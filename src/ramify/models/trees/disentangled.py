@@ -8,9 +8,8 @@ each round:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from sklearn.base import clone
@@ -31,14 +30,15 @@ from ramify.checks import (
     thread_count,
 )
 from ramify.errors import InputError, damage_told
+from ramify.exchange import Request, Single, Sizes, Training
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates
-from ramify.models.base.members import Single, part_of, required
-from ramify.models.base.persistence import load_as, parts_to_state, stored_part
-from ramify.models.base.ranking_model import HELD_OUT, Part, RankingModel, assignments, instances, mean_precision
+from ramify.models.base.adapter import as_model, set_known
+from ramify.models.base.model import HELD_OUT, RankingModel, has, mean_precision
+from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.trees.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.trees.xr_linear import XRLinear
-from ramify.values import CSR, Float32, LabelTree, StageProgress, TopK
+from ramify.values import CSR, Float32, LabelTree, TopK
 from ramify.wording import quoted
 
 NEEDED = ("fit", "predict_topk", "clusters_reached", "get_params")
@@ -56,8 +56,8 @@ def _check_tree_model(model: Any) -> None:
     check_inside(model)
 
 
-def _has(method: str) -> Callable[[Any], bool]:
-    return lambda self: hasattr(getattr(self, "model_", None) or self.model or XRLinear, method)
+FORWARDED = frozenset({"beam", "score_pairs", "tree", "leaf_scores"})
+"""Abilities of the model inside that are those of the whole."""
 
 
 class Disentangled(RankingModel):
@@ -152,71 +152,60 @@ class Disentangled(RankingModel):
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> Disentangled:
-        """Train, reassign, train again.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        Y : sparse or dense matrix, shape (n, L)
-            Label assignments: what is above 0 is positive.
-        progress : callable, optional
-            Told (stage, share done).
-
-        Raises
-        ------
-        InputError
-            Settings or data out of range; the sentence names which.
-        """
-        self.check_settings()
-        X = instances(X)
-        everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
-        parts = everything.split(self.held_out, self.seed) if self.rounds > 1 else None
+    def _learn(self, training: Training) -> None:
+        self._check_positives()
+        parts = training.split(self.held_out, int(training.seed or 0)) if self.rounds > 1 else None
         if parts is None:
-            model, made = self._run(everything, self.rounds, progress)
+            model, made = self._run(training, self.rounds)
         else:
-            held = self._tried(*parts, part_of(progress, 0, 2))
-            model, made = self._run(everything, len(held), part_of(progress, 1, 2))
-            made = [replace(one, held_out=value) for one, value in zip(made, held, strict=True)]
+            rest, held = parts
+            quality = self._tried(rest.part_of_progress(0, 2), held)
+            model, made = self._run(training.part_of_progress(1, 2), len(quality))
+            made = [replace(one, held_out=value) for one, value in zip(made, quality, strict=True)]
         self.rounds_ = tuple(made)
-        return self._set_model(model)
+        self._set_model(model)
+
+    def _check_positives(self) -> None:
+        model = XRLinear() if self.model is None else self.model
+        if self.positives == "company" and self.copies > 1 and "visits" not in as_model(model).abilities:
+            raise InputError(
+                f"positives is 'company', but {type(model).__name__} trains all copies of a label on all its "
+                "instances: leave it at 'all'"
+            )
 
     def _run(
-        self, part: Part, rounds: int, progress: StageProgress | None, stop: Callable[[Any], bool] | None = None
+        self, training: Training, rounds: int, stop: Callable[[Any], bool] | None = None
     ) -> tuple[Any, list[Round]]:
-        """The model after so many rounds, and what each changed; ``stop`` looks at the model after each."""
-        model = self._template().fit(*part, progress=part_of(progress, 0, rounds + 1))
+        """The model after so many rounds, and what each changed; ``stop`` is called with the model after each."""
+        model = as_model(self._template(training)).fit_training(training.part_of_progress(0, rounds + 1))
         made: list[Round] = []
         for number in range(1, rounds + 1):
-            new = reassigned(model, part, self._assignment())
-            model = self._trained_again(model, part, new, part_of(progress, number, rounds + 1))
+            new = reassigned(model, training, self._assignment())
+            model = self._trained_again(model, training.part_of_progress(number, rounds + 1), new)
             made.append(new.round)
             if stop is not None and stop(model):
                 break
         return model, made
 
-    def _template(self, indexer: FixedTree | None = None) -> Any:
+    def _template(self, training: Training, indexer: FixedTree | None = None) -> Any:
         model = XRLinear() if self.model is None else clone(self.model)
-        known = model.get_params(deep=False)
-        own = {"seed": self.seed, "threads": self.threads, "indexer": indexer}
-        return model.set_params(**{name: value for name, value in own.items() if name in known and value is not None})
+        return set_known(model, seed=training.seed, threads=training.threads, indexer=indexer)
 
     def _assignment(self) -> Assignment:
         names = ("copies", "cap", "beam", "folds", "seed")
         return Assignment(**{name: getattr(self, name) for name in names})
 
-    def _trained_again(self, model: Any, part: Part, new: Reassigned, progress: StageProgress | None) -> Any:
+    def _trained_again(self, model: Any, training: Training, new: Reassigned) -> Any:
         """The model on the new tree; with a warm start leaves that stay in their cluster are kept."""
-        if self.positives == "company" and self.copies > 1:  # a leaf that stays is taught by others than before
-            again = self._template(FixedTree(new.tree))
-            visits = required(again.fit, {"visits": new.visits(part, thread_count(self.threads))})
-            return again.fit(*part, **visits, progress=progress)
-        if self.warm_start and hasattr(model, "regrown"):
-            return model.regrown(new.tree, *part, progress=progress)
-        return self._template(FixedTree(new.tree)).fit(*part, progress=progress)
+        if self.positives == "company" and self.copies > 1:  # other instances train a leaf that stays
+            visits = new.visits(training, thread_count(training.threads))
+            training = replace(training, visits=visits)
+        elif self.warm_start and "regrown" in as_model(model).abilities:
+            data = {"threads": training.threads, "progress": training.progress}
+            return model.regrown(new.tree, training.X, training.Y, **data)
+        return as_model(self._template(training, FixedTree(new.tree))).fit_training(training)
 
-    def _tried(self, rest: Part, held: Part, progress: StageProgress | None) -> list[float]:
+    def _tried(self, rest: Training, held: Training) -> list[float]:
         """Held-out precision after every round, as long as it grows; at least one round."""
         seen: list[float] = []
 
@@ -224,11 +213,11 @@ class Disentangled(RankingModel):
             return len(seen) > 1 and seen[-1] <= seen[-2]
 
         def stops_growing(model: Any) -> bool:
-            asked = min(5, held.Y.shape[1])
-            seen.append(mean_precision(held.Y, model.predict_topk(held.X, asked), rest.Y))
+            request = Request(X=held.X, k=min(5, held.Y.shape[1]), threads=held.threads)
+            seen.append(mean_precision(held.Y, as_model(model).answer(request), rest.Y))
             return fell()
 
-        self._run(rest, self.rounds, progress, stops_growing)
+        self._run(rest, self.rounds, stops_growing)
         return seen[:-1] if fell() else seen
 
     def _set_model(self, model: Any) -> Disentangled:
@@ -236,71 +225,65 @@ class Disentangled(RankingModel):
         self.n_features_in_, self.n_labels_ = model.n_features_in_, model.n_labels_
         return self
 
+    def _threads(self, threads: int | None = None) -> Any:
+        """None leaves the choice to the model."""
+        return self.threads if threads is None else threads
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """Those of the model, but for fields of ``Training`` and for parts of the model."""
+        return as_model(getattr(self, "model_", None) or self.model or XRLinear()).abilities & FORWARDED
+
     @property
     def tree_(self) -> LabelTree:
         """The overlapping tree."""
         tree: LabelTree = self.model_.tree_
         return tree
 
-    @property
-    def matcher_(self) -> Any:
-        """The model's, where it has one."""
-        return self.model_.matcher_
+    def inside(self) -> Mapping[str, Any]:
+        """The model on the last tree."""
+        return {"model": self.model_}
 
-    @property
-    def reach_(self) -> int:
-        """Labels that the model's search can reach at most."""
-        return int(self.model_.reach_)
-
-    def predict_topk(
-        self,
-        X: Any,
-        k: int | None = None,
-        *,
-        beam: int | None = None,
-        allowed: Any = None,
-        forbidden: Any = None,
-        progress: StageProgress | None = None,
-    ) -> TopK:
-        """The k best labels of each instance, as the model's own ``predict_topk``; each label once."""
+    def size(self) -> Sizes:
+        """Sizes of the model on the last tree."""
         check_is_fitted(self)
-        if self.threads is not None and hasattr(self.model_, "threads"):
-            self.model_.threads = self.threads
-        ask = self.model_.predict_topk
-        options = {"beam": beam, "allowed": allowed, "forbidden": forbidden, "progress": progress}
-        top: TopK = ask(self._features(X), self._labels_asked(k), **required(ask, options))
-        return top
+        return as_model(self.model_).size()
 
-    @available_if(_has("single"))
+    def _rank(self, request: Request) -> TopK:
+        return as_model(self.model_).answer(request)
+
+    def _reachable(self) -> int:
+        reachable = as_model(self.model_).size().reachable
+        return self.n_labels_ if reachable is None else reachable
+
     def single(self, k: int) -> Single:
-        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k)."""
+        """See ``RankingModel.single``: that of the model."""
         check_is_fitted(self)
-        ask: Single = self.model_.single(self._labels_asked(k))
-        return ask
+        return as_model(self.model_).single(self._labels_asked(k))
 
-    @available_if(_has("score_pairs"))
+    @available_if(has("score_pairs"))
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
         """Scores of given (instance, label) pairs only, shape (n, L): of all copies of a label, merged."""
         check_is_fitted(self)
         return self.model_.score_pairs(X, pairs)
 
-    @available_if(_has("decision_function"))
+    @available_if(has("score_pairs"))
     def decision_function(self, X: Any) -> Float32:
         """Scores of all labels, shape (n, L)."""
         check_is_fitted(self)
         scores: Float32 = self.model_.decision_function(X)
         return scores
 
-    @available_if(_has("leaf_scores"))
+    @available_if(has("leaf_scores"))
     def leaf_scores(self, X: Any, label: int) -> Float32:
-        """How well each copy of a label suits each instance, shape (n, copies)."""
+        """Scores of each copy of a label for each instance, shape (n, copies)."""
         check_is_fitted(self)
         scores: Float32 = self.model_.leaf_scores(X, label)
         return scores
 
-    @available_if(_has("clusters_reached"))
+    @available_if(has("tree"))
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
-        """Where the search would send instances: shape (n, clusters), with path scores."""
+        """Clusters that the search reaches: shape (n, clusters), with path scores."""
         check_is_fitted(self)
         return self.model_.clusters_reached(X, beam=beam)
 
@@ -327,13 +310,6 @@ class Disentangled(RankingModel):
             model.check_settings()
             model.rounds_ = tuple(_stored_round(one) for one in config["rounds"])
         return model._set_model(inner)
-
-    @classmethod
-    def load(
-        cls, directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
-    ) -> Disentangled:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
 
 def _stored_round(one: dict[str, Any]) -> Round:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.exchange import Training
 from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, visits, with_clusters
 from ramify.label_vectors import PIFA
-from ramify.models.base.ranking_model import Part
+from ramify.models.base.adapter import as_model
 from ramify.values import CSR, LabelTree
 
 
@@ -88,56 +89,56 @@ class Reassigned:
     C: CSR
     round: Round
 
-    def visits(self, part: Part, threads: int = 1) -> CSR:
+    def visits(self, training: Training, threads: int = 1) -> CSR:
         """Clusters of the new tree that each instance trains where a copy keeps to instances like its company."""
         used = np.flatnonzero(np.bincount(self.C.indices, minlength=self.C.shape[1]))
-        Z = PIFA().represent(*part, threads=threads)
-        return visits(part.X, Z, part.Y, sp.csr_matrix(self.C[:, used]))
+        Z = PIFA().represent(training.X, training.Y, threads=threads)
+        return visits(training.X, Z, training.Y, sp.csr_matrix(self.C[:, used]))
 
 
-def reassigned(model: Any, part: Part, how: Assignment) -> Reassigned:
+def reassigned(model: Any, training: Training, how: Assignment) -> Reassigned:
     """The labels of a trained tree model in new clusters.
 
     Parameters
     ----------
     model : estimator
         Fitted, with ``tree_`` and ``clusters_reached``, as ``XRLinear`` has.
-    part : Part
+    training : Training
         The training instances and their labels.
     how : Assignment
         Copies, cap, beam, folds.
     """
-    reached, current = _reached(model, part, how), clusters_of(model.tree_)
-    before = candidates(reached, part.Y, current)
+    reached, current = _reached(model, training, how), clusters_of(model.tree_)
+    before = candidates(reached, training.Y, current)
     cap = how.copies * int(np.bincount(current.indices).max()) if how.cap is None else how.cap
-    C = disentangled(model.tree_, reached, part.Y, copies=how.copies, cap=cap or None)
-    after = candidates(reached, part.Y, C)
+    C = disentangled(model.tree_, reached, training.Y, copies=how.copies, cap=cap or None)
+    after = candidates(reached, training.Y, C)
     if after.hits < before.hits:  # only a cap can crowd out so many
         C, after = current, before
     return Reassigned(with_clusters(model.tree_, C), C, Round(before=before, after=after, leaves=C.nnz))
 
 
-def _reached(model: Any, part: Part, how: Assignment) -> CSR:
-    unseen = how.folds > 1 and hasattr(model, "above_leaves") and model.tree_.depth > 1
-    if not unseen or part.X.shape[0] < 2 * how.folds:
-        reached: CSR = model.clusters_reached(part.X, beam=how.beam)
+def _reached(model: Any, training: Training, how: Assignment) -> CSR:
+    unseen = how.folds > 1 and "above_leaves" in as_model(model).abilities and model.tree_.depth > 1
+    if not unseen or training.X.shape[0] < 2 * how.folds:
+        reached: CSR = model.clusters_reached(training.X, beam=how.beam)
         return reached
-    return reached_unseen(model, part, how)
+    return reached_unseen(model, training, how)
 
 
-def reached_unseen(model: Any, part: Part, how: Assignment) -> CSR:
+def reached_unseen(model: Any, training: Training, how: Assignment) -> CSR:
     """Clusters of each instance, shape (n, K), by matchers that were trained on the other folds.
 
     What a model says of its own training instances flatters it: on gutenberg-lcsh they reach 99.9% of their labels, new
     ones 70%.
     """
-    Y = sp.csr_matrix(part.Y @ clusters_of(model.tree_))
+    Y = sp.csr_matrix(training.Y @ clusters_of(model.tree_))
     beam, n_clusters = how.beam or model.beam, Y.shape[1]
-    fold = np.random.default_rng(how.seed).permutation(part.X.shape[0]) % how.folds
+    fold = np.random.default_rng(how.seed).permutation(training.X.shape[0]) % how.folds
     pieces = []
     for number in range(how.folds):
-        matcher = model.above_leaves().fit(part.X[fold != number], Y[fold != number])
-        top = matcher.predict_topk(part.X[fold == number], min(beam, n_clusters), beam=beam)
+        matcher = model.above_leaves().fit(training.X[fold != number], Y[fold != number])
+        top = matcher.predict_topk(training.X[fold == number], min(beam, n_clusters), beam=beam)
         worth = np.broadcast_to(1 / np.arange(1, top.labels.shape[1] + 1, dtype=np.float32), top.labels.shape)
         pieces.append(top.matrix(top.labels >= 0, worth, n_clusters))
     place = np.argsort(np.argsort(fold, kind="stable"))

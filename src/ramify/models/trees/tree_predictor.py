@@ -1,25 +1,26 @@
-"""What every estimator over one label tree answers: ranked labels, scores of given pairs, decisions, sub-models."""
+"""The prediction side of every model over one label tree: ranked labels, scores of given pairs, sub-models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import thread_count
+from ramify.exchange import Request, Single, Sizes
 from ramify.kernels.predict import SearchConfig
-from ramify.match import BeamMatcher, restriction
+from ramify.match import BeamSearch
+from ramify.models.base.prepared import PreparedCall
 from ramify.models.base.unit import UnitRowModel, unit_values
-from ramify.values import CSR, Float32, Int32, StageProgress, TopK, as_label_matrix
+from ramify.values import CSR, Float32, TopK, as_label_matrix
 
 Self = TypeVar("Self", bound="TreePredictor")
 
 
 class TreePredictor(UnitRowModel):
-    """The prediction side of a tree model. ``fit`` is the model's own; it ends with ``_set_matcher``."""
+    """The prediction side of a tree model. ``fit`` is the model's own; it ends with ``_set_search``."""
 
     beam: int
     score_transform: str
@@ -27,92 +28,63 @@ class TreePredictor(UnitRowModel):
     merge_copies: str
     threads: int | None
 
-    def _set_matcher(self: Self, matcher: BeamMatcher) -> Self:
-        self.matcher_, self.tree_ = matcher, matcher.tree
+    def _set_search(self: Self, matcher: BeamSearch) -> Self:
+        self.search_, self.tree_ = matcher, matcher.tree
         self.n_features_in_, self.n_labels_ = matcher.n_features, matcher.tree.n_labels
         return self
 
-    def _with_matcher(self: Self, matcher: BeamMatcher) -> Self:
+    def _with_search(self: Self, matcher: BeamSearch) -> Self:
         """A model of the same settings around another tree."""
-        model = type(self)(**self.get_params(deep=False))._set_matcher(matcher)
+        model = type(self)(**self.get_params(deep=False))._set_search(matcher)
         model.normalized_rows_ = self.normalized_rows_
         return model
 
     @property
-    def reach_(self) -> int:
-        """Labels that the beam can reach at most."""
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"beam", "score_pairs", "tree", "classifiers", "leaf_scores", "subtree"})
+
+    def _reachable(self) -> int:
         widest = int(np.diff(self.tree_.first_children(self.tree_.depth - 1)).max())
         return min(self.n_labels_, self.beam * widest)
 
-    def _search(self, beam: int | None = None) -> SearchConfig:
+    def size(self) -> Sizes:
+        """Sizes of the fitted model, level by level."""
+        sizes, levels = super().size(), self.search_.level_sizes()
+        return replace(sizes, weights=sum(level.weights for level in levels), levels=levels)
+
+    def _search_config(self, beam: int | None = None) -> SearchConfig:
         beam = self.beam if beam is None else beam
         return SearchConfig(
             beam=beam, transform=self.score_transform, path_weight=self.path_weight, copies=self.merge_copies
         )
 
-    def predict_topk(
-        self,
-        X: Any,
-        k: int | None = None,
-        *,
-        beam: int | None = None,
-        allowed: Any = None,
-        forbidden: Any = None,
-        progress: StageProgress | None = None,
-    ) -> TopK:
-        """The k best labels of each instance.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        k : int, optional
-            Labels per instance, at most L; 10 by default, or L where it is less.
-        beam : int, optional
-            Another beam than the model's.
-        allowed : label ids, or matrix of shape (n, L), optional
-            The only labels that may be predicted: for all, or per instance (scored exactly, without a beam).
-        forbidden : label ids, or matrix of shape (n, L), optional
-            Labels that must not be predicted: for all, or per instance.
-        progress : callable, optional
-            Told ("predict", share done).
-
-        Returns
-        -------
-        TopK
-            Scores of the model's ``score_transform``.
-
-        Raises
-        ------
-        InputError
-            k or beam out of range, X of another width.
-        """
-        check_is_fitted(self)
-        X = self._features(X)
-        k = self._labels_asked(k)
-        only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
-        return self.matcher_.topk(
-            X,
-            k,
-            self._search(beam),
-            allowed=only,
-            forbidden=never,
-            threads=thread_count(self.threads),
-            progress=None if progress is None else lambda done: progress("predict", done),
+    def _rank(self, request: Request) -> TopK:
+        return self.search_.topk(
+            request.X,
+            request.k,
+            self._search_config(request.beam),
+            allowed=request.allowed,
+            forbidden=request.forbidden,
+            threads=request.threads,
+            progress=None if request.progress is None else request.report,
         )
 
-    def single(self, k: int) -> Callable[[Int32, Float32], tuple[Int32, Float32]]:
-        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
-
-        The fast way for single instances: settings are checked here once, the arrays are trusted.
-        """
+    def single(self, k: int) -> Single:
+        """See ``RankingModel.single``: the search itself, on one instance's arrays, which are trusted."""
         check_is_fitted(self)
-        k = self._labels_asked(k)
-        options = self._search().native(k, 1)
-        matcher = self.matcher_
-        if self.normalize:
-            return lambda indices, values: matcher.topk_one(indices, unit_values(values), k, options)
-        return lambda indices, values: matcher.topk_one(indices, values, k, options)
+        k, search = self._labels_asked(k), self.search_
+
+        def prepare() -> Single:
+            options = self._search_config().native(k, 1)
+            if self.normalize:
+                return lambda indices, values: search.topk_one(indices, unit_values(values), k, options)
+            return lambda indices, values: search.topk_one(indices, values, k, options)
+
+        def settings() -> tuple[Any, ...]:
+            return self.beam, self.score_transform, self.path_weight, self.merge_copies, self.normalize
+
+        return PreparedCall(settings, prepare)
 
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
         """Scores of given (instance, label) pairs only, exactly, without a beam.
@@ -122,7 +94,7 @@ class TreePredictor(UnitRowModel):
         X : sparse or dense matrix, shape (n, d)
             Features.
         pairs : matrix, shape (n, L)
-            Its non-zero entries are asked for.
+            Its non-zero entries are scored.
 
         Returns
         -------
@@ -132,7 +104,7 @@ class TreePredictor(UnitRowModel):
         check_is_fitted(self)
         X = self._features(X)
         wanted = as_label_matrix(pairs, X.shape[0], n_labels=self.n_labels_)
-        return self.matcher_.scores(X, wanted, self._search(), threads=thread_count(self.threads))
+        return self.search_.scores(X, wanted, self._search_config(), threads=self._threads())
 
     def decision_function(self, X: Any) -> Float32:
         """Scores of all labels, exactly: a dense array of shape (n, L); -inf for a label that is in no leaf."""
@@ -142,11 +114,11 @@ class TreePredictor(UnitRowModel):
         indptr = np.arange(n + 1, dtype=np.int64) * n_labels
         indices = np.tile(np.arange(n_labels, dtype=np.int32), n)
         everything = sp.csr_matrix((np.ones(n * n_labels, np.float32), indices, indptr), shape=(n, n_labels))
-        scored = self.matcher_.scores(X, everything, self._search(), threads=thread_count(self.threads))
+        scored = self.search_.scores(X, everything, self._search_config(), threads=self._threads())
         return np.asarray(scored.data.reshape(n, n_labels))
 
     def leaf_scores(self, X: Any, label: int) -> Float32:
-        """How well each leaf of a label suits each instance: for a label with copies, which sense is meant.
+        """Score of each leaf of a label for each instance; for a label with several leaves, these are its senses.
 
         Parameters
         ----------
@@ -162,10 +134,10 @@ class TreePredictor(UnitRowModel):
         """
         check_is_fitted(self)
         leaves = np.flatnonzero(self.tree_.leaf_labels == label).astype(np.int32)
-        return self.matcher_.leaf_scores(self._features(X), leaves, self._search(), threads=thread_count(self.threads))
+        return self.search_.leaf_scores(self._features(X), leaves, self._search_config(), threads=self._threads())
 
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
-        """Where the search would send instances: the clusters above the leaves.
+        """The clusters above the leaves that the search reaches.
 
         Parameters
         ----------
@@ -177,13 +149,13 @@ class TreePredictor(UnitRowModel):
         Returns
         -------
         csr_matrix, shape (n, clusters)
-            The score of the path, above 0, where an instance reaches a cluster.
+            Path scores, above 0, of the clusters that an instance reaches.
         """
         check_is_fitted(self)
-        return self.matcher_.clusters_reached(self._features(X), self._search(beam), threads=thread_count(self.threads))
+        return self.search_.clusters_reached(self._features(X), self._search_config(beam), threads=self._threads())
 
     def subtree(self: Self, level: int, node: int) -> Self:
-        """What is below one inner node, as a model of its own over the same label space.
+        """The part of the model below one inner node, over the same label space.
 
         Parameters
         ----------
@@ -191,4 +163,4 @@ class TreePredictor(UnitRowModel):
             As in ``tree_``: level 0 is below the root.
         """
         check_is_fitted(self)
-        return self._with_matcher(self.matcher_.subtree(level, node))
+        return self._with_search(self.search_.subtree(level, node))

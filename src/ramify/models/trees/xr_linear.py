@@ -9,7 +9,6 @@ score(label) = Π σ(w · x) along its path, for the paths that a beam search ke
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,21 +28,19 @@ from ramify.checks import (
     Rules,
     YesNo,
     rules_of,
-    thread_count,
 )
 from ramify.errors import InputError, damage_told
+from ramify.exchange import EXTRAS, Training, VectorCache
 from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.check import factors
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
 from ramify.label_vectors import PIFA
-from ramify.linear import NORMS, KnownLeaves, TrainingConfig, TreeTrainer, level_targets
+from ramify.linear import NORMS, KnownLeaves, TreeTrainer, TreeTrainingConfig, level_targets
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
-from ramify.match import BeamMatcher
-from ramify.models.base.persistence import load_as
-from ramify.models.base.ranking_model import assignments
+from ramify.match import BeamSearch
 from ramify.models.base.unit import stored_count
-from ramify.models.trees.tail import TAIL_POWER, costs_by_rarity, favour_by_rarity
+from ramify.models.trees.tail import TAIL_POWER, costs_by_rarity, log_bias_by_rarity
 from ramify.models.trees.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
 from ramify.values import CSR, Float32, LabelTree, StageProgress, as_csr, as_label_matrix
@@ -122,7 +119,7 @@ class XRLinear(TreePredictor):
     ----------
     tree_ : LabelTree
         The labels' hierarchy.
-    matcher_ : BeamMatcher
+    search_ : BeamSearch
         The tree with its weights.
     normalized_rows_ : int
         Training rows that were brought to length 1; 0 without ``normalize``.
@@ -246,27 +243,47 @@ class XRLinear(TreePredictor):
         InputError
             Settings or data out of range; the sentence names which.
         """
-        training, threads = self._checked_settings()
-        X = self._training_rows(X)
-        Y = assignments(Y, X.shape[0], type(self).__name__)
-        weights = _sample_weight(sample_weight, X.shape[0])
-        own = None if own_negatives is None else as_label_matrix(own_negatives, X.shape[0], n_labels=Y.shape[1])
-        tell = progress or (lambda stage, done: None)
-        self.tree_ = self._index(X, Y, threads, tell)
-        trainer = TreeTrainer(X, self.tree_, self._targets(Y, relevance, visits), training, own)
-        return self._trained(trainer, Y, tell, weights)
+        return self.fit_training(
+            Training(
+                X=X,
+                Y=Y,
+                sample_weight=sample_weight,
+                relevance=relevance,
+                own_negatives=own_negatives,
+                visits=visits,
+                progress=progress,
+            )
+        )
 
-    def regrown(self, tree: LabelTree, X: Any, Y: Any, *, progress: StageProgress | None = None) -> XRLinear:
-        """A model of a tree with the same clusters, in which labels may live in others: a leaf that stays is kept.
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return super().abilities | {*EXTRAS, "regrown", "above_leaves"}
 
-        Clusters are trained again, and leaves that are new. Where the tree's clusters are others, all leaves are.
+    def _learn(self, training: Training) -> None:
+        X, Y = training.X, training.Y
+        config = self._tree_training_config()
+        weights = _sample_weight(training.sample_weight, X.shape[0])
+        own = None
+        if training.own_negatives is not None:
+            own = as_label_matrix(training.own_negatives, X.shape[0], n_labels=Y.shape[1])
+        self.tree_ = self._index(training)
+        trainer = TreeTrainer(X, self.tree_, self._targets(Y, training.relevance, training.visits), config, own)
+        self._train(trainer, training, weights)
+
+    def regrown(
+        self, tree: LabelTree, X: Any, Y: Any, *, threads: int | None = None, progress: StageProgress | None = None
+    ) -> XRLinear:
+        """A model of another tree that keeps the classifiers of leaves which stay in their cluster.
+
+        Clusters and new leaves are trained. All leaves are trained where the clusters of the trees differ.
 
         Parameters
         ----------
         tree : LabelTree
             The new tree.
-        X, Y, progress
-            As in ``fit``; the instances are those that this model learnt from.
+        X, Y, threads, progress
+            As in ``fit``; the instances are those that this model was trained on.
 
         Raises
         ------
@@ -275,32 +292,36 @@ class XRLinear(TreePredictor):
         """
         check_is_fitted(self)
         again: XRLinear = clone(self).set_params(indexer=FixedTree(tree))
-        training, _ = again._checked_settings()
-        X, again.normalized_rows_ = self._features(X), self.normalized_rows_  # of the same instances
-        Y = assignments(Y, X.shape[0], type(self).__name__)
+        again.check_settings()
+        training = again._checked_training(Training(X=X, Y=Y, threads=threads, progress=progress))
+        X, Y = training.X, training.Y
+        if X.shape[1] != self.n_features_in_:
+            raise InputError(
+                f"X has {X.shape[1]} features, but the model {self.n_features_in_}"
+            )
         if not tree.n_labels == Y.shape[1] == self.n_labels_:
             raise InputError(f"tree and Y have {tree.n_labels} and {Y.shape[1]} labels, but the model {self.n_labels_}")
-        tell = progress or (lambda stage, done: None)
         before = self.tree_.parents[:-1]
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
-        known = KnownLeaves(self.tree_, self.matcher_.weights(tree.depth - 1)) if same else None
+        known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
         again.tree_ = tree
-        return again._trained(TreeTrainer(X, tree, again._targets(Y, None), training, known=known), Y, tell)
+        config = again._tree_training_config()
+        again._train(TreeTrainer(X, tree, again._targets(Y, None), config, known=known), training)
+        return again
 
-    def _trained(self, trainer: TreeTrainer, Y: CSR, tell: StageProgress, weights: Float32 | None = None) -> XRLinear:
-        tell("train", 0.0)
+    def _train(self, trainer: TreeTrainer, training: Training, weights: Float32 | None = None) -> None:
+        training.report("train", 0.0)
         levels = trainer.run(
             instance_weights=weights,
-            seed=self.seed,
-            threads=thread_count(self.threads),
-            progress=lambda done: tell("train", done),
+            seed=int(training.seed or 0),
+            threads=int(training.threads or 1),
+            progress=lambda done: training.report("train", done),
         )
-        tell("train", 1.0)
-        tell("pack", 0.0)
-        favour = favour_by_rarity(Y, self.tail_rank) if self.tail_rank > 0 else None
-        self._set_matcher(BeamMatcher.of(trainer.tree, levels, self.precision, favour))
-        tell("pack", 1.0)
-        return self
+        training.report("train", 1.0)
+        training.report("pack", 0.0)
+        favour = log_bias_by_rarity(training.Y, self.tail_rank) if self.tail_rank > 0 else None
+        self._set_search(BeamSearch.of(trainer.tree, levels, self.precision, favour))
+        training.report("pack", 1.0)
 
     def above_leaves(self) -> XRLinear:
         """An unfitted model of the clusters above the leaves, which trains and searches them as this one does."""
@@ -312,18 +333,16 @@ class XRLinear(TreePredictor):
         upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0)
         return upper
 
-    def _checked_settings(self) -> tuple[TrainingConfig, int]:
-        self.check_settings()
-        solver = SolverConfig(**{name: getattr(self, name) for name in SolverConfig.RULES})
-        config = TrainingConfig(
-            solver=solver,
+    def _tree_training_config(self) -> TreeTrainingConfig:
+        return TreeTrainingConfig(
+            solver=SolverConfig(**{name: getattr(self, name) for name in SolverConfig.RULES}),
             negatives=self.negatives,
-            search=self._search(),
+            search=self._search_config(),
             hard_negative_weight=self.hard_negative_weight,
         )
-        return config, thread_count(self.threads)
 
-    def _index(self, X: CSR, Y: CSR, threads: int, tell: StageProgress) -> LabelTree:
+    def _index(self, training: Training) -> LabelTree:
+        X, Y, threads = training.X, training.Y, int(training.threads or 1)
         indexer = self.indexer or KMeansIndexer(
             branching=self.branching,
             max_leaf=self.max_leaf,
@@ -332,14 +351,15 @@ class XRLinear(TreePredictor):
         )
         Z = None
         if getattr(indexer, "needs_vectors", True):
-            tell("represent", 0.0)
-            Z = (self.representation or PIFA()).represent(X, Y, threads=threads)
-            tell("represent", 1.0)
-        tell("index", 0.0)
-        tree = indexer.build(Z, Y, seed=self.seed, threads=threads)
+            training.report("represent", 0.0)
+            vectors = training.vectors or VectorCache()
+            Z = vectors.represent(self.representation or PIFA(), X, Y, threads)
+            training.report("represent", 1.0)
+        training.report("index", 0.0)
+        tree = indexer.build(Z, Y, seed=int(training.seed or 0), threads=threads)
         if tree.n_labels != Y.shape[1]:
             raise InputError(f"the indexer's tree is for {tree.n_labels} labels, but Y has {Y.shape[1]} columns")
-        tell("index", 1.0)
+        training.report("index", 1.0)
         return tree
 
     def _targets(self, Y: CSR, relevance: Any, visits: Any = None) -> list[CSR]:
@@ -364,7 +384,7 @@ class XRLinear(TreePredictor):
         settings = self._plain_settings()
         settings.pop("representation")
         settings.pop("indexer")
-        matcher, arrays = self.matcher_.to_state()
+        matcher, arrays = self.search_.to_state()
         return {"settings": settings, "matcher": matcher, "normalized_rows": self.normalized_rows_}, arrays
 
     @classmethod
@@ -378,15 +398,11 @@ class XRLinear(TreePredictor):
         """
         with damage_told("the model's settings are"):
             model = cls(**({"normalize": False} | config["settings"]))  # before there was a choice, none was made
-            model._checked_settings()
+            model.check_settings()
+            model._tree_training_config()
             model.normalized_rows_ = stored_count(config)
-            matcher = BeamMatcher.from_state(config["matcher"], arrays)
-        return model._with_matcher(matcher)
-
-    @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> XRLinear:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped)
+            matcher = BeamSearch.from_state(config["matcher"], arrays)
+        return model._with_search(matcher)
 
 
 def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:

@@ -111,7 +111,7 @@ def describe_label(
     """
     [label] = tagger.label_ids([name])
     name = tagger.label_names_[label]  # also where its identifier was given
-    tree = tagger.model_.matcher_.tree
+    tree = tagger.model_.search_.tree
     leaves = np.flatnonzero(tree.leaf_labels == label).tolist()
     examples = [[] for _ in leaves] if data is None else _examples(tagger, name, data, n_examples)
     counts = tagger.label_counts_
@@ -145,7 +145,7 @@ def ambiguous_labels(tagger: Tagger, count: int = NAMED) -> list[tuple[str, int,
     list of (str, int, float)
         Name, leaves, and the least cosine of two leaves' weights, the least first; only labels with several leaves.
     """
-    matcher = tagger.model_.matcher_
+    matcher = tagger.model_.search_
     leaf_labels = matcher.tree.leaf_labels
     order = np.argsort(leaf_labels, kind="stable")
     labels, first, n_leaves = np.unique(leaf_labels[order], return_index=True, return_counts=True)
@@ -190,7 +190,7 @@ def _siblings(tree: LabelTree, leaf: int) -> list[int]:
 
 
 def _path(tagger: Tagger, leaf: int, n_features: int) -> list[NodeCard]:
-    tree = tagger.model_.matcher_.tree
+    tree = tagger.model_.search_.tree
     nodes, node = [leaf], leaf
     for level in range(tree.depth - 1, 0, -1):
         node = int(tree.parents[level][node])
@@ -215,7 +215,7 @@ def _leaves_below(tree: LabelTree, level: int, node: int) -> int:
 
 
 def _strongest(tagger: Tagger, level: int, node: int, count: int) -> list[tuple[str, float]]:
-    matcher, first = tagger.model_.matcher_, 0
+    matcher, first = tagger.model_.search_, 0
     if level > 0:  # unpack only the siblings
         parent = int(matcher.tree.parents[level][node])
         first = int(matcher.tree.first_children(level)[parent])

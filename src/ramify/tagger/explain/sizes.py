@@ -176,7 +176,7 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
     if not Whole(0, len(members) - 1).fits(member):
         raise InputError(f"member is {quoted(member)}, but must lie in 0..{len(members) - 1}: see ramify inspect")
     model = members[member]
-    if not hasattr(model, "matcher_" if classifiers else "tree_"):
+    if not hasattr(model, "search_" if classifiers else "tree_"):
         lacks = "classifiers along a tree" if hasattr(model, "tree_") else "tree"
         if len(members) > 1:
             raise InputError(f"member {member} is a {type(model).__name__}, which has no {lacks}: choose another")
@@ -189,7 +189,7 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
 
 
 def _levels(model: Any) -> list[LevelCard]:
-    matcher = getattr(model, "matcher_", None)
+    matcher = getattr(model, "search_", None)
     return [] if matcher is None else [_level_card(matcher, level) for level in range(matcher.tree.depth)]
 
 
@@ -216,7 +216,7 @@ def _n_weights(model: Any) -> int:
     """Weights of the trees and networks of a model and of the models inside it."""
     if hasattr(model, "n_parameters_"):
         return int(model.n_parameters_)
-    if hasattr(model, "matcher_"):
+    if hasattr(model, "search_"):
         return sum(level.weights for level in _levels(model))
     return sum(_n_weights(member) for member in getattr(model, "members_", []))
 

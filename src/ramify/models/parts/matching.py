@@ -1,0 +1,63 @@
+"""Matchers: a model over the clusters of a tree, or an object that is given the whole tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.exchange import Request, Sizes
+from ramify.index.overlap import clusters_of
+from ramify.models.base.adapter import as_model
+from ramify.protocols import Matcher, MatchingProblem
+from ramify.values import CSR, Float32, LabelTree, TopK
+
+
+def as_matcher(part: Any, known: Sizes | None = None) -> Matcher:
+    """The object itself where it has ``fit_matching`` and ``match``; else a ``ModelMatcher`` around it."""
+    kind = type(part)
+    return part if hasattr(kind, "fit_matching") and hasattr(kind, "match") else ModelMatcher(part, known)
+
+
+@dataclass(frozen=True)
+class ModelMatcher:
+    """A model as a matcher: its labels are the clusters above the leaves.
+
+    Parameters
+    ----------
+    model : object
+        A ``Model``, or an object with ``fit(X, Y)`` and ``predict_topk(X, k)``.
+    known : Sizes, optional
+        Features and clusters, for an object that has no sizes.
+    """
+
+    model: Any
+    known: Sizes | None = None
+
+    def fit_matching(self, problem: MatchingProblem) -> Any:
+        """Train the model on the clusters of each instance."""
+        training = replace(problem.training, Y=problem.targets[-1], label_names=None)
+        return as_model(self.model).fit_training(training)
+
+    def match(self, request: Request) -> tuple[TopK, Float32 | None]:
+        """The best clusters; no features for the ranker."""
+        return as_model(self.model, self.known).answer(request), None
+
+
+def cluster_targets(Y: CSR, tree: LabelTree) -> tuple[CSR, ...]:
+    """Nodes above the labels of each instance: 0/1 matrices (n, nodes) per level above the leaves, from the top."""
+    targets = [sp.csr_matrix(Y @ clusters_of(tree))]
+    for level in range(tree.depth - 2, 0, -1):
+        targets.insert(0, sp.csr_matrix(targets[0] @ tree.membership(level)))
+    for matrix in targets:
+        matrix.data[:] = 1
+    return tuple(targets)
+
+
+def ranker_features(X: CSR, embeddings: Float32 | None) -> CSR:
+    """Features of the ranker, shape (n, d + m): those of the matcher behind those of the instances."""
+    if embeddings is None:
+        return X
+    return sp.csr_matrix(sp.hstack([X, np.asarray(embeddings, np.float32)]))
