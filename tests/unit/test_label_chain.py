@@ -19,8 +19,8 @@ from ramify.chains.sequences import features
 from ramify.chains.supervised import Lesson, closed
 from ramify.chains.warmup import LabelwiseTask
 from ramify.testing.values import planted_clusters
-from ramify.training.environment import generator
-from ramify.training.task import Shard
+from ramify.torchloop.environment import generator
+from ramify.torchloop.task import Shard
 
 SMALL = {"embedding": 16, "hidden": 48, "dropout": 0.1, "feature_dropout": 0.0, "batch_size": 32, "average": 0.9}
 SMALL |= {"epochs": 15, "learning_rate": 0.02, "draws": 4, "threads": 1}

@@ -35,8 +35,8 @@ from ramify.errors import InputError, damage_told
 from ramify.models.base.persistence import load_as
 from ramify.models.base.ranking_model import HELD_OUT, Part
 from ramify.models.base.unit import stored_count
-from ramify.training import Environment, History, OnEvent, TrainingConfig, require_torch, train
-from ramify.training.checkpoint import fingerprint
+from ramify.torchloop import Environment, History, LoopConfig, OnEvent, require_torch, train
+from ramify.torchloop.checkpoint import fingerprint
 from ramify.values import StageProgress
 from ramify.wording import quoted
 
@@ -142,7 +142,7 @@ class LabelChain(ServedChain):
         "dropout": Real(0, 0.9),
         "feature_dropout": Real(0, 0.9),
         "warmup": Whole(0, 100_000),
-        **rules_of(TrainingConfig, "epochs", "batch_size", "learning_rate", "weight_decay", "average", "patience"),
+        **rules_of(LoopConfig, "epochs", "batch_size", "learning_rate", "weight_decay", "average", "patience"),
         "held_out": HELD_OUT,
         "sampled": Whole(0, 2**31 - 1, optional=True),
         "draws": Whole(1, 10_000),
@@ -150,7 +150,7 @@ class LabelChain(ServedChain):
         "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
         "checkpoint": Parsed(_checkpoint_path, optional=True),
-        **rules_of(TrainingConfig, "device", "seed"),
+        **rules_of(LoopConfig, "device", "seed"),
         "threads": THREADS,
     }
 
@@ -217,7 +217,7 @@ class LabelChain(ServedChain):
         progress : callable, optional
             Told ("train", share done).
         on_event : callable, optional
-            Told of each epoch (``training.EpochEnd``).
+            Told of each epoch (``torchloop.EpochEnd``).
 
         Raises
         ------
@@ -252,9 +252,9 @@ class LabelChain(ServedChain):
         tell("train", 1.0)
         return self
 
-    def _courses(self) -> tuple[TrainingConfig, TrainingConfig]:
+    def _courses(self) -> tuple[LoopConfig, LoopConfig]:
         """How the warm-up and the chain are trained."""
-        chain = TrainingConfig(
+        chain = LoopConfig(
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
@@ -295,7 +295,7 @@ class LabelChain(ServedChain):
         from ramify.chains.network import ChainNetwork, Shape
         from ramify.chains.supervised import SupervisedTask
         from ramify.chains.warmup import LabelwiseTask
-        from ramify.training.environment import generator
+        from ramify.torchloop.environment import generator
 
         shape = Shape(
             n_features=lesson.X.shape[1],

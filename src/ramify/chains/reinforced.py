@@ -21,13 +21,13 @@ from ramify.chains.decoding import emit
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
 from ramify.chains.supervised import Lesson, SupervisedTask, among, candidates_of, closed, taught
-from ramify.training.environment import generator
-from ramify.training.task import Shard
+from ramify.torchloop.environment import generator
+from ramify.torchloop.task import Shard
 from ramify.values import Float64, Int64
 
 
 class ReinforcedTask(SupervisedTask):
-    """A ``training.Task``: policy gradient with a learned baseline.
+    """A ``torchloop.Task``: policy gradient with a learned baseline.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class ReinforcedTask(SupervisedTask):
         self.reward, self.entropy, self.anchor, self.samples = reward, entropy, anchor, samples
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        """See ``training.Task``: policy, entropy and baseline, and the number of actions."""
+        """See ``torchloop.Task``: policy, entropy and baseline, and the number of actions."""
         loss, actions = self._policy_loss(shard)
         if self.anchor > 0:
             supervised, targets = super().loss(shard)

@@ -22,7 +22,7 @@ from ramify.models.base.members import part_of
 from ramify.models.base.persistence import load_as, parts_to_state, stored_part
 from ramify.models.base.ranking_model import Part
 from ramify.models.base.unit import stored_count
-from ramify.training import Environment, History, OnEvent, TrainingConfig, train
+from ramify.torchloop import Environment, History, LoopConfig, OnEvent, train
 from ramify.values import CSR, Float32, StageProgress
 
 
@@ -70,7 +70,7 @@ class ReinforcedChain(ChainAnswers):
     RULES: ClassVar[Rules] = {
         "chain": Instance(LabelChain, "a LabelChain", optional=True),
         "reward": OneOf(tuple(REWARDS)),
-        **rules_of(TrainingConfig, "epochs", "learning_rate"),
+        **rules_of(LoopConfig, "epochs", "learning_rate"),
         "entropy": Real(0, 10),
         "anchor": Real(0, 1000),
         "samples": Whole(1, 1000),
@@ -140,8 +140,8 @@ class ReinforcedChain(ChainAnswers):
         self._training(chain)
         return chain
 
-    def _training(self, chain: LabelChain) -> TrainingConfig:
-        return TrainingConfig(
+    def _training(self, chain: LabelChain) -> LoopConfig:
+        return LoopConfig(
             epochs=self.epochs,
             batch_size=chain.batch_size,
             learning_rate=self.learning_rate,

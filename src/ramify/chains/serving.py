@@ -13,7 +13,7 @@ from ramify.chains.answers import ChainAnswers
 from ramify.chains.sequences import Features, features
 from ramify.chains.stored import network_arrays, stored_network
 from ramify.checks import thread_count, whole_number
-from ramify.training import Environment, require_torch
+from ramify.torchloop import Environment, require_torch
 from ramify.values import CSR, Float32, Float64, Int64
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features, sequences, shuffled_batches
 from ramify.errors import InputError
 from ramify.evaluation import evaluate, top_k
-from ramify.training.environment import generator
-from ramify.training.task import Shard
+from ramify.torchloop.environment import generator
+from ramify.torchloop.task import Shard
 from ramify.values import CSR, Int64
 
 MEASURED = 500
@@ -64,7 +64,7 @@ class Lesson:
 
 
 class SupervisedTask:
-    """A ``training.Task``: the next label of an order.
+    """A ``torchloop.Task``: the next label of an order.
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ class SupervisedTask:
         self.never = torch.from_numpy(lesson.counts == 0).to(network.output.device)
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[Int64]:
-        """See ``training.Task``."""
+        """See ``torchloop.Task``."""
         return shuffled_batches(self.lengths, self.lesson.batch_size, rng)
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        """See ``training.Task``: cross-entropy, and the number of labels and STOPs."""
+        """See ``torchloop.Task``: cross-entropy, and the number of labels and STOPs."""
         lesson, network = self.lesson, self.network
         X, Y = features(lesson.X[shard.rows], network.output), lesson.Y[shard.rows]
         drawn = generator(*shard.counters)

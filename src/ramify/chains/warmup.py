@@ -18,8 +18,8 @@ from torch.nn import functional
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
 from ramify.chains.supervised import MEASURED, Lesson, candidates_of, ranking_quality
-from ramify.training.environment import generator
-from ramify.training.task import Shard
+from ramify.torchloop.environment import generator
+from ramify.torchloop.task import Shard
 from ramify.values import Int64
 
 
@@ -38,7 +38,7 @@ class Shared(nn.Module):
 
 
 class LabelwiseTask:
-    """A ``training.Task``: every label, yes or no.
+    """A ``torchloop.Task``: every label, yes or no.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class LabelwiseTask:
         self.never = torch.from_numpy(lesson.counts == 0).to(chain.output.device)
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[Int64]:
-        """See ``training.Task``."""
+        """See ``torchloop.Task``."""
         order = rng.permutation(self.lesson.X.shape[0])
         return [order[begin : begin + self.lesson.batch_size] for begin in range(0, len(order), self.lesson.batch_size)]
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        """See ``training.Task``: binary cross-entropy, and the number of instances."""
+        """See ``torchloop.Task``: binary cross-entropy, and the number of instances."""
         lesson, chain = self.lesson, self.chain
         X, Y = features(lesson.X[shard.rows], chain.output), lesson.Y[shard.rows]
         drawn = generator(*shard.counters)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ramify.training.config import TrainingConfig
-from ramify.training.events import EpochEnd
+from ramify.torchloop.config import LoopConfig
+from ramify.torchloop.events import EpochEnd
 
 LAST_SHARE = 0.05
 """Of the learning rate, that is left at the end."""
@@ -22,10 +22,10 @@ class RunState:
     Parameters
     ----------
     network : Module
-    config : TrainingConfig
+    config : LoopConfig
     """
 
-    def __init__(self, network: torch.nn.Module, config: TrainingConfig) -> None:
+    def __init__(self, network: torch.nn.Module, config: LoopConfig) -> None:
         self.names = [name for name, _ in network.named_parameters()]
         self.parameters: list[torch.Tensor] = [parameter for _, parameter in network.named_parameters()]
         self.config = config

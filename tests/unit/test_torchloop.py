@@ -6,8 +6,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 from ramify import InputError, ModelFileError
-from ramify.training import Environment, TrainingConfig, train
-from ramify.training.environment import generator
+from ramify.torchloop import Environment, LoopConfig, train
+from ramify.torchloop.environment import generator
 
 
 class Line:
@@ -41,7 +41,7 @@ CONFIG = {"epochs": 6, "learning_rate": 0.1, "average": 0.5, "patience": 3}
 
 
 def run(task, threads=1, checkpoint=None, **settings):
-    config = TrainingConfig(**CONFIG | settings, threads=threads)
+    config = LoopConfig(**CONFIG | settings, threads=threads)
     with Environment("cpu", threads).open() as environment:
         history = train(task, config, environment, checkpoint=checkpoint)
     return history, weights(task)
@@ -161,7 +161,7 @@ def test_nothing_global_is_touched():
 )
 def test_settings_out_of_range(name, value):
     with pytest.raises(InputError, match=name):
-        TrainingConfig(**{name: value})
+        LoopConfig(**{name: value})
 
 
 def test_a_gpu_that_is_not_there():

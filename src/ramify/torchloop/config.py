@@ -11,7 +11,7 @@ DEVICES = ("cpu", "cuda", "auto")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(CheckedWhenMade):
+class LoopConfig(CheckedWhenMade):
     """How long, how fast, and where.
 
     Parameters

@@ -15,11 +15,11 @@ import numpy as np
 from ramify import __version__
 from ramify.errors import InputError, ModelFileError
 from ramify.store import StoredModel, check_target, holds_model, open_model, save_model
-from ramify.training.events import EpochEnd
+from ramify.torchloop.events import EpochEnd
 from ramify.values import CSR
 
 if TYPE_CHECKING:
-    from ramify.training.state import RunState
+    from ramify.torchloop.state import RunState
 
 KIND = "TrainingCheckpoint"
 

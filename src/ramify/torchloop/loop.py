@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ramify.training.config import TrainingConfig
-from ramify.training.environment import Environment
-from ramify.training.events import History, OnEvent
-from ramify.training.task import Shard, Task
+from ramify.torchloop.config import LoopConfig
+from ramify.torchloop.environment import Environment
+from ramify.torchloop.events import History, OnEvent
+from ramify.torchloop.task import Shard, Task
 from ramify.values import Int64
 
 if TYPE_CHECKING:
     import torch
 
-    from ramify.training.state import RunState
+    from ramify.torchloop.state import RunState
 
 SHARDS, SMALLEST_SHARD = 4, 32
 """Parts of a batch at most, and what a part is worth the trouble for: so many threads can be of use within one step."""
@@ -31,7 +31,7 @@ SHARDS, SMALLEST_SHARD = 4, 32
 
 def train(
     task: Task,
-    config: TrainingConfig,
+    config: LoopConfig,
     environment: Environment,
     *,
     progress: Callable[[float], None] | None = None,
@@ -44,7 +44,7 @@ def train(
     ----------
     task : Task
         Brings network, batches, loss and measure.
-    config : TrainingConfig
+    config : LoopConfig
     environment : Environment
         Open.
     progress : callable, optional
@@ -58,8 +58,8 @@ def train(
     -------
     History
     """
-    from ramify.training.checkpoint import resume, save_checkpoint
-    from ramify.training.state import RunState
+    from ramify.torchloop.checkpoint import resume, save_checkpoint
+    from ramify.torchloop.state import RunState
 
     state = RunState(task.network, config)
     if checkpoint is not None:
