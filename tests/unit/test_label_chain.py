@@ -16,7 +16,8 @@ from ramify.chains.composite import combined
 from ramify.chains.decoding import decode, marginals
 from ramify.chains.network import ChainNetwork, Shape
 from ramify.chains.sequences import features
-from ramify.chains.supervised import Lesson, closed
+from ramify.chains.stored import stored_network
+from ramify.chains.supervised import ChainData, closed
 from ramify.chains.warmup import LabelwiseTask
 from ramify.testing.values import planted_clusters
 from ramify.torchloop.environment import generator
@@ -139,11 +140,11 @@ def warmup_of(sampled, n=40, n_labels=400):
     Y = sp.csr_matrix((rng.random((n, n_labels)) < 0.02).astype(np.float32))
     X = sp.csr_matrix(rng.random((n, 10), np.float32))
     counts = np.asarray(Y.sum(axis=0)).ravel().astype(np.int64)
-    lesson = Lesson(
+    data = ChainData(
         X=X, Y=Y, held=None, counts=counts, longest=20, batch_size=n, dropout=0.0, feature_dropout=0.0, sampled=sampled
     )
     network = ChainNetwork(Shape(n_features=10, n_labels=n_labels, embedding=4, hidden=8), generator=generator(1))
-    return LabelwiseTask(network, lesson)
+    return LabelwiseTask(network, data)
 
 
 def test_a_sample_of_labels_stands_for_all_in_the_warmup():
@@ -154,7 +155,7 @@ def test_a_sample_of_labels_stands_for_all_in_the_warmup():
         return total.item() / count, task
 
     whole, task = loss(0, 0)
-    without = task.chain.logits(task.chain.encode(features(task.lesson.X, task.chain.output)))[:, :-1]
+    without = task.chain.logits(task.chain.encode(features(task.data.X, task.chain.output)))[:, :-1]
     whole -= torch.nn.functional.softplus(without[:, task.never]).sum().item() / 40
     some = np.mean([loss(60, step)[0] for step in range(60)])
     assert some == pytest.approx(whole, rel=0.02)
@@ -222,8 +223,10 @@ def test_an_own_order_is_followed(fitted):
 
 
 def probability_of_the_best(chain, x):
-    call = lambda network, block: chain._searched(network, block, 4).probabilities  # noqa: E731
-    return float(next(chain._by_block(x, 4, call))[1][0])
+    network = stored_network(chain.arrays_, "cpu")
+    never = torch.from_numpy(chain.label_counts_ == 0)
+    read = features(sp.csr_matrix(x), network.output)
+    return float(decode(network, read, never=never, beam=4, longest=chain.longest_).probabilities[0])
 
 
 def test_a_look_inside(fitted, tmp_path):

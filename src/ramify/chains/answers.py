@@ -1,4 +1,4 @@
-"""What every chain answers from its scores: the best labels under restrictions, and all scores."""
+"""Prediction that all chains share, from blocks of scores: the k best labels under restrictions, and all scores."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.checks import thread_count
 from ramify.evaluation import top_k
 from ramify.match import restriction
 from ramify.models.base.ranking_model import Part, assignments
@@ -16,21 +17,34 @@ from ramify.values import CSR, Bool, Float32, StageProgress, TopK
 
 
 class ChainAnswers(UnitRowModel):
-    """Base of the chains: they bring ``_scores``."""
+    """Base of the chains. A subclass implements ``scores_by_block``."""
 
     seed: int
+    threads: int | None
 
-    def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
-        """Blocks of scores, (rows, L), with the number of their first row; -inf for labels that training never saw."""
+    def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
+        """Scores of all labels, a float32 block of shape (rows, L) at a time, with the number of its first row.
+
+        Parameters
+        ----------
+        X : csr_matrix, shape (n, d)
+            Features as the chain was trained on (``normalize``).
+        threads : int
+
+        Yields
+        ------
+        int, float32 array of shape (rows, L)
+            -inf for labels without a training instance.
+        """
         raise NotImplementedError
 
     @property
     def n_parameters_(self) -> int:
-        """Numbers that training has learnt."""
+        """Number of trained parameters."""
         raise NotImplementedError
 
     def _parts(self, X: Any, Y: Any, held_out: float) -> tuple[Part, Part | None]:
-        """Checked data, as the chain trains on them: what to learn from, and what is held out or None."""
+        """Checked data as the chain is trained on them: the training part, and the held-out part or None."""
         X = self._training_rows(X)
         everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
         return everything.split(held_out, self.seed) or (everything, None)
@@ -53,14 +67,15 @@ class ChainAnswers(UnitRowModel):
         k : int, optional
             Labels per instance, at most L; 10 by default, or L where it is less.
         allowed, forbidden : label ids, or matrix of shape (n, L), optional
-            As ``XRLinear.predict_topk``. The chain stays the same; only its answers are restricted.
+            As ``XRLinear.predict_topk``. They restrict the ranking, not the sequences that the chain emits.
         progress : callable, optional
-            Told ("predict", share done).
+            Called with ("predict", share done).
 
         Returns
         -------
         TopK
-            Scores in [0, 1]: the mass of the sequences that hold the label. No label that training never saw.
+            Scores in [0, 1]: the estimated probability that the label occurs in a sampled sequence. Labels without a
+            training instance are left out.
 
         Raises
         ------
@@ -72,7 +87,7 @@ class ChainAnswers(UnitRowModel):
         k = self._labels_asked(k)
         only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
         tops = []
-        for begin, scores in self._scores(X):
+        for begin, scores in self.scores_by_block(X, thread_count(self.threads)):
             may = _permitted(only, never, slice(begin, begin + len(scores)), scores.shape)
             tops.append(top_k(np.where(may, scores, np.float32(-np.inf)), k))
             if progress is not None:
@@ -80,13 +95,14 @@ class ChainAnswers(UnitRowModel):
         return TopK(np.concatenate([top.labels for top in tops]), np.concatenate([top.scores for top in tops]))
 
     def decision_function(self, X: Any) -> Float32:
-        """Scores of all labels: a dense array of shape (n, L); -inf for a label that training never saw."""
+        """Scores of all labels, float32, shape (n, L); -inf for labels without a training instance."""
         check_is_fitted(self)
-        return np.concatenate([scores for _, scores in self._scores(self._features(X))])
+        blocks = self.scores_by_block(self._features(X), thread_count(self.threads))
+        return np.concatenate([scores for _, scores in blocks])
 
 
 def _permitted(only: Any, never: CSR | None, rows: slice, shape: tuple[int, ...]) -> Bool:
-    """Which labels may be named for a block of instances, shape (rows, L)."""
+    """Labels that may be predicted for a block of instances, shape (rows, L)."""
     may: Bool = np.ones(shape, bool)
     if isinstance(only, np.ndarray):
         may &= only

@@ -143,14 +143,14 @@ class CompositeChain(ChainAnswers):
         """Numbers that training has learnt."""
         return sum(member.n_parameters_ for member in self.members_)
 
-    def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
-        for member in self.members_:
-            member.threads = self.threads
+    def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
+        """See ``ChainAnswers``."""
         size = max(1, BLOCK_ENTRIES // self.n_labels_)
         for begin in range(0, X.shape[0], size):
             block = X[begin : begin + size]
             first, second = (
-                np.concatenate([scores for _, scores in member._scores(block)]) for member in self.members_
+                np.concatenate([scores for _, scores in member.scores_by_block(block, threads)])
+                for member in self.members_
             )
             yield begin, combined(first, second, self.weight_)
 

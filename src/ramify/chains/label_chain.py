@@ -8,17 +8,24 @@ This module imports without torch, so that settings and flags can be read; fitti
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.chains.order import ORDER, order_of
-from ramify.chains.serving import ServedChain
-from ramify.chains.stored import PREFIX, checked_arrays, checked_counts
+from ramify.chains.answering import (
+    PredictionNetwork,
+    emitted_labels,
+    prediction_network,
+    scores_by_block,
+    set_matrix,
+    step_probabilities,
+)
+from ramify.chains.answers import ChainAnswers
+from ramify.chains.order import ORDER
+from ramify.chains.stored import PREFIX, checked_arrays, checked_counts, network_arrays, sizes_of, stored_network
 from ramify.checks import (
     THREADS,
     THRESHOLD,
@@ -35,25 +42,19 @@ from ramify.errors import InputError, damage_told
 from ramify.models.base.persistence import load_as
 from ramify.models.base.ranking_model import HELD_OUT, Part
 from ramify.models.base.unit import stored_count
-from ramify.torchloop import Environment, History, LoopConfig, OnEvent, require_torch, train
+from ramify.torchloop import Environment, History, LoopConfig, OnEvent, require_torch
 from ramify.torchloop.checkpoint import fingerprint
-from ramify.values import StageProgress
+from ramify.values import CSR, Float32, Float64, StageProgress
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.chains.network import ChainNetwork
-    from ramify.chains.supervised import Lesson
+    from ramify.chains.supervised import ChainData
 
 FULL_SOFTMAX = 6_000
 """Labels up to which no sampling is needed to train in sensible time and memory."""
 
 SAMPLED = 2_000
-
-WARMUP_COST = 0.2
-"""Of an epoch of the warm-up against one of the chain, about: for the progress bar."""
-
-GENTLER = 0.3
-"""Of the learning rate, for a chain that starts from what a warm-up has learnt."""
 
 
 def _checkpoint_path(value: Any) -> Any:
@@ -68,7 +69,7 @@ def _checkpoint_path(value: Any) -> Any:
     return value
 
 
-class LabelChain(ServedChain):
+class LabelChain(ChainAnswers):
     """A recurrent classifier chain.
 
     Parameters
@@ -240,44 +241,31 @@ class LabelChain(ServedChain):
     ) -> LabelChain:
         """Train on one part and measure on another; X as the chain trains on it (``normalize``). Else as ``fit``."""
         require_torch(f"{type(self).__name__} and other systems on torch")
-        lesson = self.lesson(rest, held)
-        tell = progress or (lambda stage, done: None)
-        tell("train", 0.0)
+        from ramify.chains.stages import train_stages
+
+        data = self.training_data(rest, held)
+        report_progress = progress or (lambda stage, done: None)
+        report_progress("train", 0.0)
         environment = Environment(self.device, thread_count(self.threads))
         with environment.open():
-            network, self.history_ = self._teach(lesson, environment, lambda done: tell("train", done), on_event)
-        self.label_counts_, self.longest_ = lesson.counts, lesson.longest
+            network, self.history_ = train_stages(
+                self, data, environment, lambda done: report_progress("train", done), on_event
+            )
+        self.label_counts_, self.longest_ = data.counts, data.longest
         self.n_features_in_, self.n_labels_ = rest.X.shape[1], rest.Y.shape[1]
         self.set_network(network)
-        tell("train", 1.0)
+        report_progress("train", 1.0)
         return self
 
-    def _courses(self) -> tuple[LoopConfig, LoopConfig]:
-        """How the warm-up and the chain are trained."""
-        chain = LoopConfig(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-            average=self.average,
-            device=self.device,
-            seed=self.seed,
-            threads=thread_count(self.threads),
-        )
-        if self.warmup == 0:
-            return chain, chain
-        return replace(chain, epochs=self.warmup), replace(chain, learning_rate=self.learning_rate * GENTLER)
-
-    def lesson(self, rest: Part, held: Part | None) -> Lesson:
-        """What a training on these parts is taught from."""
-        from ramify.chains.supervised import Lesson
+    def training_data(self, rest: Part, held: Part | None) -> ChainData:
+        """The training part and the held-out part with the settings that depend on them."""
+        from ramify.chains.supervised import ChainData
 
         n_labels = rest.Y.shape[1]
         sampled = self.sampled
         if sampled is None:
             sampled = 0 if n_labels <= FULL_SOFTMAX else SAMPLED
-        return Lesson(
+        return ChainData(
             X=rest.X,
             Y=rest.Y,
             held=None if held is None else (held.X, held.Y),
@@ -289,54 +277,78 @@ class LabelChain(ServedChain):
             sampled=min(sampled, n_labels),
         )
 
-    def _teach(
-        self, lesson: Lesson, environment: Environment, tell: Callable[[float], None], on_event: OnEvent | None
-    ) -> tuple[ChainNetwork, History]:
-        from ramify.chains.network import ChainNetwork, Shape
-        from ramify.chains.supervised import SupervisedTask
-        from ramify.chains.warmup import LabelwiseTask
-        from ramify.torchloop.environment import generator
-
-        shape = Shape(
-            n_features=lesson.X.shape[1],
-            n_labels=lesson.Y.shape[1],
-            embedding=int(self.embedding),
-            hidden=int(self.hidden),
-        )
-        network = ChainNetwork(shape, environment.device, generator(self.seed))
-        first, then = self._courses()
-        cost = self.warmup * WARMUP_COST
-        share = cost / (cost + self.epochs)
-        if self.warmup > 0:
-            train(
-                LabelwiseTask(network, lesson),
-                first,
-                environment,
-                progress=lambda done: tell(share * done),
-                on_event=on_event,
-                checkpoint=self.checkpoint_for("warmup", lesson),
-            )
-        found = train(
-            SupervisedTask(network, lesson, order_of(self.order, self.seed)),
-            then,
-            environment,
-            progress=lambda done: tell(share + (1 - share) * done),
-            on_event=on_event,
-            checkpoint=self.checkpoint_for("supervised", lesson),
-        )
-        return network, found
-
     def checkpoint_for(
-        self, stage: str, lesson: Lesson, more: dict[str, Any] | None = None
+        self, stage: str, data: ChainData, more: dict[str, Any] | None = None
     ) -> tuple[Path, dict[str, Any]] | None:
-        """Where the state of a stage of training is kept, and what tells it from others; None where nothing is."""
+        """Directory of the checkpoints of a training stage and identity of the run; None without ``checkpoint``."""
         if self.checkpoint is None:
             return None
         free = ("draws", "decision_threshold", "checkpoint", "threads")
         settings = {name: value for name, value in self._plain_settings().items() if name not in free} | (more or {})
         settings = {name: value if _is_plain(value) else type(value).__name__ for name, value in settings.items()}
-        identity = {"stage": stage, "settings": settings, "data": fingerprint(lesson.X, lesson.Y)}
+        identity = {"stage": stage, "settings": settings, "data": fingerprint(data.X, data.Y)}
         return Path(self.checkpoint) / stage, identity
+
+    def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
+        """See ``ChainAnswers``."""
+        self.check_settings()
+        environment = Environment(self.device, threads)
+        return scores_by_block(self._prediction_network(environment), X, self.draws, environment)
+
+    def chains(self, X: Any, *, beam: int = 1) -> list[list[int]]:
+        """The labels of each instance in the order of emission, up to the chain's own STOP.
+
+        Parameters
+        ----------
+        X : sparse or dense matrix, shape (n, d)
+        beam : int, default 1
+            1: the most probable label at each step. More: the most probable sequence that a beam search of this width
+            finds. It can be shorter, because the probability of a label set is split among its orders.
+        """
+        check_is_fitted(self)
+        X, beam = self._features(X), whole_number("beam", beam, 1, 10_000)
+        environment = Environment(self.device, thread_count(self.threads))
+        return emitted_labels(self._prediction_network(environment), X, beam, environment)
+
+    def predict_sets(self, X: Any, *, beam: int = 1) -> CSR:
+        """0/1 matrix, shape (n, L): the labels of ``chains``. STOP ends a set; no threshold is applied."""
+        return set_matrix(self.chains(X, beam=beam), self.n_labels_)
+
+    def step_probabilities(self, X: CSR, emitted: list[int]) -> Float64:
+        """Probabilities of all labels and STOP before each step of a sequence, shape (steps, L + 1); for one instance.
+
+        The steps are the labels and, unless the sequence has the largest length, STOP.
+        """
+        environment = Environment(self.device, 1)
+        return step_probabilities(self._prediction_network(environment), self._features(X), emitted, environment)
+
+    def _prediction_network(self, environment: Environment) -> PredictionNetwork:
+        """The network in float64 on the device; loaded on first use and kept."""
+        kept = self.__dict__.get("_network")
+        if kept is None or kept[0] != environment.device:
+            loaded = prediction_network(self.arrays_, self.label_counts_, self.longest_, environment.device)
+            kept = self.__dict__["_network"] = (environment.device, loaded)
+        network: PredictionNetwork = kept[1]
+        return network
+
+    def network(self, device: Any = "cpu") -> ChainNetwork:
+        """A copy of the network in float32 for further training."""
+        check_is_fitted(self)
+        return stored_network(self.arrays_, device).float().train().requires_grad_(True)
+
+    def set_network(self, network: ChainNetwork) -> None:
+        """Replace the parameters of the chain by those of a network."""
+        self.arrays_ = network_arrays(network)
+        self.__dict__.pop("_network", None)
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of trained parameters."""
+        return sum(array.size for array in self.arrays_.values())
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_network"}
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; an order of your own has done its work and stays out."""
@@ -344,7 +356,7 @@ class LabelChain(ServedChain):
         settings = self._plain_settings()
         if not _is_plain(settings["order"]):
             settings["order"] = "resequenced"
-        config = {"settings": settings, "sizes": self._sizes(), "longest": self.longest_}
+        config = {"settings": settings, "sizes": sizes_of(self.arrays_), "longest": self.longest_}
         config |= {"normalized_rows": self.normalized_rows_}
         arrays = {PREFIX + name: array for name, array in self.arrays_.items()}
         return config | {"history": self.history_.to_json()}, arrays | {"label_counts": self.label_counts_}

@@ -2,11 +2,11 @@
 
 R_t = Σ_{s ≥ t} reward_s                         what is still to be won
 A_t = (R_t - b(z_t)) normalised over the batch   b is learned: a line in what the network says at the step
-loss = -Σ A_t log p(l_t) - β Σ H_t + ½ Σ (R_t - b)² + γ · cross-entropy of the warm start's lesson
+loss = -Σ A_t log p(l_t) - β Σ H_t + ½ Σ (R_t - b)² + γ · cross-entropy of the warm start's data
 
 Sequences are drawn from the network with units dropped, and the same units are dropped while it learns from them: the
 policy that is improved is the policy that acted (Williams 1992). With very many labels it acts among those of its batch
-and a sample of the others, as the lesson does.
+and a sample of the others, as the data does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from ramify.chains.decoding import emit
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
-from ramify.chains.supervised import Lesson, SupervisedTask, among, candidates_of, closed, taught
+from ramify.chains.supervised import ChainData, SupervisedTask, among, candidates_of, closed, taught
 from ramify.torchloop.environment import generator
 from ramify.torchloop.task import Shard
 from ramify.values import Float64, Int64
@@ -33,7 +33,7 @@ class ReinforcedTask(SupervisedTask):
     ----------
     network : ChainNetwork
         Warm: it was taught by targets before.
-    lesson : Lesson
+    data : ChainData
     order : Order
         Of the targets that keep a share in the loss.
     reward : callable
@@ -49,7 +49,7 @@ class ReinforcedTask(SupervisedTask):
     def __init__(
         self,
         network: ChainNetwork,
-        lesson: Lesson,
+        data: ChainData,
         order: Any,
         *,
         reward: Callable[[Float64, Float64, Float64], Float64],
@@ -57,7 +57,7 @@ class ReinforcedTask(SupervisedTask):
         anchor: float,
         samples: int,
     ) -> None:
-        super().__init__(network, lesson, order)
+        super().__init__(network, data, order)
         self.reward, self.entropy, self.anchor, self.samples = reward, entropy, anchor, samples
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
@@ -69,16 +69,16 @@ class ReinforcedTask(SupervisedTask):
         return loss, actions
 
     def _policy_loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        lesson, network = self.lesson, self.network
+        data, network = self.data, self.network
         rows = np.repeat(shard.rows, self.samples)
-        X, Y = features(lesson.X[rows], network.output), lesson.Y[rows]
-        candidates, _ = candidates_of(Y, generator(*shard.counters, 3), self.never, lesson.sampled)
-        drop = Dropout(generator(*shard.counters, 1), lesson.dropout, lesson.feature_dropout)
+        X, Y = features(data.X[rows], network.output), data.Y[rows]
+        candidates, _ = candidates_of(Y, generator(*shard.counters, 3), self.never, data.sampled)
+        drop = Dropout(generator(*shard.counters, 1), data.dropout, data.feature_dropout)
         emitted = emit(
-            network, X, never=self.never, longest=lesson.longest,
+            network, X, never=self.never, longest=data.longest,
             candidates=candidates, drop=drop, generator=generator(*shard.counters, 2),
         )  # fmt: skip
-        targets = torch.from_numpy(_with_stop(emitted, network.stop, lesson.longest)).to(network.output.device)
+        targets = torch.from_numpy(_with_stop(emitted, network.stop, data.longest)).to(network.output.device)
         told, _, place = taught(network, X, targets, drop)
         logits = network.logits(told, candidates)
         logits = logits.masked_fill_(closed(targets, self.never, candidates)[place], -torch.inf)

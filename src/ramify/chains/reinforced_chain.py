@@ -157,13 +157,13 @@ class ReinforcedChain(ChainAnswers):
     ) -> History:
         from ramify.chains.reinforced import ReinforcedTask
 
-        lesson = chain.lesson(rest, held)
+        data = chain.training_data(rest, held)
         environment = Environment(chain.device, thread_count(self.threads))
         with environment.open():
             network = chain.network(environment.device)
             task = ReinforcedTask(
                 network,
-                lesson,
+                data,
                 order_of(chain.order, self.seed),
                 reward=REWARDS[self.reward],
                 entropy=self.entropy,
@@ -176,7 +176,7 @@ class ReinforcedChain(ChainAnswers):
                 environment,
                 progress=None if progress is None else lambda done: progress("train", done),
                 on_event=on_event,
-                checkpoint=chain.checkpoint_for("reinforced", lesson, self._plain()),
+                checkpoint=chain.checkpoint_for("reinforced", data, self._plain()),
             )
         chain.set_network(network)
         return history
@@ -195,9 +195,9 @@ class ReinforcedChain(ChainAnswers):
         """Numbers that training has learnt."""
         return self.chain_.n_parameters_
 
-    def _scores(self, X: CSR) -> Iterator[tuple[int, Float32]]:
-        self.chain_.threads = self.threads
-        return self.chain_._scores(X)
+    def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
+        """See ``ChainAnswers``."""
+        return self.chain_.scores_by_block(X, threads)
 
     def chains(self, X: Any, *, beam: int = 1) -> list[list[int]]:
         """See ``LabelChain.chains``."""

@@ -1,4 +1,7 @@
-"""A network as arrays for a model directory, and back: every shape is known from four sizes and looked at first."""
+"""Conversion between a network and the arrays of a model directory.
+
+Four sizes determine the shape of every array. Shapes, types and values are checked before a network is built.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def _shapes(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
 
 
 def network_arrays(network: ChainNetwork) -> dict[str, Float32]:
-    """The parameters by name, as float32 arrays of their own."""
+    """Copies of the parameters by name, float32."""
     return {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
 
@@ -68,19 +71,26 @@ def checked_arrays(arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[
 
 
 def checked_counts(counts: Any, n_labels: int) -> Int64:
-    """The labels' training counts of a model directory; InputError where they cannot be."""
+    """Training instances per label from a model directory, int64, shape (L,); InputError where they are invalid."""
     fits = isinstance(counts, np.ndarray) and counts.dtype == np.int64 and counts.shape == (n_labels,)
     if not fits or (counts < 0).any() or not counts.any():
         raise InputError("the labels' counts have the wrong type, shape or values")
     return np.asarray(counts)
 
 
-def stored_network(arrays: Mapping[str, Float32], sizes: Mapping[str, int], device: Any) -> ChainNetwork:
-    """The network in float64, ready to answer."""
+def sizes_of(arrays: Mapping[str, Float32]) -> dict[str, int]:
+    """The four sizes that determine the shapes of all arrays."""
+    d, hidden = arrays["projection"].shape
+    rows, embedding = arrays["embedding"].shape
+    return dict(zip(SIZES, (d, rows - 1, embedding, hidden), strict=True))
+
+
+def stored_network(arrays: Mapping[str, Float32], device: Any) -> ChainNetwork:
+    """A network with these parameters, in float64, without gradients, on a device."""
     import torch
 
     from ramify.chains.network import ChainNetwork, Shape
 
-    network = ChainNetwork(Shape(**sizes), device).double()
+    network = ChainNetwork(Shape(**sizes_of(arrays)), device).double()
     network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
     return network.eval().requires_grad_(False)

@@ -33,7 +33,7 @@ labels per instance (delicious), 8 cost 4 to 7 points of the mean measure agains
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class ChainData:
     """What a chain is taught from.
 
     Parameters
@@ -69,28 +69,28 @@ class SupervisedTask:
     Parameters
     ----------
     network : ChainNetwork
-    lesson : Lesson
+    data : ChainData
     order : Order
         One that has ``follow`` is asked by it, with what the network emits for the batch.
     """
 
-    def __init__(self, network: ChainNetwork, lesson: Lesson, order: Any) -> None:
-        self.network, self.lesson, self.order = network, lesson, order
-        self.lengths = np.diff(lesson.Y.indptr)
-        self.never = torch.from_numpy(lesson.counts == 0).to(network.output.device)
+    def __init__(self, network: ChainNetwork, data: ChainData, order: Any) -> None:
+        self.network, self.data, self.order = network, data, order
+        self.lengths = np.diff(data.Y.indptr)
+        self.never = torch.from_numpy(data.counts == 0).to(network.output.device)
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[Int64]:
         """See ``torchloop.Task``."""
-        return shuffled_batches(self.lengths, self.lesson.batch_size, rng)
+        return shuffled_batches(self.lengths, self.data.batch_size, rng)
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
         """See ``torchloop.Task``: cross-entropy, and the number of labels and STOPs."""
-        lesson, network = self.lesson, self.network
-        X, Y = features(lesson.X[shard.rows], network.output), lesson.Y[shard.rows]
+        data, network = self.data, self.network
+        X, Y = features(data.X[shard.rows], network.output), data.Y[shard.rows]
         drawn = generator(*shard.counters)
-        candidates, grows = candidates_of(Y, drawn, self.never, lesson.sampled)
+        candidates, grows = candidates_of(Y, drawn, self.never, data.sampled)
         targets = self._targets(X, Y, np.random.default_rng(shard.counters), candidates)
-        told, wanted, place = taught(network, X, targets, Dropout(drawn, lesson.dropout, lesson.feature_dropout))
+        told, wanted, place = taught(network, X, targets, Dropout(drawn, data.dropout, data.feature_dropout))
         logits = network.logits(told, candidates)
         logits = logits if grows is None else logits + grows
         logits = logits.masked_fill_(closed(wanted, self.never, candidates)[place], -torch.inf)
@@ -98,26 +98,26 @@ class SupervisedTask:
         return functional.cross_entropy(logits.float(), own, reduction="sum"), float(len(told))
 
     def _targets(self, X: Any, Y: CSR, rng: np.random.Generator, candidates: torch.Tensor | None) -> torch.Tensor:
-        lesson = self.lesson
+        data = self.data
         if hasattr(self.order, "follow"):
-            longest = min(int(np.diff(Y.indptr).max()) + SLACK, lesson.longest)
+            longest = min(int(np.diff(Y.indptr).max()) + SLACK, data.longest)
             emitted = emit(self.network, X, never=self.never, longest=longest, candidates=candidates)
             keys = self.order.follow(Y, emitted, rng)
         else:
-            keys = np.asarray(self.order.keys(Y, lesson.counts, rng), np.float64)
+            keys = np.asarray(self.order.keys(Y, data.counts, rng), np.float64)
         if keys.shape != (Y.nnz,):
             raise InputError(f"the order gives keys of shape {keys.shape}, but must give one per label: {(Y.nnz,)}")
         return torch.from_numpy(sequences(Y, keys)).to(self.network.output.device)
 
     def measure(self) -> float:
         """Mean of P@1, P@3, P@5, nDCG@3 and nDCG@5 of the ranking of held-out instances."""
-        if self.lesson.held is None:
+        if self.data.held is None:
             return float("nan")
-        X, Y = (part[:MEASURED] for part in self.lesson.held)
+        X, Y = (part[:MEASURED] for part in self.data.held)
         blocks = [
             marginals(
                 self.network, features(X[begin : begin + BLOCK], self.network.output),
-                never=self.never, draws=WATCHED, longest=self.lesson.longest,
+                never=self.never, draws=WATCHED, longest=self.data.longest,
             )
             for begin in range(0, X.shape[0], BLOCK)
         ]  # fmt: skip

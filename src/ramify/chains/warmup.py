@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
-from ramify.chains.supervised import MEASURED, Lesson, candidates_of, ranking_quality
+from ramify.chains.supervised import MEASURED, ChainData, candidates_of, ranking_quality
 from ramify.torchloop.environment import generator
 from ramify.torchloop.task import Shard
 from ramify.values import Int64
@@ -43,26 +43,26 @@ class LabelwiseTask:
     Parameters
     ----------
     chain : ChainNetwork
-    lesson : Lesson
+    data : ChainData
     """
 
-    def __init__(self, chain: ChainNetwork, lesson: Lesson) -> None:
-        self.chain, self.lesson = chain, lesson
+    def __init__(self, chain: ChainNetwork, data: ChainData) -> None:
+        self.chain, self.data = chain, data
         self.network = Shared(chain)
-        self.never = torch.from_numpy(lesson.counts == 0).to(chain.output.device)
+        self.never = torch.from_numpy(data.counts == 0).to(chain.output.device)
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[Int64]:
         """See ``torchloop.Task``."""
-        order = rng.permutation(self.lesson.X.shape[0])
-        return [order[begin : begin + self.lesson.batch_size] for begin in range(0, len(order), self.lesson.batch_size)]
+        order = rng.permutation(self.data.X.shape[0])
+        return [order[begin : begin + self.data.batch_size] for begin in range(0, len(order), self.data.batch_size)]
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
         """See ``torchloop.Task``: binary cross-entropy, and the number of instances."""
-        lesson, chain = self.lesson, self.chain
-        X, Y = features(lesson.X[shard.rows], chain.output), lesson.Y[shard.rows]
+        data, chain = self.data, self.chain
+        X, Y = features(data.X[shard.rows], chain.output), data.Y[shard.rows]
         drawn = generator(*shard.counters)
-        candidates, grows = candidates_of(Y, drawn, self.never, lesson.sampled)
-        encoded = chain.encode(X, Dropout(drawn, lesson.dropout, lesson.feature_dropout))
+        candidates, grows = candidates_of(Y, drawn, self.never, data.sampled)
+        encoded = chain.encode(X, Dropout(drawn, data.dropout, data.feature_dropout))
         own, weight = Y, None
         logits = chain.logits(encoded, candidates)[:, :-1]
         if candidates is not None and grows is not None:  # of those that were drawn, each stands for many
@@ -74,8 +74,8 @@ class LabelwiseTask:
     @torch.no_grad()
     def measure(self) -> float:
         """As ``SupervisedTask.measure``, of the labels' own scores."""
-        if self.lesson.held is None:
+        if self.data.held is None:
             return float("nan")
-        X, Y = (part[:MEASURED] for part in self.lesson.held)
+        X, Y = (part[:MEASURED] for part in self.data.held)
         scores = self.chain.logits(self.chain.encode(features(X, self.chain.output)))[:, :-1]
         return ranking_quality(Y, scores.masked_fill(self.never, -torch.inf).cpu().numpy())

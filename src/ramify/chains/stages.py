@@ -1,0 +1,97 @@
+"""Training of a LabelChain in two stages: the warm-up, then the chain.
+
+The warm-up trains every label independently (``warmup``); the chain is trained after it, with teacher forcing
+(``supervised``). This module imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ramify.chains.network import ChainNetwork, Shape
+from ramify.chains.order import order_of
+from ramify.chains.supervised import ChainData, SupervisedTask
+from ramify.chains.warmup import LabelwiseTask
+from ramify.checks import thread_count
+from ramify.torchloop import Environment, History, LoopConfig, OnEvent, train
+from ramify.torchloop.environment import generator
+
+if TYPE_CHECKING:
+    from ramify.chains.label_chain import LabelChain
+
+WARMUP_COST = 0.2
+"""Time of a warm-up epoch relative to an epoch of the chain, estimated; used for the progress bar only."""
+
+RATE_AFTER_WARMUP = 0.3
+"""Factor of the chain's learning rate after a warm-up."""
+
+
+def train_stages(
+    chain: LabelChain,
+    data: ChainData,
+    environment: Environment,
+    report_progress: Callable[[float], None],
+    on_event: OnEvent | None,
+) -> tuple[ChainNetwork, History]:
+    """Train a new network with the settings of a chain.
+
+    Parameters
+    ----------
+    chain : LabelChain
+        Its settings have been checked.
+    data : ChainData
+    environment : Environment
+        Open.
+    report_progress : callable
+        Called with the share done, 0 to 1.
+    on_event : callable, optional
+        Called after each evaluation of either stage.
+
+    Returns
+    -------
+    ChainNetwork
+    History
+        Of the second stage.
+    """
+    shape = Shape(
+        n_features=data.X.shape[1], n_labels=data.Y.shape[1], embedding=int(chain.embedding), hidden=int(chain.hidden)
+    )
+    network = ChainNetwork(shape, environment.device, generator(chain.seed))
+    config = _config(chain)
+    warmup_cost = chain.warmup * WARMUP_COST
+    share = warmup_cost / (warmup_cost + chain.epochs)
+    if chain.warmup > 0:
+        train(
+            LabelwiseTask(network, data),
+            replace(config, epochs=chain.warmup),
+            environment,
+            progress=lambda done: report_progress(share * done),
+            on_event=on_event,
+            checkpoint=chain.checkpoint_for("warmup", data),
+        )
+        config = replace(config, learning_rate=chain.learning_rate * RATE_AFTER_WARMUP)
+    history = train(
+        SupervisedTask(network, data, order_of(chain.order, chain.seed)),
+        config,
+        environment,
+        progress=lambda done: report_progress(share + (1 - share) * done),
+        on_event=on_event,
+        checkpoint=chain.checkpoint_for("supervised", data),
+    )
+    return network, history
+
+
+def _config(chain: LabelChain) -> LoopConfig:
+    return LoopConfig(
+        epochs=chain.epochs,
+        batch_size=chain.batch_size,
+        learning_rate=chain.learning_rate,
+        weight_decay=chain.weight_decay,
+        patience=chain.patience,
+        average=chain.average,
+        device=chain.device,
+        seed=chain.seed,
+        threads=thread_count(chain.threads),
+    )
