@@ -1,11 +1,17 @@
-"""Recurrent classifier chains: labels emitted one after another, in an order that may depend on the input (PAPERS §6).
+"""Recurrent classifier chains: labels are emitted one after another, in an order that may depend on the input.
 
-``order``      in which order labels are taught, re-sequencing among them
-``network``    the network; ``sequences`` what it reads; ``decoding`` what is made of what it says
-``supervised`` and ``reinforced`` two ways to teach it, ``rewards`` what the second one is after
-``label_chain``, ``reinforced_chain`` and ``composite`` the estimators
+    Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz:
+    Learning Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742.
+    Jinseok Nam, Eneldo Loza Mencía, Hyunwoo J. Kim and Johannes Fürnkranz: Maximizing Subset Accuracy with Recurrent
+    Neural Networks in Multi-label Classification. NIPS 2017, pages 5413-5423.
 
-The package imports without torch.
+``order``                   label orders for training, re-sequencing among them
+``network``                 the network; ``sequences``: its inputs; ``decoding``: scores and label sets from its outputs
+``warmup``, ``supervised``  losses of the two training stages; ``stages`` runs them
+``reinforced``              the policy gradient; ``rewards``: its rewards
+``label_chain``, ``reinforced_chain``, ``composite``   the estimators; ``answering``: their prediction
+
+The package imports without torch. See also ``docs/papers.md#context-dependent-label-permutations``.
 """
 
 from ramify.chains.composite import CompositeChain

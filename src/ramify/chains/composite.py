@@ -1,8 +1,12 @@
-"""CompositeChain: a re-sequenced and a reinforced chain answer together (PAPERS §6c).
+"""CompositeChain: the combined scores of a re-sequenced and a reinforced chain.
 
-score = (1 - w) · score of the re-sequenced chain + w · score of the reinforced one
+score = (1 - w) · score of the re-sequenced chain + w · score of the reinforced chain
 
-Both never learn from the same held-out share; w is what ranks it best.
+Both chains hold out the same instances; w is the weight with the best ranking of these.
+
+Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
+Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742. See also
+``docs/papers.md#context-dependent-label-permutations``.
 """
 
 from __future__ import annotations
@@ -29,11 +33,11 @@ from ramify.values import CSR, Float32, StageProgress
 WEIGHTS = tuple(step / 20 for step in range(21))
 EQUAL = 0.5
 BLOCK_ENTRIES = 40_000_000
-"""Scores that are held at a time."""
+"""Largest number of scores in memory per member."""
 
 
 class CompositeChain(ChainAnswers):
-    """Two ways to learn an order that depends on the input, combined.
+    """Weighted mean of a re-sequenced and a reinforced chain.
 
     Parameters
     ----------
@@ -42,25 +46,25 @@ class CompositeChain(ChainAnswers):
     reinforced : ReinforcedChain, optional
         ``ReinforcedChain()`` when None.
     held_out : float, default 0.1
-        Share of the instances that both are watched by, and that the weight is fitted on; with 0 both weigh the same.
+        Share of the instances held out for early stopping of both chains and for the weight; 0: both weights are 0.5.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Smallest score of a label that ``predict`` returns.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length, in training and in prediction; the chains' in place of their own.
+        Divide each row of X by its Euclidean length in training and prediction; overrides the setting of both chains.
     seed : int, default 0
-        Of the split and of the first chain; the second one's is the next. Same seed, same model, for any number of
-        threads (on a CPU).
+        Seed of the split and of the first chain; the second chain uses seed + 1. The same seed gives the same model
+        for any number of threads on a CPU.
     threads : int, optional
-        None takes every CPU.
+        None: all CPUs.
 
     Attributes
     ----------
     members_ : list of LabelChain and ReinforcedChain
-        The two.
+        The fitted chains, in this order.
     weight_ : float
         Of the reinforced chain, 0 to 1.
     normalized_rows_ : int
-        Training rows that were brought to length 1; 0 without ``normalize``.
+        Training rows that were scaled to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -70,7 +74,7 @@ class CompositeChain(ChainAnswers):
         "reinforced": Instance(ReinforcedChain, "a ReinforcedChain", optional=True),
         "held_out": HELD_OUT,
         **rules_of(LabelChain, "decision_threshold", "normalize", "threads"),
-        "seed": Whole(0, 2**32 - 2),  # the second chain has the next one
+        "seed": Whole(0, 2**32 - 2),  # the second chain uses seed + 1
     }
 
     def __init__(
@@ -93,7 +97,7 @@ class CompositeChain(ChainAnswers):
         self.threads = threads
 
     def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> CompositeChain:
-        """Teach both chains on the same instances, then fit the weight on the others; else as ``LabelChain.fit``."""
+        """Train both chains on the same instances, then fit the weight on the held-out ones; see ``LabelChain.fit``."""
         members = self._unfitted()
         rest, held = self._parts(X, Y, self.held_out)
         fitted = [
@@ -102,13 +106,13 @@ class CompositeChain(ChainAnswers):
         return self.set_members(fitted, held)
 
     def set_members(self, members: list[Any], held: Part | None) -> CompositeChain:
-        """Combine two chains that are fitted; the weight is fitted on a part that neither learnt from.
+        """Combine two fitted chains; the weight is fitted on instances that neither was trained on.
 
         Parameters
         ----------
         members : list of LabelChain and ReinforcedChain
         held : Part or None
-            Held-out instances; None weighs both the same.
+            Held-out instances; None: both weights are 0.5.
         """
         weight = EQUAL
         if held is not None:
@@ -119,7 +123,7 @@ class CompositeChain(ChainAnswers):
 
     @staticmethod
     def parts_inside() -> dict[str, Any]:
-        """What is taken for a part that is None."""
+        """Defaults of the parts that are None."""
         return {"resequenced": LabelChain(), "reinforced": ReinforcedChain()}
 
     def _unfitted(self) -> list[Any]:
@@ -140,7 +144,7 @@ class CompositeChain(ChainAnswers):
 
     @property
     def n_parameters_(self) -> int:
-        """Numbers that training has learnt."""
+        """Number of trained parameters."""
         return sum(member.n_parameters_ for member in self.members_)
 
     def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
@@ -190,14 +194,14 @@ class CompositeChain(ChainAnswers):
 
 
 def combined(first: Float32, second: Float32, weight: float) -> Float32:
-    """Scores of two members as one, shape (n, L); a label that training never saw stays at -inf for any weight."""
+    """Weighted mean of two score matrices, shape (n, L); labels without a training instance stay at -inf."""
     share = np.float32(weight)
     seen = first > -np.inf
     return np.where(seen, (1 - share) * np.where(seen, first, 0) + share * np.where(seen, second, 0), first)
 
 
 def best_weight(first: Float32, second: Float32, Y: CSR) -> float:
-    """The weight of the second member's scores under which both together rank held-out labels best."""
+    """The weight of the second member with the best ranking of held-out labels."""
     from ramify.chains.supervised import ranking_quality
 
     found = [ranking_quality(Y, combined(first, second, weight)) for weight in WEIGHTS]

@@ -1,15 +1,16 @@
-"""From a network to a ranking and to label sets.
+"""Rankings and label sets from the outputs of a network.
 
-A label is ranked by the mass of the sequences that hold it, P(l in the set | x) (compare PAPERS §6). K sequences are
-drawn, and every step of every one of them tells how likely each label is to come next, whichever is drawn:
+The score of a label is the probability that it occurs in a sampled sequence, P(l in the set | x). It is estimated from
+K sampled sequences. Each step of a sequence adds the probabilities of all labels at this step, not only that of the
+sampled one, which reduces the variance:
 
-score(l) = 1/K Σ_k Σ_t p(l | x, first t labels of sequence k)      unbiased, exact in its first step
+score(l) = 1/K Σ_k Σ_t p(l | x, first t labels of sequence k)      unbiased; exact in the first step
 
-The beams of a search would not do: scaled up to stand for all sequences, they overrate what goes with their own labels.
-Draws use the same K quantiles, shuffled per step, for all instances, so that an instance gets the same draws alone and
-in a batch; all in float64, so that it gets the same float32, too.
+The sequences of a beam search are no substitute: rescaled to probability 1 they overestimate labels that co-occur with
+their own. Sampling uses the same K quantiles, shuffled per step, for all instances, so that an instance has the same
+samples alone and in a batch; float64 makes its float32 scores equal, too.
 
-Label sets are what the most probable step, or the best sequence of a beam search, leads to.
+A label set is the most probable label at each step, or the best sequence of a beam search.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from ramify.values import Float32, Float64, Int64
 
 @torch.no_grad()
 def marginals(network: ChainNetwork, X: Features, *, never: torch.Tensor, draws: int, longest: int) -> Float32:
-    """Mass of the sequences that hold a label, float32, shape (n, L).
+    """Estimated probability that each label occurs in a sampled sequence, float32, shape (n, L).
 
     Parameters
     ----------
     network : ChainNetwork
-        Its dtype is what is computed in.
+        Its dtype is that of the computation.
     X : Features
         n instances.
     never : bool tensor, shape (L,)
@@ -44,14 +45,15 @@ def marginals(network: ChainNetwork, X: Features, *, never: torch.Tensor, draws:
     encoded = network.encode(X)  # (n, hidden)
     n, device, stop = len(encoded), encoded.device, network.stop
     scores = encoded.new_zeros((n, stop))
-    # Draws that agree so far share one state: `owner` of each state, `at` of each draw, `number` among its quantiles.
+    # Samples with the same labels so far share one state: `owner` is the instance of a state, `at` the state of a
+    # sample, `number` its quantile.
     owner, at = torch.arange(n, device=device), torch.arange(n, device=device).repeat_interleave(draws)
     number = torch.arange(draws, device=device).repeat(n)
     state, last = network.first_state(encoded), torch.full((n,), stop, device=device)
     closed = torch.nn.functional.pad(never, (0, 1)).expand(n, -1).clone()
     for step in range(longest):
-        told, state = network.states(encoded[owner], last[:, None], state)
-        shares = torch.softmax(network.logits(told[:, 0]).masked_fill_(closed, -torch.inf), dim=1)
+        outputs, state = network.states(encoded[owner], last[:, None], state)
+        shares = torch.softmax(network.logits(outputs[:, 0]).masked_fill_(closed, -torch.inf), dim=1)
         weight = torch.bincount(at, minlength=len(owner)).to(shares) / draws
         scores.index_add_(0, owner, shares[:, :-1] * weight[:, None])
         heights = shares.cumsum_(dim=1)
@@ -69,7 +71,7 @@ def marginals(network: ChainNetwork, X: Features, *, never: torch.Tensor, draws:
 
 
 def _quantiles(draws: int, step: int) -> torch.Tensor:
-    """The middles of K equal parts of 0..1; each step in another order, lest sequences be tied to their quantile."""
+    """Centres of K equal parts of [0, 1], in another order at each step so that steps are independent."""
     order = np.random.default_rng(step).permutation(draws)
     return torch.from_numpy((order + 0.5) / draws)
 
@@ -90,7 +92,7 @@ class Decoded:
 
 
 class _Search:
-    """A beam search over a block of instances; rows leave as they end."""
+    """A beam search over a block of instances; finished rows are removed."""
 
     def __init__(self, network: ChainNetwork, X: Features, never: torch.Tensor, beam: int) -> None:
         self.network, self.never, self.beam = network, never, beam
@@ -104,9 +106,9 @@ class _Search:
         self.prefix = torch.empty((n, 1, 0), dtype=torch.int64, device=device)
 
     def step(self) -> bool:
-        """Emit one label; False when all rows have ended."""
-        told = self._distribution()  # (rows, beams, L + 1), log p
-        total = self.mass[..., None] + told
+        """Emit one label; return False when all rows have ended."""
+        outputs = self._distribution()  # (rows, beams, L + 1), log p
+        total = self.mass[..., None] + outputs
         self._finish(total[..., -1])
         self._extend(total[..., :-1])
         return self._leave()
@@ -117,15 +119,15 @@ class _Search:
         last = torch.cat([start, self.prefix], dim=2)[..., -1:]
         encoded = self.encoded[self.rows].repeat_interleave(beams, dim=0)
         before = self.state.reshape(1, rows * beams, -1)
-        told, after = self.network.states(encoded, last.reshape(-1, 1), before)
+        outputs, after = self.network.states(encoded, last.reshape(-1, 1), before)
         self.state = after[0].reshape(rows, beams, -1)
-        logits = self.network.logits(told[:, 0]).reshape(rows, beams, -1)
+        logits = self.network.logits(outputs[:, 0]).reshape(rows, beams, -1)
         logits[..., :-1].masked_fill_(self.never, -torch.inf)
         logits.scatter_(2, self.prefix, -torch.inf)
         return torch.log_softmax(logits, dim=2)
 
     def _finish(self, ended: torch.Tensor) -> None:
-        """Stop here? (rows, beams) log probabilities of the sequences as they stand."""
+        """Keep the best sequence that ends here, given log probabilities (rows, beams) with STOP included."""
         mass, beam = ended.max(dim=1)
         better = mass > self.best[self.rows]
         rows = self.rows[better]
@@ -143,20 +145,20 @@ class _Search:
         self.state = _taken(self.state, parents)
 
     def _leave(self) -> bool:
-        going = self.mass[:, 0] > self.best[self.rows]  # longer sequences are only less probable
+        going = self.mass[:, 0] > self.best[self.rows]  # extending a sequence can only lower its probability
         for name in ("rows", "mass", "prefix", "state"):
             setattr(self, name, getattr(self, name)[going])
         return bool(len(self.rows))
 
 
 def _taken(values: torch.Tensor, parents: torch.Tensor) -> torch.Tensor:
-    """The beams of the given numbers: (rows, beams, x), (rows, kept) -> (rows, kept, x)."""
+    """Select beams by number: (rows, beams, x), (rows, kept) -> (rows, kept, x)."""
     return values.gather(1, parents[..., None].expand(*parents.shape, values.shape[2]))
 
 
 @torch.no_grad()
 def decode(network: ChainNetwork, X: Features, *, never: torch.Tensor, beam: int, longest: int) -> Decoded:
-    """Search the sequences of a block of instances; parameters as ``marginals``, but for one.
+    """Beam search over a block of instances; parameters as in ``marginals``, except for one.
 
     Parameters
     ----------
@@ -181,10 +183,10 @@ def emit(
     drop: Dropout | None = None,
     generator: torch.Generator | None = None,
 ) -> Int64:
-    """One sequence per instance, (n, steps), -1 after the end: the most probable label at each step, until it is STOP.
+    """One sequence per instance, int64, (n, steps), -1 after the end: the most probable label at each step until STOP.
 
-    With candidates, ascending and STOP the last of them, only these are emitted. With a generator a label is drawn at
-    each step instead; with ``drop`` the network is one with units dropped. Rows leave as they end.
+    ``candidates`` (ascending, STOP last) restricts the labels. With a generator, labels are sampled. With ``drop``,
+    units of the network are dropped. Finished rows are removed from the computation.
     """
     encoded = network.encode(X, drop)
     state, n, device = network.first_state(encoded), len(encoded), encoded.device
@@ -195,8 +197,8 @@ def emit(
     emitted = torch.full((n, longest), -1, device=device)
     rows, step = torch.arange(n, device=device), 0
     while step < longest and len(rows):
-        told, state = network.states(encoded[rows], last[:, None], state, None if drop is None else drop.of(rows, n))
-        logits = network.logits(told[:, 0], candidates).masked_fill_(closed, -torch.inf)
+        outputs, state = network.states(encoded[rows], last[:, None], state, None if drop is None else drop.of(rows, n))
+        logits = network.logits(outputs[:, 0], candidates).masked_fill_(closed, -torch.inf)
         place = (logits if generator is None else logits + _gumbel(logits, generator)).argmax(dim=1)
         closed.scatter_(1, place[:, None], True)
         last = place if candidates is None else candidates[place]
@@ -212,8 +214,8 @@ def probabilities(network: ChainNetwork, X: Features, emitted: list[int], never:
     """Probabilities of all labels and STOP before each label of one instance's sequence, and after it."""
     encoded = network.encode(X)
     read = torch.tensor([[network.stop, *emitted]], device=encoded.device)
-    told, _ = network.states(encoded, read, network.first_state(encoded))
-    logits = network.logits(told[0])  # (steps, L + 1)
+    outputs, _ = network.states(encoded, read, network.first_state(encoded))
+    logits = network.logits(outputs[0])  # (steps, L + 1)
     logits[:, :-1].masked_fill_(never, -torch.inf)
     for step, label in enumerate(emitted):
         logits[step + 1 :, label] = -torch.inf
@@ -221,6 +223,6 @@ def probabilities(network: ChainNetwork, X: Features, emitted: list[int], never:
 
 
 def _gumbel(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Noise that turns the largest of log probabilities into a draw from them."""
+    """Gumbel noise: the argmax of log probabilities plus this noise is a sample from them."""
     drawn = torch.rand(like.shape, generator=generator).clamp_(1e-20, 1 - 1e-7)
     return -torch.log(-torch.log(drawn)).to(like.device)

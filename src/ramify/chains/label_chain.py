@@ -1,9 +1,12 @@
-"""LabelChain: labels emitted one after another until STOP, each given the input and the labels so far (PAPERS §6).
+"""LabelChain: a recurrent classifier chain, which emits labels one after another until STOP.
 
-fit      a share of the instances is held out; the chain is taught the others' labels in the order asked for
-predict  sequences are drawn; a label scores the mass of those that hold it (``decoding``)
+fit      hold out a share of the instances; train on the others with their labels in the chosen order (``stages``)
+predict  sample sequences; the score of a label is the estimated probability that it occurs in one (``decoding``)
 
-This module imports without torch, so that settings and flags can be read; fitting and asking need it.
+Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
+Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742.
+
+This module imports without torch; ``fit`` and prediction need it.
 """
 
 from __future__ import annotations
@@ -52,13 +55,13 @@ if TYPE_CHECKING:
     from ramify.chains.supervised import ChainData
 
 FULL_SOFTMAX = 6_000
-"""Labels up to which no sampling is needed to train in sensible time and memory."""
+"""Largest number of labels that is trained with the full softmax by default."""
 
 SAMPLED = 2_000
 
 
 def _checkpoint_path(value: Any) -> Any:
-    """The path of a directory, which need not exist; InputError where it can be none."""
+    """A valid path of a directory, which need not exist; else InputError."""
     if not isinstance(value, str | Path) or not str(value):
         raise InputError(f"checkpoint is {quoted(value)}, but must be the path of a directory or None")
     try:
@@ -75,63 +78,64 @@ class LabelChain(ChainAnswers):
     Parameters
     ----------
     order : {"resequenced", "frequent-first", "rare-first", "random", "fixed"}
-        In which order labels are taught: the network's own, which depends on the input; by frequency; arbitrary, fresh
-        per instance or the same for all. In Python also an object such as ``ramify.chains.OwnOrder``.
+        Order of an instance's labels in training: the network's own, which depends on the input; by frequency; a new
+        arbitrary order per instance and epoch; one arbitrary order. In Python also an object such as
+        ``ramify.chains.OwnOrder``.
     embedding, hidden : int, default 128 and 256
-        Width of the labels' vectors, and of instances and states.
+        Width of the label vectors, and of encoded instances and states.
     dropout : float, default 0.5
-        Share of units dropped while learning, the same ones at all steps.
+        Share of units dropped in training, the same units at all steps.
     feature_dropout : float, default 0.3
-        Share of an instance's features dropped while learning.
+        Share of an instance's features dropped in training.
     warmup : int, default 8
-        Passes over the training instances at most in which every label is learnt by itself, before the chain is taught.
+        Largest number of passes over the training instances in which every label is trained independently, before the
+        chain is trained.
     epochs : int, default 8
-        Passes over the training instances at most, after these.
+        Largest number of passes over the training instances in which the chain is trained.
     batch_size : int, default 32
         Instances per step.
     learning_rate : float, default 0.01
-        Of AdamW; a third of it after a warm-up.
+        Learning rate of AdamW; multiplied by 0.3 after a warm-up.
     weight_decay : float, default 0.01
-        Of AdamW.
+        Weight decay of AdamW.
     average : float, default 0.99
-        Decay of the running average of the parameters, which is what is kept; 0 for none.
+        Decay per step of the running average of the parameters, which is evaluated and kept; 0: no average.
     patience : int, default 3
-        Epochs without progress on held-out instances before the training stops.
+        Epochs without a better measure on held-out instances before training stops.
     held_out : float, default 0.1
-        Share of the instances that the training is watched by; 0 for none.
+        Share of the instances held out for early stopping; 0: none.
     sampled : int, optional
-        Labels that the softmax is taken over while learning, beside those of the batch; 0 for all. None takes all up to
-        6,000 labels and 2,000 beyond.
+        Negative labels sampled per batch; 0: full softmax. None: 0 up to 6,000 labels, else 2,000.
     draws : int, default 32
-        Sequences drawn per instance in prediction; more where instances have many labels.
+        Sequences sampled per instance in prediction; raise it if instances have many labels.
     longest : int, optional
-        Labels per emitted sequence at most; None takes what 99 of 100 training instances have at most: one instance
-        with hundreds of labels would make all of them slow.
+        Largest number of labels per emitted sequence. None: the 99th percentile of the training instances' label
+        counts.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Smallest score of a label that ``predict`` returns.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length, in training and in prediction.
+        Divide each row of X by its Euclidean length in training and prediction.
     checkpoint : str, optional
-        Directory for the state of an unfinished training; fitting with the same settings and data goes on from it.
+        Directory for the state of an unfinished fit; a fit with the same settings and data resumes from it.
     device : {"cpu", "cuda", "auto"}
-        Where torch computes; "auto" takes a GPU where there is one.
+        Device of torch; "auto": a GPU if there is one, else the CPU.
     seed : int, default 0
-        Same seed, same model, for any number of threads (on a CPU).
+        The same seed gives the same model for any number of threads on a CPU.
     threads : int, optional
-        None takes every CPU.
+        None: all CPUs.
 
     Attributes
     ----------
     arrays_ : dict of float32 arrays
-        The network's parameters.
+        Parameters of the network by name.
     label_counts_ : int64 array, shape (L,)
-        Training instances per label; those of none are never named.
+        Training instances per label; labels with 0 are never predicted.
     longest_ : int
-        Labels per sequence at most.
+        Largest number of labels per sequence.
     history_ : History
         Loss and held-out measure of each epoch after the warm-up.
     normalized_rows_ : int
-        Training rows that were brought to length 1; 0 without ``normalize``.
+        Training rows that were scaled to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -207,18 +211,18 @@ class LabelChain(ChainAnswers):
     def fit(
         self, X: Any, Y: Any, *, progress: StageProgress | None = None, on_event: OnEvent | None = None
     ) -> LabelChain:
-        """Teach the chain.
+        """Train the chain.
 
         Parameters
         ----------
         X : sparse or dense matrix, shape (n, d)
             Features.
         Y : sparse or dense matrix, shape (n, L)
-            Label assignments: what is above 0 is positive.
+            Label assignments: entries above 0 are positive.
         progress : callable, optional
-            Told ("train", share done).
+            Called with ("train", share done).
         on_event : callable, optional
-            Told of each epoch (``torchloop.EpochEnd``).
+            Called with a ``torchloop.EpochEnd`` after each epoch.
 
         Raises
         ------
@@ -239,7 +243,7 @@ class LabelChain(ChainAnswers):
         progress: StageProgress | None = None,
         on_event: OnEvent | None = None,
     ) -> LabelChain:
-        """Train on one part and measure on another; X as the chain trains on it (``normalize``). Else as ``fit``."""
+        """Train on one part and evaluate on another, with rows of X already scaled (``normalize``). Else as ``fit``."""
         require_torch(f"{type(self).__name__} and other systems on torch")
         from ramify.chains.stages import train_stages
 
@@ -351,7 +355,7 @@ class LabelChain(ChainAnswers):
         return {name: value for name, value in state.items() if name != "_network"}
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Settings and arrays for a model directory; an order of your own has done its work and stays out."""
+        """Settings and arrays for a model directory; an order object is not stored, as prediction does not use it."""
         check_is_fitted(self)
         settings = self._plain_settings()
         if not _is_plain(settings["order"]):

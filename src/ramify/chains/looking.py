@@ -1,8 +1,8 @@
-"""A look inside a chain: the order it took for a document, how sure it was of each step, how its mind moved.
+"""Inspection of a chain: the order of a document's labels, and how the label probabilities changed from step to step.
 
 view = look(chain, X[0], label_names=names)
-print(view)                      # the steps, and what came next to being emitted
-view.picture("chain.svg")        # probability of the leading labels before each step
+print(view)                      # the steps and their most probable alternatives
+view.picture("chain.svg")        # probabilities of the leading labels before each step
 print(order_statistics(chain, X_test, label_names=names))
 """
 
@@ -29,16 +29,16 @@ STOP = "STOP"
 
 @dataclass(frozen=True)
 class ChainView:
-    """What a chain did for one instance.
+    """The steps of a chain for one instance.
 
     Parameters
     ----------
     names : tuple of str
-        What was emitted, in order; the last is STOP.
+        Emitted labels in order; the last is STOP.
     probabilities : float64 array, shape (steps,)
         Of each step, given the steps before it.
     leading : tuple of str
-        The labels that were likely at any step, and STOP.
+        Labels, and STOP, with the largest probability at any step.
     moved : float64 array, shape (steps, leading)
         Their probability before each step; 0 once emitted.
     """
@@ -60,7 +60,7 @@ class ChainView:
         return "\n".join(lines)
 
     def picture(self, path: str | Path) -> None:
-        """Draw how the distribution moved, one column per step; the file's ending says which format.
+        """Draw the probabilities before each step, one column per step; the file name's suffix is the format.
 
         Raises
         ------
@@ -100,9 +100,9 @@ def look(
     x : matrix, shape (1, d)
         Features of the instance.
     label_names : sequence of str, length L, optional
-        Numbers are shown without.
+        Default: label numbers.
     leading : int, default 8
-        Labels to show at most, STOP among them.
+        Largest number of labels to show, STOP included.
 
     Raises
     ------
@@ -115,40 +115,40 @@ def look(
     if X.shape[0] != 1:
         raise InputError(f"x has {X.shape[0]} rows, but must have 1: look at one instance at a time")
     emitted = chain.chains(X)[0]
-    told = chain.step_probabilities(X, emitted)  # (steps, L + 1)
+    probabilities = chain.step_probabilities(X, emitted)  # (steps, L + 1)
     names = [*_names(label_names, chain.n_labels_), STOP]
-    taken = [*emitted, chain.n_labels_][: len(told)]
-    likely = np.argsort(-told.max(axis=0), kind="stable")[:leading]
+    taken = [*emitted, chain.n_labels_][: len(probabilities)]
+    likely = np.argsort(-probabilities.max(axis=0), kind="stable")[:leading]
     return ChainView(
         names=tuple(names[label] for label in taken),
-        probabilities=told[np.arange(len(taken)), taken],
+        probabilities=probabilities[np.arange(len(taken)), taken],
         leading=tuple(names[label] for label in likely),
-        moved=told[:, likely],
+        moved=probabilities[:, likely],
     )
 
 
 def _letters(name: str) -> str:
-    """A name for matplotlib, which would read formulas between dollar signs."""
+    """A name with escaped dollar signs, which matplotlib would interpret as formulas."""
     return one_line(name).replace("$", r"\$")
 
 
 @dataclass(frozen=True)
 class OrderStatistics:
-    """Which labels come early, and how far the order depends on the document.
+    """Which labels are emitted early, and how much the order depends on the document.
 
     Parameters
     ----------
     names : sequence of str
     emitted : int64 array, shape (L,)
-        Documents that each label was emitted for.
+        Documents for which each label was emitted.
     mean_place : float64 array, shape (L,)
-        Its place among the labels of these documents on average: 0 always first, 1 always last; NaN for none.
+        Mean place of the label in these documents, from 0 (always first) to 1 (always last); NaN without documents.
     n_pairs : int
-        Pairs of labels that at least two documents have both of.
+        Pairs of labels that occur together in at least two documents.
     changing_pairs : float
-        Share of these pairs that come in both orders.
+        Share of these pairs that occur in both orders.
     minority : float
-        Share of a pair's documents that have it in the rarer order, on average; 0.5 would be a coin's toss.
+        Mean share of a pair's documents with the rarer order; 0.5: both orders are equally frequent.
     """
 
     names: Sequence[str]
@@ -175,7 +175,7 @@ class OrderStatistics:
 def order_statistics(
     chain: LabelChain | ReinforcedChain, X: Any, *, label_names: Sequence[str] | None = None
 ) -> OrderStatistics:
-    """Orders that a chain takes over many instances.
+    """Statistics of the label orders of many instances.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def order_statistics(
 
 
 def _pairs(rows: list[list[int]], n_labels: int) -> CSR:
-    """How many documents have label i before label j, shape (L, L)."""
+    """Number of documents with label i before label j, shape (L, L)."""
     before = [np.array(row)[np.triu_indices(len(row), 1)[0]] for row in rows if len(row) > 1]
     after = [np.array(row)[np.triu_indices(len(row), 1)[1]] for row in rows if len(row) > 1]
     if not before:
@@ -229,5 +229,5 @@ def _names(label_names: Sequence[str] | None, n_labels: int) -> Sequence[str]:
     if label_names is None:
         return [str(label) for label in range(n_labels)]
     if len(label_names) != n_labels:
-        raise InputError(f"{len(label_names)} label names are given, but the chain knows {n_labels} labels")
+        raise InputError(f"{len(label_names)} label names are given, but the chain has {n_labels} labels")
     return label_names

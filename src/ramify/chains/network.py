@@ -1,13 +1,14 @@
-"""The network: what an instance says, a GRU over the labels emitted so far, and a score for each label and STOP.
+"""The network: an encoded instance, a GRU over the labels emitted so far, and a score for each label and STOP.
 
 e    = drop(relu(x W + w))                               sparse x; (n, hidden)
 h_0  = tanh(e A)
 h_t  = GRU(LN(drop(E[l_t] + e B)), h_{t-1})              the input at every step
-z_t  = drop(relu(LN(h_t C))) + e                         what the labels so far add to what the instance says
+z_t  = drop(relu(LN(h_t C))) + e                         contribution of the labels so far, plus the instance
 p(l | x, l_1..l_t) = softmax(z_t V + v) over labels not yet emitted, and STOP
 
-No norm on the instance's way: it would blow up what little some instances say. Dropout is variational: one mask per
-sequence, the same at all steps (Gal and Ghahramani 2016). Shapes in comments.
+The instance's path has no normalisation layer, which would scale up instances with few known features. Dropout is
+variational: one mask per sequence, the same at all steps (Gal and Ghahramani: A Theoretically Grounded Application of
+Dropout in Recurrent Neural Networks. NIPS 2016). Shapes are in comments.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Shape:
     n_features, n_labels : int
         d and L.
     embedding, hidden : int
-        Of labels, and of instances and states.
+        Width of label vectors, and of encoded instances and states.
     """
 
     n_features: int
@@ -42,7 +43,7 @@ class Shape:
 
 
 class Dropout:
-    """Masks from a generator of their own, drawn once per place; torch's global generator stays untouched.
+    """Dropout masks, drawn once per place from a given generator; torch's global generator is not used.
 
     Parameters
     ----------
@@ -57,13 +58,13 @@ class Dropout:
         self._part: tuple[torch.Tensor, int] | None = None
 
     def of(self, rows: torch.Tensor, n: int) -> Dropout:
-        """The same masks, for some of the n instances."""
+        """The same masks, restricted to some of the n instances."""
         part = copy(self)
         part._part = (rows, n)
         return part
 
     def __call__(self, place: str, values: torch.Tensor) -> torch.Tensor:
-        """Drop units of (n, steps, units) or (n, units): the same ones at all steps, and whenever asked again."""
+        """Drop units of (n, steps, units) or (n, units): the same at all steps and in every call for a place."""
         n = values.shape[0] if self._part is None else self._part[1]
         mask = self._mask(place, (n, *(1 for _ in values.shape[2:]), values.shape[-1]), self.rate, values)
         return values * (mask if self._part is None else mask[self._part[0]])
@@ -80,14 +81,14 @@ class Dropout:
 
 
 class ChainNetwork(nn.Module):
-    """See the module.
+    """The network of the module's equations.
 
     Parameters
     ----------
     shape : Shape
     device : torch.device
     generator : torch.Generator, optional
-        Draws the first parameters; without it they are to be loaded.
+        Source of the initial parameters; without it they are uninitialised and must be loaded.
     """
 
     def __init__(self, shape: Shape, device: Any = "cpu", generator: torch.Generator | None = None) -> None:
@@ -119,7 +120,7 @@ class ChainNetwork(nn.Module):
             elif parameter.ndim == 1:
                 parameter.zero_()
             else:
-                # The projection reads rows of length one, embeddings are read one at a time, others sum their inputs.
+                # The projection has inputs of length 1; embeddings are looked up one at a time; other layers sum.
                 scale = 0.2 if name == "projection" else 0.3 if name == "embedding" else parameter.shape[1] ** -0.5
                 drawn = torch.randn(parameter.shape, generator=generator) * scale
                 parameter.copy_(drawn)
@@ -130,7 +131,7 @@ class ChainNetwork(nn.Module):
         return self.shape.n_labels
 
     def encode(self, X: Features, drop: Dropout | None = None) -> torch.Tensor:
-        """What the instances say, (n, hidden)."""
+        """Encode instances, (n, hidden)."""
         values = X.values if drop is None else drop.features(X.values)
         summed = functional.embedding_bag(
             X.indices, self.projection, X.offsets, mode="sum", per_sample_weights=values.to(self.projection.dtype)
@@ -145,18 +146,18 @@ class ChainNetwork(nn.Module):
     def states(
         self, encoded: torch.Tensor, emitted: torch.Tensor, before: torch.Tensor, drop: Dropout | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Read labels (n, steps); give what each step tells (n, steps, hidden), and the last state (1, n, hidden)."""
+        """Outputs z of the steps that read labels (n, steps), (n, steps, hidden); last state, (1, n, hidden)."""
         read = self.embedding[emitted] + self.see(encoded)[:, None]  # (n, steps, embedding)
         read = self.input_norm(read)
         hidden, last = self.gru(read if drop is None else drop("input", read), before)
-        told = functional.relu(self.output_norm(self.from_state(hidden)))
-        told = told if drop is None else drop("output", told)
-        return told + encoded[:, None], last
+        outputs = functional.relu(self.output_norm(self.from_state(hidden)))
+        outputs = outputs if drop is None else drop("output", outputs)
+        return outputs + encoded[:, None], last
 
-    def logits(self, told: torch.Tensor, candidates: torch.Tensor | None = None) -> torch.Tensor:
+    def logits(self, outputs: torch.Tensor, candidates: torch.Tensor | None = None) -> torch.Tensor:
         """Scores of all labels and STOP, or of candidates only: (..., hidden) -> (..., L + 1)."""
         weights: torch.Tensor = self.output
         bias: torch.Tensor = self.output_bias
         if candidates is not None:
             weights, bias = weights[candidates], bias[candidates]
-        return functional.linear(told, weights, bias)
+        return functional.linear(outputs, weights, bias)

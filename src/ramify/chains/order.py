@@ -1,9 +1,12 @@
-"""In which order a chain learns to emit an instance's labels: each way is a key per entry of Y, ascending.
+"""Label orders for the training of a chain: each order gives a key per entry of Y; labels are sorted by ascending keys.
 
-Four ways know nothing of the instance and are the baselines of the paper (PAPERS §6): frequent first, rare first, one
-fixed arbitrary order, a fresh arbitrary order per instance and epoch. ``OwnOrder`` takes yours. ``Resequenced`` follows
-the network itself, §6(a): what it emits is struck out where wrong, kept in its order where right, and what it missed
-is appended in random order.
+Four orders do not depend on the instance and are the baselines of the paper: frequent first, rare first, one fixed
+arbitrary order, and a new arbitrary order per instance and epoch. ``OwnOrder`` takes an order from the user.
+``Resequenced`` is the model-based order of the paper: the network emits labels for the training instance; wrong labels
+are removed, correct labels keep their order, and missing labels are appended in random order.
+
+Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
+Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ class Order(Protocol):
 
 
 class FrequentFirst:
-    """The label of most training instances first."""
+    """Labels with the most training instances first."""
 
     def keys(self, Y: CSR, counts: Int64, rng: np.random.Generator) -> Float64:
         """See ``Order``."""
@@ -44,7 +47,7 @@ class FrequentFirst:
 
 
 class RareFirst:
-    """The label of fewest training instances first."""
+    """Labels with the fewest training instances first."""
 
     def keys(self, Y: CSR, counts: Int64, rng: np.random.Generator) -> Float64:
         """See ``Order``."""
@@ -71,7 +74,7 @@ class FixedOrder(Checked):
 
 
 class FreshOrder:
-    """Another arbitrary order for every instance, in every epoch."""
+    """A new arbitrary order for every instance in every epoch."""
 
     def keys(self, Y: CSR, counts: Int64, rng: np.random.Generator) -> Float64:
         """See ``Order``."""
@@ -79,12 +82,12 @@ class FreshOrder:
 
 
 class OwnOrder(Checked):
-    """Your order of all labels, such as one that a hierarchy gives.
+    """A given order of all labels, for instance from a hierarchy.
 
     Parameters
     ----------
     labels : sequence of int
-        Every label number once, the first to be emitted first.
+        A permutation of all label numbers; the first is emitted first.
     """
 
     RULES: ClassVar[Rules] = {"labels": Several(Whole(0, 2**31 - 1))}
@@ -108,22 +111,22 @@ class OwnOrder(Checked):
 
 
 class Resequenced:
-    """The network's own order, refreshed batch by batch; until it emits right labels, a random one."""
+    """The network's own order, recomputed for every batch; random while the network emits no correct label."""
 
     def keys(self, Y: CSR, counts: Int64, rng: np.random.Generator) -> Float64:
-        """See ``Order``: without a network all labels are missing ones, hence in random order."""
+        """See ``Order``: a random order, because no emitted labels are given."""
         return np.asarray(rng.random(Y.nnz))
 
     def follow(self, Y: CSR, emitted: Int64, rng: np.random.Generator) -> Float64:
-        """Keys after what the network emitted.
+        """Keys by the labels that the network emitted.
 
         Parameters
         ----------
         Y : csr_matrix, shape (n, L)
         emitted : int64 array, shape (n, steps)
-            Labels as the network emitted them, -1 where it had stopped. Wrong ones have no entry in Y and so drop out.
+            Labels in the order of emission, -1 after STOP. Wrong labels have no entry in Y and are ignored.
         rng : Generator
-            For the order of the labels that are missing.
+            Source of the order of missing labels.
         """
         steps = emitted.shape[1]
         rows = np.repeat(np.arange(Y.shape[0], dtype=np.int64), np.diff(Y.indptr))
@@ -152,7 +155,7 @@ ORDER = Own(("keys",), lambda: ORDERS)
 
 
 def order_of(order: Any, seed: int) -> Any:
-    """The order behind a name, or the user's own object; ``ORDER`` has been checked."""
+    """The order of a name, or the user's object itself; ``ORDER`` has checked the value."""
     if isinstance(order, str):
         return FixedOrder(seed) if order == "fixed" else ORDERS[order]()
     return order

@@ -1,12 +1,17 @@
-"""Teaching a chain by rewards (PAPERS §6b): its actions are labels and STOP, its reward what they do for a measure.
+"""Policy gradient for a chain: its actions are labels and STOP, the reward of an action is its gain in a measure.
 
-R_t = Σ_{s ≥ t} reward_s                         what is still to be won
-A_t = (R_t - b(z_t)) normalised over the batch   b is learned: a line in what the network says at the step
-loss = -Σ A_t log p(l_t) - β Σ H_t + ½ Σ (R_t - b)² + γ · cross-entropy of the warm start's data
+R_t = Σ_{s ≥ t} reward_s                         return of step t
+A_t = (R_t - b(z_t)) normalised over the shard   advantage; the baseline b is a trained linear function of z_t
+loss = -Σ A_t log p(l_t) - β Σ H_t + ½ Σ (R_t - b)² + γ · supervised cross-entropy
 
-Sequences are drawn from the network with units dropped, and the same units are dropped while it learns from them: the
-policy that is improved is the policy that acted (Williams 1992). With very many labels it acts among those of its batch
-and a sample of the others, as the data does.
+H_t is the entropy of the policy. Sequences are sampled with dropout, and the same units are dropped in the update: the
+policy that is updated is the policy that acted (Williams: Simple Statistical Gradient-Following Algorithms for
+Connectionist Reinforcement Learning. Machine Learning 8:229-256, 1992). With thousands of labels, the actions are the
+labels of the batch and sampled negatives, as in ``supervised``.
+
+Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
+Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742. The baseline, the
+entropy bonus and the supervised term are choices of this implementation.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ import torch
 from ramify.chains.decoding import emit
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
-from ramify.chains.supervised import ChainData, SupervisedTask, among, candidates_of, closed, taught
+from ramify.chains.supervised import ChainData, SupervisedTask, candidates_of, closed, forced_outputs, positions
 from ramify.torchloop.environment import generator
 from ramify.torchloop.task import Shard
 from ramify.values import Float64, Int64
@@ -32,10 +37,10 @@ class ReinforcedTask(SupervisedTask):
     Parameters
     ----------
     network : ChainNetwork
-        Warm: it was taught by targets before.
+        Trained with supervision before.
     data : ChainData
     order : Order
-        Of the targets that keep a share in the loss.
+        Label order of the supervised term.
     reward : callable
         One of ``rewards``.
     entropy : float
@@ -43,7 +48,7 @@ class ReinforcedTask(SupervisedTask):
     anchor : float
         γ; 0 for none.
     samples : int
-        Sequences drawn per instance.
+        Sequences sampled per instance.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class ReinforcedTask(SupervisedTask):
         self.reward, self.entropy, self.anchor, self.samples = reward, entropy, anchor, samples
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        """See ``torchloop.Task``: policy, entropy and baseline, and the number of actions."""
+        """See ``torchloop.Task``: the loss of the module's equation and the number of actions."""
         loss, actions = self._policy_loss(shard)
         if self.anchor > 0:
             supervised, targets = super().loss(shard)
@@ -79,15 +84,15 @@ class ReinforcedTask(SupervisedTask):
             candidates=candidates, drop=drop, generator=generator(*shard.counters, 2),
         )  # fmt: skip
         targets = torch.from_numpy(_with_stop(emitted, network.stop, data.longest)).to(network.output.device)
-        told, _, place = taught(network, X, targets, drop)
-        logits = network.logits(told, candidates)
+        outputs, _, place = forced_outputs(network, X, targets, drop)
+        logits = network.logits(outputs, candidates)
         logits = logits.masked_fill_(closed(targets, self.never, candidates)[place], -torch.inf)
         log_p = torch.log_softmax(logits.float(), dim=1)
         returns = torch.from_numpy(self._returns(Y, emitted, targets.shape[1])).to(log_p)[place]
-        baseline = network.value(told.detach()).float()[:, 0]
+        baseline = network.value(outputs.detach()).float()[:, 0]
         advantage = returns - baseline.detach()
         advantage = (advantage - advantage.mean()) / (advantage.std(correction=0) + 1e-6)
-        chosen = log_p.gather(1, among(candidates, targets[place])[:, None])[:, 0]
+        chosen = log_p.gather(1, positions(candidates, targets[place])[:, None])[:, 0]
         entropy = -(log_p.exp() * log_p.masked_fill(torch.isinf(log_p), 0)).sum()
         loss = -(advantage * chosen).sum() - self.entropy * entropy + 0.5 * ((returns - baseline) ** 2).sum()
         return loss, float(len(chosen))
@@ -104,7 +109,7 @@ class ReinforcedTask(SupervisedTask):
 
 
 def _with_stop(emitted: Int64, stop: int, longest: int) -> Int64:
-    """Sequences with the STOP that ended them; those that were cut at the longest have none."""
+    """Append STOP to sequences; those that have the largest length have none."""
     lengths = (emitted >= 0).sum(axis=1)
     targets = np.pad(emitted, ((0, 0), (0, 1)), constant_values=-1)
     ended = lengths < longest

@@ -1,6 +1,10 @@
-"""ReinforcedChain: a chain that is taught by targets first, then by what its own actions earn (PAPERS §6b).
+"""ReinforcedChain: a LabelChain (the warm start) that is trained further by policy gradient.
 
-The warm start matters: a policy that emits labels at random earns next to nothing and learns as much.
+The warm start is needed: a policy that emits random labels has rewards near 0, and so has its gradient.
+
+Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
+Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742. The loss is in
+``reinforced``.
 """
 
 from __future__ import annotations
@@ -27,42 +31,43 @@ from ramify.values import CSR, Float32, StageProgress
 
 
 class ReinforcedChain(ChainAnswers):
-    """A label chain improved by policy gradient.
+    """A recurrent classifier chain trained by policy gradient after supervised training.
 
     Parameters
     ----------
     chain : LabelChain, optional
-        The warm start, with its settings of network and held-out share; ``LabelChain(order="random")`` when None.
+        The warm start; its network, ``held_out``, ``batch_size`` and ``patience`` are used in both stages. None:
+        ``LabelChain(order="random")``.
     reward : {"set-f1", "dcg", "exact-match"}
-        What an action is worth: the gain in F1 of the set, or in DCG, or hitting the set exactly.
+        Reward of an action: the gain in F1 of the label set, the gain in DCG, or 1 for an exactly correct set.
     epochs : int, default 4
-        Passes over the training instances at most, after the warm start.
+        Largest number of passes over the training instances after the warm start.
     learning_rate : float, default 0.001
-        Of these passes.
+        Learning rate of AdamW in these passes.
     entropy : float, default 0.02
-        What uncertainty counts beside the reward, lest the policy settle too early.
+        Weight of the entropy bonus, which delays convergence to a deterministic policy.
     anchor : float, default 0.5
-        Share that the targets of the warm start keep in the loss, lest the policy forget them.
+        Weight of the supervised cross-entropy in the loss.
     samples : int, default 2
-        Sequences drawn per instance and step.
+        Sequences sampled per instance and step.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Smallest score of a label that ``predict`` returns.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length, in training and in prediction; also the warm
-        start's, in place of its own.
+        Divide each row of X by its Euclidean length in training and prediction; overrides the setting of the warm
+        start.
     seed : int, default 0
-        Same seed, same model, for any number of threads (on a CPU); the warm start's, too.
+        The same seed gives the same model for any number of threads on a CPU; overrides the seed of the warm start.
     threads : int, optional
-        None takes every CPU.
+        None: all CPUs.
 
     Attributes
     ----------
     chain_ : LabelChain
-        What answers: the warm start with the improved parameters.
+        The warm start with the parameters of the second stage.
     history_ : History
-        Loss and held-out measure of each epoch after the warm start, whose own is ``chain_.history_``.
+        Loss and held-out measure of each epoch after the warm start; those of the warm start: ``chain_.history_``.
     normalized_rows_ : int
-        Training rows that were brought to length 1; 0 without ``normalize``.
+        Training rows that were scaled to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
         d and L.
     """
@@ -107,7 +112,7 @@ class ReinforcedChain(ChainAnswers):
     def fit(
         self, X: Any, Y: Any, *, progress: StageProgress | None = None, on_event: OnEvent | None = None
     ) -> ReinforcedChain:
-        """Teach by targets, then by rewards; parameters, progress and errors as ``LabelChain.fit``."""
+        """Train with supervision, then by policy gradient; parameters and errors as ``LabelChain.fit``."""
         chain = self.warm_start()
         rest, held = self._parts(X, Y, chain.held_out)
         return self.fit_parts(rest, held, progress=progress, on_event=on_event)
@@ -120,27 +125,27 @@ class ReinforcedChain(ChainAnswers):
         progress: StageProgress | None = None,
         on_event: OnEvent | None = None,
     ) -> ReinforcedChain:
-        """Teach on one part and watch on another; see ``LabelChain.fit_parts``."""
+        """Train on one part and evaluate on another; see ``LabelChain.fit_parts``."""
         chain = self.warm_start().fit_parts(rest, held, progress=part_of(progress, 0, 2), on_event=on_event)
         self.history_ = self._reinforce(chain, rest, held, part_of(progress, 1, 2), on_event)
         return self._set_chain(chain)
 
     @staticmethod
     def parts_inside() -> dict[str, Any]:
-        """What is taken for a part that is None."""
+        """Defaults of the parts that are None."""
         return {"chain": LabelChain(order="random")}
 
     def warm_start(self) -> LabelChain:
-        """The unfitted warm start, all settings checked."""
+        """The unfitted warm start; all settings are checked."""
         self.check_settings()
         chain: LabelChain = clone(self.chain or self.parts_inside()["chain"])
         chain.set_params(seed=self.seed, threads=self.threads, decision_threshold=self.decision_threshold)
         chain.set_params(normalize=self.normalize)
         chain.check_settings()
-        self._training(chain)
+        self._loop_config(chain)
         return chain
 
-    def _training(self, chain: LabelChain) -> LoopConfig:
+    def _loop_config(self, chain: LabelChain) -> LoopConfig:
         return LoopConfig(
             epochs=self.epochs,
             batch_size=chain.batch_size,
@@ -172,16 +177,16 @@ class ReinforcedChain(ChainAnswers):
             )
             history = train(
                 task,
-                self._training(chain),
+                self._loop_config(chain),
                 environment,
                 progress=None if progress is None else lambda done: progress("train", done),
                 on_event=on_event,
-                checkpoint=chain.checkpoint_for("reinforced", data, self._plain()),
+                checkpoint=chain.checkpoint_for("reinforced", data, self._identity()),
             )
         chain.set_network(network)
         return history
 
-    def _plain(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, Any]:
         settings = self._plain_settings()
         return {name: value for name, value in settings.items() if name not in ("chain", "threads")}
 
@@ -192,7 +197,7 @@ class ReinforcedChain(ChainAnswers):
 
     @property
     def n_parameters_(self) -> int:
-        """Numbers that training has learnt."""
+        """Number of trained parameters."""
         return self.chain_.n_parameters_
 
     def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:

@@ -1,7 +1,7 @@
-"""Label sets as padded sequences for teacher forcing, and instances as the network reads them.
+"""Label sets as padded sequences for teacher forcing, and instances as inputs of the network.
 
 inputs  = START l1 l2 ... lm          START and STOP share the number L
-targets = l1    l2 ... lm STOP        -1 fills up
+targets = l1    l2 ... lm STOP        padded with -1
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import torch
 
 POOL = 16
-"""Batches that are sorted by length together: less padding, and still a random batch."""
+"""Batches per pool; instances are sorted by length within a pool, which reduces padding and keeps batches random."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Sparse instances as an embedding bag takes them.
+    """Sparse instances as arguments of ``embedding_bag``.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Features:
 
 
 def features(X: CSR, like: torch.Tensor) -> Features:
-    """Rows of X, shape (n, d), on the device and of the kind of a tensor."""
+    """Rows of X, shape (n, d), with the device and dtype of a tensor."""
     import torch
 
     def moved(array: Any, dtype: Any) -> torch.Tensor:

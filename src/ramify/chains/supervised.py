@@ -1,8 +1,13 @@
-"""Teaching a chain by targets: cross-entropy of the next label, the labels before it given (teacher forcing).
+"""Supervised training of a chain: cross-entropy of the next label given the labels before it (teacher forcing).
 
-One call of the GRU over a batch of padded sequences, no loop over labels. With very many labels a batch is about its
-own labels and a uniform sample of the others. In the softmax each of these stands for (L - P) / S of them: its logit
-grows by the logarithm of that. What the network emits for re-sequencing is chosen among them, too.
+loss = -Σ_i Σ_t log p(l_t | x_i, l_1..l_{t-1})      l_1..l_m, STOP: the labels of instance i in the order of ``order``
+
+A batch of padded sequences is one call of the GRU, without a loop over labels. With thousands of labels, a batch uses
+its own P labels and S uniformly sampled negatives; log((L - P) / S) is added to the logit of a sampled label, which
+corrects the softmax for the sampling. Re-sequencing emits labels among the same candidates.
+
+Jinseok Nam, Eneldo Loza Mencía, Hyunwoo J. Kim and Johannes Fürnkranz: Maximizing Subset Accuracy with Recurrent Neural
+Networks in Multi-label Classification. NIPS 2017, pages 5413-5423.
 """
 
 from __future__ import annotations
@@ -25,16 +30,16 @@ from ramify.torchloop.task import Shard
 from ramify.values import CSR, Int64
 
 MEASURED = 500
-"""Held-out instances that an epoch is measured on, at most."""
+"""Largest number of held-out instances in the evaluation of an epoch."""
 
-WATCHED, BLOCK = 16, 128
-"""Sequences drawn for each of them, and instances at a time. Few draws would favour epochs that are less sure: with 19
-labels per instance (delicious), 8 cost 4 to 7 points of the mean measure against 32."""
+EVALUATION_DRAWS, BLOCK = 16, 128
+"""Sequences per held-out instance, and instances per block. Few sequences bias the choice towards flatter ones:
+with 19 labels per instance (delicious), 8 instead of 32 lower the mean measure by 4 to 7 points."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChainData:
-    """What a chain is taught from.
+    """Training data of a chain, and the settings that its losses need.
 
     Parameters
     ----------
@@ -45,11 +50,11 @@ class ChainData:
     counts : int64 array, shape (L,)
         Training instances per label.
     longest : int
-        Labels per sequence at most.
+        Largest number of labels per sequence.
     batch_size : int
     dropout, feature_dropout : float
     sampled : int
-        Labels to sample per batch; 0 for the full softmax.
+        Negative labels per batch; 0 for the full softmax.
     """
 
     X: CSR
@@ -64,14 +69,14 @@ class ChainData:
 
 
 class SupervisedTask:
-    """A ``torchloop.Task``: the next label of an order.
+    """A ``torchloop.Task``: prediction of the next label in a given order.
 
     Parameters
     ----------
     network : ChainNetwork
     data : ChainData
     order : Order
-        One that has ``follow`` is asked by it, with what the network emits for the batch.
+        If it has the method ``follow``, this is called with the labels that the network emits for the batch.
     """
 
     def __init__(self, network: ChainNetwork, data: ChainData, order: Any) -> None:
@@ -84,18 +89,18 @@ class SupervisedTask:
         return shuffled_batches(self.lengths, self.data.batch_size, rng)
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        """See ``torchloop.Task``: cross-entropy, and the number of labels and STOPs."""
+        """See ``torchloop.Task``: the cross-entropy and the number of labels and STOPs."""
         data, network = self.data, self.network
         X, Y = features(data.X[shard.rows], network.output), data.Y[shard.rows]
         drawn = generator(*shard.counters)
-        candidates, grows = candidates_of(Y, drawn, self.never, data.sampled)
+        candidates, corrections = candidates_of(Y, drawn, self.never, data.sampled)
         targets = self._targets(X, Y, np.random.default_rng(shard.counters), candidates)
-        told, wanted, place = taught(network, X, targets, Dropout(drawn, data.dropout, data.feature_dropout))
-        logits = network.logits(told, candidates)
-        logits = logits if grows is None else logits + grows
+        outputs, wanted, place = forced_outputs(network, X, targets, Dropout(drawn, data.dropout, data.feature_dropout))
+        logits = network.logits(outputs, candidates)
+        logits = logits if corrections is None else logits + corrections
         logits = logits.masked_fill_(closed(wanted, self.never, candidates)[place], -torch.inf)
-        own = among(candidates, wanted[place])
-        return functional.cross_entropy(logits.float(), own, reduction="sum"), float(len(told))
+        own = positions(candidates, wanted[place])
+        return functional.cross_entropy(logits.float(), own, reduction="sum"), float(len(outputs))
 
     def _targets(self, X: Any, Y: CSR, rng: np.random.Generator, candidates: torch.Tensor | None) -> torch.Tensor:
         data = self.data
@@ -117,7 +122,7 @@ class SupervisedTask:
         blocks = [
             marginals(
                 self.network, features(X[begin : begin + BLOCK], self.network.output),
-                never=self.never, draws=WATCHED, longest=self.data.longest,
+                never=self.never, draws=EVALUATION_DRAWS, longest=self.data.longest,
             )
             for begin in range(0, X.shape[0], BLOCK)
         ]  # fmt: skip
@@ -127,17 +132,17 @@ class SupervisedTask:
 def candidates_of(
     Y: CSR, drawn: torch.Generator, never: torch.Tensor, sampled: int
 ) -> tuple[torch.Tensor, torch.Tensor] | tuple[None, None]:
-    """Labels that a batch is about, ascending, STOP last, and what their logits grow by; None where it is all.
+    """Candidate labels of a batch, ascending, STOP last, and the corrections of their logits; None for all labels.
 
     Parameters
     ----------
     Y : csr_matrix, shape (n, L)
-        Of the batch: its labels are among the candidates.
+        Labels of the batch; all are candidates.
     drawn : torch.Generator
     never : bool tensor, shape (L,)
-        Labels that are never a candidate.
+        Labels that are never candidates.
     sampled : int
-        Other labels to draw; 0 where the batch is about all labels.
+        Negative labels to sample; 0 for the full softmax.
     """
     if sampled == 0:
         return None, None
@@ -147,38 +152,38 @@ def candidates_of(
     others = others[~torch.isin(others, own) & ~never[others]]
     n_others = int((~never).sum()) - len(own) + 1
     candidates, order = torch.sort(torch.cat([own, others]))
-    grows = torch.zeros(len(candidates), device=device)
+    corrections = torch.zeros(len(candidates), device=device)
     if len(others):
-        grows[order >= len(own)] = float(np.log(max(1.0, n_others / len(others))))
-    return candidates, grows
+        corrections[order >= len(own)] = float(np.log(max(1.0, n_others / len(others))))
+    return candidates, corrections
 
 
 SLACK = 4
-"""Labels beyond the true number that are emitted at most for re-sequencing: later ones could only reorder the rest."""
+"""Labels beyond the largest true number that re-sequencing emits at most; later ones would change little."""
 
 
-def taught(
+def forced_outputs(
     network: ChainNetwork, X: Any, targets: torch.Tensor, drop: Dropout
 ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
-    """Read whole sequences: targets (n, steps), -1 after the end.
+    """Outputs of the network for whole sequences: targets (n, steps), -1 after the end.
 
     Returns
     -------
-    told : tensor, shape (places, hidden)
-        What the network says at every place that has a target.
+    outputs : tensor, shape (places, hidden)
+        At every place that has a target.
     targets : tensor, shape (n, steps)
     place : two int64 tensors, shape (places,)
         Row and step of these places.
     """
     inputs = functional.pad(targets[:, :-1], (1, 0), value=network.stop).clamp(min=0)
     encoded = network.encode(X, drop)
-    told, _ = network.states(encoded, inputs, network.first_state(encoded), drop)
+    outputs, _ = network.states(encoded, inputs, network.first_state(encoded), drop)
     place = torch.nonzero(targets >= 0, as_tuple=True)
-    return told[place], targets, place
+    return outputs[place], targets, place
 
 
 def closed(targets: torch.Tensor, never: torch.Tensor, candidates: torch.Tensor | None = None) -> torch.Tensor:
-    """Labels that cannot come at each step, (n, steps, L + 1): emitted before, or never emitted."""
+    """Labels that are excluded at each step, bool, (n, steps, L + 1): emitted before, or never emitted."""
     n, steps = targets.shape
     first = torch.full((n, len(never) + 2), steps, dtype=torch.int32, device=targets.device)  # a last place for -1
     first[:, : len(never)].masked_fill_(never, -1)
@@ -188,14 +193,14 @@ def closed(targets: torch.Tensor, never: torch.Tensor, candidates: torch.Tensor 
     return at[None, :, None] > first[:, None, :]
 
 
-def among(candidates: torch.Tensor | None, labels: torch.Tensor) -> torch.Tensor:
-    """Places of labels among the candidates."""
+def positions(candidates: torch.Tensor | None, labels: torch.Tensor) -> torch.Tensor:
+    """Positions of labels among the candidates."""
     return labels if candidates is None else torch.searchsorted(candidates, labels)
 
 
 def ranking_quality(Y: CSR, scores: Any) -> float:
-    """Mean of P@1, P@3, P@5, nDCG@3 and nDCG@5, as far as there are labels."""
-    asked = min(5, Y.shape[1])
-    report = evaluate(Y, top_k(scores, asked), ks=tuple(k for k in (1, 3, 5) if k <= asked))
-    names = [name for name in ("P@1", "P@3", "P@5", "nDCG@3", "nDCG@5") if int(name[-1]) <= asked]
+    """Mean of P@1, P@3, P@5, nDCG@3 and nDCG@5; measures with k > L are left out."""
+    largest = min(5, Y.shape[1])
+    report = evaluate(Y, top_k(scores, largest), ks=tuple(k for k in (1, 3, 5) if k <= largest))
+    names = [name for name in ("P@1", "P@3", "P@5", "nDCG@3", "nDCG@5") if int(name[-1]) <= largest]
     return float(np.mean([float(report[name]) for name in names]))

@@ -1,9 +1,9 @@
-"""Learning each label by itself before the chain is taught: what an instance says first, what labels say later.
+"""Warm-up: every label is trained independently before the chain is.
 
-σ(e V + v)        e, V and v are the chain's own (``network``); binary cross-entropy of every label, no recurrence
+p(l | x) = σ(e V + v)_l        e, V and v are those of the chain (``network``); binary cross-entropy, no recurrence
 
-An epoch of it costs about a quarter of one of the chain, and a chain that starts from there ranks better: one that has
-to learn both at once sees each label of an instance at one of many steps only.
+An epoch takes about a quarter of the time of an epoch of the chain. A chain with warm-up ranks better: without it, each
+label of an instance is a target at one of many steps only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ramify.values import Int64
 
 
 class Shared(nn.Module):
-    """The parameters that single labels need: the network's own, so that teaching these teaches it.
+    """The parameters of the network that the warm-up trains, shared with it.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Shared(nn.Module):
 
 
 class LabelwiseTask:
-    """A ``torchloop.Task``: every label, yes or no.
+    """A ``torchloop.Task``: binary cross-entropy of every label.
 
     Parameters
     ----------
@@ -57,23 +57,23 @@ class LabelwiseTask:
         return [order[begin : begin + self.data.batch_size] for begin in range(0, len(order), self.data.batch_size)]
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        """See ``torchloop.Task``: binary cross-entropy, and the number of instances."""
+        """See ``torchloop.Task``: the binary cross-entropy and the number of instances."""
         data, chain = self.data, self.chain
         X, Y = features(data.X[shard.rows], chain.output), data.Y[shard.rows]
         drawn = generator(*shard.counters)
-        candidates, grows = candidates_of(Y, drawn, self.never, data.sampled)
+        candidates, corrections = candidates_of(Y, drawn, self.never, data.sampled)
         encoded = chain.encode(X, Dropout(drawn, data.dropout, data.feature_dropout))
-        own, weight = Y, None
+        labels, weight = Y, None
         logits = chain.logits(encoded, candidates)[:, :-1]
-        if candidates is not None and grows is not None:  # of those that were drawn, each stands for many
-            own, weight = Y[:, candidates[:-1].cpu().numpy()], grows[:-1].exp()
-        wanted = torch.from_numpy(own.toarray() > 0).to(logits.device)
-        loss = functional.binary_cross_entropy_with_logits(logits.float(), wanted.float(), weight, reduction="sum")
+        if candidates is not None and corrections is not None:  # each sampled label stands for many
+            labels, weight = Y[:, candidates[:-1].cpu().numpy()], corrections[:-1].exp()
+        targets = torch.from_numpy(labels.toarray() > 0).to(logits.device)
+        loss = functional.binary_cross_entropy_with_logits(logits.float(), targets.float(), weight, reduction="sum")
         return loss, float(len(shard.rows))
 
     @torch.no_grad()
     def measure(self) -> float:
-        """As ``SupervisedTask.measure``, of the labels' own scores."""
+        """As ``SupervisedTask.measure``, for the scores of the independent labels."""
         if self.data.held is None:
             return float("nan")
         X, Y = (part[:MEASURED] for part in self.data.held)
