@@ -1,4 +1,4 @@
-"""Classifier chains: four fixed orders, re-sequencing, reinforcement and the composite of the two (PAPERS §6).
+"""Classifier chains: four fixed orders, re-sequencing, reinforcement and the composite of the two (docs/papers.md).
 
     python benchmarks/chains.py --sets bibtex delicious crs-bills-mini --seeds 3
     python benchmarks/chains.py --sets bibtex --systems frequent-first resequenced --seeds 1

@@ -1,4 +1,4 @@
-"""Label disentanglement: labels in several clusters against one, and whether copies recover merged labels (PAPERS §5).
+"""Label disentanglement (docs/papers.md): labels in several clusters against one; do copies recover merged labels?
 
     python benchmarks/disentanglement.py copies --sets gutenberg-lcsh --copies 1 2 3 4 5 6 --seeds 3
     python benchmarks/disentanglement.py copies --sets bibtex --settings '{"branching": 8, "max_leaf": 8}'

@@ -1,4 +1,4 @@
-// Merges the copies of a label that a search reached: a label may live in several leaves (PAPERS: label disentanglement).
+// Merges the copies of a label that a search reached: a label may have several leaves (label disentanglement; docs/papers.md).
 #pragma once
 #include <vector>
 

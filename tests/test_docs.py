@@ -106,3 +106,20 @@ def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", text):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+SOURCE = re.compile(r"`((?:cpp|benchmarks|\w+)(?:/\w+)*/?\w*\.(?:py|cpp|hpp))`(?:: ((?:`\w+`(?:, )?)+))?")
+
+
+@pytest.mark.parametrize("page", ["papers", "architecture"])
+def test_named_files_and_functions_exist(page):
+    """Paths are relative to the package, to the root, or a bare name below ``cpp/``."""
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    found = SOURCE.findall(text)
+    assert len(found) >= 10
+    for path, names in found:
+        places = [place for place in (ROOT / "src" / "ramify" / path, ROOT / path) if place.is_file()]
+        assert places, f"{page}.md names the file {path}, which does not exist"
+        code = places[0].read_text(encoding="utf-8")
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"\b(?:def|class|struct|void) {name}\b", code), f"{page}.md: no {name} in {path}"

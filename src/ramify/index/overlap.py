@@ -1,10 +1,14 @@
-"""Label disentanglement: a label may live in several clusters; which ones, the trained matcher tells (PAPERS §5).
+"""Label disentanglement: a label may be in several clusters, which are chosen by the trained matcher.
+
+Xuanqing Liu, Wei-Cheng Chang, Hsiang-Fu Yu, Cho-Jui Hsieh, Inderjit S. Dhillon: Label Disentanglement in
+Partition-based Extreme Multilabel Classification, NeurIPS 2021 (docs/papers.md).
 
 M = clusters that the matcher sends each training instance to     shape (n, K), 0/1
 S = Yᵀ M                                                           positives of each label that reach each cluster
 C = the entries of S that are largest, at most ``copies`` in a row (a label) and ``cap`` in a column (a cluster)
 
-What C is worth: of the pairs (instance, label) in Y, how many have the label in a cluster that the instance reaches.
+The quality of C is its recall: the share of the pairs (instance, label) in Y whose label is in a cluster that the
+instance reaches.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def check_packed(packed: PackedLevel, blocks: Blocks) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig(CheckedWhenMade):
-    """How the tree is searched and scores are made (PAPERS §2).
+    """Settings of beam search and of the score (PECOS; docs/papers.md).
 
     Parameters
     ----------

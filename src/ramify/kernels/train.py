@@ -1,4 +1,8 @@
-"""Training of linear classifiers, one level or many at once. Twin: ``ramify.reference.train``."""
+"""Training of linear classifiers, one level or many at once. Twin: ``ramify.reference.train``.
+
+The solver is dual coordinate descent with shrinking (docs/papers.md): C.-J. Hsieh, K.-W. Chang, C.-J. Lin,
+S. S. Keerthi, S. Sundararajan: A Dual Coordinate Descent Method for Large-scale Linear SVM, ICML 2008.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ _NO_FLOATS = np.empty(0, np.float32)
 
 @dataclass(frozen=True, kw_only=True)
 class SolverConfig(CheckedWhenMade):
-    """How a single classifier is fitted (PAPERS §2): ½‖w‖² + ½b² + Σ Cᵢ·loss(yᵢ(w·xᵢ + b)).
+    """Settings of the solver of one classifier: minimise ½‖w‖² + ½b² + Σ Cᵢ·loss(yᵢ(w·xᵢ + b)).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Hard negatives: which instances a cluster's classifiers train on (PAPERS §1).
+"""Hard negatives: which instances a cluster's classifiers train on (PECOS; docs/papers.md).
 
 - tfn, teacher forcing: instances with a positive label in the cluster;
 - man, matcher-aware: instances that the trained levels above send to the cluster;

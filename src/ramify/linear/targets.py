@@ -1,7 +1,7 @@
-"""What every level of a tree has to learn: Y_{t-1} = Y_t · C_t (PAPERS §2), with how much each positive counts.
+"""Training targets of every level of a tree with the weights of the positives: Y_{t-1} = Y_t · C_t (docs/papers.md).
 
-A positive may carry a relevance; "induced" sums it up the tree, so that a cluster which holds k of an instance's
-labels weighs k, and then normalises per instance.
+A positive may have a relevance. "induced" sums the relevances up the tree, so that a cluster with k of an instance's
+labels has relevance k, and then normalises them per instance.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""Trains all levels of a tree: one linear classifier per node against its siblings (XR-Linear, PAPERS §2).
+"""Trains all levels of a tree: one linear classifier per node against its siblings (XR-Linear).
 
-Levels do not wait for each other, unless a level's negatives come from the levels above (man).
+Hsiang-Fu Yu, Kai Zhong, Jiong Zhang, Wei-Cheng Chang, Inderjit S. Dhillon: PECOS: Prediction for Enormous and
+Correlated Output Spaces, JMLR 23(98), 2022 (docs/papers.md).
+
+Levels are independent of each other, except that matcher-aware negatives (man) need the trained levels above.
 """
 
 from __future__ import annotations

@@ -1,7 +1,11 @@
-"""A label tree with its weights, ready to answer: beam search, exact scores of given labels, sub-trees.
+"""A label tree with its weights: beam search, exact scores of given labels, sub-trees (PECOS; docs/papers.md).
 
-The search keeps the best nodes of each level and scores only their children (PAPERS §2). What may be predicted can be
-restricted: branches without an allowed label are never entered.
+The search keeps the ``beam`` best nodes of each level and scores only their children. For a leaf with margin m_T and
+the margins m_1 .. m_{T-1} of the nodes above it:
+
+score = σ(m_T) · (Π_{t<T} σ(m_t)) ^ path_weight        σ(m) = exp(-max(0, 1 - m)³) by default
+
+Predictions can be restricted to given labels: the search does not enter branches without an allowed label.
 """
 
 from __future__ import annotations
