@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from ramify.values import CSR, Float32, Int32, Int64, StageProgress
+
+T = TypeVar("T", bound="Training")
+R = TypeVar("R", bound="Request")
 
 Single = Callable[[Int32, Float32], tuple[Int32, Float32]]
 """From one instance's (feature numbers, values) to its (labels, scores), shapes (1, k)."""
@@ -77,23 +80,19 @@ class Training:
         if self.progress is not None:
             self.progress(stage, done)
 
-    def part_of_progress(self, number: int, count: int) -> Training:
+    def part_of_progress(self: T, number: int, count: int) -> T:
         """The same data for fit ``number`` of ``count``: its progress is reported as a share of the whole."""
         return replace(self, progress=part_of(self.progress, number, count))
 
-    def with_threads(self, threads: int) -> Training:
-        """The same data for another number of threads."""
-        return replace(self, threads=threads)
-
-    def take(self, rows: Int64) -> Training:
+    def take(self: T, rows: Int64) -> T:
         """The instances of the given row numbers, in their order; the label space stays whole."""
         taken = {name: _rows(getattr(self, name), rows) for name in ("Y", "X", *EXTRAS)}
         texts = None if self.texts is None else [self.texts[row] for row in rows.tolist()]
         return replace(self, **taken, texts=texts, vectors=None)
 
     def split(
-        self, share: float, seed: int, *, most_rest: int | None = None, most_held: int | None = None
-    ) -> tuple[Training, Training] | None:
+        self: T, share: float, seed: int, *, most_rest: int | None = None, most_held: int | None = None
+    ) -> tuple[T, T] | None:
         """Instances to train on, and a share of the labelled instances to hold out; None where that is no instance.
 
         Parameters
@@ -113,6 +112,15 @@ class Training:
         order = np.random.default_rng(seed).permutation(labelled)
         last = len(order) if most_rest is None else n_held + most_rest
         return self.take(np.sort(order[n_held:last])), self.take(np.sort(order[:n_held]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedTraining(Training):
+    """A ``Training`` after the checks of a model: X and Y in the form of the kernels, seed and threads settled."""
+
+    X: CSR
+    seed: int
+    threads: int
 
 
 EXTRAS = ("sample_weight", "relevance", "own_negatives", "visits")
@@ -185,15 +193,24 @@ class Request:
         if self.progress is not None:
             self.progress("predict", done)
 
-    def part_of_progress(self, number: int, count: int) -> Request:
+    def part_of_progress(self: R, number: int, count: int) -> R:
         """The same request as part ``number`` of ``count``: its progress is reported as a share of the whole."""
         return self if self.progress is None else replace(self, progress=part_of(self.progress, number, count))
 
-    def take(self, rows: slice) -> Request:
+    def take(self: R, rows: slice) -> R:
         """The request for some of the instances; what holds for all instances stays."""
         texts = None if self.texts is None else self.texts[rows]
         cut = {name: _rows(getattr(self, name), rows) for name in ("X", "allowed", "forbidden")}
         return replace(self, texts=texts, **cut)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedRequest(Request):
+    """A ``Request`` after the checks of a model: X and restrictions as the kernels take them, k and threads settled."""
+
+    X: CSR
+    k: int
+    threads: int
 
 
 def part_of(progress: StageProgress | None, number: int, count: int) -> StageProgress | None:

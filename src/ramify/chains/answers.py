@@ -8,19 +8,14 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import thread_count
 from ramify.evaluation import top_k
-from ramify.match import restriction
-from ramify.models.base.ranking_model import Part, assignments
+from ramify.exchange import CheckedRequest, CheckedTraining
 from ramify.models.base.unit import UnitRowModel
-from ramify.values import CSR, Bool, Float32, StageProgress, TopK
+from ramify.values import CSR, Bool, Float32, TopK
 
 
 class ChainAnswers(UnitRowModel):
     """Base of the chains. A subclass implements ``scores_by_block``."""
-
-    seed: int
-    threads: int | None
 
     def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
         """Scores of all labels, a float32 block of shape (rows, L) at a time, with the number of its first row.
@@ -38,66 +33,28 @@ class ChainAnswers(UnitRowModel):
         """
         raise NotImplementedError
 
-    @property
-    def n_parameters_(self) -> int:
-        """Number of trained parameters."""
-        raise NotImplementedError
+    def _held_out(self, training: CheckedTraining, held_out: float) -> tuple[CheckedTraining, CheckedTraining | None]:
+        """The instances to train on, and the held-out ones or None."""
+        return training.split(held_out, training.seed) or (training, None)
 
-    def _parts(self, X: Any, Y: Any, held_out: float) -> tuple[Part, Part | None]:
-        """Checked data as the chain is trained on them: the training part, and the held-out part or None."""
-        X = self._training_rows(X)
-        everything = Part(X, assignments(Y, X.shape[0], type(self).__name__))
-        return everything.split(held_out, self.seed) or (everything, None)
+    def _rank(self, request: CheckedRequest) -> TopK:
+        """Labels by the estimated probability that they occur in a sampled sequence, in [0, 1].
 
-    def predict_topk(
-        self,
-        X: Any,
-        k: int | None = None,
-        *,
-        allowed: Any = None,
-        forbidden: Any = None,
-        progress: StageProgress | None = None,
-    ) -> TopK:
-        """The k best labels of each instance.
-
-        Parameters
-        ----------
-        X : sparse or dense matrix, shape (n, d)
-            Features.
-        k : int, optional
-            Labels per instance, at most L; 10 by default, or L where it is less.
-        allowed, forbidden : label ids, or matrix of shape (n, L), optional
-            As ``XRLinear.predict_topk``. They restrict the ranking, not the sequences that the chain emits.
-        progress : callable, optional
-            Called with ("predict", share done).
-
-        Returns
-        -------
-        TopK
-            Scores in [0, 1]: the estimated probability that the label occurs in a sampled sequence. Labels without a
-            training instance are left out.
-
-        Raises
-        ------
-        InputError
-            k out of range, X of another width.
+        Restrictions apply to the ranking, not to the sequences that the chain emits. Labels without a training instance
+        are left out.
         """
-        check_is_fitted(self)
-        X = self._features(X)
-        k = self._labels_asked(k)
-        only, never = restriction(allowed, forbidden, X.shape[0], self.n_labels_)
         tops = []
-        for begin, scores in self.scores_by_block(X, thread_count(self.threads)):
-            may = _permitted(only, never, slice(begin, begin + len(scores)), scores.shape)
-            tops.append(top_k(np.where(may, scores, np.float32(-np.inf)), k))
-            if progress is not None:
-                progress("predict", (begin + len(scores)) / X.shape[0])
+        for begin, scores in self.scores_by_block(request.X, request.threads):
+            part = slice(begin, begin + len(scores))
+            may = _permitted(request.allowed, request.forbidden, part, scores.shape)
+            tops.append(top_k(np.where(may, scores, np.float32(-np.inf)), request.k))
+            request.report((begin + len(scores)) / len(request))
         return TopK(np.concatenate([top.labels for top in tops]), np.concatenate([top.scores for top in tops]))
 
     def decision_function(self, X: Any) -> Float32:
         """Scores of all labels, float32, shape (n, L); -inf for labels without a training instance."""
         check_is_fitted(self)
-        blocks = self.scores_by_block(self._features(X), thread_count(self.threads))
+        blocks = self.scores_by_block(self._features(X), self._threads())
         return np.concatenate([scores for _, scores in blocks])
 
 

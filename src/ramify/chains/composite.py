@@ -11,8 +11,8 @@ Context-dependent Label Permutations for Multi-label Classification. ICML 2019, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,11 +24,11 @@ from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
 from ramify.checks import Instance, Rules, Whole, real_number, rules_of
 from ramify.errors import ModelFileError, damage_told
-from ramify.models.base.members import part_of
-from ramify.models.base.persistence import load_as, parts_to_state, stored_part
-from ramify.models.base.ranking_model import HELD_OUT, Part
+from ramify.exchange import CheckedTraining
+from ramify.models.base.model import HELD_OUT
+from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.unit import stored_count
-from ramify.values import CSR, Float32, StageProgress
+from ramify.values import CSR, Float32
 
 WEIGHTS = tuple(step / 20 for step in range(21))
 EQUAL = 0.5
@@ -96,22 +96,21 @@ class CompositeChain(ChainAnswers):
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> CompositeChain:
-        """Train both chains on the same instances, then fit the weight on the held-out ones; see ``LabelChain.fit``."""
+    def _learn(self, training: CheckedTraining) -> None:
+        """Train both chains on the same instances, then fit the weight on the held-out ones."""
         members = self._unfitted()
-        rest, held = self._parts(X, Y, self.held_out)
-        fitted = [
-            member.fit_parts(rest, held, progress=part_of(progress, number, 2)) for number, member in enumerate(members)
-        ]
-        return self.set_members(fitted, held)
+        rest, held = self._held_out(training, self.held_out)
+        for number, member in enumerate(members):
+            member.fit_parts(replace(rest, seed=member.seed).part_of_progress(number, 2), held)
+        self.set_members(members, held)
 
-    def set_members(self, members: list[Any], held: Part | None) -> CompositeChain:
+    def set_members(self, members: list[Any], held: CheckedTraining | None) -> CompositeChain:
         """Combine two fitted chains; the weight is fitted on instances that neither was trained on.
 
         Parameters
         ----------
         members : list of LabelChain and ReinforcedChain
-        held : Part or None
+        held : Training or None
             Held-out instances; None: both weights are 0.5.
         """
         weight = EQUAL
@@ -120,6 +119,10 @@ class CompositeChain(ChainAnswers):
             weight = best_weight(first, second, held.Y)
         self._set(members, weight)
         return self
+
+    def inside(self) -> Mapping[str, Any]:
+        """The fitted chains."""
+        return {str(number): member for number, member in enumerate(self.members_)}
 
     @staticmethod
     def parts_inside() -> dict[str, Any]:
@@ -142,11 +145,6 @@ class CompositeChain(ChainAnswers):
         self.members_, self.weight_ = members, weight
         self.n_features_in_, self.n_labels_ = members[0].n_features_in_, members[0].n_labels_
 
-    @property
-    def n_parameters_(self) -> int:
-        """Number of trained parameters."""
-        return sum(member.n_parameters_ for member in self.members_)
-
     def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
         """See ``ChainAnswers``."""
         size = max(1, BLOCK_ENTRIES // self.n_labels_)
@@ -161,7 +159,7 @@ class CompositeChain(ChainAnswers):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        states, arrays = parts_to_state({str(number): member for number, member in enumerate(self.members_)})
+        states, arrays = parts_to_state(self.inside())
         settings = self._plain_settings() | {"resequenced": None, "reinforced": None}
         config = {"settings": settings, "weight": self.weight_, "members": list(states.values())}
         return config | {"normalized_rows": self.normalized_rows_}, arrays
@@ -186,11 +184,6 @@ class CompositeChain(ChainAnswers):
             raise ModelFileError("the composite is damaged (its members do not fit): restore the model directory")
         model._set(members, weight)
         return model
-
-    @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> CompositeChain:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def combined(first: Float32, second: Float32, weight: float) -> Float32:

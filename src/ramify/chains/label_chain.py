@@ -12,6 +12,7 @@ This module imports without torch; ``fit`` and prediction need it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,12 +39,11 @@ from ramify.checks import (
     Whole,
     YesNo,
     rules_of,
-    thread_count,
     whole_number,
 )
 from ramify.errors import InputError, damage_told
-from ramify.models.base.persistence import load_as
-from ramify.models.base.ranking_model import HELD_OUT, Part
+from ramify.exchange import CheckedTraining, Sizes, Training
+from ramify.models.base.model import HELD_OUT
 from ramify.models.base.unit import stored_count
 from ramify.torchloop import Environment, History, LoopConfig, OnEvent, require_torch
 from ramify.torchloop.checkpoint import fingerprint
@@ -232,36 +232,33 @@ class LabelChain(ChainAnswers):
             torch is not installed.
         """
         self.check_settings()
-        rest, held = self._parts(X, Y, self.held_out)
-        return self.fit_parts(rest, held, progress=progress, on_event=on_event)
+        training = self._checked_training(Training(X=X, Y=Y, progress=progress))
+        return self.fit_parts(*self._held_out(training, self.held_out), on_event=on_event)
+
+    def _learn(self, training: CheckedTraining) -> None:
+        self.fit_parts(*self._held_out(training, self.held_out))
 
     def fit_parts(
-        self,
-        rest: Part,
-        held: Part | None,
-        *,
-        progress: StageProgress | None = None,
-        on_event: OnEvent | None = None,
+        self, rest: CheckedTraining, held: CheckedTraining | None, *, on_event: OnEvent | None = None
     ) -> LabelChain:
         """Train on one part and evaluate on another, with rows of X already scaled (``normalize``). Else as ``fit``."""
         require_torch(f"{type(self).__name__} and other systems on torch")
         from ramify.chains.stages import train_stages
 
         data = self.training_data(rest, held)
-        report_progress = progress or (lambda stage, done: None)
-        report_progress("train", 0.0)
-        environment = Environment(self.device, thread_count(self.threads))
+        rest.report("train", 0.0)
+        environment = Environment(self.device, self._threads(rest.threads))
         with environment.open():
             network, self.history_ = train_stages(
-                self, data, environment, lambda done: report_progress("train", done), on_event
+                self, data, environment, lambda done: rest.report("train", done), on_event
             )
         self.label_counts_, self.longest_ = data.counts, data.longest
         self.n_features_in_, self.n_labels_ = rest.X.shape[1], rest.Y.shape[1]
         self.set_network(network)
-        report_progress("train", 1.0)
+        rest.report("train", 1.0)
         return self
 
-    def training_data(self, rest: Part, held: Part | None) -> ChainData:
+    def training_data(self, rest: CheckedTraining, held: CheckedTraining | None) -> ChainData:
         """The training part and the held-out part with the settings that depend on them."""
         from ramify.chains.supervised import ChainData
 
@@ -279,6 +276,7 @@ class LabelChain(ChainAnswers):
             dropout=self.dropout,
             feature_dropout=self.feature_dropout,
             sampled=min(sampled, n_labels),
+            seed=rest.seed,
         )
 
     def checkpoint_for(
@@ -290,7 +288,7 @@ class LabelChain(ChainAnswers):
         free = ("draws", "decision_threshold", "checkpoint", "threads")
         settings = {name: value for name, value in self._plain_settings().items() if name not in free} | (more or {})
         settings = {name: value if _is_plain(value) else type(value).__name__ for name, value in settings.items()}
-        identity = {"stage": stage, "settings": settings, "data": fingerprint(data.X, data.Y)}
+        identity = {"stage": stage, "settings": settings | {"seed": data.seed}, "data": fingerprint(data.X, data.Y)}
         return Path(self.checkpoint) / stage, identity
 
     def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
@@ -311,7 +309,7 @@ class LabelChain(ChainAnswers):
         """
         check_is_fitted(self)
         X, beam = self._features(X), whole_number("beam", beam, 1, 10_000)
-        environment = Environment(self.device, thread_count(self.threads))
+        environment = Environment(self.device, self._threads())
         return emitted_labels(self._prediction_network(environment), X, beam, environment)
 
     def predict_sets(self, X: Any, *, beam: int = 1) -> CSR:
@@ -345,10 +343,9 @@ class LabelChain(ChainAnswers):
         self.arrays_ = network_arrays(network)
         self.__dict__.pop("_network", None)
 
-    @property
-    def n_parameters_(self) -> int:
-        """Number of trained parameters."""
-        return sum(array.size for array in self.arrays_.values())
+    def size(self) -> Sizes:
+        """Sizes of the fitted model."""
+        return replace(super().size(), weights=sum(array.size for array in self.arrays_.values()))
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -385,11 +382,6 @@ class LabelChain(ChainAnswers):
             model.history_ = History.from_json(config["history"])
         model.n_features_in_, model.n_labels_ = sizes["n_features"], sizes["n_labels"]
         return model
-
-    @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> LabelChain:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped)
 
 
 def _is_plain(value: Any) -> bool:

@@ -20,7 +20,7 @@ from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
 from ramify.checks import whole_number
 from ramify.errors import InputError, MissingExtraError
-from ramify.models.base.ranking_model import instances
+from ramify.models.base.model import instances
 from ramify.values import CSR, Float64, Int64
 from ramify.wording import one_line
 

@@ -9,8 +9,7 @@ Context-dependent Label Permutations for Multi-label Classification. ICML 2019, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from sklearn.base import clone
@@ -20,11 +19,10 @@ from ramify.chains.answers import ChainAnswers
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.order import order_of
 from ramify.chains.rewards import REWARDS
-from ramify.checks import Instance, OneOf, Real, Rules, Whole, rules_of, thread_count
+from ramify.checks import Instance, OneOf, Real, Rules, Whole, rules_of
 from ramify.errors import ModelFileError, damage_told
-from ramify.models.base.members import part_of
-from ramify.models.base.persistence import load_as, parts_to_state, stored_part
-from ramify.models.base.ranking_model import Part
+from ramify.exchange import CheckedTraining, Training
+from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.unit import stored_count
 from ramify.torchloop import Environment, History, LoopConfig, OnEvent, train
 from ramify.values import CSR, Float32, StageProgress
@@ -113,21 +111,19 @@ class ReinforcedChain(ChainAnswers):
         self, X: Any, Y: Any, *, progress: StageProgress | None = None, on_event: OnEvent | None = None
     ) -> ReinforcedChain:
         """Train with supervision, then by policy gradient; parameters and errors as ``LabelChain.fit``."""
-        chain = self.warm_start()
-        rest, held = self._parts(X, Y, chain.held_out)
-        return self.fit_parts(rest, held, progress=progress, on_event=on_event)
+        self.check_settings()
+        training = self._checked_training(Training(X=X, Y=Y, progress=progress))
+        return self.fit_parts(*self._held_out(training, self.warm_start().held_out), on_event=on_event)
+
+    def _learn(self, training: CheckedTraining) -> None:
+        self.fit_parts(*self._held_out(training, self.warm_start().held_out))
 
     def fit_parts(
-        self,
-        rest: Part,
-        held: Part | None,
-        *,
-        progress: StageProgress | None = None,
-        on_event: OnEvent | None = None,
+        self, rest: CheckedTraining, held: CheckedTraining | None, *, on_event: OnEvent | None = None
     ) -> ReinforcedChain:
         """Train on one part and evaluate on another; see ``LabelChain.fit_parts``."""
-        chain = self.warm_start().fit_parts(rest, held, progress=part_of(progress, 0, 2), on_event=on_event)
-        self.history_ = self._reinforce(chain, rest, held, part_of(progress, 1, 2), on_event)
+        chain = self.warm_start().fit_parts(rest.part_of_progress(0, 2), held, on_event=on_event)
+        self.history_ = self._reinforce(chain, rest.part_of_progress(1, 2), held, on_event)
         return self._set_chain(chain)
 
     @staticmethod
@@ -142,10 +138,10 @@ class ReinforcedChain(ChainAnswers):
         chain.set_params(seed=self.seed, threads=self.threads, decision_threshold=self.decision_threshold)
         chain.set_params(normalize=self.normalize)
         chain.check_settings()
-        self._loop_config(chain)
+        self._loop_config(chain, self.seed)
         return chain
 
-    def _loop_config(self, chain: LabelChain) -> LoopConfig:
+    def _loop_config(self, chain: LabelChain, seed: int) -> LoopConfig:
         return LoopConfig(
             epochs=self.epochs,
             batch_size=chain.batch_size,
@@ -153,23 +149,23 @@ class ReinforcedChain(ChainAnswers):
             patience=chain.patience,
             average=chain.average,
             device=chain.device,
-            seed=self.seed,
-            threads=thread_count(self.threads),
+            seed=seed,
+            threads=self._threads(),
         )
 
     def _reinforce(
-        self, chain: LabelChain, rest: Part, held: Part | None, progress: StageProgress | None, on_event: OnEvent | None
+        self, chain: LabelChain, rest: CheckedTraining, held: CheckedTraining | None, on_event: OnEvent | None
     ) -> History:
         from ramify.chains.reinforced import ReinforcedTask
 
         data = chain.training_data(rest, held)
-        environment = Environment(chain.device, thread_count(self.threads))
+        environment = Environment(chain.device, self._threads(rest.threads))
         with environment.open():
             network = chain.network(environment.device)
             task = ReinforcedTask(
                 network,
                 data,
-                order_of(chain.order, self.seed),
+                order_of(chain.order, data.seed),
                 reward=REWARDS[self.reward],
                 entropy=self.entropy,
                 anchor=self.anchor,
@@ -177,9 +173,9 @@ class ReinforcedChain(ChainAnswers):
             )
             history = train(
                 task,
-                self._loop_config(chain),
+                self._loop_config(chain, data.seed),
                 environment,
-                progress=None if progress is None else lambda done: progress("train", done),
+                progress=lambda done: rest.report("train", done),
                 on_event=on_event,
                 checkpoint=chain.checkpoint_for("reinforced", data, self._identity()),
             )
@@ -195,10 +191,9 @@ class ReinforcedChain(ChainAnswers):
         self.n_features_in_, self.n_labels_ = chain.n_features_in_, chain.n_labels_
         return self
 
-    @property
-    def n_parameters_(self) -> int:
-        """Number of trained parameters."""
-        return self.chain_.n_parameters_
+    def inside(self) -> Mapping[str, Any]:
+        """The chain, with the parameters of both trainings."""
+        return {"chain": self.chain_}
 
     def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
         """See ``ChainAnswers``."""
@@ -217,7 +212,7 @@ class ReinforcedChain(ChainAnswers):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
-        states, arrays = parts_to_state({"chain": self.chain_})
+        states, arrays = parts_to_state(self.inside())
         settings = self._plain_settings() | {"chain": None}
         config = {"settings": settings, "history": self.history_.to_json()}
         return config | {"normalized_rows": self.normalized_rows_} | states, arrays
@@ -240,8 +235,3 @@ class ReinforcedChain(ChainAnswers):
         if not isinstance(chain, LabelChain):
             raise ModelFileError("the chain is damaged (it holds no LabelChain): restore the model directory")
         return model._set_chain(chain)
-
-    @classmethod
-    def load(cls, directory: str | Path, *, verify: bool = True, mapped: bool = True) -> ReinforcedChain:
-        """Open a model directory (see ``models.load``)."""
-        return load_as(cls, directory, verify=verify, mapped=mapped)

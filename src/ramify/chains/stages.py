@@ -14,7 +14,6 @@ from ramify.chains.network import ChainNetwork, Shape
 from ramify.chains.order import order_of
 from ramify.chains.supervised import ChainData, SupervisedTask
 from ramify.chains.warmup import LabelwiseTask
-from ramify.checks import thread_count
 from ramify.torchloop import Environment, History, LoopConfig, OnEvent, train
 from ramify.torchloop.environment import generator
 
@@ -58,8 +57,8 @@ def train_stages(
     shape = Shape(
         n_features=data.X.shape[1], n_labels=data.Y.shape[1], embedding=int(chain.embedding), hidden=int(chain.hidden)
     )
-    network = ChainNetwork(shape, environment.device, generator(chain.seed))
-    config = _config(chain)
+    network = ChainNetwork(shape, environment.device, generator(data.seed))
+    config = _config(chain, data.seed, environment.threads)
     warmup_cost = chain.warmup * WARMUP_COST
     share = warmup_cost / (warmup_cost + chain.epochs)
     if chain.warmup > 0:
@@ -73,7 +72,7 @@ def train_stages(
         )
         config = replace(config, learning_rate=chain.learning_rate * RATE_AFTER_WARMUP)
     history = train(
-        SupervisedTask(network, data, order_of(chain.order, chain.seed)),
+        SupervisedTask(network, data, order_of(chain.order, data.seed)),
         config,
         environment,
         progress=lambda done: report_progress(share + (1 - share) * done),
@@ -83,7 +82,7 @@ def train_stages(
     return network, history
 
 
-def _config(chain: LabelChain) -> LoopConfig:
+def _config(chain: LabelChain, seed: int, threads: int) -> LoopConfig:
     return LoopConfig(
         epochs=chain.epochs,
         batch_size=chain.batch_size,
@@ -92,6 +91,6 @@ def _config(chain: LabelChain) -> LoopConfig:
         patience=chain.patience,
         average=chain.average,
         device=chain.device,
-        seed=chain.seed,
-        threads=thread_count(chain.threads),
+        seed=seed,
+        threads=threads,
     )

@@ -55,6 +55,7 @@ class ChainData:
     dropout, feature_dropout : float
     sampled : int
         Negative labels per batch; 0 for the full softmax.
+    seed : int, default 0
     """
 
     X: CSR
@@ -66,6 +67,7 @@ class ChainData:
     dropout: float
     feature_dropout: float
     sampled: int
+    seed: int = 0
 
 
 class SupervisedTask:

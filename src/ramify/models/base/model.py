@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import THRESHOLD, Checked, Real, Whole, thread_count
 from ramify.errors import InputError
 from ramify.evaluation import evaluate
-from ramify.exchange import EXTRAS, Request, Single, Sizes, Training
+from ramify.exchange import EXTRAS, CheckedRequest, CheckedTraining, Request, Single, Sizes, Training
 from ramify.match import restriction
 from ramify.models.base.adapter import as_model
 from ramify.models.base.persistence import load_as, save
@@ -92,11 +92,11 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         self._learn(self._checked_training(training))
         return self
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         """Learn from checked data."""
         raise NotImplementedError
 
-    def _checked_training(self, training: Training) -> Training:
+    def _checked_training(self, training: Training) -> CheckedTraining:
         """X and Y in the form of the kernels; seed and threads settled.
 
         Raises
@@ -111,13 +111,13 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         check_needs(name, self.needs, training)
         X = None if training.X is None else self._training_rows(training.X)
         n = len(training.texts or ()) if X is None else X.shape[0]
-        return replace(
-            training,
-            X=X,
-            Y=assignments(training.Y, n, name),
-            seed=int(self.seed) if training.seed is None else training.seed,
-            threads=thread_count(self.threads if training.threads is None else training.threads),
-        )
+        settled = {
+            "X": X,
+            "Y": assignments(training.Y, n, name),
+            "seed": int(self.seed if training.seed is None else training.seed),
+            "threads": self._threads(training.threads),
+        }
+        return CheckedTraining(**(vars(training) | settled))
 
     def _training_rows(self, X: Any) -> CSR:
         """X as the model trains on it."""
@@ -167,11 +167,11 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self._rank(self._checked_request(request))
 
-    def _rank(self, request: Request) -> TopK:
+    def _rank(self, request: CheckedRequest) -> TopK:
         """Answer a checked request."""
         raise NotImplementedError
 
-    def _checked_request(self, request: Request) -> Request:
+    def _checked_request(self, request: Request) -> CheckedRequest:
         """X in the form of the kernels; k, threads and restrictions settled.
 
         Raises
@@ -187,14 +187,14 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         X = None if request.X is None else self._features(request.X)
         n = len(request.texts or ()) if X is None else X.shape[0]
         only, never = restriction(request.allowed, request.forbidden, n, self.n_labels_)
-        return replace(
-            request,
-            X=X,
-            k=self._labels_asked(request.k),
-            allowed=only,
-            forbidden=never,
-            threads=self._threads(request.threads),
-        )
+        settled = {
+            "X": X,
+            "k": self._labels_asked(request.k),
+            "allowed": only,
+            "forbidden": never,
+            "threads": self._threads(request.threads),
+        }
+        return CheckedRequest(**(vars(request) | settled))
 
     def _threads(self, threads: int | None = None) -> int:
         """Threads of a call: those asked for, else the model's setting."""

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THRESHOLD, Rules, rules_of
 from ramify.errors import ModelFileError, damage_told
-from ramify.exchange import Request, Single, Training
+from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
 from ramify.models.base.model import HELD_OUT, RankingModel, mean_precision
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.mixtures.ensemble import Ensemble
@@ -118,7 +118,7 @@ class Blend(RankingModel):
         self.seed = seed
         self.threads = threads
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         """Choose on held-out instances, then learn from all."""
         n_fits = len(COSTS) + 1
         self.label_bias_ = self._label_bias(training.Y)
@@ -134,9 +134,9 @@ class Blend(RankingModel):
     def _label_bias(self, Y: CSR) -> Float32 | None:
         return np.exp(log_bias_by_rarity(Y, self.tail_rank)) if self.tail_rank > 0 else None
 
-    def _choose(self, training: Training, n_fits: int) -> tuple[float, float]:
+    def _choose(self, training: CheckedTraining, n_fits: int) -> tuple[float, float]:
         """The cost and the share that rank held-out instances best; defaults where none can be held out."""
-        parts = training.split(self.held_out, int(training.seed or 0), most_rest=MOST_TRIED, most_held=MOST_HELD_OUT)
+        parts = training.split(self.held_out, training.seed, most_rest=MOST_TRIED, most_held=MOST_HELD_OUT)
         if parts is None:
             return 1.0, 0.0
         rest, held = parts
@@ -156,7 +156,7 @@ class Blend(RankingModel):
         costs = {"cost_positive": cost, "cost_negative": cost, "tail_cost": self.tail_cost}
         return costs | {"epsilon": EPSILON, "normalize": self.normalize}
 
-    def _quality(self, top: TopK, rest: Training, held: Training) -> float:
+    def _quality(self, top: TopK, rest: CheckedTraining, held: CheckedTraining) -> float:
         """Mean of P@1, P@3 and P@5 on held-out instances, as far as there are labels."""
         bias = self._label_bias(rest.Y)
         labels, scores = top.labels, top.scores
@@ -164,12 +164,12 @@ class Blend(RankingModel):
             labels, scores = reranked(labels, scores, bias, min(5, held.Y.shape[1]))
         return mean_precision(held.Y, TopK(labels, scores), rest.Y)
 
-    def _final(self, training: Training) -> Ensemble:
+    def _final(self, training: CheckedTraining) -> Ensemble:
         tree = XRLinear(
             branching=self.branching,
             max_leaf=self.max_leaf,
             beam=self.beam,
-            seed=int(training.seed or 0),
+            seed=training.seed,
             **self._solving(self.cost_),
         )
         models, weights = ([tree], [1.0]) if self.share_ == 0 else ([tree, NearestInstances()], _weights(self.share_))
@@ -192,8 +192,8 @@ class Blend(RankingModel):
     def _reachable(self) -> int:
         return self.ensemble_._reachable()
 
-    def _rank(self, request: Request) -> TopK:
-        bias, k = self.label_bias_, int(request.k or 1)
+    def _rank(self, request: CheckedRequest) -> TopK:
+        bias, k = self.label_bias_, request.k
         if bias is None:
             return self.ensemble_.answer(request)
         top = self.ensemble_.answer(replace(request, k=self._reranked(k)))

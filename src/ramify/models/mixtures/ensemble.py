@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules, Several
 from ramify.errors import InputError, damage_told
-from ramify.exchange import Request, Single, Sizes, Training, VectorCache
+from ramify.exchange import CheckedRequest, CheckedTraining, Single, Sizes, Training, VectorCache
 from ramify.models.base.adapter import as_model, set_known, settings_of
 from ramify.models.base.model import RankingModel, has
 from ramify.models.base.persistence import parts_to_state, stored_part
@@ -179,7 +179,7 @@ class Ensemble(RankingModel):
         exact = {"score_pairs"} if self.combine in ("average", "sigmoid") else set()
         return (common & PASSED_ON) | (common & exact) | ({"beam"} & frozenset.union(*found))
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         groups = [(model, clones_by_seed(model, int(self.trees))) for model in self._models()]
         members = [clone for _, clones in groups for clone in clones]
         shared = replace(training, vectors=VectorCache())
@@ -246,9 +246,9 @@ class Ensemble(RankingModel):
         self._check_combination(self.members_)
         return Merger(combine=self.combine, weights=self.weights_, candidates=min(self.candidates, self.n_labels_))
 
-    def _rank(self, request: Request) -> TopK:
+    def _rank(self, request: CheckedRequest) -> TopK:
         """The members' rankings merged, so many instances at a time that ``ANSWER`` candidates are held."""
-        members, merger, k, n = self._answering(), self._merger(), int(request.k or 1), len(request)
+        members, merger, k, n = self._answering(), self._merger(), request.k, len(request)
         width = self._width(k)
         step = max(1, ANSWER // (width * len(members)))
         n_parts = -(-n // step)

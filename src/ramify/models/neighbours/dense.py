@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of
 from ramify.errors import InputError, MissingExtraError, damage_told
-from ramify.exchange import Request, Training
+from ramify.exchange import CheckedRequest, CheckedTraining
 from ramify.kernels.check import csr_arrays
 from ramify.kernels.neighbours import VoteConfig
 from ramify.label_vectors import unit_vectors
@@ -115,7 +115,7 @@ class DenseNeighbours(RankingModel):
         self.seed = seed
         self.threads = threads
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         """Find the singular vectors, and link the points.
 
         Raises
@@ -127,7 +127,7 @@ class DenseNeighbours(RankingModel):
         X, Y = training.X, training.Y
         training.report("index", 0.0)
         self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
-        self.components_ = _components(X, self.dimensions, int(training.seed or 0))
+        self.components_ = _components(X, self.dimensions, training.seed)
         vectors, votes = self._dense(X), Y
         if self.among == "labels":
             vectors = unit_vectors(sp.csr_matrix(Y.T) @ vectors)
@@ -165,7 +165,7 @@ class DenseNeighbours(RankingModel):
     def _reachable(self) -> int:
         return int(min(self.n_labels_, max(1, np.sort(np.diff(self.votes_.indptr))[-self.neighbours :].sum())))
 
-    def _rank(self, request: Request) -> TopK:
+    def _rank(self, request: CheckedRequest) -> TopK:
         """Restrictions leave the neighbours as they are, and drop labels of theirs.
 
         Raises
@@ -177,9 +177,9 @@ class DenseNeighbours(RankingModel):
         n, parts = len(request), []
         for first in range(0, n, ROWS):
             part = request.take(slice(first, first + ROWS))
-            scores = sp.csr_matrix(self._vote_weights(self._dense(part.X), int(part.threads or 1)) @ self.votes_)
+            scores = sp.csr_matrix(self._vote_weights(self._dense(part.X), part.threads) @ self.votes_)
             scores.data = np.minimum(scores.data, 1)  # shares may add up to a little more
-            parts.append(best_labels(permitted(scores, part.allowed, part.forbidden), int(part.k or 1)))
+            parts.append(best_labels(permitted(scores, part.allowed, part.forbidden), part.k))
             request.report(min(n, first + ROWS) / n)
         return TopK(*(np.vstack([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
 

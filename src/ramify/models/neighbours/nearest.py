@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THREADS, THRESHOLD, OneOf, Rules
 from ramify.errors import InputError, damage_told
-from ramify.exchange import Request, Single, Training
+from ramify.exchange import CheckedRequest, CheckedTraining, Single
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.models.base.model import RankingModel
 from ramify.models.base.prepared import PreparedCall
@@ -88,7 +88,7 @@ class NearestInstances(RankingModel):
         self.decision_threshold = decision_threshold
         self.threads = threads
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         """Keep the instances, sorted by feature."""
         X = training.X
         training.report("index", 0.0)
@@ -113,16 +113,16 @@ class NearestInstances(RankingModel):
         most = self._vote().neighbours
         return int(min(self.n_labels_, np.sort(np.diff(self.searcher_.Y.indptr))[-most:].sum()))
 
-    def _rank(self, request: Request) -> TopK:
+    def _rank(self, request: CheckedRequest) -> TopK:
         """Restrictions leave the neighbours as they are, and drop labels of theirs."""
         self.check_settings()
         found = self.searcher_.search(
             request.X,
-            int(request.k or 1),
+            request.k,
             self._vote(),
             allowed=request.allowed,
             forbidden=request.forbidden,
-            threads=int(request.threads or 1),
+            threads=request.threads,
             progress=None if request.progress is None else request.report,
         )
         return TopK(*found)

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THRESHOLD, Rules
 from ramify.errors import InputError, damage_told
-from ramify.exchange import Request, Training
+from ramify.exchange import CheckedRequest, CheckedTraining
 from ramify.models.base.adapter import restricted
 from ramify.models.base.model import RankingModel
 from ramify.models.base.stored import stored_size, stored_vectors
@@ -30,7 +30,7 @@ class PopularLabels(RankingModel):
     def __init__(self, *, decision_threshold: float = 0.5) -> None:
         self.decision_threshold = decision_threshold
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         Y = training.Y
         self.n_features_in_, self.n_labels_ = training.X.shape[1], Y.shape[1]
         self._set_shares(np.bincount(Y.indices, minlength=Y.shape[1]) / Y.shape[0])
@@ -41,9 +41,9 @@ class PopularLabels(RankingModel):
         self.order_ = np.argsort(-self.shares_, kind="stable").astype(np.int32)
         return self
 
-    def _rank(self, request: Request) -> TopK:
+    def _rank(self, request: CheckedRequest) -> TopK:
         """The most frequent labels, of those that may be predicted; scores are their shares."""
-        n, k = len(request), int(request.k or 1)
+        n, k = len(request), request.k
         plain = request.allowed is None and request.forbidden is None
         best = self.order_[:k] if plain else self.order_
         top = TopK(np.tile(best, (n, 1)), np.tile(self.shares_[best], (n, 1)))

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify import catalogue
 from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Own, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_told
-from ramify.exchange import Request, Sizes, Training, VectorCache
+from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, VectorCache
 from ramify.index import KMeansIndexer
 from ramify.index.overlap import clusters_of
 from ramify.kernels.predict import SearchConfig
@@ -130,9 +130,9 @@ class Partitioned(UnitRowModel):
         """See ``protocols.Model``."""
         return frozenset({"beam", "tree"})
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         """Group the labels, then train matcher and ranker."""
-        X, Y, seed, threads = training.X, training.Y, int(training.seed or 0), int(training.threads or 1)
+        X, Y, seed, threads = training.X, training.Y, training.seed, training.threads
         training.report("index", 0.0)
         vectors = (training.vectors or VectorCache()).represent(self.representation or PIFA(), X, Y, threads)
         indexer = self.indexer or KMeansIndexer(max_leaf=self.max_leaf)
@@ -181,7 +181,7 @@ class Partitioned(UnitRowModel):
         found = (top.labels >= 0) & np.isfinite(top.scores)
         return top.matrix(found, np.clip(top.scores, np.finfo(np.float32).tiny, 1), n_clusters), embeddings
 
-    def _rank(self, request: Request) -> TopK:
+    def _rank(self, request: CheckedRequest) -> TopK:
         """Labels of the clusters found; allowed labels must lie in these."""
         n, found = len(request), []
         for first in range(0, n, ROWS):
@@ -189,14 +189,14 @@ class Partitioned(UnitRowModel):
             request.report(min(n, first + ROWS) / n)
         return TopK(np.vstack([one.labels for one in found]), np.vstack([one.scores for one in found]))
 
-    def _best(self, request: Request) -> TopK:
+    def _best(self, request: CheckedRequest) -> TopK:
         reached, embeddings = self._matched(request)
         candidates = permitted(self._candidates(reached), request.allowed, request.forbidden)
         X = ranker_features(request.X, embeddings)
-        ranked = self.ranker_.rank(X, candidates, threads=int(request.threads or 1))
+        ranked = self.ranker_.rank(X, candidates, threads=request.threads)
         scores = (ranked.data * candidates.data**self.path_weight).astype(np.float32)
         scored = sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape)
-        return best_labels(scored, int(request.k or 1))
+        return best_labels(scored, request.k)
 
     def _candidates(self, reached: CSR) -> CSR:
         """Labels of the clusters found, with the mean score of those of their clusters that were found."""

@@ -30,10 +30,10 @@ from ramify.checks import (
     thread_count,
 )
 from ramify.errors import InputError, damage_told
-from ramify.exchange import Request, Single, Sizes, Training
+from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single, Sizes
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates
-from ramify.models.base.adapter import as_model, set_known
+from ramify.models.base.adapter import as_model, set_known, settings_of
 from ramify.models.base.model import HELD_OUT, RankingModel, has, mean_precision
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.trees.reassignment import Assignment, Reassigned, Round, reassigned
@@ -152,9 +152,9 @@ class Disentangled(RankingModel):
         self.seed = seed
         self.threads = threads
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         self._check_positives()
-        parts = training.split(self.held_out, int(training.seed or 0)) if self.rounds > 1 else None
+        parts = training.split(self.held_out, training.seed) if self.rounds > 1 else None
         if parts is None:
             model, made = self._run(training, self.rounds)
         else:
@@ -174,7 +174,7 @@ class Disentangled(RankingModel):
             )
 
     def _run(
-        self, training: Training, rounds: int, stop: Callable[[Any], bool] | None = None
+        self, training: CheckedTraining, rounds: int, stop: Callable[[Any], bool] | None = None
     ) -> tuple[Any, list[Round]]:
         """The model after so many rounds, and what each changed; ``stop`` is called with the model after each."""
         model = as_model(self._template(training)).fit_training(training.part_of_progress(0, rounds + 1))
@@ -187,25 +187,25 @@ class Disentangled(RankingModel):
                 break
         return model, made
 
-    def _template(self, training: Training, indexer: FixedTree | None = None) -> Any:
+    def _template(self, training: CheckedTraining, indexer: FixedTree | None = None) -> Any:
         model = XRLinear() if self.model is None else clone(self.model)
-        return set_known(model, seed=training.seed, threads=training.threads, indexer=indexer)
+        return set_known(model, seed=training.seed, threads=self.threads, indexer=indexer)
 
     def _assignment(self) -> Assignment:
         names = ("copies", "cap", "beam", "folds", "seed")
         return Assignment(**{name: getattr(self, name) for name in names})
 
-    def _trained_again(self, model: Any, training: Training, new: Reassigned) -> Any:
+    def _trained_again(self, model: Any, training: CheckedTraining, new: Reassigned) -> Any:
         """The model on the new tree; with a warm start leaves that stay in their cluster are kept."""
         if self.positives == "company" and self.copies > 1:  # other instances train a leaf that stays
-            visits = new.visits(training, thread_count(training.threads))
+            visits = new.visits(training, training.threads)
             training = replace(training, visits=visits)
         elif self.warm_start and "regrown" in as_model(model).abilities:
             data = {"threads": training.threads, "progress": training.progress}
             return model.regrown(new.tree, training.X, training.Y, **data)
         return as_model(self._template(training, FixedTree(new.tree))).fit_training(training)
 
-    def _tried(self, rest: Training, held: Training) -> list[float]:
+    def _tried(self, rest: CheckedTraining, held: CheckedTraining) -> list[float]:
         """Held-out precision after every round, as long as it grows; at least one round."""
         seen: list[float] = []
 
@@ -225,9 +225,10 @@ class Disentangled(RankingModel):
         self.n_features_in_, self.n_labels_ = model.n_features_in_, model.n_labels_
         return self
 
-    def _threads(self, threads: int | None = None) -> Any:
-        """None leaves the choice to the model."""
-        return self.threads if threads is None else threads
+    def _threads(self, threads: int | None = None) -> int:
+        """Threads of a call: those asked for, else the setting, else that of the model."""
+        given = (threads, self.threads, settings_of(self.model).get("threads"))
+        return thread_count(next((count for count in given if count is not None), None))
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -249,7 +250,7 @@ class Disentangled(RankingModel):
         check_is_fitted(self)
         return as_model(self.model_).size()
 
-    def _rank(self, request: Request) -> TopK:
+    def _rank(self, request: CheckedRequest) -> TopK:
         return as_model(self.model_).answer(request)
 
     def _reachable(self) -> int:

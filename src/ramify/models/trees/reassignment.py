@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.exchange import Training
+from ramify.exchange import CheckedTraining
 from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, visits, with_clusters
 from ramify.label_vectors import PIFA
 from ramify.models.base.adapter import as_model
@@ -89,21 +89,21 @@ class Reassigned:
     C: CSR
     round: Round
 
-    def visits(self, training: Training, threads: int = 1) -> CSR:
+    def visits(self, training: CheckedTraining, threads: int = 1) -> CSR:
         """Clusters of the new tree that each instance trains where a copy keeps to instances like its company."""
         used = np.flatnonzero(np.bincount(self.C.indices, minlength=self.C.shape[1]))
         Z = PIFA().represent(training.X, training.Y, threads=threads)
         return visits(training.X, Z, training.Y, sp.csr_matrix(self.C[:, used]))
 
 
-def reassigned(model: Any, training: Training, how: Assignment) -> Reassigned:
+def reassigned(model: Any, training: CheckedTraining, how: Assignment) -> Reassigned:
     """The labels of a trained tree model in new clusters.
 
     Parameters
     ----------
     model : estimator
         Fitted, with ``tree_`` and ``clusters_reached``, as ``XRLinear`` has.
-    training : Training
+    training : CheckedTraining
         The training instances and their labels.
     how : Assignment
         Copies, cap, beam, folds.
@@ -118,7 +118,7 @@ def reassigned(model: Any, training: Training, how: Assignment) -> Reassigned:
     return Reassigned(with_clusters(model.tree_, C), C, Round(before=before, after=after, leaves=C.nnz))
 
 
-def _reached(model: Any, training: Training, how: Assignment) -> CSR:
+def _reached(model: Any, training: CheckedTraining, how: Assignment) -> CSR:
     unseen = how.folds > 1 and "above_leaves" in as_model(model).abilities and model.tree_.depth > 1
     if not unseen or training.X.shape[0] < 2 * how.folds:
         reached: CSR = model.clusters_reached(training.X, beam=how.beam)
@@ -126,7 +126,7 @@ def _reached(model: Any, training: Training, how: Assignment) -> CSR:
     return reached_unseen(model, training, how)
 
 
-def reached_unseen(model: Any, training: Training, how: Assignment) -> CSR:
+def reached_unseen(model: Any, training: CheckedTraining, how: Assignment) -> CSR:
     """Clusters of each instance, shape (n, K), by matchers that were trained on the other folds.
 
     What a model says of its own training instances flatters it: on gutenberg-lcsh they reach 99.9% of their labels, new

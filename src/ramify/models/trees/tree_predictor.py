@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.exchange import Request, Single, Sizes
+from ramify.exchange import CheckedRequest, Single, Sizes
 from ramify.kernels.predict import SearchConfig
 from ramify.match import BeamSearch
 from ramify.models.base.prepared import PreparedCall
@@ -59,7 +59,7 @@ class TreePredictor(UnitRowModel):
             beam=beam, transform=self.score_transform, path_weight=self.path_weight, copies=self.merge_copies
         )
 
-    def _rank(self, request: Request) -> TopK:
+    def _rank(self, request: CheckedRequest) -> TopK:
         return self.search_.topk(
             request.X,
             request.k,

@@ -30,7 +30,7 @@ from ramify.checks import (
     rules_of,
 )
 from ramify.errors import InputError, damage_told
-from ramify.exchange import EXTRAS, Training, VectorCache
+from ramify.exchange import EXTRAS, CheckedTraining, Training, VectorCache
 from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.check import factors
 from ramify.kernels.predict import SearchConfig
@@ -260,7 +260,7 @@ class XRLinear(TreePredictor):
         """See ``protocols.Model``."""
         return super().abilities | {*EXTRAS, "regrown", "above_leaves"}
 
-    def _learn(self, training: Training) -> None:
+    def _learn(self, training: CheckedTraining) -> None:
         X, Y = training.X, training.Y
         config = self._tree_training_config()
         weights = _sample_weight(training.sample_weight, X.shape[0])
@@ -296,9 +296,7 @@ class XRLinear(TreePredictor):
         training = again._checked_training(Training(X=X, Y=Y, threads=threads, progress=progress))
         X, Y = training.X, training.Y
         if X.shape[1] != self.n_features_in_:
-            raise InputError(
-                f"X has {X.shape[1]} features, but the model {self.n_features_in_}"
-            )
+            raise InputError(f"X has {X.shape[1]} features, but the model {self.n_features_in_}")
         if not tree.n_labels == Y.shape[1] == self.n_labels_:
             raise InputError(f"tree and Y have {tree.n_labels} and {Y.shape[1]} labels, but the model {self.n_labels_}")
         before = self.tree_.parents[:-1]
@@ -309,12 +307,12 @@ class XRLinear(TreePredictor):
         again._train(TreeTrainer(X, tree, again._targets(Y, None), config, known=known), training)
         return again
 
-    def _train(self, trainer: TreeTrainer, training: Training, weights: Float32 | None = None) -> None:
+    def _train(self, trainer: TreeTrainer, training: CheckedTraining, weights: Float32 | None = None) -> None:
         training.report("train", 0.0)
         levels = trainer.run(
             instance_weights=weights,
-            seed=int(training.seed or 0),
-            threads=int(training.threads or 1),
+            seed=training.seed,
+            threads=training.threads,
             progress=lambda done: training.report("train", done),
         )
         training.report("train", 1.0)
@@ -341,8 +339,8 @@ class XRLinear(TreePredictor):
             hard_negative_weight=self.hard_negative_weight,
         )
 
-    def _index(self, training: Training) -> LabelTree:
-        X, Y, threads = training.X, training.Y, int(training.threads or 1)
+    def _index(self, training: CheckedTraining) -> LabelTree:
+        X, Y, threads = training.X, training.Y, training.threads
         indexer = self.indexer or KMeansIndexer(
             branching=self.branching,
             max_leaf=self.max_leaf,
@@ -356,7 +354,7 @@ class XRLinear(TreePredictor):
             Z = vectors.represent(self.representation or PIFA(), X, Y, threads)
             training.report("represent", 1.0)
         training.report("index", 0.0)
-        tree = indexer.build(Z, Y, seed=int(training.seed or 0), threads=threads)
+        tree = indexer.build(Z, Y, seed=training.seed, threads=threads)
         if tree.n_labels != Y.shape[1]:
             raise InputError(f"the indexer's tree is for {tree.n_labels} labels, but Y has {Y.shape[1]} columns")
         training.report("index", 1.0)
