@@ -266,6 +266,8 @@ class Sizes:
         Levels of its tree from the top; the last are the leaves. Empty without a tree.
     normalized_rows : int
         Training rows that were brought to length 1.
+    shares : tuple of float
+        Weights of the parts inside, in their order, where their rankings are averaged; they sum to 1.
     reachable : int or None
         Upper limit of the labels in an answer for one instance; None for all.
     """
@@ -275,6 +277,7 @@ class Sizes:
     weights: int = 0
     levels: tuple[LevelSize, ...] = ()
     normalized_rows: int = 0
+    shares: tuple[float, ...] = ()
     reachable: int | None = None
 
 

@@ -24,7 +24,7 @@ from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
 from ramify.checks import Instance, Rules, Whole, real_number, rules_of
 from ramify.errors import ModelFileError, damage_told
-from ramify.exchange import CheckedTraining
+from ramify.exchange import CheckedTraining, Sizes
 from ramify.models.base.model import HELD_OUT
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.unit import stored_count
@@ -119,6 +119,10 @@ class CompositeChain(ChainAnswers):
             weight = best_weight(first, second, held.Y)
         self._set(members, weight)
         return self
+
+    def size(self) -> Sizes:
+        """Sizes of the fitted model, and the weights of the chains."""
+        return replace(super().size(), shares=(1 - self.weight_, self.weight_))
 
     def inside(self) -> Mapping[str, Any]:
         """The fitted chains."""

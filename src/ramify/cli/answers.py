@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ramify.errors import InputError
+
+if TYPE_CHECKING:
+    from ramify.answering import Answer
 
 
 class Format(str, Enum):
@@ -24,29 +27,7 @@ class Format(str, Enum):
     text = "text"
 
 
-class Tag(NamedTuple):
-    """One label of a document; ``key`` is its identifier in the training file, where names replaced identifiers."""
-
-    label: str
-    score: float
-    key: str | None
-
-
-class Answer(NamedTuple):
-    """The labels of one document: its number from 1, its id or None, and its text, or what is shown in its place."""
-
-    number: int
-    id: Any
-    text: Any
-    tags: list[Tag]
-
-    @property
-    def identity(self) -> Any:
-        """The id, or the number where there is none."""
-        return self.number if self.id is None else self.id
-
-
-Write = Callable[[Sequence[Answer]], None]
+Write = Callable[[Sequence["Answer"]], None]
 
 
 def format_of(wanted: Format | None, out: Path | None, *, asked: bool) -> Format:

@@ -12,7 +12,6 @@ from ramify.cli.options import FieldOptions, OutputOptions, ThreadOptions
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig
-    from ramify.tagger import Tagger
 
 HELP = """Measure a model on labelled documents, the long tail included.
 
@@ -61,13 +60,15 @@ def run(options: EvaluateOptions) -> None:
     RamifyError
         Models, data or settings that are not what they must be.
     """
+    from ramify.answering import open_tagger
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
     from ramify.cli.train import note_long_rows
     from ramify.tagger.assessment import compare_taggers, evaluate_tagger
 
     config = _config(options)
-    taggers = [_loaded(path, options.threads) for path in (options.model, options.compare) if path is not None]
+    paths = [path for path in (options.model, options.compare) if path is not None]
+    taggers = [open_tagger(path, threads=options.threads) for path in paths]
     with Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
             test = options.read(options.data, taggers[0])
@@ -76,9 +77,9 @@ def run(options: EvaluateOptions) -> None:
         note_long_rows(test, quiet=options.quiet)
         with stages.stage("evaluate"):
             found = (
-                compare_taggers(taggers[0], taggers[1], test, config, training=training)
+                compare_taggers(taggers[0], taggers[1], test, config, training=training, threads=options.threads)
                 if options.compare is not None
-                else evaluate_tagger(taggers[0], test, config, training=training)
+                else evaluate_tagger(taggers[0], test, config, training=training, threads=options.threads)
             )
     if options.json:
         show_json(found.as_dict() | {"stage_seconds": stages.seconds})
@@ -121,11 +122,3 @@ def _numbers(text: str, flag: str, example: str) -> list[float]:
     if flag == "--ks" and any(not number.is_integer() for number in numbers):
         raise InputError(f"{flag} is {text!r}, but must be whole numbers, as in {example}")
     return numbers
-
-
-def _loaded(path: Path, threads: int | None) -> Tagger:
-    from ramify.tagger.explain.sizes import load_tagger
-
-    tagger = load_tagger(path)
-    tagger.model_.set_params(threads=threads)
-    return tagger

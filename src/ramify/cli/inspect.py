@@ -62,11 +62,12 @@ def run(options: InspectOptions) -> None:
     RamifyError
         No model, an unknown label, a picture that cannot be written.
     """
+    from ramify.answering import open_tagger
     from ramify.cli.output import note, show, show_json
-    from ramify.tagger.explain.sizes import describe, load_tagger, tagger_of_tree
+    from ramify.tagger.explain.sizes import describe, tagger_of_tree
 
     _check(options)
-    whole = load_tagger(options.model)
+    whole = open_tagger(options.model)
     wants_classifiers = options.label is not None or options.ambiguous
     wants_tree = options.draw is not None or options.tree or wants_classifiers
     tagger = tagger_of_tree(whole, options.member, classifiers=wants_classifiers) if wants_tree else whole
@@ -140,8 +141,8 @@ def _outline(tagger: Tagger, nodes: int) -> str:
 
 
 def _directory(model: Path) -> dict[str, Any]:
+    from ramify.answering import model_format
     from ramify.cli.training_report import directory_bytes
-    from ramify.tagger.explain.sizes import model_format
 
     number, version = model_format(model)
     return {"directory": str(model), "format": number, "version": version, "bytes_on_disk": directory_bytes(model)}
@@ -164,7 +165,7 @@ def _text(card: ModelCard, model: Path) -> str:
     parts = [columns(facts), _levels(card), _members(card), _frequent(card)]
     for name, settings in card.settings.items():
         listing = columns([(key, str(value)) for key, value in settings.items()], indent=2)
-        whose = name if name.startswith("member") else f"the {name}"
+        whose = f"the {name}" if name in ("model", "vectorizer") else name
         parts.append(f"settings of {whose}\n{listing}" if settings else "")
     return "\n\n".join(filter(None, parts))
 
@@ -199,14 +200,14 @@ def _members(card: ModelCard) -> str:
             str(number),
             member.model,
             "" if member.seed is None else str(member.seed),
-            f"{member.say:.2f}",
+            "" if member.share is None else f"{member.share:.2f}",
             " · ".join(f"{level.nodes:,}" for level in member.levels),
             f"{member.n_weights:,}",
             bytes_text(member.bytes),
         )
         for number, member in enumerate(card.members)
     ]
-    return str(Grid("members", ("", "model", "seed", "say", "nodes per level", "weights", "size"), tuple(rows)))
+    return str(Grid("members", ("", "model", "seed", "share", "nodes per level", "weights", "size"), tuple(rows)))
 
 
 def _frequent(card: ModelCard) -> str:

@@ -108,7 +108,7 @@ class FieldOptions(TextOptions):
         """
         from ramify.data import read
 
-        names = tagger.label_names_ if tagger.vectorizer_ is None and tagger.label_keys_ is None else None
+        names = None if tagger.takes_texts_ or tagger.label_keys_ is not None else tagger.label_names_
         if names is not None and all(name.isdecimal() for name in names):
             names = None
         return read(path, fields=self.fields(tagger.fields_), label_names=names)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from typer import Argument, Option
 
-from ramify.cli.answers import Answer, Format, Tag, answer_writer, format_of
+from ramify.cli.answers import Format, answer_writer, format_of
 from ramify.cli.options import DATA_PANEL, OUTPUT_PANEL, TextOptions, ThreadOptions
 from ramify.errors import DataFileError, InputError, RamifyError
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
+    from ramify.answering import Predictor
     from ramify.tagger import Tagger
 
 HELP = """Predict the labels of documents.
@@ -108,7 +109,7 @@ def run(options: PredictOptions) -> None:
     if options.out is not None:
         refuse_same_file(options.out, source.stream, options.allow, options.forbid)
     format_ = format_of(options.format, options.out, asked=bool(source.texts))
-    predictor = Predictor.of(options)
+    predictor = _predictor(options)
     documents = source.documents(predictor.tagger, options)
     if source.name == "-" and sys.stdin.isatty():
         note("reading documents from the terminal, one per line; Ctrl-D ends", quiet=options.quiet)
@@ -208,8 +209,8 @@ class Source:
         skip = self.skipped.add if options.skip_bad else None
         in_file = self.name not in (None, "-") and not options.plain
         has_features = in_file and not holds_texts(str(self.name))
-        if has_features is not (tagger.vectorizer_ is None):
-            wanted = "features (.txt or .npz)" if tagger.vectorizer_ is None else "texts"
+        if has_features is tagger.takes_texts_:
+            wanted = "texts" if tagger.takes_texts_ else "features (.txt or .npz)"
             given = "the command line" if self.name is None else self.name
             raise InputError(f"the model was trained on {wanted}, but {given} holds none: give such data")
         if self.name is None:
@@ -235,70 +236,22 @@ def _may_be_text(data: str) -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class Predictor:
-    """A loaded model with the settings of the command line.
+def _predictor(options: PredictOptions) -> Predictor:
+    """Open the model and check all that can be checked before documents come."""
+    from ramify.answering import Predictor, open_tagger
 
-    Parameters
-    ----------
-    tagger : Tagger
-    k : int
-        Labels per document at most.
-    threshold : float
-        Labels with a lower score are left out.
-    allowed, forbidden : list of str, or None
-        Label names.
-    """
-
-    tagger: Tagger
-    k: int
-    threshold: float
-    allowed: list[str] | None
-    forbidden: list[str] | None
-
-    @classmethod
-    def of(cls, options: PredictOptions) -> Predictor:
-        """Load the model and check all that can be checked before documents come."""
-        from ramify.models.base.members import set_beam
-        from ramify.tagger.explain.sizes import load_tagger
-
-        tagger = load_tagger(options.model)
-        tagger.model_.set_params(threads=options.threads)
-        if options.beam is not None:
-            set_beam(tagger.model_, options.beam)
-        vectorizer: Any = tagger.vectorizer_
-        if hasattr(vectorizer, "threads"):
-            vectorizer.set_params(threads=options.threads)
-        return cls(
-            tagger,
-            k=DEFAULT_K if options.k is None else options.k,
-            threshold=float("-inf") if options.threshold is None else options.threshold,
-            allowed=_names(options.allow, tagger),
-            forbidden=_names(options.forbid, tagger),
-        )
-
-    def answers(self, batch: list[tuple[Any, Any]], n_before: int) -> list[Answer]:
-        """The labels of a batch of (identity, text or row of features)."""
-        from ramify.data.streams import without_surrogates
-
-        keys = self.tagger.label_keys_
-
-        def made(label: str, score: float) -> Tag:
-            key = None if keys is None else without_surrogates(keys[self.tagger.label_ids([label])[0]])
-            return Tag(without_surrogates(label), score, key)
-
-        ids, texts = zip(*batch, strict=True)
-        asked: Any = texts
-        if self.tagger.vectorizer_ is None:
-            import scipy.sparse as sp
-
-            asked = sp.vstack(texts, format="csr")
-            texts = tuple(f"document {number}" for number in range(n_before + 1, n_before + 1 + len(batch)))
-        found = self.tagger.tag(asked, self.k, allowed=self.allowed, forbidden=self.forbidden)
-        return [
-            Answer(number, identity, text, [made(*tag) for tag in tags if tag[1] >= self.threshold])
-            for number, (identity, text, tags) in enumerate(zip(ids, texts, found, strict=True), n_before + 1)
-        ]
+    tagger = open_tagger(options.model, threads=options.threads)
+    if options.beam is not None:
+        tagger.check_beam(options.beam)
+    return Predictor(
+        tagger=tagger,
+        k=DEFAULT_K if options.k is None else options.k,
+        threshold=options.threshold,
+        beam=options.beam,
+        threads=options.threads,
+        allowed=_names(options.allow, tagger),
+        forbidden=_names(options.forbid, tagger),
+    )
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from ramify.cli.output import bytes_text, columns, seconds_text, show, show_json
 from ramify.cli.stages import Stages
 from ramify.evaluation import Report
-from ramify.models.base.unit import normalized_rows
+from ramify.models.base.adapter import as_model
 from ramify.tagger import Tagger
 from ramify.tagger.explain.sizes import describe
 
@@ -55,7 +55,7 @@ class TrainingReport:
             "wall_seconds": time.perf_counter() - self.stages.begun,
             "cpu_seconds": time.process_time() - self.stages.begun_cpu,
             "peak_memory_bytes": peak_memory(),
-            "normalized_rows": normalized_rows(self.tagger.model_),
+            "normalized_rows": as_model(self.tagger.model_).size().normalized_rows,
             "settings": self.settings,
             "rounds": [str(one) for one in self._rounds()],
             "evaluation": None if self.report is None else self.report.as_dict(),

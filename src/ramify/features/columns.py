@@ -44,6 +44,11 @@ class Columns:
         if not ascending or not len(self.used) or self.used[0] < 0 or self.used[-1] >= self.width:
             raise InputError(f"the used columns must ascend within 0..{self.width - 1}")
 
+    @property
+    def n_kept(self) -> int:
+        """Columns of the model."""
+        return self.width if self.used is None else len(self.used)
+
     @classmethod
     def of(cls, matrix: CSR) -> Columns:
         """The columns of a training matrix."""

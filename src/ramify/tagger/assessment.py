@@ -31,7 +31,12 @@ RESAMPLES = 1000
 
 
 def evaluate_tagger(
-    tagger: Tagger, dataset: Dataset, config: EvaluationConfig | None = None, *, training: Dataset | None = None
+    tagger: Tagger,
+    dataset: Dataset,
+    config: EvaluationConfig | None = None,
+    *,
+    training: Dataset | None = None,
+    threads: int | None = None,
 ) -> Report:
     """Measure a tagger on labelled documents.
 
@@ -45,6 +50,8 @@ def evaluate_tagger(
         Cut-offs, propensities, resamples; ``EvaluationConfig()`` when None.
     training : Dataset, optional
         Count training labels here rather than take the tagger's own counts.
+    threads : int, optional
+        Threads of prediction; the model's own setting when None.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def evaluate_tagger(
     """
     config = config or EvaluationConfig()
     truth = align(named_by(tagger, dataset), tagger.label_names_)
-    top = predictions(tagger, dataset, max(config.ks), truth.label_names)
+    top = predictions(tagger, dataset, max(config.ks), truth.label_names, threads)
     return evaluate_with(config, truth.Y, top, training_counts(tagger, truth.label_names, training))
 
 
@@ -69,6 +76,7 @@ def compare_taggers(
     config: EvaluationConfig | None = None,
     *,
     training: Dataset | None = None,
+    threads: int | None = None,
 ) -> Comparison:
     """Compare two taggers on the same documents by a paired bootstrap; they may know different labels.
 
@@ -76,7 +84,7 @@ def compare_taggers(
     ----------
     a, b : Tagger
         Fitted; labels are grouped by their frequency in the training of ``a``.
-    dataset, config, training
+    dataset, config, training, threads
         As in `evaluate_tagger`; 1000 resamples when ``config`` is None.
 
     Raises
@@ -87,7 +95,7 @@ def compare_taggers(
     config = config or EvaluationConfig(bootstrap=RESAMPLES)
     known = dict.fromkeys([*a.label_names_, *b.label_names_])
     truth = align(named_by(b, named_by(a, dataset)), list(known))
-    tops = [predictions(tagger, dataset, max(config.ks), truth.label_names) for tagger in (a, b)]
+    tops = [predictions(tagger, dataset, max(config.ks), truth.label_names, threads) for tagger in (a, b)]
     return compare_with(config, truth.Y, tops[0], tops[1], training_counts(a, truth.label_names, training))
 
 
@@ -97,12 +105,14 @@ def named_by(tagger: Tagger, dataset: Dataset) -> Dataset:
     return dataset if tagger.label_keys_ is None else renamed(dataset, tagger.label_keys_, tagger.label_names_)
 
 
-def predictions(tagger: Tagger, dataset: Dataset, k: int, label_names: Sequence[str]) -> TopK:
+def predictions(
+    tagger: Tagger, dataset: Dataset, k: int, label_names: Sequence[str], threads: int | None = None
+) -> TopK:
     """Predicted columns of ``label_names``, shape (n, k); -1 fills rows where the tagger knows fewer than k labels."""
-    wanted, held = ("features", dataset.X) if tagger.vectorizer_ is None else ("texts", dataset.texts)
+    wanted, held = ("texts", dataset.texts) if tagger.takes_texts_ else ("features", dataset.X)
     if held is None:
         raise InputError(f"the model was trained on {wanted}, but the data hold none: give data of the same kind")
-    top = tagger.predict_topk(held, min(k, len(tagger.label_names_)))
+    top = tagger.predict_topk(held, min(k, len(tagger.label_names_)), threads=threads)
     columns = {name: column for column, name in enumerate(label_names)}
     place = np.array([*(columns[name] for name in tagger.label_names_), -1], np.int32)
     missing = ((0, 0), (0, k - top.k))

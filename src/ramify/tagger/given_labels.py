@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from ramify.data.labels import LabelRows, NumberNames, label_name, named_rows
 from ramify.errors import InputError
 from ramify.features.columns import Columns
 from ramify.values import CSR, Dataset, as_label_matrix
-from ramify.wording import quoted
+from ramify.wording import nearest_name, quoted
 
 SEQUENCES = (list, tuple, np.ndarray)
 
@@ -136,3 +136,24 @@ def label_sets(labels: Any, label_names: Sequence[str]) -> list[set[str]]:
     if is_matrix(labels):
         return [set(names) for names in named_rows(as_label_matrix(labels, n_labels=len(label_names)), label_names)]
     return [set(_plain_names(number, names)) for number, names in enumerate(labels)]
+
+
+def ids_of(names: Iterable[str], known: Mapping[str, int]) -> list[int]:
+    """Ids of labels by their names.
+
+    Raises
+    ------
+    InputError
+        An unknown name; the sentence suggests the nearest.
+    """
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise InputError(f"label names are given as {quoted(names)}: give them as a list")
+    return [_id_of(name, known) for name in names]
+
+
+def _id_of(name: Any, known: Mapping[str, int]) -> int:
+    if not isinstance(name, str) or name not in known:
+        near = nearest_name(str(name), known)
+        hint = f"did you mean {quoted(near)}?" if near else f"its labels are like {quoted(next(iter(known)))}"
+        raise InputError(f"the model has no label {quoted(name)}: {hint}")
+    return known[name]

@@ -10,9 +10,11 @@ from ramify.errors import InputError, damage_told
 from ramify.features import Hashing, Tfidf
 from ramify.features.columns import Columns
 from ramify.features.sklearn_text import SklearnText
+from ramify.models.base.adapter import as_model, is_model
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.stored import stored_size
 from ramify.strings import StringTable
+from ramify.tagger.parts import is_vectorizer
 from ramify.values import Int64
 from ramify.wording import quoted
 
@@ -31,7 +33,8 @@ def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
     config: dict[str, Any] = {
         "vectorizer": None,
         "n_documents": tagger.n_documents_,
-        "n_columns": tagger.columns_.width,
+        "n_columns": None if tagger.columns_ is None else tagger.columns_.width,
+        "takes_texts": tagger.takes_texts_,
         "fields": dict(tagger.fields_),
         "label_form": tagger.label_form_,
         **states,
@@ -42,7 +45,7 @@ def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
             arrays |= {f"{name}/blob": table.blob, f"{name}/offsets": table.offsets}
     if tagger.label_counts_ is not None:
         arrays["labels/counts"] = tagger.label_counts_
-    if tagger.columns_.used is not None:
+    if tagger.columns_ is not None and tagger.columns_.used is not None:
         arrays["columns/used"] = tagger.columns_.used
     return config, arrays
 
@@ -61,10 +64,11 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
         if vectorizer is not None:
             vectorizer = stored_part("vectorizer", vectorizer, arrays, parts)
         columns = _columns(config, arrays, model)
+        takes_texts = _takes_texts(config, vectorizer)
         _check_parts(model, vectorizer, columns)
         names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
         tagger = kind.of(model, names, vectorizer=vectorizer)
-        tagger.label_keys_, tagger.columns_ = _keys(tagger, arrays), columns
+        tagger.label_keys_, tagger.columns_, tagger.takes_texts_ = _keys(tagger, arrays), columns, takes_texts
         counts, n_documents = arrays.get("labels/counts"), config.get("n_documents", 0)
         tagger.label_counts_, tagger.n_documents_ = _counts(tagger, counts, n_documents)
         tagger.fields_ = _fields(config.get("fields", {}))
@@ -72,21 +76,32 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
     return tagger
 
 
-def _columns(config: dict[str, Any], arrays: dict[str, Any], model: Any) -> Columns:
-    width = stored_size(config.get("n_columns", int(model.n_features_in_)), "n_columns")
-    columns = Columns(width, arrays.get("columns/used"))
-    kept = width if columns.used is None else len(columns.used)
-    if kept != model.n_features_in_:
-        raise InputError(f"{kept} columns are kept for a model of {model.n_features_in_} features")
+def _columns(config: dict[str, Any], arrays: dict[str, Any], model: Any) -> Columns | None:
+    """The columns of the features; None for a model without features."""
+    features = as_model(model).size().features
+    width = config.get("n_columns", features)
+    if width is None:
+        return None
+    columns = Columns(stored_size(width, "n_columns"), arrays.get("columns/used"))
+    if features not in (None, columns.n_kept):
+        raise InputError(f"{columns.n_kept} columns are kept for a model of {features} features")
     return columns
 
 
-def _check_parts(model: Any, vectorizer: Any, columns: Columns) -> None:
+def _takes_texts(config: dict[str, Any], vectorizer: Any) -> bool:
+    """Before models could learn from texts alone, a tagger without a vectorizer took features."""
+    takes_texts = config.get("takes_texts", vectorizer is not None)
+    if not isinstance(takes_texts, bool) or (vectorizer is not None and not takes_texts):
+        raise InputError(f"takes_texts is {quoted(takes_texts)}")
+    return takes_texts
+
+
+def _check_parts(model: Any, vectorizer: Any, columns: Columns | None) -> None:
     """Raise where the parts are of the wrong kind or do not fit each other."""
-    if not hasattr(model, "predict_topk") or (vectorizer is not None and not hasattr(vectorizer, "transform")):
+    if not is_model(model) or (vectorizer is not None and not is_vectorizer(vectorizer)):
         raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} make no tagger")
     width = _width(vectorizer)
-    if width not in (None, columns.width):
+    if columns is not None and width not in (None, columns.width):
         raise ValueError(f"the vectorizer makes {width} features for a model of {columns.width}")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,21 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import whole_number
-from ramify.errors import InputError, RamifyWarning
+from ramify.checks import COUNT, whole_number
+from ramify.errors import InputError
+from ramify.exchange import Request, Single, Sizes, Training
 from ramify.features import Tfidf
 from ramify.features.columns import Columns
-from ramify.features.scripts import advice_on_scripts
-from ramify.models.base.members import required, taken, unfitted
+from ramify.models.base.adapter import as_model, is_model
 from ramify.models.base.persistence import load_as, save
 from ramify.models.trees.xr_linear import XRLinear
+from ramify.protocols import Model
 from ramify.strings import StringTable
 from ramify.tagger import state as tagger_state
-from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, name_lists, of_used_labels
-from ramify.values import CSR, Dataset, Float32, Int32, Int64, StageProgress, TopK, as_csr
-from ramify.wording import nearest_name, quoted
+from ramify.tagger.given_labels import given_labels, ids_of, is_matrix, label_sets, name_lists, of_used_labels
+from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
+from ramify.values import CSR, Bool, Dataset, Int64, StageProgress, TopK, as_csr
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
@@ -33,9 +35,6 @@ Tags = list[tuple[str, float]]
 DEFAULT_PARTS = {"model": XRLinear, "vectorizer": Tfidf}
 """Parts that are made where none are given."""
 
-SURE_SCORE, SURE_LABELS = 0.5, 20
-"""What ``predict`` keeps of a model without a ``predict`` of its own: this score, among so many labels."""
-
 
 class Tagger(BaseEstimator):  # type: ignore[misc]
     """Gives texts their labels, by name.
@@ -43,7 +42,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     model : estimator, optional
-        Anything with ``fit(X, Y)`` and ``predict_topk(X, k)``; ``XRLinear()`` when None.
+        Any object with ``fit(X, Y)`` and ``predict_topk(X, k)``, or with ``fit_training(training)`` and
+        ``answer(request)`` (see ``protocols.Model``); ``XRLinear()`` when None.
     vectorizer : Vectorizer, optional
         Texts to features: ``Tfidf()`` when None, ``Hashing``, or any of scikit-learn's. Not used where the tagger is
         fitted on features.
@@ -51,7 +51,9 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     model_, vectorizer_ : fitted copies
-        ``vectorizer_`` is None where the tagger was fitted on features.
+        ``vectorizer_`` is None where the tagger was fitted on features, or where the model learns from texts alone.
+    takes_texts_ : bool
+        Whether the tagger was fitted on texts; else on features.
     label_names_ : sequence of str, length L
         Names by label id.
     label_keys_ : sequence of str, length L, or None
@@ -60,8 +62,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         Training documents per label; None for a tagger made of parts.
     n_documents_ : int
         Training documents in all; 0 for a tagger made of parts.
-    columns_ : Columns
-        The columns of the features that the model was trained on.
+    columns_ : Columns or None
+        The columns of the features that the model was trained on; None for a model without features.
     fields_ : dict of str to str
         Names of the fields that the command line read the training file by; empty otherwise.
     label_form_ : {"names", "matrix"}
@@ -74,10 +76,11 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     label_keys_: Sequence[str] | None
     label_counts_: Int64 | None
     n_documents_: int
-    columns_: Columns
+    columns_: Columns | None
+    takes_texts_: bool
     fields_: dict[str, str]
     label_form_: str
-    _singles: dict[int, Callable[[Int32, Float32], tuple[Int32, Float32]]]  # made when needed, by k
+    _single: tuple[Any, int, Single | None] | None  # model, k and its call for single instances; made when needed
     _ids: dict[str, int] | None  # made when needed
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
@@ -142,22 +145,25 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def _fit(self, dataset: Dataset, progress: StageProgress | None, label_form: str) -> Tagger:
         if dataset.Y.nnz == 0:
             raise InputError("no instance has a label, so there is nothing to learn: check the labels field")
-        report_progress = progress or (lambda stage, done: None)
-        model, vectorizer = (unfitted(name, getattr(self, name), kind) for name, kind in DEFAULT_PARTS.items())
-        if dataset.texts is None:
-            vectorizer, X = None, dataset.X
+        model = unfitted_part("model", self.model, is_model, XRLinear)
+        vectorizer = unfitted_part("vectorizer", self.vectorizer, is_vectorizer, Tfidf)
+        serving = as_model(model)
+        texts = dataset.texts if "texts" in serving.needs else None
+        if "texts" in serving.needs and dataset.texts is None:
+            raise InputError(f"{type(model).__name__} learns from texts, but the data hold features only: give texts")
+        if dataset.texts is not None and "X" not in serving.needs:
+            vectorizer, X, columns = None, None, None
         else:
-            report_progress("features", 0.0)
-            X = as_csr(vectorizer.fit_transform(dataset.texts))
-            report_progress("features", 1.0)
-            advice = advice_on_scripts(dataset.texts, vectorizer)
-            if advice is not None:
-                warnings.warn(advice, RamifyWarning, stacklevel=3)
-        columns = Columns.of(X)
-        model.fit(columns.select(X), dataset.Y, **taken(model.fit, {"progress": progress}))
+            vectorizer, X = features_of(dataset, vectorizer, progress)
+            columns = Columns.of(X)
+            X = columns.select(X)
+        serving.fit_training(
+            Training(X=X, Y=dataset.Y, texts=texts, label_names=dataset.label_names, progress=progress)
+        )
         self._set_fitted(
             model_=model,
             vectorizer_=vectorizer,
+            takes_texts_=dataset.texts is not None,
             label_names_=StringTable.of(dataset.label_names),
             label_keys_=None if dataset.label_keys is None else StringTable.of(dataset.label_keys),
             label_counts_=np.bincount(dataset.Y.indices, minlength=dataset.n_labels).astype(np.int64),
@@ -170,12 +176,12 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def _set_fitted(self, **fitted: Any) -> None:
         """All results of a fit at once: a fit that fails leaves the tagger as it was."""
         fresh: dict[str, Any] = {"label_keys_": None, "fields_": {}, "label_form_": "names"}
-        self.__dict__.update(fresh | fitted | {"_singles": {}, "_ids": None})
+        self.__dict__.update(fresh | fitted | {"_single": None, "_ids": None})
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        if "_singles" in state:
-            state |= {"_singles": {}, "_ids": None}  # made again when needed
+        if "_single" in state:
+            state |= {"_single": None, "_ids": None}  # made again when needed
         return state
 
     @classmethod
@@ -196,16 +202,18 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         InputError
             Another number of names than labels.
         """
-        if len(label_names) != model.n_labels_:
-            raise InputError(f"there are {len(label_names)} label names for {model.n_labels_} labels: give one each")
+        size = as_model(model).size()
+        if size.labels and len(label_names) != size.labels:
+            raise InputError(f"there are {len(label_names)} label names for {size.labels} labels: give one each")
         tagger = cls(model, vectorizer=vectorizer)
         tagger._set_fitted(
             model_=model,
             vectorizer_=vectorizer,
+            takes_texts_=vectorizer is not None or "X" not in as_model(model).needs,
             label_names_=label_names,
             label_counts_=None,
             n_documents_=0,
-            columns_=Columns(int(model.n_features_in_)),
+            columns_=None if size.features is None else Columns(size.features),
         )
         return tagger
 
@@ -216,6 +224,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         *,
         allowed: Iterable[str] | None = None,
         forbidden: Iterable[str] | None = None,
+        beam: int | None = None,
+        threads: int | None = None,
     ) -> list[Tags]:
         """The k best labels of each text.
 
@@ -223,11 +233,15 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         ----------
         texts : sequence of str, length n
             Texts (or features, where the tagger was fitted on features). A text without any known feature gets no
-            label: there is nothing to go by.
+            label.
         k : int, default 5
             Labels per text at most; of a smaller label space all.
         allowed, forbidden : names of labels, optional
             The only labels to choose from, or labels to leave out.
+        beam : int, optional
+            Another beam than the model's.
+        threads : int, optional
+            Another number of threads than the model's; the vectorizer keeps its own.
 
         Returns
         -------
@@ -241,30 +255,44 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         k = self._labels_asked(k)
-        if self.vectorizer_ is not None:
+        if self.takes_texts_:
             texts = _listed(texts)
             if not texts:
                 return []
-            fast = hasattr(self.vectorizer_, "transform_one") and hasattr(self.model_, "single")
-            if fast and len(texts) == 1 and allowed is None and forbidden is None:
-                return [self._tag_one(texts[0], k)]
-        top = self.predict_topk(texts, k, allowed=allowed, forbidden=forbidden)
+            plain = allowed is None and forbidden is None and beam is None
+            call = self._single_call(k) if plain and len(texts) == 1 else None
+            if call is not None:
+                return [self._tag_one(texts[0], call)]
+        top = self.predict_topk(texts, k, allowed=allowed, forbidden=forbidden, beam=beam, threads=threads)
         names = self.label_names_
         return [[(names[label], score) for label, score in row] for row in top.rows()]
 
-    def _tag_one(self, text: str, k: int) -> Tags:
-        vectorizer: Any = self.vectorizer_
-        indices, values = self.columns_.select_one(*vectorizer.transform_one(text))
-        if k not in self._singles:
-            self._singles[k] = self.model_.single(k)
+    def _single_call(self, k: int) -> Single | None:
+        """The model's call for single instances, kept; None where vectorizer or model have no way for single texts."""
+        prepared = self._single
+        if prepared is None or prepared[0] is not self.model_ or prepared[1] != k:
+            serving = self._serving()
+            fits = serving.needs == {"X"} and hasattr(self.vectorizer_, "transform_one")
+            prepared = self._single = (self.model_, k, serving.single(k) if fits else None)
+        return prepared[2]
+
+    def _tag_one(self, text: str, call: Single) -> Tags:
+        indices, values = self.vectorizer_.transform_one(text)
+        if self.columns_ is not None:
+            indices, values = self.columns_.select_one(indices, values)
         if len(indices) == 0:
             return []
-        labels, scores = self._singles[k](indices, values)
+        labels, scores = call(indices, values)
         names = self.label_names_
         return [(names[i], s) for i, s in zip(labels[0].tolist(), scores[0].tolist(), strict=True) if i >= 0]
 
+    def _serving(self) -> Model:
+        """The model as ``protocols.Model``."""
+        width = None if self.columns_ is None else self.columns_.n_kept
+        return as_model(self.model_, Sizes(features=width, labels=len(self.label_names_)))
+
     def predict(self, texts: Any) -> Any:
-        """The labels of each text that the model is sure of, in the form that ``fit`` was given labels in.
+        """The labels that the model predicts for each text, in the form of the labels in ``fit``.
 
         Parameters
         ----------
@@ -278,17 +306,22 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             the 20 best labels for a model without ``predict``.
         """
         check_is_fitted(self)
-        X = self.features(texts)
-        if X.shape[0] == 0:
+        request, empty = self._request(texts)
+        if len(request) == 0:
             found = as_csr(np.zeros((0, len(self.label_names_)), np.float32))
-        elif hasattr(self.model_, "predict"):
-            found = as_csr(self.model_.predict(X))
         else:
-            top = self.model_.predict_topk(X, min(SURE_LABELS, len(self.label_names_)))
-            kept = (top.labels >= 0) & (top.scores >= SURE_SCORE)
-            found = top.matrix(kept, np.ones_like(top.scores), len(self.label_names_))
-        Y = as_csr(found.multiply((np.diff(X.indptr) > 0)[:, None]))  # nothing known: no label
+            found = as_csr(self._serving().decide(request))
+        Y = as_csr(found.multiply(~empty[:, None]))
         return Y if self.label_form_ == "matrix" else name_lists(Y, self.label_names_)
+
+    def _request(self, texts: Any) -> tuple[Request, Bool]:
+        """What the model is asked for, and which instances hold nothing that the model knows, shape (n,)."""
+        needs = self._serving().needs
+        texts = _listed(texts) if self.takes_texts_ else texts
+        X = None if self.takes_texts_ and "X" not in needs else self.features(texts)
+        kept = texts if self.takes_texts_ and "texts" in needs else None
+        empty = np.array([not text.strip() for text in texts], bool) if X is None else np.diff(X.indptr) == 0
+        return Request(X=X, texts=kept), empty
 
     def predict_topk(
         self,
@@ -297,21 +330,45 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         *,
         allowed: Iterable[str] | None = None,
         forbidden: Iterable[str] | None = None,
+        beam: int | None = None,
+        threads: int | None = None,
         progress: StageProgress | None = None,
     ) -> TopK:
-        """As ``tag``, in label ids: a TopK of shape (n, at most k), for evaluation."""
+        """As ``tag``, in label ids: a TopK of shape (n, at most k), for evaluation.
+
+        Parameters
+        ----------
+        texts, k, allowed, forbidden
+            As in ``tag``.
+        beam : int, optional
+            Another beam than the model's.
+        threads : int, optional
+            Another number of threads than the model's.
+        progress : callable, optional
+            Called with ("predict", share done).
+        """
         check_is_fitted(self)
-        X = self.features(texts)
-        ask = self.model_.predict_topk
-        wishes = {"allowed": allowed, "forbidden": forbidden}
-        ids = {name: self.label_ids(names) for name, names in wishes.items() if names is not None}
-        options = required(ask, ids) | taken(ask, {} if progress is None else {"progress": progress})
-        top = ask(X, k if k is None else self._labels_asked(k), **options)
-        nothing_known = np.diff(X.indptr) == 0
-        if nothing_known.any():
-            top.labels[nothing_known] = -1
-            top.scores[nothing_known] = -np.inf
-        return TopK(top.labels, top.scores)
+        request, empty = self._request(texts)
+        asked = replace(
+            request,
+            k=k if k is None else self._labels_asked(k),
+            beam=beam,
+            allowed=None if allowed is None else self.label_ids(allowed),
+            forbidden=None if forbidden is None else self.label_ids(forbidden),
+            threads=threads,
+            progress=progress,
+        )
+        top = self._serving().answer(asked)
+        if empty.any():
+            top.labels[empty] = -1
+            top.scores[empty] = -np.inf
+        return top
+
+    def check_beam(self, beam: Any) -> None:
+        """InputError where the model does not search by a beam, or the beam is out of range."""
+        if "beam" not in self._serving().abilities:
+            raise InputError(f"beam is {quoted(beam)}, but the model does not search by a beam: leave it out")
+        COUNT.check("beam", beam)
 
     def _labels_asked(self, k: Any) -> int:
         return min(whole_number("k", k, 1, 2**31 - 1), len(self.label_names_))
@@ -319,9 +376,8 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def features(self, texts: Any) -> CSR:
         """X of texts, shape (n, d), as the model takes it; of features where the tagger was fitted on features."""
         check_is_fitted(self)
-        if self.vectorizer_ is None:
-            return self.columns_.select(as_csr(texts))
-        return self.columns_.select(as_csr(self.vectorizer_.transform(_listed(texts))))
+        X = as_csr(self.vectorizer_.transform(_listed(texts)) if self.takes_texts_ else texts)
+        return X if self.columns_ is None else self.columns_.select(X)
 
     def label_ids(self, names: Iterable[str]) -> list[int]:
         """Ids of labels, given by their names or by their identifiers in the training file.
@@ -331,20 +387,10 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         InputError
             An unknown name; the sentence suggests the nearest.
         """
-        if isinstance(names, str | bytes) or not isinstance(names, Iterable):
-            raise InputError(f"label names are given as {quoted(names)}: give them as a list")
         if self._ids is None:
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
             self._ids = keys | {name: number for number, name in enumerate(self.label_names_)}
-        return [self._label_id(name, self._ids) for name in names]
-
-    @staticmethod
-    def _label_id(name: str, ids: dict[str, int]) -> int:
-        if not isinstance(name, str) or name not in ids:
-            near = nearest_name(str(name), ids)
-            hint = f"did you mean {quoted(near)}?" if near else f"its labels are like {quoted(next(iter(ids)))}"
-            raise InputError(f"the model has no label {quoted(name)}: {hint}")
-        return ids[name]
+        return ids_of(names, self._ids)
 
     def score(self, texts: Any, labels: Any) -> float:
         """Share of texts whose first label is right, P@1; labels in either form that ``fit`` takes."""

@@ -233,6 +233,10 @@ class Ensemble(RankingModel):
         """The members: "member0", "member1" and so on."""
         return {f"member{number}": member for number, member in enumerate(self.members_)}
 
+    def size(self) -> Sizes:
+        """Sizes of the fitted model, and the weights of its members."""
+        return replace(super().size(), shares=tuple((self.weights_ / self.weights_.sum()).tolist()))
+
     def _answering(self) -> list[Model]:
         known = Sizes(features=self.n_features_in_, labels=self.n_labels_)
         return [as_model(member, known) for member in self.members_]

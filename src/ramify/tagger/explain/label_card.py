@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
+from ramify.features import Tfidf
 from ramify.label_vectors import unit_vectors
 from ramify.tagger.assessment import named_by
 from ramify.tagger.tagger import Tagger
@@ -229,8 +230,10 @@ def _strongest(tagger: Tagger, level: int, node: int, count: int) -> list[tuple[
 
 
 def _feature_name(tagger: Tagger, column: int) -> str:
-    vectorizer, feature = tagger.vectorizer_, tagger.columns_.number(column)
-    vocabulary = getattr(vectorizer, "vocabulary_", None)
-    if isinstance(vocabulary, dict):  # scikit-learn's
+    vectorizer, columns = tagger.vectorizer_, tagger.columns_
+    feature = column if columns is None else columns.number(column)
+    if isinstance(vectorizer, Tfidf):
+        return vectorizer.vocabulary_[feature]
+    if hasattr(vectorizer, "get_feature_names_out"):
         return str(vectorizer.get_feature_names_out()[feature])
-    return f"feature {feature}" if vocabulary is None else str(vocabulary[feature])
+    return f"feature {feature}"

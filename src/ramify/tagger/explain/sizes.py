@@ -1,21 +1,19 @@
-"""What a model holds: sizes, the shape of its tree, its settings."""
+"""Sizes, trees and settings of a model and of the parts inside it."""
 
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ramify.checks import Whole
 from ramify.errors import InputError
-from ramify.models.base.persistence import load
-from ramify.models.mixtures.ensemble import Ensemble
-from ramify.store import MANIFEST
+from ramify.exchange import LevelSize
+from ramify.models.base.adapter import as_model, is_model, settings_of
+from ramify.models.base.persistence import part_to_state
 from ramify.tagger.tagger import Tagger
 from ramify.wording import quoted
 
@@ -24,45 +22,30 @@ NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class LevelCard:
-    """One level of a tree.
+class PartCard:
+    """One part of a model made of several.
 
     Parameters
     ----------
-    nodes, weights, bytes : int
-        Its nodes, what their classifiers weigh in, and what that takes.
-    children : float
-        Mean children per node of the level above.
-    """
-
-    nodes: int
-    children: float
-    weights: int
-    bytes: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemberCard:
-    """One member of an ensemble.
-
-    Parameters
-    ----------
+    name : str
+        Its name in the model, as in "member0" or "ensemble.member0".
     model : str
         Class name.
     seed : int or None
         Its seed, if it has one.
-    say : float
-        Its share of the say.
-    levels : list of LevelCard
+    share : float or None
+        Its weight in the model's ranking, where rankings are averaged.
+    levels : list of LevelSize
         From the top; none where it has no tree.
     n_weights, bytes : int
         Sizes.
     """
 
+    name: str
     model: str
     seed: int | None
-    say: float
-    levels: list[LevelCard]
+    share: float | None
+    levels: list[LevelSize]
     n_weights: int
     bytes: int
 
@@ -79,14 +62,14 @@ class ModelCard:
         Sizes; the documents are those of training, 0 where not known.
     frequent : list of (str, int)
         The most frequent labels with their training documents.
-    levels : list of LevelCard
+    levels : list of LevelSize
         From the top; the last are the leaves. None where the model is no tree.
-    members : list of MemberCard
-        Of an ensemble.
+    members : list of PartCard
+        Parts of a model made of several.
     bytes : dict of str to int
         Bytes of the arrays by part.
     settings : dict of str to dict
-        Scalars of model and vectorizer, and of members that differ from those before by more than the seed.
+        Scalars of model and vectorizer, and of the parts inside that differ from earlier ones by more than the seed.
     """
 
     model: str
@@ -96,34 +79,14 @@ class ModelCard:
     n_documents: int
     n_weights: int
     frequent: list[tuple[str, int]]
-    levels: list[LevelCard]
-    members: list[MemberCard]
+    levels: list[LevelSize]
+    members: list[PartCard]
     bytes: dict[str, int]
     settings: dict[str, dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return asdict(self)
-
-
-def load_tagger(directory: str | Path) -> Tagger:
-    """Open a model directory as a tagger; the labels of a bare model are called by their numbers.
-
-    Raises
-    ------
-    ModelFileError
-        As ``models.load``.
-    """
-    model = load(directory)
-    if isinstance(model, Tagger):
-        return model
-    return Tagger.of(model, [str(number) for number in range(model.n_labels_)])
-
-
-def model_format(directory: str | Path) -> tuple[int, str]:
-    """(number of the format, version of the library that wrote it) of a directory that opens."""
-    body = json.loads((Path(directory) / MANIFEST).read_text("utf-8"))
-    return int(body["format"]), str(body["ramify"])
 
 
 def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
@@ -137,22 +100,63 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
         Labels named at most.
     """
     model, vectorizer = tagger.model_, tagger.vectorizer_
-    levels, members = _levels(model), _members(model)
-    settings = {"model": _scalars(model)} | _settings_of_members(model)
-    settings |= {name: _scalars(inner) for name, inner in _inside(model)}
+    size, parts = as_model(model).size(), list(parts_of(model))
     return ModelCard(
         model=type(model).__name__,
         vectorizer="none" if vectorizer is None else type(vectorizer).__name__,
         n_labels=len(tagger.label_names_),
-        n_features=int(model.n_features_in_),
+        n_features=int(size.features or 0),
         n_documents=tagger.n_documents_,
-        n_weights=_n_weights(model),
+        n_weights=size.weights,
         frequent=_frequent(tagger, n_frequent),
-        levels=levels,
-        members=members,
+        levels=list(size.levels),
+        members=[_part_card(part) for part in parts if part.last] if len(parts) > 1 else [],
         bytes=_bytes_by_part(tagger),
-        settings=settings | {"vectorizer": {} if vectorizer is None else _scalars(vectorizer)},
+        settings=_settings(model, parts) | {"vectorizer": _scalars(vectorizer)},
     )
+
+
+class FoundPart(NamedTuple):
+    """A part inside a model: its name, itself, its weight among the others, and whether it has no part itself."""
+
+    name: str
+    part: Any
+    share: float | None
+    last: bool
+
+
+def parts_of(model: Any, name: str = "", share: float | None = None) -> Iterator[FoundPart]:
+    """All parts inside a model, at any depth, each before its own parts."""
+    inside, shares = as_model(model).inside(), as_model(model).size().shares
+    for number, (key, part) in enumerate(inside.items()):
+        path = f"{name}.{key}" if name else key
+        own = share if len(inside) == 1 else shares[number] * (share or 1.0) if shares else None
+        yield FoundPart(path, part, own, not as_model(part).inside())
+        yield from parts_of(part, path, own)
+
+
+def _part_card(found: FoundPart) -> PartCard:
+    size = as_model(found.part).size()
+    return PartCard(
+        name=found.name,
+        model=type(found.part).__name__,
+        seed=settings_of(found.part).get("seed"),
+        share=found.share,
+        levels=list(size.levels),
+        n_weights=size.weights,
+        bytes=sum(array.nbytes for array in part_to_state(found.part)[1].values()),
+    )
+
+
+def _settings(model: Any, parts: list[FoundPart]) -> dict[str, dict[str, Any]]:
+    seen, found = [], {"model": _scalars(model)}
+    for one in parts:
+        settings = _scalars(one.part)
+        alike = (type(one.part), {name: value for name, value in settings.items() if name != "seed"})
+        if alike not in seen:
+            seen.append(alike)
+            found[one.name] = settings
+    return found
 
 
 def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> Tagger:
@@ -172,13 +176,13 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
     InputError
         No such member, or one without a tree.
     """
-    members = getattr(tagger.model_, "members_", [tagger.model_])
-    if not Whole(0, len(members) - 1).fits(member):
-        raise InputError(f"member is {quoted(member)}, but must lie in 0..{len(members) - 1}: see ramify inspect")
-    model = members[member]
-    if not hasattr(model, "search_" if classifiers else "tree_"):
-        lacks = "classifiers along a tree" if hasattr(model, "tree_") else "tree"
-        if len(members) > 1:
+    models = _models_of_trees(tagger.model_)
+    if not Whole(0, len(models) - 1).fits(member):
+        raise InputError(f"member is {quoted(member)}, but must lie in 0..{len(models) - 1}: see ramify inspect")
+    model = models[member]
+    if ("classifiers" if classifiers else "tree") not in as_model(model).abilities:
+        lacks = "classifiers along a tree" if "tree" in as_model(model).abilities else "tree"
+        if len(models) > 1:
             raise InputError(f"member {member} is a {type(model).__name__}, which has no {lacks}: choose another")
         raise InputError(f"the model is a {type(model).__name__}, which has no {lacks}: train with --model xr-linear")
     if model is tagger.model_:
@@ -188,63 +192,12 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
     return alone
 
 
-def _levels(model: Any) -> list[LevelCard]:
-    matcher = getattr(model, "search_", None)
-    return [] if matcher is None else [_level_card(matcher, level) for level in range(matcher.tree.depth)]
-
-
-def _members(model: Any) -> list[MemberCard]:
-    if not isinstance(model, Ensemble):
-        return []
-    cards = []
-    for member, say in zip(model.members_, (model.weights_ / model.weights_.sum()).tolist(), strict=True):
-        levels = _levels(member)
-        cards.append(
-            MemberCard(
-                model=type(member).__name__,
-                seed=getattr(member, "seed", None),
-                say=say,
-                levels=levels,
-                n_weights=_n_weights(member),
-                bytes=sum(array.nbytes for array in member.to_state()[1].values()),
-            )
-        )
-    return cards
-
-
-def _n_weights(model: Any) -> int:
-    """Weights of the trees and networks of a model and of the models inside it."""
-    if hasattr(model, "n_parameters_"):
-        return int(model.n_parameters_)
-    if hasattr(model, "search_"):
-        return sum(level.weights for level in _levels(model))
-    return sum(_n_weights(member) for member in getattr(model, "members_", []))
-
-
-def _inside(model: Any) -> Iterator[tuple[str, Any]]:
-    """Fitted models around which this one is built, with what they are called."""
-    if hasattr(model, "model_"):
-        yield "model inside", model.model_
-    chains = getattr(model, "members_", []) if hasattr(model, "n_parameters_") else []
-    for chain in [*chains, *([model.chain_] if hasattr(model, "chain_") else [])]:
-        yield f"{type(chain).__name__} inside", chain
-
-
-def _settings_of_members(model: Any) -> dict[str, dict[str, Any]]:
-    seen, found = [], {}
-    for number, member in enumerate(model.members_ if isinstance(model, Ensemble) else ()):
-        settings = _scalars(member)
-        alike = (type(member), {name: value for name, value in settings.items() if name != "seed"})
-        if alike not in seen:
-            seen.append(alike)
-            found[f"member {number}"] = settings
-    return found
-
-
-def _level_card(matcher: Any, level: int) -> LevelCard:
-    packed, nodes = matcher.levels[level], matcher.tree.level_sizes[level]
-    above = 1 if level == 0 else matcher.tree.level_sizes[level - 1]
-    return LevelCard(nodes=nodes, children=nodes / above, weights=packed.n_weights, bytes=packed.nbytes)
+def _models_of_trees(model: Any) -> list[Any]:
+    """The parts without parts that rank the labels of the model; the model itself where its parts rank others."""
+    inside = as_model(model).inside().values()
+    n_labels = as_model(model).size().labels
+    whole = [part for part in inside if is_model(part) and as_model(part).size().labels == n_labels]
+    return [found for part in whole for found in _models_of_trees(part)] if len(whole) == len(inside) > 0 else [model]
 
 
 def _frequent(tagger: Tagger, count: int) -> list[tuple[str, int]]:
@@ -265,8 +218,7 @@ def _bytes_by_part(tagger: Tagger) -> dict[str, int]:
 
 
 def _scalars(part: Any) -> dict[str, Any]:
-    settings = part.get_params(deep=False) if hasattr(part, "get_params") else {}
-    return {name: value for name, value in settings.items() if _is_plain(value)}
+    return {name: value for name, value in settings_of(part).items() if _is_plain(value)}
 
 
 def _is_plain(value: Any) -> bool:
