@@ -68,8 +68,8 @@ class Run:
 
     def __init__(self, chosen: argparse.Namespace, matrices: Matrices, system: str, seed: int) -> None:
         from ramify import LabelChain, ReinforcedChain
-        from ramify.label_vectors import unit_rows
-        from ramify.models.base.ranking_model import Part
+        from ramify.exchange import CheckedTraining
+        from ramify.label_vectors import unit_vectors
 
         self.chosen, self.matrices, self.system, self.seed = chosen, matrices, system, seed
         self.settings = SETTINGS.get(matrices.dataset, {}) | chosen.settings
@@ -78,7 +78,8 @@ class Run:
             "settings": {} if system == "xr-linear" else effective(LabelChain(**self.settings)),
             "reinforced": effective(ReinforcedChain(**self.reinforced)),
         }
-        self.rest, self.held = Part(unit_rows(matrices.X), matrices.Y).split(HELD_OUT, seed)
+        whole = CheckedTraining(X=unit_vectors(matrices.X), Y=matrices.Y, seed=seed, threads=chosen.threads)
+        self.rest, self.held = whole.split(HELD_OUT, seed)
 
     def key(self, system: str) -> Row:
         """What makes two rows the same measurement."""
@@ -125,7 +126,7 @@ class Run:
         begun = time.perf_counter()
         model = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(self.matrices.X, self.matrices.Y)
         minutes = (time.perf_counter() - begun) / 60
-        watched = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(*self.rest)
+        watched = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(self.rest.X, self.rest.Y)
         threshold = best_threshold(watched.predict_topk(self.held.X, self._watched()), self.held.Y)
         found = model.set_params(decision_threshold=threshold).predict(self.matrices.X_test)
         report = evaluate(self.matrices.Y_test, model.predict_topk(self.matrices.X_test, 5))

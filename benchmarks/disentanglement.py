@@ -99,19 +99,19 @@ def _first(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> dict[st
 
 def _again(chosen: argparse.Namespace, matrices: Matrices, known: dict[str, Any], count: int) -> tuple[Any, Row]:
     """What ``Disentangled(copies=count)`` does after its first training, which all counts share."""
+    from ramify.exchange import CheckedTraining
     from ramify.index import FixedTree
-    from ramify.models.base.ranking_model import Part
     from ramify.models.trees.reassignment import Assignment, reassigned
 
-    part = Part(matrices.X, matrices.Y)
+    part = CheckedTraining(X=matrices.X, Y=matrices.Y, seed=known["model"].seed, threads=chosen.threads)
     how = Assignment(copies=count, folds=chosen.folds, seed=known["model"].seed)
     new, reassign_cpu = timed(lambda: reassigned(known["model"], part, how))
     if chosen.warm_start:
-        model, cpu = timed(lambda: known["model"].regrown(new.tree, *part))
+        model, cpu = timed(lambda: known["model"].regrown(new.tree, part.X, part.Y))
     else:
         again = clone(known["model"]).set_params(indexer=FixedTree(new.tree))
         options = {"visits": new.visits(part, chosen.threads)} if chosen.positives == "company" and count > 1 else {}
-        model, cpu = timed(lambda: again.fit(*part, **options))
+        model, cpu = timed(lambda: again.fit(part.X, part.Y, **options))
     recall = {"recall_before": new.round.before.recall, "recall_after": new.round.after.recall}
     return model, known["costs"] | {"reassign_cpu_s": reassign_cpu, "again_cpu_s": cpu} | recall
 

@@ -284,7 +284,8 @@ class Sizes:
 ABILITIES = {
     **dict.fromkeys(EXTRAS, "a field of ``Training`` that it uses"),
     "beam": "a field of ``Request`` that it uses",
-    "score_pairs": "exact scores of given pairs, and ``decision_function`` for all",
+    "score_pairs": "exact scores of given pairs",
+    "decision_function": "scores of all labels",
     "tree": "``tree_``, a LabelTree, and ``clusters_reached``",
     "classifiers": "``search_``, a linear classifier per node of the tree",
     "leaf_scores": "scores of each leaf of a label",

@@ -8,9 +8,9 @@ from sklearn.base import clone
 import ramify
 from ramify import Disentangled, InputError, NearestInstances, XRLinear
 from ramify.errors import ModelFileError
+from ramify.exchange import CheckedTraining
 from ramify.index import FixedTree
 from ramify.index.overlap import clusters_of, disentangled
-from ramify.models.base.ranking_model import Part
 from ramify.models.trees.reassignment import Assignment, reached_unseen
 from ramify.values import as_csr
 
@@ -54,7 +54,7 @@ def test_labels_go_where_matchers_that_have_not_seen_the_instances_send_them(fol
     X, Y = _two_senses(0)
     model = clone(TREE).fit(X, Y)
     how = Assignment(copies=2, beam=2, folds=folds, seed=3)
-    reached = reached_unseen(model, Part(X, Y), how)
+    reached = reached_unseen(model, CheckedTraining(X=X, Y=Y, seed=0, threads=1), how)
     assert reached.shape == (800, model.tree_.level_sizes[-2])
     assert (np.diff(reached.indptr) == 2).all()
     fold = np.random.default_rng(3).permutation(800) % folds

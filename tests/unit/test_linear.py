@@ -12,7 +12,7 @@ from ramify.errors import InputError
 from ramify.index import FixedTree
 from ramify.kernels.predict import SearchConfig, Searcher, pack
 from ramify.kernels.train import SolverConfig
-from ramify.linear import NORMS, TreeTrainingConfig, TreeTrainer, level_targets
+from ramify.linear import NORMS, TreeTrainer, TreeTrainingConfig, level_targets
 from ramify.linear.negatives import balanced_weight, own_clusters, parse_negatives, training_rows
 from ramify.values import as_csr
 

@@ -27,8 +27,8 @@ def test_a_vote_by_hand():
     top = model.predict_topk([[1.0, 0.0]], 4)
     assert top.labels.tolist() == [[3, 0, 1, -1]]
     np.testing.assert_allclose(top.scores[0], [1, 1 / 1.64, 0.64 / 1.64, -np.inf], rtol=1e-6)
-    assert model.reach_ == 4
-    assert NearestInstances(neighbours=1).fit(X, Y).reach_ == 2
+    assert model._reachable() == 4
+    assert NearestInstances(neighbours=1).fit(X, Y)._reachable() == 2
     assert model.predict([[1.0, 0.0]]).toarray().tolist() == [[1, 0, 0, 1]]
 
 

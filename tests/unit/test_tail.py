@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import ramify
 from ramify import XRLinear, evaluate
 from ramify.evaluation import inverse_propensities
-from ramify.models.trees.tail import costs_by_rarity, favour_by_rarity
+from ramify.models.trees.tail import costs_by_rarity, log_bias_by_rarity
 from ramify.values import as_csr
 
 N_LABELS = 30
@@ -34,7 +34,7 @@ def test_costs_grow_with_rarity_from_1():
 
 def test_the_favour_is_0_for_the_rarest_and_less_for_others():
     _, Y = _problem(0)
-    favour = favour_by_rarity(Y, 2.0)
+    favour = log_bias_by_rarity(Y, 2.0)
     counts = np.bincount(Y.indices, minlength=N_LABELS)
     assert favour[counts.argmin()] == 0
     assert (np.diff(favour[np.argsort(counts)]) <= 0).all()
@@ -44,7 +44,7 @@ def test_scores_carry_the_favour_exactly():
     X, Y = _problem(0)
     plain = XRLinear(threads=1, score_transform="log-l3-hinge", max_leaf=8).fit(X, Y)
     tilted = XRLinear(threads=1, score_transform="log-l3-hinge", max_leaf=8, tail_rank=0.7).fit(X, Y)
-    wanted = plain.decision_function(X) + favour_by_rarity(Y, 0.7)
+    wanted = plain.decision_function(X) + log_bias_by_rarity(Y, 0.7)
     np.testing.assert_allclose(tilted.decision_function(X), wanted, rtol=1e-5, atol=1e-6)
     top = tilted.predict_topk(X, 5, beam=1000)
     np.testing.assert_allclose(top.scores, -np.sort(-wanted, axis=1)[:, :5], rtol=1e-5, atol=1e-6)

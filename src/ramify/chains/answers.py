@@ -33,6 +33,11 @@ class ChainAnswers(UnitRowModel):
         """
         raise NotImplementedError
 
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"decision_function"})
+
     def _held_out(self, training: CheckedTraining, held_out: float) -> tuple[CheckedTraining, CheckedTraining | None]:
         """The instances to train on, and the held-out ones or None."""
         return training.split(held_out, training.seed) or (training, None)

@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.testing.values import Factory, checkerboard, takes
+from ramify.models.base.adapter import as_model
+from ramify.testing.values import Factory, checkerboard
 
 
 def _refuses(call: Callable[[], Any], what: str, *names: str) -> None:
@@ -88,10 +89,10 @@ def check_refuses_bad_numbers(factory: Factory) -> None:
     model = factory().fit(problem.X, problem.Y)
     for k in (0, -1, 11, 1.5, "3", True):
         _refuses(lambda k=k: model.predict_topk(problem.X_test, k), f"k = {k!r}", "k is", str(k))  # type: ignore[misc]
-    if takes(model.predict_topk, "beam"):
-        for beam in (0, -2, 1.5, "3"):
-            call = lambda beam=beam: model.predict_topk(problem.X_test, 2, beam=beam)  # noqa: E731
-            _refuses(call, f"beam = {beam!r}", "beam", str(beam))
+    beams = (0, -2, 1.5, "3") if "beam" in as_model(model).abilities else (3,)
+    for beam in beams:
+        call = lambda beam=beam: model.predict_topk(problem.X_test, 2, beam=beam)  # noqa: E731
+        _refuses(call, f"beam = {beam!r}", "beam", str(beam))
     for name, values in (("threads", (0, -1, 1.5, "2")), ("seed", (-1, 0.5, "a", None))):
         if name not in factory().get_params():
             continue
@@ -104,8 +105,6 @@ def check_refuses_bad_restrictions(factory: Factory) -> None:
     """Allowed and forbidden labels that do not exist, or matrices of another shape."""
     problem = checkerboard()
     model = factory().fit(problem.X, problem.Y)
-    if not takes(model.predict_topk, "allowed", "forbidden"):
-        return
     X = problem.X_test[:4]
     for name in ("allowed", "forbidden"):
         for what, bad in [
@@ -125,7 +124,7 @@ def check_refuses_bad_restrictions(factory: Factory) -> None:
 
 
 def check_refuses_to_answer_unfitted(factory: Factory) -> None:
-    """Asked before fit, a model says so in scikit-learn's way."""
+    """Before fit, methods raise scikit-learn's NotFittedError."""
     from sklearn.exceptions import NotFittedError
 
     model, X = factory(), checkerboard().X_test

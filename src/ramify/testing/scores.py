@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.testing.values import Factory, Problem, planted_clusters, same, takes
+from ramify.exchange import Request
+from ramify.models.base.adapter import as_model, settings_of
+from ramify.testing.values import (
+    Factory,
+    NotApplicableError,
+    Problem,
+    need_ability,
+    need_method,
+    planted_clusters,
+    same,
+)
 from ramify.values import Float32, TopK
 
 WIDE = 10_000
@@ -20,7 +30,7 @@ def _fitted(factory: Factory) -> tuple[Any, Problem]:
 
 
 def _wide(model: Any) -> dict[str, int]:
-    return {"beam": WIDE} if takes(model.predict_topk, "beam") else {}
+    return {"beam": WIDE} if "beam" in as_model(model).abilities else {}
 
 
 def check_topk_is_in_order(factory: Factory) -> None:
@@ -42,8 +52,7 @@ def check_topk_is_in_order(factory: Factory) -> None:
 def check_exact_scores_agree(factory: Factory) -> None:
     """With a beam over everything, the top k are the largest entries of decision_function."""
     model, problem = _fitted(factory)
-    if not hasattr(model, "decision_function"):
-        return
+    need_ability(model, "decision_function")
     scores = model.decision_function(problem.X_test)
     assert scores.shape == problem.Y_test.shape, f"decision_function gives shape {scores.shape}"
     top = model.predict_topk(problem.X_test, 5, **_wide(model))
@@ -60,8 +69,7 @@ def _agree(top: TopK, scores: Float32) -> None:
 def check_pairs_agree(factory: Factory) -> None:
     """score_pairs gives the asked entries of decision_function, and no others."""
     model, problem = _fitted(factory)
-    if not hasattr(model, "score_pairs"):
-        return
+    need_ability(model, "score_pairs")
     scores = model.decision_function(problem.X_test)
     pairs = model.score_pairs(problem.X_test, problem.Y_test)
     assert np.array_equal(pairs.indptr, problem.Y_test.indptr), "score_pairs gives other pairs than it was asked for"
@@ -73,8 +81,7 @@ def check_pairs_agree(factory: Factory) -> None:
 def check_predict_agrees(factory: Factory) -> None:
     """Predict gives the labels whose score reaches the threshold."""
     model, problem = _fitted(factory)
-    if not hasattr(model, "predict") or "decision_threshold" not in model.get_params():
-        return
+    need_method(model, "predict")
     found = model.predict(problem.X_test)
     assert sp.issparse(found), "predict gives a dense matrix"
     assert found.shape == problem.Y_test.shape, f"predict gives shape {found.shape}"
@@ -103,9 +110,7 @@ def check_batch_equals_single(factory: Factory) -> None:
 def check_single_call_agrees(factory: Factory) -> None:
     """The fast way for single instances gives the same bits."""
     model, problem = _fitted(factory)
-    if not hasattr(model, "single"):
-        return
-    ask, whole = model.single(3), model.predict_topk(problem.X_test, 3)
+    ask, whole = as_model(model).single(3), model.predict_topk(problem.X_test, 3)
     for row in range(0, len(whole), 23):
         one = problem.X_test[row]
         labels, scores = ask(one.indices, one.data)
@@ -117,8 +122,6 @@ def check_single_call_agrees(factory: Factory) -> None:
 def check_restrictions(factory: Factory) -> None:
     """Allowed and forbidden labels, for all instances and for each, as one would filter the full ranking."""
     model, problem = _fitted(factory)
-    if not takes(model.predict_topk, "allowed", "forbidden"):
-        return
     X, n_labels, wide = problem.X_test[:40], problem.Y.shape[1], _wide(model)
     rng = np.random.default_rng(5)
     mask, per_row = rng.random(n_labels) < 0.4, rng.random((40, n_labels)) < 0.3
@@ -147,23 +150,47 @@ def _filtered(top: TopK, may: Any) -> TopK:
     return TopK(labels, scores)
 
 
+def check_single_call_follows_settings(factory: Factory) -> None:
+    """The fast way for single instances answers by the present settings, as predict_topk does."""
+    model, problem = _fitted(factory)
+    one = problem.X_test[0]
+    answer = as_model(model).single(4)
+    answer(one.indices, one.data)
+    changes = {"beam": 1, "neighbours": 1, "candidates": 1, "decision_threshold": 0.1, "normalize": False}
+    known = [name for name in changes if name in model.get_params(deep=False)]
+    for name in known:
+        model.set_params(**{name: changes[name]})
+        wanted = model.predict_topk(one, 4)
+        assert same(TopK(*answer(one.indices, one.data)), wanted), f"single() does not follow a change of {name}"
+
+
+def check_answering_changes_nothing(factory: Factory) -> None:
+    """Beam, threads and restrictions of a request leave the model, and the parts inside it, as they are."""
+    model, problem = _fitted(factory)
+    before = _all_settings(model)
+    beam = 3 if "beam" in as_model(model).abilities else None
+    as_model(model).answer(Request(X=problem.X_test[:5], k=2, allowed=[0, 1, 2], threads=2, beam=beam))
+    assert _all_settings(model) == before, "answering a request changes settings"
+
+
+def _all_settings(model: Any) -> list[dict[str, str]]:
+    own = {name: repr(value) for name, value in settings_of(model).items()}
+    return [own, *(one for part in as_model(model).inside().values() for one in _all_settings(part))]
+
+
 def check_subtree(factory: Factory) -> None:
-    """What is cut out below a node ranks its labels by their own scores as the whole model does."""
-    model, problem = _fitted(lambda: factory().set_params(path_weight=0.0) if _has_subtree(factory) else factory())
-    if not hasattr(model, "subtree") or model.tree_.depth < 2 or model.tree_.overlapping:
-        return
+    """The part below a node ranks its labels by their own scores as the whole model does."""
+    need_ability(factory(), "subtree")
+    model, problem = _fitted(lambda: factory().set_params(path_weight=0.0))
     tree = model.tree_
+    if tree.depth < 2 or tree.overlapping:
+        raise NotApplicableError("the tree has no inner node, or labels with several leaves")
     for node in range(tree.level_sizes[-2]):
         part = model.subtree(tree.depth - 2, node)
         below = tree.leaf_labels[tree.parents[-1] == node]
         assert set(part.tree_.leaf_labels.tolist()) == set(below.tolist()), "a sub-tree has other labels than its node"
         restricted = model.predict_topk(problem.X_test, len(below), allowed=below, beam=WIDE)
         assert same(part.predict_topk(problem.X_test, len(below)), restricted), "a sub-tree ranks its labels otherwise"
-
-
-def _has_subtree(factory: Factory) -> bool:
-    model = factory()
-    return hasattr(model, "subtree") and "path_weight" in model.get_params()
 
 
 SCORE_CHECKS = (
@@ -173,6 +200,8 @@ SCORE_CHECKS = (
     check_predict_agrees,
     check_batch_equals_single,
     check_single_call_agrees,
+    check_single_call_follows_settings,
+    check_answering_changes_nothing,
     check_restrictions,
     check_subtree,
 )

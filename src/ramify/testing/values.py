@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ramify.exchange import ABILITIES
+from ramify.models.base.adapter import as_model
 from ramify.values import CSR, Int64, TopK, as_csr
 
 Factory: TypeAlias = Callable[[], Any]
@@ -81,9 +82,40 @@ def same(first: TopK, second: TopK) -> bool:
     return np.array_equal(first.labels, second.labels) and np.array_equal(first.scores, second.scores)
 
 
-def takes(function: Any, *names: str) -> bool:
-    """Whether a function has parameters of these names."""
-    return set(names) <= set(inspect.signature(function).parameters)
+class NotApplicableError(Exception):
+    """A check needs an ability or a setting that the part does not have."""
+
+
+def need_ability(model: Any, ability: str) -> None:
+    """NotApplicableError where a model does not name an ability; AssertionError for a name that means nothing."""
+    abilities = as_model(model).abilities
+    unknown = abilities - ABILITIES.keys()
+    assert not unknown, f"abilities names {', '.join(sorted(unknown))}, but must be of {', '.join(ABILITIES)}"
+    if ability not in abilities:
+        raise NotApplicableError(f"{type(model).__name__} does not name the ability {ability}")
+
+
+def need_method(model: Any, method: str) -> None:
+    """NotApplicableError where a model lacks an optional method."""
+    if not hasattr(model, method):
+        raise NotApplicableError(f"{type(model).__name__} has no method {method}")
+
+
+def run_check(check: Callable[[Factory], None], factory: Factory, lacks: Collection[str] = ()) -> None:
+    """Run one check, or, where it is named in ``lacks``, make sure that it does not apply.
+
+    Raises
+    ------
+    AssertionError
+        The check fails; it does not apply, but is not named; or it is named, but applies.
+    """
+    name = check.__name__
+    try:
+        check(factory)
+    except NotApplicableError as reason:
+        assert name in lacks, f"{name} does not apply ({reason}): name it in lacks, or add the ability"
+        return
+    assert name not in lacks, f"{name} is named in lacks, but it applies and passes: take it out"
 
 
 def with_settings(factory: Factory, **settings: Any) -> Any:

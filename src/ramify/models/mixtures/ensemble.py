@@ -176,7 +176,7 @@ class Ensemble(RankingModel):
         """See ``protocols.Model``: fields that all members use, a beam that one of them uses, exact scores."""
         found = [as_model(part).abilities for part in getattr(self, "members_", None) or self._models()]
         common = frozenset.intersection(*found)
-        exact = {"score_pairs"} if self.combine in ("average", "sigmoid") else set()
+        exact = {"score_pairs", "decision_function"} if self.combine in ("average", "sigmoid") else set()
         return (common & PASSED_ON) | (common & exact) | ({"beam"} & frozenset.union(*found))
 
     def _learn(self, training: CheckedTraining) -> None:
@@ -312,7 +312,7 @@ class Ensemble(RankingModel):
         scores = self._merger().mean([matrix.data for matrix in found])
         return sp.csr_matrix((scores, found[0].indices, found[0].indptr), shape=found[0].shape)
 
-    @available_if(has("score_pairs"))
+    @available_if(has("decision_function"))
     def decision_function(self, X: Any) -> Float32:
         """Scores of all labels as ``score_pairs``: a dense array of shape (n, L)."""
         check_is_fitted(self)

@@ -107,7 +107,7 @@ class NearestInstances(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"score_pairs"})
+        return frozenset({"score_pairs", "decision_function"})
 
     def _reachable(self) -> int:
         most = self._vote().neighbours

@@ -56,7 +56,7 @@ def _check_tree_model(model: Any) -> None:
     check_inside(model)
 
 
-FORWARDED = frozenset({"beam", "score_pairs", "tree", "leaf_scores"})
+FORWARDED = frozenset({"beam", "score_pairs", "decision_function", "tree", "leaf_scores"})
 """Abilities of the model inside that are those of the whole."""
 
 
@@ -268,7 +268,7 @@ class Disentangled(RankingModel):
         check_is_fitted(self)
         return self.model_.score_pairs(X, pairs)
 
-    @available_if(has("score_pairs"))
+    @available_if(has("decision_function"))
     def decision_function(self, X: Any) -> Float32:
         """Scores of all labels, shape (n, L)."""
         check_is_fitted(self)

@@ -42,7 +42,7 @@ class TreePredictor(UnitRowModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam", "score_pairs", "tree", "classifiers", "leaf_scores", "subtree"})
+        return frozenset({"beam", "score_pairs", "decision_function", "tree", "classifiers", "leaf_scores", "subtree"})
 
     def _reachable(self) -> int:
         widest = int(np.diff(self.tree_.first_children(self.tree_.depth - 1)).max())
