@@ -17,14 +17,15 @@ SETS = ("micro F1", "macro F1", "exact match")
 FIXED = ("frequent-first", "rare-first", "fixed", "random")
 SYSTEMS = (*FIXED, "resequenced", "reinforced", "composite", "xr-linear")
 TEXT = """\
-`python benchmarks/chains.py`. Means over the seeds ± their standard deviation. Every chain has the same network, learns
-from the same nine tenths and is watched by the same tenth; `xr-linear` is the library's default tree, taught by all.
-Label sets are the chain's own, up to its STOP; those of the composite and of `xr-linear` are cut by the one threshold
-that gives the best micro F1 on the tenth. Minutes are of training, the composite's those of both its chains."""
+`python benchmarks/chains.py`. Means over the seeds ± their standard deviation. All chains have the same network,
+train on the same 90% of the training documents and are validated on the same 10%; `xr-linear` is the default tree,
+trained on all of them. Label sets: a chain's sequence up to STOP; for the composite and `xr-linear` the labels above
+the threshold that gives the best micro F1 on the 10%. Minutes are training time; for the composite the sum over both
+chains."""
 
 
 def chain_section() -> str:
-    """What ``RESULTS.md`` says of them; nothing where no row is there."""
+    """The section of ``RESULTS.md``; empty without rows."""
     found: dict[str, dict[str, list[Row]]] = {}
     for row in _latest(read_rows(CHAINS)):
         found.setdefault(row["dataset"], {}).setdefault(row["system"], []).append(row)

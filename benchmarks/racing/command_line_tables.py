@@ -1,4 +1,4 @@
-"""The race's figures beside those of the command line on the same files."""
+"""Compares the figures of the race with those of the command line on the same files."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ COMMAND_LINE = HERE / "results" / "command-line.jsonl"
 MEASURES = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
 SYSTEMS = {"default": "ramify", "fast": "ramify-fast"}
 TEXT = """\
-`python benchmarks/command_line.py`: `ramify train` on the training file, `ramify evaluate --seen-only` on the test
-file, means over the seeds, in percent; in brackets the difference from the race's figures, of three seeds or, on the
-large sets, of one. Left out, as in the race: test documents none of whose labels occur in training. "P@1 of all"
-counts them."""
+`python benchmarks/command_line.py`: `ramify train` on the training file and `ramify evaluate --seen-only` on the test
+file; means over the seeds, in percent. In brackets: the difference from the figures above, which are means of three
+seeds, or of one seed on the large data sets. Test documents none of whose labels occur in training are left out, as
+above; "P@1 of all" includes them."""
 
 
 def key_of(row: Row) -> tuple[Any, ...]:
-    """What makes two rows measurements of the same thing."""
+    """Key of a measurement: rows with the same key repeat it."""
     return tuple(row.get(name) for name in ("dataset", "preset", "seed", "sources"))
 
 
 def latest_rows() -> dict[tuple[str, str], list[Row]]:
-    """The rows of each data set and preset by the sources measured last, in the order of the race."""
+    """The latest rows of each data set and preset, in the order of the race."""
     rows = read_rows(COMMAND_LINE)
     sources = {(row["dataset"], row["preset"]): row["sources"] for row in rows}
     found: dict[tuple[str, str], list[Row]] = {}
@@ -63,7 +63,7 @@ def _line(name: str, preset: str, rows: Sequence[Row], race: dict[str, Summary])
 
 
 def left_out() -> dict[str, str]:
-    """Data set -> test documents that the race leaves out, as "3 of 10"; sets that lose none are not in it."""
+    """Data set -> test documents that the race leaves out, as "3 of 10"; only data sets that lose documents."""
     firsts = {name: rows[0] for (name, _), rows in latest_rows().items()}
     return {name: _left_out(row) for name, row in firsts.items() if row["unseen_documents"]}
 
@@ -71,7 +71,8 @@ def left_out() -> dict[str, str]:
 def left_out_line() -> str:
     """The sentence below the README's table; empty without rows."""
     parts = [f"{count} of {name}" for name, count in left_out().items()]
-    return f"Left out: test documents none of whose labels occur in training ({', '.join(parts)})." if parts else ""
+    what = "Test documents none of whose labels occur in training are left out"
+    return f"{what} ({', '.join(parts)})." if parts else ""
 
 
 def _left_out(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""The table of floors: what prediction and training cannot do without, beside what they take."""
+"""The table of floors: lower bounds of the time of prediction and training beside the measured times."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from racing.tables import markdown, number
 
 FLOORS = HERE / "results" / "floors.jsonl"
 BATCH, TRAINING = 4, 6
-"""Times ours that libpecos's batches and training should cost."""
+"""Target ratios of libpecos's cost to ramify's, for batches and for training."""
 
 TEXT = """\
-`python benchmarks/floors.py`. Predicting, a document looks up its features in every block of siblings that the beam
-opens and adds up the weights found there, two bytes each; the floor takes one of either per cycle. Training, a pass
-over a node's rows multiplies and adds each feature's weights of all siblings, 16 at a time; the floor of a pass finds
-margins only, one group of 16 per cycle, all of it in the nearest cache. Up to 20 passes are made, and a row that moves
-the weights goes over them once more. Asked: a quarter of libpecos's batch, a sixth of its training."""
+`python benchmarks/floors.py` computes lower bounds of the CPU time. Prediction looks up the features of a document in
+every block of siblings that the beam enters and adds the weights found, two bytes each; the bound assumes one lookup
+or one addition per cycle. A training pass over the rows of a node multiplies and adds the weights of all siblings, 16
+at a time; the bound of a pass covers the margins only, one group of 16 per cycle with all data in the first-level
+cache. Training makes up to 20 passes, and a row that changes the weights accesses them a second time. Target: a
+quarter of libpecos's batch prediction and a sixth of its training."""
 
 
 def floor_section(threads: int) -> str:
-    """What ``RESULTS.md`` says of them; nothing where no row is there."""
+    """The section of ``RESULTS.md``; empty without rows."""
     latest = {row["dataset"]: row for row in read_rows(FLOORS)}
     if not latest:
         return ""
     found = summaries(read_rows(ROWS), threads)
     lines = [_line(row, found.get(dataset, {})) for dataset, row in latest.items()]
-    header = ("set", "lookups", "additions", "floor µs/doc", "taken", "asked")
-    header += ("10⁶ groups per pass", "floor s per pass", "taken", "asked")
+    header = ("set", "lookups", "additions", "floor µs/doc", "measured", "target")
+    header += ("10⁶ groups per pass", "floor s per pass", "measured", "target")
     return "\n\n".join(["## Floors", TEXT, markdown(header, lines)])
 
 

@@ -1,4 +1,4 @@
-"""How costs grow with the number of labels, held against L·log L."""
+"""Growth of costs with the number of labels, compared with L·log L."""
 
 from __future__ import annotations
 
@@ -41,14 +41,16 @@ def _exponents(sizes: dict[str, Summary]) -> str:
     """The e of cost ∝ (L·log L)^e between neighbouring sizes, and between the smallest and the largest."""
     points = [(GENERATED[dataset] * math.log(GENERATED[dataset]), one) for dataset, one in sizes.items()]
     if len(points) < 2:
-        return "One size alone has no growth."
+        return "Growth needs at least two sizes."
     lines = []
     for cost, title in GROWING.items():
         steps = [_exponent(cost, *pair) for pair in itertools.pairwise(points)]
         overall = _exponent(cost, points[0], points[-1])
         mark = "✓" if overall <= 1 else "✗"
         between = ", ".join(f"{step:.2f}" for step in steps)
-        lines.append(f"- {title} ∝ (L·log L)^{overall:.2f} {mark} (asked: at most 1); from size to size {between}")
+        lines.append(
+            f"- {title} ∝ (L·log L)^{overall:.2f} {mark} (target: at most 1); between consecutive sizes {between}"
+        )
     return "\n".join(lines)
 
 

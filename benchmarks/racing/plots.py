@@ -1,4 +1,4 @@
-"""Quality over training time and over prediction time: one picture per family of data sets."""
+"""Charts of precision over training cost and prediction cost: one SVG per family of data sets, one for the README."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from racing.rows import Row
-from racing.sets import FEATURES, TEXTS
+from racing.sets import FEATURES, RACE, TEXTS
 from racing.summary import Summary, measured, summaries
 
 FAMILIES = {"texts": TEXTS, "features": FEATURES}
@@ -19,9 +19,11 @@ COLOURS = {
     "ramify-tail": "#d55e00",
 }  # fmt: skip
 
+OVERVIEW = ("ramify-fast", "ramify", "ramify-best")
+
 
 def draw_plots(rows: Sequence[Row], threads: int, folder: Path) -> list[Path]:
-    """An SVG per family that has rows; the same rows give the same bytes."""
+    """An SVG per family that has rows, and ``overview.svg``; the same rows give the same bytes."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -33,6 +35,9 @@ def draw_plots(rows: Sequence[Row], threads: int, folder: Path) -> list[Path]:
             if datasets:
                 folder.mkdir(exist_ok=True)
                 drawn.append(_draw(datasets, folder / f"{family}.svg"))
+        datasets = {name: found[name] for name in RACE if name in found and measured(found[name])}
+        if datasets:
+            drawn.append(_overview(datasets, folder / "overview.svg"))
     return drawn
 
 
@@ -54,6 +59,37 @@ def _draw(datasets: dict[str, dict[str, Summary]], path: Path) -> Path:
     return path
 
 
+def _overview(datasets: dict[str, dict[str, Summary]], path: Path) -> Path:
+    """One panel per data set: precision over training CPU; a line joins ramify's systems in order of their cost."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.0 * len(datasets) + 0.4, 2.6), layout="constrained")
+    figure.patch.set_facecolor("white")  # readable on dark pages, too
+    shown: dict[str, Any] = {}
+    for axes, (dataset, systems) in zip(
+        figure.subplots(1, len(datasets), squeeze=False)[0], datasets.items(), strict=True
+    ):
+        ours = sorted((one for one in measured(systems) if one.system in OVERVIEW), key=_training_cost)
+        axes.plot(
+            [_training_cost(one) for one in ours], [one.measure(MEASURE)[0] for one in ours],
+            color=COLOURS["ramify"], linewidth=1, alpha=0.5, zorder=1,
+        )  # fmt: skip
+        shown |= {
+            one.system: _point(axes, one, "train_cpu_s") for one in measured(systems) if one in ours or not one.ours
+        }
+        _scale(axes, "training, CPU s", subs=(1, 3))
+        axes.set_title(dataset, loc="left", fontweight="bold")
+    figure.axes[0].set_ylabel(f"{MEASURE} in percent, 95% interval")
+    names = sorted(shown, key=[*OVERVIEW, *COLOURS, *shown].index)
+    figure.legend([shown[name] for name in names], names, loc="outside lower center", ncols=len(names), frameon=False)
+    figure.savefig(path, metadata={"Date": None})
+    return path
+
+
+def _training_cost(one: Summary) -> float:
+    return one.cost("train_cpu_s")
+
+
 def _point(axes: Any, one: Summary, cost: str) -> Any:
     """A marker over the interval of the measure."""
     x, (y, half) = one.cost(cost), one.measure(MEASURE)
@@ -62,11 +98,11 @@ def _point(axes: Any, one: Summary, cost: str) -> Any:
     return axes.plot([x], [y], "o" if one.ours else "s", color=colour, markersize=6, alpha=0.9)[0]
 
 
-def _scale(axes: Any, title: str) -> None:
+def _scale(axes: Any, title: str, subs: Sequence[int] = (1, 2, 5)) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(title)

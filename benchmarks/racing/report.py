@@ -1,4 +1,4 @@
-"""The rows as pages: ``RESULTS.md``, and the table in the README."""
+"""Pages made from the rows: ``RESULTS.md`` and the table in the README."""
 
 from __future__ import annotations
 
@@ -14,35 +14,42 @@ from racing.summary import COSTS, Pairs, Summary, is_ours, measured, summaries
 from racing.tables import cost_cell, cost_table, markdown, quality_cell, quality_table
 
 START, END = "<!-- race -->", "<!-- /race -->"
-README_MEASURES = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
-README_COSTS = tuple(cost for cost in COSTS if cost.name in ("train_cpu_s", "model_bytes", "single_p50_us"))
+SHORT_MEASURES = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
+SHORT_COSTS = tuple(cost for cost in COSTS if cost.name in ("train_cpu_s", "model_bytes", "single_p50_us"))
+README_SYSTEMS = ("ramify", "libpecos")
+README_MEASURES = ("P@1", "P@3", "P@5")
 LEGEND = """\
-Medians of the runs, in brackets least and most. N× after ramify's figures: the figure over that of the best peer in
-the column, below 1 where ramify needs less. Quality in percent, the mean of the runs (each with a seed of its own),
-± half of the 95% interval over resampled test documents; nDCG@1 is P@1. **Bold**: better than the best peer of the
-column, <u>underlined</u>: worse, both by a paired bootstrap over the test documents, all runs of both (5%).
-\\*: measured only while other programs used the machine.
+Costs are medians over the runs; minimum and maximum are in brackets. N× after a figure of ramify is its ratio to the
+best peer of the column; a ratio below 1 means that ramify needs less. Quality is in percent: the mean over the runs
+(one seed each) ± half of the 95% interval over resampled test documents. nDCG@1 equals P@1. **Bold** is better than
+the best peer of the column, <u>underlined</u> is worse, by a paired bootstrap over the test documents of all runs
+(5%). \\*: measured only while other programs used the machine.
 
-Training is from matrices in memory to a model ready to predict, clustering included. Memory is the peak while training
-above what the process held with the data loaded. Opening is the median of five in a fresh process, the files in the
-page cache. Prediction asks for 10 labels with a beam of 10 where the system has one; batches with {threads} threads,
-single documents with one, through each system's public Python API. Test documents without a label that training has
-seen are left out.
+Training starts with matrices in memory and ends with a model that can predict; it includes clustering. Memory is the
+peak during training minus the memory of the process after the data were loaded. Opening is the median of five
+openings in a fresh process, with the files in the page cache. Prediction returns 10 labels, with a beam of 10 where
+the system has one. Batches use {threads} threads, single documents one thread, through the public Python API of each
+system. Test documents without a label that occurs in training are left out.
 
-Peers run as their documentation recommends: libpecos at its defaults, predicting with hash-chunked weights; omikuji
-with its 3 balanced trees, and Bonsai-like (k = 100, unbalanced, depth 3), both without the time it takes to parse
-their text format; napkinXC's PLT at its defaults, writing its model while it trains; scikit-learn's
-OneVsRestClassifier of LinearSVC."""
+Peers use the settings that their documentation recommends. libpecos: defaults, prediction with hash-chunked weights.
+omikuji: 3 balanced trees, and Bonsai-like trees (k = 100, unbalanced, depth 3), both without the time to parse its
+text format. napkinXC: PLT with defaults; its training writes the model. scikit-learn: OneVsRestClassifier of
+LinearSVC."""
 
 
 def results_page(rows: Sequence[Row], threads: int) -> str:
     """All of ``RESULTS.md``."""
     found, pairs = summaries(rows, threads), Pairs(rows, threads)
     if not found:
-        return f"# The race\n\nNo rows with {threads} threads yet: run `make bench`.\n"
+        return f"# Benchmark results\n\nNo rows with {threads} threads yet: run `make bench`.\n"
     ordered = {name: found[name] for name in EVERY if name in found}
-    parts = ["# The race", _head(ordered, threads), "## Requirements", cost_requirements(ordered, rows, threads)]
-    parts += [precision_requirements(ordered, pairs)]
+    parts = [
+        "# Benchmark results",
+        _head(ordered, threads),
+        "## Requirements",
+        cost_requirements(ordered, rows, threads),
+    ]
+    parts += [precision_requirements(ordered, pairs), "## Summary", summary_table(ordered, pairs)]
     parts += [_section(name, systems, pairs) for name, systems in ordered.items() if name not in GENERATED]
     if any(name in GENERATED for name in ordered):
         parts += ["## Growth", growth_tables(ordered)]
@@ -57,8 +64,8 @@ def _head(found: dict[str, dict[str, Summary]], threads: int) -> str:
     versions = sorted({f"{row['system']} {row['version']}" for row in runs})
     when = " to ".join(dict.fromkeys((*dates[:1], *dates[-1:])))
     lines = [
-        "Made by `make bench` (`python benchmarks/race.py`) from the rows in `results/race.jsonl`, each with its own",
-        "command and settings.",
+        "`make bench` (`python benchmarks/race.py`) writes this page from the rows in `results/race.jsonl`. Each row",
+        "holds its command and settings. The charts are `plots/texts.svg` and `plots/features.svg`.",
         "",
         f"- machine: {_machines(found)}; {threads} threads",
         f"- measured: {when}; ramify at commit {', '.join(commits)}",
@@ -102,22 +109,36 @@ def _failures(found: dict[str, dict[str, Summary]]) -> str:
     return "\n".join(lines) or "None."
 
 
-def readme_table(rows: Sequence[Row], threads: int) -> str:
-    """The short table: quality, training CPU, size, latency of every system on the sets of the race."""
-    found, pairs = summaries(rows, threads), Pairs(rows, threads)
+def summary_table(found: dict[str, dict[str, Summary]], pairs: Pairs) -> str:
+    """Quality, training CPU, size and latency of every system on the data sets of the race."""
     lines = []
     for dataset in (name for name in RACE if name in found):
         systems = found[dataset]
         for place, one in enumerate(measured(systems)):
-            quality = (quality_cell(dataset, one, n, systems, pairs, interval=False) for n in README_MEASURES)
-            costs = (cost_cell(one, cost, {one.system: one}).split(" ")[0] for cost in README_COSTS)
+            quality = (quality_cell(dataset, one, n, systems, pairs, interval=False) for n in SHORT_MEASURES)
+            costs = (cost_cell(one, cost, {one.system: one}).split(" ")[0] for cost in SHORT_COSTS)
             lines.append((dataset if place == 0 else "", f"{one.system}{' *' if one.busy else ''}", *quality, *costs))
-    header = ("data set", "system", *README_MEASURES, *(cost.title for cost in README_COSTS))
+    header = ("data set", "system", *SHORT_MEASURES, *(cost.title for cost in SHORT_COSTS))
     return markdown(header, lines)
 
 
+def readme_table(rows: Sequence[Row], threads: int) -> str:
+    """One line per data set of the race: ramify's default and libpecos, separated by slashes."""
+    found = summaries(rows, threads)
+    lines = []
+    for dataset in (name for name in RACE if name in found):
+        systems = found[dataset]
+        if not all(name in systems and systems[name].runs for name in README_SYSTEMS):
+            continue
+        both = [systems[name] for name in README_SYSTEMS]
+        cells = [[f"{one.measure(name)[0]:.2f}" for one in both] for name in README_MEASURES]
+        cells += [[cost_cell(one, cost, {one.system: one}).split(" ")[0] for one in both] for cost in SHORT_COSTS]
+        lines.append((dataset, f"{both[0].runs[0]['shape']['labels']:,}", *map(" / ".join, cells)))
+    return markdown(("data set", "labels", *README_MEASURES, *(cost.title for cost in SHORT_COSTS)), lines)
+
+
 def write_readme(path: Path, table: str) -> None:
-    """Put the table between the markers; a README without them is left alone."""
+    """Replace the text between the markers; a README without them is not changed."""
     text = path.read_text("utf-8")
     if START not in text or END not in text:
         return

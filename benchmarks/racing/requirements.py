@@ -1,6 +1,6 @@
-"""The figures that the race was set up to reach, each with what was measured.
+"""The target figures of the race, each with the measured one.
 
-✗ missed, ✓ reached, ✓✓ the further aim reached too, – not measured.
+✗ missed, ✓ reached, ✓✓ second target reached as well, – not measured.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def precision_requirements(found: dict[str, Systems], pairs: Pairs) -> str:
     ]
     gains = sum(one > 0 for one in outcomes)
     most = f"Significant gains of the default on P@1, P@3, P@5: {gains} of {len(outcomes)} "
-    most += f"{'✓' if 2 * gains > len(outcomes) else '✗'} (asked: most); "
-    most += f"significant losses: {sum(one < 0 for one in outcomes)} (asked: none)."
+    most += f"{'✓' if 2 * gains > len(outcomes) else '✗'} (target: most); "
+    most += f"significant losses: {sum(one < 0 for one in outcomes)} (target: none)."
     lines = [
         *((f"default – {r}, P@1 / P@3 / P@5", *(_beside(d, DEFAULT, r, pairs) for d in datasets)) for r in RIVALS),
         ("`fast` – libpecos, P@1 / P@3 / P@5", *(_beside(d, FAST, "libpecos", pairs) for d in datasets)),

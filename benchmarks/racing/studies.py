@@ -1,4 +1,4 @@
-"""The tables beside the race: floors, labels in several clusters, senses, labels without an instance, chains."""
+"""The other tables: floors, labels in several clusters, senses, labels without an instance, chains."""
 
 from __future__ import annotations
 
@@ -15,28 +15,34 @@ from racing.rows import Row, read_rows
 from racing.tables import markdown, number
 
 DISENTANGLE, ZERO_SHOT = HERE / "results" / "disentangle.jsonl", HERE / "results" / "zero-shot.jsonl"
+MAIN_JOB = HERE / "results" / "main-job.jsonl"
 SIX = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
 ZERO = ("P@1", "P@3", "P@5", "PSP@5", "0-shot/R@5", "0-shot/R@10", "0-shot/P@5", "1-shot/R@5")
+MAIN_JOB_TEXT = """\
+`python benchmarks/main_job.py train`: whole runs of `ramify train` with default settings, from gzipped JSON lines to a
+saved model, 2 threads. The latest run of each data set."""
 COPIES_TEXT = """\
-`python benchmarks/disentanglement.py copies`. λ is the number of clusters that a label is in at most; 0 is the plain
-tree, 1 only moves labels. Means over the seeds, on the test documents. **Bold** and <u>underlined</u>: better or worse
-than λ = 1 by a paired bootstrap over the test documents, all seeds of both (5%). CPU seconds: of the plain tree, of
-finding new clusters, of training again; warm: leaves that stay in their cluster are kept."""
+`python benchmarks/disentanglement.py copies`. λ is the maximum number of clusters of a label; 0 is the plain tree, 1
+only moves labels. Means over the seeds, on the test documents. **Bold** and <u>underlined</u>: better or worse than λ
+= 1 by a paired bootstrap over the test documents of all seeds (5%). CPU seconds: training of the plain tree,
+assignment of labels to clusters, second training. "warm": leaves that stay in their cluster are not trained again.
+"company": each positive trains only the copy whose cluster's other labels it is most similar to."""
 SENSES_TEXT = """\
-`python benchmarks/disentanglement.py senses`. Pairs of labels below one node of the first level are merged into labels
-of two senses, which `Disentangled(copies=2)` is trained on; a copy's instances are those that it scores highest.
-Variation of information between that split and the true one, in bits, beside a random split of the same sizes; ± one
-standard error of the difference."""
+`python benchmarks/disentanglement.py senses`. Pairs of labels below one node of the first level are merged into
+labels with two senses, and `Disentangled(copies=2)` is trained on them. An instance belongs to the copy with the
+highest score. The table shows the variation of information, in bits, between this split and the true one, and that of
+a random split with the same sizes; ± one standard error of the difference."""
 ZERO_TEXT = """\
-`python benchmarks/zero_shot.py test`. Labels that no training instance has enter the tree by their names; beam and the
-say of the names were chosen on held-out training documents. All test documents, those of such labels included."""
+`python benchmarks/zero_shot.py test`. Labels without a training instance are placed in the tree by their names. Beam
+and weight of the name similarity were chosen on held-out training documents. All test documents are included."""
 
 
 def study_sections(threads: int) -> str:
-    """What ``RESULTS.md`` says after the race."""
+    """The sections of ``RESULTS.md`` after the race."""
     found = read_rows(DISENTANGLE)
     parts = [
         command_line_section(threads),
+        _main_job(read_rows(MAIN_JOB)),
         floor_section(threads),
         _copies(found),
         _senses(found),
@@ -47,7 +53,7 @@ def study_sections(threads: int) -> str:
 
 
 def _latest(rows: Iterable[Row], *names: str) -> list[Row]:
-    """The row measured last of each thing."""
+    """The latest row of each measurement."""
     return list({tuple(str(row.get(name)) for name in names): row for row in rows}.values())
 
 
@@ -56,6 +62,20 @@ def _grouped(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row
     for row in rows:
         groups.setdefault(tuple(row.get(name) for name in names), []).append(row)
     return groups
+
+
+def _main_job(rows: Sequence[Row]) -> str:
+    latest = {row["dataset"]: row for row in rows}
+    if not latest:
+        return ""
+    lines = []
+    for dataset, row in latest.items():
+        run = row["run"]
+        sizes = [f"{run[key]:,}" for key in ("documents", "labels")]
+        memory = [number(run[key] / 1e6) for key in ("peak_memory_bytes", "bytes")]
+        lines.append([dataset, *sizes, number(run["wall_seconds"]), number(run["cpu_seconds"]), *memory, row["commit"]])
+    header = ("data set", "documents", "labels", "wall s", "CPU s", "peak MB", "model MB", "commit")
+    return "\n\n".join(["## Whole runs", MAIN_JOB_TEXT, markdown(header, lines)])
 
 
 def _copies(rows: Sequence[Row]) -> str:
@@ -126,5 +146,5 @@ def _zero_shot(rows: Sequence[Row]) -> str:
         say = "–" if row["share"] is None else str(row["share"])
         costs = [number(row["train_cpu_s"]), number(row["batch_cpu_us"])]
         lines.append([row["dataset"], row["way"], str(row["beam"]), say, *values, *costs])
-    header = ("set", "way", "beam", "say of names", *ZERO, "CPU s", "µs per document")
+    header = ("set", "way", "beam", "weight of names", *ZERO, "CPU s", "µs per document")
     return "\n\n".join(["## Labels without an instance", ZERO_TEXT, markdown(header, lines)])

@@ -1,4 +1,4 @@
-"""One system on one data set: medians and spread of its runs, or why it has none."""
+"""One system on one data set: medians and spread of its runs, or the reason for their absence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from racing.rows import Row, counted, current
 
 @dataclass(frozen=True)
 class Cost:
-    """A column of the cost tables: the figure in a row, its title, and what a unit of the title is in the row's."""
+    """A column of the cost tables: key of the figure in a row, title, and one unit of the title in units of the row."""
 
     name: str
     title: str
@@ -33,18 +33,18 @@ COSTS = (
 
 @dataclass(frozen=True)
 class Summary:
-    """What the rows say of one system on one data set.
+    """Summary of the rows of one system on one data set.
 
     Parameters
     ----------
     system : str
         Its name.
     runs : list of rows
-        What the medians are made of.
+        Rows that the medians are computed from.
     busy : bool
         Measured on a busy machine only.
     failed : str or None
-        Why there are no runs.
+        Reason for the absence of runs.
     """
 
     system: str
@@ -73,7 +73,7 @@ class Summary:
 
 
 def is_ours(system: str) -> bool:
-    """Ramify's systems bear its name."""
+    """True for ramify's systems, whose names begin with "ramify"."""
     return system.split("-", maxsplit=1)[0] == "ramify"
 
 
@@ -100,7 +100,7 @@ def measured(systems: dict[str, Summary]) -> list[Summary]:
 
 
 def best_peer(systems: dict[str, Summary], name: str) -> Summary | None:
-    """The peer that leads a column: least cost, or best measure."""
+    """The best peer of a column: lowest cost, or best measure."""
     peers = [one for one in measured(systems) if not one.ours]
     if not peers:
         return None

@@ -16,6 +16,7 @@ PLACES = {
     "COMMAND_LINE": racing.command_line_tables,
     "DISENTANGLE": racing.studies,
     "ZERO_SHOT": racing.studies,
+    "MAIN_JOB": racing.studies,
     "CHAINS": racing.chain_tables,
     "FLOORS": racing.floor_tables,
     "ROWS": racing.floor_tables,
@@ -95,6 +96,24 @@ def test_the_composite_beside_the_best_fixed_order(page):
 
 def test_floors_are_cycles(page):
     assert "| toy | 200 | 1,800 | 1.00 | – | – | 4.00 | 0.00200 | – | – |" in page
+
+
+def test_whole_runs_show_the_latest_row(write):
+    run = {
+        "documents": 1000,
+        "labels": 50,
+        "wall_seconds": 2.0,
+        "cpu_seconds": 3.0,
+        "peak_memory_bytes": 4e8,
+        "bytes": 5e6,
+    }
+    rows = [
+        {"dataset": "toy", "commit": "old", "run": run | {"wall_seconds": 9.0}},
+        {"dataset": "toy", "commit": "new"},
+    ]
+    page = write(MAIN_JOB=[rows[0], rows[1] | {"run": run}])
+    assert "| toy | 1,000 | 50 | 2.00 | 3.00 | 400 | 5.00 | new |" in page
+    assert "old" not in page
 
 
 def test_no_rows_no_sections(write):
