@@ -33,7 +33,7 @@ TOP = predicted([[0, 1], [1, 2], [2, 0]])
     ("top", "message"),
     [
         (predicted([[0, 1]]), "the predictions have 1 rows, but Y_test has 3"),
-        (predicted([[0], [1], [2]]), "needs 2 labels per document, but the predictions hold 1"),
+        (predicted([[0], [1], [2]]), "needs 2 labels per document, but the predictions have 1"),
         (predicted([[0, 3], [1, 2], [2, 0]]), r"must lie in 0..2 \(-1 for none\), not 0..3"),
         (predicted([[0, -2], [1, 2], [2, 0]]), "not -2..2"),
         (predicted([[0, 1], [1, 1], [2, 0]]), "row 1 of the predictions predicts a label twice"),

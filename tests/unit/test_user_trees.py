@@ -200,7 +200,7 @@ def test_damaged_arrays_are_refused(change):
         (lambda: tree_from_assignment([0.5]), "whole number"),
         (lambda: tree_from_assignment([-2]), "whole number"),
         (lambda: tree_from_assignment([-1, -1]), "no label"),
-        (lambda: tree_from_clusters([[0, 0]], 2), "cluster 0 names a label twice"),
+        (lambda: tree_from_clusters([[0, 0]], 2), "cluster 0 has a label twice"),
         (lambda: tree_from_clusters([[0], [2]], 2), "cluster 1 has labels outside"),
         (lambda: tree_from_clusters([[]], 2), "no label"),
         (lambda: tree_from_paths([]), "at least one"),

@@ -1,4 +1,4 @@
-"""How good predictions are: metrics, propensities, tail buckets, intervals, the report."""
+"""Evaluation of predictions: measures, propensities, buckets by training frequency, intervals, reports."""
 
 from ramify.evaluation.baseline import popular
 from ramify.evaluation.buckets import label_buckets

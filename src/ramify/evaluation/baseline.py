@@ -1,4 +1,4 @@
-"""The least that a method must beat: the most frequent training labels, the same for every document."""
+"""Baseline: the most frequent training labels, the same for every document."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def popular(Y_train: Any, n_rows: int, k: int) -> TopK:
     Returns
     -------
     TopK, shape (n_rows, k)
-        Scores are the share of training documents with the label; ties go to the smaller id, unseen labels are never
-        predicted.
+        Scores are the share of training documents with the label; ties are broken by the smaller id. Unseen labels are
+        not predicted.
 
     Raises
     ------
     InputError
-        k below 1, n_rows below 0, Y_train no 0/1 matrix or without rows.
+        k below 1, n_rows below 0, Y_train not a 0/1 matrix or without rows.
     """
     k, n_rows = whole_number("k", k, 1), whole_number("n_rows", n_rows, 0)
     Y = as_label_matrix(Y_train)
     if Y.shape[0] == 0:
-        raise InputError("Y_train has no rows, so no label is frequent: give at least one training document")
+        raise InputError("Y_train has no rows, so labels have no frequency: give at least one training document")
     counts = label_counts(Y)
     best = np.argsort(-counts, kind="stable")[:k]
     best = best[counts[best] > 0]

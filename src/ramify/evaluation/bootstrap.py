@@ -1,11 +1,12 @@
 """Intervals and comparisons by resampling the test documents.
 
-Efron, Tibshirani: An Introduction to the Bootstrap, 1993, chapters 13 and 16. A resample is a vector of how often each
-document is drawn; every measure is a function of such weights, so a block of resamples is a matrix product. Two
+Efron, Tibshirani: An Introduction to the Bootstrap, 1993, chapters 13 and 16. A resample is a vector with the number of
+times that each document is drawn. Every measure is a function of such weights, so a block of resamples is a matrix
+product. Two
 predictions are compared on the same resamples (paired).
 
-Measures over labels (macro F1, coverage) are lower in a resample than in the data, because a resample holds fewer
-different documents per label. Their replicates are shifted back to be centred on the measured value.
+Measures over labels (macro F1, coverage) are lower in a resample than in the data, because a resample contains
+fewer distinct documents per label. Their replicates are shifted so that their mean is the measured value.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from ramify.evaluation.measured import Measured
 from ramify.values import Bool, Float64
 
 LEVEL = 0.95
-"""What share of the replicates an interval holds."""
+"""Share of the replicates inside an interval."""
 _BLOCK_CELLS = 1 << 22  # of the weight matrix: 32 MiB, whatever the number of documents
 
 
 def resamples(n: int, times: int, seed: int) -> Iterator[Float64]:
-    """Blocks of weights, shape (b, n): how often each document is drawn when n are drawn with replacement."""
+    """Blocks of weights, shape (b, n): counts of each document in n draws with replacement."""
     generator = np.random.default_rng(seed)
     block = int(np.clip(_BLOCK_CELLS // n, 1, 128))
     for start in range(0, times, block):
@@ -48,7 +49,7 @@ def centred(samples: Float64, estimate: Float64, over_labels: Bool) -> Float64:
 
 
 def intervals(samples: Float64) -> Float64:
-    """Percentile interval of each column, shape (measures, 2); resamples without a value are left out."""
+    """Percentile interval of each column, shape (measures, 2); NaN replicates are left out."""
     bounds = np.full((samples.shape[1], 2), np.nan)
     edges = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     for column in np.flatnonzero(~np.isnan(samples).all(axis=0)):
@@ -57,7 +58,7 @@ def intervals(samples: Float64) -> Float64:
 
 
 def two_sided_p(differences: Float64) -> Float64:
-    """Probability of a difference on the other side of zero, doubled, per column; 1 where nothing differs."""
+    """Twice the share of differences on the other side of zero, per column; 1 if all differences are 0."""
     defined = ~np.isnan(differences)
     not_above = ((differences <= 0) & defined).sum(axis=0)
     not_below = ((differences >= 0) & defined).sum(axis=0)

@@ -1,10 +1,10 @@
-"""Labels grouped by how often they were seen in training, so that the long tail shows.
+"""Buckets of labels by training frequency.
 
 ============  =======================================================================================================
-head          the most frequent labels that together make up ``head_share`` of all training assignments; labels of
-              one frequency stay together, so the share may be a little larger
+head          the most frequent labels, with ``head_share`` of all training assignments together; labels of
+              one frequency are not separated, so the share may be slightly larger
 tail          1 to ``tail_at_most`` training instances (these are tail even if they would reach into the head)
-middle        what lies between
+middle        labels between these
 1-shot        exactly one training instance (a part of the tail, if that is not empty)
 0-shot        none; in no other bucket
 ============  =======================================================================================================
@@ -18,16 +18,16 @@ from ramify.values import Bool, Int64
 
 
 def label_buckets(counts: Int64, *, head_share: float = 1 / 3, tail_at_most: int = 5) -> dict[str, Bool]:
-    """Which labels belong to each bucket.
+    """The labels of each bucket.
 
     Parameters
     ----------
     counts : int array, shape (L,)
         Training instances per label.
     head_share : float, default 1/3
-        Share of the training assignments that the head makes up.
+        Share of the training assignments of the head labels.
     tail_at_most : int, default 5
-        Most training instances of a tail label.
+        Maximum number of training instances of a tail label.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Whether one prediction is better than another, or only luckier with these documents."""
+"""Paired comparison of two predictions on the same documents."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Difference:
     low, high : float
         95% interval of the difference.
     p : float
-        Two-sided probability that the paired bootstrap gives to no difference.
+        Two-sided p value of the paired bootstrap.
     significant : bool
-        p below 0.05. Of twenty measures without a difference one is expected to pass: decide beforehand which
-        measure counts.
+        p below 0.05. One of twenty equal measures is expected to be below: choose the deciding measure
+        beforehand.
     """
 
     a: float
@@ -51,7 +51,7 @@ class Comparison:
     differences : dict of str to Difference
         All measures, those of buckets as "tail/R@5".
     n_counted : int
-        Documents that count.
+        Documents included in the measures.
     bootstrap : int
         Resamples.
     unseen : UnseenDocuments
@@ -70,11 +70,11 @@ class Comparison:
 
     @property
     def significant(self) -> dict[str, bool]:
-        """Which measures differ significantly."""
+        """Names of the measures that differ significantly."""
         return {name: one.significant for name, one in self.differences.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; NaN becomes None."""
+        """All values in JSON types; NaN becomes None."""
         return {
             "n_counted": self.n_counted,
             "bootstrap": self.bootstrap,

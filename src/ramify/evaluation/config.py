@@ -1,4 +1,4 @@
-"""How an evaluation is done: cut-offs, propensity, buckets, which documents count, resampling."""
+"""Settings of an evaluation: cut-offs, propensity, buckets, documents, resampling."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def checked_ks(ks: Any) -> tuple[int, ...]:
         raise InputError(f"ks is {quoted(ks)}, but must be a sequence of cut-offs, such as (1, 3, 5)")
     cuts = tuple(sorted({whole_number("a cut-off in ks", k, 1) for k in ks}))
     if not cuts:
-        raise InputError("ks is empty, but must hold at least one cut-off, such as (1, 3, 5)")
+        raise InputError("ks is empty, but must contain at least one cut-off, such as (1, 3, 5)")
     return cuts
 
 
@@ -35,12 +35,12 @@ def checked_propensity(propensity: Any) -> tuple[float, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig(CheckedWhenMade):
-    """Every choice behind the numbers of a report.
+    """Settings of an evaluation.
 
     Parameters
     ----------
     ks : sequence of int, default (1, 3, 5)
-        The cut-offs; kept sorted and without repetition.
+        The cut-offs; sorted, without repetition.
     propensity : (float, float), default (0.55, 1.5)
         A and B of the propensity model: (0.5, 0.4) for Wikipedia sets, (0.6, 2.6) for Amazon sets.
     bootstrap : int, default 0
@@ -48,15 +48,15 @@ class EvaluationConfig(CheckedWhenMade):
     seed : int, default 0
         Seed of the resampling.
     head_share : float, default 1/3
-        Head labels are the most frequent ones that together make up this share of the training assignments.
+        Head labels are the most frequent ones, with this share of the training assignments together.
     tail_at_most : int, default 5
         Tail labels have 1 to this many training instances.
     count_unlabelled : bool, default False
-        False leaves test documents without a true label out of everything. True counts them as documents on which
-        nothing can be got right, as the scripts of the Extreme Classification Repository do.
+        False excludes test documents without a true label from all measures. True includes them with measures of 0, as
+        the scripts of the Extreme Classification Repository do.
     seen_labels_only : bool, default False
-        True takes true labels without a training instance away first: what no supervised model can predict is then
-        no mistake, and documents left without a label count as unlabelled. Needs Y_train.
+        True removes true labels without a training instance first, which a supervised model cannot predict; documents
+        without a remaining label are unlabelled. Needs Y_train.
 
     Raises
     ------

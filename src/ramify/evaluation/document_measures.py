@@ -43,14 +43,14 @@ class Ratio(NamedTuple):
 
 @dataclass(frozen=True)
 class Contributions:
-    """What each document adds to each measure.
+    """Contribution of each document to each measure.
 
     Parameters
     ----------
     names : tuple of str, length m
         The measures.
     rows : int64 array, shape (n,)
-        Which document each row is; the others add nothing.
+        Document of each row; other documents contribute nothing.
     numerators : float64 array, shape (n, m)
     denominators : float64 array, shape (n, d)
         Several measures may share one.
@@ -65,13 +65,13 @@ class Contributions:
     denominator_of: Int64
 
     def values(self, weights: Float64) -> Float64:
-        """The measures when each document counts as often as ``weights`` (b, documents) say; NaN if none counts."""
+        """The measures with documents weighted by ``weights``, shape (b, documents); NaN if all weights are 0."""
         weights = weights if weights.shape[1] == len(self.rows) else weights[:, self.rows]
         totals = weights @ self.numerators  # (b, m)
         best = (weights @ self.denominators)[:, self.denominator_of]
         ratios = np.full_like(totals, np.nan)
         np.divide(totals, best, out=ratios, where=best > 0)
-        return np.minimum(ratios, 1.0)  # the two totals are rounded apart
+        return np.minimum(ratios, 1.0)  # the two totals have separate rounding errors
 
     def of(self, name: str) -> Ratio:
         """One measure's numerators and denominators, shape (n,) each."""
@@ -80,7 +80,7 @@ class Contributions:
 
 
 def contributions(judgement: Judgement, ks: Sequence[int], weights: Float64 | None) -> Contributions:
-    """All measures of this module at all cut-offs; PSP and PSnDCG only where label ``weights`` (L,) are given."""
+    """All measures of this module at all cut-offs; PSP and PSnDCG only if label ``weights`` (L,) are given."""
     means = [precision(judgement, ks), ndcg(judgement, ks), recall(judgement, ks), hit(judgement, ks)]
     ratios = {"microF1": micro_f1(judgement, ks)}
     if weights is not None:
@@ -120,7 +120,7 @@ def ndcg(judgement: Judgement, ks: Sequence[int]) -> Float64:
 
 
 def micro_f1(judgement: Judgement, ks: Sequence[int]) -> Ratio:
-    """Micro F1 of the first k predictions taken as the prediction."""
+    """Micro F1 of the label sets of the first k predictions."""
     predicted = _at(_totals(judgement.labels >= 0), ks)
     return Ratio(2 * _at(_totals(judgement.hits), ks), predicted + judgement.n_true[:, None])
 

@@ -1,4 +1,4 @@
-"""The two questions: how good is this prediction, and is that one better?"""
+"""``evaluate`` measures one prediction; ``compare`` compares two."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def evaluate(
     Y_test : array-like or sparse, shape (n, L)
         True labels, 0/1. May be wider or narrower than Y_train: missing columns are empty.
     top : TopK, shape (n, at least max(ks))
-        Predictions, best first, in the order that counts.
+        Predictions, in descending order.
     Y_train : array-like or sparse, shape (m, L), or TrainingCounts, optional
-        Training labels (or how often each occurred), which PSP, PSnDCG and the buckets by training frequency need.
+        Training labels or their counts, required by PSP, PSnDCG and the buckets by training frequency.
     ks : sequence of int, default (1, 3, 5)
         Cut-offs.
     propensity : (float, float), default (0.55, 1.5)
@@ -62,17 +62,17 @@ def evaluate(
     Documents without a true label are left out; :func:`evaluate_with` can count them. P@k divides by k even where
     fewer labels are predicted. Formulas: ``ramify.evaluation.document_measures`` and ``label_measures``.
 
-    A bucket's measures look at the bucket's labels alone: a prediction of another label is neither right nor wrong,
-    but keeps its rank, so P and nDCG of a bucket are bounded by the places that the other labels leave; recall, PSP,
-    F1 and coverage tell more. Documents without a true label of the bucket are left out, but for micro and macro F1,
-    where a label of the bucket that is predicted for them is an error.
+    The measures of a bucket include only its labels. A predicted label of another bucket is neither correct nor wrong,
+    but keeps its rank, so P and nDCG of a bucket are limited by the ranks that other labels occupy; recall, PSP, F1
+    and coverage are more informative. Documents without a true label of the bucket are left out, except for micro and
+    macro F1, where a label of the bucket that is predicted for them is an error.
     """
     config = EvaluationConfig(ks=ks, propensity=propensity, bootstrap=bootstrap, seed=seed)
     return evaluate_with(config, Y_test, top, Y_train)
 
 
 def evaluate_with(config: EvaluationConfig, Y_test: Any, top: TopK, Y_train: Any = None) -> Report:
-    """As :func:`evaluate`, with every choice open."""
+    """As :func:`evaluate`, with an ``EvaluationConfig``."""
     truth = truth_of(Y_test, Y_train, config)
     measured = measure(truth, top, config)
     bounds: dict[str, tuple[float, float]] = {}
@@ -135,7 +135,7 @@ def compare(
 
 
 def compare_with(config: EvaluationConfig, Y_test: Any, top_a: TopK, top_b: TopK, Y_train: Any = None) -> Comparison:
-    """As :func:`compare`, with every choice open."""
+    """As :func:`compare`, with an ``EvaluationConfig``."""
     if config.bootstrap < 1:
         raise InputError("bootstrap is 0, but a comparison needs resamples: give bootstrap=1000")
     truth = truth_of(Y_test, Y_train, config)

@@ -19,14 +19,14 @@ FAMILIES = ("P", "nDCG", "PSP", "PSnDCG", "R", "Hit", "microF1", "macroF1", "Cov
 
 @dataclass(frozen=True)
 class Grid:
-    """A titled table; the first column is read from the left, the others are numbers.
+    """A titled table; the first column is left-aligned, the others are numbers.
 
     Parameters
     ----------
     title : str
     header : tuple of str
     rows : tuple of tuple of str
-        As long as the header.
+        Rows with the length of the header.
     """
 
     title: str
@@ -40,7 +40,7 @@ class Grid:
         return "\n".join([self.title, lines[0], "-" * sum(widths, 2 * (len(widths) - 1)), *lines[1:]])
 
     def rich(self) -> Table:
-        """The same for ``rich.print``."""
+        """The table for ``rich.print``."""
         from rich.table import Table
         from rich.text import Text
 
@@ -75,7 +75,7 @@ def percent_range(bounds: tuple[float, float]) -> str:
 
 
 def plain_number(value: float) -> float | None:
-    """For JSON, which has no NaN."""
+    """The value for JSON, which has no NaN."""
     return None if math.isnan(value) else float(value)
 
 

@@ -1,4 +1,4 @@
-"""Which predictions are right: the one comparison of predictions with the truth that all measures are made from."""
+"""Comparison of predictions with the true labels, from which all measures are computed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ramify.values import CSR, Bool, Int32, Int64, TopK, as_label_matrix
 
 @dataclass(frozen=True)
 class Judgement:
-    """Predictions beside the truth, for the documents that count.
+    """Predictions and true labels of the documents included.
 
     Parameters
     ----------
     labels : int32 array, shape (n, k)
-        Predicted labels, best first; -1 where there is none.
+        Predicted labels, in descending order; -1 for none.
     hits : bool array, shape (n, k)
         Which of them are true.
     truth : csr_matrix, shape (n, L)
         The true labels.
     relevant : bool array, shape (n,)
-        Documents over which means are taken.
+        Documents included in means.
     rows : int64 array, shape (n,)
-        Which document each row is: its row in the judgement that this one was restricted from, or in Y_test.
+        Document of each row: its row in the unrestricted judgement, or in Y_test.
     """
 
     labels: Int32
@@ -42,9 +42,9 @@ class Judgement:
         return np.asarray(np.diff(self.truth.indptr), dtype=np.int64)
 
     def restrict(self, bucket: Bool) -> Judgement:
-        """Predictions and truth among the labels of a bucket only; ranks stay as they are.
+        """Predictions and true labels of a bucket only, with unchanged ranks.
 
-        Rows with neither are dropped; means are taken over the documents with a true label of the bucket.
+        Rows with neither are removed; means include the documents with a true label of the bucket.
         """
         inside = (self.labels >= 0) & bucket[self.labels]
         truth = restrict_columns(self.truth, bucket)
@@ -60,7 +60,7 @@ class Judgement:
 
 
 def restrict_columns(Y: CSR, kept_columns: Bool) -> CSR:
-    """Y without the entries of the other columns; the shape stays."""
+    """Y without the entries of the other columns, in the same shape."""
     kept = kept_columns[Y.indices]
     before = np.concatenate([[0], np.cumsum(kept)])
     return sp.csr_matrix((Y.data[kept], Y.indices[kept], before[Y.indptr]), shape=Y.shape)
@@ -81,11 +81,11 @@ def judge(Y_test: Any, top: TopK, *, least_k: int = 1, count_unlabelled: bool = 
     Y_test : array-like or sparse, shape (n, L)
         True labels, 0/1.
     top : TopK, shape (n, k)
-        Predictions, best first, in the order that counts.
+        Predictions, in descending order.
     least_k : int, default 1
-        Columns that ``top`` must have, and all that are kept.
+        Number of columns of ``top`` that are required and used.
     count_unlabelled : bool, default False
-        Whether documents without a true label stay.
+        Whether documents without a true label are included.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def judge(Y_test: Any, top: TopK, *, least_k: int = 1, count_unlabelled: bool = 
     Raises
     ------
     InputError
-        Rows that do not agree, too few predicted columns, label ids out of range, a label twice in a row, a gap
+        Different numbers of rows, too few predicted columns, label ids out of range, a label twice in a row, a gap
         within a row, NaN scores, or no true label at all.
     """
     Y = as_label_matrix(Y_test)
@@ -110,14 +110,14 @@ def judge(Y_test: Any, top: TopK, *, least_k: int = 1, count_unlabelled: bool = 
 
 
 def check_predictions(top: TopK, *, n_rows: int, n_labels: int, least_k: int) -> None:
-    """Refuse predictions that cannot be judged; see :func:`judge`."""
+    """Raise InputError for predictions that do not fit; see :func:`judge`."""
     if not isinstance(top, TopK):
         raise InputError(f"predictions must be a TopK, not {type(top).__name__}: make one with top_k(scores, k)")
     if len(top) != n_rows:
         raise InputError(f"the predictions have {len(top)} rows, but Y_test has {n_rows}: give one row per document")
     if top.k < least_k:
         raise InputError(
-            f"a measure at k={least_k} needs {least_k} labels per document, but the predictions hold {top.k}: "
+            f"a measure at k={least_k} needs {least_k} labels per document, but the predictions have {top.k}: "
             f"predict with k={least_k} or lower ks"
         )
     labels = top.labels

@@ -1,10 +1,10 @@
 """Measures that are means over labels: macro F1 and coverage.
 
-They ask how a method serves each label, however rare. With tp, predicted and true counted per label over the
-documents, within the first k predictions, and the mean taken over the labels with a true document in the test set:
+Every label has the same weight. With tp, predicted and true counted per label over the documents, within the first k
+predictions, and the mean taken over the labels with a true document in the test set:
 
 - macroF1@k: mean of 2 tp / (predicted + true);
-- Coverage@k: share of the labels that were predicted rightly at least once (tp > 0).
+- Coverage@k: share of the labels with at least one correct prediction (tp > 0).
 
 Counting is a product of sparse (label, document) matrices with the documents' weights, so that a resample of the
 documents costs no more than another column.
@@ -26,18 +26,18 @@ from ramify.values import CSR, Bool, Float32, Float64, Int32
 
 @dataclass(frozen=True)
 class LabelTally:
-    """Label counts, ready to be summed under any weights of the documents.
+    """Label counts for sums under any weights of the documents.
 
     Parameters
     ----------
     ks : tuple of int
         The cut-offs, ascending.
     true : csr_matrix, shape (T, n)
-        Which documents have each of the T labels with a true document.
+        Documents of each of the T labels with a true document.
     predicted, right : tuple of csr_matrix, shape (T, n)
-        Per stretch between two cut-offs: which documents got the label predicted, and rightly so.
+        Per range between two cut-offs: documents for which the label is predicted, and predicted correctly.
     groups : bool array, shape (g, T)
-        Which labels each group averages over.
+        Labels of each group.
     group_names : tuple of str, length g
         "" for all labels.
     """
@@ -56,8 +56,8 @@ class LabelTally:
         return tuple(scoped(group, kind) for kind in kinds for group in self.group_names)
 
     def values(self, weights: Float64) -> Float64:
-        """The measures when documents count as often as ``weights`` (b, n) say, shape (b, len(names))."""
-        # float32 halves the time of resamples, which need no last digits; counts stay exact up to 2^24
+        """The measures with documents weighted by ``weights``, shape (b, n); shape (b, len(names))."""
+        # float32 halves the time of resamples, whose last digits do not matter; counts are exact up to 2^24
         number = np.float64 if len(weights) == 1 else np.float32
         by_document = np.ascontiguousarray(weights.T, dtype=number)
         true = self.true @ by_document  # (T, b)
@@ -103,7 +103,7 @@ def scoped(group: str, measure: str) -> str:
 
 
 def _incidence(labels: Int32, n_labels: int) -> CSR:
-    """0/1 matrix, shape (n_labels, n): which documents hold each label; -1 is none."""
+    """0/1 matrix, shape (n_labels, n): documents of each label; -1 is none."""
     documents, columns = np.nonzero(labels >= 0)
     ones: Float32 = np.ones(len(documents), np.float32)
     pairs: tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]] = (labels[documents, columns], documents)

@@ -1,4 +1,4 @@
-"""One prediction, measured: from (Y_test, TopK, Y_train) to numbers that any weighting of the documents changes."""
+"""Measures of one prediction, (Y_test, TopK, Y_train), as functions of document weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ramify.values import CSR, Bool, Float64, Int64, TopK, as_label_matrix
 
 @dataclass(frozen=True)
 class Truth:
-    """What predictions are held against.
+    """The true labels and the data of the measures.
 
     Parameters
     ----------
@@ -45,17 +45,17 @@ class Truth:
 
 
 def truth_of(Y_test: Any, Y_train: Any, config: EvaluationConfig) -> Truth:
-    """Bring test and training labels into one label space.
+    """Extend test and training labels to one label space.
 
     Raises
     ------
     InputError
-        No 0/1 matrix, or a setting that needs Y_train without one.
+        Not a 0/1 matrix, or a setting that needs Y_train without Y_train.
     """
     Y = as_label_matrix(Y_test)
     if Y_train is None:
         if config.seen_labels_only:
-            raise InputError("seen_labels_only needs Y_train, which tells the labels seen in training")
+            raise InputError("seen_labels_only needs Y_train, the training labels")
         return Truth(Y, {}, None, None, UnseenDocuments())
     seen = TrainingCounts.of(Y_train).widened(Y.shape[1])
     counts = seen.labels
@@ -74,14 +74,14 @@ def truth_of(Y_test: Any, Y_train: Any, config: EvaluationConfig) -> Truth:
 
 @dataclass(frozen=True)
 class Measured:
-    """One prediction held against the truth.
+    """One prediction compared with the true labels.
 
     Parameters
     ----------
     n_documents : int
         Rows of Y_test.
     counted : int64 array, shape (n,)
-        The documents that count, as rows of Y_test; weights and contributions number them from 0.
+        Rows of Y_test that are included; weights and contributions number them from 0.
     by_document : dict of str to Contributions
         Measures over documents, per group of labels; "" is all labels.
     by_label : LabelTally
@@ -95,7 +95,7 @@ class Measured:
 
     @property
     def n_counted(self) -> int:
-        """Documents that count."""
+        """Number of documents included."""
         return len(self.counted)
 
     @cached_property
@@ -106,22 +106,22 @@ class Measured:
 
     @cached_property
     def over_labels(self) -> Bool:
-        """Which measures are means over labels."""
+        """True for measures that are means over labels."""
         return np.arange(len(self.names)) >= len(self.names) - len(self.by_label.names)
 
     @cached_property
     def estimate(self) -> Float64:
-        """The measures when every document counts once, shape (measures,)."""
+        """The measures with equal weights, shape (measures,)."""
         estimate: Float64 = self.under(np.ones((1, self.n_counted)))[0]
         return estimate
 
     def under(self, weights: Float64) -> Float64:
-        """The measures when documents count as often as ``weights`` (b, n_counted) say, shape (b, measures)."""
+        """The measures with documents weighted by ``weights``, shape (b, n_counted); shape (b, measures)."""
         return np.hstack([*(part.values(weights) for part in self.by_document.values()), self.by_label.values(weights)])
 
 
 def measure(truth: Truth, top: TopK, config: EvaluationConfig) -> Measured:
-    """Hold a prediction against the truth.
+    """Compare a prediction with the true labels.
 
     Raises
     ------

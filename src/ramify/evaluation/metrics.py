@@ -1,8 +1,8 @@
-"""Each measure as a function of its own: ``precision_at_k(Y_test, top, 5)``.
+"""Each measure as a separate function: ``precision_at_k(Y_test, top, 5)``.
 
-All leave documents without a true label out; :func:`ramify.evaluation.evaluate` gives all measures at once, and
-choices. All raise InputError for predictions that do not fit the truth (rows, ids out of range, fewer than k columns,
-a label twice, NaN), for k below 1, and where Y_test holds no true label. Formulas: ``document_measures`` and
+All leave documents without a true label out; :func:`ramify.evaluation.evaluate` computes all measures and has more
+settings. All raise InputError for predictions that do not fit the truth (rows, ids out of range, fewer than k columns, a
+label twice, NaN), for k below 1, and if Y_test has no true label. Formulas: ``document_measures`` and
 ``label_measures``.
 """
 
@@ -22,14 +22,14 @@ from ramify.values import Float64, TopK, as_label_matrix
 
 
 def precision_at_k(Y_test: Any, top: TopK, k: int = 5) -> float:
-    """P@k: mean share of the first k places that hold a true label; empty places are wrong.
+    """P@k: mean share of true labels in the first k; missing labels count as wrong.
 
     Parameters
     ----------
     Y_test : array-like or sparse, shape (n, L)
         True labels, 0/1.
     top : TopK, shape (n, at least k)
-        Predictions, best first.
+        Predictions, in descending order.
     k : int, default 5
 
     Returns
@@ -55,17 +55,17 @@ def hit_rate_at_k(Y_test: Any, top: TopK, k: int = 5) -> float:
 
 
 def micro_f1_at_k(Y_test: Any, top: TopK, k: int = 5) -> float:
-    """Micro F1 of the first k taken as the prediction; arguments as :func:`precision_at_k`."""
+    """Micro F1 of the label sets of the first k; arguments as :func:`precision_at_k`."""
     return _total(micro_f1(_judged(Y_test, top, k), (k,)))
 
 
 def macro_f1_at_k(Y_test: Any, top: TopK, k: int = 5) -> float:
-    """Mean F1 over the labels with a true document, the first k taken; arguments as :func:`precision_at_k`."""
+    """Mean F1 over the labels with a true document, for the first k; arguments as :func:`precision_at_k`."""
     return _over_labels(Y_test, top, k)[0]
 
 
 def coverage_at_k(Y_test: Any, top: TopK, k: int = 5) -> float:
-    """Share of the labels with a true document that the first k ever get right; as :func:`precision_at_k`."""
+    """Share of the labels with a true document that have a hit in the first k; as :func:`precision_at_k`."""
     return _over_labels(Y_test, top, k)[1]
 
 
@@ -77,7 +77,7 @@ def psp_at_k(Y_test: Any, top: TopK, weights: Float64, k: int = 5) -> float:
     Y_test : array-like or sparse, shape (n, L)
         True labels, 0/1.
     top : TopK, shape (n, at least k)
-        Predictions, best first.
+        Predictions, in descending order.
     weights : float array, shape (L,)
         Inverse propensities, from :func:`ramify.evaluation.inverse_propensities`.
     k : int, default 5

@@ -1,8 +1,8 @@
-"""How likely an assigned label was noted at all, estimated from its training frequency.
+"""Propensity: the probability that a relevant label is annotated, estimated from its training frequency.
 
 Jain, Prabhu, Varma: Extreme Multi-label Loss Functions for Recommendation, Tagging, Ranking & Other Missing Label
-Applications, KDD 2016, equation 2: 1 / p_l = 1 + C (N_l + B)^-A with C = (ln N - 1) (B + 1)^A. Rare labels are the
-most often forgotten, so a right rare label weighs 1 / p_l.
+Applications, KDD 2016, equation 2: 1 / p_l = 1 + C (N_l + B)^-A with C = (ln N - 1) (B + 1)^A. Annotators miss
+rare labels most often, so a correct rare label has the weight 1 / p_l.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ramify.values import Float64, Int64, as_label_matrix
 
 @dataclass(frozen=True)
 class TrainingCounts:
-    """What an evaluation needs to know of the training labels, in place of the whole Y_train.
+    """Counts of the training labels, which an evaluation needs instead of the whole Y_train.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ class TrainingCounts:
 
     @classmethod
     def of(cls, Y_train: Any) -> TrainingCounts:
-        """The counts of a matrix Y_train, shape (n, L); counts stay as they are."""
+        """The counts of a matrix Y_train, shape (n, L); ``TrainingCounts`` are returned unchanged."""
         if isinstance(Y_train, cls):
             return Y_train
         Y = as_label_matrix(Y_train)
         return cls(label_counts(Y), Y.shape[0])
 
     def widened(self, n_labels: int) -> TrainingCounts:
-        """The same for a label space of at least ``n_labels``: new labels have no training document."""
+        """The counts for a label space of at least ``n_labels``: new labels have no training document."""
         missing = max(0, n_labels - len(self.labels))
         return TrainingCounts(np.pad(self.labels, (0, missing)), self.n_documents)
 
@@ -66,7 +66,7 @@ def label_counts(Y_train: Any, n_labels: int | None = None) -> Int64:
     Y_train : array-like or sparse, shape (n, L)
         0/1 label assignments.
     n_labels : int, optional
-        Length of the answer; labels beyond L have no instance. Default L.
+        Length of the result; labels beyond L have no instance. Default L.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def label_counts(Y_train: Any, n_labels: int | None = None) -> Int64:
     Raises
     ------
     InputError
-        Y_train is no 0/1 matrix, or wider than ``n_labels``.
+        Y_train is not a 0/1 matrix, or wider than ``n_labels``.
     """
     Y = as_label_matrix(Y_train)
     n_labels = Y.shape[1] if n_labels is None else n_labels
@@ -99,7 +99,7 @@ def inverse_propensities(labels: Any, n: int | None = None, *, A: float = 0.55, 
     Returns
     -------
     float64 array, shape (L,)
-        At least 1. Below three training documents the model has no meaning (ln N < 1) and every weight is 1.
+        At least 1. Below three training documents the model is not defined (ln N < 1) and every weight is 1.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def inverse_propensities(labels: Any, n: int | None = None, *, A: float = 0.55, 
 
 
 def propensities(labels: Any, n: int | None = None, *, A: float = 0.55, B: float = 1.5) -> Float64:
-    """p_l, the probability that a label that applies was noted; see :func:`inverse_propensities`."""
+    """p_l, the probability that a relevant label is annotated; see :func:`inverse_propensities`."""
     return 1 / inverse_propensities(labels, n, A=A, B=B)
 
 

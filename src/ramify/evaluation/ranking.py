@@ -1,4 +1,4 @@
-"""A matrix of scores → TopK, with ties settled by the smaller label id."""
+"""A matrix of scores → TopK, with ties broken by the smaller label id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ramify.checks import whole_number
 from ramify.errors import InputError
 from ramify.values import TopK
 
-_BLOCK_CELLS = 1 << 22  # scores looked at together
+_BLOCK_CELLS = 1 << 22  # scores processed at once
 
 
 def top_k(scores: Any, k: int) -> TopK:
@@ -21,7 +21,7 @@ def top_k(scores: Any, k: int) -> TopK:
     Parameters
     ----------
     scores : array-like or sparse, shape (n, L)
-        Higher is better. Of a sparse matrix only stored entries are candidates, stored zeros included; -inf is no
+        Higher is better. The candidates of a sparse matrix are its stored entries, including zeros; -inf is not a
         candidate.
     k : int
         Labels per row; rows with fewer candidates end in label -1, score -inf.
@@ -40,7 +40,7 @@ def top_k(scores: Any, k: int) -> TopK:
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
         raise InputError(f"scores must be a 2-d matrix of real numbers, not {matrix.ndim}-d of dtype {matrix.dtype}")
     if np.isnan(matrix.data if sp.issparse(matrix) else matrix).any():
-        raise InputError("scores hold NaN: remove or replace it")
+        raise InputError("scores contain NaN: remove or replace it")
     labels = np.full((matrix.shape[0], k), -1, np.int32)
     best = np.full((matrix.shape[0], k), -np.inf)
     if sp.issparse(matrix):
@@ -48,7 +48,7 @@ def top_k(scores: Any, k: int) -> TopK:
     elif matrix.shape[1]:
         _fill_dense(matrix, labels, best)
     labels[best == -np.inf] = -1
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and keeps its place
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and keeps its rank
         return TopK(labels, best.astype(np.float32))
 
 
@@ -78,7 +78,7 @@ def _fill_dense(matrix: npt.NDArray[Any], labels: npt.NDArray[np.int32], best: n
 
 
 def _best_columns(block: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.intp]:
-    """The k best columns of each row, ascending; among equals at the threshold the first ones."""
+    """The k best columns of each row, ascending; ties at the threshold by the smaller column."""
     n, n_labels = block.shape
     threshold = np.partition(block, n_labels - k, axis=1)[:, n_labels - k, None]
     above = block > threshold

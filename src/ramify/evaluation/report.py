@@ -1,4 +1,4 @@
-"""What an evaluation found: numbers by name, intervals, values per document, and tables to read."""
+"""The result of an evaluation: values by name, intervals, values per document, and tables."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BucketSize:
-    """How much stands behind a bucket's numbers.
+    """Numbers of labels and documents of a bucket.
 
     Parameters
     ----------
     labels : int
         Labels of the label space in the bucket.
     test_labels : int
-        Those with a true test document.
+        Labels with a true test document.
     documents : int
         Test documents with a true label of the bucket.
     """
@@ -42,8 +42,8 @@ class BucketSize:
 class Report:
     """The measures of one prediction.
 
-    ``report["P@1"]`` is a measure of all labels, ``report["tail/R@5"]`` one of a bucket. Values lie in 0..1, tables
-    show percent. A measure without anything to measure (an empty bucket) is NaN.
+    ``report["P@1"]`` is a measure of all labels, ``report["tail/R@5"]`` one of a bucket. Values are in 0..1, tables
+    show percent. The measures of an empty bucket are NaN.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Report:
     ks : tuple of int
         The cut-offs.
     n_documents, n_counted : int
-        Test documents, and those that count.
+        Test documents, and those included in the measures.
     unseen : UnseenDocuments
         Documents none of whose labels occurs in training.
     n_labels : int
@@ -62,7 +62,7 @@ class Report:
     buckets : dict of str to BucketSize
         Empty without Y_train.
     measured : Measured
-        What the values were made from.
+        The data of the values.
     """
 
     values: dict[str, float]
@@ -96,7 +96,7 @@ class Report:
         Returns
         -------
         (numerators, denominators) : float64 arrays, shape (n_documents,)
-            0 for documents that do not count.
+            0 for documents that are not included.
 
         Raises
         ------
@@ -115,7 +115,7 @@ class Report:
         return Ratio(*spread)
 
     def per_document(self, name: str) -> Float64:
-        """A measure of each document alone, shape (n_documents,); NaN for documents that do not count.
+        """A measure of each document alone, shape (n_documents,); NaN for documents that are not included.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class Report:
         return values
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the values per document, ready for JSON; NaN becomes None."""
+        """All values except those per document, in JSON types; NaN becomes None."""
         return {
             "n_documents": self.n_documents,
             "n_counted": self.n_counted,

@@ -1,4 +1,4 @@
-"""Test documents none of whose labels occurred in training: no prediction can be right for them."""
+"""Test documents none of whose labels occurs in training: no prediction for them can be correct."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class UnseenDocuments:
-    """How many there are, and what an evaluation does with them.
+    """Their number, and whether an evaluation includes them.
 
     Parameters
     ----------
     count : int, default 0
         Documents with true labels, none of which occurs in Y_train; 0 without Y_train.
     counted : bool, default True
-        Whether they count, every prediction for them as wrong; else they are left out, as with ``seen_labels_only``.
+        Whether they are included, with every prediction wrong; otherwise left out, as with ``seen_labels_only``.
     """
 
     count: int = 0
     counted: bool = True
 
     def remark(self) -> str:
-        """A line below a table's title; empty where there are none."""
+        """A line below a table's title; empty without such documents."""
         if not self.count:
             return ""
         one = self.count == 1
@@ -33,5 +33,5 @@ class UnseenDocuments:
         return f"\n{self.count:,} {what} no label that occurs in training: {effect}"
 
     def as_dict(self) -> dict[str, int | bool]:
-        """Ready for JSON."""
+        """The values in JSON types."""
         return {"n_unseen": self.count, "unseen_counted": self.counted}

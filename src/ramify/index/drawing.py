@@ -1,7 +1,7 @@
 """A label tree as a picture: an icicle of nested boxes, from the root on the left to the leaf clusters on the right.
 
-The height of a box is its share of the leaves; its text tells some of its labels. Plain SVG, which every browser shows;
-pointing at a box tells its size and more labels.
+The height of a box is its share of the leaves; its text shows some of its labels. The file is SVG; a tooltip shows the
+size of a box and more labels.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ def draw(
     Parameters
     ----------
     tree : LabelTree
-        The tree; boxes too low to see are left out.
+        The tree; boxes of less than half a pixel are left out.
     path : path-like
-        Where to; must end in ``.svg``.
+        Output file; must end in ``.svg``.
     label_names : sequence of str, length L
-        What the labels are called.
+        Names of the labels.
     frequencies : array, shape (L,), optional
-        How often each label occurs: the most frequent are shown.
+        Number of occurrences per label; the most frequent are shown.
     width : int, default 1200
         Pixels, at least 200.
     height : int, optional
-        Pixels, at least 200; by default enough to write in every leaf cluster, but at most 6,000.
+        Pixels, at least 200; by default enough for a line in every leaf cluster, at most 6,000.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _head(tree: LabelTree, width: int, height: int) -> str:
 
 
 def _boxes(summary: TreeSummary, width: int, height: int) -> Iterator[_Box]:
-    """Boxes of at least half a pixel; deeper levels are wider, as only they have room for one line each."""
+    """Boxes of at least half a pixel; deeper levels are wider, because their boxes have one line each."""
     n_levels = len(summary.first_leaves)
     shares = np.linspace(1.0, 1.6, n_levels) if n_levels else np.zeros(0)
     edges = _MARGIN + np.concatenate([[0], np.cumsum(shares)]) * (width - 2 * _MARGIN) / max(shares.sum(), 1)
@@ -138,7 +138,7 @@ def _boxes(summary: TreeSummary, width: int, height: int) -> Iterator[_Box]:
 
 
 def _hue(branch: int, n_branches: int, middle: float, tops: Any) -> float:
-    """Each top cluster has its own range of hues; its descendants share it by their place."""
+    """Each top cluster has its own range of hues, divided among its descendants by position."""
     begin, end = float(tops[branch]), float(tops[branch + 1])
     return (branch + 0.75 * (middle - begin) / (end - begin)) / n_branches
 
@@ -179,7 +179,7 @@ def _texts(box: _Box, size: int, names: Sequence[str]) -> Iterator[str]:
 
 
 def _leaf_list(tree: LabelTree, label_names: Sequence[str], width: int, height: int) -> Iterator[str]:
-    """A flat tree has no boxes: the labels stand one below the other, as many as fit."""
+    """Labels of a flat tree, which has no boxes: one below the other, as many as fit."""
     room = (height - _TOP - _MARGIN) // _LINE
     names = [label_names[label] for label in tree.leaf_labels[:room].tolist()]
     if tree.n_leaves > room:

@@ -1,11 +1,11 @@
-"""Trees in and out: as arrays for a model directory, and as a JSON file that a person may read and edit.
+"""Trees as arrays for a model directory, and as a JSON file that can be edited by hand.
 
-The file holds nested lists: a list is a cluster, a string is a label. ::
+The file contains nested lists: a list is a cluster, a string is a label. ::
 
     {"format": "ramify label tree", "version": 1,
      "tree": [["Water pollution", "Fishing"], [["Taxation"], ["Banks", "Credit"]]]}
 
-Branches may have any depths; reading pads the short ones.
+Branches may have any depth; short ones are padded when the file is read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Nested: TypeAlias = "list[Any]"
 
 
 def tree_to_arrays(tree: LabelTree) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(config, arrays) as ``protocols.Saveable`` has them: sizes, and the parents of each level and the leaf labels."""
+    """(config, arrays) as in ``protocols.Saveable``: sizes, and the parents of each level and the leaf labels."""
     arrays = {f"parents_{level}": parents for level, parents in enumerate(tree.parents)}
     return {"depth": tree.depth, "n_labels": tree.n_labels}, {**arrays, "leaf_labels": tree.leaf_labels}
 
@@ -59,7 +59,7 @@ def write_tree(tree: LabelTree, path: str | PathLike[str], label_names: Sequence
     Raises
     ------
     InputError
-        Another number of names than labels, or repeated names, which could not be told apart.
+        The number of names differs from that of labels, or names are repeated.
     DataFileError
         The file cannot be written.
     """
@@ -83,14 +83,14 @@ def _nested(tree: LabelTree, label_names: Sequence[str]) -> _Nested:
 
 
 def read_tree(path: str | PathLike[str], label_names: Sequence[str]) -> LabelTree:
-    """Read a tree that ``write_tree`` or a person wrote.
+    """Read a tree from a file in the format of ``write_tree``.
 
     Parameters
     ----------
     path : path-like
         The JSON file.
     label_names : sequence of str, length L
-        The label space; labels that the file does not name are in no leaf.
+        The label space; labels that are not in the file have no leaf.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def _load(path: Path) -> Any:
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise DataFileError(f"the tree cannot be read ({error})", path) from None
     if not isinstance(document, dict) or document.get("format") != _FORMAT or document.get("version") != 1:
-        raise DataFileError(f'the file must hold {{"format": "{_FORMAT}", "version": 1, "tree": [...]}}', path)
+        raise DataFileError(f'the file must contain {{"format": "{_FORMAT}", "version": 1, "tree": [...]}}', path)
     return document.get("tree")
 
 
@@ -146,5 +146,5 @@ def _label_numbers(label_names: Sequence[str], n_labels: int) -> dict[str, int]:
         raise InputError(f"{len(label_names)} label names are given, but the tree is for {n_labels} labels")
     numbers = {name: number for number, name in enumerate(label_names)}
     if len(numbers) != n_labels:
-        raise InputError("label names are repeated, so a tree file could not tell them apart: make them unique")
+        raise InputError("label names are repeated, so a tree file would be ambiguous: make them unique")
     return numbers

@@ -1,7 +1,7 @@
 """Label trees by recursive k-means (Parabel, PECOS: balanced; Bonsai: unbalanced).
 
-Labels whose vectors point the same way end in one cluster, so that a search over a few clusters finds most of what
-applies. Balanced trees keep every leaf cluster at the same size, which bounds the cost of every search.
+Labels with similar vectors are in the same cluster, so a search over a few clusters finds most relevant labels. In a
+balanced tree all leaf clusters have about the same size, which bounds the cost of a search. References: docs/papers.md.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class KMeansIndexer(CheckedWhenMade):
     branching : int, default 64
         Children per cluster, at least 2.
     max_leaf : int, default 100
-        Labels per leaf cluster at most, at least 1.
+        Maximum number of labels per leaf cluster, at least 1.
     balanced : bool, default True
         Clusters of equal size, by recursive 2-means bisection; False: Lloyd's k-means, clusters of any size.
     spherical : bool, default True
         Cosine similarity; False: Euclidean distance.
     iterations : int, default 20
-        At most so many assignments per split.
+        Maximum number of assignments per split.
     max_depth : int, optional
-        At most so many levels of clusters above the leaves; by default as many as ``branching`` and ``max_leaf``
-        ask for, and one more if unbalanced. Where it bites, the top (balanced) or the last (unbalanced) clusters have
-        more than ``branching`` children.
+        Maximum number of levels of clusters above the leaves; by default as many as ``branching`` and ``max_leaf``
+        require, and one more if unbalanced. If the limit applies, the top (balanced) or the last (unbalanced) clusters
+        have more than ``branching`` children.
     keep_unused : bool, default False
-        Also put labels without any instance in the tree; they cannot be learnt, so by default they are left out.
+        Include labels without any instance. By default they are left out, because they cannot be learnt.
 
     Raises
     ------
@@ -72,13 +72,13 @@ class KMeansIndexer(CheckedWhenMade):
         Parameters
         ----------
         Z : csr_matrix or float array, shape (L, d)
-            Label vectors; rows are taken as they are, so L2-normalise them for cosine.
+            Label vectors; they are not scaled, so L2-normalise the rows for the cosine.
         Y : csr_matrix, shape (n, L)
-            0/1 label assignments: tells which labels are in use.
+            0/1 label assignments; labels without an entry are unused.
         seed : int, default 0
-            Same seed, same tree, for any number of threads.
+            The same seed gives the same tree for any number of threads.
         threads : int or None, default 1
-            None takes every CPU.
+            None uses all CPUs.
 
         Returns
         -------
@@ -107,14 +107,14 @@ class KMeansIndexer(CheckedWhenMade):
 
 
 def label_vectors(Z: Any, n_labels: int) -> Any:
-    """Z as the kernels take it: CSR, or dense float32; InputError unless it has one finite row per label."""
+    """Convert Z for the kernels to CSR or dense float32; InputError unless it has one finite row per label."""
     if sp.issparse(Z):
         Z = as_csr(Z, "Z")
     else:
         try:
             Z = np.ascontiguousarray(Z, np.float32)
         except (TypeError, ValueError) as error:
-            raise InputError(f"Z does not hold numbers: {error}") from None
+            raise InputError(f"Z does not contain numbers: {error}") from None
         if Z.ndim != 2 or not np.isfinite(Z).all():
             raise InputError(f"Z must be a finite matrix of shape (labels, d), not of shape {Z.shape} or with NaN")
     if Z.shape[0] != n_labels:
@@ -123,7 +123,7 @@ def label_vectors(Z: Any, n_labels: int) -> Any:
 
 
 def kept_labels(Y: CSR, *, keep_unused: bool) -> Int32:
-    """The labels that the tree is to hold, ascending: those with an instance, or all."""
+    """The labels of the tree, ascending: those with an instance, or all."""
     if keep_unused:
         return np.arange(Y.shape[1], dtype=np.int32)
     counts = np.bincount(Y.indices, minlength=Y.shape[1])

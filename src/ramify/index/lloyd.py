@@ -1,9 +1,9 @@
-"""Unbalanced clusters by recursive k-means (Bonsai): a cluster is as large as its labels are alike.
+"""Unbalanced clusters by recursive k-means (Bonsai; docs/papers.md): clusters may have any size.
 
 Every cluster of more than ``max_leaf`` labels is split again, into at most ``branching`` parts. Branches end at
-different depths; the short ones are carried down by nodes with a single child, so that all leaves stand on one level.
-k-means likes to peel a few labels off a large rest, level after level; so the last level cuts what is still too large
-into parts of equal size.
+different depths; short ones are extended by nodes with a single child, so that all leaves are on one level. k-means
+often separates a few labels from a large rest on every level; clusters that are still too large on the last level are
+therefore cut into parts of equal size.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ramify.values import Int32, Int64
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRule:
-    """When a cluster is split, and into how many: see ``KMeansIndexer``."""
+    """Conditions and number of parts of a split: see ``KMeansIndexer``."""
 
     branching: int
     max_leaf: int
     max_depth: int
 
     def clusters(self, sizes: Int64) -> Int32:
-        """Parts for ranges of these sizes: as many as full leaf clusters would need, at most ``branching``."""
+        """Number of parts of ranges of these sizes: the number of full leaf clusters, at most ``branching``."""
         return np.minimum(-(-sizes // self.max_leaf), self.branching).astype(np.int32)
 
 
@@ -71,10 +71,10 @@ def _split(
 
 
 def _settle(clusters: Int32, n_clusters: int) -> Int32:
-    """Give every label a cluster, and make sure of at least two.
+    """Assign every label to a cluster, with at least two clusters.
 
-    Labels near no centroid form the smallest cluster's company; when nothing tells the labels apart, they are cut in
-    equal parts by their ids.
+    Labels whose dot product with every centroid is 0 are added to the smallest cluster. If all labels are in one
+    cluster, they are cut into equal parts by their ids.
     """
     sizes = np.bincount(clusters[clusters >= 0], minlength=n_clusters)
     settled = np.where(clusters < 0, sizes.argmin(), clusters)
@@ -87,7 +87,7 @@ def _settle(clusters: Int32, n_clusters: int) -> Int32:
 def _cut_evenly(
     Z: Any, order: Int32, ranges: Int64, rule: SplitRule, config: KMeansConfig, threads: int | None
 ) -> list[Int64]:
-    """Cut every range into as many equal parts as leaf clusters need."""
+    """Cut every range into the smallest number of equal parts with at most ``max_leaf`` labels."""
     inner: list[Int64] = []
     for begin, end in ranges.tolist():
         bounds = even_bounds(end - begin, -(-(end - begin) // rule.max_leaf))

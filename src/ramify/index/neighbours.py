@@ -1,9 +1,9 @@
 """Label trees from nearest neighbours: pair the most similar clusters, again and again, from single labels upwards.
 
-Each round takes the pairs of nearest neighbours in order of their cosine and joins those whose partners are still
-free, until every cluster has a partner (one may be left over). So all clusters of a round hold about equally many
-labels, twice those of the round before. After every ``log2`` of the wished size, the clusters become a level of the
-tree. Where k-means cuts from above and may part close relatives early, pairing keeps them together.
+Each round takes the pairs of nearest neighbours in descending order of their cosine and joins those whose clusters are
+both free, until every cluster has a partner (one may be left over). All clusters of a round therefore have about the
+same number of labels, twice that of the round before. After log2(size) rounds the clusters are a level of the tree.
+k-means may separate similar labels in an early cut; pairing keeps them together.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 
 _PASSES = 12  # per round, over the clusters that are still free
 _MOST_PAIRS = 20_000_000  # candidates per pass
-_DENSE_BLOCK = 1024  # rows whose products with all others are held at once
+_DENSE_BLOCK = 1024  # rows whose products with all others are in memory at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourIndexer(CheckedWhenMade):
-    """Group labels bottom up by pairing nearest neighbours; for up to some 50,000 labels.
+    """Group labels bottom up by pairing nearest neighbours; for up to about 50,000 labels.
 
     Parameters
     ----------
     branching : int, default 16
         Children per cluster, at least 2; the largest power of two up to it is used.
     max_leaf : int, default 100
-        Labels per leaf cluster at most, at least 2; the largest power of two up to it is used.
+        Maximum number of labels per leaf cluster, at least 2; the largest power of two up to it is used.
     neighbours : int, default 10
-        Partners that each cluster considers per pass.
+        Candidate partners of each cluster per pass.
     keep_unused : bool, default False
-        Also put labels without any instance in the tree.
+        Include labels without any instance.
 
     Raises
     ------
@@ -59,18 +59,18 @@ class NeighbourIndexer(CheckedWhenMade):
     }
 
     def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1) -> LabelTree:
-        """Group the labels; no randomness, so ``seed`` changes nothing.
+        """Group the labels. There is no randomness; ``seed`` is not used.
 
         Parameters
         ----------
         Z : csr_matrix or float array, shape (L, d)
-            Label vectors; their cosine counts.
+            Label vectors, compared by cosine.
         Y : csr_matrix, shape (n, L)
-            0/1 label assignments: tells which labels are in use.
+            0/1 label assignments; labels without an entry are unused.
         seed : int, default 0
             Unused.
         threads : int or None, default 1
-            None takes every CPU.
+            None uses all CPUs.
 
         Raises
         ------
@@ -115,8 +115,8 @@ def _pair(Z: Any, members: Int64, k: int, threads: int) -> Int64:
         free = free[alone]
         if alone.all():
             break
-        k = max(k, min(2 * k, _MOST_PAIRS // max(len(free), 1)))  # a few hubs may be everybody's neighbours
-    even = len(free) // 2 * 2  # nothing in common with anyone: neighbours by number
+        k = max(k, min(2 * k, _MOST_PAIRS // max(len(free), 1)))  # a few hubs may be neighbours of most clusters
+    even = len(free) // 2 * 2  # all products are 0: pair by number
     partner[free[0:even:2]], partner[free[1:even:2]] = free[1:even:2], free[0:even:2]
     partner = np.where(partner < 0, np.arange(len(partner)), partner)
     lower = np.minimum(partner, np.arange(len(partner)))
@@ -153,7 +153,7 @@ def _nearest(vectors: Any, k: int, threads: int) -> tuple[Int32, Float32]:
 
 
 def _match(neighbours: Int32, products: Float32) -> Int64:
-    """Greedy matching: the most similar pair first, by number among equals; -1 for rows left alone."""
+    """Greedy matching: the most similar pair first, ties by number; -1 for rows without a partner."""
     rows = np.repeat(np.arange(len(neighbours)), neighbours.shape[1])
     others, similarity = neighbours.ravel(), products.ravel()
     real = others >= 0

@@ -1,4 +1,4 @@
-"""A label tree in words: what each cluster is about, as an outline of plain text."""
+"""A label tree as a text outline, with example labels of each cluster."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class TreeSummary:
     tree : LabelTree
         The tree.
     label_names : sequence of str, length L
-        What the labels are called.
+        Names of the labels.
     frequencies : array, shape (L,), optional
-        How often each label occurs: examples are then the most frequent; else the first leaves.
+        Number of occurrences per label; the most frequent labels are the examples. Default: the first leaves.
 
     Raises
     ------
@@ -83,11 +83,11 @@ def render_text(
     tree : LabelTree
         The tree.
     label_names : sequence of str, length L
-        What the labels are called.
+        Names of the labels.
     frequencies : array, shape (L,), optional
-        How often each label occurs: the most frequent are shown.
+        Number of occurrences per label; the most frequent are shown.
     max_nodes : int, default 60
-        About so many clusters are shown; of every cluster's children equally many, the rest is counted.
+        Approximate maximum number of clusters shown, evenly over the parents; the others are counted.
     examples : int, default 4
         Labels per line.
     width : int, default 110
@@ -135,7 +135,7 @@ def _lines(summary: TreeSummary, shown: int, examples: int) -> Iterator[str]:
 
 
 def _children_shown(tree: LabelTree, max_nodes: int) -> int:
-    """The most children per cluster that keep the outline within the limit; at least 1."""
+    """The maximum number of children per cluster within the limit; at least 1."""
     shown = 1
     while shown < max(tree.level_sizes) and _count_shown(tree, shown + 1) <= max_nodes:
         shown += 1

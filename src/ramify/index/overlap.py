@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """What a matcher offers to the ranker under an assignment of labels to clusters.
+    """Candidates that a matcher passes to the ranker under an assignment of labels to clusters.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Candidates:
 
     @property
     def recall(self) -> float:
-        """Share of the positives among the candidates: what disentanglement raises."""
+        """Share of the positives that are among the candidates; disentanglement raises it."""
         return self.hits / max(1, self.positives)
 
     @property
@@ -55,14 +55,14 @@ class Candidates:
 
 
 def clusters_of(tree: LabelTree) -> CSR:
-    """0/1 matrix C, shape (L, K): the clusters above the leaves that each label lives in."""
+    """0/1 matrix C, shape (L, K): the clusters above the leaves of each label."""
     C = sp.csr_matrix(tree.leaf_matrix() @ tree.membership(tree.depth - 1))
     C.data[:] = 1
     return C
 
 
 def candidates(reached: CSR, Y: CSR, C: CSR) -> Candidates:
-    """What the matcher offers.
+    """Count the candidates of the matcher and the positives among them.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def candidates(reached: CSR, Y: CSR, C: CSR) -> Candidates:
 
 
 def visits(X: CSR, Z: CSR, Y: CSR, C: CSR) -> CSR:
-    """Clusters that each instance trains where its labels have copies: per label the one whose company it is like.
+    """Clusters that each instance trains if its labels have copies: per label the most similar cluster.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def visits(X: CSR, Z: CSR, Y: CSR, C: CSR) -> CSR:
     Returns
     -------
     csr_matrix, shape (n, K)
-        0/1. A label's own vector is in all clusters that it lives in, so that the other labels there decide.
+        0/1. The vector of a label is in the centres of all its clusters, so the choice depends on the other labels.
     """
     centres = sp.csr_matrix(normalize(C.T @ Z).T)
     parts = [sp.csr_matrix((0, C.shape[1]), dtype=np.float32)]
@@ -111,7 +111,7 @@ def visits(X: CSR, Z: CSR, Y: CSR, C: CSR) -> CSR:
 
 
 def _most_alike(like: Float32, labels: CSR, C: CSR) -> CSR:
-    """Of the clusters of each of an instance's labels the one that is most alike, shape (rows, K)."""
+    """The most similar cluster of each label of an instance, shape (rows, K)."""
     homes = np.diff(C.indptr)[labels.indices]
     pair = np.repeat(np.arange(labels.nnz), homes)
     within = np.arange(len(pair)) - np.repeat(np.cumsum(homes) - homes, homes)
@@ -125,20 +125,20 @@ def _most_alike(like: Float32, labels: CSR, C: CSR) -> CSR:
 
 
 def disentangled(tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int | None = None) -> CSR:
-    """The clusters that each label belongs in: those that its positives reach.
+    """Assign each label to the clusters that most of its positives reach.
 
     Parameters
     ----------
     tree : LabelTree
-        The tree that was searched; labels may already live in several clusters.
+        The tree that was searched; labels may already be in several clusters.
     reached : csr_matrix, shape (n, K)
         Clusters of the level above the leaves that each training instance reaches, with the score of the path.
     Y : csr_matrix, shape (n, L)
         Label assignments.
     copies : int
-        Clusters of a label at most, λ.
+        Maximum number of clusters of a label, λ.
     cap : int, optional
-        Labels of a cluster at most, but for those that no positive reaches: they stay where they are.
+        Maximum number of labels of a cluster. Labels that no positive reaches keep their clusters and are not counted.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def disentangled(tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int
     entries = _Entries.of(reached, Y, current)
     chosen = entries.best(copies, cap)
     labels, clusters = entries.labels[chosen], entries.clusters[chosen]
-    others = np.setdiff1d(np.arange(tree.n_labels), labels)  # never reached, or crowded out
+    others = np.setdiff1d(np.arange(tree.n_labels), labels)  # never reached, or excluded by the cap
     stay = current[others].tocoo()
     labels = np.concatenate([labels, others[stay.row]])
     ones = np.ones(len(labels), np.float32)
@@ -187,10 +187,10 @@ class _Entries:
         return cls(labels[order], clusters[order])
 
     def best(self, copies: int, cap: int | None) -> Int64:
-        """Entries taken one after another while label and cluster have room: their numbers.
+        """Numbers of the entries that a greedy choice in descending order takes within both limits.
 
-        Labels propose their best entries and a cluster keeps its best proposals, until no cluster is too full. As both
-        sides rank by the same order, this ends with what taking entries one by one would give.
+        Labels propose their best entries and each cluster keeps its best proposals, until no cluster exceeds the cap.
+        Both sides rank in the same order, so the result equals that of taking entries one by one.
         """
         open_entries: Bool = np.ones(len(self.labels), bool)
         while True:
@@ -212,14 +212,14 @@ def _first_of_each(group: Int32, entries: Int64, limit: int) -> Int64:
 
 
 def with_clusters(tree: LabelTree, C: CSR) -> LabelTree:
-    """The same clusters with other labels in them; clusters that lost all labels are gone.
+    """The tree with the labels assigned by C; clusters without labels are removed.
 
     Parameters
     ----------
     tree : LabelTree
-        Gives the inner nodes.
+        The tree with the inner nodes.
     C : csr_matrix, shape (L, K)
-        Non-zero: the label lives in the cluster, a node of the last level but one.
+        Non-zero: the label is in the cluster, a node of the level above the leaves.
     """
     leaves = sp.csr_matrix(C.T)
     leaves.sort_indices()

@@ -1,7 +1,7 @@
-"""Trees that the user brings: from clusters, from paths, from a taxonomy, or ready made.
+"""User-supplied trees, from clusters, from paths, or as a ``LabelTree``.
 
-A path names the clusters above a leaf, from the top. Short paths are padded: a leaf that stands higher than others is
-carried down through nodes with a single child. Labels without a place share a cluster of their own at the end.
+A path lists the clusters above a leaf, from the top. Short paths are padded by nodes with a single child. Labels
+without a path share a separate cluster at the end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ramify.values import CSR, Int32, Int64, LabelTree
 
 @dataclass(frozen=True)
 class FixedTree(CheckedWhenMade):
-    """An indexer that always gives one tree.
+    """An indexer that returns a given tree.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class FixedTree(CheckedWhenMade):
     """Models need not make label vectors for it."""
 
     def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1) -> LabelTree:
-        """The tree; InputError if Y has another number of labels. Z, seed and threads are not looked at."""
+        """The tree; InputError if Y has another number of labels. Z, seed and threads are not used."""
         if Y.shape[1] != self.tree.n_labels:
             raise InputError(f"the tree is for {self.tree.n_labels} labels, but Y has {Y.shape[1]} columns")
         return self.tree
@@ -48,7 +48,7 @@ def tree_from_assignment(cluster_of_label: Sequence[int] | Int32 | Int64) -> Lab
     Parameters
     ----------
     cluster_of_label : sequence of int, length L
-        Any numbers from 0; numbers without label are passed over, labels with -1 are in no cluster.
+        Numbers from 0; numbers without a label are skipped, labels with -1 are in no cluster.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def tree_from_assignment(cluster_of_label: Sequence[int] | Int32 | Int64) -> Lab
     """
     clusters = np.asarray(cluster_of_label)
     if clusters.ndim != 1 or clusters.dtype.kind not in "iu" or (clusters.size and clusters.min() < -1):
-        raise InputError("cluster_of_label must hold one whole number per label, from 0, or -1 for none")
+        raise InputError("cluster_of_label must contain one whole number per label, from 0, or -1 for none")
     labels = np.flatnonzero(clusters >= 0)
     if len(labels) == 0:
         raise InputError("no label is in any cluster: give at least one label a cluster number")
@@ -73,7 +73,7 @@ def tree_from_clusters(clusters: Sequence[Sequence[int]], n_labels: int) -> Labe
     Parameters
     ----------
     clusters : sequence of sequences of int
-        Label ids; empty clusters are passed over.
+        Label ids; empty clusters are skipped.
     n_labels : int
         Size of the label space.
 
@@ -84,7 +84,7 @@ def tree_from_clusters(clusters: Sequence[Sequence[int]], n_labels: int) -> Labe
     """
     for number, cluster in enumerate(clusters):
         if len(set(cluster)) != len(cluster):
-            raise InputError(f"cluster {number} names a label twice: name it once")
+            raise InputError(f"cluster {number} has a label twice: keep one")
         if any(not 0 <= label < n_labels for label in cluster):
             raise InputError(f"cluster {number} has labels outside 0..{n_labels - 1}: use ids of the label space")
     filled = [list(cluster) for cluster in clusters if len(cluster)]
@@ -103,17 +103,17 @@ def tree_from_paths(
     Parameters
     ----------
     paths : sequence of sequences
-        Per leaf the names (or numbers) of its clusters, from the top; of any lengths. Equal beginnings are one
-        cluster. Empty paths share a cluster of their own, behind the others.
+        Per leaf the names (or numbers) of its clusters, from the top, of any length. Equal prefixes are one cluster.
+        Leaves with empty paths share a separate cluster at the end.
     labels : sequence of int, optional
-        The label of each leaf; by default leaf i holds label i. A label with several paths is named several times.
+        The label of each leaf; by default leaf i has label i. A label with several paths occurs several times.
     n_labels : int, optional
         Size of the label space; by default one more than the highest label.
 
     Returns
     -------
     LabelTree
-        Clusters in the order in which they first appear. Levels that split nothing are left out.
+        Clusters in the order in which they first appear. Levels without a split are left out.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def tree_from_paths(
 def _path_codes(paths: Sequence[Sequence[Hashable]]) -> Int64:
     """One row per leaf: numbers of its clusters, so that sorting keeps siblings in order of appearance.
 
-    A padded place repeats the number of the last cluster; clusters without place get the highest number.
+    Padding repeats the number of the last cluster; leaves with empty paths get the highest number.
     """
     depth = max(len(path) for path in paths)
     codes = np.zeros((len(paths), depth), np.int64)

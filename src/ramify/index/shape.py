@@ -1,8 +1,8 @@
-"""The shape of a tree over label positions, and for a balanced one the cuts that fill it.
+"""The shape of a tree over label positions, and the cuts that fill a balanced shape.
 
-A balanced shape follows from three numbers, not from data. Level sizes are counted from the leaves up:
+A balanced shape depends on three numbers and not on data. Level sizes are counted from the leaves up:
 ``ceil(labels / max_leaf)`` leaf clusters, then as many nodes as needed for at most ``branching`` children each, until
-the root can hold them. So the top split takes the remainder, and the levels below are full. A node with several
+the root is reached. The top split therefore has the remainder, and the levels below are full. A node with several
 children is filled by cutting its range of labels in two, and each part again.
 """
 
@@ -45,18 +45,18 @@ class ClusterShape:
 
 
 def balanced_shape(n_labels: int, *, branching: int, max_leaf: int, max_depth: int | None = None) -> ClusterShape:
-    """Plan a tree whose leaf clusters all hold floor or ceil of n_labels / their number.
+    """Plan a tree whose leaf clusters all have floor or ceil of n_labels / (number of clusters) labels.
 
     Parameters
     ----------
     n_labels : int
         At least 1.
     branching : int
-        At most so many children per cluster; leaf clusters may have more.
+        Maximum number of children per cluster; leaf clusters may have more.
     max_leaf : int
-        At most so many labels per leaf cluster.
+        Maximum number of labels per leaf cluster.
     max_depth : int, optional
-        At most so many levels of clusters: where it bites, the top split gets more than ``branching`` children.
+        Maximum number of levels of clusters; if it applies, the top split has more than ``branching`` children.
     """
     sizes = [-(-n_labels // max_leaf)]
     if sizes == [1]:
@@ -70,7 +70,7 @@ def balanced_shape(n_labels: int, *, branching: int, max_leaf: int, max_depth: i
 
 
 def even_bounds(total: int, parts: int) -> Int64:
-    """Bounds that cut 0..total in parts whose sizes differ by one at most."""
+    """Bounds that cut 0..total into parts whose sizes differ by at most one."""
     return np.arange(parts + 1, dtype=np.int64) * total // parts
 
 
@@ -97,7 +97,7 @@ def cut_plan(shape: ClusterShape) -> CutPlan:
 
 
 def _next_middle(bounds: Sequence[list[int]], begin: int, end: int, level: int) -> tuple[int | None, int]:
-    """Where the range is cut, and at which level: the first whose nodes split it; half its nodes go to each side."""
+    """Position and level of a cut: the first level whose nodes split the range, half of the nodes on each side."""
     while level < len(bounds):
         first, last = bisect_left(bounds[level], begin), bisect_left(bounds[level], end)
         if last - first > 1:

@@ -12,10 +12,10 @@ from ramify.values import LabelTree
 def tree_from_taxonomy(
     edges: Iterable[tuple[str, str]], label_names: Sequence[str], *, first_parent_only: bool = False
 ) -> LabelTree:
-    """Make clusters of the concepts that have narrower ones.
+    """Make a cluster of each concept with narrower concepts.
 
-    A concept that is both broader than others and a label gets a leaf inside its own cluster. Concepts without any
-    label below are dropped. Labels that stand under no concept share a cluster of their own at the end.
+    A concept that is both broader than others and a label gets a leaf inside its own cluster. Concepts without a label
+    below are left out. Labels without a broader concept share a separate cluster at the end.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ def tree_from_taxonomy(
     label_names : sequence of str, length L
         The labels; concepts are matched by name, exactly.
     first_parent_only : bool, default False
-        A label with several parents gets a leaf under each; True: under the first one named only. Clusters with
-        several parents always stand under their first.
+        A label with several parents gets a leaf under each; True: under the first one only. A cluster with several
+        parents is always under its first.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def tree_from_taxonomy(
         A cycle, which is named; label names that are empty or repeated; no label.
     """
     if len(label_names) == 0 or len(set(label_names)) != len(label_names):
-        raise InputError("label_names must name at least one label, and each once, to build a tree from a taxonomy")
+        raise InputError("label_names must contain at least one label and no label twice")
     parents: dict[str, list[str]] = {}
     for child, parent in edges:
         above = parents.setdefault(child, [])
@@ -60,7 +60,7 @@ def _leaf_paths(name: str, parents: dict[str, list[str]], inner: set[str], first
     if first_parent_only:
         above = above[:1]
     paths = [_path_to(concept, parents) for concept in above]
-    if name in inner:  # its own cluster stands under its first parent
+    if name in inner:  # its own cluster is under its first parent
         paths[:1] = [_path_to(name, parents)]
     return paths or [[]]
 
@@ -99,7 +99,7 @@ def _refuse_cycles(parents: dict[str, list[str]]) -> None:
                 done.add(trail.pop())
             elif parent in on_trail:
                 cycle = [*trail[trail.index(parent) :], parent]
-                raise InputError(f"the taxonomy runs in a circle ({_shown(cycle)}): remove one of these relations")
+                raise InputError(f"the taxonomy has a cycle ({_shown(cycle)}): remove one of these relations")
             elif parent not in done:
                 trail.append(parent)
                 on_trail.add(parent)

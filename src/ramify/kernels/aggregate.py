@@ -1,4 +1,4 @@
-"""PIFA natively: the features of a label's instances, summed and scaled to length one (twin: reference.aggregate)."""
+"""Native PIFA: the sum of the features of a label's instances, scaled to length 1 (twin: ``reference.aggregate``)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pifa(X: CSR, Y: CSR, *, max_features_per_label: int | None = None, threads: 
     Y : csr_matrix, shape (n, L)
         0/1 label assignments.
     max_features_per_label : int, optional
-        Keep only so many entries of each label, the largest in size.
+        Maximum number of entries per label; the entries with the largest absolute values are kept.
     threads : int or None, default 1
         The result is the same for any number.
 

@@ -1,4 +1,4 @@
-"""Checks that every kernel call makes first. Native code may then trust its arguments."""
+"""Checks of arguments before every call of native code, which does not check them again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALLEST_FACTOR, LARGEST_FACTOR = 1e-10, 1e10
 
 
 def factors(name: str, values: Any, n: int) -> Float32:
-    """Factors of costs as the solver takes them: float32, shape (n,), each 0 or of a size it can multiply.
+    """Convert factors of costs for the solver: float32, shape (n,), each 0 or in the range that it can multiply.
 
     Raises
     ------
@@ -24,28 +24,28 @@ def factors(name: str, values: Any, n: int) -> Float32:
     try:
         array = np.ascontiguousarray(values, np.float32)
     except (TypeError, ValueError):
-        raise InputError(f"{name} must hold numbers") from None
+        raise InputError(f"{name} must contain numbers") from None
     if array.shape != (n,):
         raise InputError(f"{name} has shape {array.shape}, but must have {(n,)}: one number for each")
     good = (array == 0) | ((array >= SMALLEST_FACTOR) & (array <= LARGEST_FACTOR))
     if not good.all():
         wrong = array[~good][0]
-        raise InputError(f"{name} holds {wrong:g}, but must be 0, or lie in {SMALLEST_FACTOR:g}..{LARGEST_FACTOR:g}")
+        raise InputError(f"{name} contains {wrong:g}, but must be 0, or lie in {SMALLEST_FACTOR:g}..{LARGEST_FACTOR:g}")
     return array
 
 
 def ascends(pointers: Int64, end: float) -> bool:
-    """Whether pointers lead from 0 to ``end`` without a step back; differences could overflow, so none are taken."""
+    """Whether pointers ascend from 0 to ``end``. Comparisons replace differences, which could overflow."""
     return bool(len(pointers) and pointers[0] == 0 and pointers[-1] == end and (pointers[1:] >= pointers[:-1]).all())
 
 
 def csr_arrays(matrix: CSR) -> tuple[Int64, Int32, Float32]:
-    """(indptr, indices, data) as the kernels take them: int64, int32, float32, contiguous.
+    """(indptr, indices, data) in the types of the kernels: int64, int32, float32, contiguous.
 
     Raises
     ------
     InputError
-        Pointers or indices that do not describe a matrix (a damaged or hand-made one).
+        Pointers or indices that do not describe a matrix, for example of a damaged file.
     """
     indptr = np.ascontiguousarray(matrix.indptr, dtype=np.int64)
     indices = np.ascontiguousarray(matrix.indices, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Clustering of label vectors natively (twins: reference.cluster)."""
+"""Native clustering of label vectors (twins: ``reference.cluster``)."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ramify.values import CSR, Float32, Int32, Int64
 
 @dataclass(frozen=True, kw_only=True)
 class KMeansConfig(CheckedWhenMade):
-    """How one split looks for its clusters.
+    """Settings of the k-means of one split.
 
     Parameters
     ----------
     spherical : bool, default True
         Centroids scaled to length one (cosine); False: plain means (Euclidean).
     iterations : int, default 20
-        At most so many assignments.
+        Maximum number of assignments.
     tolerance : float, default 0.002
-        Stop when at most this share of the labels changed clusters.
+        k-means stops when at most this share of the labels changed its cluster.
     seed : int, default 0
-        Chooses the labels to start from.
+        Selects the initial centroids.
     sketch : int, default 64
-        ``balanced_order`` first cuts long sparse vectors by their so many largest entries, if that saves half of all
-        entries; 0: never.
+        ``balanced_order`` first splits by the ``sketch`` largest entries of each vector, if these are at most half of
+        all entries; 0: never.
     refinements : int, default 3
-        At most so many assignments by the full vectors after those by the sketch.
+        Maximum number of assignments with the full vectors after those with the sketch.
 
     Raises
     ------
@@ -60,7 +60,7 @@ class KMeansConfig(CheckedWhenMade):
 
 @dataclass(frozen=True, kw_only=True)
 class CutPlan:
-    """Where to cut a range of label positions, recursively; decided before any vector is looked at.
+    """Recursive cuts of a range of label positions; they do not depend on the label vectors.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class CutPlan:
         numbers = np.arange(len(self.middles))
         for cuts in (self.lefts, self.rights):
             if len(cuts) != len(numbers) or (cuts >= len(numbers)).any() or ((cuts >= 0) & (cuts <= numbers)).any():
-                raise InputError("a cut plan must name later cuts only, or -1")
+                raise InputError("a cut plan must refer to later cuts only, or -1")
         children = np.concatenate([self.lefts[self.lefts >= 0], self.rights[self.rights >= 0]])
         if len(np.unique(children)) != len(children) or len(children) != max(len(numbers) - 1, 0):
             raise InputError("a cut plan must use every cut once")
@@ -102,7 +102,7 @@ def _fill_ranges(plan: CutPlan, begin: Int64, end: Int64) -> None:
 
 
 def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig, *, threads: int | None = 1) -> Int32:
-    """Cut the labels as planned, each cut by 2-means with sides of the planned size.
+    """Order the labels by a cut plan; each cut is a 2-means with sides of the planned sizes.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig, *, threads: int 
     plan : CutPlan
         For L labels.
     config : KMeansConfig
-        How each cut is made.
+        Settings of each cut.
     threads : int or None, default 1
         The result is the same for any number.
 
@@ -157,9 +157,9 @@ def lloyd_ranges(
     ranges : int64 array, shape (r, 2)
         First position and end of each range; they do not overlap.
     n_clusters : int32 array, length r
-        Clusters wanted, at least 1 and at most the labels of the range.
+        Number of clusters, at least 1 and at most the number of labels of the range.
     config : KMeansConfig
-        How each split is made.
+        Settings of each split.
     threads : int or None, default 1
         The result is the same for any number.
 
@@ -167,7 +167,7 @@ def lloyd_ranges(
     -------
     int32 array, length L
         Cluster of the label at each position, counted from 0 in each range; some clusters may be empty. -1 outside the
-        ranges, and for labels that have nothing in common with any centroid.
+        ranges, and for labels whose dot product with every centroid is 0.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def lloyd_ranges(
     begins, ends = (np.ascontiguousarray(ranges[:, side], np.int64) for side in (0, 1))
     n_clusters = np.ascontiguousarray(n_clusters, np.int32)
     if len(order) != n_labels or (n_labels and (order.min() < 0 or order.max() >= n_labels)):
-        raise InputError(f"order must name the {n_labels} labels of Z")
+        raise InputError(f"order must contain the {n_labels} labels of Z")
     if ((begins < 0) | (begins >= ends) | (ends > n_labels)).any() or len(n_clusters) != len(ranges):
         raise InputError(f"ranges must be non-empty and lie within the {n_labels} labels")
     if ((n_clusters < 1) | (n_clusters > ends - begins)).any():
@@ -209,9 +209,9 @@ def nearest(Z: CSR, k: int, *, threads: int | None = 1) -> tuple[Int32, Float32]
     Returns
     -------
     neighbours : int32 array, shape (n, k)
-        Best first, the lower row among equals, never the row itself; -1 fills rows with fewer positive products.
+        By descending product, then ascending row, without the row itself; -1 after the last positive product.
     products : float32 array, shape (n, k)
-        Their dot products; 0 in the filling.
+        Their dot products; 0 where the neighbour is -1.
 
     Raises
     ------

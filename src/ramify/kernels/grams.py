@@ -1,7 +1,7 @@
-r"""What the n-grams of a text are: their settings, and the table that tells the kernels this Python's letters.
+r"""Settings of n-grams, and the table of code points for the kernels.
 
-The table maps each code point to its lower case and its class (``\w``, ``\s``) as the running Python sees them, so
-that the kernels find exactly the words that ``re`` finds, whatever the version of Unicode.
+The table maps each code point to its lower case and its class (``\w``, ``\s``) in the running Python, so that the
+kernels find exactly the words that ``re`` finds, for any version of Unicode.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SPACE_BIT = 1 << 22
 
 @dataclass(frozen=True, kw_only=True)
 class Grams(CheckedWhenMade):
-    r"""Which n-grams of a text count.
+    r"""Settings of the n-grams of a text.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Grams(CheckedWhenMade):
     }
 
     def check_settings(self) -> None:
-        """InputError where a setting breaks its rule, or no n-gram counts."""
+        """Raise InputError if a setting is out of its range, or no n-gram is selected."""
         super().check_settings()
         if self.words is None and self.characters is None:
             raise InputError(
@@ -76,7 +76,7 @@ class Grams(CheckedWhenMade):
 def character_table(*, lowercase: bool, ascii_only: bool) -> npt.NDArray[np.uint32]:
     """Per code point its lower case (or itself) plus ``WORD_BIT`` and ``SPACE_BIT`` of that.
 
-    The whole of Unicode takes some 50 ms, once; ASCII takes none.
+    The table of all of Unicode takes about 50 ms and is made once.
 
     Returns
     -------
@@ -90,8 +90,8 @@ def character_table(*, lowercase: bool, ascii_only: bool) -> npt.NDArray[np.uint
             classes[run.start() : run.end()] = bit
     codes = np.arange(size, dtype=np.uint32)
     if lowercase:
-        # The two that are not one for one: İ gives two code points, Σ looks around; texts with them are lowered
-        # by Python before the kernels see them, and here they stay as they are.
+        # İ has a lower case of two code points, and that of Σ depends on its neighbours: Python lowers texts with
+        # them before the kernels read them, so the table does not change them.
         lowered = every.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
         codes = np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
     table: npt.NDArray[np.uint32] = codes | classes[codes]

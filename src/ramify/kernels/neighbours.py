@@ -1,7 +1,7 @@
-"""Labels by vote of the most similar training instances, natively (twin: ``ramify.reference.neighbours``).
+"""Native vote of the most similar training instances (twin: ``ramify.reference.neighbours``).
 
-The training matrix stands by columns: a query walks the columns of its own features and adds up a similarity for each
-training instance that it meets there.
+The training matrix is stored by columns. For each feature of a query the kernel adds the products of the column to the
+similarities of the training instances.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ LARGEST_POWER = 1000.0
 
 @dataclass(frozen=True, kw_only=True)
 class VoteConfig(CheckedWhenMade):
-    """Who votes, and how much each vote counts.
+    """Number and weights of the votes.
 
     Parameters
     ----------
     neighbours : int, default 10
-        Most similar training instances that vote; fewer where fewer share a feature with the query.
+        Number of training instances that vote; fewer if fewer have a feature of the query.
     power : float, default 3
-        A neighbour of cosine similarity s counts s**power, 0 to 1000.
+        Weight s**power of a neighbour with cosine similarity s, 0 to 1000.
     """
 
     neighbours: int = 10
@@ -40,18 +40,18 @@ class VoteConfig(CheckedWhenMade):
     RULES: ClassVar[Rules] = {"neighbours": Whole(1, 2**30), "power": Real(0, LARGEST_POWER)}
 
     def native(self, k: int, threads: int, *, mask: Any = None, rows: CSR | None = None, only: bool = False) -> object:
-        """The same for a native call.
+        """Options of a native call.
 
         Parameters
         ----------
         k, threads : int
             Labels per query, and threads.
         mask : bool array, shape (L,), optional
-            Labels that may be answered.
+            Labels that may be predicted.
         rows : csr_matrix, shape (n, L), optional
-            Labels of each query: the only ones that may be answered, or those that may not.
+            Labels of each query: the only ones that may be predicted, or those that may not.
         only : bool
-            Which of the two.
+            Whether ``rows`` contains the permitted labels instead of the excluded ones.
         """
         pointers, labels = (None, None) if rows is None else csr_arrays(rows.sorted_indices())[:2]
         return _native.NeighbourRequest(
@@ -67,7 +67,7 @@ class VoteConfig(CheckedWhenMade):
 
 
 class NeighbourSearcher:
-    """Training instances with their labels, ready to be asked. Holds on to the arrays; copies none.
+    """Training instances with their labels. Keeps references to the arrays without a copy.
 
     Parameters
     ----------
@@ -99,8 +99,9 @@ class NeighbourSearcher:
         Y : csr_matrix, shape (n, L)
             0/1 label assignments.
         weights : float64 array, shape (d,), optional
-            Factors w of the features, above 0 and at most 1. Rows w ∘ x are scaled to length one and then take w once
-            more: a query as it is gets the cosines of w ∘ x, but for a factor of its own that no vote tells.
+            Factors w of the features, above 0 and at most 1. Rows w ∘ x are scaled to length 1 and
+            multiplied by w again; an unweighted query then yields the weighted cosine times a per-query constant, which
+            does not change the vote.
         """
         weight = np.ones(X.shape[1]) if weights is None else weights
         row = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
@@ -138,17 +139,17 @@ class NeighbourSearcher:
         X : csr_matrix, shape (n, d)
             Queries, of any length.
         k : int
-            Labels per query; -1 with -inf fills up.
+            Labels per query; missing labels are -1 with score -inf.
         config : VoteConfig
-            Who votes.
+            Settings of the vote.
         allowed : bool array, shape (L,), or csr_matrix, shape (n, L), optional
-            The only labels that may be answered.
+            The only labels that may be predicted.
         forbidden : csr_matrix, shape (n, L), optional
-            Labels that a query must not get.
+            Labels that are excluded for a query.
         threads : int
-            The answer is the same for any number.
+            The result is the same for any number.
         progress : callable, optional
-            Told the share done.
+            Called with the share done, 0 to 1.
         """
         if X.shape[1] != self.n_features:
             raise InputError(f"X has {X.shape[1]} columns, but the model has {self.n_features} features")
@@ -189,4 +190,4 @@ class NeighbourSearcher:
             raise InputError(f"the labels per query have shape {rows.shape}, but must have {(n, self.n_labels)}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return NeighbourSearcher, (self.columns, self.Y)  # what is native is made again
+        return NeighbourSearcher, (self.columns, self.Y)  # the native object is made again

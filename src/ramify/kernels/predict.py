@@ -24,14 +24,14 @@ _NO_LABELS = np.empty(0, np.int32)
 
 
 def pack(level: LevelWeights, precision: str = "int8") -> PackedLevel:
-    """Round and hash the weights of a level into the form that prediction reads.
+    """Round and hash the weights of a level into the packed form of prediction.
 
     Parameters
     ----------
     level : LevelWeights
         Trained weights.
     precision : {"int8", "bf16", "fp32"}, default "int8"
-        How weights are stored; int8 has one scale per node.
+        Storage of the weights; int8 has one scale per node.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _key_type(bits: int) -> type[np.uint16] | type[np.uint32]:
 
 
 def unpack(packed: PackedLevel) -> LevelWeights:
-    """The weights of a packed level in plain form, as they were rounded."""
+    """The rounded weights of a packed level as ``LevelWeights``."""
     n_rows, n_entries = int(packed.block_rows[-1]), packed.n_weights
     n_blocks_of_parent = np.diff(packed.parent_blocks)
     level = LevelWeights(
@@ -117,14 +117,14 @@ def _native_level(packed: PackedLevel) -> object:
 
 
 def check_packed(packed: PackedLevel, blocks: Blocks) -> None:
-    """Refuse a packed level that native code could not trust, e.g. one read from a damaged file.
+    """Raise ModelFileError for a packed level that is not safe for native code, for example from a damaged file.
 
     Parameters
     ----------
     packed : PackedLevel
         The level.
     blocks : Blocks
-        How its nodes must stand together, told by the tree.
+        Blocks of siblings, from the tree.
 
     Raises
     ------
@@ -168,13 +168,13 @@ class SearchConfig(CheckedWhenMade):
     beam : int, default 10
         Nodes kept per level.
     transform : {"l1-hinge", "l2-hinge", "l3-hinge", "l4-hinge", "sigmoid"}
-        What a margin s counts on a path: exp(-max(0, 1 - s)^p), or 1 / (1 + exp(-s)); a path's score is the product.
-        With "log-" before it, scores are the logarithms.
+        Node score of a margin s: exp(-max(0, 1 - s)^p), or 1 / (1 + exp(-s)); the score of a path is the product. With
+        the prefix "log-" scores are reported as logarithms.
     path_weight : float, default 1
-        What the path above a leaf counts beside the leaf's own score: the power that its score is taken to, 0 to 1.
+        Exponent of the score of the path above a leaf, 0 to 1: label score = leaf score × path score ^ path_weight.
     copies : {"max", "mean", "sum"}
-        What a label with several leaves scores: its best leaf, or the mean or sum over its leaves that were reached
-        (the sum of scores is the log-sum-exp of their logarithms).
+        Score of a label with several leaves: that of its best leaf, or the mean or sum over its leaves that the search
+        reached (the log of the sum is the log-sum-exp of their logarithms).
     """
 
     beam: int = 10
@@ -190,7 +190,7 @@ class SearchConfig(CheckedWhenMade):
     }
 
     def native(self, k: int, threads: int) -> object:
-        """The same for a native call.
+        """Options of a native call.
 
         Raises
         ------
@@ -210,7 +210,7 @@ class SearchConfig(CheckedWhenMade):
 
 
 class Searcher:
-    """A tree with its packed levels, ready for beam search. Holds on to the arrays; copies none.
+    """Beam search over a tree with packed levels. Keeps references to the arrays without a copy.
 
     Parameters
     ----------
@@ -219,9 +219,9 @@ class Searcher:
     levels : sequence of PackedLevel
         Weights of each level, from the top.
     allowed_labels : bool array, shape (L,), optional
-        Labels that may be predicted; branches without one are never entered.
+        Labels that may be predicted; the search does not enter branches without one.
     favour : float32 array, shape (L,), optional
-        What is added to each label's log score; 0 at most.
+        Value added to the log score of each label, at most 0.
     """
 
     def __init__(
@@ -266,7 +266,7 @@ class Searcher:
         return labels, scores
 
     def search_one(self, indices: Int32, values: Float32, options: object, k: int) -> tuple[Int32, Float32]:
-        """The same for a single instance given by its features and values; ``options`` are ``config.native(k, 1)``."""
+        """``search`` for a single instance given by its features and values; ``options`` is ``config.native(k, 1)``."""
         labels = np.empty((1, k), np.int32)
         scores = np.empty((1, k), np.float32)
         try:
@@ -280,10 +280,10 @@ class Searcher:
     def score(
         self, X: CSR, pointers: Int64, leaves: Int32, config: SearchConfig, *, threads: int = 1
     ) -> tuple[Float32, Float32]:
-        """Scores and margins of given leaves, no beam: row i of X is asked for leaves[pointers[i]:pointers[i + 1]]."""
+        """Scores and margins, without a beam, of leaves[pointers[i]:pointers[i + 1]] for row i of X."""
         self._check_width(X)
         if len(pointers) != X.shape[0] + 1 or not ascends(pointers, len(leaves)):
-            raise InputError(f"pointers must ascend from 0 to {len(leaves)}, the number of leaves asked for")
+            raise InputError(f"pointers must ascend from 0 to {len(leaves)}, the number of leaves given")
         if len(leaves) and (leaves.min() < 0 or leaves.max() >= self.n_leaves):
             raise InputError(f"leaves must lie in 0..{self.n_leaves - 1}")
         scores, margins = np.empty(len(leaves), np.float32), np.empty(len(leaves), np.float32)
@@ -296,13 +296,13 @@ class Searcher:
     ) -> tuple[Float32, Float32, Float32]:
         """Scores of labels, merged from their leaves as the search does, and scores and margins of the leaves.
 
-        Row i of X is asked for leaves[pointers[i]:pointers[i + 1]]; label j has the leaves that ``label_pointers`` say,
-        ascending. The leaves' scores are logarithms.
+        Row i of X is scored for leaves[pointers[i]:pointers[i + 1]]; label j has the ascending leaves
+        leaves[label_pointers[j]:label_pointers[j + 1]]. The scores of leaves are logarithms.
         """
         logs = replace(config, transform="log-" + config.transform.removeprefix("log-"))
         found, margins = self.score(X, pointers, leaves, logs, threads=threads)
         if not ascends(label_pointers, len(leaves)):
-            raise InputError(f"label_pointers must ascend from 0 to {len(leaves)}, the number of leaves asked for")
+            raise InputError(f"label_pointers must ascend from 0 to {len(leaves)}, the number of leaves given")
         merged = np.empty(len(label_pointers) - 1, np.float32)
         _native.merge(label_pointers, leaves, found, margins, config.native(1, 1), merged)
         return merged, found, margins
@@ -326,7 +326,7 @@ def nodes_reached(
     X : csr_matrix, shape (n, d)
         Features.
     config : SearchConfig
-        Its ``path_weight`` does not count: these nodes are no leaves when the whole tree is searched.
+        Its ``path_weight`` is not used, because these nodes are inner nodes of the whole tree.
 
     Returns
     -------
@@ -338,15 +338,15 @@ def nodes_reached(
     beam = min(config.beam, n_nodes)
     path = replace(config, path_weight=1.0, transform=config.transform.removeprefix("log-"))
     top = TopK(*Searcher(upper, levels).search(X, beam, path, threads=threads))
-    scores = np.maximum(top.scores, np.finfo(np.float32).tiny)  # the product of a long path may be too small a number
+    scores = np.maximum(top.scores, np.finfo(np.float32).tiny)  # the product of a long path may underflow
     return top.matrix(top.labels >= 0, scores, n_nodes)
 
 
 def _most_copies(tree: LabelTree) -> int:
-    """Leaves of the label that has most of them."""
+    """Maximum number of leaves of a label."""
     if tree.n_labels <= 8 * tree.n_leaves:
         return int(np.bincount(tree.leaf_labels).max())
-    return int(np.unique(tree.leaf_labels, return_counts=True)[1].max())  # its memory is that of the leaves
+    return int(np.unique(tree.leaf_labels, return_counts=True)[1].max())  # memory grows with the leaves
 
 
 def _leaf_favour(tree: LabelTree, favour: Float32) -> Float32:

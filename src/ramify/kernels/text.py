@@ -1,6 +1,6 @@
-"""The text kernels, checked: texts → counted n-grams → a vocabulary → rows of X.
+"""Checked calls of the text kernels: texts → counted n-grams → a vocabulary → rows of X.
 
-Texts are read in place, in whatever width Python stores them; the GIL is released meanwhile.
+Texts are read in place, in the width in which Python stores them, with the GIL released.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_COLUMNS = np.iinfo(np.int32).max
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """The n-grams that are columns: those of words first, each kind in ascending order of its strings.
+    """The n-grams that are columns: n-grams of words first, each kind in ascending order of its strings.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Vocabulary:
         if len(self.names) != n_columns or not 0 <= self.n_words <= n_columns:
             raise InputError(f"{n_columns} hashes do not go with {len(self.names)} names, {self.n_words} of words")
         if self.slots.ndim != 1 or n_slots <= n_columns or n_slots & (n_slots - 1):
-            raise InputError(f"{n_slots} slots for {n_columns} columns: they must be a power of two, and more")
+            raise InputError(f"{n_slots} slots for {n_columns} columns: must be a power of two above it")
         if self.slots.min() < -1 or self.slots.max() >= n_columns:
             raise InputError(f"the slots of a vocabulary must lie in -1..{n_columns - 1}")
 
@@ -77,7 +77,7 @@ class HashedColumns:
     n_columns : int
         Number of columns d, from 1 to 2**31 - 1.
     signed : bool
-        Half of the n-grams count negatively.
+        Half of the n-grams have negative values.
     """
 
     n_columns: int
@@ -93,16 +93,16 @@ class HashedColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class Weighting:
-    """How counts become values.
+    """Weighting of the counts.
 
     Parameters
     ----------
     idf : float32 array, shape (d,), optional
         Factor of each column.
     sublinear : bool
-        1 + log(count) in place of the count.
+        1 + log(count) instead of the count.
     normalise : bool
-        Rows get Euclidean length 1.
+        Rows are divided by their Euclidean length.
     """
 
     idf: Float32 | None
@@ -111,12 +111,13 @@ class Weighting:
 
 
 def checked_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    """The texts as the tuple that the kernels read.
+    """Check texts and convert them to a tuple.
 
     Raises
     ------
     InputError
-        A single string, no sequence, an item that is no str (named with its position), a text of over 2**27 characters.
+        A single string, not a sequence, an item that is not a str (the error has its position), or a text of more than
+        2**27 characters.
     """
     if isinstance(texts, str | bytes):
         raise InputError(f"texts is a single {type(texts).__name__}, but must be a list of str: wrap it as [text]")
@@ -137,7 +138,7 @@ def _fault(item: Any) -> str:
 
 
 def _useful_threads(threads: int, texts: tuple[str, ...]) -> int:
-    return max(1, min(threads, len(texts)))  # each has buffers of its own
+    return max(1, min(threads, len(texts)))  # each thread has its own buffers
 
 
 def _native_grams(grams: Grams) -> Any:
@@ -157,16 +158,16 @@ def _csr(parts: tuple[Float32, Int32, Int64], n_columns: int) -> CSR:
 
 
 class CountedTexts:
-    """The n-grams of many texts, counted once: choose a vocabulary, then take the rows.
+    """The n-grams of many texts, counted once for the vocabulary and the rows.
 
     Parameters
     ----------
     texts : tuple of str
         From ``checked_texts``.
     grams : Grams
-        What counts.
+        Settings of the n-grams.
     keep_rows : bool
-        Whether ``rows`` will be asked for; without, memory holds the distinct n-grams only.
+        Whether ``rows`` will be called; if False, only the distinct n-grams are kept in memory.
     threads : int
         From ``thread_count``.
 
@@ -186,10 +187,10 @@ class CountedTexts:
     def choose(
         self, *, min_documents: int = 1, max_documents: int | None = None, max_terms: int | None = None
     ) -> tuple[Vocabulary, Int64]:
-        """The vocabulary and its document frequencies; to be called once.
+        """The vocabulary and its document frequencies; may be called once.
 
-        n-grams that are in fewer or more texts than the limits are left out; of those of words and of those of
-        characters the ``max_terms`` most frequent stay, at equal frequency the first in the order of names.
+        n-grams that occur in fewer or more texts than the limits are left out. Of the n-grams of words and of those of
+        characters the ``max_terms`` most frequent are kept; ties are broken by name.
 
         Raises
         ------
@@ -208,7 +209,7 @@ class CountedTexts:
         return Vocabulary(names=names, hashes=hashes, slots=hash_slots(hashes), n_words=n_words), documents
 
     def rows(self, weighting: Weighting) -> CSR:
-        """X, shape (n, d), for the vocabulary chosen: what ``TextWeigher.weigh`` gives for the same texts."""
+        """X, shape (n, d), for the chosen vocabulary; equal to ``TextWeigher.weigh`` of the same texts."""
         indptr = np.empty(self._n_texts + 1, np.int64)
         self._corpus.fill_indptr(indptr, self._threads)
         indices, data = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
@@ -218,7 +219,7 @@ class CountedTexts:
 
 
 def hash_slots(hashes: UInt64) -> Int32:
-    """The look-up table of a vocabulary: at most half full, so that a miss is found at once."""
+    """The hash table of a vocabulary: at most half full, so that a miss needs few probes."""
     slots = np.empty(1 << (2 * len(hashes)).bit_length(), np.int32)
     _native.fill_text_slots(hashes, slots)
     return slots
@@ -230,11 +231,11 @@ class TextWeigher:
     Parameters
     ----------
     grams : Grams
-        What counts.
+        Settings of the n-grams.
     columns : Vocabulary or HashedColumns
-        Where they go.
+        Vocabulary or hash function that assigns columns.
     weighting : Weighting
-        How counts become values.
+        Weighting of the counts.
     """
 
     def __init__(self, grams: Grams, columns: Vocabulary | HashedColumns, weighting: Weighting) -> None:
@@ -257,25 +258,25 @@ class TextWeigher:
         return _csr((data, indices, indptr), self._n_columns)
 
     def weigh_one(self, text: str) -> tuple[Int32, Float32]:
-        """One row of X: its columns, ascending, and values; the same bits as ``weigh``.
+        """One row of X: its ascending columns and its values, bit-identical to ``weigh``.
 
         Raises
         ------
         InputError
-            Not a str, or over 2**27 characters.
+            Not a str, or more than 2**27 characters.
         """
         if not isinstance(text, str) or len(text) > MAX_TEXT_LENGTH:
             raise InputError(f"text {_fault(text)}")
         table = character_table(lowercase=self._grams.lowercase, ascii_only=text.isascii())
-        # Room for every n-gram: a word and its two margins have less than 2 (length + 1) windows of any one size.
-        # Lower-casing may make a text longer, by İ, which becomes two.
+        # Capacity for every n-gram: a word with its two margins has fewer than 2 (length + 1) windows of any one size.
+        # Lower-casing İ makes a text longer, because it becomes two code points.
         room = min(self._orders * 4 * (len(text) + 1), self._n_columns)
         indices, data = np.empty(room, np.int32), np.empty(room, np.float32)
         used = _native.weigh_text(text, table, self._native_grams, self._columns, self._weighting, indices, data)
         return indices[:used], data[:used]
 
     def document_frequencies(self, texts: Sequence[str], frequencies: Int64, threads: int) -> None:
-        """Add to ``frequencies``, shape (d,), in how many of the texts each column is."""
+        """Add the number of texts that contain each column to ``frequencies``, shape (d,), in place."""
         if frequencies.shape != (self._n_columns,) or frequencies.dtype != np.int64:
             raise InputError(f"frequencies must be int64 ({self._n_columns},)")
         held = tuple(texts)

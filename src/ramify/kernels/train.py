@@ -31,17 +31,17 @@ class SolverConfig(CheckedWhenMade):
     Parameters
     ----------
     loss : {"squared-hinge", "hinge", "logistic"}
-        What a margin costs.
+        Loss of a margin.
     cost_positive, cost_negative : float, default 1
         C of positive and negative instances, 1e-10 to 1e10.
     epsilon : float, default 0.4
         Tolerance of the dual solver; smaller is slower and closer to the optimum.
     max_passes : int, default 20
-        Passes over the rows at most.
+        Maximum number of passes over the rows.
     threshold : float, default 0.1
-        Weights smaller in size are dropped; intercepts stay.
+        Weights with a smaller absolute value are removed; intercepts are kept.
     max_weights : int, default 0
-        Weights per node at most, the largest stay; 0 for no limit.
+        Maximum number of weights per node, the largest are kept; 0 for no limit.
 
     Raises
     ------
@@ -70,17 +70,17 @@ class SolverConfig(CheckedWhenMade):
 
 @dataclass(frozen=True)
 class LevelProblem:
-    """What one level learns from.
+    """Training data of one level.
 
     Parameters
     ----------
     blocks : Blocks
         The level's nodes.
     rows : csr_matrix, shape (parents, n)
-        Instances of each parent. Data: factor of the instance's cost for all the parent's children; 0: only
-        children that it is positive for train on it, at cost 1.
+        Instances of each parent. Data: factor of the instance's cost for all children of the parent; with 0 only the
+        children that it is a positive of train on it, with factor 1.
     positives : csr_matrix, shape (nodes, n)
-        Positive instances of each node, all among its parent's. Data: factor of the positive cost.
+        Positive instances of each node, a subset of those of its parent. Data: factor of the positive cost.
     """
 
     blocks: Blocks
@@ -107,15 +107,15 @@ def train(
     problems : sequence of LevelProblem
         One per level.
     config : SolverConfig
-        How.
+        Settings of the solver.
     instance_weights : float32 array, shape (n,), optional
         Factors of the instances' costs; an instance of weight 0 is left out.
     seed : int, default 0
         Seed of the solver's row order.
     threads : int, default 1
-        Threads.
+        The result is the same for any number.
     progress : callable, optional
-        Told the share done, 0 to 1, now and then.
+        Called with the share done, 0 to 1.
 
     Returns
     -------
@@ -125,11 +125,11 @@ def train(
     Raises
     ------
     InputError
-        Shapes that do not fit, weights or relevances out of range, a positive instance that its parent lacks.
+        Shapes that do not fit, weights or relevances out of range, a positive instance that the parent does not have.
     """
     arrays = csr_arrays(X)
     if X.nnz and (largest := float(max(arrays[2].max(), -arrays[2].min()))) > LARGEST_VALUE:
-        raise InputError(f"X holds values up to {largest:g}, but at most {LARGEST_VALUE:g} can be squared: scale them")
+        raise InputError(f"X has values up to {largest:g}, but at most {LARGEST_VALUE:g} can be squared: scale them")
     weights = _NO_FLOATS if instance_weights is None else factors("instance_weights", instance_weights, X.shape[0])
     biases = [np.zeros(problem.positives.shape[0], np.float32) for problem in problems]
     levels = [_native_level(problem, X.shape[0], bias) for problem, bias in zip(problems, biases, strict=True)]

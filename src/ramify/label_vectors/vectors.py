@@ -1,7 +1,7 @@
 """Label representations: one vector per label, by which an indexer groups them (PECOS).
 
-Every one obeys ``protocols.Representation``: ``represent(X, Y, *, threads=1) -> Z``, shape (L, d), CSR or dense float32
-with L2-normalised rows. A label about which nothing is known has a zero row.
+All implement ``protocols.Representation``: ``represent(X, Y, *, threads=1) -> Z``, shape (L, d), CSR or dense float32
+with L2-normalised rows. A label without information has a zero row.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from ramify.wording import quoted
 
 
 def _label_names(names: Any) -> Any:
-    """The names; InputError unless these are label names. A ``StringTable`` is a sequence of them, too."""
+    """The names; InputError unless these are label names. A ``StringTable`` is accepted as well."""
     if isinstance(names, str | bytes | Mapping) or not hasattr(names, "__len__") or not hasattr(names, "__getitem__"):
         raise InputError(f"names is {quoted(names)}, but must be a list with the name of each label")
     if not all(isinstance(name, str) for name in names):
-        raise InputError("names holds something else than strings, but must be a list with the name of each label")
+        raise InputError("names contains values that are not strings, but must be a list with the name of each label")
     return names
 
 
@@ -40,7 +40,7 @@ def _label_vectors(Z: Any) -> Any:
 
 @dataclass(frozen=True)
 class PII(CheckedWhenMade):
-    """Positive instance indices: a label is the set of its instances, shape (L, n)."""
+    """PII, positive instance indices: the indicator vector of the label's instances, shape (L, n)."""
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
         """L2-normalise the rows of Yᵀ."""
@@ -49,13 +49,13 @@ class PII(CheckedWhenMade):
 
 @dataclass(frozen=True, kw_only=True)
 class PIFA(CheckedWhenMade):
-    """Positive instance feature aggregation: a label is the sum of its instances' features, shape (L, d).
+    """PIFA, positive instance feature aggregation: the sum of the features of the label's instances, shape (L, d).
 
     Parameters
     ----------
     max_features_per_label : int or None, default 1000
-        Keep only the largest entries of each label, or all. A frequent label has tens of thousands, which cost
-        gigabytes and seconds and move no measure beyond the noise of a seed (docs/performance.md).
+        Number of entries kept per label, the largest ones; None keeps all. A frequent label has tens of thousands of
+        entries, which need much memory and time and do not change precision measurably (docs/performance.md).
 
     Raises
     ------
@@ -76,14 +76,15 @@ class PIFA(CheckedWhenMade):
 class GraphSpectrum(CheckedWhenMade):
     """Spectral embedding of the graph between instances and labels (Dhillon's co-clustering), shape (L, dimensions).
 
-    The leading right singular vectors of D₁^-½ Y D₂^-½, where D₁ and D₂ hold the degrees of instances and labels.
+    The leading right singular vectors of D₁^-½ Y D₂^-½, where D₁ and D₂ are the degrees of instances and labels.
+    Inderjit S. Dhillon: Co-clustering documents and words using bipartite spectral graph partitioning, KDD 2001.
 
     Parameters
     ----------
     dimensions : int, default 24
-        Singular vectors to take; fewer where Y is smaller.
+        Number of singular vectors; fewer if Y is smaller.
     seed : int, default 0
-        Starts the iterative solver.
+        Seed of the initial vector of the iterative solver.
 
     Raises
     ------
@@ -117,7 +118,7 @@ class GraphSpectrum(CheckedWhenMade):
         try:
             _, values, right = svds(scaled, k=self.dimensions, v0=start)
         except ArpackError as error:
-            raise InputError(f"the spectrum of Y did not converge ({error}): ask for fewer dimensions") from None
+            raise InputError(f"the spectrum of Y did not converge ({error}): use fewer dimensions") from None
         return right[np.argsort(-values, kind="stable")]
 
 
@@ -154,7 +155,7 @@ class LabelText(CheckedWhenMade):
 
 @dataclass(frozen=True, eq=False)
 class Given(CheckedWhenMade):
-    """Vectors of your own, e.g. from a sentence encoder; see also ``from_word_vectors``.
+    """Given vectors, e.g. from a sentence encoder; see also ``from_word_vectors``.
 
     Parameters
     ----------
@@ -174,10 +175,10 @@ class Given(CheckedWhenMade):
 
 
 def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None = None) -> tuple[CSR, CSR]:
-    """Training data in which the name of a label is one more instance of it.
+    """Add the name of each label to the training data as an instance of the label.
 
-    So a label without any instance has one, and every part learns of it; labels with few instances gain, too
-    (``benchmarks/zero_shot.py``).
+    Every part is then trained on labels without other instances as well; labels with few instances become more precise,
+    too (``benchmarks/zero_shot.py``).
 
     Parameters
     ----------
@@ -186,9 +187,9 @@ def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None 
     Y : csr_matrix, shape (n, L)
         Label assignments.
     names : csr_matrix, shape (L, d)
-        The labels' names as features, by the vectorizer that made X.
+        Features of the label names, by the vectorizer of X.
     labels : int array, optional
-        Labels whose names count; all when None.
+        Labels whose names are added; all when None.
 
     Returns
     -------
@@ -205,7 +206,7 @@ def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None 
         raise InputError(f"names has shape {names.shape}, but must have {wanted}: a row per label, in the space of X")
     chosen = np.arange(Y.shape[1]) if labels is None else np.unique(np.asarray(labels, np.int64))
     if len(chosen) and not (chosen[0] >= 0 and chosen[-1] < Y.shape[1]):
-        raise InputError(f"labels holds {chosen[[0, -1]]}, but must lie in 0..{Y.shape[1] - 1}, as Y has columns")
+        raise InputError(f"labels contains {chosen[[0, -1]]}, but must lie in 0..{Y.shape[1] - 1}, as Y has columns")
     names = as_csr(names, "names")
     chosen = chosen[np.diff(names.indptr)[chosen] > 0]
     own = sp.csr_matrix(
@@ -215,7 +216,7 @@ def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None 
 
 
 class Concatenation(Checked):
-    """Several representations side by side; each has the same say, as all their rows have length one.
+    """Several representations, concatenated with equal weight, because the rows of each have length 1.
 
     Parameters
     ----------

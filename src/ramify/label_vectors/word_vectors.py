@@ -19,7 +19,7 @@ _WORD = re.compile(r"\w+")
 
 
 def from_word_vectors(names: Sequence[str], vectors: str | PathLike[str] | Mapping[str, Float32]) -> Given:
-    """Average the vectors of each name's words, lower-cased; words without a vector are passed over.
+    """Average the vectors of each name's words, lower-cased; words without a vector are skipped.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def from_word_vectors(names: Sequence[str], vectors: str | PathLike[str] | Mappi
     Raises
     ------
     DataFileError
-        A file that is missing or holds something else.
+        A file that is missing or has another format.
     InputError
         Vectors of different lengths, or none for any word of any name.
     """
@@ -61,7 +61,7 @@ def from_word_vectors(names: Sequence[str], vectors: str | PathLike[str] | Mappi
 
 
 def read_word_vectors(path: str | PathLike[str], wanted: set[str]) -> dict[str, Float32]:
-    """The vectors of the wanted words out of a GloVe or word2vec text file; DataFileError if it is none."""
+    """The vectors of the given words in a GloVe or word2vec text file; DataFileError for other files."""
     path = Path(path)
     table: dict[str, Float32] = {}
     width = 0
@@ -98,5 +98,5 @@ def _numbers(fields: list[str], path: Path, line: int) -> Float32:
     except ValueError:
         raise DataFileError("a word must be followed by numbers, separated by single spaces", path, line) from None
     if not np.isfinite(vector).all():
-        raise DataFileError("a word vector holds NaN or infinite values", path, line)
+        raise DataFileError("a word vector contains NaN or infinite values", path, line)
     return vector

@@ -1,9 +1,9 @@
-"""Hard negatives: which instances a cluster's classifiers train on (PECOS; docs/papers.md).
+"""Negatives: the instances that the classifiers of a cluster train on (PECOS; docs/papers.md).
 
 - tfn, teacher forcing: instances with a positive label in the cluster;
-- man, matcher-aware: instances that the trained levels above send to the cluster;
-- own: instances that the user names a negative label of the cluster for;
-- and unions, e.g. "tfn+man". Every positive instance of a label counts, whether a scheme chose it or not.
+- man, matcher-aware: instances that the trained levels above assign to the cluster;
+- own: instances with a user-supplied negative label in the cluster;
+- unions such as "tfn+man". All positive instances of a label are included, whether a scheme selects them or not.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def parse_negatives(negatives: str | Sequence[str], depth: int) -> list[frozense
     Parameters
     ----------
     negatives : str or sequence of str
-        "tfn", "tfn+man" and so on: one for all levels; or several, also in one string with commas between: the last
-        ones speak for the levels at the bottom, the first for all levels above, e.g. "tfn,tfn+man".
+        "tfn", "tfn+man" and so on, for all levels; or a list, also as one string with commas. A list is aligned to the
+        bottom: its last entry is for the leaves, its first entry for all remaining levels, e.g. "tfn,tfn+man".
     depth : int
         Number of levels.
 
@@ -47,7 +47,7 @@ def parse_negatives(negatives: str | Sequence[str], depth: int) -> list[frozense
     for level, text in zip(levels, texts, strict=True):
         if not level <= set(SCHEMES):
             raise InputError(f"negatives names {quoted(text)}, but schemes are {', '.join(SCHEMES)}, joined by +")
-    levels = levels[-depth:]  # a tree may be flatter than expected: what speaks for the leaves stays
+    levels = levels[-depth:]  # a tree with fewer levels than the list uses the last entries
     return [levels[0]] * (depth - len(levels)) + levels
 
 
@@ -59,27 +59,27 @@ def training_rows(
     tfn: bool = True,
     weight: float | None = None,
 ) -> CSR:
-    """Instances of every cluster.
+    """Training instances of every cluster.
 
     Parameters
     ----------
     above : csr_matrix, shape (n, clusters)
         Targets of the level above: clusters that an instance has a positive label in.
     matched : csr_matrix, shape (n, clusters), optional
-        Clusters that the levels above send instances to, where man takes part.
+        Clusters that the levels above assign instances to, for schemes with man.
     own : csr_matrix, shape (n, clusters), optional
-        The user's.
+        Clusters of the user-supplied negatives.
     tfn : bool, default True
-        Whether the targets above are chosen as a whole.
+        Whether the scheme contains tfn.
     weight : float, optional
-        What an instance counts where the matcher alone chose it; ``balanced_weight`` when None.
+        Weight of an instance that only the matcher assigns to a cluster; ``balanced_weight`` when None.
 
     Returns
     -------
     csr_matrix, shape (clusters, n)
-        Data: factor of the instance's cost; 0 where it is there for its positive labels only.
+        Data: factor of the instance's cost; 0 if the instance is used for its positive labels only.
     """
-    kinds = _pattern(above)  # bits: 1 has a positive label there, 2 chosen by tfn, 4 by man, 8 own
+    kinds = _pattern(above)  # bits: 1 positive label in the cluster, 2 tfn, 4 man, 8 own
     n_positive = kinds.nnz
     if tfn:
         kinds.data += 2
@@ -98,16 +98,16 @@ def training_rows(
 
 
 def balanced_weight(n_positive: int, n_hard: int) -> float:
-    """What an instance counts where only the matcher sends it: √(instances by label / by matcher only), at most 1.
+    """Weight of hard negatives: √(instances reached by label / reached only by the matcher), at most 1.
 
-    Where instances have few labels, most of those that the matcher sends to a cluster are negative throughout and
-    would outweigh the few positives of its labels; where they have many labels, all count alike.
+    If instances have few labels, most instances that the matcher assigns to a cluster are negatives of all its labels
+    and would outweigh the positives; if they have many labels, the weight is 1.
     """
     return float(np.sqrt(min(1.0, max(n_positive, 1) / max(n_hard, 1))))
 
 
 def everything(n_instances: int) -> CSR:
-    """The root's instances: all, also those without a label."""
+    """The instances of the root: all, including those without a label."""
     indices = np.arange(n_instances, dtype=np.int32)
     return sp.csr_matrix((np.ones(n_instances, np.float32), indices, [0, n_instances]), shape=(1, n_instances))
 
@@ -118,7 +118,7 @@ def _pattern(matrix: CSR) -> CSR:
 
 
 def own_clusters(own: CSR, tree: LabelTree) -> list[CSR]:
-    """The user's negatives, shape (n, L), as clusters of every level: entry t has shape (n, nodes above level t)."""
+    """User-supplied negatives, shape (n, L), as clusters of every level: entry t has shape (n, nodes above level t)."""
     nodes = sp.csr_matrix(own @ tree.leaf_matrix())
     clusters = []
     for level in range(tree.depth - 1, -1, -1):

@@ -23,15 +23,15 @@ def level_targets(
     Parameters
     ----------
     Y : csr_matrix, shape (n, L)
-        Relevance of each positive label, 1 where all count the same.
+        Relevance of each positive label; 1 by default.
     tree : LabelTree
         The hierarchy.
     visits : csr_matrix, shape (n, clusters above the leaves), optional
-        Non-zero: clusters that an instance is a positive of, among those that its labels live in; all when None.
+        Non-zero: clusters that the instance is a positive of, among those of its labels; all of these when None.
     induced : bool, default False
-        Inner nodes weigh the sum of what is below them; else 1.
+        The relevance of an inner node is the sum over the nodes below it; 1 if False.
     norm : {"none", "l1", "l2", "max"}
-        How the relevance of one instance is normalised, on every level.
+        Norm by which the relevances of an instance are divided, on every level.
 
     Returns
     -------

@@ -24,18 +24,18 @@ from ramify.weights import Blocks, LevelWeights, joined
 
 @dataclass(frozen=True, kw_only=True)
 class TreeTrainingConfig:
-    """How the levels of a tree are trained.
+    """Settings of the training of all levels.
 
     Parameters
     ----------
     solver : SolverConfig
-        How a single classifier is fitted.
+        Settings of one classifier.
     negatives : str or sequence of str, default "tfn"
-        Which instances a cluster trains on (see ``negatives.parse_negatives``).
+        Training instances of a cluster (see ``negatives.parse_negatives``).
     search : SearchConfig
-        How the levels above are searched for matcher-aware negatives.
+        Search of the levels above for matcher-aware negatives.
     hard_negative_weight : float, optional
-        What an instance counts in a cluster that only the matcher sends it to; ``negatives.balanced_weight`` when None.
+        Weight of an instance in a cluster that only the matcher assigns it to; ``negatives.balanced_weight`` when None.
     """
 
     solver: SolverConfig
@@ -50,36 +50,36 @@ class TreeTrainingConfig:
 
 @dataclass(frozen=True)
 class KnownLeaves:
-    """Leaves that another tree with the same clusters has trained on the same instances.
+    """Trained leaves of another tree with the same clusters and the same instances.
 
-    A leaf that stays in its cluster need not be trained again: instances that the matcher sends there and labels that
-    have come into the cluster since are much the same, and so were its negatives already.
+    A leaf that stays in its cluster is not trained again: its negatives have hardly changed, so its old classifier is
+    kept.
 
     Parameters
     ----------
     tree : LabelTree
         The other tree.
     weights : LevelWeights
-        Of its leaves.
+        Weights of its leaves.
     """
 
     tree: LabelTree
     weights: LevelWeights
 
     def lacking(self, problem: LevelProblem, tree: LabelTree) -> LevelProblem:
-        """What is left to learn of a problem: its leaves that are not known."""
+        """The problem reduced to the leaves without a known classifier."""
         _, new = self._places(tree)
         n_parents = len(problem.blocks.parent_blocks) - 1
         blocks = Blocks.below(np.bincount(tree.parents[-1][new], minlength=n_parents))
         return LevelProblem(blocks, problem.rows, sp.csr_matrix(problem.positives[new]))
 
     def beside(self, learnt: LevelWeights, tree: LabelTree) -> LevelWeights:
-        """All leaves of the tree: those known, and those learnt from what was lacking."""
+        """The weights of all leaves: known ones, and ones trained on ``lacking``."""
         kept, new = self._places(tree)
         return joined([(self.weights, kept), (learnt, new)], Blocks.of(tree, tree.depth - 1))
 
     def _places(self, tree: LabelTree) -> tuple[Int64, Int64]:
-        """For each known leaf its number in the tree, -1 where it is gone; and the tree's leaves that are new."""
+        """The number of each known leaf in the tree, -1 if absent; and the new leaves of the tree."""
         before, after = (one.parents[-1].astype(np.int64) * one.n_labels + one.leaf_labels for one in (self.tree, tree))
         _, at_known, at_tree = np.intersect1d(before, after, return_indices=True)
         kept = np.full(self.tree.n_leaves, -1, np.int64)
@@ -97,13 +97,13 @@ class TreeTrainer:
     tree : LabelTree
         The hierarchy.
     targets : list of csr_matrix, shape (n, nodes of the level)
-        From ``targets.level_targets``. Each is let go when no level needs it any more, so ``run`` works once.
+        From ``targets.level_targets``. Each is freed after its last use, so ``run`` can be called once.
     config : TreeTrainingConfig
-        How.
+        Settings.
     own_negatives : csr_matrix, shape (n, L), optional
-        The user's own negative labels per instance; needed where a level names "own".
+        User-supplied negative labels per instance; needed if a level uses "own".
     known : KnownLeaves, optional
-        Of a tree with the same clusters: leaves that both have are not trained again.
+        Trained leaves of a tree with the same clusters; leaves that both trees have are not trained again.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class TreeTrainer:
         self.schemes = parse_negatives(config.negatives, tree.depth)
         self.own = None if own_negatives is None else own_clusters(own_negatives, tree)
         if self.own is None and any("own" in scheme for scheme in self.schemes):
-            raise InputError('negatives names "own", but no own_negatives are given: pass them to fit')
+            raise InputError('negatives contains "own", but own_negatives is missing: pass them to fit')
 
     def run(
         self,
@@ -179,13 +179,13 @@ class TreeTrainer:
         )
 
     def _matched(self, trained: list[LevelWeights], threads: int) -> CSR:
-        """Clusters that the trained levels send each instance to: shape (n, nodes of the last trained level)."""
+        """Clusters that the trained levels assign each instance to: shape (n, nodes of the last trained level)."""
         parents, packed = self.tree.parents[: len(trained)], [pack(level) for level in trained]
         return nodes_reached(parents, packed, self.X, self.config.search, threads=threads)
 
 
 def _among(positives: CSR, rows: CSR, parent: Int32) -> CSR:
-    """Positives, shape (nodes, n), among the parent's rows: an instance need not visit all leaves of a label."""
+    """Positives, shape (nodes, n), restricted to the rows of the parent; ``visits`` may exclude leaves of a label."""
     entries = positives.tocoo()
     there = sp.csr_matrix((np.ones(rows.nnz, np.float32), rows.indices, rows.indptr), shape=rows.shape)
     kept = np.asarray(there[parent[entries.row], entries.col]).ravel() != 0

@@ -29,7 +29,7 @@ Progress = Callable[[float], None]
 
 
 class BeamSearch:
-    """Searches one tree.
+    """Beam search over one tree.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class BeamSearch:
     levels : sequence of PackedLevel
         Weights of each level, from the top.
     favour : float32 array, shape (L,), optional
-        What is added to each label's log score; 0 at most.
+        Value added to the log score of each label, at most 0.
     """
 
     def __init__(self, tree: LabelTree, levels: Sequence[PackedLevel], favour: Float32 | None = None) -> None:
@@ -92,7 +92,7 @@ class BeamSearch:
             The only labels that may be predicted, for all instances, or per instance (these are scored exactly,
             without a beam).
         forbidden : csr_matrix, shape (n, L), optional
-            Labels that an instance must not get.
+            Labels that are excluded for an instance.
         """
         if sp.issparse(allowed):
             if forbidden is not None:
@@ -103,7 +103,7 @@ class BeamSearch:
         return TopK(*found)
 
     def topk_one(self, indices: Int32, values: Float32, k: int, options: object) -> tuple[Int32, Float32]:
-        """Labels and scores, shapes (1, k), of one instance; arguments are trusted."""
+        """Labels and scores, shapes (1, k), of one instance; arguments are not checked."""
         return self._searcher.search_one(indices, values, options, k)
 
     def scores(self, X: CSR, pairs: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
@@ -114,12 +114,12 @@ class BeamSearch:
         X : csr_matrix, shape (n, d)
             Features.
         pairs : csr_matrix, shape (n, L)
-            Its stored entries are asked for.
+            Its stored entries are scored.
 
         Returns
         -------
         csr_matrix, shape (n, L)
-            The same entries with scores: of a label with copies all of them merged, -inf where it is in no leaf.
+            The same entries with scores. The leaves of a label are merged; the score of a label without a leaf is -inf.
         """
         leaves, per_pair, pointers = self._leaves_of(pairs)
         merged, _, _ = self._searcher.score_labels(X, pointers, leaves, per_pair, config, threads=threads)
@@ -139,7 +139,7 @@ class BeamSearch:
         return nodes_reached(self.tree.parents[:-1], self.levels[:-1], X, config, threads=threads)
 
     def _leaves_of(self, pairs: CSR) -> tuple[Int32, Int64, Int64]:
-        """All leaves of the labels asked for, ascending within a label, and pointers per pair and per instance."""
+        """All leaves of the given labels, ascending within a label, and pointers per pair and per instance."""
         copies = sp.csr_matrix(self.tree.leaf_matrix())
         labels = pairs.indices
         n_leaves = np.diff(copies.indptr)[labels]
@@ -156,7 +156,7 @@ class BeamSearch:
         merged, found, margin = answers
         pair = np.repeat(np.arange(pairs.nnz), np.diff(per_pair))
         order = np.lexsort((leaves, -margin, -found, pair))
-        given, first = np.unique(pair[order], return_index=True)  # a label in no leaf drops out
+        given, first = np.unique(pair[order], return_index=True)  # a label without a leaf is left out
         best, score = order[first], merged[given]
         row = np.repeat(np.arange(X.shape[0]), np.diff(pairs.indptr))[given]
         order = np.lexsort((leaves[best], -margin[best], -score, row))
@@ -169,21 +169,21 @@ class BeamSearch:
         return top
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BeamSearch, (self.tree, self.levels, self.favour)  # what is native is made again
+        return BeamSearch, (self.tree, self.levels, self.favour)  # the native object is made again
 
     def weights(self, level: int) -> LevelWeights:
-        """The weights of one level in plain form, as they were rounded."""
+        """The rounded weights of one level as ``LevelWeights``."""
         return unpack(self.levels[level])
 
     def subtree(self, level: int, node: int) -> BeamSearch:
-        """The part below one inner node as a matcher of its own; the label space stays whole.
+        """The part below one inner node as a separate search with the same label space.
 
         Parameters
         ----------
         level : int
-            Level of the node, from 0 at the top; the leaves' level has no part below.
+            Level of the node, from 0 at the top, above the level of the leaves.
         node : int
-            Its number within the level.
+            Number of the node within its level.
         """
         if self.tree.depth == 1:
             raise InputError("the tree has no clusters, so there is no part below one: use a smaller max_leaf")
@@ -217,7 +217,7 @@ class BeamSearch:
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> BeamSearch:
-        """The matcher of a model directory.
+        """Restore from a model directory.
 
         Raises
         ------
@@ -245,7 +245,7 @@ def _stored_level(arrays: dict[str, Any], number: int, n_features: int, precisio
 
 
 def _cut(level: PackedLevel, first: int, last: int) -> PackedLevel:
-    """The blocks of the parents [first, last); everything below a node lies side by side."""
+    """The blocks of the parents [first, last); the nodes below a node are contiguous."""
     a, b = int(level.parent_blocks[first]), int(level.parent_blocks[last])
     per_entry = len(level.entries) // max(1, level.n_weights)
 

@@ -16,21 +16,21 @@ Allowed: TypeAlias = Any
 
 
 def restriction(allowed: Any, forbidden: Any, n: int, n_labels: int) -> tuple[Allowed, CSR | None]:
-    """Bring what the user allows and forbids into the form that the search takes.
+    """Convert ``allowed`` and ``forbidden`` to the form of the search.
 
     Parameters
     ----------
     allowed, forbidden : label ids, bool array of shape (L,), matrix of shape (n, L), or None
-        What the user gives.
+        As given by the user.
     n, n_labels : int
         Instances and labels.
 
     Returns
     -------
     allowed : bool array, shape (L,), or csr_matrix, shape (n, L), or None
-        Lists that forbid are already taken away.
+        Labels without those of a ``forbidden`` list.
     forbidden : csr_matrix, shape (n, L), or None
-        Only what is forbidden per instance.
+        Labels that are forbidden per instance.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def restriction(allowed: Any, forbidden: Any, n: int, n_labels: int) -> tuple[Al
 
 
 def _matrix(labels: Any, name: str, n: int, n_labels: int) -> CSR | None:
-    """The matrix form, or None where it is a list of ids (or nothing)."""
+    """The matrix form, or None for a list of ids or None."""
     if labels is None or (not sp.issparse(labels) and np.ndim(labels) != 2):
         return None
     try:
@@ -87,7 +87,7 @@ def permitted(scores: CSR, allowed: Allowed, forbidden: CSR | None) -> CSR:
     scores : csr_matrix, shape (n, L)
         Scores of candidates.
     allowed, forbidden
-        As ``restriction`` gives them.
+        As returned by ``restriction``.
     """
     if allowed is None and forbidden is None:
         return scores
