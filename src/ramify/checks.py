@@ -1,8 +1,8 @@
-"""Rules for settings: what a value must be, stated once, next to the ``__init__`` that takes it.
+"""Rules for the types and ranges of settings.
 
-A class lists one rule per parameter in ``RULES``. ``check_settings`` applies them before work begins and raises one
-sentence that names the setting, the value and the limits. Estimators call it in ``fit``, because scikit-learn's
-``clone`` demands that ``__init__`` accepts everything; frozen dataclasses call it when they are made.
+A class lists one rule per parameter in ``RULES``. ``check_settings`` applies them before work begins and raises an
+InputError that names the setting, the value and the limits. Estimators call it in ``fit``, because ``clone`` of
+scikit-learn requires that ``__init__`` accepts all values; frozen dataclasses call it when they are made.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ MAX_THREADS = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What a setting must be.
+    """Rule of a setting.
 
     Parameters
     ----------
     optional : bool, default False
-        Whether None is a value.
+        Whether None is accepted.
     """
 
     optional: bool = False
 
     @property
     def wanted(self) -> str:
-        """What the value must be, as the end of the sentence "... but must be ..."."""
+        """The requirement, as the end of the message "... but must be ..."."""
         raise NotImplementedError
 
     def fits(self, value: Any) -> bool:
-        """Whether the value, which is not None, is one of these."""
+        """Whether the value, which is not None, is accepted."""
         raise NotImplementedError
 
     def plain(self, value: Any) -> Any:
-        """A fitting value as a plain Python object."""
+        """An accepted value as a plain Python object."""
         return value
 
     def check(self, name: str, value: Any) -> Any:
@@ -52,7 +52,7 @@ class Rule:
         Raises
         ------
         InputError
-            A value that breaks the rule.
+            A value that is not accepted.
         """
         if value is None and self.optional:
             return None
@@ -168,7 +168,7 @@ class Pair(Rule):
 
 @dataclass(frozen=True)
 class Several(Rule):
-    """A list, a tuple or an array, not empty, of values that obey one rule."""
+    """A non-empty list, tuple or array of values with one rule."""
 
     each: Rule
 
@@ -242,7 +242,7 @@ class Instance(Rule):
 
 @dataclass(frozen=True)
 class Parsed(Rule):
-    """What a function accepts, which returns the value and raises InputError for anything else."""
+    """Values that a function accepts; it returns the value or raises InputError."""
 
     parse: Callable[[Any], Any]
 
@@ -267,13 +267,13 @@ Rules: TypeAlias = Mapping[str, Rule]
 
 
 class Checked:
-    """Base of whatever has settings."""
+    """Base of classes with settings."""
 
     RULES: ClassVar[Rules] = {}
     """One rule for each parameter of ``__init__``."""
 
     def check_settings(self) -> None:
-        """InputError where a setting breaks its rule; nothing else is done."""
+        """Raise InputError if a setting is not accepted by its rule."""
         for name, rule in self.RULES.items():
             rule.check(name, getattr(self, name))
 
@@ -288,7 +288,7 @@ class CheckedWhenMade(Checked):
 
 
 def check_inside(part: Any) -> None:
-    """InputError where a setting of an object that has rules breaks its own; other objects are left to themselves."""
+    """Raise InputError for a wrong setting of an object with rules; other objects are not checked."""
     if isinstance(part, Checked):
         part.check_settings()
 
@@ -325,7 +325,7 @@ def real_number(name: str, value: Any, low: float, high: float) -> float:
 
 
 def thread_count(threads: int | None) -> int:
-    """The number of threads to use; None takes every CPU that this process may run on.
+    """The number of threads to use; None uses all CPUs that are available to this process.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Every error that ramify raises on purpose: one sentence that names the thing, the value, the limit and the remedy."""
+"""The errors of ramify. A message is one sentence that names the object, the value, the limit and the remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MOST_QUOTED = 200
-"""Characters that a sentence about a damaged model directory quotes of what is in it, at most."""
+"""Maximum number of characters that a message quotes from a damaged model directory."""
 
 
 class RamifyError(Exception):
@@ -15,7 +15,7 @@ class RamifyError(Exception):
 
 
 class InputError(RamifyError, ValueError):
-    """An argument, an array or a value is not what it must be."""
+    """An argument, an array or a value is invalid."""
 
 
 class DataFileError(InputError):
@@ -24,7 +24,7 @@ class DataFileError(InputError):
     Parameters
     ----------
     problem : str
-        What is wrong, and the remedy.
+        The problem and the remedy.
     path : path-like, optional
         The file.
     line : int, optional
@@ -48,7 +48,7 @@ class MissingExtraError(RamifyError, ImportError):
     Parameters
     ----------
     what : str
-        What needs it, e.g. "Parquet files".
+        The feature that needs it, e.g. "Parquet files".
     extra : str
         The extra to install, e.g. "data".
     """
@@ -59,12 +59,12 @@ class MissingExtraError(RamifyError, ImportError):
 
 
 class RamifyWarning(UserWarning):
-    """Something about the data or the settings that a user should see, though the work goes on."""
+    """The data or the settings may give an unexpected result, although the work continues."""
 
 
 @contextmanager
 def damage_told(what: str) -> Iterator[None]:
-    """Within, whatever a damaged state makes fail becomes one sentence.
+    """Context in which an error of a damaged state becomes one ModelFileError.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def damage_told(what: str) -> Iterator[None]:
     Raises
     ------
     ModelFileError
-        In place of any other error that a wrong value causes.
+        Instead of any other error that a wrong value causes.
     """
     try:
         yield

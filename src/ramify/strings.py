@@ -1,4 +1,4 @@
-"""Many strings in two arrays, so that a saved model opens without decoding a million names."""
+"""Many strings in two arrays, so that opening a model does not decode them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STORED = {"blob": "offsets", "names": "name_offsets"}
 
 
 class StringTable(Sequence[str]):
-    """A sequence of strings over UTF-8 bytes that may be memory-mapped; each is decoded when asked for.
+    """A sequence of strings over UTF-8 bytes that may be memory-mapped; each is decoded on access.
 
     Parameters
     ----------
@@ -47,25 +47,25 @@ class StringTable(Sequence[str]):
 
     @classmethod
     def of(cls, strings: Iterable[str]) -> StringTable:
-        """Pack strings; lone surrogates survive."""
+        """Pack strings; lone surrogates are kept."""
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(one) for one in encoded], out=offsets[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
     def check(self) -> None:
-        """Refuse strings that cannot be decoded, in one pass over the bytes.
+        """Raise InputError for strings that cannot be decoded, in one pass over the bytes.
 
         Raises
         ------
         InputError
-            A string that is no UTF-8; the sentence has its number.
+            A string that is not UTF-8; the message has its number.
         """
         places = np.flatnonzero(self.blob >= FIRST_BYTE_BEYOND_ASCII)
         if len(places) == 0:
             return
-        # Decoding is the costly part, so ASCII is left out. Bytes that continue a letter must then be looked at first:
-        # they must follow the byte before them directly, and begin no string.
+        # Decoding dominates the time, so ASCII is skipped. Continuation bytes are therefore checked first: they must
+        # directly follow the byte before them, and must not begin a string.
         beyond = self.blob[places]
         continues = (beyond & 0xC0) == FIRST_BYTE_BEYOND_ASCII
         alone = np.diff(places, prepend=-2) > 1
@@ -78,7 +78,7 @@ class StringTable(Sequence[str]):
             wrong.append(int(places[error.start]))
         if wrong:
             number = int(np.searchsorted(self.offsets, min(wrong), side="right")) - 1
-            raise InputError(f"string {number} is no valid UTF-8")
+            raise InputError(f"string {number} is not valid UTF-8")
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -98,7 +98,7 @@ class StringTable(Sequence[str]):
         try:
             return piece.tobytes().decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
-            raise ModelFileError(f"string {index} is no valid UTF-8: restore the model directory") from None
+            raise ModelFileError(f"string {index} is not valid UTF-8: restore the model directory") from None
 
 
 def check_tables(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -112,7 +112,7 @@ def check_tables(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     Raises
     ------
     InputError
-        A string that is no UTF-8, or offsets that do not fit the bytes.
+        A string that is not UTF-8, or offsets that do not fit the bytes.
     """
     for name, blob in arrays.items():
         prefix, slash, last = name.rpartition("/")

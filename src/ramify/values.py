@@ -1,4 +1,4 @@
-"""The values that flow between the stages. Frozen, and validated where they are made.
+"""The values that the stages exchange; frozen, and validated when they are made.
 
 ``Dataset`` (texts or X, Y, label names) → X → ``LabelTree`` → candidates → scores → ``TopK``
 """
@@ -30,30 +30,30 @@ StageProgress: TypeAlias = Callable[[str, float], None]
 LARGEST_WIDTH = 2**31 - 1
 
 SQUARES = 1 << 22
-"""Squares of matrix entries held at a time."""
+"""Number of squares of matrix entries in memory at a time."""
 
 
 def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR:
-    """Bring any 2-d matrix into the one form that the kernels take.
+    """Convert a 2-d matrix to the form of the kernels.
 
     Parameters
     ----------
     matrix : array-like or sparse, shape (n, d)
         Numbers; dense arrays keep their non-zeros.
     name : str, default "X"
-        How errors call it.
+        Name in error messages.
     n_columns : int, optional
-        The width it must have.
+        Required width.
 
     Returns
     -------
     csr_matrix, shape (n, d)
-        float32, indices sorted and unique, no explicit zeros; shares memory with the input where it already was so.
+        float32, indices sorted and unique, no explicit zeros; shares memory with an input of this form.
 
     Raises
     ------
     InputError
-        Not 2-d, not numeric, another width than asked for, NaN or infinite values, broken sparse structure.
+        Not 2-d, not numeric, a width other than ``n_columns``, NaN or infinite values, broken sparse structure.
     """
     if sp.issparse(matrix):
         if matrix.dtype.kind not in "fiub":
@@ -69,7 +69,7 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
         raise InputError(f"{name} has {csr.shape[1]} columns, but at most {LARGEST_WIDTH} are supported: hash them")
     if n_columns is not None and csr.shape[1] != n_columns:
         raise InputError(f"{name} has {csr.shape[1]} columns, but {n_columns} are expected")
-    csr = _canonical(csr)  # first: entries of one place may add up to inf
+    csr = _canonical(csr)  # first: the sum of duplicate entries may be inf
     if not np.isfinite(csr.data).all():
         row = int(np.searchsorted(csr.indptr, np.flatnonzero(~np.isfinite(csr.data))[0], side="right")) - 1
         raise InputError(f"{name} holds NaN or infinite values (first in row {row}): remove or impute them")
@@ -77,7 +77,7 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
 
 
 def _check_structure(matrix: Any, name: str) -> None:
-    """Refuse pointers and indices that lead outside a matrix: SciPy's native code trusts them."""
+    """Raise InputError for pointers and indices outside the matrix, which SciPy does not check."""
     n_rows, n_columns = matrix.shape
     if matrix.format == "coo":
         sound = _whole_vectors(matrix.row, matrix.col) and matrix.row.shape == matrix.col.shape == matrix.data.shape
@@ -130,10 +130,10 @@ def _dense(matrix: Any, name: str) -> npt.NDArray[Any]:
 
 
 def row_lengths(indptr: npt.NDArray[np.integer[Any]], data: Float32) -> Float64:
-    """Euclidean length of each row of a CSR matrix, shape (n,); a row's length depends on nothing but its values."""
+    """Euclidean length of each row of a CSR matrix, shape (n,); the bits depend on the values of the row only."""
     lengths = np.zeros(len(indptr) - 1)
     filled = np.flatnonzero(np.diff(indptr))
-    # squares take twice the memory of the values, so they are made in parts
+    # squares need twice the memory of the values, so they are computed in parts
     cuts = np.searchsorted(indptr[filled], np.arange(0, int(indptr[-1]), SQUARES))
     for first, last in pairwise([*cuts, len(filled)]):
         if first == last:
@@ -156,12 +156,12 @@ def _canonical(csr: CSR) -> CSR:
 
 
 def as_label_matrix(labels: Any, n_rows: int | None = None, *, n_labels: int | None = None) -> CSR:
-    """Bring label assignments into a 0/1 CSR matrix Y, shape (n, L).
+    """Convert label assignments to a 0/1 CSR matrix Y, shape (n, L).
 
     Raises
     ------
     InputError
-        Negative entries, NaN, or another number of rows or columns than asked for.
+        Negative entries, NaN, or a wrong number of rows or columns.
     """
     Y = as_csr(labels, "Y", n_columns=n_labels)
     if n_rows is not None and Y.shape[0] != n_rows:
@@ -180,7 +180,7 @@ class Dataset:
     Y : csr_matrix, shape (n, L)
         0/1 label assignments.
     label_names : sequence of str, length L
-        What each column of Y is called.
+        Names of the columns of Y.
     texts : sequence of str, length n, optional
         The instances as text ...
     X : csr_matrix, shape (n, d), optional
@@ -188,7 +188,7 @@ class Dataset:
     ids : sequence, length n, optional
         The identity of each instance: any value, None where an instance has none.
     label_keys : sequence of str, length L, optional
-        The identifier of each label, where ``label_names`` holds names that replaced identifiers.
+        The identifier of each label, if ``label_names`` are names that replaced identifiers.
 
     Raises
     ------
@@ -234,7 +234,7 @@ class Dataset:
         return int(self.Y.shape[1])
 
     def take(self, rows: Int64) -> Dataset:
-        """The Dataset of the given row numbers, in their order; the label space stays whole."""
+        """The Dataset of the given row numbers, in their order, with the same label space."""
         return Dataset(
             Y=self.Y[rows],
             label_names=self.label_names,
@@ -251,7 +251,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class TopK:
-    """The k best labels of each instance, best first.
+    """The k best labels of each instance, in descending order of score.
 
     Parameters
     ----------
@@ -277,28 +277,28 @@ class TopK:
 
     @property
     def k(self) -> int:
-        """Columns: the number of labels asked for."""
+        """Number of columns: the number of labels requested."""
         return int(self.labels.shape[1])
 
     def matrix(self, kept: Bool, values: Float32, width: int) -> CSR:
-        """The kept places of an answer as a matrix, shape (n, width), with these values; both have shape (n, k)."""
+        """The selected entries as a matrix, shape (n, width), with the given values; both have shape (n, k)."""
         indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
         found = sp.csr_matrix((values[kept], self.labels[kept], indptr), shape=(len(self), width))
         found.sort_indices()
         return found
 
     def rows(self) -> Iterator[list[tuple[int, float]]]:
-        """Yield per instance its (label id, score) pairs, without the filling."""
+        """Yield per instance its (label id, score) pairs, without the padding."""
         for labels, scores in zip(self.labels.tolist(), self.scores.tolist(), strict=True):
             yield [(label, score) for label, score in zip(labels, scores, strict=True) if label >= 0]
 
 
 @dataclass(frozen=True)
 class LabelTree:
-    """A hierarchy of label clusters whose last level are leaves, each holding one label.
+    """A hierarchy of label clusters; the last level are leaves with one label each.
 
-    Level t has as many nodes as ``parents[t]`` has entries; the root above level 0 is not stored. Siblings stand
-    together: every ``parents[t]`` ascends. Leaves may repeat a label, which is how a label lives in several clusters.
+    Level t has as many nodes as ``parents[t]`` has entries; the root above level 0 is not stored. Siblings are
+    contiguous: every ``parents[t]`` ascends. A label in several clusters has several leaves.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ class LabelTree:
     leaf_labels : int32 array, length of the last level
         Label id of each leaf.
     n_labels : int
-        Size of the label space L; labels in no leaf are never predicted.
+        Size of the label space L; labels without a leaf are never predicted.
 
     Raises
     ------
@@ -335,7 +335,7 @@ class LabelTree:
 
     @property
     def depth(self) -> int:
-        """Number of levels, the leaves included."""
+        """Number of levels, including the leaves."""
         return len(self.parents)
 
     @property
@@ -345,7 +345,7 @@ class LabelTree:
 
     @property
     def n_leaves(self) -> int:
-        """Number of leaves; more than the labels when some live in several clusters."""
+        """Number of leaves; above the number of labels if some have several leaves."""
         return len(self.leaf_labels)
 
     @property
@@ -359,7 +359,7 @@ class LabelTree:
         return np.searchsorted(self.parents[level], np.arange(n_parents + 1)).astype(np.int64)
 
     def membership(self, level: int) -> CSR:
-        """0/1 matrix C, shape (nodes of ``level``, nodes above): which parent each node has."""
+        """0/1 matrix C, shape (nodes of ``level``, nodes above): the parent of each node."""
         parent = self.parents[level]
         n_parents = 1 if level == 0 else len(self.parents[level - 1])
         indptr = np.arange(len(parent) + 1)
@@ -377,4 +377,4 @@ def _check_level(parent: Int32, depth: int, n_above: int) -> None:
         raise InputError(f"parents[{depth}] must be a non-empty int32 vector, not {parent.dtype} {parent.shape}")
     steps = np.diff(parent)
     if parent[0] != 0 or parent[-1] != n_above - 1 or (steps < 0).any() or (steps > 1).any():
-        raise InputError(f"parents[{depth}] must ascend and name each of the {n_above} nodes above at least once")
+        raise InputError(f"parents[{depth}] must ascend and contain each of the {n_above} nodes above at least once")

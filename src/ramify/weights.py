@@ -1,7 +1,7 @@
-"""The linear classifiers of one level of a label tree, in the two forms that the library knows.
+"""The linear classifiers of one level of a label tree, in two forms.
 
-``LevelWeights`` is plain: by block of siblings, by feature, what each child weighs it. Training yields it.
-``PackedLevel`` is the same as prediction reads it (see cpp/packed.hpp): rounded, hashed, fit for memory mapping.
+``LevelWeights``, the result of training: weights by block of siblings, by feature, by child.
+``PackedLevel``, the input of prediction (see cpp/packed.hpp): rounded, hashed, suitable for memory mapping.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ramify.errors import InputError
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree
 
 MAX_BLOCK = 256
-"""Children of a block at most, so that a child's number within its block fits a byte."""
+"""Maximum number of children of a block, so that their numbers fit into a byte."""
 
 ROWS_AT_ONCE = 1 << 16
-"""Rows that are checked at a time: what checking needs besides stays small."""
+"""Rows that are checked at a time, to limit the memory of the check."""
 
 PRECISIONS = ("int8", "bf16", "fp32")
 ENTRY_BYTES = {"int8": 2, "bf16": 3, "fp32": 5}
@@ -29,7 +29,7 @@ ENTRY_BYTES = {"int8": 2, "bf16": 3, "fp32": 5}
 
 @dataclass(frozen=True)
 class Blocks:
-    """Which siblings stand together: parents with more than 256 children have several blocks.
+    """Contiguous siblings; parents with more than 256 children have several blocks.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Blocks:
     begin : int64 array, length blocks + 1
         Children of block b are the nodes [begin[b], begin[b + 1]) of the level.
     parent : int32 array, length blocks
-        Whose children they are.
+        The parent of each block.
     """
 
     parent_blocks: Int64
@@ -52,7 +52,7 @@ class Blocks:
 
     @classmethod
     def below(cls, n_children: Int64) -> Blocks:
-        """The blocks of a level whose parents have so many children, in their order."""
+        """The blocks of a level from the number of children of each parent."""
         first = np.concatenate([[0], np.cumsum(n_children)])
         n_blocks = -(-n_children // MAX_BLOCK)
         parent_blocks = np.concatenate([[0], np.cumsum(n_blocks)]).astype(np.int64)
@@ -69,7 +69,7 @@ class LevelWeights:
     Parameters
     ----------
     blocks : Blocks
-        How the level's nodes stand together.
+        Blocks of siblings of the level.
     n_features : int
         Width d of X.
     block_rows : int64 array, length blocks + 1
@@ -77,7 +77,7 @@ class LevelWeights:
     features : int32 array, length rows
         Column of X; ascending within a block.
     row_entries : int64 array, length rows + 1
-        Where the weights of each row lie.
+        Weights of row r are [row_entries[r], row_entries[r + 1]).
     children : uint8 array, length entries
         Number of the child within its block; ascending within a row.
     values : float32 array, length entries
@@ -99,7 +99,7 @@ class LevelWeights:
         n_rows, n_entries, n_blocks = len(self.features), len(self.values), len(self.blocks.begin) - 1
         fits = len(self.block_rows) == n_blocks + 1 and len(self.row_entries) == n_rows + 1
         if not fits or len(self.children) != n_entries or len(self.bias) != self.blocks.begin[-1]:
-            raise InputError("the arrays of LevelWeights differ in length: see what each must hold")
+            raise InputError("the arrays of LevelWeights differ in length: see the docstring of LevelWeights")
 
     @property
     def n_nodes(self) -> int:
@@ -107,7 +107,7 @@ class LevelWeights:
         return len(self.bias)
 
     def check(self) -> None:
-        """Refuse weights that native code could not trust; made by hand they may be anything.
+        """Raise InputError for weights that are not safe for native code.
 
         Raises
         ------
@@ -119,10 +119,10 @@ class LevelWeights:
         sound = all(p[0] == 0 and p[-1] == end and (p[1:] >= p[:-1]).all() for p, end in pointers)
         starts = range(0, n_rows, ROWS_AT_ONCE)
         if not sound or not all(self._rows_are_sound(start, min(n_rows, start + ROWS_AT_ONCE)) for start in starts):
-            raise InputError("LevelWeights are inconsistent: see what each array must hold")
+            raise InputError("LevelWeights are inconsistent: see the docstring of LevelWeights")
 
     def _rows_are_sound(self, first: int, last: int) -> bool:
-        """Whether rows first..last - 1 are, and come after the row before them."""
+        """Whether rows first..last - 1 are valid and follow the row before them."""
         pointers, features = self.row_entries[first : last + 1], self.features[first:last]
         sizes = np.diff(pointers)
         if sizes.min() < 1 or sizes.max() > MAX_BLOCK or features.min() < 0 or features.max() >= self.n_features:
@@ -139,7 +139,7 @@ class LevelWeights:
         )
 
     def matrix(self) -> CSR:
-        """W, shape (d, nodes), as a csc_matrix: one column per node, the intercepts left out."""
+        """W, shape (d, nodes), as a csc_matrix: one column per node, without intercepts."""
         rows_of_block = np.diff(self.block_rows)
         block_of_row = np.repeat(np.arange(len(rows_of_block)), rows_of_block)
         entries_of_row = np.diff(self.row_entries)
@@ -149,14 +149,14 @@ class LevelWeights:
 
 
 def joined(parts: Sequence[tuple[LevelWeights, Int64]], blocks: Blocks) -> LevelWeights:
-    """One level made of nodes of several levels that hang below the same parents.
+    """Join nodes of several levels with the same parents into one level.
 
     Parameters
     ----------
     parts : sequence of (LevelWeights, int64 array)
-        Weights, and for each of their nodes its number in the new level, below the same parent; -1 leaves it out.
+        Weights, and for each of their nodes its number in the new level, below the same parent; -1 excludes it.
     blocks : Blocks
-        Of the new level. Nodes that no part has weigh nothing.
+        Blocks of the new level. Nodes that are in no part have weights of 0.
     """
     bias = np.zeros(blocks.begin[-1], np.float32)
     for level, places in parts:
@@ -204,9 +204,9 @@ def _entries_below(parent: int, level: LevelWeights, places: Int64) -> tuple[Int
 
 @dataclass(frozen=True)
 class PackedLevel:
-    """Classifiers of one level as prediction reads them; every array may be memory-mapped.
+    """Classifiers of one level in the form of prediction; every array may be memory-mapped.
 
-    See cpp/packed.hpp for what the arrays mean.
+    See cpp/packed.hpp for the meaning of the arrays.
     """
 
     n_features: int
@@ -235,7 +235,7 @@ class PackedLevel:
 
     @property
     def n_weights(self) -> int:
-        """Weights kept."""
+        """Number of weights."""
         return int(self.block_entries[-1])
 
     @property

@@ -1,4 +1,4 @@
-"""Names and values as people read them on a terminal, in a picture or in an error."""
+"""Names and values for output on a terminal, in a picture or in an error message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 ALIKE = 0.75
-"""Least similarity of a name that is suggested: at most about one wrong letter in four."""
+"""Minimum similarity of a suggested name: about one wrong letter in four."""
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
@@ -16,7 +16,7 @@ _REPR.maxlevel, _REPR.maxlist, _REPR.maxdict, _REPR.maxtuple = 3, 4, 3, 4
 
 
 def one_line(text: str) -> str:
-    """A name without line breaks, tabs and other characters that cannot be printed: a space stands for each."""
+    """A name without line breaks, tabs and other characters that cannot be printed: each is replaced by a space."""
     return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -30,7 +30,7 @@ def quoted(value: Any, characters: int = 60) -> str:
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like a mistyped one, upper and lower case alike; None where none is alike enough."""
+    """The known name most similar to a mistyped one, ignoring case; None if none is similar enough."""
     matcher = SequenceMatcher()
     matcher.set_seq2(name.lower())
     best, found = ALIKE, None

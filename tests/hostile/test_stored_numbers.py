@@ -105,11 +105,11 @@ def test_stored_names_are_checked_when_a_model_is_opened_and_verified(name, tmp_
     blob = arrays[name].copy()
     blob[1] = 0xFE
     save_model(tmp_path / "m", StoredModel("Tagger", config, arrays | {name: blob}, "0"))
-    with pytest.raises(ModelFileError, match="is no valid UTF-8"):
+    with pytest.raises(ModelFileError, match="is not valid UTF-8"):
         ramify.load(tmp_path / "m")
     opened = ramify.load(tmp_path / "m", verify=False)  # reads no names, and refuses when one is needed
     if name == "labels/blob":
-        with pytest.raises(ModelFileError, match="is no valid UTF-8"):
+        with pytest.raises(ModelFileError, match="is not valid UTF-8"):
             opened.tag(TEXTS, k=10)
 
 

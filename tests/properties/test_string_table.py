@@ -30,5 +30,5 @@ def test_the_check_equals_decoding_each_string(pieces, cuts):
     if not broken:
         table.check()
         return
-    with pytest.raises(InputError, match=r"string \d+ is no valid UTF-8"):
+    with pytest.raises(InputError, match=r"string \d+ is not valid UTF-8"):
         table.check()

@@ -1,4 +1,4 @@
-"""Files → Dataset: one file per format; splitting; the demo's data."""
+"""Files → Dataset, one module per format; splits; the data of the demo."""
 
 from ramify.data.demo import demo_dataset
 from ramify.data.fields import Fields

@@ -1,7 +1,7 @@
-"""Labels that stand in one string: split at a separator, or printed as a list by pandas or as JSON.
+"""Labels in one string: split at a separator, or printed as a list by pandas or as JSON.
 
-A column is read as printed lists where no separator is given and every cell that is not empty stands in square
-brackets. ``['a', 'b']`` and ``["a", "b"]`` are parsed strictly; ``['a' 'b']``, as NumPy prints, is refused, because
+A column is read as printed lists if no separator is given and every non-empty cell is in square brackets.
+``['a', 'b']`` and ``["a", "b"]`` are parsed strictly; ``['a' 'b']``, as NumPy prints, is refused, because
 Python would join the two strings.
 """
 
@@ -26,12 +26,12 @@ ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v"
 
 
 class LabelCells:
-    """Splits labels that stand in one string, and detects strings that seem separated otherwise.
+    """Splits labels in one string, and detects strings that seem to have another separator.
 
     Parameters
     ----------
     separator : str, optional
-        What separates labels. By default "|"; only then `check` looks for other separators.
+        String between labels, "|" by default; only with the default `check` looks for other separators.
     """
 
     def __init__(self, separator: str | None) -> None:
@@ -54,7 +54,7 @@ class LabelCells:
         return cell.split(self.separator)
 
     def check(self) -> None:
-        """Refuse a column whose cells are mostly printed lists, or seem separated by something else.
+        """Raise InputError for a column of mostly printed lists, or with another separator.
 
         Raises
         ------
@@ -113,7 +113,7 @@ def is_printed_list(cell: str) -> bool:
 
 
 def printed_list(cell: str) -> list[Any] | None:
-    """The strings, numbers and None's of a printed list; None if the stripped cell is no such list.
+    """The strings, numbers and None's of a printed list; None if the stripped cell is not such a list.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which fields of a record hold what, and how a field's value becomes a text."""
+"""Names of the fields of a record, and the conversion of values to text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ramify.wording import nearest_name, quoted
 
 SHOWN_NAMES = 12
 NOT_CELLS = '"\r\n\0'
-"""Characters that cannot delimit cells, as they quote or end them."""
+"""Characters that cannot delimit cells, because they quote or end them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,12 @@ class Fields:
     id : str, default "id"
         The field of a document's identity, kept in ``Dataset.ids`` and ``Document.id`` where it is present.
     separator : str, optional
-        What separates labels that stand in one string. By default "|"; then a file whose label strings look
-        separated by something else is refused rather than misread.
+        String between labels in one cell. By default "|"; then a file whose label strings seem to have another
+        separator raises an error.
     labels_path : path-like, optional
         The second file of a pair of scipy ``.npz`` files: the label matrix.
     names_path : path-like, optional
-        A file that gives label identifiers their names: ``.jsonl``, ``.csv``, ``.tsv`` (also ``.gz``) or
+        A file with the names of label identifiers: ``.jsonl``, ``.csv``, ``.tsv`` (also ``.gz``) or
         ``.parquet`` with the fields "id" and "name"; any other file has one name per line, for the label numbers
         "0", "1", ...
     delimiter : str, optional
@@ -111,7 +111,7 @@ def joined_text(values: Sequence[Any]) -> str:
     Raises
     ------
     InputError
-        A value that is no string.
+        A value that is not a string.
     """
     for value in values:
         if value is not None and not isinstance(value, str):
@@ -120,7 +120,7 @@ def joined_text(values: Sequence[Any]) -> str:
 
 
 def missing_field(name: str, present: Iterable[str], how: str = "") -> str:
-    """The sentence for a field that is not there: which ones are, how they were read, which was probably meant."""
+    """The error for a missing field: available fields, how they were read, and the most similar one."""
     names = list(present)
     listing = ", ".join(quoted(one, 40) for one in names[:SHOWN_NAMES]) + (", ..." if len(names) > SHOWN_NAMES else "")
     near = nearest_name(name, names)

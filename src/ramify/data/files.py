@@ -1,4 +1,4 @@
-"""Any data file ↔ Dataset: the format is known by the extension, ``.gz`` included.
+"""Data files ↔ Dataset; the extension, with ``.gz``, determines the format.
 
 Two families: files of texts (.jsonl, .csv, .tsv, .parquet) yield rows of named fields; files of features (.txt of
 the Extreme Classification Repository, .npz) yield matrices.
@@ -35,7 +35,7 @@ class Document(NamedTuple):
     text : str
         The text.
     id : object
-        What the file's id field holds, None where that is missing or empty.
+        Value of the id field, None if it is missing or empty.
     """
 
     text: str
@@ -54,8 +54,8 @@ def read(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, label_names: Sequ
     fields : Fields, optional
         The names of the fields, "text" and "labels" by default.
     label_names : sequence of str, optional
-        The label space to read into, as a model's ``label_names``: see `align`. Files that hold label numbers only
-        take them as the names of their columns.
+        Label space of the result, such as the ``label_names`` of a model: see `align`. For files with label numbers
+        only, these are the names of the columns.
 
     Returns
     -------
@@ -94,10 +94,10 @@ def read_texts(
     fields : Fields, optional
         The names of the fields. With ``group``, only the first row of each document is taken.
     stream_format : str, default ".jsonl"
-        What a stream holds: ".jsonl", ".csv" or ".tsv".
+        Format of a stream: ".jsonl", ".csv" or ".tsv".
     on_bad : callable, optional
-        Called with the ``DataFileError`` of each bad record (no JSON, not UTF-8, a missing field, a text that is no
-        string, a wrong number of cells); reading goes on with the next line. By default the error is raised. A
+        Called with the ``DataFileError`` of each bad record (no JSON, not UTF-8, a missing field, a text that is not a
+        string, a wrong number of cells); reading continues with the next line. By default the error is raised. A
         missing file, a header without a wanted column or damaged gzip data always raise.
 
     Yields
@@ -175,7 +175,7 @@ def holds_texts(path: str | Path) -> bool:
 
 
 def write(dataset: Dataset, path: str | Path, *, fields: Fields = DEFAULT_FIELDS) -> None:
-    """Write a data file; it appears whole or not at all.
+    """Write a data file completely or not at all.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def convert(
 
 
 def refuse_same_file(target: str | Path, *inputs: str | Path | BinaryIO | None) -> None:
-    """Refuse to replace a file that is also read, under whatever spelling or link.
+    """Raise InputError if a file to be written is also read, under any path or link.
 
     Parameters
     ----------

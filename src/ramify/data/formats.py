@@ -1,4 +1,4 @@
-"""The format of a data file: known by its extension, ``.gz`` included."""
+"""The format of a data file, from its extension, with ``.gz``."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class DocumentNumbers:
         return self._count
 
     def of(self, value: Any) -> int:
-        """The number of a row's document: ``len(self)`` before the call if it is new. No value: a new document.
+        """The number of a row's document: ``len(self)`` before the call if it is new. Without a value: a new document.
 
         Raises
         ------
@@ -67,7 +67,7 @@ def looks_long(dataset: Dataset) -> tuple[int, int] | None:
     """Whether a Dataset seems to have a row per document and label, as ``pandas.DataFrame.explode`` gives.
 
     That is: no row has two labels, and the distinct texts (or else ids) are fewer than 80% of their distinct pairs
-    with a label. Runs in time linear in the rows, and stops at once where a row has two labels.
+    with a label. Runs in time linear in the rows, and stops at the first row with two labels.
 
     Returns
     -------

@@ -28,7 +28,7 @@ def read_rows(
 ) -> Iterator[tuple[int, list[Any]]]:
     """Yield per record its line number and the values of the named fields; blank lines are skipped.
 
-    Halves of surrogate pairs, as cut emoji leave them, become U+FFFD.
+    Unpaired surrogates, for example of truncated emoji, become U+FFFD.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def read_rows(
     Raises
     ------
     DataFileError
-        A line that is no JSON object, a required field that is missing.
+        A line that is not a JSON object, a required field that is missing.
     """
     decode = json.JSONDecoder().raw_decode
     for number, line in numbered_lines(source, on_bad):
@@ -74,7 +74,7 @@ def read_rows(
 
 
 def write(dataset: Dataset, path: Path, fields: Fields) -> None:
-    """Write ids (where there are any), texts and label names, one object per line."""
+    """Write ids (if there are any), texts and label names, one object per line."""
     names = fields.written(with_ids=dataset.ids is not None)
     encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
     ids = [None] * len(dataset) if dataset.ids is None else dataset.ids

@@ -1,4 +1,4 @@
-"""Label names ↔ columns of Y: collected while a file streams by, ordered by name, aligned with a model's."""
+"""Label names ↔ columns of Y: collected while a file is read, ordered by name, aligned with those of a model."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ BLOCK_ROWS = 1 << 14
 
 
 class LabelRows:
-    """Rows of label names become Y, in plain arrays of numbers: no list of lists is ever held.
+    """Builds Y from rows of label names in arrays of numbers, without a list of lists.
 
     White space around names is stripped, empty names are dropped, repeated ones count once. Strings of printed lists
-    are held until the end, as they are read as lists only if all strings are so (see `ramify.data.cells`).
+    are kept until the end, because they are read as lists only if all strings are (see `ramify.data.cells`).
 
     Parameters
     ----------
     separator : str, optional
-        What splits labels that come as one string; by default "|", or none where all strings are printed lists.
+        String between labels in one string; by default "|", or none if all strings are printed lists.
     """
 
     def __init__(self, separator: str | None = None) -> None:
@@ -47,7 +47,7 @@ class LabelRows:
         value : object
             The labels.
         line : int, optional
-            Its line, for errors that only show later.
+            Its line, for errors that are detected later.
 
         Raises
         ------
@@ -72,8 +72,7 @@ class LabelRows:
         Raises
         ------
         InputError
-            Label strings that look separated by something else than the default, or printed lists some of which do
-            not parse.
+            Label strings with a separator other than the default, or printed lists some of which do not parse.
         """
         self._release(self._parsed())
         self._cells.check()
@@ -88,7 +87,7 @@ class LabelRows:
         return Y, names
 
     def _hold(self, value: Any, line: int | None) -> bool:
-        """Whether the value waits for the end: from the first printed list on, while all strings may be such."""
+        """Whether the value is kept until the end: from the first printed list on, while all strings may be lists."""
         cell = value.strip() if isinstance(value, str) else ""
         if cell and not in_brackets(cell):
             self._release(self._held or [])
@@ -100,7 +99,7 @@ class LabelRows:
         return self._held is not None
 
     def _parsed(self) -> list[tuple[Any, int | None]]:
-        """The held values with lists in place of strings; unchanged if no string is a printed list."""
+        """The kept values with lists instead of strings; unchanged if no string is a printed list."""
         rows: list[tuple[Any, int | None]] = []
         unparsed: DataFileError | None = None
         n_parsed = 0
@@ -149,12 +148,12 @@ def named_rows(Y: CSR, label_names: Sequence[str]) -> Iterator[list[str]]:
 
 
 class NumberNames(Sequence[str]):
-    """The names "0", "1", ... of labels that have none, made when asked for.
+    """The names "0", "1", ... of labels without names, made on access.
 
     Parameters
     ----------
     count : int
-        How many.
+        Number of labels.
     """
 
     def __init__(self, count: int) -> None:
@@ -182,26 +181,25 @@ class NumberNames(Sequence[str]):
 
 
 def align(dataset: Dataset, label_names: Sequence[str]) -> Dataset:
-    """Bring a Dataset into a model's label space, so that its Y can be compared with the model's predictions.
+    """Convert a Dataset to the label space of a model, so that Y can be compared with its predictions.
 
     Parameters
     ----------
     dataset : Dataset
         With its own labels in any order.
     label_names : sequence of str, length L
-        The model's.
+        Label names of the model.
 
     Returns
     -------
     Dataset
-        Columns 0..L-1 are the model's labels; texts, features and ids stay. Labels that occur in ``dataset`` but are
-        unknown to the model follow in columns of their own: the model cannot predict them, yet recall still counts
-        them.
+        Columns 0..L-1 are the model's labels; texts, features and ids are unchanged. Labels of ``dataset`` that the
+        model does not have follow in further columns: the model cannot predict them, but recall counts them.
 
     Raises
     ------
     InputError
-        ``label_names`` holds a name twice.
+        ``label_names`` has a name twice.
     """
     if dataset.label_names is label_names or dataset.label_names == label_names:
         return dataset

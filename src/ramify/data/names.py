@@ -1,4 +1,4 @@
-"""Names for label identifiers: read from a file, and put in the identifiers' place."""
+"""Names for label identifiers: read from a file, and put in place of the identifiers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ramify.wording import quoted
 
 MOST_SUFFIXES = 8
 MOST_NUMBERS = 1 << 26
-"""Most labels of a file of features that are named one by one: its header may announce any number of them."""
+"""Maximum number of labels of a file of features that get names; its header may contain any number."""
 
 
 def read_names(path: str | Path) -> tuple[Sequence[str], list[str]]:
@@ -35,7 +35,7 @@ def read_names(path: str | Path) -> tuple[Sequence[str], list[str]]:
     Returns
     -------
     tuple of sequences of str
-        (identifiers, names), both without repetitions. The first name of an identifier counts. A name that several
+        (identifiers, names), both without repetitions. The first name of an identifier is used. A name that several
         identifiers share becomes "name (identifier)" for all of them; an empty name is the identifier itself.
 
     Raises
@@ -68,7 +68,7 @@ def renamed(dataset: Dataset, keys: Sequence[str], names: Sequence[str]) -> Data
     Parameters
     ----------
     dataset : Dataset
-        Its labels are identifiers, names, or both: a label that equals a key gets the key's name, others stay.
+        Its labels are identifiers, names, or both: a label that equals a key gets its name, others are unchanged.
     keys, names : sequences of str, of one length
         Identifiers, and the name of each.
 

@@ -28,7 +28,7 @@ REMEDY = "write it with ramify.write or scipy.sparse.save_npz"
 
 
 def read(path: Path, labels_path: Path | None = None) -> Dataset:
-    """Read X, Y and, where present, label names; otherwise labels are called "0", "1", ...
+    """Read X, Y and, where present, label names; otherwise labels are named "0", "1", ...
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def write(dataset: Dataset, path: Path) -> None:
 
 @contextmanager
 def _loaded(path: Path) -> Any:
-    """The arrays of an archive by key; whatever numpy and zipfile make of damage becomes one kind of error."""
+    """The arrays of an archive by key; errors of numpy and zipfile become one kind of error."""
     try:
         stream = path.open("rb")
     except (OSError, ValueError) as error:
@@ -131,7 +131,7 @@ def _matrix(arrays: Any, name: str) -> CSR:
 
 
 def _compressed(arrays: Any, prefix: str, layout: str | bytes) -> CSR:
-    """Check by scipy's full check, so that no index ever points outside."""
+    """Check by scipy's full check, so that no index is out of range."""
     layout = layout.decode() if isinstance(layout, bytes) else layout
     kinds = {"csr": sp.csr_matrix, "csc": sp.csc_matrix}
     if layout not in kinds:

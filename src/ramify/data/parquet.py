@@ -68,7 +68,7 @@ def read_rows(
 
 
 def write(dataset: Dataset, path: Path, fields: Fields) -> None:
-    """Write a column of ids (where there are any), a string column of texts and a list column of label names.
+    """Write a column of ids (if there are any), a string column of texts and a list column of label names.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def _id_column(ids: Sequence[Any], pyarrow: Any) -> Any:
 
 
 def import_pyarrow() -> Any:
-    """The module ``pyarrow`` with ``pyarrow.parquet``; MissingExtraError where it is not installed."""
+    """The module ``pyarrow`` with ``pyarrow.parquet``; MissingExtraError if it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet

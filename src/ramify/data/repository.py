@@ -1,7 +1,7 @@
 """The Extreme Classification Repository's text format: a header ``N D L``, then ``l1,l2 f:v f:v`` per instance.
 
 A line without labels starts with a space. Lines are parsed in blocks, all numbers of a block at once; only a block
-that fails is looked at number by number, to name the line and what is wrong with it.
+with an error is parsed token by token, to name the line and the error.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ COLON, SPACE = ord(":"), ord(" ")
 
 
 def read(source: Source) -> Dataset:
-    """Read features and labels; labels are called "0", "1", ... as the format has no names.
+    """Read features and labels; labels are named "0", "1", ... because the format has no names.
 
-    A feature that a line names twice counts with the sum of its values.
+    The value of a feature that occurs twice in a line is the sum.
 
     Raises
     ------
     DataFileError
         A header that is not three counts, a line that does not parse, a number out of range, NaN or infinite
-        values, more or fewer lines than the header says.
+        values, a number of lines that differs from the header.
     """
     name = name_of(source)
     lines = numbered_lines(source, limit=LINE_BYTES)
@@ -55,7 +55,7 @@ def read(source: Source) -> Dataset:
 
 
 def write(dataset: Dataset, path: Path) -> None:
-    """Write X and Y; label names are not kept, as the format has no place for them."""
+    """Write X and Y; label names are not kept, because the format has no names."""
     X, Y = dataset.X, dataset.Y
     if X is None:
         raise InputError("the repository format (.txt) holds features, but the data are texts: write .jsonl instead")
@@ -86,7 +86,7 @@ def _header(line: str, name: str) -> tuple[int, int, int]:
 
 
 class _Parser:
-    """Collects lines, and turns every block of them into numbers."""
+    """Collects lines and parses them in blocks."""
 
     def __init__(self, n_features: int, n_labels: int, name: str) -> None:
         self.n_rows = 0
@@ -168,7 +168,7 @@ def _matrix(data: array[float] | Float32, indices: array[int], indptr: array[int
 
 
 def _problem(line: str, n_features: int, n_labels: int) -> str | None:
-    """What is wrong with one line, looked at token by token."""
+    """The error in one line, parsed token by token."""
     tokens = line.split()
     if tokens and ":" not in tokens[0]:
         for label in tokens.pop(0).split(","):

@@ -23,7 +23,7 @@ def split_random(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -> tup
     test_size : float, default 0.2
         The share of rows to test on, between 0 and 1; at least one row goes to each side.
     seed : int, default 0
-        Another seed gives another split.
+        Seed of the order of rows.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def split_label_aware(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -
     """Split at random, but keep in training at least one instance of every label that has any.
 
     Rows are visited in random order; one goes to the test part if each of its labels has another row left to train
-    on. Where rare labels forbid it, the test part stays smaller than asked for.
+    on. If rare labels prevent it, the test part is smaller than ``test_size``.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def split_label_aware(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -
     Raises
     ------
     InputError
-        As `split_random`; or every row holds a label that no other row has.
+        As `split_random`; or every row has a label that no other row has.
     """
     n_test, seed = _test_rows(dataset, test_size), whole_number("seed", seed, 0)
     left = np.bincount(dataset.Y.indices, minlength=dataset.n_labels).tolist()
@@ -78,7 +78,7 @@ def split_label_aware(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -
         in_test[row] = True
         taken += 1
     if not taken:
-        raise InputError("every row holds a label that no other row has, so none can be spared: use split_random")
+        raise InputError("every row has a label that no other row has, so the test part stays empty: use split_random")
     return _parts(dataset, in_test)
 
 
@@ -88,7 +88,7 @@ def split_by_column(
     *,
     test: Collection[Any] = ("test",),
 ) -> tuple[Dataset, Dataset]:
-    """Split by a field that says which part each row belongs to.
+    """Split by a field with the part of each row.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def _test_rows(dataset: Dataset, test_size: float) -> int:
     if not Real(0, 1).fits(test_size) or not 0 < test_size < 1:
         raise InputError(f"test_size is {quoted(test_size)}, but must be a share between 0 and 1")
     if len(dataset) < 2:
-        raise InputError(f"the data hold {len(dataset)} row(s), but a split needs at least 2")
+        raise InputError(f"the data have {len(dataset)} row(s), but a split needs at least 2")
     return min(max(round(test_size * len(dataset)), 1), len(dataset) - 1)
 
 

@@ -1,4 +1,4 @@
-"""Bytes in and out: numbered UTF-8 lines of plain or gzip files, and files that appear whole or not at all."""
+"""Input of numbered UTF-8 lines from plain or gzip files, and atomic output of files."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ramify.store import is_model
 Source: TypeAlias = Path | BinaryIO
 """A file, or an open binary stream such as ``sys.stdin.buffer``."""
 OnBad: TypeAlias = Callable[[DataFileError], None]
-"""Called with the error of each bad record instead of raising it; reading goes on with the next line."""
+"""Called with the error of each bad record instead of raising it; reading continues with the next line."""
 
 BUFFER_BYTES = 1 << 20
 LINE_BYTES = 1 << 28
-"""Longest line: larger than any book, small enough to be held in memory several times."""
+"""Maximum bytes of a line; several copies fit in memory."""
 BLANK_LINES = 1_000_000
-"""Most blank lines in a row: a gzip file of a few kilobytes can hold billions."""
+"""Maximum blank lines in a row; a gzip file of a few kilobytes can contain billions."""
 GZIP_LEVEL = 6
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -34,7 +34,7 @@ OWN_DESCRIPTOR = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd")
 
 
 def name_of(source: Source) -> str:
-    """How errors call the source."""
+    """Name of the source in errors."""
     return str(source) if isinstance(source, Path) else str(getattr(source, "name", "<stream>"))
 
 
@@ -83,7 +83,7 @@ def numbered_lines(
 
 @contextmanager
 def _damage_named(name: str) -> Iterator[None]:
-    """Within, what gzip and the system raise while a file is read becomes one sentence."""
+    """Context in which errors of gzip and the system become one DataFileError."""
     try:
         yield
     except gzip.BadGzipFile:
@@ -97,7 +97,7 @@ def _damage_named(name: str) -> Iterator[None]:
 
 
 def require_file(path: Path) -> None:
-    """Refuse what is no readable file before a library opens it.
+    """Raise DataFileError for a missing file or a directory before a library opens it.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def require_file(path: Path) -> None:
 
 
 def unreadable(name: str, error: Exception) -> DataFileError:
-    """The one sentence for a file that the system does not open or read."""
+    """The error for a file that the system cannot open or read."""
     if isinstance(error, FileNotFoundError):
         return DataFileError("no such file: check the path", name)
     if isinstance(error, IsADirectoryError):
@@ -123,10 +123,10 @@ def unreadable(name: str, error: Exception) -> DataFileError:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """An open file, gzip when the name ends in ``.gz``, that takes its place only when all is written.
+    """An open file, gzip when the name ends in ``.gz``, that replaces the target after all is written.
 
-    What is no regular file (a device, a FIFO, ``/dev/stdout``, ``/dev/fd/N``) is written to directly. A symbolic link
-    stays, and the file that it points to is replaced.
+    A target that is not a regular file (a device, a FIFO, ``/dev/stdout``, ``/dev/fd/N``) is written to directly. A
+    symbolic link is kept, and the file that it points to is replaced.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 
 def without_surrogates(text: str) -> str:
-    """Halves of broken surrogate pairs become U+FFFD: no file format of ours can hold them."""
+    """Halves of broken surrogate pairs become U+FFFD: the file formats cannot represent them."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -210,8 +210,8 @@ def _target(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A temporary sibling; it takes the file's place at the end, or is removed on any error."""
-    # A name of our own rather than mkstemp, whose private permissions the file would keep.
+    """A temporary sibling that replaces the file at the end, or is removed on any error."""
+    # Not mkstemp, because the file would keep its private permissions.
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         with temporary.open("xb", BUFFER_BYTES) as stream:
@@ -220,7 +220,7 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
             os.fsync(stream.fileno())
         temporary.replace(target)
     finally:
-        with suppress(OSError):  # what prevented writing may prevent removing, too
+        with suppress(OSError):  # the cause of the error may prevent the removal as well
             temporary.unlink(missing_ok=True)
 
 

@@ -18,9 +18,9 @@ from ramify.values import Dataset
 from ramify.wording import quoted
 
 FIELD_CHARACTERS = 1 << 26
-"""Longest cell: whole books pass, a quote that is never closed does not fill the memory."""
+"""Maximum characters of a cell, so that an unclosed quote does not fill the memory."""
 RECORD_LINES = 1_000_000
-"""Lines of one record that are kept, so that reading can go on behind a quote that is never closed."""
+"""Maximum lines of a record that are kept, so that reading can continue after an unclosed quote."""
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -48,7 +48,7 @@ def read_rows(
     default : str, default ","
         Tried first where no delimiter is given.
     on_bad : callable, optional
-        Called with the error of a bad row, which is left out; reading goes on with the next line. By default the error
+        Called with the error of a bad row, which is left out; reading continues with the next line. By default the error
         is raised.
     seen : dict, optional
         Receives the names of all columns, as keys.
@@ -111,7 +111,7 @@ def write(dataset: Dataset, path: Path, fields: Fields, *, delimiter: str = ",")
 
 
 class _Lines:
-    """The lines of a file for ``csv.reader``, which can be given back to be parsed again.
+    """The lines of a file for ``csv.reader``, which can be pushed back and parsed again.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def _next_row(reader: Any, lines: _Lines, *, keep: bool) -> list[str] | None:
 
 
 def _parsed(reader: Any) -> list[str] | None:
-    limit = csv.field_size_limit(FIELD_CHARACTERS)  # process-wide, so it is put back after every row
+    limit = csv.field_size_limit(FIELD_CHARACTERS)  # process-wide, so it is restored after every row
     try:
         row: list[str] | None = next(reader, None)
     finally:

@@ -1,8 +1,8 @@
 """Each measure as a separate function: ``precision_at_k(Y_test, top, 5)``.
 
 All leave documents without a true label out; :func:`ramify.evaluation.evaluate` computes all measures and has more
-settings. All raise InputError for predictions that do not fit the truth (rows, ids out of range, fewer than k columns, a
-label twice, NaN), for k below 1, and if Y_test has no true label. Formulas: ``document_measures`` and
+settings. All raise InputError for predictions that do not fit the truth (rows, ids out of range, fewer than k columns,
+a label twice, NaN), for k below 1, and if Y_test has no true label. Formulas: ``document_measures`` and
 ``label_measures``.
 """
 

@@ -1,4 +1,4 @@
-"""Text → X: tf-idf, hashing; label representations."""
+"""Texts → X: tf-idf and hashing."""
 
 from ramify.features.hashing import Hashing
 from ramify.features.tfidf import Tfidf

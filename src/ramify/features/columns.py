@@ -1,6 +1,6 @@
-"""Columns of a wide matrix that are in use: memory then grows with these and not with the announced width.
+"""Used columns of a wide matrix, so that memory grows with these instead of the width.
 
-A file may announce 2**31 - 1 features, as hashing does, and use a few thousand of them.
+The header of a file may have 2**31 - 1 features, as with hashing, of which a few thousand are used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ramify.errors import InputError
 from ramify.values import CSR, Bool, Float32, Int32
 
 NARROW_ENOUGH = 1 << 20
-"""Widths up to this one are kept as they are: a model needs a few bytes per column."""
+"""Matrices up to this width keep all columns; a model needs a few bytes per column."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,6 @@ class Columns:
 
 
 def _places(used: Int32, indices: Int32) -> tuple[Int32, Bool]:
-    """Where each index stands among the used columns, and whether it does."""
+    """Position of each index among the used columns, and whether it is one of them."""
     place = np.minimum(np.searchsorted(used, indices), len(used) - 1).astype(np.int32)
     return place, np.asarray(used[place] == indices)

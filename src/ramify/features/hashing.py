@@ -1,7 +1,7 @@
-"""Texts → hashed n-grams: column = hash mod d, so nothing is learned, and any stream of texts fits in fixed memory.
+"""Texts → hashed n-grams: column = hash mod d, without a vocabulary and with fixed memory.
 
-The hashing trick of Weinberger et al., "Feature hashing for large scale multitask learning" (2009): with signs,
-n-grams that share a column cancel rather than add up on average.
+Kilian Weinberger, Anirban Dasgupta, John Langford, Alex Smola, Josh Attenberg: Feature Hashing for Large Scale
+Multitask Learning, ICML 2009 (docs/papers.md): with signs, the expected contribution of collisions is 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEFAULT_HASHED_FEATURES = 2**18
 
 
 class Hashing(WeightedText):
-    r"""Hashed features of texts; names of columns are not known.
+    r"""Hashed features of texts; columns have no names.
 
     Parameters
     ----------
@@ -44,15 +44,15 @@ class Hashing(WeightedText):
     lowercase : bool, default True
         Apply ``str.lower`` first.
     signed : bool, default True
-        Half of the n-grams count negatively.
+        Half of the n-grams have negative values.
     sublinear : bool, default True
-        tf = ±(1 + log|count|) in place of the count.
+        tf = ±(1 + log|count|) instead of the count.
     idf : bool, default False
-        Weigh columns by inverse document frequency; needs ``fit`` or ``partial_fit``. Without, nothing is learned.
+        Weight columns by inverse document frequency, which needs ``fit`` or ``partial_fit``.
     norm : "l2" or None, default "l2"
-        Give rows Euclidean length 1.
+        Divide rows by their Euclidean length.
     threads : int or None, default None
-        None takes every CPU. The result is the same for any number.
+        None uses all CPUs. The result is the same for any number.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Hashing(WeightedText):
         self.threads = threads
 
     def fit(self, texts: Sequence[str], y: Any = None) -> Hashing:
-        """Forget, then ``partial_fit``.
+        """Reset, then ``partial_fit``.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Hashing(WeightedText):
         Raises
         ------
         InputError
-            A setting out of range, a single string in place of a list, an item that is no str.
+            A setting out of range, a single string instead of a list, an item that is not a str.
         """
         self.check_settings()
         for learned in ("document_frequencies_", "n_documents_"):
@@ -156,7 +156,7 @@ class Hashing(WeightedText):
         return self._plain_weigher(smooth.astype(np.float32))
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """(config, arrays); ``threads`` is a matter of the machine and stays behind.
+        """(config, arrays); ``threads`` is not saved.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class Hashing(WeightedText):
         Raises
         ------
         ModelFileError
-            Settings or arrays that are missing, or do not go together.
+            Settings or arrays that are missing or inconsistent.
         """
         with damage_told("the saved hashing is"):
             shared = shared_settings(config, ("signed", "idf"))

@@ -1,7 +1,7 @@
-"""Texts in scripts that n-grams of words do not suit, found before a model is trained on them.
+"""Detection of scripts that n-grams of words do not suit, before training.
 
-A word is a run of word characters. Chinese, Japanese, Thai, Lao, Khmer, Burmese and Tibetan are written without blanks
-between words, so that a run is a sentence; the vowel signs of the scripts of India are no word characters, so that runs
+A word is a sequence of word characters. Chinese, Japanese, Thai, Lao, Khmer, Burmese and Tibetan have no blanks between
+words, so such a sequence is a sentence. The vowel signs of the scripts of India are not word characters, so sequences
 end within words.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 SAMPLE_TEXTS = 1000
 SAMPLE_CHARACTERS = 500
-"""Texts looked at, and characters of each."""
+"""Number of texts sampled, and of characters of each."""
 
 RANGES = (
     (0x0900, 0x0DFF), (0x0E00, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF),
@@ -36,7 +36,7 @@ def share_unsuited(texts: Sequence[str]) -> float:
 
 
 def advice_on_scripts(texts: Sequence[str], vectorizer: Any) -> str | None:
-    """One sentence where the vectorizer takes n-grams of words only and most letters need those of characters."""
+    """A warning if the vectorizer uses word n-grams only and most letters need character n-grams."""
     if getattr(vectorizer, "words", None) is None or getattr(vectorizer, "characters", None) is not None:
         return None
     share = share_unsuited(texts)

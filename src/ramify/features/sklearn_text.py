@@ -1,7 +1,7 @@
-"""Fitted scikit-learn vectorizers as plain settings and arrays: a model directory holds no pickle.
+"""Fitted scikit-learn vectorizers as plain settings and arrays, because a model directory contains no pickle.
 
-A model directory may come from anywhere, so that every setting is compared with a table of what it may be before the
-vectorizer is made. The same table is used for saving: what is saved can be loaded.
+A model directory may be untrusted, so every setting is compared with a table of permitted values before the vectorizer
+is made. Saving uses the same table, so every saved vectorizer can be loaded.
 """
 
 from __future__ import annotations
@@ -113,12 +113,12 @@ _SETTINGS: dict[str, dict[str, Check]] = {
 
 
 class SklearnText:
-    """A text vectorizer of scikit-learn in a form that can be saved.
+    """Adapter that saves a text vectorizer of scikit-learn.
 
     Parameters
     ----------
     vectorizer : CountVectorizer, HashingVectorizer or TfidfVectorizer
-        Fitted, with plain settings: no functions of the user's.
+        Fitted, with plain settings, without functions.
     """
 
     def __init__(self, vectorizer: Any) -> None:
@@ -140,7 +140,7 @@ class SklearnText:
         ------
         InputError
             A setting that could not be loaded again: a function, input other than "content", an n-gram of more than 20,
-            a token pattern that backtracks, stop words that are no list.
+            a token pattern that backtracks, stop words that are not a list.
         """
         kind = type(self.vectorizer).__name__
         arrays: dict[str, Any] = {}
@@ -163,7 +163,7 @@ class SklearnText:
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Any:
-        """The vectorizer itself again.
+        """Restore the vectorizer.
 
         Raises
         ------
@@ -186,12 +186,12 @@ class SklearnText:
             if settings["use_idf"]:
                 vectorizer.idf_ = _stored_idf(arrays["idf"], len(terms))
             else:
-                vectorizer.fit([""])  # learns nothing, as the vocabulary is given, but must have been called
+                vectorizer.fit([""])  # the vocabulary is given, but scikit-learn requires the call
             return vectorizer
 
 
 def checked_settings(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a class of scikit-learn's, each compared with what it may be.
+    """The settings of a class of scikit-learn, each compared with its permitted values.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Texts → tf-idf over n-grams of words and of characters, equal to scikit-learn's and several times faster.
+"""Texts → tf-idf of n-grams of words and characters, with the results of scikit-learn.
 
 X[i, j] = tf(i, j) · idf(j), rows of length 1; tf = 1 + log(count), idf(j) = log((1 + n) / (1 + df(j))) + 1.
 """
@@ -69,15 +69,15 @@ class Tfidf(WeightedText):
     lowercase : bool, default True
         Apply ``str.lower`` first.
     sublinear : bool, default True
-        tf = 1 + log(count) in place of the count.
+        tf = 1 + log(count) instead of the count.
     min_df, max_df : int or float, default 2 and 1.0
-        Keep n-grams that are in at least and at most so many texts; a float is a share of the texts.
+        Minimum and maximum number of texts of an n-gram; a float is a share of the texts.
     max_features : int or None, default 200,000
-        Keep so many of words, and as many of characters: the most frequent; ties go by name.
+        Maximum number of n-grams of words, and of characters; the most frequent are kept, ties are broken by name.
     norm : "l2" or None, default "l2"
-        Give rows Euclidean length 1.
+        Divide rows by their Euclidean length.
     threads : int or None, default None
-        None takes every CPU. The result is the same for any number.
+        None uses all CPUs. The result is the same for any number.
 
     Attributes
     ----------
@@ -90,8 +90,8 @@ class Tfidf(WeightedText):
 
     Notes
     -----
-    Equal to ``TfidfVectorizer`` where settings coincide, the vocabulary and the order of its columns included, but for
-    ties at ``max_features``, which scikit-learn leaves to an unstable sort.
+    With the same settings the result equals that of ``TfidfVectorizer``, including vocabulary and order of columns,
+    except for ties at ``max_features``, which scikit-learn breaks by an unstable sort.
     """
 
     RULES: ClassVar[Rules] = SHARED_RULES | {
@@ -141,7 +141,7 @@ class Tfidf(WeightedText):
         Raises
         ------
         InputError
-            A setting out of range, a single string in place of a list, an item that is no str, or no n-gram at all.
+            A setting out of range, a single string instead of a list, an item that is not a str, or no n-gram at all.
         """
         self._count(texts, keep_rows=False)
         return self
@@ -211,7 +211,7 @@ class Tfidf(WeightedText):
         return np.array(list(self.vocabulary_), dtype=object)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """(config, arrays) of the fitted object; ``threads`` is a matter of the machine and stays behind."""
+        """(config, arrays) of the fitted object; ``threads`` is not saved."""
         if not hasattr(self, "idf_"):
             raise NotFittedError("this Tfidf is not fitted yet: call fit first")
         config = self._shared_config() | {
@@ -232,7 +232,7 @@ class Tfidf(WeightedText):
         Raises
         ------
         ModelFileError
-            Settings or arrays that are missing, or do not go together.
+            Settings or arrays that are missing or inconsistent.
         """
         with damage_told("the saved tf-idf is"):
             limits = {name: config[name] for name in ("min_df", "max_df", "max_features")}
@@ -252,7 +252,7 @@ class Tfidf(WeightedText):
         )
         idf = _vector(arrays, "idf", np.float32)
         if idf.shape != columns.hashes.shape or not ((idf > 0) & (idf <= LARGEST_IDF)).all():
-            raise InputError(f"idf must hold {len(columns.hashes)} positive numbers of at most {LARGEST_IDF:g}")
+            raise InputError(f"idf must be {len(columns.hashes)} positive numbers of at most {LARGEST_IDF:g}")
         self._set_columns(columns, idf, n_documents)
         self._new_weigher()
 

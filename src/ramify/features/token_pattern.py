@@ -1,14 +1,14 @@
-r"""Which regular expressions a stored vectorizer may split texts by: those without explosive backtracking.
+r"""Checks the token pattern of a stored vectorizer for exponential backtracking.
 
-A pattern is accepted where its parsed form has
+A pattern is accepted if its parsed form has
 
 - only literals, character classes, boundaries, groups, alternatives and repeats;
 - in a repeat of more than one round nothing but a fixed sequence of characters;
-- between two repeats of unbounded size a literal that ends the first one for sure;
+- between two unbounded repeats a literal that is not part of the first one;
 - at most 1,000 combinations of alternatives and of rounds of bounded repeats.
 
 ``re`` then takes time of the order of the text's length times its longest run of characters that the pattern accepts.
-The rule refuses harmless patterns, too, as ``(?:-\w+)*``.
+The rule also rejects some harmless patterns, such as ``(?:-\w+)*``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ramify.wording import quoted
 
 MAX_PATTERN_LENGTH = 200
 MAX_CHOICES = 1000
-"""Ways in which the alternatives and bounded repeats of a pattern can be combined, at most."""
+"""Maximum number of combinations of alternatives and bounded repeats."""
 
 FEW = 32
 """A repeat of more rounds counts as unbounded."""
@@ -35,12 +35,12 @@ _REPEATS = ("MAX_REPEAT", "MIN_REPEAT")
 
 
 def check_token_pattern(pattern: Any) -> None:
-    """Refuse a pattern that is none, or may take time out of proportion to the text.
+    """Raise InputError for an invalid pattern, or one that may take exponential time.
 
     Raises
     ------
     InputError
-        No string of at most 200 characters, no regular expression, several groups, or one that the rule above refuses.
+        Not a string of at most 200 characters, not a regular expression, several groups, or rejected by the rule above.
     """
     if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN_LENGTH:
         raise InputError(
@@ -61,7 +61,7 @@ def check_token_pattern(pattern: Any) -> None:
 
 
 class _Walk:
-    """Goes through a parsed pattern, with the open ends met so far: bodies of unbounded repeats that may still grow."""
+    """Walks through a parsed pattern with its open ends: bodies of unbounded repeats that may still grow."""
 
     def __init__(self, state: Any) -> None:
         self.state = state
@@ -71,7 +71,7 @@ class _Walk:
         return self._after(parsed, []) is not None and prod(self.choices) <= MAX_CHOICES
 
     def _after(self, sequence: Any, ends: list[Any]) -> list[Any] | None:
-        """The open ends behind a sequence that begins with these; None where it is refused."""
+        """The open ends after a sequence that begins with these; None if it is rejected."""
         for operation, argument in sequence:
             found = self._step(str(operation), argument, ends)
             if found is None:
@@ -111,7 +111,7 @@ class _Walk:
         return None if None in found else [body for ends in found if ends for body in ends]
 
     def _matches(self, body: Any, character: str) -> bool:
-        """Whether a character may stand somewhere in a round of the body."""
+        """Whether a character may occur in the body of the repeat."""
         for item in body:
             if item[0].name == "SUBPATTERN":
                 if self._matches(item[1][3], character):

@@ -1,4 +1,4 @@
-"""What Tfidf and Hashing share: settings of n-grams and weights, and texts → X with a kernel made when first needed."""
+"""Base of Tfidf and Hashing: settings of n-grams and weights, and texts → X."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ SHARED_RULES: dict[str, Rule] = {
     "norm": OneOf(("l2",), optional=True),
     "threads": THREADS,
 }
-"""Of the settings that both classes have."""
+"""Rules of the settings of both classes."""
 
 
 class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Texts → X; a subclass says what the columns and their idf are."""
+    """Texts → X; a subclass defines the columns and their idf."""
 
     words: tuple[int, int] | None
     characters: tuple[int, int] | None
@@ -66,13 +66,13 @@ class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[mi
         Raises
         ------
         InputError
-            A single string in place of a list, an item that is no str.
+            A single string instead of a list, or an item that is not a str.
         """
         weigher = self._weigher or self._new_weigher()
         return weigher.weigh(checked_texts(texts), thread_count(self.threads))
 
     def transform_one(self, text: str) -> tuple[Int32, Float32]:
-        """Features of one text, without the cost of a matrix: the same bits as its row of ``transform``.
+        """Features of one text without a matrix, bit-identical to its row of ``transform``.
 
         Returns
         -------
@@ -87,7 +87,7 @@ class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[mi
         return (self._weigher or self._new_weigher()).weigh_one(text)
 
     def check_settings(self) -> None:
-        """InputError where a setting breaks its rule, or no n-gram counts."""
+        """Raise InputError if a setting is out of its range, or no n-gram is selected."""
         super().check_settings()
         self._grams()
 
@@ -109,7 +109,7 @@ class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[mi
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        state.pop("_weigher", None)  # native, and made again when needed
+        state.pop("_weigher", None)  # the native object is made again when needed
         return state
 
     def __sklearn_tags__(self) -> Any:
@@ -125,7 +125,7 @@ def shared_settings(config: dict[str, Any], more_flags: tuple[str, ...] = ()) ->
     Raises
     ------
     KeyError, TypeError, InputError
-        The config is none.
+        Not such a config.
     """
     if config["format"] != STATE_FORMAT:
         raise InputError(
