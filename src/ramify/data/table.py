@@ -48,8 +48,8 @@ def read_rows(
     default : str, default ","
         Tried first where no delimiter is given.
     on_bad : callable, optional
-        Called with the error of a bad row, which is left out; reading continues with the next line. By default the error
-        is raised.
+        Called with the error of a bad row, which is skipped; reading continues with the next line. By default the
+        error is raised.
     seen : dict, optional
         Receives the names of all columns, as keys.
 
