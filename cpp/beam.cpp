@@ -18,7 +18,7 @@ struct Visit {
     float score;       // of the parent
 };
 
-// For each level the most nodes that a document can have scored there.
+// Maximum number of nodes per level that are scored for a document.
 std::vector<int64_t> most_scored(const SearchModel& model, int beam) {
     std::vector<int64_t> most;
     int64_t reached = 1;
@@ -36,18 +36,18 @@ bool merges(const SearchModel& model, const SearchOptions& options) {
     return model.max_copies > 1 && options.copies != Copies::max;
 }
 
-// Leaves to keep for a document: all that are reached where copies are merged, however bad one of them may be.
+// Leaves kept per document: all that are reached if copies are merged.
 int64_t leaves_to_keep(const SearchModel& model, const SearchOptions& options, int64_t most) {
     return merges(model, options) ? most : int64_t(options.k) * model.max_copies;
 }
 
-// Room for the best `limit` of a stream of at most `offers`: collected to twice the limit, then cut back.
+// Capacity for the best `limit` of a stream of at most `offers`: collected to twice the limit, then cut back.
 int64_t room_for(int64_t limit, int64_t offers) { return std::min(2 * limit + 16, offers); }
 
 }  // namespace
 
-// Searches a chunk of documents level by level. The blocks that a level must look at are visited in their order, so a
-// block is fetched once for all documents of the chunk that reach it.
+// Searches a chunk of documents level by level. The blocks of a level are visited in their order, so a block is
+// loaded once for all documents of the chunk that reach it.
 class ChunkSearch {
 public:
     explicit ChunkSearch(const SearchModel& model) : model_(model), kernels_(score_kernels_for(detect_isa())) {}
@@ -67,7 +67,7 @@ public:
 private:
     struct Kept {
         int64_t n;
-        float worst;  // that could still be among the best
+        float worst;  // lowest score that could still be among the best
     };
 
     void start(const CsrView& X, int64_t first, int64_t last, const SearchOptions& options, const Forbidden& forbidden) {
@@ -107,7 +107,7 @@ private:
                     visits_.push_back({int32_t(block), int32_t(i), node.score});
             }
         if (n_ > 1) return sort_visits(size_t(level.n_blocks));
-        // One document meets its best blocks first, unless sums over copies must have the same bits as in a batch.
+        // A single document visits its best blocks first, unless sums over copies must have the same bits as in a batch.
         if (merges(model_, options_))
             std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) { return a.block < b.block; });
     }
@@ -174,7 +174,7 @@ private:
         all[kept.n++] = candidate;
     }
 
-    // The best of a document, best first; returns how many.
+    // The best of a document, in descending order; returns their number.
     int64_t sort_best(size_t i) {
         Candidate* const all = candidates(i);
         const int64_t n = std::min(limit_, kept_[i].n);
@@ -204,7 +204,7 @@ private:
         const int64_t n = sort_best(i);
         for (const Candidate* kept = candidates(i); kept != candidates(i) + n && found < options_.k; ++kept) {
             const int32_t label = model_.leaf_labels[kept->node];
-            // Copies of a label: the best one speaks for all.
+            // Copies of a label: only the best one is kept.
             if (model_.max_copies > 1 && std::find(labels, labels + found, label) != labels + found) continue;
             labels[found] = label;
             scores[found++] = options_.log_scores ? kept->score : std::exp(kept->score);
@@ -237,8 +237,8 @@ private:
 
 namespace {
 
-// Documents of a chunk share the fetching and opening of blocks, so chunks are as few as memory allows, and every thread
-// gets as many as the next.
+// Documents of a chunk share the loading and expansion of blocks, so there are as few chunks as memory permits, the same
+// number for every thread.
 int64_t chunk_size(const SearchModel& model, int64_t n, const SearchOptions& options) {
     if (n < 16) return 1;
     int64_t bytes = 64;

@@ -14,40 +14,40 @@ namespace ramify {
 struct SearchModel {
     std::vector<PackedLevel> levels;
     std::vector<const int32_t*> parents;   // per level: parent of each node
-    std::vector<const uint8_t*> allowed;   // per level: 0 = never enter the node; null: all
+    std::vector<const uint8_t*> allowed;   // per level: 0 = the node is not entered; null: all
     const int32_t* leaf_labels = nullptr;
     int64_t n_labels = 0;
-    int max_copies = 1;  // leaves of the label that has most
+    int max_copies = 1;  // maximum number of leaves of a label
     const float* leaf_favour = nullptr;  // per leaf: added to its log score, 0 at most; null: nothing
 };
 
-// What a label with several leaves counts: its best copy, or the mean or sum over the copies that were reached.
+// Score of a label with several leaves: its best copy, or the mean or sum over the copies that were reached.
 enum class Copies { max = 0, mean = 1, sum = 2 };
 
 struct SearchOptions {
     int beam = 10;
     int k = 10;
     Transform transform = Transform::hinge3;
-    bool log_scores = false;  // give the log of the path score
-    float path_weight = 1.0f;  // a leaf scores path_weight * (log score of the path above it) + its own log score
+    bool log_scores = false;  // return the log of the path score
+    float path_weight = 1.0f;  // leaf score (log) = path_weight * (log score of the path above it) + own log score
     Copies copies = Copies::max;
     int threads = 1;
 };
 
-// Labels that single documents must not get; ascending per document. Null indptr: none.
+// Labels that are excluded per document; ascending. Null indptr: none.
 struct Forbidden {
     const int64_t* indptr = nullptr;
     const int32_t* labels = nullptr;
 };
 
-// labels, scores: rows x k, best first, ties by larger leaf margin, then smaller leaf; -1 and -inf fill up.
-// Every document is scored by itself: the same bits alone or in a batch, on one thread or many.
+// labels, scores: rows x k, descending, ties by larger leaf margin, then smaller leaf; padded with -1 and -inf.
+// The scores of a document do not depend on the batch or the number of threads: same bits.
 void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions& options, const Forbidden& forbidden,
                  int32_t* labels, float* scores, Monitor* monitor);
 
 class ChunkSearch;
 
-// For single documents: keeps the working memory of a search for the next one, per thread that searches at a time.
+// For single documents: reuses the working memory of a search for the next one, per concurrent thread.
 class SingleSearches {
 public:
     explicit SingleSearches(const SearchModel& model);
@@ -65,12 +65,12 @@ private:
     std::vector<std::unique_ptr<ChunkSearch>> idle_;
 };
 
-// Scores and margins of the given leaves: document i is asked for leaves[indptr[i]..indptr[i + 1]), no beam.
+// Scores and margins of given leaves without a beam: leaves[indptr[i]..indptr[i + 1]) of document i.
 void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
                   const SearchOptions& options, float* scores, float* margins, Monitor* monitor);
 
 // Scores of labels from those of their leaves: label i has the leaves [pointers[i], pointers[i + 1]), ascending. Scores
-// are logarithms; a label without a leaf gets -inf.
+// are logarithms; the score of a label without a leaf is -inf.
 struct LeafAnswers {
     const int64_t* pointers;
     const int32_t* leaves;

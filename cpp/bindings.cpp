@@ -1,4 +1,4 @@
-// The Python module. Kernels live in their own files and know nothing of Python.
+// The Python module. Kernels are in separate files without Python headers.
 #include "bindings.hpp"
 #include "isa.hpp"
 

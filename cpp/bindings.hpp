@@ -1,4 +1,4 @@
-// What the binding files share: array types without silent conversion, and the monitor that speaks to Python.
+// Shared by the binding files: array types without implicit conversion, and the monitor that reports to Python.
 #pragma once
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -12,7 +12,8 @@ namespace ramify {
 
 namespace nb = nanobind;
 
-// Arguments. Every binding marks them .noconvert(): nanobind would else copy another dtype silently and lose results.
+// Arguments. Every binding marks them .noconvert(): otherwise nanobind copies an array of another dtype, and results
+// written to it are lost.
 template <class T>
 using In1 = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 template <class T>
@@ -26,7 +27,7 @@ inline CsrView csr_view(const In1<int64_t>& indptr, const In1<int32_t>& indices,
     return {int64_t(indptr.size()) - 1, cols, indptr.data(), indices.data(), data.data()};
 }
 
-// Lets Ctrl-C through and reports progress at most ten times a second; the GIL is taken only then.
+// Checks for Ctrl-C and reports progress at most ten times per second; only then is the GIL acquired.
 class PythonMonitor : public Monitor {
 public:
     explicit PythonMonitor(nb::object progress) : progress_(std::move(progress)) {}
@@ -46,7 +47,7 @@ private:
     std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-// One per room of kernels; each lives in bindings_<room>.cpp.
+// One function per group of kernels, defined in bindings_<group>.cpp.
 void bind_text(nb::module_& m);
 void bind_cluster(nb::module_& m);
 void bind_train(nb::module_& m);

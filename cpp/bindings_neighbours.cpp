@@ -24,7 +24,7 @@ struct Neighbours {
     }
 };
 
-// What is asked beside the features.
+// Options of a query besides its features.
 struct Request {
     NeighbourOptions options;
     std::optional<In1<uint8_t>> mask;
@@ -52,7 +52,7 @@ void search(const Neighbours& known, In1<int64_t> indptr, In1<int32_t> indices, 
     nearest_labels(known.model, *known.pool, X, request.options, filter, labels.data(), scores.data(), &monitor);
 }
 
-// One query without the cost of a matrix. Nothing before has looked at its features: here a wrong one is refused.
+// One query without the cost of a matrix. Its features have not been checked before and are checked here.
 void search_one(const Neighbours& known, In1<int32_t> indices, In1<float> data, const Request& request,
                 Out2<int32_t> labels, Out2<float> scores) {
     if (indices.size() != data.size()) throw std::invalid_argument("as many feature numbers as values are needed");

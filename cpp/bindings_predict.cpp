@@ -62,7 +62,7 @@ PlainLevel plain_level(const In1<int64_t>& block_begin, const In1<int64_t>& bloc
             row_entries.data(), children.data(),                 values.data()};
 }
 
-// What pack needs to be told twice: first the sizes, then, over allocated arrays, the filling.
+// Arguments of both calls of pack: the first computes the sizes, the second fills allocated arrays.
 struct Packing {
     PackPlan plan;
     int64_t words() const { return plan.block_words.back(); }
@@ -135,7 +135,7 @@ void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices,
     beam_search(searcher.model, X, options, forbidden, labels.data(), scores.data(), &monitor);
 }
 
-// One document without the cost of a matrix: its features and values as they are.
+// One document without the cost of a matrix: its features and values directly.
 void search_one(Searcher& searcher, In1<int32_t> indices, In1<float> data, const SearchOptions& options,
                 Out2<int32_t> labels, Out2<float> scores) {
     if (indices.size() != data.size()) throw std::invalid_argument("as many feature numbers as values are needed");

@@ -1,4 +1,4 @@
-// Text → X. Texts come as a tuple of str, read in place: no copy, no encoding.
+// Text → X. Texts are a tuple of str, read in place: no copy, no encoding.
 #include "bindings.hpp"
 
 #include <memory>
@@ -16,15 +16,15 @@ namespace {
 
 using Table = In1<uint32_t>;
 
-// Lower-casing is one code point for one, but for two: İ becomes two, and Σ looks at its neighbours. Python lowers
-// texts that hold them; lowering once more changes nothing.
+// Lower-casing maps one code point to one, with two exceptions: İ becomes two, and Σ depends on its neighbours. Python
+// lowers texts with them; lowering once more changes nothing.
 bool needs_python_lower(PyObject* text) {
     if (PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND) return false;
     const Py_ssize_t length = PyUnicode_GET_LENGTH(text);
     return PyUnicode_FindChar(text, 0x130, 0, length, 1) >= 0 || PyUnicode_FindChar(text, 0x3A3, 0, length, 1) >= 0;
 }
 
-// A text and what keeps it alive while the GIL is released.
+// A text and the reference that keeps it alive while the GIL is released.
 nb::object readable(nb::handle text, bool lowercase) {
 #if PY_VERSION_HEX < 0x030C0000
     if (PyUnicode_READY(text.ptr()) != 0) throw nb::python_error();
@@ -51,7 +51,7 @@ struct HeldTexts {
     std::vector<TextView> views;
 };
 
-// (position of the first item that is no str, or too long, or -1; whether all are ASCII)
+// (position of the first item that is not a str, or too long, or -1; whether all are ASCII)
 nb::tuple survey_texts(const nb::tuple& texts) {
     bool ascii = true;
     int64_t position = 0;
@@ -64,7 +64,7 @@ nb::tuple survey_texts(const nb::tuple& texts) {
     return nb::make_tuple(-1, ascii);
 }
 
-struct Columns {  // holds the arrays of a vocabulary
+struct Columns {  // references to the arrays of a vocabulary
     std::optional<In1<int32_t>> slots;
     std::optional<In1<uint64_t>> hashes;
     ColumnMap map;

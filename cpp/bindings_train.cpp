@@ -12,14 +12,14 @@
 namespace ramify {
 namespace {
 
-// What was freed in small pieces, by threads that have ended, back to the system: the heap would keep it.
+// Returns freed heap memory to the system (malloc_trim), including that of threads that have ended.
 void give_back_memory() {
 #if defined(__GLIBC__)
     malloc_trim(0);
 #endif
 }
 
-// Weights of trained levels on their way to arrays that Python allocates: asked for sizes, then told to fill.
+// Weights of trained levels: first their sizes, then copies into arrays that Python allocates.
 struct TrainedLevels {
     std::vector<std::vector<BlockWeights>> levels;
 
@@ -32,14 +32,14 @@ struct TrainedLevels {
         return nb::make_tuple(rows, entries);
     }
 
-    // Moves one level out; its native copy is given back block by block.
+    // Moves one level out; its native copy is freed block by block.
     void take(size_t level, Out1<int64_t> block_rows, Out1<int32_t> features, Out1<int64_t> row_entries,
               Out1<uint8_t> children, Out1<float> values) {
         int64_t row = 0, entry = 0, moved = 0;
         block_rows(0) = 0;
         row_entries(0) = 0;
         auto& blocks = levels.at(level);
-        // seldom enough that large levels, too, are trimmed a few dozen times only
+        // seldom, so that large levels are trimmed only a few dozen times
         const int64_t at_once = std::max(int64_t(1) << 18, int64_t(values.size()) / 32);
         give_back_memory();  // of the training that has just ended
         for (size_t b = 0; b < blocks.size(); ++b) {

@@ -1,4 +1,4 @@
-// Scores one block of siblings for one document, and picks the children worth a second look; once per instruction set.
+// Scores one block of siblings for one document, and selects candidate children; compiled once per instruction set.
 #pragma once
 #include <cstdint>
 
@@ -7,7 +7,7 @@
 
 namespace ramify {
 
-// log of the score that a margin s stands for: -max(0, 1 - s)^power, or log(1 / (1 + exp(-s))).
+// Log score of a margin s: -max(0, 1 - s)^power, or log(1 / (1 + exp(-s))).
 enum class Transform { hinge1 = 1, hinge2 = 2, hinge3 = 3, hinge4 = 4, sigmoid = 5 };
 
 // A document's features: hashed once for all blocks of all levels.
@@ -19,41 +19,40 @@ struct HashedFeatures {
 
 // A feature that the block has weights for.
 struct Hit {
-    uint32_t entry;  // within the block; before that is known, the hash word
-    uint32_t count;  // entries; before that is known, the row
+    uint32_t entry;  // within the block; temporarily the hash word
+    uint32_t count;  // number of entries; temporarily the row
     float value;
 };
 
-// Room for as many as the document has features.
+// Capacity for the features of the document.
 struct ScoreScratch {
     uint32_t* candidates;
     Hit* hits;
     Hit* more_hits;
 };
 
-// Where an open block keeps a row: the first of `count` entries, or, where that is 0, the number of a dense row.
+// A row of an expanded block: the first of `count` entries, or, if `count` is 0, the number of a dense row.
 struct OpenRow {
     uint32_t place;
     uint32_t count;
 };
 
-// A block made ready for many documents: rows that name many children lie there as a number for every child.
+// A block expanded for many documents: rows that cover many children are stored dense, one number per child.
 struct OpenBlock {
     const OpenRow* rows;
     const void* dense;  // int8 numbers, or floats where the level is not int8
-    int64_t stride;     // numbers of a dense row: the children, rounded up to 16
+    int64_t stride;     // length of a dense row: the number of children, rounded up to 16
 };
 
-// A document may find a block open or closed, and its sums must have the same bits: dense rows are summed apart always.
+// The sums must have the same bits for expanded and packed blocks: dense rows are always summed separately.
 constexpr int64_t kDenseShare = 10;
 static inline bool is_dense(int64_t count, int64_t n_children) { return count * kDenseShare >= n_children; }
 
 // margins[child] for every child of the block; room for 256. `open` may be null.
 using ScoreBlock = void (*)(const PackedLevel& level, int64_t block, const OpenBlock* open, const HashedFeatures& features, const ScoreScratch& scratch, float* margins);
 
-// Of n margins those that could reach `worst`, the parent's score `above` added to their own log score; a few that
-// cannot may be among them. Returns how many; the rest of `chosen` is
-// undefined. margins has room for 256; what is not a number counts as -inf.
+// Selects the margins whose log score plus the parent's score `above` could reach `worst`, and possibly a few others.
+// Returns their number; the rest of `chosen` is undefined. margins has room for 256; NaN is treated as -inf.
 using ChooseChildren = int (*)(float* margins, int n, float above, Transform transform, float worst, uint8_t* chosen);
 
 struct ScoreKernels {
@@ -61,7 +60,7 @@ struct ScoreKernels {
     ChooseChildren choose;
 };
 
-// The same bits on every instruction set: nothing is fused, every sum is added in one order.
+// The same bits on every instruction set: no fused operations, and a fixed order of every sum.
 ScoreKernels score_kernels_for(Isa isa);
 
 }  // namespace ramify

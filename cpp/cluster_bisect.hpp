@@ -1,8 +1,8 @@
 // Balanced clustering by recursive bisection.
 //
-// A plan fixed beforehand says where every range of label positions is cut; only which labels go to which side depends
-// on the data: 2-means (spherical or not), each side as large as planned. Equal results for any number of threads.
-// Long vectors are first cut by a sketch of their largest entries, and a few full steps put right what it missed.
+// A plan that does not depend on the data contains the cuts of the ranges of label positions. 2-means (spherical or not)
+// assigns the labels to the sides, whose sizes are planned. The result is the same for any number of threads. Long vectors
+// are first split by a sketch of their largest entries; a few steps with the full vectors refine the result.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -14,12 +14,12 @@ namespace ramify {
 
 struct BisectOptions {
     bool spherical;
-    int iterations;     // at most so many assignments per cut
-    double tolerance;   // stop when at most this share of the labels moved
+    int iterations;     // maximum number of assignments per cut
+    double tolerance;   // stop if at most this share of the labels moved
     uint64_t seed;
     int threads;
     int sketch;         // entries per label in the sketch; 0: none
-    int refinements;    // at most so many full assignments after the sketch
+    int refinements;    // maximum number of full assignments after the sketch
 };
 
 // Cuts in preorder: cut 0 splits all labels; a side that is not cut further has child -1.

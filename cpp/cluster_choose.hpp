@@ -6,10 +6,10 @@
 
 namespace ramify {
 
-// Among equal projections the lower row comes first, so the choice is a function of the numbers alone.
+// Ties are broken by the lower row, so the choice depends on the numbers only.
 class Chooser {
 public:
-    // sides[row] = 0 for the `chosen` best rows (fewer than all), 1 for the others; returns how many changed.
+    // sides[row] = 0 for the `chosen` best rows (fewer than all), 1 for the others; returns the number of changes.
     int64_t choose(const std::vector<float>& projections, int64_t chosen, std::vector<int32_t>& sides);
 
 private:

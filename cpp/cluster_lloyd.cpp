@@ -36,7 +36,7 @@ public:
     }
 
 private:
-    // k distinct random rows found the clusters; all other rows are in none yet.
+    // k distinct random rows are the initial clusters; all other rows are unassigned.
     std::vector<int32_t> first_members(uint64_t seed) const {
         const int64_t n = patch_.size();
         std::vector<int64_t> rows(static_cast<size_t>(n));
@@ -68,7 +68,7 @@ private:
                     [&](int64_t column, float entry) { sums_[size_t(column * k_ + cluster)] += sign * entry; });
     }
 
-    // Centroid = sum * scale; the penalty |centroid|² is what the Euclidean distance takes off.
+    // Centroid = sum * scale; the penalty |centroid|² is the term of the Euclidean distance.
     void update_scales(const std::vector<int32_t>& members) {
         std::vector<double> squares(size_t(k_), 0.0);
         for (int64_t column = 0; column < patch_.columns; ++column)
@@ -100,7 +100,7 @@ private:
         });
     }
 
-    // The cluster with the highest score, the lower number among equals; empty clusters stay empty.
+    // The cluster with the highest score, ties by the lower number; empty clusters stay empty.
     int32_t nearest(int64_t row, int32_t home, std::vector<float>& scores) const {
         std::fill(scores.begin(), scores.end(), 0.0f);
         float* const out = scores.data();

@@ -1,4 +1,4 @@
-// Lloyd's k-means with clusters of any size (Bonsai): every range of labels is split in up to k clusters.
+// Lloyd's k-means with clusters of any size (Bonsai): every range of labels is split into up to k clusters.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -10,13 +10,14 @@ namespace ramify {
 
 struct LloydOptions {
     bool spherical;
-    int iterations;    // at most so many assignments
-    double tolerance;  // stop when at most this share of the labels moved
+    int iterations;    // maximum number of assignments
+    double tolerance;  // stop if at most this share of the labels moved
     uint64_t seed;
     int threads;
 };
 
-// The ranges of one tree depth: range r holds the labels order[begins[r]..ends[r]) and wants clusters[r] clusters.
+// The ranges of one tree depth: range r has the labels order[begins[r]..ends[r]) and is split into up to clusters[r]
+// clusters.
 struct LloydRanges {
     int64_t count;
     const int64_t* begins;
@@ -26,11 +27,11 @@ struct LloydRanges {
 };
 
 // k-means of one patch: a cluster in 0..clusters-1 per row; some may stay empty. clusters <= rows.
-// A row that no centroid touches has -1: it points nowhere that the others do.
+// A row whose dot product with every centroid is 0 has -1.
 std::vector<int32_t> lloyd(const Patch& patch, int64_t clusters, const LloydOptions& options, uint64_t seed,
                            int threads, Monitor* monitor);
 
-// assignment[position] for the positions of all ranges; other positions are left alone.
+// assignment[position] for the positions of all ranges; other positions are not changed.
 void lloyd_ranges(const LabelVectors& Z, const LloydRanges& ranges, const LloydOptions& options, int32_t* assignment,
                   Monitor* monitor);
 

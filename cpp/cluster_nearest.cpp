@@ -46,7 +46,7 @@ private:
         }
     }
 
-    // A heap whose top is the worst kept; others come in ascending order, so an equal one never replaces it.
+    // A heap whose top is the worst kept; rows are visited in ascending order, so an equal one does not replace it.
     void offer(Scored scored) {
         best_.push_back(scored);
         std::push_heap(best_.begin(), best_.end(), better);

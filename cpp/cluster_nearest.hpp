@@ -14,8 +14,8 @@ struct NearestInput {
     int threads;
 };
 
-// neighbours, products: (n, k), best first, the lower number among equals. Only vectors that share a column with a
-// positive product count; -1 and 0 fill the rest.
+// neighbours, products: (n, k), descending, ties by the lower number. Only positive products are included; padded
+// with -1 and 0.
 void nearest(const NearestInput& input, int32_t* neighbours, float* products, Monitor* monitor);
 
 }  // namespace ramify

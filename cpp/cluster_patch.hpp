@@ -1,7 +1,7 @@
 // The labels of one tree node with their vectors, gathered close together.
 //
 // Columns are renumbered to those that at least two labels of the node share, so that centroids stay in cache. A column
-// that one label has alone meets nothing but itself in any dot product: only the sum of its squares is kept (`own`).
+// of a single label contributes to no dot product with other labels: only the sum of its squares is kept (`own`).
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace ramify {
 
 using std::size_t;
 
-// Label vectors as the caller gave them: sparse, or dense when `dense` is set.
+// Label vectors from the caller: sparse, or dense when `dense` is set.
 struct LabelVectors {
     CsrView sparse;
     const float* dense = nullptr;  // (rows, cols), row after row
@@ -37,7 +37,7 @@ struct Patch {
     float own_of(int64_t row) const { return own.empty() ? 0.0f : own[size_t(row)]; }
 };
 
-// Makes patches; keeps its arrays from one to the next, so every worker has one of its own.
+// Makes patches and reuses its arrays; every worker has its own.
 class PatchMaker {
 public:
     // The patch of some labels, ascending.
@@ -59,7 +59,7 @@ private:
     void count_uses(int64_t n_rows, int64_t columns, int64_t entries, RowOf&& row_of);
     int64_t number_shared(int64_t columns);
 
-    std::vector<int32_t> number_;   // per column: uses (0, 1, 2 or more), then its new number + 1 or 0; all 0 at rest
+    std::vector<int32_t> number_;   // per column: uses (0, 1, 2 or more), then its new number + 1 or 0; all 0 between calls
     std::vector<int32_t> touched_;  // columns to set back to 0
 };
 

@@ -10,7 +10,7 @@ inline uint64_t mix(uint64_t value) {  // the finaliser of SplitMix64
     return value ^ (value >> 31);
 }
 
-// The seed of a tree node, from its place alone: threads play no part.
+// The seed of a tree node, from its position only, independent of threads.
 inline uint64_t mix_seed(uint64_t seed, uint64_t begin, uint64_t end) { return mix(mix(mix(seed) + begin) + end); }
 
 class Random {

@@ -7,7 +7,7 @@
 namespace ramify {
 namespace {
 
-// Takes all above the size of the last one kept, and of its equals the first ones.
+// Keeps all entries above the threshold, and the first ones equal to it.
 void keep_largest(const CsrView& Z, int64_t row, int64_t keep, std::vector<float>& sizes, Sketch& sketch) {
     float last = -1.0f;
     int64_t equals = 0;

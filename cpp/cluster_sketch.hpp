@@ -1,4 +1,4 @@
-// Label vectors cut down to their largest entries: enough to find roughly where labels belong, many times cheaper.
+// Label vectors reduced to their largest entries, for a fast approximate clustering.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -16,8 +16,8 @@ struct Sketch {
     LabelVectors vectors(int64_t cols) const;
 };
 
-// At most `keep` entries per row, the largest in size, the lower column among equals. Empty where that would not save
-// half of the entries, where Z is dense, or for keep = 0.
+// At most `keep` entries per row, the largest in absolute value, ties by the lower column. Empty if that would not
+// remove half of the entries, if Z is dense, or for keep = 0.
 Sketch make_sketch(const LabelVectors& Z, int64_t keep);
 
 }  // namespace ramify

@@ -1,4 +1,5 @@
-// Merges the copies of a label that a search reached: a label may have several leaves (label disentanglement; docs/papers.md).
+// Merges the copies of a label that a search reached; a label may have several leaves (label disentanglement,
+// docs/papers.md).
 #pragma once
 #include <vector>
 
@@ -36,11 +37,11 @@ private:
     float sum_ = 1.0f, copies_ = 1.0f;
 };
 
-// Keeps its memory from document to document.
+// Reuses its memory from document to document.
 class CopyMerger {
 public:
-    // Of n candidates with ascending nodes keeps one per label, its best copy's, with the score of all copies; returns
-    // how many.
+    // Of n candidates with ascending nodes keeps the best copy of each label, with the score of all copies; returns
+    // their number.
     int64_t merge(Candidate* all, int64_t n, const SearchModel& model, Copies rule) {
         places_.resize(size_t(model.n_labels), kNowhere);
         sums_.clear();

@@ -1,4 +1,4 @@
-// A matrix of compressed sparse rows that somebody else owns.
+// A view of a matrix of compressed sparse rows.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,7 @@ struct CsrView {
     int64_t cols = 0;
     const int64_t* indptr = nullptr;   // rows + 1
     const int32_t* indices = nullptr;  // sorted within a row, no duplicates
-    const float* data = nullptr;       // may be null where only the pattern counts
+    const float* data = nullptr;       // may be null if only the pattern is used
 
     int64_t begin(int64_t row) const { return indptr[row]; }
     int64_t end(int64_t row) const { return indptr[row + 1]; }

@@ -1,6 +1,6 @@
-// An allocator that asks for 2 MB pages: weights are read at random, and small pages would miss the TLB at every read.
-// What is smaller begins with a cache line. Large ones are mapped one by one, so that what is freed goes back at once: the
-// heap would keep it, and the peak of memory would hold the workspaces of stages that have ended.
+// An allocator with 2 MB pages: weights are read at random, and with small pages every read would miss the TLB. Smaller
+// allocations are aligned to a cache line. Large ones are mapped separately, so that freed memory is returned to the
+// system at once; the heap would keep it, which raises the peak memory of later stages.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -46,7 +46,7 @@ private:
 #if defined(__linux__)
     static std::size_t whole(std::size_t bytes) { return (bytes + 65535) / 65536 * 65536; }  // of any system's small pages
 
-    // A stretch longer by one page holds an aligned one; what lies around it goes back.
+    // A range longer by one page contains an aligned one; the rest is unmapped.
     static void* mapped(std::size_t bytes) {
         const std::size_t size = whole(bytes);
         void* const found = mmap(nullptr, size + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -55,7 +55,7 @@ private:
         const std::size_t before = (kPage - reinterpret_cast<std::uintptr_t>(start) % kPage) % kPage;
         if (before != 0) munmap(start, before);
         munmap(start + before + size, kPage - before);
-        madvise(start + before, size, MADV_HUGEPAGE);  // only a wish: without it everything works, more slowly
+        madvise(start + before, size, MADV_HUGEPAGE);  // a hint: slower if it is not followed
         return start + before;
     }
 
@@ -74,7 +74,7 @@ private:
 template <class T>
 using HugeVector = std::vector<T, HugePages<T>>;
 
-// Empties a workspace and makes room for n. One that has become far too large goes back: tasks come the largest first.
+// Empties a workspace and reserves n elements. A workspace that is far too large is freed: tasks are sorted by size.
 template <class T>
 void make_room(HugeVector<T>& workspace, std::size_t n) {
     workspace.clear();

@@ -1,4 +1,4 @@
-// Which instruction set this processor has.
+// The instruction set of this processor.
 #pragma once
 
 namespace ramify {

@@ -8,7 +8,7 @@
 namespace ramify {
 namespace {
 
-// Path scores of asked leaves of one document: their ancestors level by level, every block once.
+// Path scores of the given leaves of one document: their ancestors level by level, every block once.
 class LeafScores {
 public:
     LeafScores(const SearchModel& model, const SearchOptions& options)

@@ -8,8 +8,8 @@ namespace ramify {
 namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
-constexpr float kLeast = std::numeric_limits<float>::denorm_min();  // only similarities above 0 count
-constexpr int64_t kStep = 64;                                       // similarities looked at together
+constexpr float kLeast = std::numeric_limits<float>::denorm_min();  // only similarities above 0 are used
+constexpr int64_t kStep = 64;                                       // similarities processed together
 constexpr int64_t kBlock = 8;                                       // queries per task
 
 struct Neighbour {
@@ -103,7 +103,7 @@ private:
         }
         if (square == 0.0) return;
         const double scale = 1.0 / std::sqrt(square);
-        // A few instances are listed; of many it is quicker to look at all.
+        // A list for few instances; for many a scan of all is faster.
         const bool few = postings < model_.instances() / 8;
         touched_.clear();
         for (int64_t at = X.begin(row); at < X.end(row); ++at) {
@@ -228,7 +228,7 @@ void nearest_labels(const NeighbourModel& model, NeighbourPool& pool, const CsrV
                 worker->run(X, row, options, filter, labels + row * options.k, scores + row * options.k);
         },
         monitor);
-    // Only here: a worker whose query was broken off is not all zero, and goes with the exception.
+    // Only here: after an exception the workspace is not all 0, and it is discarded.
     for (auto& worker : workers)
         if (worker != nullptr) pool.give(std::move(worker));
 }

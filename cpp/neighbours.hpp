@@ -1,4 +1,4 @@
-// The training instances most similar to a query by cosine, and the labels that they vote for.
+// The training instances with the largest cosine to a query, and the vote for their labels.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -18,23 +18,23 @@ struct NeighbourModel {
 
 struct NeighbourOptions {
     int neighbours = 10;
-    double power = 3.0;  // a neighbour of similarity s says s^power
+    double power = 3.0;  // a neighbour of similarity s has the weight s^power
     int k = 10;
     int threads = 1;
 };
 
-// Which labels may be answered.
+// Labels that may be predicted.
 struct LabelFilter {
-    const uint8_t* mask = nullptr;    // L: 0 = for nobody; null: all
-    const int64_t* indptr = nullptr;  // per query, ascending; null: nothing said per query
+    const uint8_t* mask = nullptr;    // L: 0 = never; null: all
+    const int64_t* indptr = nullptr;  // per query, ascending; null: no restriction per query
     const int32_t* labels = nullptr;
-    bool only = false;  // whether the labels per query are the only ones, or those left out
+    bool only = false;  // true: the labels per query are the only ones; false: they are excluded
 };
 
-// What one thread needs, among it a number per training instance; all zero between queries.
+// Working memory of one thread, with a number per training instance; all 0 between queries.
 class NeighbourWorker;
 
-// Workers wait here between calls, so that a call for a single query allocates nothing.
+// Workspaces are reused between calls, so that a call for a single query allocates nothing.
 class NeighbourPool {
 public:
     NeighbourPool();
@@ -47,8 +47,8 @@ private:
     std::vector<std::unique_ptr<NeighbourWorker>> idle_;
 };
 
-// labels, scores: rows x k, best first, ties by smaller label; -1 and -inf fill up.
-// Every query is answered by itself: the same bits alone or in a batch, on one thread or many.
+// labels, scores: rows x k, descending, ties by smaller label; padded with -1 and -inf.
+// The result of a query does not depend on the batch or the number of threads: same bits.
 void nearest_labels(const NeighbourModel& model, NeighbourPool& pool, const CsrView& X, const NeighbourOptions& options,
                     const LabelFilter& filter, int32_t* labels, float* scores, Monitor* monitor);
 

@@ -13,7 +13,7 @@ void NodeGatherer::count_features(const int32_t* instances, int64_t n_instances)
         for (int64_t at = X_.begin(instances[i]); at < X_.end(instances[i]); ++at)
             if (number_[X_.indices[at]]++ == 0) touched_.push_back(X_.indices[at]);
     }
-    make_room(entries_, size_t(n_entries));  // growing by and by would hold it twice
+    make_room(entries_, size_t(n_entries));  // incremental growth would need twice the memory
     features_.clear();
     for (const int32_t column : touched_) {
         if (number_[column] == 1) {
@@ -44,7 +44,7 @@ void NodeGatherer::copy_row(int32_t instance) {
     square_.push_back(own + shared + 1.0f);
 }
 
-// What an instance counts in this node; factor 0 says who trains on it, not what it counts.
+// Weight of an instance in this node; a factor of 0 restricts the children that train on it, not its weight.
 void NodeGatherer::weigh(const int32_t* instances, int64_t n_instances, const float* factors) {
     weight_.clear();
     if (instance_weights_ == nullptr && factors == nullptr) return;

@@ -16,13 +16,13 @@ struct PrivateFeature {
     float value;
 };
 
-// One per worker, reused from node to node.
+// One per worker, reused for all its nodes.
 class NodeGatherer {
 public:
     NodeGatherer(const CsrView& X, const float* instance_weights);
 
-    // Gathers the given instances (rows of X, ascending). A factor multiplies what an instance weighs in this node; 0
-    // leaves its weight. Views are valid until the next call.
+    // Gathers the given instances (rows of X, ascending). A factor multiplies the weight of an instance in this node; with 0
+    // the weight is unchanged. Views are valid until the next call.
     void gather(const int32_t* instances, int64_t n_instances, const float* factors = nullptr);
 
     NodeRows rows() const;

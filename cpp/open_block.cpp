@@ -13,7 +13,7 @@ void BlockOpener::fill(const PackedLevel& level, int64_t number, HugeVector<Numb
     const uint8_t* const entries = level.entries + level.block_entries[number] * entry_bytes(precision);
     const int64_t stride = (n_children + 15) / 16 * 16;
     const auto n_dense = std::count_if(counts, counts + n_rows, [&](uint8_t count) { return is_dense(count + 1, n_children); });
-    dense.assign(size_t((n_dense + 1) * stride), Number(0));  // the first stays empty, for rows cut to nothing
+    dense.assign(size_t((n_dense + 1) * stride), Number(0));  // the first stays 0, for rows without entries
     rows_.resize(size_t(n_rows));
     int64_t entry = 0;
     uint32_t next = 1;

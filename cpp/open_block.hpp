@@ -1,14 +1,14 @@
-// Makes a block ready for many documents; see OpenBlock.
+// Expands a block for many documents; see OpenBlock.
 #pragma once
 #include "block_scores.hpp"
 #include "huge_pages.hpp"
 
 namespace ramify {
 
-// Keeps one block open at a time.
+// Keeps one expanded block at a time.
 class BlockOpener {
 public:
-    // Valid until the next call. Damaged counts are cut, so that what is found by them lies within the block.
+    // Valid until the next call. Damaged counts are limited, so that no access leaves the block.
     const OpenBlock& open(const PackedLevel& level, int64_t number);
 
 private:
@@ -21,7 +21,7 @@ private:
     HugeVector<float> floats_;
 };
 
-// Whether as many features are looked up as pay for opening.
+// Whether the number of lookups justifies the expansion.
 bool opening_pays(const PackedLevel& level, int64_t number, int64_t features_to_look_up);
 
 }  // namespace ramify

@@ -46,7 +46,7 @@ private:
     std::vector<Place> spare_;
 };
 
-// Gives every row the first free slot at or after its own. False: a row had to go too far for its key.
+// Assigns every row the first free slot at or after its own. False: a row would be too far away for its key.
 bool place_rows(std::vector<Place>& places, int hash_bits, int slot_bits, bool wide) {
     const int shift = hash_bits - slot_bits;
     const uint32_t mask = uint32_t((uint64_t(1) << slot_bits) - 1);
@@ -172,7 +172,7 @@ float entry_value(const uint8_t* record, Precision precision, float scale) {
 uint32_t full_hash(const PackedLevel& level, int64_t row, uint32_t slot, int shift) {
     if (level.wide_keys) return static_cast<const uint32_t*>(level.keys)[row];
     const uint32_t key = static_cast<const uint16_t*>(level.keys)[row];
-    const uint32_t known = (1u << (kNarrowKeyBits - shift)) - 1;  // low bits of its own slot, told by the key
+    const uint32_t known = (1u << (kNarrowKeyBits - shift)) - 1;  // low bits of its own slot, from the key
     const uint32_t home = slot - ((slot - (key >> shift)) & known);
     return (home << shift) | (key & ((1u << shift) - 1));
 }

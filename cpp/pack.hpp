@@ -1,4 +1,4 @@
-// Builds the prediction layout of packed.hpp out of trained weights, and takes it apart again.
+// Builds the prediction layout of packed.hpp from trained weights, and restores the weights.
 #pragma once
 #include <vector>
 
@@ -6,7 +6,7 @@
 
 namespace ramify {
 
-// Weights of one level grouped by block and feature, as train.hpp yields them.
+// Weights of one level grouped by block and feature, in the layout of train.hpp.
 struct PlainLevel {
     int64_t n_nodes = 0, n_blocks = 0;
     const int64_t* block_begin = nullptr;   // n_blocks + 1, children
@@ -23,7 +23,7 @@ struct PackPlan {
     std::vector<int64_t> block_words;  // n_blocks + 1
 };
 
-// How large the hash tables must be so that every key is exact.
+// Sizes of the hash tables with which every key is exact.
 PackPlan plan_pack(const PlainLevel& level, int hash_bits);
 
 struct PackedOut {
@@ -44,7 +44,7 @@ struct PlainOut {
     float* values;
 };
 
-// Rows come out ascending by feature, as they went in; int8 and bf16 weights as they were rounded.
+// Rows are restored in ascending order of features; int8 and bf16 weights remain rounded.
 void unpack(const PackedLevel& level, const PlainOut& out);
 
 }  // namespace ramify

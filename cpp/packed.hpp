@@ -1,9 +1,9 @@
-// The weights of one level as prediction reads them: all children of a parent together, found by feature.
+// The weights of one level for prediction: all children of a parent in one block, found by feature.
 //
 // A block holds up to 256 siblings. Its rows are the features that any of them has a weight for. A feature is hashed
 // by an odd multiplier modulo 2^bits, which is a bijection; the top bits name a slot of a bitmap with about 8 slots a
-// row, so most features that the block lacks are told by one bit. Rows lie in slot order: the rank of the bit is the
-// row's number, and the key (low bits of the hash) tells rows of neighbouring slots apart exactly.
+// row, so one bit identifies most features that the block does not have. Rows lie in slot order: the rank of the bit is the
+// row's number, and the key (low bits of the hash) distinguishes rows of neighbouring slots exactly.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -20,7 +20,7 @@ static constexpr int entry_bytes(Precision precision) {
     return precision == Precision::int8 ? 2 : precision == Precision::bf16 ? 3 : 5;
 }
 
-// The weight of an entry; of int8 in steps of its child's scale.
+// The weight of an entry; int8 is a multiple of the scale of its child.
 template <Precision precision>
 static inline float stored_weight(const uint8_t* record) {
     float weight;
@@ -70,7 +70,7 @@ static inline uint32_t hash_feature(uint32_t feature, int bits) {
     return (feature * kHashMultiplier) & (bits >= 32 ? ~0u : (1u << bits) - 1);
 }
 
-// The one odd number that undoes the multiplier.
+// The inverse of the multiplier.
 constexpr uint32_t inverse_multiplier() {
     uint32_t inverse = kHashMultiplier;
     for (int step = 0; step < 5; ++step) inverse *= 2u - kHashMultiplier * inverse;

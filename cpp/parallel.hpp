@@ -1,4 +1,4 @@
-// A task loop on std::thread: a thread count per call, one thread runs inline, nothing outlives the call.
+// A task loop on std::thread: a thread count per call; one thread runs inline, and all threads end with the call.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -12,7 +12,7 @@
 
 namespace ramify {
 
-// How the outside world watches a long loop and stops it. Only the calling thread asks.
+// Progress and cancellation of a long loop. Only the calling thread calls it.
 class Monitor {
 public:
     virtual ~Monitor() = default;
@@ -26,9 +26,9 @@ public:
 };
 
 // Calls body(task, worker) for each task in [0, n_tasks); worker is in [0, threads), 0 is the calling thread.
-// Tasks are handed out in order, so callers put the largest first.
-// The first exception thrown by a body stops the loop and is rethrown here, the calling thread's before any other's;
-// a monitor that says stop throws Interrupted. The monitor is also asked while the last tasks of others run.
+// Tasks are assigned in order, so callers sort them by descending size.
+// The first exception thrown by a body stops the loop and is rethrown here, that of the calling thread first;
+// Interrupted is thrown if the monitor returns false. The monitor is also called while other threads finish their tasks.
 template <class Body>
 void parallel_for(int64_t n_tasks, int threads, Body&& body, Monitor* monitor = nullptr) {
     std::atomic<int64_t> next{0};
@@ -66,10 +66,10 @@ void parallel_for(int64_t n_tasks, int threads, Body&& body, Monitor* monitor = 
             ++running;
         }
     } catch (const std::exception&) {
-        // The system gives no more threads: those that run do the work.
+        // No more threads can be started: the running ones do the work.
     }
     try {
-        watch(0);  // helpers may leave no task for this thread
+        watch(0);  // the other threads may take all tasks
         work(0);
         std::unique_lock<std::mutex> lock(finish);
         while (!finished.wait_for(lock, std::chrono::milliseconds(50), [&] { return running == 0; })) {

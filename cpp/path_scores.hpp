@@ -1,4 +1,4 @@
-// What beam search and the scores of given leaves share: the log score of a margin, the order of candidates, room to work.
+// Shared by beam search and the scores of given leaves: log score of a margin, order of candidates, working memory.
 #pragma once
 #include <cmath>
 #include <limits>
@@ -23,17 +23,17 @@ inline float log_score(Transform transform, float margin) {
     }
 }
 
-// What the path above a leaf counts beside the leaf's own score; 0 times -inf would be NaN.
+// Contribution of the path above a leaf to its log score; 0 times -inf would be NaN.
 inline float weighted(float path, const SearchOptions& options) {
     return options.path_weight == 0.0f ? 0.0f : options.path_weight * path;
 }
 
-// A leaf's score with what its label is favoured by. It comes last: kernels may drop leaves by their score before.
+// A leaf's score plus the bias of its label. It is added last, because kernels drop leaves by the score before.
 inline float favoured(float score, const SearchModel& model, int32_t leaf) {
     return model.leaf_favour == nullptr ? score : score + model.leaf_favour[leaf];
 }
 
-// Huge features and damaged weights can give NaN, by which nothing can be sorted: it counts as the worst margin.
+// Huge features and damaged weights can give NaN, which has no order: it is treated as the smallest margin.
 inline float ordered(float margin) { return margin == margin ? margin : kNever; }
 
 struct Candidate {
@@ -55,7 +55,7 @@ struct BeamNode {
 // Working memory of the score kernels.
 class ScoreRoom {
 public:
-    // Room for documents of up to n features.
+    // Capacity for documents of up to n features.
     ScoreScratch of(int64_t n) {
         if (int64_t(candidates_.size()) < n) {
             hits_.resize(2 * size_t(n));

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kBlock = 128;  // labels per task
 
-// A set of columns that lists its members in order without sorting: a bit per column, and a bit per word of bits.
+// A set of columns that is enumerated in order without sorting: a bit per column, and a bit per word of bits.
 class ColumnSet {
 public:
     explicit ColumnSet(int64_t columns) : words_(columns / 64 + 1), summary_(columns / 4096 + 1) {}
@@ -65,7 +65,7 @@ struct Scratch {
     std::vector<float> sizes, alike;
 };
 
-// Leaves the label's columns, ascending, in scratch.columns and its sums in scratch.sums.
+// Writes the columns of the label, ascending, to scratch.columns and its sums in scratch.sums.
 void aggregate(const PifaInput& input, int64_t label, Scratch& scratch) {
     const CsrView &X = input.X, &members = input.members;
     for (int64_t m = members.begin(label); m < members.end(label); ++m) {
@@ -80,8 +80,8 @@ void aggregate(const PifaInput& input, int64_t label, Scratch& scratch) {
     scratch.seen.drain([&](int32_t column) { scratch.columns.push_back(column); });
 }
 
-// The keep-th largest of sizes that are not negative, and so ordered as their bits are. The first bits are counted, and
-// only what shares those of the answer is sorted: comparing all in turn would mispredict half of the time.
+// The keep-th largest of non-negative sizes, whose order is that of their bits (radix selection): the leading bits are
+// counted, and only sizes with those of the result are sorted. Comparing all would mispredict half of the branches.
 float select_largest(const std::vector<float>& sizes, int64_t keep, std::vector<float>& alike) {
     constexpr int kShift = 20;  // leaves the exponent and three bits
     const auto first_bits = [](float size) { return std::bit_cast<uint32_t>(size) >> kShift; };
@@ -96,11 +96,11 @@ float select_largest(const std::vector<float>& sizes, int64_t keep, std::vector<
     return alike[size_t(keep) - 1];
 }
 
-// Keeps the largest sums, the lower column among equals. Columns stay ascending.
+// Keeps the largest sums, ties by the lower column. Columns stay ascending.
 void keep_largest(Scratch& scratch, int64_t keep) {
     auto& columns = scratch.columns;
     if (int64_t(columns.size()) <= keep) return;
-    auto& sizes = scratch.sizes;  // a copy side by side: selecting through the wide array would miss the cache
+    auto& sizes = scratch.sizes;  // a contiguous copy: selecting through the wide array would miss the cache
     sizes.clear();
     for (const int32_t column : columns) sizes.push_back(std::fabs(scratch.sums[column]));
     const float smallest = select_largest(sizes, keep, scratch.alike);
@@ -132,7 +132,7 @@ void fill_label(const PifaInput& input, int64_t label, Scratch& scratch, int32_t
 
 int64_t block_count(int64_t labels) { return (labels + kBlock - 1) / kBlock; }
 
-// No more workers than tasks: each holds arrays as wide as X.
+// No more workers than tasks, because each has arrays with the width of X.
 int workers(const PifaInput& input) {
     return int(std::clamp<int64_t>(block_count(input.members.rows), 1, input.threads));
 }

@@ -1,4 +1,4 @@
-// PIFA, positive instance feature aggregation: a label is the sum of its instances' features, scaled to length one.
+// PIFA, positive instance feature aggregation: the sum of the features of a label's instances, scaled to length 1.
 // Two passes, so that Python allocates exactly what is needed: count the entries of each label, then fill them.
 #pragma once
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace ramify {
 struct PifaInput {
     CsrView X;                // (n, d)
     CsrView members;          // (L, n), pattern only: the instances of each label
-    const float* weights;     // n: what an instance counts, 1 / sqrt(its labels)
-    int64_t max_features;     // keep at most so many entries per label, the largest
+    const float* weights;     // n: weight of an instance, 1 / sqrt(number of its labels)
+    int64_t max_features;     // maximum number of entries per label, the largest
     int threads;
 };
 

@@ -1,9 +1,9 @@
 // The body of block_scores.hpp, compiled once per instruction set: see lanes.hpp.
 //
-// A block is looked up in three passes over the document, each with hardly a branch that depends on the data: which
-// features hit a bit, which of these are the row they seem to be, and where the entries of those rows begin. A pass
-// that branches on every feature would wait for a wrong guess at a third of them. Each pass asks memory for what the next
-// one reads, so that it answers for many features at a time.
+// A block is looked up in three passes over the document, each with few branches that depend on the data: features
+// whose bit is set, those of them whose key matches, and the positions of the entries of their rows. A pass with a
+// branch per feature would mispredict about a third of them. Each pass prefetches the data of the next one, so that many
+// memory accesses overlap.
 #include "block_scores.hpp"
 #include "lanes.hpp"
 
@@ -34,7 +34,7 @@ struct Block {
     }
 };
 
-// Features whose slot holds a row: the feature's, or a neighbour's.
+// Features whose slot has a row: that of the feature, or of a neighbour.
 inline int64_t find_bits(const Block& block, const HashedFeatures& features, uint32_t* candidates) {
     int64_t found = 0;
     for (int64_t i = 0; i < features.n; ++i) {
@@ -45,11 +45,11 @@ inline int64_t find_bits(const Block& block, const HashedFeatures& features, uin
     return found;
 }
 
-// The row of a feature whose own slot holds another: in one of the next slots, or nowhere (-1).
+// The row of a feature whose own slot has another row: in one of the next slots, or -1.
 template <class Key>
 int64_t probe(const Block& block, const Key* keys, uint32_t hash, uint32_t& word_number) {
     uint32_t slot = hash >> block.shift;
-    // A narrow key tells rows apart only as far as a row can be from its own slot.
+    // A narrow key distinguishes rows only within the maximum distance of a row from its slot.
     const uint32_t end = sizeof(Key) == 2 ? slot + kMaxNarrowProbe : ~0u;
     for (++slot; slot < end && slot >> 6 < block.n_words; ++slot) {
         const HashWord& word = block.words[slot >> 6];
@@ -62,7 +62,7 @@ int64_t probe(const Block& block, const Key* keys, uint32_t hash, uint32_t& word
     return -1;
 }
 
-// Where a slot is one hash wide, its row is that feature's: no key need be read.
+// If a slot is one hash wide, its row is that of the feature: the key is not read.
 template <class Key>
 bool is_row(const Block& block, const Key* keys, uint32_t hash, int64_t& row, uint32_t& word_number) {
     if (block.shift == 0) return true;
@@ -74,7 +74,7 @@ bool is_row(const Block& block, const Key* keys, uint32_t hash, int64_t& row, ui
     return row >= 0;
 }
 
-// Bounds are checked, so that no damage in a mapped file can make this read elsewhere.
+// Bounds are checked, because a mapped file may be damaged.
 template <class Key>
 int64_t find_rows(const Block& block, const Key* keys, const OpenBlock* open, const HashedFeatures& features, int64_t n_candidates, const ScoreScratch& scratch) {
     int64_t found = 0;
@@ -191,7 +191,7 @@ void add_dense(const OpenBlock& open, const Hit* hits, int64_t n_hits, float* su
     }
 }
 
-// Of an open block: first all its rows are asked for, then added, so that memory answers for many at a time.
+// Of an expanded block: first all its rows are prefetched, then added, so that memory accesses overlap.
 template <Precision precision, class Number>
 void accumulate_open(const OpenBlock& open, const uint8_t* entries, const ScoreScratch& scratch, int64_t n_hits, Sums& sums) {
     constexpr int kBytes = entry_bytes(precision);
@@ -247,7 +247,7 @@ void score_block(const PackedLevel& level, int64_t number, const OpenBlock* open
 
 inline Floats log_scores(Transform transform, Floats margin) {
     const Floats zero{};
-    if (transform == Transform::sigmoid) return margin < zero ? margin : zero;  // never less than the true one
+    if (transform == Transform::sigmoid) return margin < zero ? margin : zero;  // an upper bound
     const Floats lack = margin < 1.0f ? 1.0f - margin : zero;
     switch (transform) {
         case Transform::hinge1: return -lack;

@@ -1,7 +1,8 @@
 // Linear classifiers of sibling nodes, one per SIMD lane, by dual coordinate descent.
 //
-// All children of a parent train on the same rows, so one pass over the rows serves a whole block of siblings: weights
-// lie as W[feature][lane], and each lane keeps its own dual variables, shrinking and stopping (Hsieh et al. 2008).
+// All children of a parent train on the same rows, so one pass over the rows trains a whole block of siblings: weights
+// are stored as W[feature][lane], and each lane has its own dual variables, shrinking and stopping (Hsieh et al. 2008;
+// docs/papers.md).
 #pragma once
 #include <cstdint>
 
@@ -19,7 +20,7 @@ struct SolverOptions {
     int max_passes = 100;
 };
 
-// From this tolerance on training may round: rows with nothing to change rest, large W are kept as halves of floats.
+// From this tolerance on unchanged rows are skipped for a pass, and a large W is kept in half precision.
 constexpr float kLooseTolerance = 0.1f;
 
 struct LocalEntry {
@@ -39,25 +40,25 @@ struct NodeRows {
     const float* weight = nullptr;       // instance weights, or null
 };
 
-// Bit l of a mask speaks of lane l. What is said per row and lane lies at [row * stride + lane].
+// Bit l of a mask is for lane l. Values per row and lane are at [row * stride + lane].
 struct LaneTargets {
     int stride = 0;                        // from Solver::stride
     uint32_t lanes = 0;                    // lanes in use
     const uint32_t* positive = nullptr;    // per row: lanes whose label the row has
     const uint32_t* eligible = nullptr;    // per row: lanes that train on the row
     const float* relevance = nullptr;      // per row and lane: factor of the positive cost, or null
-    int relevance_stride = 0;              // as stride, or 0 where one row of it serves all
+    int relevance_stride = 0;              // as stride, or 0 if one row is used for all
 };
 
 struct LaneState {
-    void* weights = nullptr;    // n_features x stride, floats or halves, zero at the start
+    void* weights = nullptr;    // n_features x stride, float or half, initially 0
     float* dual = nullptr;      // n_rows x stride, zero at the start
     float* bias = nullptr;      // stride, zero at the start
     uint32_t* active = nullptr; // n_rows
     int32_t* order = nullptr;   // n_rows
-    uint8_t* rests = nullptr;   // n_rows; 1: left out of the next pass
+    uint8_t* rests = nullptr;   // n_rows; 1: skipped in the next pass
     uint64_t seed = 0;
-    bool (*keep_going)(void*) = nullptr;  // asked before every pass; false: leave at once, the state is then worthless
+    bool (*keep_going)(void*) = nullptr;  // called before every pass; false: stop at once, the state is then invalid
     void* asker = nullptr;
 };
 
@@ -67,23 +68,23 @@ struct LaneWeight {
     float value;
 };
 
-// The features [first, last) of W; `out` has room for all their weights.
+// The features [first, last) of W; `out` has the capacity for all their weights.
 struct WeightRange {
     const void* weights;
     int stride;
     uint32_t lanes;    // in use
     int32_t first, last;
-    float threshold;   // smaller weights are left out, and zeros
+    float threshold;   // smaller weights and zeros are left out
 };
 
 struct Solver {
-    int lanes;         // siblings that are solved together at most
-    int narrow;        // lanes that cost a register
-    int weight_bytes;  // 4, or 2 where weights are kept as half floats
+    int lanes;         // maximum number of siblings solved together
+    int narrow;        // lanes of one register
+    int weight_bytes;  // 4, or 2 for half precision
     void (*solve)(const NodeRows&, const LaneTargets&, const SolverOptions&, LaneState&);
-    int64_t (*pick)(const WeightRange&, LaneWeight* out);  // by feature, then lane; returns how many
+    int64_t (*pick)(const WeightRange&, LaneWeight* out);  // by feature, then lane; returns their number
 
-    // Lanes that n siblings take up.
+    // Number of lanes of n siblings.
     int stride(int n) const {
         int width = narrow;
         while (width < n) width *= 2;
@@ -94,8 +95,8 @@ struct Solver {
 // Static: files of several instruction sets include it, and the linker must not mix them.
 static inline uint32_t low_bits(int n) { return n >= 32 ? ~0u : (1u << n) - 1; }
 
-// Training waits for random reads of W. Where W does not fit a core's own cache, halves of floats are faster: 11 exact bits
-// are enough for a tolerance of a tenth, not for one of a thousandth.
+// Random reads of W dominate the time. If W does not fit the cache of a core, half precision is faster; its 11 bits are
+// enough for a tolerance of 0.1, but not for 0.001.
 struct Solvers {
     Solver floats, halves;
 
@@ -103,7 +104,7 @@ struct Solvers {
     static constexpr int64_t kCache = int64_t(1) << 19;
 };
 
-// The widest that the processor runs well. Without `allow_halves`, or where it cannot convert them, both are of floats.
+// The widest solver of the processor. Without `allow_halves`, or without conversion instructions, both use float.
 Solvers solvers_for(Isa isa, bool allow_halves);
 
 }  // namespace ramify

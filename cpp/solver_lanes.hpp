@@ -5,13 +5,13 @@ namespace ramify::RAMIFY_ISA_NAMESPACE {
 namespace {
 
 constexpr float kInfinity = __builtin_inff();
-constexpr int64_t kAhead = 4;  // steps from asking memory for a row to reading it
+constexpr int64_t kAhead = 4;  // steps from the prefetch of a row to its use
 constexpr int64_t kLineEntries = 64 / sizeof(LocalEntry);
 
 struct Pass {
-    Floats largest, smallest;          // projected gradients seen in this pass
+    Floats largest, smallest;          // projected gradients of this pass
     Floats shrink_above, shrink_below; // bounds from the pass before
-    uint32_t shrunk;                   // lanes that have left rows out since they last saw all
+    uint32_t shrunk;                   // lanes that have skipped rows since their last full pass
 };
 
 template <Loss loss, class Weight, int kParts>
@@ -29,7 +29,7 @@ struct Lanes {
         return c;
     }
 
-    // One coordinate step for all `live` lanes of a row; returns the lanes that may leave the row out from now on.
+    // One coordinate step for all `live` lanes of a row; returns the lanes that may skip the row from now on.
     uint32_t step(int64_t row, uint32_t live, Pass* passes, bool& quiet) {
         const LocalEntry* first = rows.entries + rows.begin[row];
         const LocalEntry* last = rows.entries + rows.begin[row + 1];
@@ -90,7 +90,7 @@ struct Lanes {
         Floats after = before - gradient / diagonal;
         after = after > zero ? after : zero;
         after = after < upper ? after : upper;
-        // A step far below the tolerance is not worth writing the row's weights: a third of all writes.
+        // A step far below the tolerance is not written, which saves a third of all writes.
         const Floats tiny = spread(0.1f * options.epsilon);
         return (counted & ((projected > tiny) | (projected < -tiny))) ? after : before;
     }
@@ -107,13 +107,13 @@ struct Lanes {
         return after;
     }
 
-    // After a pass: which lanes have converged on all their rows, and which must look at all rows once more.
+    // After a pass: lanes that have converged on all their rows, and lanes that need another full pass.
     uint32_t close_pass(Pass& pass, uint32_t running, uint32_t& reopened) const {
         uint32_t finished = 0, again = 0;
         for (uint32_t left = running; left != 0; left &= left - 1) {
             const int lane = __builtin_ctz(left);
             const uint32_t bit = 1u << lane;
-            // 0 is the gradient of the optimum: rows whose gradients are alike but far from it have not converged.
+            // The gradient of the optimum is 0: equal gradients far from 0 are not converged.
             const float above = pass.largest[lane] > 0.0f ? pass.largest[lane] : 0.0f;
             const float below = pass.smallest[lane] < 0.0f ? pass.smallest[lane] : 0.0f;
             if (above - below <= options.epsilon) {
@@ -139,7 +139,7 @@ struct Lanes {
         return rows.n_rows;
     }
 
-    // Rows come in random order: what a step will read first is asked of memory some steps before.
+    // Rows are visited in random order: the first data of a step are prefetched some steps before.
     void ask_for(int32_t row) const {
         const LocalEntry* const first = rows.entries + rows.begin[row];
         __builtin_prefetch(state.dual + int64_t(row) * (kParts * kLanes));
@@ -147,7 +147,7 @@ struct Lanes {
         __builtin_prefetch(first + kLineEntries);
     }
 
-    // One pass over the active rows; returns how many stay active. A row that had nothing to change rests for a pass.
+    // One pass over the active rows; returns the number that remain active. A row without a change is skipped for one pass.
     int64_t pass_over(int64_t n_active, uint32_t running, Pass* passes) {
         int64_t kept = 0;
         for (int64_t place = 0; place < n_active; ++place) {

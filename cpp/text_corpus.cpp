@@ -8,7 +8,7 @@ namespace ramify {
 namespace {
 
 constexpr int64_t kChunkCharacters = 1 << 15;
-constexpr size_t kBlockChunks = 32;  // entries on their way to their part then stay near the caches
+constexpr size_t kBlockChunks = 32;  // pending entries then stay in the caches
 constexpr size_t kPrefetchDistance = 8;
 
 int part_of(uint64_t hash) { return int(hash >> (64 - kPartBits)); }
@@ -24,7 +24,7 @@ std::vector<TextSpan> split_texts(const std::vector<TextView>& texts, int64_t ch
             size = 0;
         }
         spans.back().last = i + 1;
-        size += texts[i].length + 16;  // 16: an empty text is work too
+        size += texts[i].length + 16;  // 16: cost of an empty text
     }
     return spans;
 }

@@ -1,7 +1,7 @@
 // Many texts → the distinct n-grams of all of them, with document and term frequencies, and per text the numbers of
 // its n-grams. Blocks of texts go through two parallel steps: read (by chunks of texts) and absorb (by parts of the
 // hash range). A part takes the chunks in their order, so that numbers, counts and first occurrences are the same for
-// any number of threads; nothing is merged and no thread waits for another's map.
+// any number of threads; there is no merging, and no thread waits for another.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -35,7 +35,7 @@ std::vector<TextSpan> split_texts(const std::vector<TextView>& texts, int64_t ch
 
 class TermPart {
 public:
-    // Number of the term within this part, made at its first call.
+    // Number of the term within this part, assigned at its first occurrence.
     uint32_t number_of(uint64_t hash);
     void prefetch_slot(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
     void prefetch_term(uint64_t hash) const {
@@ -63,10 +63,10 @@ public:
     Corpus(std::vector<TextView> texts, const GramSettings& settings, const uint32_t* table)
         : texts_(std::move(texts)), settings_(settings), table_(table), parts_(kParts) {}
 
-    // keep_rows: whether rows can be asked for later, or frequencies only.
+    // keep_rows: whether rows are needed later, or frequencies only.
     void count(bool keep_rows, int threads, Monitor* monitor = nullptr);
 
-    // Forgets terms, which the rows do not need.
+    // Frees the terms, which the rows do not need.
     void release_terms();
 
     const std::vector<TextView>& texts() const { return texts_; }

@@ -23,7 +23,7 @@ constexpr uint32_t kBlank = kSpace | 0x20;
 // Positions are 32 bits wide, and a text has at most 32 n-grams per code point.
 constexpr int64_t kMaxTextLength = int64_t(1) << 27;
 
-// What becomes of white space: as it is; every one a blank; or runs of two and more one blank.
+// White space: unchanged; each character replaced by a blank; or runs of two and more replaced by one blank.
 enum class Spaces { keep, blank, collapse };
 
 // Table entries 1 .. length(), with a blank before and behind, so that scans need no bounds and n-grams have margins.

@@ -12,7 +12,7 @@ void GramCounter::next_epoch() {
 }
 
 void GramCounter::start(int64_t expected) {
-    // A small table for a small text, whatever the texts before it needed: it stays in the nearest cache.
+    // A small table for a small text, independent of earlier texts, stays in the first-level cache.
     const uint64_t capacity = std::bit_ceil(uint64_t(std::clamp<int64_t>(expected, 64, 1 << 16)));
     if (capacity > slots_.size()) slots_.resize(capacity);
     mask_ = capacity - 1;

@@ -1,6 +1,6 @@
 // One text → its distinct n-grams of words and of characters with their counts, known by 64-bit hashes: no string is
-// built. Two n-grams of one hash would be taken for one: with ten million distinct n-grams the chance that any two
-// meet is 3 in a million, so collisions are not looked for.
+// built. Two n-grams with one hash are counted as one. With ten million distinct n-grams the probability of any
+// collision is 3 in a million, so collisions are not detected.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -17,7 +17,7 @@ struct GramSettings {
     int characters_low = 0;
     int characters_high = 0;
     bool within_words = true;
-    bool lowercase = true;  // tells who makes the table and the texts; the kernels need not know
+    bool lowercase = true;  // used by the maker of the table and the texts, not by the kernels
 
     bool has_words() const { return words_high > 0; }
     bool has_characters() const { return characters_high > 0; }
@@ -29,9 +29,9 @@ struct GramSettings {
 
 // The hash is part of the saved format: a vocabulary is looked up by it.
 constexpr uint64_t kWordSeed = 0x2545F4914F6CDD1Dull;
-constexpr uint64_t kCharacterSeed = 0xD6E8FEB86659FD93ull;  // keeps "the" apart from the word "the"
+constexpr uint64_t kCharacterSeed = 0xD6E8FEB86659FD93ull;  // distinguishes "the" from the word "the"
 
-// Short, because each character waits for the one before; what it leaves unmixed hash_finish mixes.
+// Few operations, because each character depends on the one before; hash_finish completes the mixing.
 inline uint64_t hash_step(uint64_t hash, uint64_t value) { return (hash ^ value) * 0x9E3779B97F4A7C15ull; }
 
 inline uint64_t hash_finish(uint64_t hash) {

@@ -68,7 +68,7 @@ uint64_t eight_bytes(const char* bytes, int64_t length) {
     return key;
 }
 
-// The first 16 bytes decide most comparisons without a look at the string.
+// The first 16 bytes decide most comparisons without access to the string.
 struct SortKey {
     uint64_t high;
     uint64_t low;
@@ -93,7 +93,7 @@ void append_keys(const Names& names, const TermPlace* places, SortKey* out) {
     }
 }
 
-// By the first two bytes into buckets, then each bucket by itself.
+// By the first two bytes into buckets, then each bucket separately.
 std::vector<SortKey> sort_keys(const std::vector<SortKey>& keys, int threads) {
     constexpr int64_t kBuckets = 1 << 16;
     std::vector<uint32_t> end(kBuckets + 1, 0);
@@ -199,7 +199,7 @@ private:
     const std::vector<TermPlace> places_;
     const int threads_;
     std::vector<SortKey> keys_;
-    std::deque<std::vector<Names>> names_;  // what the keys point into
+    std::deque<std::vector<Names>> names_;  // memory that the keys point into
 };
 
 }  // namespace

@@ -21,13 +21,13 @@ std::vector<TermPlace> terms_within(const Corpus& corpus, const TermLimits& limi
     return kept;
 }
 
-// Terms more frequent than `frequency` stay, and of those equally frequent the first `room` in the order of names.
+// Keeps terms more frequent than `frequency`, and the first `room` equally frequent ones in the order of names.
 struct Cap {
     uint64_t frequency = 0;
     int64_t room = 0;
 };
 
-// Drops the places of terms below the cap.
+// Removes terms below the cap.
 Cap cap_terms(const Corpus& corpus, std::vector<TermPlace>& places, int64_t max_terms) {
     if (int64_t(places.size()) <= max_terms) return {};
     std::vector<uint64_t> descending;

@@ -1,4 +1,4 @@
-// Which n-grams become columns: limits on document frequency, a cap by term frequency, then the order of their names.
+// Selection of the n-grams that become columns: limits on document frequency, a cap by term frequency, then the order of their names.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -19,7 +19,7 @@ struct Vocabulary {
     int64_t n_words = 0;  // columns that are n-grams of words
 };
 
-// Among equally frequent terms at the cap the first in the order of names stay.
+// Ties at the cap are broken by name.
 Vocabulary choose_vocabulary(const Corpus& corpus, const TermLimits& limits, int threads);
 
 // Open addressing, linear probing from hash mod the size: slots[i] is a column, or -1. The size is a power of two

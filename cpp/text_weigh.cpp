@@ -24,7 +24,7 @@ void radix_sort(std::vector<uint64_t>& cells, std::vector<uint64_t>& scratch, in
     }
 }
 
-// 1 + log(count), ready for the counts that nearly all n-grams have.
+// 1 + log(count), precomputed for the most common counts.
 class TermWeights {
 public:
     TermWeights() {

@@ -1,6 +1,6 @@
 // Counts → a row of X: n-grams become columns (through a vocabulary or by their hash), counts become weights
-// tf · idf, and the row gets length 1. Every row of X is made here, so one text alone and a million together give
-// the same bits.
+// tf · idf, and the row gets length 1. All rows of X are made here, so the bits of a row do not
+// depend on the batch.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -9,19 +9,19 @@
 
 namespace ramify {
 
-// A table at most half full has runs of some dozens; only a tampered one has longer ones.
+// A table at most half full has runs of a few dozen slots; only a manipulated one has longer ones.
 constexpr uint64_t kMaxProbes = 1024;
 
-// Where n-grams go: a vocabulary (slots as fill_slots makes them), or without slots hash mod n_columns.
-// Slots and hashes may come from a file: nothing in them can lead out of bounds.
+// Columns of n-grams: a vocabulary (slots as fill_slots makes them), or without slots hash mod n_columns.
+// Slots and hashes may come from a file; every access is within bounds.
 struct ColumnMap {
     const int32_t* slots = nullptr;
     int64_t n_slots = 0;  // a power of two
     const uint64_t* hashes = nullptr;
     int64_t n_columns = 0;
-    bool is_signed = false;  // hashing only: half of the n-grams count negatively
+    bool is_signed = false;  // hashing only: half of the n-grams have negative values
 
-    // The column where probing begins: mostly the one sought, or -1.
+    // The column where probing begins: usually the result, or -1.
     int32_t first_column(uint64_t hash) const {
         const int32_t column = slots[hash & (uint64_t(n_slots) - 1)];
         return column < n_columns ? column : -1;
@@ -39,7 +39,7 @@ struct ColumnMap {
 
 struct Weighting {
     const float* idf = nullptr;  // one per column; null: all 1
-    bool sublinear = true;       // 1 + log(count) in place of the count
+    bool sublinear = true;       // 1 + log(count) instead of the count
     bool normalise = true;       // rows of length 1
 };
 
@@ -59,10 +59,10 @@ struct Cells {
     void settle(int64_t n_columns);
 };
 
-// Writes at most `room` entries and returns how many.
+// Writes at most `room` entries and returns their number.
 int64_t weigh_cells(const Cells& cells, const Weighting& weighting, int32_t* indices, float* values, int64_t room);
 
-// Texts → rows, kept by chunks until the caller has made room for all of them.
+// Texts → rows, kept in chunks until the caller has allocated memory for all of them.
 class WeighedTexts {
 public:
     WeighedTexts(const std::vector<TextView>& texts, const GramSettings& settings, const uint32_t* table)
@@ -70,7 +70,7 @@ public:
 
     void weigh(const ColumnMap& columns, const Weighting& weighting, int threads, Monitor* monitor = nullptr);
     int64_t nnz() const;
-    // Hands the rows over (indptr: texts + 1) and forgets them.
+    // Moves the rows out (indptr: texts + 1).
     void fill(int64_t* indptr, int32_t* indices, float* values);
 
 private:

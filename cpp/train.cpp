@@ -17,14 +17,14 @@ struct Weight {
     float value;
 };
 
-uint64_t mix(uint64_t a, uint64_t b) {  // splitmix64 of a pair: seeds hang on the place in the tree, never on a thread
+uint64_t mix(uint64_t a, uint64_t b) {  // splitmix64 of a pair: seeds depend on the place in the tree, not on threads
     uint64_t z = a * 0x9e3779b97f4a7c15ull + b + 0x9e3779b97f4a7c15ull;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
     return z ^ (z >> 31);
 }
 
-// What one worker needs to train a block, reused from block to block.
+// Working memory of one worker, reused for all its blocks.
 class BlockTrainer {
 public:
     BlockTrainer(const CsrView& X, const float* weights, const TrainOptions& options, const Solvers& solvers)
@@ -52,7 +52,7 @@ public:
     }
 
 private:
-    // Growing by and by leaves pieces behind; where the node is too large to expect all weights, that is the lesser evil.
+    // Incremental growth fragments the heap; it is used only if the node is too large to reserve all weights.
     void make_room_for_weights(size_t n_children) {
         constexpr size_t kExpectAll = size_t(1) << 19;
         const size_t most = n_children * (gatherer_.features().size() + gatherer_.private_features().size());
@@ -78,7 +78,7 @@ private:
         set_eligible(low_bits(n_lanes_));
     }
 
-    // Whether all positives of each child count the same, as where rare labels cost more; nothing then changes by row.
+    // Whether all positives of each child have the same weight, for example with costs by rarity; rows then need no factor.
     bool alike_within_lanes(const LevelTask& level, int64_t child) const {
         const float* const data = level.positives.data;
         for (int64_t node = child; data != nullptr && node < child + n_lanes_; ++node) {
@@ -89,7 +89,7 @@ private:
         return true;
     }
 
-    // An instance whose cost is 0 stays out: the solver divides by costs.
+    // An instance with cost 0 is excluded: the solver divides by costs.
     void set_eligible(uint32_t all) {
         const NodeRows rows = gatherer_.rows();
         eligible_.resize(size_t(rows.n_rows));
@@ -138,7 +138,7 @@ private:
         if (options_.max_weights != 0) limit_weights(begin, first);
     }
 
-    // A row's private features follow each other: where its largest dual variable is not enough, no child's is.
+    // A row's private features follow each other: if its largest dual variable is too small, that of every child is.
     void collect_private(uint8_t first) {
         auto number = int32_t(gatherer_.features().size());
         int32_t row = -1;
@@ -169,7 +169,7 @@ private:
         }
     }
 
-    // Of the weights found from `begin` on, each child keeps its largest.
+    // Each child keeps its largest weights from `begin` on.
     void limit_weights(size_t begin, uint8_t first) {
         std::vector<std::vector<Weight>> lanes(static_cast<size_t>(n_lanes_));
         for (size_t i = begin; i < found_.size(); ++i) lanes[size_t(found_[i].child - first)].push_back(found_[i]);
@@ -223,13 +223,13 @@ private:
     NodeGatherer gatherer_;
     const TrainOptions& options_;
     const Solvers solvers_;
-    Solver solver_;  // of the node at hand
-    int n_lanes_ = 0, stride_ = 0;  // siblings that are solved together, and the lanes they take up
+    Solver solver_;  // of the current node
+    int n_lanes_ = 0, stride_ = 0;  // siblings that are solved together, and their lanes
     int relevance_stride_ = 0;      // 0: one row of relevance_ serves all
     const int32_t* instances_ = nullptr;
     const float* factor_ = nullptr;
     Monitor* monitor_ = nullptr;
-    std::vector<int32_t> place_;  // instance -> row of the node; stale where the node lacks it, so checked
+    std::vector<int32_t> place_;  // instance -> row of the node; stale if the node does not have it, so checked
     std::vector<uint32_t> positive_, eligible_, active_;
     std::vector<int32_t> order_, count_;
     std::vector<uint8_t> rests_;
@@ -263,7 +263,7 @@ std::vector<BlockTask> largest_first(const CsrView& X, const std::vector<LevelTa
     return tasks;
 }
 
-// The calling thread's monitor: turns what it is asked into the share of all work that is done, and lets all know of a stop.
+// Monitor of the calling thread: reports total progress and propagates cancellation to all workers.
 class WorkMonitor : public Monitor {
 public:
     WorkMonitor(Monitor* inner, double total) : inner_(inner), total_(total) {}
@@ -292,7 +292,7 @@ private:
     std::atomic<bool> stopped_{false};
 };
 
-// What the other threads ask: whether the calling thread was told to stop.
+// Monitor of the other threads: whether the calling thread was cancelled.
 class Follower : public Monitor {
 public:
     explicit Follower(const WorkMonitor& leader) : leader_(leader) {}

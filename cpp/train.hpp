@@ -1,4 +1,4 @@
-// Trains the linear classifiers of whole levels of a label tree: every block of siblings is a task of its own.
+// Trains the linear classifiers of whole levels of a label tree: every block of siblings is a separate task.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -9,28 +9,28 @@
 
 namespace ramify {
 
-constexpr int kMaxBlockChildren = 256;  // so that a child's number within its block fits a byte
+constexpr int kMaxBlockChildren = 256;  // the number of a child within its block fits into a byte
 
 // The classifiers of one level. Block b holds the children [block_begin[b], block_begin[b + 1]) of one parent.
 struct LevelTask {
     int64_t n_blocks = 0;
     const int64_t* block_begin = nullptr;   // n_blocks + 1
     const int32_t* block_parent = nullptr;  // n_blocks
-    CsrView rows;       // parent -> its instances; data: factor of its cost, 0: only children it is positive for train on it
+    CsrView rows;       // parent -> its instances; data: factor of its cost, 0: only children that it is a positive of train on it
     CsrView positives;  // child -> its positive instances, all among its parent's rows; data: relevance, or null
     float* bias = nullptr;  // out, one per child
 };
 
 struct TrainOptions {
     SolverOptions solver;
-    float threshold = 0.1f;    // weights smaller in size are dropped
+    float threshold = 0.1f;    // smaller absolute weights are dropped
     int64_t max_weights = 0;   // per child, the largest are kept; 0: no limit
     uint64_t seed = 0;
     int threads = 1;
 };
 
-// Whether half floats are exact enough for the weights while they are found: not for tight tolerances, nor where
-// features or costs are so large or small that weights could leave the range of a half (|w| <= sqrt(2 n C)).
+// Whether half precision is exact enough for the weights during training: not for small tolerances, nor if features
+// or costs are so large or small that weights could leave the range of a half (|w| <= sqrt(2 n C)).
 bool halves_suffice(const CsrView& X, const SolverOptions& options);
 
 // Weights of one block, by feature: features[i] has counts[i] entries.
