@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ramify import catalogue
 from ramify.cli.entry import run
 
 ROOT = Path(__file__).parents[1]
@@ -123,3 +124,13 @@ def test_named_files_and_functions_exist(page):
         code = places[0].read_text(encoding="utf-8")
         for name in re.findall(r"`(\w+)`", names):
             assert re.search(rf"\b(?:def|class|struct|void) {name}\b", code), f"{page}.md: no {name} in {path}"
+
+
+def test_every_class_of_the_catalogue_is_in_the_api_reference():
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
+    documented = set(re.findall(r"^::: (\S+)$", pages, re.MULTILINE))
+    for entry in catalogue.ENTRIES:
+        name = f"{entry.load().__module__}.{entry.name}"
+        assert not entry.public or name in documented, f"docs/api/ lacks {name}"
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert all(f"api/{page.name}" in nav for page in (ROOT / "docs" / "api").glob("*.md"))
