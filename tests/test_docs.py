@@ -130,7 +130,7 @@ def test_every_class_of_the_catalogue_is_in_the_api_reference():
     pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
     documented = set(re.findall(r"^::: (\S+)$", pages, re.MULTILINE))
     for entry in catalogue.ENTRIES:
-        name = f"{entry.load().__module__}.{entry.name}"
-        assert not entry.public or name in documented, f"docs/api/ lacks {name}"
+        found = [path for path in documented if path.startswith(entry.module) and path.endswith(f".{entry.name}")]
+        assert found or not entry.public, f"docs/api/ lacks {entry.name}"
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     assert all(f"api/{page.name}" in nav for page in (ROOT / "docs" / "api").glob("*.md"))
