@@ -151,7 +151,7 @@ private:
             if ((allowed != nullptr && allowed[node] == 0) || (bottom && is_forbidden(i, node))) continue;
             const float margin = margins_[*child];
             const float score = visit.score + log_score(options_.transform, margin);
-            offer(i, {bottom ? favoured(score, model_, node) : score, margin, node});
+            offer(i, {bottom ? with_bias(score, model_, node) : score, margin, node});
         }
     }
 

@@ -18,7 +18,7 @@ struct SearchModel {
     const int32_t* leaf_labels = nullptr;
     int64_t n_labels = 0;
     int max_copies = 1;  // maximum number of leaves of a label
-    const float* leaf_favour = nullptr;  // per leaf: added to its log score, 0 at most; null: nothing
+    const float* leaf_bias = nullptr;  // per leaf: added to its log score, 0 at most; null: nothing
 };
 
 // Score of a label with several leaves: its best copy, or the mean or sum over the copies that were reached.

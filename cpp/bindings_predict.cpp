@@ -98,7 +98,7 @@ struct Searcher {
     SearchModel model;
     SingleSearches singles{model};
 
-    Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, int64_t n_labels, nb::object favour, int max_copies) {
+    Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, int64_t n_labels, nb::object log_bias, int max_copies) {
         for (nb::handle level : levels) {
             owners.push_back(nb::borrow(level));
             model.levels.push_back(nb::cast<LevelHandle&>(level).level);
@@ -108,7 +108,7 @@ struct Searcher {
         owners.push_back(leaf_labels.cast());
         model.leaf_labels = leaf_labels.data();
         model.n_labels = n_labels;
-        model.leaf_favour = favour.is_none() ? nullptr : keep<float>(favour);
+        model.leaf_bias = log_bias.is_none() ? nullptr : keep<float>(log_bias);
         model.max_copies = max_copies;
     }
 

@@ -25,7 +25,7 @@ public:
         for (int64_t i = 0; i < n_leaves; ++i) {
             const auto found = std::lower_bound(scored_.begin(), scored_.end(), leaves[i],
                                                 [](const Candidate& a, int32_t node) { return a.node < node; });
-            const float score = favoured(found->score, model_, leaves[i]);
+            const float score = with_bias(found->score, model_, leaves[i]);
             scores[i] = options_.log_scores ? score : std::exp(score);
             margins[i] = found->margin;
         }

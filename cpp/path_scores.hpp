@@ -29,8 +29,8 @@ inline float weighted(float path, const SearchOptions& options) {
 }
 
 // A leaf's score plus the bias of its label. It is added last, because kernels drop leaves by the score before.
-inline float favoured(float score, const SearchModel& model, int32_t leaf) {
-    return model.leaf_favour == nullptr ? score : score + model.leaf_favour[leaf];
+inline float with_bias(float score, const SearchModel& model, int32_t leaf) {
+    return model.leaf_bias == nullptr ? score : score + model.leaf_bias[leaf];
 }
 
 // Huge features and damaged weights can give NaN, which has no order: it is treated as the smallest margin.

@@ -220,7 +220,7 @@ class Searcher:
         Weights of each level, from the top.
     allowed_labels : bool array, shape (L,), optional
         Labels that may be predicted; the search does not enter branches without one.
-    favour : float32 array, shape (L,), optional
+    log_bias : float32 array, shape (L,), optional
         Value added to the log score of each label, at most 0.
     """
 
@@ -229,7 +229,7 @@ class Searcher:
         tree: LabelTree,
         levels: Sequence[PackedLevel],
         allowed_labels: npt.NDArray[np.bool_] | None = None,
-        favour: Float32 | None = None,
+        log_bias: Float32 | None = None,
     ) -> None:
         if len(levels) != tree.depth:
             raise InputError(f"there are weights for {len(levels)} levels, but the tree has {tree.depth}")
@@ -237,9 +237,9 @@ class Searcher:
         self.n_labels, self.n_leaves = tree.n_labels, tree.n_leaves
         masks = [None] * tree.depth if allowed_labels is None else _allowed_nodes(tree, allowed_labels)
         natives = [_native_level(level) for level in levels]
-        leaf_favour = None if favour is None else _leaf_favour(tree, favour)
+        leaf_bias = None if log_bias is None else _leaf_bias(tree, log_bias)
         self._native = _native.Searcher(
-            natives, list(tree.parents), masks, tree.leaf_labels, tree.n_labels, leaf_favour, _most_copies(tree)
+            natives, list(tree.parents), masks, tree.leaf_labels, tree.n_labels, leaf_bias, _most_copies(tree)
         )
 
     def search(
@@ -349,12 +349,12 @@ def _most_copies(tree: LabelTree) -> int:
     return int(np.unique(tree.leaf_labels, return_counts=True)[1].max())  # memory grows with the leaves
 
 
-def _leaf_favour(tree: LabelTree, favour: Float32) -> Float32:
-    if favour.dtype != np.float32 or favour.shape != (tree.n_labels,):
-        raise InputError(f"favour must be a float32 vector of length {tree.n_labels}")
-    if not (favour <= 0).all():
-        raise InputError("favour must be 0 at most for every label")
-    return np.ascontiguousarray(favour[tree.leaf_labels])
+def _leaf_bias(tree: LabelTree, log_bias: Float32) -> Float32:
+    if log_bias.dtype != np.float32 or log_bias.shape != (tree.n_labels,):
+        raise InputError(f"log_bias must be a float32 vector of length {tree.n_labels}")
+    if not (log_bias <= 0).all():
+        raise InputError("log_bias must be 0 at most for every label")
+    return np.ascontiguousarray(log_bias[tree.leaf_labels])
 
 
 def _allowed_nodes(tree: LabelTree, allowed_labels: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.uint8]]:

@@ -27,6 +27,9 @@ from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
 
 Progress = Callable[[float], None]
 
+STORED_LOG_BIAS = "favour"
+"""Name of the array in model directories."""
+
 
 class BeamSearch:
     """Beam search over one tree.
@@ -37,22 +40,22 @@ class BeamSearch:
         The hierarchy.
     levels : sequence of PackedLevel
         Weights of each level, from the top.
-    favour : float32 array, shape (L,), optional
+    log_bias : float32 array, shape (L,), optional
         Value added to the log score of each label, at most 0.
     """
 
-    def __init__(self, tree: LabelTree, levels: Sequence[PackedLevel], favour: Float32 | None = None) -> None:
+    def __init__(self, tree: LabelTree, levels: Sequence[PackedLevel], log_bias: Float32 | None = None) -> None:
         self.tree = tree
         self.levels = tuple(levels)
-        self.favour = favour
-        self._searcher = Searcher(tree, self.levels, favour=favour)
+        self.log_bias = log_bias
+        self._searcher = Searcher(tree, self.levels, log_bias=log_bias)
 
     @classmethod
     def of(
-        cls, tree: LabelTree, levels: Sequence[LevelWeights], precision: str, favour: Float32 | None = None
+        cls, tree: LabelTree, levels: Sequence[LevelWeights], precision: str, log_bias: Float32 | None = None
     ) -> BeamSearch:
         """Pack trained weights."""
-        return cls(tree, [pack(level, precision) for level in levels], favour)
+        return cls(tree, [pack(level, precision) for level in levels], log_bias)
 
     @property
     def n_features(self) -> int:
@@ -98,7 +101,7 @@ class BeamSearch:
             if forbidden is not None:
                 allowed = allowed - allowed.multiply(forbidden)
             return self._topk_of_given(X, k, config, sp.csr_matrix(allowed), threads)
-        searcher = self._searcher if allowed is None else Searcher(self.tree, self.levels, allowed, self.favour)
+        searcher = self._searcher if allowed is None else Searcher(self.tree, self.levels, allowed, self.log_bias)
         found = searcher.search(X, k, config, forbidden=forbidden, threads=threads, progress=progress)
         return TopK(*found)
 
@@ -169,7 +172,7 @@ class BeamSearch:
         return top
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BeamSearch, (self.tree, self.levels, self.favour)  # the native object is made again
+        return BeamSearch, (self.tree, self.levels, self.log_bias)  # the native object is made again
 
     def weights(self, level: int) -> LevelWeights:
         """The rounded weights of one level as ``LevelWeights``."""
@@ -197,13 +200,13 @@ class BeamSearch:
             levels.append(_cut(self.levels[below], first, last))
             first, last = int(pointers[first]), int(pointers[last])
         tree = LabelTree(tuple(parents), self.tree.leaf_labels[first:last], self.tree.n_labels)
-        return BeamSearch(tree, levels, self.favour)
+        return BeamSearch(tree, levels, self.log_bias)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Settings and arrays for a model directory."""
         arrays: dict[str, npt.NDArray[Any]] = {"leaf_labels": self.tree.leaf_labels}
-        if self.favour is not None:
-            arrays["favour"] = self.favour
+        if self.log_bias is not None:
+            arrays[STORED_LOG_BIAS] = self.log_bias
         for number, (parent, level) in enumerate(zip(self.tree.parents, self.levels, strict=True)):
             arrays[f"level{number}/parent"] = parent
             arrays |= {f"level{number}/{name}": array for name, array in level.arrays().items()}
@@ -234,7 +237,7 @@ class BeamSearch:
             levels = [_stored_level(arrays, number, n_features, precision) for number in range(depth)]
             for number, level in enumerate(levels):
                 check_packed(level, Blocks.of(tree, number))
-            return cls(tree, levels, arrays.get("favour"))
+            return cls(tree, levels, arrays.get(STORED_LOG_BIAS))
 
 
 def _stored_level(arrays: dict[str, Any], number: int, n_features: int, precision: str) -> PackedLevel:

@@ -1,6 +1,6 @@
 """Several rankings of the same labels made one: what a place in a ranking counts, and the sum of it per label.
 
-m members rank c candidates each. A member's candidate at rank r with score s has the share (PECOS; PAPERS §2)
+m members rank c candidates each. A member's candidate at rank r with score s has the share (PECOS; docs/papers.md)
 
 average   s
 rank      1 - (r - 1) / C                      C the candidates of a member; 0 beyond

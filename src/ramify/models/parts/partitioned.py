@@ -1,4 +1,4 @@
-"""PECOS's frame with every stage open (PAPERS §1): index, match, rank.
+"""The three stages of PECOS, index, match and rank, with replaceable parts (docs/papers.md).
 
 Z        = representation(X, Y)                      one vector per label
 clusters = indexer(Z)                                 the leaves' parents in its tree

@@ -1,4 +1,7 @@
-"""A tree model whose labels may live in several clusters, learnt from its own matcher (PAPERS §5).
+"""A tree model whose labels may be in several clusters, which are learnt from its own matcher.
+
+Xuanqing Liu, Wei-Cheng Chang, Hsiang-Fu Yu, Cho-Jui Hsieh, Inderjit S. Dhillon: Label Disentanglement in
+Partition-based Extreme Multilabel Classification, NeurIPS 2021 (docs/papers.md).
 
 model = fit(X, Y)                                    on the tree that the model makes itself
 each round:

@@ -1,6 +1,6 @@
-"""One round of label disentanglement: labels go where a trained model sends their instances (PAPERS §5).
+"""One round of label disentanglement: reassign labels to the clusters that their instances reach (docs/papers.md).
 
-reached = clusters of each training instance, by matchers that have not seen it     shape (n, K)
+reached = clusters of each training instance, by cross-fitted matchers              shape (n, K)
 C = disentangled(tree, reached, Y)           every label into at most λ clusters    shape (L, K)
 """
 

@@ -1,9 +1,12 @@
-"""XR-Linear: recursive linear classifiers over a label tree, searched by beam (PECOS; PAPERS §2).
+"""XR-Linear: recursive linear classifiers over a label tree, searched by beam.
+
+Hsiang-Fu Yu, Kai Zhong, Jiong Zhang, Wei-Cheng Chang, Inderjit S. Dhillon: PECOS: Prediction for Enormous and
+Correlated Output Spaces, JMLR 23(98), 2022 (docs/papers.md).
 
 Z = representation(X, Y)            one vector per label
 tree = indexer(Z)                   labels in clusters, clusters in clusters
 W_t = train(X, Y_t, negatives)      one linear classifier per node, against its siblings
-score(label) = Π σ(w · x) along its path, for the paths that a beam search keeps
+score(label) = σ(leaf) · (Π σ(node above)) ^ path_weight, σ(node) = σ(w · x + b), for the paths of the beam
 """
 
 from __future__ import annotations
@@ -317,8 +320,8 @@ class XRLinear(TreePredictor):
         )
         training.report("train", 1.0)
         training.report("pack", 0.0)
-        favour = log_bias_by_rarity(training.Y, self.tail_rank) if self.tail_rank > 0 else None
-        self._set_search(BeamSearch.of(trainer.tree, levels, self.precision, favour))
+        log_bias = log_bias_by_rarity(training.Y, self.tail_rank) if self.tail_rank > 0 else None
+        self._set_search(BeamSearch.of(trainer.tree, levels, self.precision, log_bias))
         training.report("pack", 1.0)
 
     def above_leaves(self) -> XRLinear:
