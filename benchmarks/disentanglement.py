@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", required=True)
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 2, 3, 4, 5, 6])
     parser.add_argument("--merge", nargs="+", default=["max"], help="max, mean or sum of the copies")
-    parser.add_argument("--folds", type=int, default=3, help="of the instances that tell where labels go; 0: one model")
+    parser.add_argument("--folds", type=int, default=3, help="parts of the instances for cross-fitting; 0: one model")
     parser.add_argument("--positives", choices=("all", "company"), default="all", help="that train a copy")
     parser.add_argument("--warm-start", action="store_true", help="leaves that stay in their cluster are kept")
     parser.add_argument("--seeds", type=int, default=3)

@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def run_growth(race: Race, datasets: Sequence[str], systems: Sequence[str]) -> None:
-    """The generated family, each system up to the size that it is asked for."""
+    """Run the generated family, each system up to its maximum size."""
     for dataset in datasets:
         able = [name for name, most in GROWTH_SYSTEMS.items() if GENERATED[dataset] <= most and name in systems]
         run_race(race, [dataset], [all_systems()[name] for name in able])

@@ -4,7 +4,7 @@
     python benchmarks/tuning.py --sets gutenberg-lcsh --model blend --vary '{"trees": 3}'
     python benchmarks/tuning.py --sets bibtex --model nearest-instances --vary '{"weighting": "none"}'
 
-Every setting trains on four fifths of the training instances and ranks the rest, over the splits and seeds asked for;
+Every setting trains on four fifths of the training instances and ranks the rest, over the given splits and seeds;
 differences are to the defaults on the same splits and seeds, with the standard error of their mean. Adds rows to
 ``benchmarks/results/tuning.jsonl``.
 """

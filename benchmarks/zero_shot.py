@@ -79,7 +79,7 @@ class Problem:
     dataset: str
     texts: list[str]
     Y: Any
-    asked: list[str]
+    queries: list[str]
     truth: Any
     names: list[str]
 
@@ -120,30 +120,30 @@ def held_out(name: str, data: Path, seed: int) -> Problem:
     order = np.random.default_rng(seed).permutation(len(train))
     n_held = int(HELD_OUT * len(train))
     held, rest = np.sort(order[: min(n_held, MOST_ASKED)]), np.sort(order[n_held:])
-    texts, asked = ([train.texts[at] for at in part] for part in (rest, held))
-    return Problem(name, texts, train.Y[rest], asked, train.Y[held], list(train.label_names))
+    texts, queries = ([train.texts[at] for at in part] for part in (rest, held))
+    return Problem(name, texts, train.Y[rest], queries, train.Y[held], list(train.label_names))
 
 
 def rows(chosen: argparse.Namespace, problem: Problem, way: str) -> Iterator[Row]:
-    """One row for every setting that is asked for and not yet known."""
+    """Measure every given setting that has no row yet."""
     fixed = {"kind": chosen.task, "dataset": problem.dataset, "way": way, "seed": chosen.seed}
     every = [(beam, share) for beam in BEAMS for share in (SHARES if WAYS[way].ranker == "mixed" else (None,))]
-    asked = every if chosen.task == "held-out" else [best(problem.dataset, way, chosen.seed)]
-    keys = [fixed | {"beam": beam, "share": share} for beam, share in asked]
+    settings = every if chosen.task == "held-out" else [best(problem.dataset, way, chosen.seed)]
+    keys = [fixed | {"beam": beam, "share": share} for beam, share in settings]
     due = [key for key in keys if not _known(key)]
     if not due:
         return
     before = os.times()
     model, vectorizer = trained(problem, WAYS[way], chosen)
     cost = {"train_cpu_s": round(_cpu(before), 1), "threads": chosen.threads}
-    X = vectorizer.transform(problem.asked)
+    X = vectorizer.transform(problem.queries)
     for key in due:
         model.beam = key["beam"]
         if key["share"] is not None:
             model.ranker_.share = key["share"]
         before = os.times()
         top = model.predict_topk(X, 10)
-        microseconds = round(1e6 * _cpu(before) / len(problem.asked), 1)
+        microseconds = round(1e6 * _cpu(before) / len(problem.queries), 1)
         sizes = {"zero_shot_labels": int((np.bincount(problem.Y.indices, minlength=len(problem.names)) == 0).sum())}
         yield key | cost | {"batch_cpu_us": microseconds} | sizes | {"measures": measured(problem, top)}
 

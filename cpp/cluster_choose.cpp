@@ -42,7 +42,7 @@ uint64_t Chooser::limit_of(const std::vector<float>& projections, int64_t chosen
 }
 
 // Counts the rows in equal steps of projection, and takes only the step with the limit as keys; `chosen` becomes the
-// place in that step. False where steps cannot tell the rows apart.
+// place in that step. False if the rows have the same step.
 bool Chooser::narrow(const std::vector<float>& projections, int64_t& chosen) {
     float low = projections[0], high = projections[0];
     float nothing = 0.0f;  // stays 0 unless a product overflowed

@@ -1,4 +1,4 @@
-"""Plug in your own way to group labels: any object with build() serves. Run: python examples/own_indexer.py"""
+"""Use a custom indexer, which is any object with a build method. Run: python examples/own_indexer.py"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ramify.protocols import Indexer
 
 @dataclass(frozen=True)
 class ByCodePrefix:
-    """Clusters of labels whose codes begin alike, as in library classifications."""
+    """Clusters of labels with the same code prefix, as in library classifications."""
 
     codes: Sequence[str]
     length: int = 2

@@ -1,4 +1,4 @@
-"""Search a thesaurus of your own instead of a learned tree. Run: python examples/own_taxonomy.py"""
+"""Use a thesaurus as the label tree instead of a learnt one. Run: python examples/own_taxonomy.py"""
 
 from __future__ import annotations
 

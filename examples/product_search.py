@@ -1,10 +1,10 @@
-"""Queries in, products out; only what is in stock is shown. Run: python examples/product_search.py"""
+"""Rank products for queries, restricted to products in stock. Run: python examples/product_search.py"""
 
 from __future__ import annotations
 
 from ramify import Tagger, Tfidf, XRLinear
 
-# Each product is a label; what people typed before they bought it is the text.
+# Each product is a label; the query before a purchase is the text.
 PURCHASES = [
     ("warm winter jacket", ["Parka North"]),
     ("down jacket men", ["Parka North", "Down Jacket Light"]),
@@ -21,7 +21,7 @@ IN_STOCK = ["Rain Jacket", "Boots Trail", "Shoes Run"]
 
 
 def main() -> None:
-    # Misspelt queries still share character n-grams with the right ones.
+    # Misspelt queries share character n-grams with the correct ones.
     vectorizer = Tfidf(words=(1, 1), characters=(3, 4), min_df=1)
     model = XRLinear(branching=2, max_leaf=4, negatives="tfn+man")
     search = Tagger(model, vectorizer=vectorizer).fit(

@@ -1,4 +1,4 @@
-"""Texts and labels in, a tagger out: train, tag, save, load. Run: python examples/quick_start.py"""
+"""Train, apply, save and load a tagger. Run: python examples/quick_start.py"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BILLS = [
 def main() -> None:
     texts = [text for text, _ in BILLS]
     labels = [names for _, names in BILLS]
-    # min_df=1 keeps words seen once: right for eight texts, too many for eight thousand.
+    # min_df=1 keeps words that occur in one text; use the default for more than a few texts.
     tagger = ramify.Tagger(vectorizer=ramify.Tfidf(min_df=1)).fit(texts, labels)
 
     query = ["a bill about sewage in rivers"]

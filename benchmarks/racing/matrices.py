@@ -1,4 +1,4 @@
-"""The matrices that everyone gets: made once per data set, saved uncompressed, told apart by a fingerprint.
+"""The matrices of all systems: made once per data set, saved uncompressed, identified by a fingerprint.
 
 Texts become ramify's default tf-idf, feature files rows of length 1. Test documents without a label that training has
 seen are left out: no one could find those labels.

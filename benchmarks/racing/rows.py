@@ -70,7 +70,7 @@ def _stands(failure: Row, wanted: Row) -> bool:
 
 
 def current(rows: Iterable[Row], kind: str, *, threads: int) -> list[Row]:
-    """The rows that speak for each system on each data set: the identity measured last, on one machine.
+    """The rows of each system on each data set: the identity measured last, on one machine.
 
     The machine and the matrices are those that the data set was measured on last, whatever the system was: costs of
     two machines are not compared.

@@ -7,4 +7,4 @@ TEXTS = ("crs-bills-mini", "gutenberg-lcsh", "crs-bills-104-110", "yso-finna-en"
 FEATURES = ("bibtex", "delicious")
 RACE = ("bibtex", "delicious", "gutenberg-lcsh", "crs-bills-104-110", "yso-finna-en")
 EVERY = (*FEATURES, *TEXTS, *GENERATED)
-GROWTH_SYSTEMS = {"ramify": 1_000_000, "libpecos": 100_000}  # most labels that a system is asked to train
+GROWTH_SYSTEMS = {"ramify": 1_000_000, "libpecos": 100_000}  # maximum number of labels per system

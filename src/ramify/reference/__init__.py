@@ -1,1 +1,1 @@
-"""Plain NumPy twins of the native kernels: slow, short, and the tests' oracle."""
+"""NumPy twins of the native kernels, for tests: short and slow."""

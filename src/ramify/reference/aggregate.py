@@ -1,4 +1,4 @@
-"""Plain twin of kernels.aggregate."""
+"""NumPy twin of ``kernels.aggregate``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain twins of kernels.cluster: the same starts, the same tie rules, all in float64."""
+"""NumPy twins of ``kernels.cluster``, with the same initial rows and tie rules, in float64."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def mix(value: int) -> int:
 
 
 def mix_seed(seed: int, begin: int, end: int) -> int:
-    """The seed of a tree node, from its place alone."""
+    """The seed of a tree node, from its position."""
     return mix((mix((mix(seed) + begin) & _MASK) + end) & _MASK)
 
 
@@ -60,7 +60,7 @@ def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig) -> Int32:
 
 
 def _sketch(dense: Float64, keep: int) -> Float64 | None:
-    """The largest entries of each row, if that drops half of all."""
+    """The largest entries of each row, if that removes half of all entries."""
     lengths = (dense != 0).sum(axis=1)
     if keep == 0 or 2 * np.minimum(lengths, keep).sum() > lengths.sum():
         return None
@@ -91,7 +91,7 @@ def _refine(Z: Float64, left: Bool, config: KMeansConfig, assignments: int) -> B
 
 
 def _largest(values: Float64, count: int) -> Bool:
-    """True for the ``count`` largest, the lower row among equals."""
+    """True for the ``count`` largest, ties by the lower row."""
     chosen = np.zeros(len(values), bool)
     chosen[np.lexsort((np.arange(len(values)), -values))[:count]] = True
     return chosen
@@ -106,7 +106,7 @@ def _centroid(rows: Float64, spherical: bool) -> Float64:
 
 
 def lloyd(Z: Float64, n_clusters: int, config: KMeansConfig, seed: int) -> Int32:
-    """Lloyd's k-means from ``n_clusters`` random rows; -1 for rows that have nothing in common with any centroid."""
+    """Lloyd's k-means from ``n_clusters`` random rows; -1 for rows whose dot product with every centroid is 0."""
     members = _first_members(len(Z), n_clusters, seed)
     for _ in range(config.iterations):
         sizes = np.bincount(members[members >= 0], minlength=n_clusters)

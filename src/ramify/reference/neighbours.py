@@ -1,4 +1,4 @@
-"""Plain twin of kernels.neighbours: all similarities, sorted; votes in a dense array."""
+"""NumPy twin of ``kernels.neighbours``: all similarities, sorted; votes in a dense array."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def nearest_labels(
     k : int
         Labels per query.
     config : VoteConfig
-        Who votes.
+        Settings of the vote.
     allowed : bool array, shape (m, L), optional
         Labels that each query may get.
     """

@@ -1,4 +1,7 @@
-"""Plain twin of kernels.predict: dense weights, every document by itself, sorting instead of heaps."""
+"""NumPy twin of ``kernels.predict``: dense weights, one document at a time, sorting instead of heaps.
+
+The score of a label is that of docs/papers.md, "PECOS and XR-Linear".
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ramify.weights import LevelWeights
 
 
 def rounded(level: LevelWeights, precision: str) -> LevelWeights:
-    """The weights as packing leaves them: bf16 to nearest even, int8 in steps of the node's largest / 127."""
+    """The weights as rounded by packing: bf16 to nearest even, int8 in steps of (largest weight of the node) / 127."""
     if precision == "fp32":
         return level
     if precision == "bf16":
@@ -36,7 +39,7 @@ def entry_nodes(level: LevelWeights) -> Any:
 
 
 def log_score(transform: str, margins: Float64) -> Float64:
-    """Logarithm of what a margin counts on a path."""
+    """Log score of a margin."""
     name = transform.removeprefix("log-")
     if name == "sigmoid":
         return -np.logaddexp(0.0, -margins)
@@ -47,11 +50,11 @@ Rule = Callable[[int, int], bool]
 """Whether the node of a level may be entered."""
 
 Reached = tuple[float, float, int]
-"""(-score, -margin, node): the smallest is the best."""
+"""(-score, -margin, node); the best is the smallest."""
 
 
 def weighted(path: Any, config: SearchConfig) -> Any:
-    """What the log score of a path counts for the leaves below it."""
+    """Contribution of the log score of a path to the log scores of the leaves below it."""
     return config.path_weight * path if config.path_weight else 0.0 * np.zeros_like(path)
 
 
@@ -92,7 +95,7 @@ class PlainModel:
         return labels, scores
 
     def _entry_rule(self, allowed: Any, never: set[int]) -> Rule:
-        """Whether a node may be entered: some allowed label is below it; a leaf also must not be forbidden."""
+        """Whether a node may be entered: it has an allowed label below it, and a leaf is not forbidden."""
         last = self.tree.depth - 1
         below = [set(range(self.tree.n_labels))] if allowed is None else [set(np.flatnonzero(allowed).tolist())]
         good = [np.isin(self.tree.leaf_labels, list(below[0]))]

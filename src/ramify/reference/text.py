@@ -1,4 +1,4 @@
-"""Plain twins of the text kernels: n-grams as strings, counted in dictionaries, weighted one by one."""
+"""NumPy twins of the text kernels: n-grams as strings, counted in dictionaries, weighted one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain twin of kernels.train: every node on its own, in float64, to the optimum.
+"""NumPy twin of ``kernels.train``: every node separately, in float64, to the optimum.
 
 The hinge losses are solved in the dual, a box-constrained quadratic programme; the logistic loss in the primal:
 
@@ -54,7 +54,7 @@ def node_problem(
 
 
 def objective(w: Float64, X: Float64, signs: Float64, costs: Float64, loss: str) -> float:
-    """What training minimises; the last column of X is all 1, the last weight is the intercept."""
+    """The objective of training; the last column of X is all 1, the last weight is the intercept."""
     margins = signs * (X @ w)
     if loss == "logistic":
         each = np.logaddexp(0.0, -margins)
@@ -80,7 +80,7 @@ def solve(X: Float64, signs: Float64, costs: Float64, loss: str) -> Float64:
 def _solve_dual(Q: Float64, upper: Float64) -> Float64:
     """Minimise ½aᵀQa - Σa with 0 ≤ a ≤ upper: an active set method, then coordinate descent to the last digits."""
     root = np.linalg.cholesky(Q + np.diag(np.full(len(Q), 1e-8)))
-    # With Q = LLᵀ that is ½‖Lᵀa - L⁻¹1‖² but for a constant: least squares within bounds.
+    # With Q = LLᵀ that is ½‖Lᵀa - L⁻¹1‖² up to a constant: least squares within bounds.
     goal = np.linalg.solve(root, np.ones(len(Q)))
     a: Float64 = np.clip(lsq_linear(root.T, goal, (0.0, upper), method="bvls", tol=1e-14).x, 0.0, upper)
     for _ in range(3000):
@@ -112,7 +112,7 @@ def _solve_logistic(signed: Float64, costs: Float64) -> Float64:
 
 
 def prune(W: Float64, threshold: float, max_weights: int) -> Float64:
-    """Keep weights of at least the threshold in size, and per column the largest ``max_weights`` (0: all)."""
+    """Keep weights of at least the threshold in absolute value, and per column the largest ``max_weights`` (0: all)."""
     kept = np.where(np.abs(W) >= threshold, W, 0.0)
     if max_weights == 0:
         return kept
