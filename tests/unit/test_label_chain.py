@@ -20,8 +20,8 @@ from ramify.chains.stored import stored_network
 from ramify.chains.supervised import ChainData, closed
 from ramify.chains.warmup import LabelwiseTask
 from ramify.testing.values import planted_clusters
-from ramify.torchloop.environment import generator
-from ramify.torchloop.task import Shard
+from ramify.torchloop import Shard
+from ramify.torchloop.randomness import generator
 
 SMALL = {"embedding": 16, "hidden": 48, "dropout": 0.1, "feature_dropout": 0.0, "batch_size": 32, "average": 0.9}
 SMALL |= {"epochs": 15, "learning_rate": 0.02, "draws": 4, "threads": 1}
@@ -140,9 +140,7 @@ def warmup_of(sampled, n=40, n_labels=400):
     Y = sp.csr_matrix((rng.random((n, n_labels)) < 0.02).astype(np.float32))
     X = sp.csr_matrix(rng.random((n, 10), np.float32))
     counts = np.asarray(Y.sum(axis=0)).ravel().astype(np.int64)
-    data = ChainData(
-        X=X, Y=Y, held=None, counts=counts, longest=20, batch_size=n, dropout=0.0, feature_dropout=0.0, sampled=sampled
-    )
+    data = ChainData(X=X, Y=Y, held=None, counts=counts, longest=20, dropout=0.0, feature_dropout=0.0, sampled=sampled)
     network = ChainNetwork(Shape(n_features=10, n_labels=n_labels, embedding=4, hidden=8), generator=generator(1))
     return LabelwiseTask(network, data)
 

@@ -31,9 +31,9 @@ from ramify.chains.answers import ChainAnswers
 from ramify.chains.order import ORDER
 from ramify.chains.stored import PREFIX, checked_arrays, checked_counts, network_arrays, sizes_of, stored_network
 from ramify.checks import (
+    SEED,
     THREADS,
     THRESHOLD,
-    Parsed,
     Real,
     Rules,
     Whole,
@@ -41,14 +41,14 @@ from ramify.checks import (
     rules_of,
     whole_number,
 )
-from ramify.errors import InputError, damage_told
+from ramify.errors import damage_told
 from ramify.exchange import CheckedTraining, Sizes, Training
 from ramify.models.base.model import HELD_OUT
 from ramify.models.base.unit import stored_count
-from ramify.torchloop import Environment, History, LoopConfig, OnEvent, require_torch
-from ramify.torchloop.checkpoint import fingerprint
+from ramify.torchloop import Checkpoint, Environment, History, LoopConfig, OnEvent, require_torch
+from ramify.torchloop.checkpoint import CHECKPOINT, fingerprint
+from ramify.torchloop.environment import DEVICE
 from ramify.values import CSR, Float32, Float64, StageProgress
-from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.chains.network import ChainNetwork
@@ -58,18 +58,7 @@ FULL_SOFTMAX = 6_000
 """Largest number of labels that is trained with the full softmax by default."""
 
 SAMPLED = 2_000
-
-
-def _checkpoint_path(value: Any) -> Any:
-    """A valid path of a directory, which need not exist; else InputError."""
-    if not isinstance(value, str | Path) or not str(value):
-        raise InputError(f"checkpoint is {quoted(value)}, but must be the path of a directory or None")
-    try:
-        Path(value).exists()
-    except (OSError, ValueError) as error:  # too long, or with a character that no path has
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"checkpoint is {quoted(value)}, which is no path ({reason}): give another") from None
-    return value
+EPOCHS = Whole(1, 100_000)
 
 
 class LabelChain(ChainAnswers):
@@ -147,15 +136,17 @@ class LabelChain(ChainAnswers):
         "dropout": Real(0, 0.9),
         "feature_dropout": Real(0, 0.9),
         "warmup": Whole(0, 100_000),
-        **rules_of(LoopConfig, "epochs", "batch_size", "learning_rate", "weight_decay", "average", "patience"),
+        "epochs": EPOCHS,
+        **rules_of(LoopConfig, "batch_size", "learning_rate", "weight_decay", "average", "patience"),
         "held_out": HELD_OUT,
         "sampled": Whole(0, 2**31 - 1, optional=True),
         "draws": Whole(1, 10_000),
         "longest": Whole(1, 2**31 - 1, optional=True),
         "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
-        "checkpoint": Parsed(_checkpoint_path, optional=True),
-        **rules_of(LoopConfig, "device", "seed"),
+        "checkpoint": CHECKPOINT,
+        "device": DEVICE,
+        "seed": SEED,
         "threads": THREADS,
     }
 
@@ -222,7 +213,7 @@ class LabelChain(ChainAnswers):
         progress : callable, optional
             Called with ("train", share done).
         on_event : callable, optional
-            Called with a ``torchloop.EpochEnd`` after each epoch.
+            Called with a ``torchloop.Evaluation`` after each epoch.
 
         Raises
         ------
@@ -272,24 +263,35 @@ class LabelChain(ChainAnswers):
             held=None if held is None else (held.X, held.Y),
             counts=np.bincount(rest.Y.indices, minlength=n_labels).astype(np.int64),
             longest=self.longest or max(1, int(np.quantile(np.diff(rest.Y.indptr), 0.99, method="higher"))),
-            batch_size=self.batch_size,
             dropout=self.dropout,
             feature_dropout=self.feature_dropout,
             sampled=min(sampled, n_labels),
             seed=rest.seed,
         )
 
-    def checkpoint_for(
-        self, stage: str, data: ChainData, more: dict[str, Any] | None = None
-    ) -> tuple[Path, dict[str, Any]] | None:
-        """Directory of the checkpoints of a training stage and identity of the run; None without ``checkpoint``."""
+    def loop_config(self, seed: int) -> LoopConfig:
+        """Settings of the training loop for the chain, without the factor after a warm-up."""
+        return LoopConfig(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=1,
+            final_rate=0.05,
+            patience=self.patience,
+            average=self.average,
+            seed=seed,
+        )
+
+    def checkpoint_for(self, stage: str, data: ChainData, more: dict[str, Any] | None = None) -> Checkpoint | None:
+        """The checkpoint of a training stage; None without the setting."""
         if self.checkpoint is None:
             return None
         free = ("draws", "decision_threshold", "checkpoint", "threads")
         settings = {name: value for name, value in self._plain_settings().items() if name not in free} | (more or {})
         settings = {name: value if _is_plain(value) else type(value).__name__ for name, value in settings.items()}
         identity = {"stage": stage, "settings": settings | {"seed": data.seed}, "data": fingerprint(data.X, data.Y)}
-        return Path(self.checkpoint) / stage, identity
+        return Checkpoint(Path(self.checkpoint) / stage, identity)
 
     def scores_by_block(self, X: CSR, threads: int) -> Iterator[tuple[int, Float32]]:
         """See ``ChainAnswers``."""

@@ -26,8 +26,8 @@ from ramify.chains.decoding import emit
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
 from ramify.chains.supervised import ChainData, SupervisedTask, candidates_of, closed, forced_outputs, positions
-from ramify.torchloop.environment import generator
-from ramify.torchloop.task import Shard
+from ramify.torchloop import Shard
+from ramify.torchloop.randomness import generator
 from ramify.values import Float64, Int64
 
 

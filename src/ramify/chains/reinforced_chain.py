@@ -10,6 +10,7 @@ Context-dependent Label Permutations for Multi-label Classification. ICML 2019, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from sklearn.base import clone
@@ -73,7 +74,7 @@ class ReinforcedChain(ChainAnswers):
     RULES: ClassVar[Rules] = {
         "chain": Instance(LabelChain, "a LabelChain", optional=True),
         "reward": OneOf(tuple(REWARDS)),
-        **rules_of(LoopConfig, "epochs", "learning_rate"),
+        **rules_of(LabelChain, "epochs", "learning_rate"),
         "entropy": Real(0, 10),
         "anchor": Real(0, 1000),
         "samples": Whole(1, 1000),
@@ -142,16 +143,8 @@ class ReinforcedChain(ChainAnswers):
         return chain
 
     def _loop_config(self, chain: LabelChain, seed: int) -> LoopConfig:
-        return LoopConfig(
-            epochs=self.epochs,
-            batch_size=chain.batch_size,
-            learning_rate=self.learning_rate,
-            patience=chain.patience,
-            average=chain.average,
-            device=chain.device,
-            seed=seed,
-            threads=self._threads(),
-        )
+        # No weight decay: the warm start had it.
+        return replace(chain.loop_config(seed), epochs=self.epochs, learning_rate=self.learning_rate, weight_decay=0.0)
 
     def _reinforce(
         self, chain: LabelChain, rest: CheckedTraining, held: CheckedTraining | None, on_event: OnEvent | None

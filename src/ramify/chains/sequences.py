@@ -16,9 +16,6 @@ from ramify.values import CSR, Float64, Int64
 if TYPE_CHECKING:
     import torch
 
-POOL = 16
-"""Batches per pool; instances are sorted by length within a pool, which reduces padding and keeps batches random."""
-
 
 @dataclass(frozen=True)
 class Features:
@@ -56,14 +53,3 @@ def sequences(Y: CSR, keys: Float64) -> Int64:
     targets[rows, places] = Y.indices[order]
     targets[np.arange(Y.shape[0]), lengths] = Y.shape[1]
     return targets
-
-
-def shuffled_batches(lengths: Int64, size: int, rng: np.random.Generator) -> list[Int64]:
-    """Row numbers in random batches of sequences of similar length."""
-    order = rng.permutation(len(lengths))
-    batches = []
-    for begin in range(0, len(order), size * POOL):
-        pool = order[begin : begin + size * POOL]
-        pool = pool[np.argsort(lengths[pool], kind="stable")]
-        batches += [pool[start : start + size] for start in range(0, len(pool), size)]
-    return [batches[place] for place in rng.permutation(len(batches))]

@@ -14,8 +14,8 @@ from ramify.chains.network import ChainNetwork, Shape
 from ramify.chains.order import order_of
 from ramify.chains.supervised import ChainData, SupervisedTask
 from ramify.chains.warmup import LabelwiseTask
-from ramify.torchloop import Environment, History, LoopConfig, OnEvent, train
-from ramify.torchloop.environment import generator
+from ramify.torchloop import Environment, History, OnEvent, train
+from ramify.torchloop.randomness import generator
 
 if TYPE_CHECKING:
     from ramify.chains.label_chain import LabelChain
@@ -58,7 +58,7 @@ def train_stages(
         n_features=data.X.shape[1], n_labels=data.Y.shape[1], embedding=int(chain.embedding), hidden=int(chain.hidden)
     )
     network = ChainNetwork(shape, environment.device, generator(data.seed))
-    config = _config(chain, data.seed, environment.threads)
+    config = chain.loop_config(data.seed)
     warmup_cost = chain.warmup * WARMUP_COST
     share = warmup_cost / (warmup_cost + chain.epochs)
     if chain.warmup > 0:
@@ -80,17 +80,3 @@ def train_stages(
         checkpoint=chain.checkpoint_for("supervised", data),
     )
     return network, history
-
-
-def _config(chain: LabelChain, seed: int, threads: int) -> LoopConfig:
-    return LoopConfig(
-        epochs=chain.epochs,
-        batch_size=chain.batch_size,
-        learning_rate=chain.learning_rate,
-        weight_decay=chain.weight_decay,
-        patience=chain.patience,
-        average=chain.average,
-        device=chain.device,
-        seed=seed,
-        threads=threads,
-    )

@@ -22,11 +22,12 @@ from torch.nn import functional
 
 from ramify.chains.decoding import emit, marginals
 from ramify.chains.network import ChainNetwork, Dropout
-from ramify.chains.sequences import features, sequences, shuffled_batches
+from ramify.chains.sequences import features, sequences
 from ramify.errors import InputError
 from ramify.evaluation import evaluate, top_k
-from ramify.torchloop.environment import generator
-from ramify.torchloop.task import Shard
+from ramify.torchloop import Shard, Task
+from ramify.torchloop.batching import batches_by_cost
+from ramify.torchloop.randomness import generator
 from ramify.values import CSR, Int64
 
 MEASURED = 500
@@ -51,7 +52,6 @@ class ChainData:
         Training instances per label.
     longest : int
         Largest number of labels per sequence.
-    batch_size : int
     dropout, feature_dropout : float
     sampled : int
         Negative labels per batch; 0 for the full softmax.
@@ -63,14 +63,13 @@ class ChainData:
     held: tuple[CSR, CSR] | None
     counts: Int64
     longest: int
-    batch_size: int
     dropout: float
     feature_dropout: float
     sampled: int
     seed: int = 0
 
 
-class SupervisedTask:
+class SupervisedTask(Task):
     """A ``torchloop.Task``: prediction of the next label in a given order.
 
     Parameters
@@ -81,14 +80,17 @@ class SupervisedTask:
         If it has the method ``follow``, this is called with the labels that the network emits for the batch.
     """
 
+    network: ChainNetwork
+    draws_globally = False
+
     def __init__(self, network: ChainNetwork, data: ChainData, order: Any) -> None:
         self.network, self.data, self.order = network, data, order
         self.lengths = np.diff(data.Y.indptr)
         self.never = torch.from_numpy(data.counts == 0).to(network.output.device)
 
-    def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[Int64]:
+    def batches(self, epoch: int, size: int, rng: np.random.Generator) -> Sequence[Int64]:
         """See ``torchloop.Task``."""
-        return shuffled_batches(self.lengths, self.data.batch_size, rng)
+        return batches_by_cost(self.lengths, size, rng)
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
         """See ``torchloop.Task``: the cross-entropy and the number of labels and STOPs."""

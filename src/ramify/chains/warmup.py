@@ -18,8 +18,9 @@ from torch.nn import functional
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
 from ramify.chains.supervised import MEASURED, ChainData, candidates_of, ranking_quality
-from ramify.torchloop.environment import generator
-from ramify.torchloop.task import Shard
+from ramify.torchloop import Shard, Task
+from ramify.torchloop.batching import random_batches
+from ramify.torchloop.randomness import generator
 from ramify.values import Int64
 
 
@@ -37,7 +38,7 @@ class Shared(nn.Module):
         self.output, self.output_bias = network.output, network.output_bias
 
 
-class LabelwiseTask:
+class LabelwiseTask(Task):
     """A ``torchloop.Task``: binary cross-entropy of every label.
 
     Parameters
@@ -46,15 +47,16 @@ class LabelwiseTask:
     data : ChainData
     """
 
+    draws_globally = False
+
     def __init__(self, chain: ChainNetwork, data: ChainData) -> None:
         self.chain, self.data = chain, data
         self.network = Shared(chain)
         self.never = torch.from_numpy(data.counts == 0).to(chain.output.device)
 
-    def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[Int64]:
+    def batches(self, epoch: int, size: int, rng: np.random.Generator) -> Sequence[Int64]:
         """See ``torchloop.Task``."""
-        order = rng.permutation(self.data.X.shape[0])
-        return [order[begin : begin + self.data.batch_size] for begin in range(0, len(order), self.data.batch_size)]
+        return random_batches(self.data.X.shape[0], size, rng)
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
         """See ``torchloop.Task``: the binary cross-entropy and the number of instances."""
@@ -71,7 +73,6 @@ class LabelwiseTask:
         loss = functional.binary_cross_entropy_with_logits(logits.float(), targets.float(), weight, reduction="sum")
         return loss, float(len(shard.rows))
 
-    @torch.no_grad()
     def measure(self) -> float:
         """As ``SupervisedTask.measure``, for the scores of the independent labels."""
         if self.data.held is None:

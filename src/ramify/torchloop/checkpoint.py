@@ -1,6 +1,7 @@
-"""Everything that a killed run needs to go on as if nothing had happened, in a directory that is replaced in one step.
+"""Checkpoints: everything that a stopped run needs to continue as if it had not been stopped.
 
-Parameters, optimiser, running average, best parameters and history; random numbers need no state (``environment``).
+A directory holds one checkpoint, which is replaced atomically: position in the data, parameters, optimizer, running
+average, best parameters and history. Random numbers need no state (``randomness``).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ramify import __version__
+from ramify.checks import Parsed
 from ramify.errors import InputError, ModelFileError
 from ramify.store import StoredModel, check_target, holds_model, open_model, save_model
-from ramify.torchloop.events import EpochEnd
+from ramify.torchloop.events import History
 from ramify.values import CSR
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.torchloop.state import RunState
@@ -25,7 +28,7 @@ KIND = "TrainingCheckpoint"
 
 
 def fingerprint(*matrices: CSR) -> str:
-    """A digest of data, to tell a run from another by."""
+    """A digest of data, which distinguishes runs."""
     digest = hashlib.sha256()
     for matrix in matrices:
         for array in (matrix.indptr.astype(np.int64), matrix.indices, matrix.data):
@@ -33,41 +36,75 @@ def fingerprint(*matrices: CSR) -> str:
     return digest.hexdigest()
 
 
-def save_checkpoint(directory: Path, state: RunState, identity: dict[str, Any]) -> None:
-    """Write the state of a run after an epoch.
+def _checkpoint_path(value: Any) -> Any:
+    """A valid path of a directory, which need not exist; else InputError."""
+    if not isinstance(value, str | Path) or not str(value):
+        raise InputError(f"checkpoint is {quoted(value)}, but must be the path of a directory or None")
+    try:
+        Path(value).exists()
+    except (OSError, ValueError) as error:  # too long, or a character that no path has
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"checkpoint is {quoted(value)}, which is no path ({reason}): give another") from None
+    return value
+
+
+CHECKPOINT = Parsed(_checkpoint_path, optional=True)
+"""Rule of the setting ``checkpoint`` of estimators."""
+
+
+class Checkpoint:
+    """The checkpoint of one run.
 
     Parameters
     ----------
     directory : Path
-    state : RunState
+        Absent, empty, or with a checkpoint of the same run.
     identity : dict
-        What the run is made from; a run made from something else refuses to go on from it.
+        JSON values that identify the run's data and settings; those of the loop are added.
     """
-    events = [dataclasses.asdict(event) | {"measure": repr(event.measure)} for event in state.events]
-    config = {"identity": identity, "events": events, "stale": state.stale, "best": repr(state.best_measure)}
-    save_model(directory, StoredModel(KIND, config, state.arrays(), __version__))
 
+    def __init__(self, directory: Path, identity: dict[str, Any]) -> None:
+        self.directory, self.identity = directory, identity
 
-def resume(directory: Path, state: RunState, identity: dict[str, Any]) -> None:
-    """Bring a fresh state to where a checkpoint left off; nothing happens where there is none.
+    def save(self, state: RunState) -> None:
+        """Write the state of a run, in place of the previous one."""
+        config = {
+            "identity": self._identity(state),
+            "position": state.position.to_json(),
+            "history": History(tuple(state.evaluations)).to_json(),
+        }
+        save_model(self.directory, StoredModel(KIND, config, state.arrays(), __version__))
 
-    Raises
-    ------
-    InputError
-        The checkpoint of another run, or a directory with other files.
-    ModelFileError
-        A damaged one, or no permission to write there.
-    """
-    if not holds_model(directory):
-        check_target(directory)
-        return
-    stored = open_model(directory)
-    if stored.kind != KIND:
-        raise InputError(f"{directory} holds a {stored.kind}, no checkpoint: name another directory")
-    if stored.config.get("identity") != identity:
-        raise InputError(f"{directory} holds the checkpoint of another run: use its settings and data, or delete it")
-    try:
-        events = [EpochEnd(**(event | {"measure": float(event["measure"])})) for event in stored.config["events"]]
-        state.restore(stored.arrays, events, int(stored.config["stale"]), float(stored.config["best"]))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelFileError(f"the checkpoint {directory} is damaged ({error}): delete it") from None
+    def restore(self, state: RunState) -> None:
+        """Give a new state what was saved; without a checkpoint nothing is changed.
+
+        Raises
+        ------
+        InputError
+            The directory holds the checkpoint of another run, or other files.
+        ModelFileError
+            The checkpoint is damaged, or the directory cannot be written.
+        """
+        from ramify.torchloop.state import Position
+
+        if not holds_model(self.directory):
+            check_target(self.directory)
+            return
+        stored = open_model(self.directory)
+        if stored.kind != KIND:
+            raise InputError(f"{self.directory} holds a {stored.kind}, no checkpoint: name another directory")
+        if stored.config.get("identity") != self._identity(state):
+            raise InputError(
+                f"{self.directory} holds the checkpoint of another run: use its settings and data, or delete it"
+            )
+        try:
+            position = Position.from_json(stored.config["position"])
+            history = History.from_json(stored.config["history"])
+            state.restore(stored.arrays, position, list(history.evaluations))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelFileError(f"the checkpoint {self.directory} is damaged ({error}): delete it") from None
+
+    def _identity(self, state: RunState) -> dict[str, Any]:
+        settings = dataclasses.asdict(state.config)
+        del settings["checkpoint_every"]  # has no effect on the result
+        return {"loop": settings, "run": self.identity}

@@ -1,67 +1,117 @@
-"""The settings of the training loop, validated where they are made."""
+"""Settings of the training loop: budget, learning rate, evaluation and checkpoints."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ramify.checks import MAX_THREADS, SEED, CheckedWhenMade, OneOf, Real, Rules, Whole
+from ramify.checks import SEED, CheckedWhenMade, OneOf, Real, Rules, Whole
+from ramify.errors import InputError
 
-DEVICES = ("cpu", "cuda", "auto")
+DECAYS = ("constant", "linear", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoopConfig(CheckedWhenMade):
-    """How long, how fast, and where.
+    """How a network is trained. Exactly one of ``epochs`` and ``steps`` must be given.
+
+    The learning rate of step t (counted in steps or in epochs, as the budget T) is, with w = ``warmup``::
+
+        rate(t) = learning_rate · t / w                                      t ≤ w
+        rate(t) = learning_rate · (f + (1 - f) · decay((t - w) / (T - w)))   t > w      f = final_rate
 
     Parameters
     ----------
-    epochs : int, default 40
-        Passes over the training instances at most.
-    batch_size : int, default 64
+    epochs : int, optional
+        Largest number of passes over the training instances.
+    steps : int, optional
+        Largest number of steps, that is, updates of the parameters.
+    batch_size : int, default 32
         Instances per step.
+    micro_batch : int, optional
+        Largest number of instances per forward and backward pass. The gradients of a batch are accumulated; the update
+        is that of the whole batch. None: no limit.
     learning_rate : float, default 1e-3
-        Of AdamW, after a warm-up of one epoch; it falls in a straight line to a twentieth.
+        Of AdamW, after the warm-up, for parameter groups without their own.
     weight_decay : float, default 0
-        Of AdamW.
+        Of AdamW, for parameter groups without their own.
+    warmup : float, default 0
+        Length of the linear warm-up, in the unit of the budget: steps or epochs.
+    decay : {"linear", "cosine", "constant"}
+        Course of the learning rate after the warm-up.
+    final_rate : float, default 0
+        Learning rate at the end, as a share of ``learning_rate``; not used by "constant".
     clip : float, default 1
-        Largest norm of a step's gradient.
+        Largest Euclidean norm of the gradient over all parameters.
+    evaluate_every : int, optional
+        Steps between evaluations. None: after each epoch. The last step is always evaluated.
+    checkpoint_every : int, optional
+        Steps between checkpoints, in addition to one after each evaluation. None: only these.
     patience : int, default 10
-        Epochs without a better held-out measure before the training stops; the best epoch's parameters are kept.
+        Evaluations without a better measure before training stops. The parameters of the best evaluation are kept.
     average : float, default 0
-        Decay per step of a running average of the parameters, which is what is measured and kept; 0 for none.
-    device : {"cpu", "cuda", "auto"}
-        Where; "auto" takes a GPU where there is one. Mixed precision (bfloat16) only there.
+        Decay per step of a running average of the parameters, which is evaluated and kept in their place; 0: none.
     seed : int, default 0
-    threads : int, default 1
-        Same seed, same result on a CPU for any number of threads.
+        The same seed gives the same parameters for any number of threads on a CPU.
 
     Raises
     ------
     InputError
-        A value out of range.
+        A value out of range, or not exactly one budget.
     """
 
-    epochs: int = 40
-    batch_size: int = 64
+    epochs: int | None = None
+    steps: int | None = None
+    batch_size: int = 32
+    micro_batch: int | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
+    warmup: float = 0.0
+    decay: str = "linear"
+    final_rate: float = 0.0
     clip: float = 1.0
+    evaluate_every: int | None = None
+    checkpoint_every: int | None = None
     patience: int = 10
     average: float = 0.0
-    device: str = "cpu"
     seed: int = 0
-    threads: int = 1
 
     RULES: ClassVar[Rules] = {
-        "epochs": Whole(1, 100_000),
+        "epochs": Whole(1, 100_000, optional=True),
+        "steps": Whole(1, 10**9, optional=True),
         "batch_size": Whole(1, 1_000_000),
+        "micro_batch": Whole(1, 1_000_000, optional=True),
         "learning_rate": Real(1e-8, 10),
         "weight_decay": Real(0, 10),
+        "warmup": Real(0, 1e9),
+        "decay": OneOf(DECAYS),
+        "final_rate": Real(0, 1),
         "clip": Real(1e-6, 1e6),
+        "evaluate_every": Whole(1, 10**9, optional=True),
+        "checkpoint_every": Whole(1, 10**9, optional=True),
         "patience": Whole(1, 100_000),
         "average": Real(0, 0.99999),
-        "device": OneOf(DEVICES),
         "seed": SEED,
-        "threads": Whole(1, MAX_THREADS),
     }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.epochs is None) == (self.steps is None):
+            raise InputError(f"epochs is {self.epochs} and steps is {self.steps}, but exactly one must be given")
+        if self.warmup > self.budget:
+            unit = "steps" if self.epochs is None else "epochs"
+            raise InputError(f"warmup is {self.warmup:g} {unit}, but the budget is {self.budget}: lower it")
+
+    @property
+    def budget(self) -> int:
+        """``epochs`` or ``steps``, whichever is given."""
+        return self.steps or self.epochs or 0
+
+    def rate_factor(self, done: float) -> float:
+        """Learning rate of the step that ends at ``done`` (steps or epochs), as a share of ``learning_rate``."""
+        if done < self.warmup:
+            return done / self.warmup
+        share = min(1.0, (done - self.warmup) / max(1e-9, self.budget - self.warmup))
+        left = {"constant": 1.0, "linear": 1 - share, "cosine": (1 + math.cos(math.pi * share)) / 2}[self.decay]
+        return left if self.decay == "constant" else self.final_rate + (1 - self.final_rate) * left

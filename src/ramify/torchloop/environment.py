@@ -1,7 +1,6 @@
-"""Where torch computes, with how many threads, and where its random numbers come from. No global state is left changed.
+"""Where torch computes: device, threads and precision.
 
-Randomness is counted, not kept: a step's generator is seeded by (seed, epoch, step, shard), so that a run that goes on
-from a checkpoint draws what the whole run would have drawn, and threads cannot change what is drawn.
+Outside ``Environment.open``, torch's global state is unchanged.
 """
 
 from __future__ import annotations
@@ -11,63 +10,66 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
+from ramify.checks import MAX_THREADS, OneOf, Whole
 from ramify.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+DEVICE = OneOf(("cpu", "cuda", "auto"))
+PRECISION = OneOf(("auto", "float32", "bfloat16"))
 
 
 def require_torch(what: str) -> None:
-    """Raise MissingExtraError, naming who needs it, where torch is not installed."""
+    """Raise MissingExtraError, which names ``what`` needs torch, if torch is not installed."""
     try:
         import torch  # noqa: F401
     except ImportError:
         raise MissingExtraError(what, "torch") from None
 
 
-def generator(*counters: int) -> torch.Generator:
-    """A CPU generator of its own for these counters, such as (seed, epoch, step)."""
-    import torch
-
-    seed = int(np.random.SeedSequence(counters).generate_state(1, np.uint64)[0] >> np.uint64(1))
-    return torch.Generator().manual_seed(seed)
-
-
 class Environment:
-    """A device, and threads that each compute alone.
+    """A device, and threads that each compute one shard of a batch.
 
-    One operation is never split over threads: sums would then depend on how many there are. Instead whole shards of a
-    batch go to threads.
+    A single operation is never split over threads, because its sums would then depend on their number. One process uses
+    one device.
 
     Parameters
     ----------
     device : {"cpu", "cuda", "auto"}
+        "auto": a GPU if there is one, else the CPU.
     threads : int, default 1
+        Used on the CPU only.
+    precision : {"auto", "float32", "bfloat16"}
+        "bfloat16": forward passes run under ``torch.autocast``; parameters and optimizer stay in float32. "auto":
+        bfloat16 on a GPU that supports it, else float32.
 
     Raises
     ------
     InputError
-        "cuda" where there is none.
+        A value out of range, or "cuda" without a GPU.
     """
 
-    def __init__(self, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(self, device: str = "cpu", threads: int = 1, precision: str = "auto") -> None:
         import torch
 
+        DEVICE.check("device", device)
+        PRECISION.check("precision", precision)
         has_gpu = torch.cuda.is_available()
         if device == "cuda" and not has_gpu:
             raise InputError("device is 'cuda', but torch finds no GPU: use 'cpu' or 'auto'")
         self.device = torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
-        self.threads = threads
+        self.threads = int(Whole(1, MAX_THREADS).check("threads", threads))
+        on_gpu = self.device.type == "cuda"
+        self.bfloat16 = precision == "bfloat16" or (precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
         self._pool: ThreadPoolExecutor | None = None
 
     @contextmanager
     def open(self) -> Iterator[Environment]:
-        """Within, operations run on one thread each; afterwards torch's own number is restored."""
+        """Within, each operation runs on one thread; afterwards torch's number of threads is restored."""
         import torch
 
         before = torch.get_num_threads()
@@ -83,15 +85,20 @@ class Environment:
             self._pool = None
             torch.set_num_threads(before)
 
-    def map(self, call: Callable[[Given], Made], items: Sequence[Given]) -> list[Made]:
-        """The answers to all items, in their order, computed side by side where there are threads for it."""
+    def map(self, call: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Results of all items in their order; on a CPU with several threads, items are computed in parallel."""
         if self._pool is None or len(items) < 2:
             return [call(item) for item in items]
         return list(self._pool.map(call, items))
 
-    def mixed_precision(self) -> Any:
-        """A context for the forward pass: bfloat16 where a GPU has it, else as it is."""
+    def autocast(self) -> Any:
+        """A context for forward passes, with the precision of this environment."""
         import torch
 
-        enabled = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+        # The cache of cast parameters is shared by all threads and emptied by whichever leaves first.
+        return torch.autocast(
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.bfloat16,
+            cache_enabled=self.device.type != "cpu",
+        )

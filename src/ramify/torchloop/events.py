@@ -1,4 +1,4 @@
-"""What a training run tells while it goes, and what it leaves."""
+"""Evaluations of a training run, and their history."""
 
 from __future__ import annotations
 
@@ -8,51 +8,66 @@ from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True)
-class EpochEnd:
-    """One pass over the data is over.
+class Evaluation:
+    """An evaluation during training.
 
     Parameters
     ----------
     epoch : int
-        Counted from 0.
+        Epoch of the last step, counted from 0.
+    step : int
+        Steps done; 0 if a model directory of an older version does not hold it.
     loss : float
-        Mean over the epoch's targets.
+        Mean training loss per target since the previous evaluation.
     measure : float
-        On held-out instances, larger is better; NaN where none are held out.
+        On held-out instances, larger is better; NaN without held-out instances.
     best : bool
-        Whether it is the best so far.
+        Whether the measure is the best so far.
     """
 
     epoch: int
+    step: int
     loss: float
     measure: float
     best: bool
 
 
-OnEvent: TypeAlias = Callable[[EpochEnd], None]
+OnEvent: TypeAlias = Callable[[Evaluation], None]
 
 
 @dataclass(frozen=True)
 class History:
-    """All epochs of a run, and the one whose parameters were kept."""
+    """All evaluations of a run.
 
-    epochs: tuple[EpochEnd, ...]
+    Parameters
+    ----------
+    evaluations : tuple of Evaluation
+    """
+
+    evaluations: tuple[Evaluation, ...]
 
     @property
     def best(self) -> int:
-        """Number of the epoch that was kept."""
-        return max((event.epoch for event in self.epochs if event.best), default=0)
+        """Number of the evaluation whose parameters were kept, counted from 0."""
+        return max((number for number, event in enumerate(self.evaluations) if event.best), default=0)
 
     def to_json(self) -> list[list[Any]]:
-        """Loss, measure and best of each epoch; NaN, which JSON lacks, as a string."""
-        return [[event.loss, repr(event.measure), event.best] for event in self.epochs]
+        """Loss, measure, best, epoch and step of each evaluation; the measure as a string, as JSON has no NaN."""
+        return [[event.loss, repr(event.measure), event.best, event.epoch, event.step] for event in self.evaluations]
 
     @classmethod
     def from_json(cls, rows: list[list[Any]]) -> History:
-        """What ``to_json`` gave; ValueError or TypeError where it is something else."""
-        return cls(
-            tuple(
-                EpochEnd(number, float(loss), float(measure), bool(best))
-                for number, (loss, measure, best) in enumerate(rows)
-            )
-        )
+        """The history that ``to_json`` wrote, also that of older versions, which evaluated epochs and wrote no step.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Something else.
+        """
+        return cls(tuple(_evaluation(number, *row) for number, row in enumerate(rows)))
+
+
+def _evaluation(
+    number: int, loss: float, measure: str, best: bool, epoch: int | None = None, step: int = 0
+) -> Evaluation:
+    return Evaluation(number if epoch is None else int(epoch), int(step), float(loss), float(measure), bool(best))

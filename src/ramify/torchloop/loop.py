@@ -1,19 +1,21 @@
-"""The loop itself: epochs of batches, each batch in shards, gradients summed in a fixed order, one step of AdamW.
+"""The training loop, which is the same for every system on torch: a ``Task`` brings network, data, loss and measure.
 
-    g = Σ_shards ∇ loss(shard) / Σ_shards targets        clipped; AdamW with warm-up and falling rate
-    after each epoch: measure on held-out instances, keep the best, stop without progress, write a checkpoint
+    g = Σ_shards ∇ loss(shard) / Σ_shards targets(shard)      clipped, then one step of AdamW
 
-The same for every system on torch and, on a CPU, the same to the bit for any number of threads.
+A batch is split into shards in a way that depends on its size only; their gradients are added in a fixed order. On a
+CPU, the result is therefore the same, bit for bit, for any number of threads, and after any number of interruptions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ramify.errors import InputError, RamifyError
+from ramify.torchloop.checkpoint import Checkpoint
 from ramify.torchloop.config import LoopConfig
 from ramify.torchloop.environment import Environment
 from ramify.torchloop.events import History, OnEvent
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
     from ramify.torchloop.state import RunState
 
-SHARDS, SMALLEST_SHARD = 4, 32
-"""Parts of a batch at most, and what a part is worth the trouble for: so many threads can be of use within one step."""
+MOST_SHARDS = 4
+"""Largest number of shards of a batch on a CPU, unless ``micro_batch`` asks for more."""
 
 
 def train(
@@ -36,99 +38,143 @@ def train(
     *,
     progress: Callable[[float], None] | None = None,
     on_event: OnEvent | None = None,
-    checkpoint: tuple[Path, dict[str, Any]] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
-    """Train a task's network; it ends with the parameters of its best epoch.
+    """Train the network of a task; it ends with the parameters of the best evaluation.
 
     Parameters
     ----------
     task : Task
-        Brings network, batches, loss and measure.
     config : LoopConfig
     environment : Environment
-        Open.
+        Open; the network is on its device.
     progress : callable, optional
-        Told the share done.
+        Called with the share done, 0 to 1, before each step.
     on_event : callable, optional
-        Told of each epoch.
-    checkpoint : (Path, dict), optional
-        Where to keep the state of the run, and what identifies it; a run that finds its state there goes on from it.
+        Called with each ``Evaluation``, after the checkpoint that includes it.
+    checkpoint : Checkpoint, optional
+        Where the state of the run is kept; a run that finds its state there continues from it.
 
     Returns
     -------
     History
+
+    Raises
+    ------
+    InputError
+        The checkpoint of another run, or an epoch without batches.
+    RamifyError
+        The loss is not finite.
     """
-    from ramify.torchloop.checkpoint import resume, save_checkpoint
+    import torch
+
     from ramify.torchloop.state import RunState
 
-    state = RunState(task.network, config)
+    report_progress = progress or (lambda done: None)
+    state = RunState(task, config)
     if checkpoint is not None:
-        resume(checkpoint[0], state, checkpoint[1])
-    tell = progress or (lambda done: None)
-    while len(state.events) < config.epochs and state.stale < config.patience:
-        loss = _epoch(task, state, environment, tell)
-        state.swap_average()
-        event = state.close_epoch(loss, task.measure())
-        state.swap_average()
-        if checkpoint is not None:
-            save_checkpoint(checkpoint[0], state, checkpoint[1])
-        if on_event is not None:
-            on_event(event)
+        checkpoint.restore(state)
+    while not state.is_finished():
+        epoch, first = state.position.epoch, state.position.batch
+        batches = task.batches(epoch, config.batch_size, np.random.default_rng([config.seed, epoch]))
+        n_batches = len(batches)
+        if n_batches == 0:
+            raise InputError("an epoch has no batches: give at least one training instance")
+        for number in range(first, n_batches):
+            report_progress(state.done(n_batches) / config.budget)
+            task.network.train()
+            counters = (config.seed, epoch, number)
+            gradients, loss, targets = _batch_gradients(task, state, batches[number], counters, environment)
+            state.advance(n_batches, loss, targets)
+            state.update(gradients, config.rate_factor(state.done(n_batches)))
+            event = None
+            if state.evaluation_is_due():
+                task.network.eval()
+                with state.averaged(), torch.no_grad():
+                    event = state.record(task.measure())
+            if checkpoint is not None and (event is not None or state.checkpoint_is_due()):
+                checkpoint.save(state)
+            if event is not None and on_event is not None:
+                on_event(event)
+            if state.is_finished():
+                break
     state.keep_best()
-    tell(1.0)
-    return History(tuple(state.events))
+    task.network.eval()
+    report_progress(1.0)
+    return History(tuple(state.evaluations))
 
 
-def _epoch(task: Task, state: RunState, environment: Environment, tell: Callable[[float], None]) -> float:
-    config, epoch = state.config, len(state.events)
-    batches = task.batches(epoch, np.random.default_rng([config.seed, epoch]))
-    total, count = 0.0, 0.0
-    for step, rows in enumerate(batches):
-        done = epoch + step / len(batches)
-        tell(done / config.epochs)
-        shards = _shards(rows, (config.seed, epoch, step))
-        parts = environment.map(lambda shard: _gradients(task, state, shard, environment), shards)
-        targets = max(1e-9, sum(part[2] for part in parts))
-        state.step(
-            _means([part[0] for part in parts], targets),
-            done / config.epochs,
-            (step + 1) / len(batches) if epoch == 0 else 1.0,
+def _batch_gradients(
+    task: Task, state: RunState, rows: Int64, counters: tuple[int, ...], environment: Environment
+) -> tuple[list[torch.Tensor], float, float]:
+    """Mean gradient per target over a batch, its summed loss, and its number of targets."""
+    import torch
+
+    gradients: list[torch.Tensor] = []
+    loss, targets = 0.0, 0.0
+    for part, part_loss, part_targets in _shard_gradients(task, state, rows, counters, environment):
+        if gradients:
+            torch._foreach_add_(gradients, part)
+        else:
+            gradients = _writable(part)
+        loss, targets = loss + part_loss, targets + part_targets
+    if not math.isfinite(loss):
+        step = state.position.step + 1
+        raise RamifyError(f"the training loss of step {step} is {loss}: lower learning_rate or lengthen the warm-up")
+    torch._foreach_div_(gradients, max(1e-9, targets))
+    return gradients, loss, targets
+
+
+def _shard_gradients(
+    task: Task, state: RunState, rows: Int64, counters: tuple[int, ...], environment: Environment
+) -> Iterator[tuple[list[torch.Tensor], float, float]]:
+    """Gradient, loss and targets of each shard in turn; no more gradients are in memory than there are threads."""
+    shards = _shards(task, state.config, rows, counters, environment)
+    parallel = 1 if task.draws_globally and task.recomputes else environment.threads
+    for first in range(0, len(shards), parallel):
+        yield from environment.map(
+            lambda shard: _gradient(task, state, shard, environment), shards[first : first + parallel]
         )
-        total, count = total + sum(part[1] for part in parts), count + targets
-    return total / max(1e-9, count)
 
 
-def _means(shards: list[list[torch.Tensor]], targets: float) -> list[torch.Tensor]:
-    """Sums over the shards, in their order, by the number of targets: made in place of the first shard's gradients."""
-    first, *others = shards
-    seen: set[int] = set()
-    means = []
-    for gradient in first:
-        means.append(gradient.clone() if gradient.data_ptr() in seen else gradient)  # autograd may give one twice
-        seen.add(gradient.data_ptr())
-    for number, mean in enumerate(means):
-        for shard in others:
-            mean.add_(shard[number])
-        mean.div_(targets)
-    return means
-
-
-def _shards(rows: Int64, counters: tuple[int, ...]) -> list[Shard]:
-    """Instances in turn: batches are often sorted by length, and shards should take equally long."""
-    count = max(1, min(SHARDS, len(rows) // SMALLEST_SHARD))
+def _shards(
+    task: Task, config: LoopConfig, rows: Int64, counters: tuple[int, ...], environment: Environment
+) -> list[Shard]:
+    """Every n-th instance each: batches may be sorted by length, and shards should take equally long."""
+    most = MOST_SHARDS if environment.device.type == "cpu" else 1
+    count = max(1, min(most, len(rows) // task.smallest_shard))
+    if config.micro_batch is not None:
+        count = max(count, math.ceil(len(rows) / config.micro_batch))
     return [Shard(rows[start::count], (*counters, start)) for start in range(count)]
 
 
-def _gradients(
+def _gradient(
     task: Task, state: RunState, shard: Shard, environment: Environment
 ) -> tuple[list[torch.Tensor], float, float]:
     import torch
 
-    with environment.mixed_precision():
-        loss, targets = task.loss(shard)
-    found = torch.autograd.grad(loss, state.parameters, allow_unused=True)
+    from ramify.torchloop.randomness import forward_draws, no_backward_draws
+
+    with forward_draws(task, shard, environment.device):
+        with environment.autocast():
+            loss, targets = task.loss(shard)
+        with no_backward_draws(task, environment.device):
+            found = torch.autograd.grad(loss, state.parameters, allow_unused=True)
     gradients = [
         torch.zeros_like(parameter) if gradient is None else gradient
         for parameter, gradient in zip(state.parameters, found, strict=True)
     ]
-    return gradients, float(loss.detach()), targets
+    return gradients, float(loss.detach()), float(targets)
+
+
+def _writable(gradients: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Gradients that can be added to in place: autograd may return one tensor twice, or an expanded one."""
+    import torch
+
+    seen: set[int] = set()
+    writable = []
+    for gradient in gradients:
+        alone = gradient.is_contiguous() and gradient.data_ptr() not in seen
+        writable.append(gradient if alone else gradient.clone(memory_format=torch.contiguous_format))
+        seen.add(gradient.data_ptr())
+    return writable

@@ -1,19 +1,56 @@
-"""The state of a training run between two epochs: parameters, AdamW's moments, running average, best parameters."""
+"""State of a training run between two steps: position, parameters, AdamW's moments, average and best parameters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from ramify.errors import InputError
 from ramify.torchloop.config import LoopConfig
-from ramify.torchloop.events import EpochEnd
+from ramify.torchloop.events import Evaluation
+from ramify.torchloop.task import ParameterGroup, Task
 
-LAST_SHARE = 0.05
-"""Of the learning rate, that is left at the end."""
+
+@dataclass
+class Position:
+    """Place in the data, and what has accumulated since the last evaluation.
+
+    Parameters
+    ----------
+    epoch, batch : int
+        Next batch.
+    step : int
+        Steps done.
+    loss, targets : float
+        Sums over the steps since the last evaluation.
+    stale : int
+        Evaluations since the best one.
+    best_measure : float
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    targets: float = 0.0
+    stale: int = 0
+    best_measure: float = -math.inf
+
+    def to_json(self) -> dict[str, str]:
+        """All fields as strings, because JSON has no infinity."""
+        return {name: repr(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, str]) -> Position:
+        """What ``to_json`` wrote; TypeError, ValueError or KeyError for anything else."""
+        usual = asdict(cls())
+        return cls(**{name: type(usual[name])(value) for name, value in fields.items()})
 
 
 class RunState:
@@ -21,98 +58,155 @@ class RunState:
 
     Parameters
     ----------
-    network : Module
+    task : Task
     config : LoopConfig
     """
 
-    def __init__(self, network: torch.nn.Module, config: LoopConfig) -> None:
-        self.names = [name for name, _ in network.named_parameters()]
-        self.parameters: list[torch.Tensor] = [parameter for _, parameter in network.named_parameters()]
+    def __init__(self, task: Task, config: LoopConfig) -> None:
+        trained = {name: value for name, value in task.network.named_parameters() if value.requires_grad}
+        groups = task.parameter_groups()
+        _check_groups(trained, groups)
+        self.names = list(trained)
+        self.parameters: list[torch.Tensor] = list(trained.values())
         self.config = config
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+            [_options(group, config) for group in groups if len(group.parameters)], fused=True
         )
         self.average = [parameter.detach().clone() for parameter in self.parameters] if config.average else []
         self.best = [parameter.detach().clone() for parameter in self.parameters]
-        self.best_measure, self.stale = -math.inf, 0
-        self.events: list[EpochEnd] = []
+        self.position = Position()
+        self.evaluations: list[Evaluation] = []
 
-    def step(self, gradients: Sequence[torch.Tensor], share: float, warm: float) -> None:
-        """One step of AdamW.
+    def budget_is_spent(self) -> bool:
+        """Whether all steps or epochs are done."""
+        done = self.position.step if self.config.epochs is None else self.position.epoch
+        return done >= self.config.budget
 
-        Parameters
-        ----------
-        gradients : tensors
-            Of all parameters, in their order.
-        share : float
-            Of the whole run, that is done.
-        warm : float
-            Of the warm-up, that is done; 1 afterwards.
+    def is_finished(self) -> bool:
+        """Whether the budget is spent, or the patience."""
+        return self.budget_is_spent() or self.position.stale >= self.config.patience
+
+    def evaluation_is_due(self) -> bool:
+        """Whether the step that was done last is followed by an evaluation."""
+        every = self.config.evaluate_every
+        due = self.position.batch == 0 if every is None else self.position.step % every == 0
+        return due or self.budget_is_spent()
+
+    def checkpoint_is_due(self) -> bool:
+        """Whether the step that was done last is followed by a checkpoint even without an evaluation."""
+        every = self.config.checkpoint_every
+        return every is not None and self.position.step % every == 0
+
+    def done(self, n_batches: int) -> float:
+        """Steps or epochs done, in the unit of the budget, given the number of batches of this epoch."""
+        position = self.position
+        return position.step if self.config.epochs is None else position.epoch + position.batch / n_batches
+
+    def advance(self, n_batches: int, loss: float, targets: float) -> None:
+        """Count a step, and its loss and targets; after the last batch the next epoch begins."""
+        position = self.position
+        position.step, position.batch = position.step + 1, position.batch + 1
+        position.loss, position.targets = position.loss + loss, position.targets + targets
+        if position.batch == n_batches:
+            position.epoch, position.batch = position.epoch + 1, 0
+
+    def update(self, gradients: Sequence[torch.Tensor], rate_factor: float) -> None:
+        """One step of AdamW with clipped gradients (of all parameters, in their order), then the running average.
+
+        ``advance`` has counted the step.
         """
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip, foreach=True)
-        rate = self.config.learning_rate * min(1.0, warm) * (1 - (1 - LAST_SHARE) * share)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["full_rate"] * rate_factor
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average:
+            steps = self.position.step
+            decay = min(self.config.average, steps / (steps + 9))
             with torch.no_grad():
-                steps = self.optimizer.state[self.parameters[0]]["step"].item()
-                decay = min(self.config.average, steps / (steps + 9))
                 torch._foreach_lerp_(self.average, self.parameters, 1 - decay)
 
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the network has the running average as its parameters, if there is one."""
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
     @torch.no_grad()
-    def swap_average(self) -> None:
-        """Exchange parameters and running average, where there is one."""
+    def _exchange(self) -> None:
         for parameter, average in zip(self.parameters, self.average, strict=False):
             kept = parameter.clone()
             parameter.copy_(average)
             average.copy_(kept)
 
     @torch.no_grad()
-    def close_epoch(self, loss: float, measure: float) -> EpochEnd:
-        """Take note of an epoch's measure; keep its parameters, as they are now, where it is the best."""
-        best = not measure <= self.best_measure  # without a measure (NaN) the last epoch is the best
-        self.stale = 0 if best else self.stale + 1
+    def record(self, measure: float) -> Evaluation:
+        """Add an evaluation to the history; keep a copy of the present parameters if its measure is the best."""
+        position = self.position
+        best = not measure <= position.best_measure  # without a measure (NaN) the last evaluation is the best
+        position.stale = 0 if best else position.stale + 1
         if best:
-            self.best_measure = -math.inf if math.isnan(measure) else measure
+            position.best_measure = -math.inf if math.isnan(measure) else measure
             for kept, parameter in zip(self.best, self.parameters, strict=True):
                 kept.copy_(parameter)
-        event = EpochEnd(len(self.events), loss, measure, best)
-        self.events.append(event)
-        return event
+        epoch = position.epoch - 1 if position.batch == 0 else position.epoch
+        loss = position.loss / max(1e-9, position.targets)
+        position.loss = position.targets = 0.0
+        self.evaluations.append(Evaluation(epoch, position.step, loss, measure, best))
+        return self.evaluations[-1]
 
     @torch.no_grad()
     def keep_best(self) -> None:
-        """Give the network the parameters of the best epoch."""
+        """Give the network the parameters of the best evaluation."""
         for kept, parameter in zip(self.best, self.parameters, strict=True):
             parameter.copy_(kept)
 
     def arrays(self) -> dict[str, Any]:
-        """Everything as arrays by name."""
+        """All tensors of the state as arrays by name."""
         return {name: tensor.detach().cpu().numpy() for name, tensor in self._tensors().items()}
 
     @torch.no_grad()
-    def restore(self, arrays: dict[str, Any], events: list[EpochEnd], stale: int, best_measure: float) -> None:
-        """What ``arrays`` gave, and the rest of a checkpoint."""
+    def restore(self, arrays: dict[str, Any], position: Position, evaluations: list[Evaluation]) -> None:
+        """Continue from the state of a checkpoint; KeyError or RuntimeError if the arrays do not fit."""
         for parameter in self.parameters:
             if not self.optimizer.state[parameter]:
                 moments = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-                self.optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
+                self.optimizer.state[parameter] = {"step": torch.tensor(0.0, device=parameter.device), **moments}
         for name, tensor in self._tensors().items():
             tensor.copy_(torch.from_numpy(np.array(arrays[name])).reshape(tensor.shape))
-        self.events, self.stale, self.best_measure = events, stale, best_measure
+        self.position, self.evaluations = position, evaluations
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        groups: dict[str, Sequence[torch.Tensor]] = {"parameters": self.parameters, "best": self.best}
+        parts: dict[str, Sequence[torch.Tensor]] = {"parameters": self.parameters, "best": self.best}
         if self.average:
-            groups["average"] = self.average
+            parts["average"] = self.average
         for part in ("step", "exp_avg", "exp_avg_sq"):
-            groups[part] = [self.optimizer.state[parameter][part] for parameter in self.parameters]
+            parts[part] = [self.optimizer.state[parameter][part] for parameter in self.parameters]
         return {
-            f"{group}/{name}": tensor
-            for group, tensors in groups.items()
+            f"{part}/{name}": tensor
+            for part, tensors in parts.items()
             for name, tensor in zip(self.names, tensors, strict=True)
         }
+
+
+def _options(group: ParameterGroup, config: LoopConfig) -> dict[str, Any]:
+    rate = config.learning_rate if group.learning_rate is None else group.learning_rate
+    decay = config.weight_decay if group.weight_decay is None else group.weight_decay
+    return {"params": list(group.parameters), "lr": rate, "full_rate": rate, "weight_decay": decay}
+
+
+def _check_groups(trained: dict[str, torch.nn.Parameter], groups: Sequence[ParameterGroup]) -> None:
+    """InputError unless every trained parameter is in exactly one group."""
+    given = [id(parameter) for group in groups for parameter in group.parameters]
+    for name, parameter in trained.items():
+        if given.count(id(parameter)) != 1:
+            raise InputError(
+                f"parameter {name} is in {given.count(id(parameter))} parameter groups, but must be in exactly one"
+            )
+    if len(given) != len(trained):
+        raise InputError("the parameter groups have parameters that are not trained: leave these out")

@@ -1,10 +1,11 @@
-"""What a system brings to the loop: a network, batches, a loss per shard of a batch, and a held-out measure."""
+"""What a system gives to the loop: a network, batches, the loss of a shard of a batch, and a held-out measure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,36 +17,97 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shard:
-    """A part of a batch, the same whatever the number of threads.
+    """A part of a batch; it does not depend on the number of threads.
 
     Parameters
     ----------
     rows : int64 array
         Instances.
     counters : tuple of int
-        Seed, epoch, step and number of the shard: what its random numbers come from.
+        Seed, epoch, batch and number of the shard, from which its random numbers are drawn (``randomness``).
     """
 
     rows: Int64
     counters: tuple[int, ...]
 
 
-class Task(Protocol):
-    """One way to train one network."""
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that share a learning rate and a weight decay.
 
-    @property
-    def network(self) -> torch.nn.Module:
-        """What is trained."""
-        ...
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+    learning_rate, weight_decay : float, optional
+        None: that of ``LoopConfig``. Warm-up and decay apply to all groups.
+    """
 
-    def batches(self, epoch: int, rng: np.random.Generator) -> Sequence[Int64]:
-        """Row numbers per step of an epoch."""
-        ...
+    parameters: Sequence[torch.nn.Parameter]
+    learning_rate: float | None = None
+    weight_decay: float | None = None
 
+
+def without_decay_of_vectors(
+    parameters: Iterable[torch.nn.Parameter], learning_rate: float | None = None
+) -> list[ParameterGroup]:
+    """Two groups: matrices with the usual weight decay; vectors (biases, normalisation layers) without."""
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    matrices = [parameter for parameter in trained if parameter.ndim > 1]
+    vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+    return [ParameterGroup(matrices, learning_rate), ParameterGroup(vectors, learning_rate, weight_decay=0.0)]
+
+
+class Task(ABC):
+    """Base of the ways to train a network.
+
+    Attributes
+    ----------
+    network : Module
+        Its parameters with ``requires_grad`` are trained. A forward pass must not change it: shards run in parallel.
+    smallest_shard : int
+        A batch is split for parallel threads only as far as each shard has this many instances.
+    draws_globally : bool
+        Whether the network draws from torch's global generator, as modules with dropout do. False saves the
+        interception of torch's operations.
+    recomputes : bool
+        Whether backward passes recompute activations (gradient checkpointing). If so, and if the network draws
+        globally, shards run one after another.
+    """
+
+    network: torch.nn.Module
+    smallest_shard: int = 16
+    draws_globally: bool = True
+    recomputes: bool = False
+
+    @abstractmethod
+    def batches(self, epoch: int, size: int, rng: np.random.Generator) -> Sequence[Int64]:
+        """Row numbers of each batch of an epoch (see ``batching``); a function of the arguments only.
+
+        Parameters
+        ----------
+        epoch : int
+        size : int
+            ``LoopConfig.batch_size``.
+        rng : Generator
+            Seeded by seed and epoch.
+        """
+
+    @abstractmethod
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        """The sum of the loss over a shard, and the number of targets that it is divided by, over the whole batch."""
-        ...
+        """Sum of the loss over a shard, and its number of targets, by whose sum over the batch the loss is divided.
+
+        Parameters
+        ----------
+        shard : Shard
+        """
 
     def measure(self) -> float:
-        """How good the network is on held-out instances, larger is better; NaN where none are held out."""
-        ...
+        """Quality of the network on held-out instances, larger is better; NaN without held-out instances.
+
+        The loop calls it without gradients and with the network in evaluation mode.
+        """
+        return float("nan")
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        """Groups that contain every trained parameter once."""
+        return [ParameterGroup([parameter for parameter in self.network.parameters() if parameter.requires_grad])]
