@@ -278,6 +278,7 @@ class LabelChain(ChainAnswers):
             weight_decay=self.weight_decay,
             warmup=1,
             final_rate=0.05,
+            decay_start=0,
             patience=self.patience,
             average=self.average,
             seed=seed,

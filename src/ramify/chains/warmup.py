@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from ramify.chains.network import ChainNetwork, Dropout
 from ramify.chains.sequences import features
-from ramify.chains.supervised import MEASURED, ChainData, candidates_of, ranking_quality
+from ramify.chains.supervised import MEASURED, SMALLEST_SHARD, ChainData, candidates_of, ranking_quality
 from ramify.torchloop import Shard, Task
 from ramify.torchloop.batching import random_batches
 from ramify.torchloop.randomness import generator
@@ -48,6 +48,7 @@ class LabelwiseTask(Task):
     """
 
     draws_globally = False
+    smallest_shard = SMALLEST_SHARD
 
     def __init__(self, chain: ChainNetwork, data: ChainData) -> None:
         self.chain, self.data = chain, data

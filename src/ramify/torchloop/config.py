@@ -16,10 +16,11 @@ DECAYS = ("constant", "linear", "cosine")
 class LoopConfig(CheckedWhenMade):
     """How a network is trained. Exactly one of ``epochs`` and ``steps`` must be given.
 
-    The learning rate of step t (counted in steps or in epochs, as the budget T) is, with w = ``warmup``::
+    A step from t to t' (in the unit of the budget T: steps or epochs) has the learning rate::
 
-        rate(t) = learning_rate · t / w                                      t ≤ w
-        rate(t) = learning_rate · (f + (1 - f) · decay((t - w) / (T - w)))   t > w      f = final_rate
+        learning_rate · min(1, t' / warmup) · (1 - (1 - final_rate) · fall((t - s) / (T - s)))      s = decay_start
+
+    fall(x) = 0 for x ≤ 0; else it is x ("linear"), (1 - cos πx) / 2 ("cosine") or 0 ("constant").
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ class LoopConfig(CheckedWhenMade):
         Course of the learning rate after the warm-up.
     final_rate : float, default 0
         Learning rate at the end, as a share of ``learning_rate``; not used by "constant".
+    decay_start : float, optional
+        Where the decay begins, in the unit of the budget. None: at the end of the warm-up.
     clip : float, default 1
         Largest Euclidean norm of the gradient over all parameters.
     evaluate_every : int, optional
@@ -70,6 +73,7 @@ class LoopConfig(CheckedWhenMade):
     warmup: float = 0.0
     decay: str = "linear"
     final_rate: float = 0.0
+    decay_start: float | None = None
     clip: float = 1.0
     evaluate_every: int | None = None
     checkpoint_every: int | None = None
@@ -87,6 +91,7 @@ class LoopConfig(CheckedWhenMade):
         "warmup": Real(0, 1e9),
         "decay": OneOf(DECAYS),
         "final_rate": Real(0, 1),
+        "decay_start": Real(0, 1e9, optional=True),
         "clip": Real(1e-6, 1e6),
         "evaluate_every": Whole(1, 10**9, optional=True),
         "checkpoint_every": Whole(1, 10**9, optional=True),
@@ -108,10 +113,10 @@ class LoopConfig(CheckedWhenMade):
         """``epochs`` or ``steps``, whichever is given."""
         return self.steps or self.epochs or 0
 
-    def rate_factor(self, done: float) -> float:
-        """Learning rate of the step that ends at ``done`` (steps or epochs), as a share of ``learning_rate``."""
-        if done < self.warmup:
-            return done / self.warmup
-        share = min(1.0, (done - self.warmup) / max(1e-9, self.budget - self.warmup))
-        left = {"constant": 1.0, "linear": 1 - share, "cosine": (1 + math.cos(math.pi * share)) / 2}[self.decay]
-        return left if self.decay == "constant" else self.final_rate + (1 - self.final_rate) * left
+    def rate(self, full: float, before: float, after: float) -> float:
+        """Learning rate of the step from ``before`` to ``after``; ``full`` is the rate after the warm-up."""
+        warm = min(1.0, after / self.warmup) if self.warmup else 1.0
+        start = self.warmup if self.decay_start is None else self.decay_start
+        share = max(0.0, before - start) / max(1e-9, self.budget - start)
+        fall = {"constant": 0.0, "linear": share, "cosine": (1 - math.cos(math.pi * share)) / 2}[self.decay]
+        return full * warm * (1 - (1 - self.final_rate) * fall)

@@ -81,12 +81,13 @@ def train(
         if n_batches == 0:
             raise InputError("an epoch has no batches: give at least one training instance")
         for number in range(first, n_batches):
-            report_progress(state.done(n_batches) / config.budget)
+            before = state.done(n_batches)
+            report_progress(before / config.budget)
             task.network.train()
             counters = (config.seed, epoch, number)
             gradients, loss, targets = _batch_gradients(task, state, batches[number], counters, environment)
             state.advance(n_batches, loss, targets)
-            state.update(gradients, config.rate_factor(state.done(n_batches)))
+            state.update(gradients, before, state.done(n_batches))
             event = None
             if state.evaluation_is_due():
                 task.network.eval()

@@ -110,16 +110,16 @@ class RunState:
         if position.batch == n_batches:
             position.epoch, position.batch = position.epoch + 1, 0
 
-    def update(self, gradients: Sequence[torch.Tensor], rate_factor: float) -> None:
+    def update(self, gradients: Sequence[torch.Tensor], before: float, after: float) -> None:
         """One step of AdamW with clipped gradients (of all parameters, in their order), then the running average.
 
-        ``advance`` has counted the step.
+        The step is from ``before`` to ``after``, in the unit of the budget; ``advance`` has counted it.
         """
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip, foreach=True)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["full_rate"] * rate_factor
+            group["lr"] = self.config.rate(group["full_rate"], before, after)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average:
