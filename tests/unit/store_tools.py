@@ -7,7 +7,7 @@ import numpy as np
 
 from ramify.store import MANIFEST, StoredModel
 
-FORMAT_1 = Path(__file__).parents[1] / "golden" / "format-1"
+FORMAT_1 = Path(__file__).parents[1] / "golden" / "format-1" / "Tagger" / "tree"
 
 
 def made_model(value=1, **config):

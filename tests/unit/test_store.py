@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from store_tools import FORMAT_1, arrays_of, check_equal, is_tidy, made_model, names_in, put_litter
+from store_tools import arrays_of, check_equal, is_tidy, made_model, names_in, put_litter
 
-import ramify
 from ramify import store
 from ramify.errors import InputError, ModelFileError
 from ramify.store import MANIFEST, StoredModel, open_model, save_model
@@ -225,14 +224,6 @@ def test_arrays_that_cannot_be_saved(tmp_path, array):
     with pytest.raises(InputError, match="'odd' has the type"):
         save_model(tmp_path / "model", StoredModel("Kind", {}, {"odd": array}, "9.9"))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_recorded_model_of_format_1_gives_its_recorded_answers(tmp_path):
-    tagger = ramify.load(FORMAT_1 / "model")
-    for answer in json.loads((FORMAT_1 / "answers.json").read_text("utf-8")):
-        found = tagger.tag([answer["text"]], k=3)[0]
-        assert [label for label, _ in found] == [label for label, _ in answer["labels"]]
-        assert [score for _, score in found] == pytest.approx([score for _, score in answer["labels"]], abs=1e-5)
 
 
 def test_format_1_is_read_and_replaced(tmp_path):
