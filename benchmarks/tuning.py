@@ -60,14 +60,13 @@ def split(X: Any, Y: Any, number: int) -> tuple[Any, Any, Any, Any]:
 
 def measure(chosen: argparse.Namespace, settings: dict[str, Any], splits: list[Any]) -> tuple[Any, float]:
     """Every measure of every split and seed, and CPU seconds of training on average."""
-    from ramify import evaluate
-    from ramify.cli.settings import part
+    from ramify import catalogue, evaluate
 
     values, seconds = [], []
     for X, Y, X_held, Y_held in splits:
         for seed in range(chosen.seeds):
             before = os.times()
-            model = part("model", chosen.model)(threads=chosen.threads, **settings)
+            model = catalogue.find("model", chosen.model, "--model").load()(threads=chosen.threads, **settings)
             if "seed" in model.get_params():
                 model.set_params(seed=seed)
             model.fit(X, Y)

@@ -12,12 +12,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
-from ramify.errors import InputError
+from ramify.errors import InputError, MissingExtraError
 from ramify.wording import nearest_name, quoted
 
 MODEL, WRAPPER, MATCHER, RANKER, VECTORIZER = "model", "wrapper", "matcher", "ranker", "vectorizer"
+INDEXER, REPRESENTATION = "indexer", "representation"
+
+EXTRA_MODULES = {"torch": "torch", "ann": "usearch"}
+"""The module that each extra installs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +38,7 @@ class Entry:
     roles : dict of str to str
         What it can be, with its name in that role, as settings and the command line use it: "model" (trained by
         ``ramify train --model``), "wrapper" (a model around another model), "matcher" and "ranker" (stages of
-        ``Partitioned``), "vectorizer".
+        ``Partitioned``), "vectorizer", "indexer" and "representation" (what a model groups its labels by).
     summary : str
         One sentence for help pages and tables.
     extra : str, optional
@@ -52,6 +57,11 @@ class Entry:
     def load(self) -> Any:
         """The class; its module is imported now."""
         return getattr(import_module(self.module), self.name)
+
+    def check_installed(self) -> None:
+        """MissingExtraError where the extra that the class needs is not installed; nothing is imported."""
+        if self.extra is not None and find_spec(EXTRA_MODULES[self.extra]) is None:
+            raise MissingExtraError(f"models with {self.name}", self.extra)
 
 
 ENTRIES: list[Entry] = [
@@ -161,6 +171,48 @@ ENTRIES: list[Entry] = [
         summary="Words and n-grams hashed into a fixed number of columns.",
     ),
     Entry(
+        name="KMeansIndexer",
+        module="ramify.index.kmeans",
+        roles={INDEXER: "kmeans"},
+        summary="Labels grouped by recursive k-means.",
+        public=False,
+    ),
+    Entry(
+        name="NeighbourIndexer",
+        module="ramify.index.neighbours",
+        roles={INDEXER: "neighbours"},
+        summary="Labels grouped bottom up by pairing nearest neighbours.",
+        public=False,
+    ),
+    Entry(
+        name="PIFA",
+        module="ramify.label_vectors.vectors",
+        roles={REPRESENTATION: "pifa"},
+        summary="A label as the sum of the features of its instances.",
+        public=False,
+    ),
+    Entry(
+        name="PII",
+        module="ramify.label_vectors.vectors",
+        roles={REPRESENTATION: "pii"},
+        summary="A label as the set of its instances.",
+        public=False,
+    ),
+    Entry(
+        name="GraphSpectrum",
+        module="ramify.label_vectors.vectors",
+        roles={REPRESENTATION: "graph-spectrum"},
+        summary="Spectral embedding of the graph between instances and labels.",
+        public=False,
+    ),
+    Entry(
+        name="Mixture",
+        module="ramify.label_vectors.vectors",
+        roles={REPRESENTATION: "mixture"},
+        summary="Weighted sum of two representations of one width.",
+        public=False,
+    ),
+    Entry(
         name="SklearnText",
         module="ramify.features.sklearn_text",
         summary="A text vectorizer of scikit-learn within a model directory.",
@@ -201,8 +253,9 @@ def find(role: str, name: str, where: str) -> Entry:
 
 
 def by_class(name: str) -> Entry | None:
-    """The entry of a class name; None where there is none."""
-    return next((entry for entry in ENTRIES if entry.name == name), None)
+    """The entry of a class that a model directory may hold, by its name; None where there is none."""
+    kept = (entry for entry in ENTRIES if not {INDEXER, REPRESENTATION} & entry.roles.keys())
+    return next((entry for entry in kept if entry.name == name), None)
 
 
 def public_homes() -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from ramify.errors import InputError
-from ramify.wording import quoted
+from ramify.wording import nearest_name, quoted
 
 MAX_THREADS = 4096
 
@@ -38,6 +38,31 @@ class Rule:
         """The requirement, as the end of the message "... but must be ..."."""
         raise NotImplementedError
 
+    @property
+    def spelled(self) -> str:
+        """``wanted`` for values that are given as text."""
+        return self.wanted
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """All values, where they are names; else empty."""
+        return ()
+
+    def from_text(self, text: str) -> Any:
+        """The value that a text stands for; whether it fits is left to ``fits``.
+
+        Raises
+        ------
+        ValueError
+            The text has another form.
+        """
+        return text
+
+    def hint(self, value: Any) -> str:
+        """The end of an error about a value: the name that is nearest to it, if there is one."""
+        near = nearest_name(value, self.choices) if isinstance(value, str) else None
+        return "" if near is None else f": did you mean {near!r}?"
+
     def fits(self, value: Any) -> bool:
         """Whether the value, which is not None, is accepted."""
         raise NotImplementedError
@@ -58,7 +83,7 @@ class Rule:
             return None
         if value is None or not self.fits(value):
             also = " or None" if self.optional else ""
-            raise InputError(f"{name} is {quoted(value)}, but must be {self.wanted}{also}")
+            raise InputError(f"{name} is {quoted(value)}, but must be {self.wanted}{also}{self.hint(value)}")
         return self.plain(value)
 
 
@@ -79,6 +104,10 @@ class Whole(Rule):
         """See ``Rule``."""
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         return whole and bool(self.low <= value <= self.high)
+
+    def from_text(self, text: str) -> int:
+        """See ``Rule``."""
+        return int(text)
 
     def plain(self, value: Any) -> int:
         """See ``Rule``."""
@@ -102,6 +131,10 @@ class Real(Rule):
         number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
         return number and bool(self.low <= value <= self.high)
 
+    def from_text(self, text: str) -> float:
+        """See ``Rule``."""
+        return float(text)
+
     def plain(self, value: Any) -> float:
         """See ``Rule``."""
         return float(value)
@@ -115,6 +148,18 @@ class YesNo(Rule):
     def wanted(self) -> str:
         """See ``Rule``."""
         return "True or False"
+
+    @property
+    def spelled(self) -> str:
+        """See ``Rule``."""
+        return "yes or no"
+
+    def from_text(self, text: str) -> bool:
+        """See ``Rule``."""
+        value = {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())
+        if value is None:
+            raise ValueError
+        return value
 
     def fits(self, value: Any) -> bool:
         """See ``Rule``."""
@@ -131,6 +176,11 @@ class OneOf(Rule):
 
     names: Sequence[str]
     prefix: str = ""
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """See ``Rule``."""
+        return [*self.names, *(self.prefix + name for name in self.names if self.prefix)]
 
     @property
     def wanted(self) -> str:
@@ -155,6 +205,15 @@ class Pair(Rule):
         """See ``Rule``."""
         return f"two whole numbers (shortest, longest) from {self.low} to {self.high}"
 
+    @property
+    def spelled(self) -> str:
+        """See ``Rule``."""
+        return f"two whole numbers from {self.low} to {self.high}, as in 1,2"
+
+    def from_text(self, text: str) -> tuple[int, ...]:
+        """See ``Rule``."""
+        return tuple(int(number) for number in text.split(","))
+
     def fits(self, value: Any) -> bool:
         """See ``Rule``."""
         number = Whole(self.low, self.high)
@@ -177,6 +236,15 @@ class Several(Rule):
         """See ``Rule``."""
         return f"a list, not empty, and each entry {self.each.wanted}"
 
+    @property
+    def spelled(self) -> str:
+        """See ``Rule``."""
+        return f"a list such as a,b, and each entry {self.each.spelled}"
+
+    def from_text(self, text: str) -> list[Any]:
+        """See ``Rule``."""
+        return [self.each.from_text(one) for one in text.split(",")]
+
     def fits(self, value: Any) -> bool:
         """See ``Rule``."""
         listed = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
@@ -191,23 +259,40 @@ class Several(Rule):
 class Own(Rule):
     """An object with given methods, or one of the names of built-in ones; its own settings are checked as well.
 
-    ``names`` is called at each check, so that classes need not be imported to state the rule.
+    Parameters
+    ----------
+    methods : sequence of str
+        Methods that the object has.
+    names : callable, default tuple
+        Returns the names; called at each check, so that classes need not be imported to state the rule.
+    role : str, default ""
+        Role of the catalogue whose classes fit; "" where none do.
     """
 
     methods: Sequence[str]
     names: Callable[[], Iterable[str]] = tuple
+    role: str = ""
 
     @property
     def wanted(self) -> str:
         """See ``Rule``."""
-        known = list(self.names())
-        names = f"one of {', '.join(known)}, or " if known else ""
+        names = f"one of {', '.join(self.choices)}, or " if self.choices else ""
         return f"{names}an object with {' and '.join(self.methods)}"
+
+    @property
+    def spelled(self) -> str:
+        """See ``Rule``."""
+        return f"one of {', '.join(self.choices)}" if self.choices else self.wanted
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """See ``Rule``."""
+        return tuple(self.names())
 
     def fits(self, value: Any) -> bool:
         """See ``Rule``."""
         if isinstance(value, str):
-            return value in self.names()
+            return value in self.choices
         if isinstance(value, type | Mapping):  # a Mapping has keys, as an order has
             return False
         return all(callable(getattr(value, method, None)) for method in self.methods)
@@ -242,9 +327,23 @@ class Instance(Rule):
 
 @dataclass(frozen=True)
 class Parsed(Rule):
-    """Values that a function accepts; it returns the value or raises InputError."""
+    """Values that a function accepts; it returns the value or raises InputError.
+
+    Parameters
+    ----------
+    parse : callable
+        The function.
+    wanted_text : str, default "text"
+        The form of texts, for help and errors.
+    """
 
     parse: Callable[[Any], Any]
+    wanted_text: str = "text"
+
+    @property
+    def spelled(self) -> str:
+        """See ``Rule``."""
+        return self.wanted_text
 
     def check(self, name: str, value: Any) -> Any:
         """See ``Rule``; the function's own sentence."""
@@ -259,8 +358,8 @@ SEED = Whole(0, 2**32 - 1)
 THREADS = Whole(1, MAX_THREADS, optional=True)
 THRESHOLD = Real(-1e30, 1e30)
 COUNT = Whole(1, 2**31 - 1)
-REPRESENTATION = Own(("represent",), optional=True)
-INDEXER = Own(("build",), optional=True)
+REPRESENTATION = Own(("represent",), role="representation", optional=True)
+INDEXER = Own(("build",), role="indexer", optional=True)
 
 
 Rules: TypeAlias = Mapping[str, Rule]
@@ -271,6 +370,12 @@ class Checked:
 
     RULES: ClassVar[Rules] = {}
     """One rule for each parameter of ``__init__``."""
+
+    FLAGS: ClassVar[tuple[str, ...]] = ()
+    """Settings that are flags of ``ramify train``, at most 10; the others are set by ``--set`` and settings files."""
+
+    PARTS: ClassVar[Mapping[str, Callable[[], Any]]] = {}
+    """Makes the object that is used where the setting of this name is None."""
 
     def check_settings(self) -> None:
         """Raise InputError if a setting is not accepted by its rule."""

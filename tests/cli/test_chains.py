@@ -8,12 +8,25 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra torch")
 
-SMALL = ("--embedding", 8, "--hidden", 16, "--epochs", 12, "--batch-size", 16, "--learning-rate", 0.03, "--average", 0)
+SMALL = (
+    "--embedding",
+    8,
+    "--hidden",
+    16,
+    "--epochs",
+    12,
+    "--batch-size",
+    16,
+    "--learning-rate",
+    0.03,
+    "--set",
+    "average=0",
+)
 SMALL += ("--threads", 1, "-q")
 
 
 def test_a_chain_is_trained_asked_and_inspected(call, documents, tmp_path):
-    flags = ("--model", "label-chain", "--order", "frequent-first", "--held-out", 0, *SMALL)
+    flags = ("--model", "label-chain", "--order", "frequent-first", "--set", "held_out=0", *SMALL)
     assert call("train", documents, "--out", tmp_path / "m", *flags).code == 0
     assert json.loads(call("evaluate", tmp_path / "m", documents, "--json").out)["values"]["P@1"] > 0.8
     answer = json.loads(call("predict", tmp_path / "m", documents, "-k", 2).out.splitlines()[0])
@@ -23,20 +36,22 @@ def test_a_chain_is_trained_asked_and_inspected(call, documents, tmp_path):
     assert "frequent-first" in shown
 
 
-def test_what_is_inside_a_chain_has_flags_of_its_own(call, refused, documents, tmp_path):
-    flags = ["--model", "composite-chain", "--threads", 1, "-q", "--held-out", 0.3, "--resequenced-hidden", 8]
-    flags += ["--resequenced-epochs", 1, "--reinforced-epochs", 1, "--reinforced-chain-epochs", 1]
-    assert call("train", documents, "--out", tmp_path / "m", *flags, "--reinforced-reward", "dcg").code == 0
+def test_chains_inside_a_chain_are_set(call, refused, documents, tmp_path):
+    flags = ["--model", "composite-chain", "--threads", 1, "-q", "--held-out", 0.3]
+    sets = ("resequenced.hidden=8", "resequenced.epochs=1", "reinforced.epochs=1", "reinforced.chain.epochs=1")
+    for one in (*sets, "reinforced.reward=dcg"):
+        flags += ["--set", one]
+    assert call("train", documents, "--out", tmp_path / "m", *flags).code == 0
     settings = json.loads(call("inspect", tmp_path / "m", "--json").out)["settings"]
     assert settings["LabelChain inside"]["hidden"] == 8
     assert settings["ReinforcedChain inside"]["reward"] == "dcg"
-    told = refused("train", documents, "--out", tmp_path / "n", "--model", "composite-chain", "--resequenced-hidden", 0)
-    assert "hidden is 0" in told
+    told = refused("train", "--model", "composite-chain", "--set", "resequenced.hidden=0")
+    assert "--set resequenced.hidden is 0" in told
 
 
 def test_a_training_that_was_cut_goes_on_from_its_checkpoint(call, documents, tmp_path):
-    flags = ["--model", "reinforced-chain", "--chain-epochs", 2, "--epochs", 1, "--threads", 1, "-q"]
-    flags += ["--chain-hidden", 8, "--chain-checkpoint", tmp_path / "ck"]
+    flags = ["--model", "reinforced-chain", "--set", "chain.epochs=2", "--epochs", 1, "--threads", 1, "-q"]
+    flags += ["--set", "chain.hidden=8", "--set", f"chain.checkpoint={tmp_path / 'ck'}"]
     assert call("train", documents, "--out", tmp_path / "first", *flags).code == 0
     assert (tmp_path / "ck" / "supervised").is_dir()
     assert call("train", documents, "--out", tmp_path / "again", *flags).code == 0  # finds all epochs there

@@ -10,7 +10,20 @@ SHAPE = ("--branching", 2, "--max-leaf", 2, "--threads", 1)
 
 
 def test_train_saves_what_the_library_would_have_trained(call, documents, tmp_path):
-    done = call("train", documents, "--out", tmp_path / "m", *SHAPE, "--copies", 2, "--rounds", 2, "--seed", 3, "-q")
+    done = call(
+        "train",
+        documents,
+        "--out",
+        tmp_path / "m",
+        *SHAPE,
+        "--copies",
+        2,
+        "--set",
+        "disentangled.rounds=2",
+        "--seed",
+        3,
+        "-q",
+    )
     assert done.code == 0
     data = read(documents)
     model = Disentangled(XRLinear(branching=2, max_leaf=2), copies=2, rounds=2, seed=3, threads=1)
@@ -21,7 +34,7 @@ def test_train_saves_what_the_library_would_have_trained(call, documents, tmp_pa
 
 
 def test_train_tells_what_each_round_changed(call, documents, tmp_path):
-    flags = (*SHAPE, "--copies", 2, "--rounds", 2, "--held-out", 0)
+    flags = (*SHAPE, "--copies", 2, "--set", "disentangled.rounds=2", "--set", "disentangled.held_out=0")
     shown = call("train", documents, "--out", tmp_path / "m", *flags, "-q").out
     assert "round 1: candidates hold" in shown
     assert "round 2: candidates hold" in shown
@@ -72,6 +85,6 @@ def test_an_ensemble_of_disentangled_trees_has_other_seeds(call, documents, tmp_
 
 
 def test_a_flag_without_copies_is_told(refused):
-    sentence = refused("train", "x.jsonl", "--out", "m", "--cap", 5)
-    assert "--cap is given" in sentence
+    sentence = refused("train", "x.jsonl", "--out", "m", "--set", "disentangled.cap=5")
+    assert "--set disentangled.cap is given" in sentence
     assert "--copies 2" in sentence

@@ -30,7 +30,8 @@ def test_train_saves_what_the_library_would_have_trained(ensemble, documents):
 
 
 def test_settings_go_to_a_file_and_back(call, tmp_path):
-    shown = call("train", "--show-config", "--trees", 2, "--candidates", 7, "--decision-threshold", 0.25)
+    sets = ("--set", "ensemble.candidates=7", "--set", "decision_threshold=0.25")
+    shown = call("train", "--show-config", "--trees", 2, *sets)
     settings = json.loads(shown.out)
     assert settings["ensemble_settings"]["candidates"] == 7
     assert settings["ensemble_settings"]["decision_threshold"] == 0.25

@@ -84,7 +84,7 @@ def test_nothing_to_learn_from_is_told(call, tmp_path, way):
 
 @pytest.mark.parametrize(("copies", "cap"), [(1000, None), (3, 1), (2, 10**6)])
 def test_more_copies_than_clusters_and_caps_smaller_than_clusters(call, world, tmp_path, copies, cap):
-    flags = ("--copies", copies, *(() if cap is None else ("--cap", cap)))
+    flags = ("--copies", copies, *(() if cap is None else ("--set", f"disentangled.cap={cap}")))
     assert call("train", world, "--out", tmp_path / "m", *flags, *SHAPE).code == 0
     tree = Tagger.load(tmp_path / "m").model_.tree_
     assert set(tree.leaf_labels.tolist()) == set(range(20))
@@ -101,7 +101,9 @@ def test_copies_without_a_second_cluster_are_told(call, world, tmp_path):
 
 @pytest.mark.parametrize("model", ["nearest-instances", "blend"])
 def test_copies_of_what_has_no_tree_are_told(refused, model):
-    assert "tree model" in refused("train", "x", "--out", "m", "--copies", 2, "--model", model)
+    assert f"disentangled does not fit the model {model}" in refused(
+        "train", "x", "--out", "m", "--copies", 2, "--model", model
+    )
 
 
 def test_labels_are_looked_into_by_any_name(call, copied, world):

@@ -32,7 +32,7 @@ def test_help_is_light_and_lists_every_command(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(SOURCE)}, check=True
     )
     assert "LIGHT" in done.stdout
-    for command in ("demo", "train", "predict", "evaluate", "inspect", "convert"):
+    for command in ("demo", "train", "settings", "predict", "evaluate", "inspect", "convert"):
         assert command in done.stdout
 
 
@@ -84,7 +84,7 @@ def test_an_interrupted_training_leaves_the_old_model(number, code, documents, m
     shutil.copytree(model, tmp_path / "m")
     before = {file.name: file.read_bytes() for file in (tmp_path / "m").iterdir()}
     # Slow enough to be caught in the middle: the solver is asked for more than it needs.
-    slow = ["--epsilon", "1e-9", "--max-passes", "300", "--threads", "1"]
+    slow = ["--set", "epsilon=1e-9", "--set", "max_passes=300", "--threads", "1"]
     terminal = Terminal()
     process = ramify_process(["train", "large.jsonl", "--out", "m", *slow], tmp_path, stderr=terminal.slave)
     terminal.close_slave()

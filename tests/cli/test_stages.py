@@ -29,6 +29,6 @@ def test_an_unknown_part_is_told(refused):
 
 
 def test_a_missing_extra_is_told_before_anything_is_read(refused, monkeypatch):
-    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    monkeypatch.setitem(sys.modules, "usearch", None)
     sentence = refused("train", "x.jsonl", "--out", "m", "--model", "partitioned", "--matcher", "dense")
     assert 'pip install "ramify[ann]"' in sentence

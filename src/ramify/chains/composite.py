@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -76,6 +77,8 @@ class CompositeChain(ChainAnswers):
         **rules_of(LabelChain, "decision_threshold", "normalize", "threads"),
         "seed": Whole(0, 2**32 - 2),  # the second chain uses seed + 1
     }
+    FLAGS = ("held_out", "normalize")
+    PARTS = MappingProxyType({"resequenced": LabelChain, "reinforced": ReinforcedChain})
 
     def __init__(
         self,
@@ -128,18 +131,13 @@ class CompositeChain(ChainAnswers):
         """The fitted chains."""
         return {str(number): member for number, member in enumerate(self.members_)}
 
-    @staticmethod
-    def parts_inside() -> dict[str, Any]:
-        """Defaults of the parts that are None."""
-        return {"resequenced": LabelChain(), "reinforced": ReinforcedChain()}
-
     def _unfitted(self) -> list[Any]:
         self.check_settings()
         seed = int(self.seed)
         members, own = [], {"threads": self.threads, "normalize": self.normalize}
-        for number, (name, usual) in enumerate(self.parts_inside().items()):
+        for number, (name, usual) in enumerate(self.PARTS.items()):
             given = getattr(self, name)
-            member = usual if given is None else given
+            member = usual() if given is None else given
             members.append(clone(member).set_params(**own, seed=seed + number))
         members[0].check_settings()
         members[1].warm_start()

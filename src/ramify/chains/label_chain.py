@@ -149,6 +149,18 @@ class LabelChain(ChainAnswers):
         "seed": SEED,
         "threads": THREADS,
     }
+    FLAGS = (
+        "order",
+        "embedding",
+        "hidden",
+        "dropout",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "draws",
+        "device",
+        "checkpoint",
+    )
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from sklearn.base import clone
@@ -80,6 +81,8 @@ class ReinforcedChain(ChainAnswers):
         "samples": Whole(1, 1000),
         **rules_of(LabelChain, "decision_threshold", "normalize", "seed", "threads"),
     }
+    FLAGS = ("reward", "epochs", "learning_rate", "samples", "normalize")
+    PARTS = MappingProxyType({"chain": lambda: LabelChain(order="random")})
 
     def __init__(
         self,
@@ -127,15 +130,10 @@ class ReinforcedChain(ChainAnswers):
         self.history_ = self._reinforce(chain, rest.part_of_progress(1, 2), held, on_event)
         return self._set_chain(chain)
 
-    @staticmethod
-    def parts_inside() -> dict[str, Any]:
-        """Defaults of the parts that are None."""
-        return {"chain": LabelChain(order="random")}
-
     def warm_start(self) -> LabelChain:
         """The unfitted warm start; all settings are checked."""
         self.check_settings()
-        chain: LabelChain = clone(self.chain or self.parts_inside()["chain"])
+        chain: LabelChain = clone(self.chain or self.PARTS["chain"]())
         chain.set_params(seed=self.seed, threads=self.threads, decision_threshold=self.decision_threshold)
         chain.set_params(normalize=self.normalize)
         chain.check_settings()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ramify import __version__
-from ramify.cli import convert, demo, evaluate, inspect, predict, train
+from ramify.cli import convert, demo, evaluate, inspect, listing, predict, train
 from ramify.cli.commands import as_command, paragraphs
 
 HELP = """Extreme multilabel classification: rank the few right labels out of thousands to millions, by name.
@@ -30,7 +30,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     Parameters
     ----------
     arguments : sequence of str
-        What it will be called with: ``train`` gets the flags of the model that they name.
+        What it will be called with.
     """
     # Rich takes longer to import than the list of commands to read: it helps with their many options only.
     in_command = any(not argument.startswith("-") for argument in arguments)
@@ -43,7 +43,10 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     app.command("demo", help=paragraphs(demo.HELP))(as_command(demo.DemoOptions, demo.run))
-    app.command("train", help=paragraphs(train.HELP))(train.command(arguments))
+    app.command("train", cls=train.TrainCommand, help=paragraphs(train.HELP))(
+        as_command(train.TrainOptions, lambda _: None)
+    )
+    app.command("settings", help=paragraphs(listing.HELP))(as_command(listing.SettingsOptions, listing.run))
     app.command("predict", help=paragraphs(predict.HELP))(as_command(predict.PredictOptions, predict.run))
     app.command("evaluate", help=paragraphs(evaluate.HELP))(as_command(evaluate.EvaluateOptions, evaluate.run))
     app.command("inspect", help=paragraphs(inspect.HELP))(as_command(inspect.InspectOptions, inspect.run))

@@ -11,7 +11,9 @@ from typing import Any, TypeVar, get_args, get_type_hints
 Options = TypeVar("Options")
 
 
-def as_command(options: type[Options], body: Callable[[Options], None]) -> Callable[..., None]:
+def as_command(
+    options: type[Options], body: Callable[..., None], more: Sequence[inspect.Parameter] = ()
+) -> Callable[..., None]:
     """What typer takes as a command.
 
     Parameters
@@ -19,13 +21,20 @@ def as_command(options: type[Options], body: Callable[[Options], None]) -> Calla
     options : dataclass
         Its fields are annotated with ``typer.Argument`` and ``typer.Option``.
     body : callable
-        Does the work.
+        Does the work, given the options.
+    more : sequence of Parameter
+        Keyword parameters that are not fields; ``body`` gets their values as keyword arguments.
     """
+    parameters = [*parameters_of(options), *more]
 
-    def call(values: dict[str, Any]) -> None:
-        body(options(**values))
+    # Callers see the signature that is set below, and typer enforces it: no misspelt name is accepted here.
+    def command(**values: Any) -> None:
+        others = {parameter.name: values.pop(parameter.name) for parameter in more}
+        body(options(**values), **others)
 
-    return with_signature(parameters_of(options), call)
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
 
 
 def parameters_of(options: type) -> list[inspect.Parameter]:
@@ -39,20 +48,6 @@ def parameters_of(options: type) -> list[inspect.Parameter]:
 def paragraphs(text: str) -> str:
     """Help whose paragraphs are joined into single lines, so that any width can wrap them; indented lines stay."""
     return re.sub(r"(?<=\S)\n(?=\S)", " ", inspect.cleandoc(text))
-
-
-def with_signature(
-    parameters: Sequence[inspect.Parameter], call: Callable[[dict[str, Any]], None]
-) -> Callable[..., None]:
-    """A function of the given keyword parameters that hands them on as a dict."""
-
-    # The signature below is what callers see and typer enforces, so no typo is swallowed here.
-    def command(**values: Any) -> None:
-        call(values)
-
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
 
 
 def _parameter(field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:

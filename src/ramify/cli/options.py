@@ -119,13 +119,27 @@ def delimiter_character(word: str | None) -> str | None:
     return "\t" if word in ("tab", "\\t") else word
 
 
+def checked_threads(value: Optional[int]) -> int | None:  # noqa: UP045 - typer evaluates it
+    """The number of threads; InputError where it is out of range."""
+    from ramify.checks import MAX_THREADS, whole_number
+
+    return None if value is None else whole_number("--threads", value, 1, MAX_THREADS)
+
+
+def checked_seed(value: Optional[int]) -> int | None:  # noqa: UP045
+    """The seed; InputError where it is out of range."""
+    from ramify.checks import SEED, whole_number
+
+    return None if value is None else whole_number("--seed", value, SEED.low, int(SEED.high))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ThreadOptions:
-    """How much of the machine is used."""
+    """The number of threads."""
 
     threads: Annotated[
         Optional[int],  # noqa: UP045
-        Option(metavar="N", help="Threads. (default: every CPU)"),
+        Option(metavar="N", help="Threads. (default: every CPU)", callback=checked_threads),
     ] = None
 
 

@@ -1,226 +1,279 @@
-"""What is to be trained: parts and settings, from defaults, a settings file and flags, in ascending order of say."""
+"""What to train: parts and settings, from defaults, a preset, a settings file and flags; later sources override."""
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from ramify.cli.settings import GENERAL, METAVARS, Setting, build, effective, part, settings_of, unknown
+from ramify import catalogue
+from ramify.checks import SEED, THREADS, Rule
+from ramify.cli.settings import GENERAL, Part
 from ramify.errors import DataFileError, InputError
-from ramify.wording import quoted
+from ramify.models.presets import Preset, named
+from ramify.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
-    from ramify.cli.train import TrainOptions
-    from ramify.models.presets import Preset
     from ramify.tagger import Tagger
 
-PARTS = {"model": "xr-linear", "vectorizer": "tfidf"}
-SWITCHES = {"disentangled": "copies", "ensemble": "trees"}
-"""What is put around the model, from the inside, and the setting that says so where it is not 1."""
+NAMES = {"model": "xr-linear", "vectorizer": "tfidf"}
+"""Parts that have a name of their own in a settings file and on the command line, with the defaults."""
+
+SWITCHES = {"disentangled": ("copies", "indexer"), "ensemble": ("trees", "seed")}
+"""Wrappers, innermost first: the setting that adds it where it is not 1, and the setting that its model needs."""
 
 KINDS = ("model", *SWITCHES, "vectorizer")
-FILE_KEYS = ("model", "vectorizer", *GENERAL, *(f"{kind}_settings" for kind in KINDS))
+FILE_KEYS = (*NAMES, *GENERAL, *(f"{kind}_settings" for kind in KINDS))
+RULES: dict[str, Rule] = {"seed": SEED, "threads": THREADS}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A model to be.
+@dataclass(frozen=True)
+class Start:
+    """Which model and vectorizer are trained, before their settings are applied.
 
     Parameters
     ----------
     model, vectorizer : str
-        Names of the parts.
-    seed : int
-    threads : int or None
-    model_settings, disentangled_settings, ensemble_settings, vectorizer_settings : dict
-        Every scalar of the parts. With several copies the model's labels live in several clusters; with several trees
-        it becomes an ensemble of them.
+        Names in the catalogue.
+    preset : Preset
+    config : Path or None
+        The settings file.
+    content : dict
+        What it holds.
     """
 
     model: str
     vectorizer: str
-    seed: int
-    threads: int | None
-    model_settings: dict[str, Any]
-    disentangled_settings: dict[str, Any]
-    ensemble_settings: dict[str, Any]
-    vectorizer_settings: dict[str, Any]
+    preset: Preset
+    config: Path | None
+    content: Mapping[str, Any]
 
     @classmethod
-    def of(cls, options: TrainOptions, flags: dict[str, str]) -> Plan:
+    def of(
+        cls,
+        *,
+        model: str | None = None,
+        vectorizer: str | None = None,
+        preset: str | None = None,
+        config: str | Path | None = None,
+    ) -> Start:
+        """Settle the names.
+
+        Raises
+        ------
+        InputError
+            An unknown name, a preset of another model, or a file that holds no settings.
+        """
+        path = None if config is None else Path(config)
+        content = {} if path is None else _read(path)
+        chosen = named(preset or "default")
+        name = model or content.get("model", chosen.model)
+        if preset is not None and name != chosen.model:
+            raise InputError(
+                f"--preset {preset} sets up the model {chosen.model}, but the model is {quoted(name)}: "
+                "leave one of them out"
+            )
+        return cls(name, vectorizer or content.get("vectorizer", NAMES["vectorizer"]), chosen, path, content)
+
+    def parts(self) -> dict[str, Part]:
+        """The parts, by ``KINDS``, with the preset; a wrapper that does not fit the model is left out."""
+        model = Part(catalogue.MODEL, self.model)
+        if self.model == self.preset.model:
+            model.put_all(self.preset.settings, "preset")
+        parts = {"model": model}
+        for kind, (switch, needed) in SWITCHES.items():
+            if needed in model.made_of.RULES:
+                parts[kind] = Part(catalogue.WRAPPER, kind)
+                parts[kind].values[switch] = 1
+        return parts | {"vectorizer": Part(catalogue.VECTORIZER, self.vectorizer)}
+
+
+def own_flags(parts: Mapping[str, Part]) -> dict[str, tuple[Part, str]]:
+    """Name of each flag → the part that it belongs to and the path that ``--set`` takes for it.
+
+    A wrapper has flags only where no setting of the model has the name of its switch.
+    """
+    found: dict[str, tuple[Part, str]] = {}
+    for kind, part in parts.items():
+        if kind in SWITCHES and SWITCHES[kind][0] in parts["model"].settings:
+            continue
+        prefix = "" if kind == "model" else f"{kind}."
+        found |= {name: (part, prefix + name) for name in part.made_of.FLAGS}
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A model with all its settings.
+
+    Parameters
+    ----------
+    parts : dict of str to Part
+        By ``KINDS``.
+    seed : int
+    threads : int or None
+    """
+
+    parts: dict[str, Part]
+    seed: int
+    threads: int | None
+
+    @classmethod
+    def of(
+        cls,
+        start: Start,
+        flags: Mapping[str, str],
+        sets: Sequence[str] = (),
+        *,
+        seed: int | None = None,
+        threads: int | None = None,
+    ) -> Plan:
         """Settle all settings.
 
         Parameters
         ----------
-        options : TrainOptions
-            From the command line; a default gives way to the settings file.
-        flags : dict
-            Text of the flags that are settings of the parts.
+        start : Start
+        flags : mapping of str
+            Text of each flag that is given, of those that ``own_flags`` names.
+        sets : sequence of str
+            "path=value", as ``--set`` takes it.
+        seed, threads : int, optional
+            From the command line; None gives way to the settings file.
 
         Raises
         ------
         InputError
-            An unknown name, or a value of another kind.
+            An unknown setting, a setting given twice, or a value that breaks its rule.
         """
-        given, start = _file(options), _preset(options.preset or "default")
-        chosen: dict[str, Any] = {
-            name: getattr(options, name) if getattr(options, name) != default else given.get(name, default)
-            for name, default in (("vectorizer", PARTS["vectorizer"]), ("seed", 0), ("threads", None))
-        }
-        chosen["model"] = options.model or given.get("model", start.model)
-        if options.preset is not None and chosen["model"] != start.model:
-            raise InputError(
-                f"--preset {options.preset} sets up the model {start.model}, but the model is "
-                f"{quoted(chosen['model'])}: leave one of them out"
-            )
-        settled: dict[str, Any] = {}
-        for kind in KINDS:
-            name = chosen.get(kind, kind)
-            estimator = part(kind, name)
-            known = settings_of(estimator)
-            own = {flag: known[flag].parse(text) for flag, text in flags.items() if flag in known}
-            first = start.settings if kind == "model" and name == start.model else {}
-            if kind in SWITCHES:
-                first = {SWITCHES[kind]: 1}
-            settled[f"{kind}_settings"] = effective(estimator, first | given.get(f"{kind}_settings", {}) | own, name)
-        for kind in SWITCHES:
-            _check_switched_on(kind, chosen["model"], settled, flags)
-        return cls(**chosen, **settled)
+        parts = start.parts()
+        _apply_file(parts, start)
+        given = _assignments(parts, flags, sets)
+        for path, (where, text) in sorted(given.items(), key=lambda one: one[0].count(".")):
+            kind, *rest = path.split(".")
+            parts[kind].put(rest, text, where, is_text=True)
+        _pass_threshold_on(parts, start, given)
+        for kind in SWITCHES.keys() & parts.keys():
+            _check_switched_on(kind, parts[kind], given)
+        general = {"seed": seed, "threads": threads}
+        return cls(parts=parts, **{name: _general(name, value, start) for name, value in general.items()})
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON, and for ``--config``."""
-        return {name: getattr(self, name) for name in FILE_KEYS}
+        names = {kind: self.parts[kind].kind for kind in NAMES}
+        settings = {f"{kind}_settings": part.as_dict() for kind, part in self.parts.items()}
+        return names | {"seed": self.seed, "threads": self.threads} | settings
 
     def tagger(self) -> Tagger:
-        """The unfitted tagger."""
-        from ramify.tagger import Tagger
-
-        vectorizer = part("vectorizer", self.vectorizer)(threads=self.threads, **self.vectorizer_settings)
-        return Tagger(self._model(), vectorizer=vectorizer)
-
-    def rehearse(self) -> None:
-        """Train the model on two documents: settings out of range show before hours of reading and training.
+        """The unfitted tagger, all its settings checked.
 
         Raises
         ------
         InputError
-            What the estimator objects to.
+            Settings that do not fit each other.
         """
-        import numpy as np
+        from ramify.tagger import Tagger
 
-        model = self._model()
-        # a checkpoint of two documents would stand in the way of the training itself
-        model.set_params(**{name: None for name in model.get_params() if name.rpartition("__")[2] == "checkpoint"})
-        model.fit(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
-
-    def _model(self) -> Any:
-        general = {"seed": self.seed, "threads": self.threads}
-        model = build(part("model", self.model), self.model_settings, general)
-        if self.disentangled_settings["copies"] != 1:
-            model = part("disentangled", "disentangled")(model, **general, **self.disentangled_settings)
-        if self.ensemble_settings["trees"] != 1:
-            model = part("ensemble", "ensemble")(model, threads=self.threads, **self.ensemble_settings)
-        return model
+        vectorizer = self.parts["vectorizer"].build(threads=self.threads)
+        vectorizer.check_settings()
+        model = self.parts["model"].build(seed=self.seed, threads=self.threads)
+        model.check_settings()
+        for kind, (switch, _) in SWITCHES.items():
+            if kind in self.parts and self.parts[kind].values[switch] != 1:
+                model = self.parts[kind].build(model, seed=self.seed, threads=self.threads)
+                model.check_settings()
+        return Tagger(model, vectorizer=vectorizer)
 
 
-def _check_switched_on(kind: str, model: str, settled: dict[str, Any], flags: dict[str, str]) -> None:
-    """InputError for a flag of something around the model that is not there."""
-    settings, switch = settled[f"{kind}_settings"], SWITCHES[kind]
-    if settings[switch] != 1:
+def _assignments(
+    parts: Mapping[str, Part], flags: Mapping[str, str], sets: Sequence[str]
+) -> dict[str, tuple[str, str]]:
+    """Full path, with the kind of the part → the flag or path as given, for errors, and the text of the value."""
+    own = own_flags(parts)
+    found = {}
+    for name, text in flags.items():
+        kind = next(kind for kind, part in parts.items() if part is own[name][0])
+        found[f"{kind}.{name}"] = ("--" + name.replace("_", "-"), text)
+    for one in sets:
+        path, equals, text = one.partition("=")
+        if not equals or not path:
+            raise InputError(f"--set is {quoted(one)}, but must be PATH=VALUE, as in max_leaf=50")
+        where = f"--set {path}" if len(path) <= 60 and path.isprintable() else f"--set {quoted(path)}"
+        full = _full_path(parts, path, where)
+        if full in found:
+            raise InputError(f"{found[full][0]} and {where} give the same setting: leave one of them out")
+        found[full] = (where, text)
+    return found
+
+
+def _full_path(parts: Mapping[str, Part], path: str, where: str) -> str:
+    """The path with the kind of the part in front."""
+    path = path.replace("-", "_")
+    first = path.partition(".")[0]
+    if first in (*NAMES, *GENERAL) and first == path:
+        raise InputError(f"{where} is no setting: use --{first}")
+    if first in parts and first != path:
+        return path
+    if first in SWITCHES and first not in parts:
+        raise InputError(f"{where}: {first} does not fit the model {parts['model'].kind}: leave it out")
+    if first not in parts["model"].settings:
+        near = nearest_name(path, [*parts["model"].paths(), *(p for _, p in own_flags(parts).values())])
+        hint = f"see ramify settings {parts['model'].kind}" if near is None else f"did you mean {near!r}?"
+        raise InputError(f"{where}: the model {parts['model'].kind} has no setting {quoted(first)}: {hint}")
+    return f"model.{path}"
+
+
+def _check_switched_on(kind: str, part: Part, given: Mapping[str, tuple[str, str]]) -> None:
+    """InputError for a setting of a wrapper that is not added."""
+    switch = SWITCHES[kind][0]
+    if part.values[switch] != 1:
         return
-    elsewhere = {switch}.union(*(settled[f"{other}_settings"] for other in KINDS if other != kind))
-    for name in flags:
-        if name in settings and name not in elsewhere:
-            flag = "--" + name.replace("_", "-")
-            if kind == "disentangled" and "indexer" not in inspect.signature(part("model", model)).parameters:
-                raise InputError(f"{flag} is given, but the model {model} has no such setting: leave it out")
-            raise InputError(
-                f"{flag} is given, but does nothing where {switch} is 1: add --{switch} 2, or leave it out"
-            )
+    for path, (where, _) in given.items():
+        if path.startswith(f"{kind}.") and path != f"{kind}.{switch}":
+            add = f"--{switch} 2" if switch in part.made_of.FLAGS else f"--set {kind}.{switch}=2"
+            raise InputError(f"{where} is given, but does nothing where {switch} is 1: add {add}, or leave it out")
 
 
-def flags_of(arguments: Sequence[str]) -> list[inspect.Parameter]:
-    """The flags of the parts that a command line names; of the default ones where it names unknown ones."""
-    flags: dict[str, inspect.Parameter] = {}
-    for kind in KINDS:
-        default = PARTS.get(kind, kind)
-        name = (_named(arguments, f"--{kind}") if kind in PARTS else None) or default
-        if kind == "model" and _named(arguments, "--model") is None:
-            name = _started(arguments, default)
+def _pass_threshold_on(parts: Mapping[str, Part], start: Start, given: Mapping[str, tuple[str, str]]) -> None:
+    """The decision threshold of the model is that of its wrappers where they have none of their own."""
+    name = "decision_threshold"
+    for kind in SWITCHES.keys() & parts.keys():
+        if f"{kind}.{name}" not in given and name not in start.content.get(f"{kind}_settings", {}):
+            parts[kind].values[name] = parts["model"].values[name]
+
+
+def _general(name: str, value: Any, start: Start) -> Any:
+    if value is None and name in start.content:
         try:
-            estimator = part(kind, name)
-        except InputError:  # said when the plan is made
-            estimator = part(kind, default)
-        for setting in settings_of(estimator).values():  # one that two parts have is for both
-            flags.setdefault(setting.name, _flag(setting, f"Settings of {name}"))
-    return list(flags.values())
+            return RULES[name].check(name, start.content[name])
+        except InputError as error:
+            raise DataFileError(str(error), start.config) from None
+    return 0 if name == "seed" and value is None else value
 
 
-def _preset(name: str) -> Preset:
-    from ramify.models.presets import named
-
-    return named(name)
-
-
-def _started(arguments: Sequence[str], default: str) -> str:
-    """The model that the preset names; the default where the preset is unknown, which is said when the plan is made."""
-    try:
-        return _preset(_named(arguments, "--preset") or "default").model
-    except InputError:
-        return default
+def _apply_file(parts: Mapping[str, Part], start: Start) -> None:
+    for kind in SWITCHES.keys() - parts.keys():
+        if start.content.get(f"{kind}_settings", {}).get(SWITCHES[kind][0], 1) != 1:
+            raise DataFileError(f"{kind}_settings do not fit the model {start.model}: leave them out", start.config)
+    for kind, part in parts.items():
+        try:
+            part.put_all(start.content.get(f"{kind}_settings", {}), f"{kind}_settings")
+        except InputError as error:
+            raise DataFileError(str(error), start.config) from None
 
 
-def _named(arguments: Sequence[str], flag: str) -> str | None:
-    for place, argument in enumerate(arguments):
-        if argument.startswith(f"{flag}="):
-            return argument.removeprefix(f"{flag}=")
-        if argument == flag and place + 1 < len(arguments):
-            return arguments[place + 1]
-    return None
-
-
-def _flag(setting: Setting, panel: str) -> inspect.Parameter:
-    text = setting.help.replace("[", "\\[")  # rich takes square brackets for markup
-    if setting.choices:
-        text = f"{text.rstrip('.')}: {', '.join(setting.choices)}."
-    option = typer.Option(
-        setting.flag,
-        help=f"{text} (default: {_shown(setting)})",
-        metavar="NAME" if setting.choices else METAVARS[setting.kind],
-        rich_help_panel=panel,
-    )
-    annotation = Annotated[Optional[str], option]  # noqa: UP045
-    return inspect.Parameter(setting.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
-def _shown(setting: Setting) -> str:
-    value = setting.default
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return "none" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _file(options: TrainOptions) -> dict[str, Any]:
-    if options.config is None:
-        return {}
-    found = _read_json(options.config)
-    for key in found:
+def _read(path: Path) -> dict[str, Any]:
+    found = _read_json(path)
+    for key, value in found.items():
         if key not in FILE_KEYS:
-            raise DataFileError(unknown(key, FILE_KEYS, "a key"), options.config)
-    for kind in KINDS:
-        if not isinstance(found.get(f"{kind}_settings", {}), dict):
-            raise DataFileError(f"{kind}_settings must be an object: use what --show-config prints", options.config)
-    for kind in PARTS:
-        if not isinstance(found.get(kind, ""), str):
-            raise DataFileError(f"{kind} must be a name: use what --show-config prints", options.config)
+            near = nearest_name(key, FILE_KEYS)
+            hint = "choose one of these" if near is None else f"did you mean {near!r}?"
+            raise DataFileError(f"a key is {quoted(key)}, but must be one of {', '.join(FILE_KEYS)}: {hint}", path)
+        if key.endswith("_settings") and not isinstance(value, dict):
+            raise DataFileError(f"{key} must be an object: use what --show-config prints", path)
+        if key in NAMES and not isinstance(value, str):
+            raise DataFileError(f"{key} must be a name: use what --show-config prints", path)
     return found
 
 

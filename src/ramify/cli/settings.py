@@ -1,258 +1,327 @@
-"""Flags from estimators: names and defaults from the signature, help from the docstring. No copy kept by hand.
+"""The settings of a part and of the parts inside it, from text, from JSON and to an object.
 
-What an estimator's ``__init__`` takes as plain scalars (or pairs of whole numbers) becomes a flag and a key of the
-settings file. An estimator that says what is inside it (``parts_inside``) lends it its flags, as in ``--chain-hidden``.
-Other objects can only be given in Python.
+Names, rules and defaults are those of the classes: ``RULES``, ``__init__`` and ``PARTS``. Docstrings provide the help.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ramify import catalogue
+from ramify.checks import Instance, Own, Parsed, Rule
 from ramify.errors import InputError
 from ramify.wording import nearest_name, quoted
 
 GENERAL = ("seed", "threads")
-"""Flags of every command, not of a part."""
+"""Options of the command; not settings of a part."""
 
-OUTERMOST = ("decision_threshold", "held_out", "normalize")
-"""Settings that an estimator has the say of for what is inside it, too."""
+INHERITED = (*GENERAL, "decision_threshold", "held_out", "normalize")
+"""Settings that an outer estimator overrides in the estimators inside it."""
 
-KINDS = {
-    "bool": "yes or no",
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "tuple[int, int]": "two whole numbers, as in 1,2",
+OUTER = {
+    catalogue.MODEL: GENERAL,
+    catalogue.VECTORIZER: GENERAL,
+    catalogue.WRAPPER: (*GENERAL, "model", "models"),
+    catalogue.MATCHER: INHERITED,
 }
-METAVARS = {"bool": "yes|no", "int": "N", "float": "X", "str": "TEXT", "tuple[int, int]": "N,N"}
+"""Settings that are given otherwise, by the role of the part."""
+
+KIND = "kind"
+"""Key of a part's name among its settings in JSON."""
+
 NONE = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One scalar that an estimator takes.
+    """One setting of a class.
 
     Parameters
     ----------
     name : str
         Its name in Python.
-    kind : str
-        A key of ``KINDS``.
-    optional : bool
-        Whether None is a value.
+    rule : Rule
+        The values that it takes.
     default : object
-        Its default.
-    choices : tuple of str
-        All values, where the docstring lists them.
+        Its default; ``inspect.Parameter.empty`` where it has none.
     help : str
-        Its docstring.
+        Its description in the docstring.
     """
 
     name: str
-    kind: str
-    optional: bool
+    rule: Rule
     default: Any
-    choices: tuple[str, ...]
     help: str
 
     @property
-    def flag(self) -> str:
-        """Its name on the command line."""
-        return "--" + self.name.replace("__", "_").replace("_", "-")
+    def role(self) -> str | None:
+        """Role of the classes that it takes an object of; None for a plain value."""
+        if isinstance(self.rule, Instance):
+            return catalogue.MODEL
+        return self.rule.role or None if isinstance(self.rule, Own) else None
 
-    def parse(self, text: str) -> Any:
-        """The value that a flag's text means.
+    @property
+    def kinds(self) -> dict[str, catalogue.Entry]:
+        """The classes that it takes an object of, by name."""
+        if self.role is None:
+            return {}
+        kinds = catalogue.named(self.role)
+        only = self.rule.kind.__name__ if isinstance(self.rule, Instance) else None
+        return {name: entry for name, entry in kinds.items() if only in (None, entry.name)}
+
+    @property
+    def wanted(self) -> str:
+        """The values that it takes, as text."""
+        kinds = self.kinds
+        wanted = f"one of {', '.join(kinds)}" if kinds else self.rule.spelled
+        return f"{wanted} or {NONE}" if self.rule.optional else wanted
+
+    def from_text(self, text: str, where: str) -> Any:
+        """The value that a text stands for.
+
+        Parameters
+        ----------
+        text : str
+        where : str
+            The flag or path, for errors.
 
         Raises
         ------
         InputError
-            Text of another kind.
+            A text of another form, or a value that breaks the rule.
         """
-        if self.optional and text.lower() == NONE:
+        if self.rule.optional and text.lower() == NONE:
             return None
-        if self.choices and text not in self.choices:
-            raise InputError(unknown(text, self.choices, self.flag))
         try:
-            return _PARSERS[self.kind](text)
+            value = self.rule.from_text(text)
         except ValueError:
-            also = f" or {NONE}" if self.optional else ""
-            raise InputError(f"{self.flag} is {quoted(text)}, but must be {KINDS[self.kind]}{also}") from None
+            raise self._wrong(text, where) from None
+        return self.checked(value, where)
 
-    def check(self, value: Any) -> Any:
-        """A value from a settings file.
+    def checked(self, value: Any, where: str) -> Any:
+        """The value as a plain Python object; InputError where it breaks the rule."""
+        if value is None and self.rule.optional:
+            return None
+        if isinstance(self.rule, Parsed):
+            self.rule.check(self.name, value)
+            return value
+        if value is None or not self.rule.fits(value):
+            raise self._wrong(value, where)
+        return self.rule.plain(value)
+
+    def _wrong(self, value: Any, where: str) -> InputError:
+        return InputError(f"{where} is {quoted(value)}, but must be {self.wanted}{self.rule.hint(value)}")
+
+
+class Part:
+    """A class of the catalogue and the values of its settings; a value that is an object is a ``Part``, too.
+
+    Parameters
+    ----------
+    role, kind : str
+        Role in the catalogue and name in it.
+    outer : sequence of str, optional
+        Settings that an estimator around this one overrides; when None, those of ``OUTER``.
+    defaults : mapping of str, optional
+        Defaults that differ from those of the class.
+    """
+
+    def __init__(
+        self, role: str, kind: str, outer: Sequence[str] | None = None, defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        self.role, self.kind = role, kind
+        self.entry = catalogue.find(role, kind, f"--{role}")
+        self.outer = OUTER.get(role, ()) if outer is None else outer
+        self.values = {name: self._default(one, defaults or {}) for name, one in self.settings.items()}
+
+    @cached_property
+    def made_of(self) -> Any:
+        """The class."""
+        return self.entry.load()
+
+    @cached_property
+    def settings(self) -> dict[str, Setting]:
+        """Its settings by name, without those of the outer estimator."""
+        return {name: one for name, one in settings_of(self.made_of).items() if name not in self.outer}
+
+    def put(self, path: Sequence[str], value: Any, where: str, *, is_text: bool) -> None:
+        """Set a value.
+
+        Parameters
+        ----------
+        path : sequence of str
+            Names from this part down to the setting.
+        value : str, or any value of JSON
+            Of a setting that takes an object: the name of its kind, or an object with "kind" and settings.
+        where : str
+            The flag, path or key, for errors.
+        is_text : bool
+            Whether the value is text that stands for a value.
 
         Raises
         ------
         InputError
-            A value of another kind.
+            An unknown setting, or a value that breaks its rule.
         """
-        if value is None and self.optional:
-            return None
-        if self.choices and value not in self.choices:
-            raise InputError(unknown(str(value), self.choices, self.name))
-        if self.kind == "tuple[int, int]" and isinstance(value, list | tuple) and len(value) == 2:
-            return tuple(value)
-        fits = {"bool": bool, "int": int, "float": int | float, "str": str}.get(self.kind)
-        if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and self.kind != "bool"):
-            raise InputError(f"{self.name} is {quoted(value)}, but must be {KINDS[self.kind]}")
+        name, *rest = path
+        if name not in self.settings:
+            raise InputError(f"{where}: {self._unknown(name)}")
+        setting = self.settings[name]
+        if rest:
+            self._inside(setting, where).put(rest, value, where, is_text=is_text)
+        elif setting.role is not None:
+            self._put_part(setting, value, where)
+        elif is_text:
+            self.values[name] = setting.from_text(value, where)
+        else:
+            self.values[name] = setting.checked(value, where)
+
+    def put_all(self, values: Mapping[str, Any], where: str) -> None:
+        """Set the values of a settings file; keys may be paths, as in "chain.hidden" or "chain__hidden"."""
+        for name, value in values.items():
+            self.put(name.replace("__", ".").split("."), value, f"{where}.{name}", is_text=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All values, as ``put_all`` takes them."""
+        return {
+            name: {KIND: value.kind} | value.as_dict() if isinstance(value, Part) else value
+            for name, value in self.values.items()
+        }
+
+    def build(self, *around: Any, **general: Any) -> Any:
+        """The object, unfitted.
+
+        Parameters
+        ----------
+        *around : object
+            The model that a wrapper is around.
+        **general
+            Values of ``GENERAL``; the class gets those that it takes.
+
+        Raises
+        ------
+        MissingExtraError
+            The class needs an extra that is not installed.
+        InputError
+            A setting without a value that has no default.
+        """
+        self.entry.check_installed()
+        taken = {name: value for name, value in general.items() if name in self.made_of.RULES}
+        for name, value in self.values.items():
+            if value is inspect.Parameter.empty:
+                raise InputError(f"{name} of the {self.role} {self.kind} has no value: add --set with its path")
+            taken[name] = value.build() if isinstance(value, Part) else value
+        return self.made_of(*around, **taken)
+
+    def paths(self) -> dict[str, tuple[Part, Setting]]:
+        """Every setting here and inside by its path, with the part that it belongs to."""
+        found = {}
+        for name, setting in self.settings.items():
+            found[name] = (self, setting)
+            inner = self.values[name]
+            if isinstance(inner, Part):
+                found |= {f"{name}.{path}": place for path, place in inner.paths().items()}
+        return found
+
+    def _default(self, setting: Setting, defaults: Mapping[str, Any]) -> Any:
+        value = defaults.get(setting.name, setting.default)
+        if setting.role is not None and isinstance(value, str):
+            return self._inner(setting, value)
+        if value is None and setting.name in self.made_of.PARTS:
+            usual = self.made_of.PARTS[setting.name]()
+            return self._inner(setting, _kind_of(setting, usual), vars(usual))
         return value
 
+    def _inside(self, setting: Setting, where: str) -> Part:
+        value = self.values[setting.name]
+        if isinstance(value, Part):
+            return value
+        if setting.role is None:
+            raise InputError(f"{where}: {setting.name} is a value without settings: use --set {setting.name}=VALUE")
+        kinds = "|".join(setting.kinds)
+        raise InputError(f"{where}: {setting.name} has no kind yet: add --set {setting.name}={kinds}")
 
-def part(kind: str, name: str) -> type:
-    """The class behind a name, e.g. ``part("model", "xr-linear")``.
+    def _put_part(self, setting: Setting, value: Any, where: str) -> None:
+        if value is None or value == NONE:
+            if not setting.rule.optional:
+                raise setting._wrong(value, where)
+            self.values[setting.name] = self._default(setting, {})
+            return
+        settings = dict(value) if isinstance(value, Mapping) else {KIND: value}
+        now = self.values[setting.name]
+        kind = settings.pop(KIND, now.kind if isinstance(now, Part) else None)
+        if kind not in setting.kinds:
+            near = nearest_name(kind, setting.kinds) if isinstance(kind, str) else None
+            hint = "" if near is None else f": did you mean {near!r}?"
+            raise InputError(f"{where} is {quoted(kind)}, but must be {setting.wanted}{hint}")
+        if not isinstance(now, Part) or now.kind != kind:
+            self.values[setting.name] = self._inner(setting, kind)
+        self.values[setting.name].put_all(settings, where)
 
-    Raises
-    ------
-    InputError
-        An unknown name; the sentence suggests near ones.
-    """
-    role = kind if kind in (catalogue.MODEL, catalogue.VECTORIZER) else catalogue.WRAPPER
-    found: type = catalogue.find(role, name, f"--{kind}").load()
+    def _inner(self, setting: Setting, kind: str, defaults: Mapping[str, Any] | None = None) -> Part:
+        role = str(setting.role)
+        own = [name for name in INHERITED if name in self.made_of.RULES or name in self.outer]
+        outer = own if role in OUTER else ()
+        return Part(role, kind, outer, defaults)
+
+    def _unknown(self, name: str) -> str:
+        if name in GENERAL:
+            return f"use --{name}"
+        near = nearest_name(name, self.settings)
+        hint = f"see ramify settings {self.kind}" if near is None else f"did you mean {near!r}?"
+        return f"the {self.role} {self.kind} has no setting {quoted(name)}: {hint}"
+
+
+def settings_of(kind: Any) -> dict[str, Setting]:
+    """The settings of a class by name, in the order of its signature."""
+    described = _described(kind)
+    return {
+        name: Setting(name=name, rule=kind.RULES[name], default=parameter.default, help=described.get(name, ""))
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if name in kind.RULES and _can_be_given(kind.RULES[name])
+    }
+
+
+def shown(value: Any) -> str:
+    """A value as text that stands for it."""
+    if isinstance(value, Part):
+        return value.kind
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ",".join(map(shown, value))
+    return NONE if value is None else "" if value is inspect.Parameter.empty else str(value)
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a description, without its full stop."""
+    return re.split(r"\.(?:\s|$)|;", text, maxsplit=1)[0]
+
+
+def _can_be_given(rule: Rule) -> bool:
+    """Whether text can stand for a value: not for objects that the catalogue does not name."""
+    if isinstance(rule, Own):
+        return bool(rule.role or rule.choices)
+    return not isinstance(rule, Instance) or catalogue.by_class(rule.kind.__name__) is not None
+
+
+def _kind_of(setting: Setting, part: Any) -> str:
+    return next(name for name, entry in setting.kinds.items() if entry.name == type(part).__name__)
+
+
+def _described(kind: Any) -> dict[str, str]:
+    """Parameter → description, of the section Parameters of a numpydoc docstring."""
+    text = inspect.cleandoc(kind.__doc__ or "")
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=\n\n?\S[^\n]*\n-+\n|\Z)", text, re.S | re.M)
+    found: dict[str, str] = {}
+    for names, body in re.findall(
+        r"^(\S[^\n:]*?)(?: :[^\n]*)?\n((?:    [^\n]*\n?|\n)*)", section[1] if section else "", re.M
+    ):
+        help = " ".join(body.split()).replace("``", "")
+        found |= {name.strip(" *"): help for name in names.split(",")}
     return found
-
-
-def unknown(name: str, known: Iterable[str], where: str) -> str:
-    """The sentence for a name that is none of the known ones."""
-    names = list(known)
-    near = nearest_name(name, names)
-    hint = "choose one of these" if near is None else f"did you mean {near!r}?"
-    return f"{where} is {quoted(name)}, but must be one of {', '.join(names)}: {hint}"
-
-
-def settings_of(estimator: type) -> dict[str, Setting]:
-    """The settings of an estimator by name, in the order of its signature."""
-    described = described_parameters(estimator)
-    found = {}
-    for name, parameter in inspect.signature(estimator).parameters.items():
-        setting = _setting(name, parameter, described.get(name, ("", "")))
-        if setting is not None and name not in GENERAL:
-            found[name] = setting
-    for inside, inner in parts_inside(estimator).items():
-        defaults = inner.get_params(deep=False)
-        for name, setting in settings_of(type(inner)).items():
-            last = name.rpartition("__")[2]
-            if last not in OUTERMOST or last not in found:
-                default = defaults.get(name, setting.default)
-                found[f"{inside}__{name}"] = replace(setting, name=f"{inside}__{name}", default=default)
-    return found
-
-
-def parts_inside(estimator: type) -> dict[str, Any]:
-    """Parameter -> the unfitted estimator that is taken where it is None, of those that are built around others."""
-    tell: Callable[[], dict[str, Any]] = getattr(estimator, "parts_inside", dict)
-    return tell()
-
-
-def build(estimator: type, settings: Mapping[str, Any], general: Mapping[str, Any]) -> Any:
-    """The unfitted estimator, and those inside it.
-
-    Parameters
-    ----------
-    estimator : type
-    settings : mapping of str
-        As ``effective`` gives them.
-    general : mapping of str
-        Of ``GENERAL``; what the estimator does not take is left out.
-    """
-    taken = {name: value for name, value in general.items() if name in inspect.signature(estimator).parameters}
-    taken |= {name: value for name, value in settings.items() if "__" not in name}
-    for inside, inner in parts_inside(estimator).items():
-        start = f"{inside}__"
-        own = {name.removeprefix(start): value for name, value in settings.items() if name.startswith(start)}
-        taken[inside] = build(type(inner), own, {})
-    return estimator(**taken)
-
-
-def described_parameters(estimator: type) -> dict[str, tuple[str, str]]:
-    """Name → (type, description) of the section Parameters of a numpydoc docstring."""
-    lines = inspect.cleandoc(estimator.__doc__ or "").splitlines()
-    if "Parameters" not in lines:
-        return {}
-    found: dict[str, tuple[str, list[str]]] = {}
-    names: list[str] = []
-    for number, line in enumerate(lines[lines.index("Parameters") + 2 :], lines.index("Parameters") + 2):
-        if number + 1 < len(lines) and re.fullmatch("-+", lines[number + 1]):
-            break
-        if line and not line.startswith(" "):
-            left, _, kind = line.partition(" : ")
-            names = [name.strip() for name in left.split(",")]
-            found |= {name: (kind, []) for name in names}
-        elif line:
-            for name in names:
-                found[name][1].append(line.strip())
-    return {name: (kind, " ".join(words)) for name, (kind, words) in found.items()}
-
-
-def effective(estimator: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """All settings of an estimator: the given ones over the defaults.
-
-    Parameters
-    ----------
-    estimator : type
-    given : mapping of str
-        Values from a settings file and flags.
-    where : str
-        How errors call the part.
-
-    Raises
-    ------
-    InputError
-        An unknown name or a value of another kind.
-    """
-    known = settings_of(estimator)
-    for name in given:
-        if name not in known:
-            raise InputError(f"{where}: " + unknown(name, known, "a setting"))
-    return {name: setting.check(given[name]) if name in given else setting.default for name, setting in known.items()}
-
-
-def _setting(name: str, parameter: inspect.Parameter, described: tuple[str, str]) -> Setting | None:
-    annotation = str(parameter.annotation).replace(" | None", "")
-    default = parameter.default
-    kind = annotation if annotation in KINDS else "str" if annotation == "Any" and isinstance(default, str) else None
-    if kind is None:
-        return None
-    choices = re.match(r"\{(.*?)\}", described[0])
-    return Setting(
-        name=name,
-        kind=kind,
-        optional="None" in str(parameter.annotation) or "None" in described[0],
-        default=default,
-        choices=tuple(re.findall(r'"(.*?)"', choices[1])) if choices else (),
-        help=described[1].replace("``", ""),
-    )
-
-
-def _number(text: str) -> float:
-    """Whole numbers stay whole: for some settings 1 is a count and 1.0 a share."""
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
-
-
-def _pair(text: str) -> tuple[int, int]:
-    first, second = text.split(",")
-    return int(first), int(second)
-
-
-def _boolean(text: str) -> bool:
-    value = {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())
-    if value is None:
-        raise ValueError
-    return value
-
-
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    "bool": _boolean,
-    "int": int,
-    "float": _number,
-    "str": str,
-    "tuple[int, int]": _pair,
-}

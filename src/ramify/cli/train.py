@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
-from typer import Argument, Option
+from typer import Argument, Option, Typer
+from typer.core import TyperCommand
+from typer.main import get_command
 
-from ramify.cli.options import DATA_PANEL, REMEMBERED, FieldOptions, OutputOptions, ThreadOptions
+from ramify import catalogue
+from ramify.cli.commands import as_command
+from ramify.cli.options import DATA_PANEL, REMEMBERED, FieldOptions, OutputOptions, ThreadOptions, checked_seed
+from ramify.errors import InputError
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
-    from ramify.cli.plan import Plan
+    from ramify.cli.plan import Plan, Start
+    from ramify.cli.settings import Part
     from ramify.tagger import Tagger
     from ramify.values import Dataset
+
+METAVARS = {"Whole": "N", "Real": "X", "DocumentLimit": "X", "YesNo": "yes|no", "Pair": "N,N"}
+"""What stands for a value in help, by the class of its rule; imported rules would import NumPy."""
 
 HELP = """Train a model on a data file and save it.
 
@@ -24,20 +34,16 @@ Repository and .npz hold features. JSON lines look like {"text": "...", "labels"
 
 Examples:
 
-  ramify train bills.jsonl.gz --out model
-  ramify train books.csv --text title,subtitle --labels subjects --separator ";" --out model --holdout 0.1
-  ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --negatives tfn+man
   ramify train bills.jsonl.gz --out model --preset best
-  ramify train bills.jsonl.gz --out model --trees 3 --combine average
-  ramify train bills.jsonl.gz --out model --copies 2
-  ramify train books.csv --max-leaf 50 --show-config > settings.json
-  ramify train books.csv --config settings.json --out model
+  ramify train books.csv --text title,subtitle --labels subjects --separator ";" --out model --holdout 0.1
+  ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --set epsilon=0.1
+  ramify train books.csv --out model --model partitioned --matcher nearest --set matcher.neighbours=5
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
-    """What ``ramify train`` is asked for, but for the settings of the model."""
+    """Options of ``ramify train``, without the flags of the model and the vectorizer."""
 
     data: Annotated[Optional[str], Argument(metavar="DATA", help="File of labelled documents.")] = None  # noqa: UP045
     out: Annotated[
@@ -46,65 +52,121 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
     ] = None
     model: Annotated[
         Optional[str],  # noqa: UP045
-        Option(
-            metavar="NAME",
-            help="xr-linear, nearest-instances, blend, partitioned; label-chain, reinforced-chain, composite-chain. "
-            "(default: the preset's)",
-        ),
+        Option(metavar="NAME", help=f"{', '.join(catalogue.named(catalogue.MODEL))}. (default: the preset's)"),
     ] = None
     preset: Annotated[
         Optional[str],  # noqa: UP045
         Option(
-            metavar="NAME",
-            help="Model and settings to start from: fast, default, best or tail; flags change single settings. "
-            "(default: default)",
+            metavar="NAME", help="Model and settings to start from: fast, default, best or tail. (default: default)"
         ),
     ] = None
-    vectorizer: Annotated[str, Option(metavar="NAME", help="How texts become features: tfidf or hashing.")] = "tfidf"
-    seed: Annotated[int, Option(metavar="N", help="Same seed, same model, for any number of threads.")] = 0
-    test: Annotated[
+    vectorizer: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="FILE", help="Evaluate on this file afterwards.", rich_help_panel=DATA_PANEL),
+        Option(metavar="NAME", help="How texts become features: tfidf or hashing. (default: tfidf)"),
     ] = None
-    holdout: Annotated[
-        Optional[float],  # noqa: UP045
+    set: Annotated[
+        Optional[list[str]],  # noqa: UP045
         Option(
-            metavar="SHARE",
-            help="Keep this share of the documents back and evaluate on it.",
-            rich_help_panel=DATA_PANEL,
+            metavar="PATH=VALUE", help="Any setting, as in epsilon=0.1; ramify settings NAME lists them; repeatable."
+        ),
+    ] = None
+    seed: Annotated[
+        Optional[int],  # noqa: UP045
+        Option(
+            metavar="N", help="Same seed, same model, for any number of threads. (default: 0)", callback=checked_seed
         ),
     ] = None
     config: Annotated[
         Optional[Path],  # noqa: UP045
-        Option(metavar="FILE", help="Settings as JSON, in the form that --show-config prints; flags go first."),
+        Option(metavar="FILE", help="Settings file, as --show-config prints it; flags override it."),
     ] = None
     show_config: Annotated[bool, Option("--show-config", help="Print the settings as JSON and stop.")] = False
+    test: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="FILE", help="Evaluate on this file after training.", rich_help_panel=DATA_PANEL),
+    ] = None
+    holdout: Annotated[
+        Optional[float],  # noqa: UP045
+        Option(
+            metavar="SHARE", help="Hold this share of the documents out and evaluate on it.", rich_help_panel=DATA_PANEL
+        ),
+    ] = None
 
 
-def command(arguments: Sequence[str]) -> Callable[..., None]:
-    """The command with the flags of the model and vectorizer that the arguments name.
+class TrainCommand(TyperCommand):
+    """``ramify train`` with the flags of the model and the vectorizer that its arguments name."""
 
-    Only when ``train`` is what is called: finding the flags imports the model.
-    """
-    from ramify.cli.commands import parameters_of, with_signature
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Find the names in a first pass; then become the command with the flags of these parts, and parse."""
+        from ramify.cli.plan import Start, own_flags
 
-    base = parameters_of(TrainOptions)
-    own: list[Any] = []
-    if "train" in arguments:
-        from ramify.cli.plan import flags_of
+        parser = self.make_parser(ctx)
+        parser.ignore_unknown_options = True
+        named = parser.parse_args(list(args))[0]
+        start = Start.of(**{name: named.get(name) for name in ("model", "vectorizer", "preset", "config")})
+        parts = start.parts()
 
-        own = flags_of(arguments)
-    general = {parameter.name for parameter in base}
+        def body(options: TrainOptions, **flags: str | None) -> None:
+            run(options, start, {name: text for name, text in flags.items() if text is not None})
 
-    def call(values: dict[str, Any]) -> None:
-        options = TrainOptions(**{name: value for name, value in values.items() if name in general})
-        run(options, {name: value for name, value in values.items() if name not in general and value is not None})
+        app = Typer(add_completion=False)
+        app.command()(
+            as_command(TrainOptions, body, [_flag(name, part) for name, (part, _) in own_flags(parts).items()])
+        )
+        whole = get_command(app)
+        self.params, self.callback = whole.params, whole.callback
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if type(error).__name__ == "NoSuchOption":  # of the parser that typer brings along
+                _suggest_set(str(getattr(error, "option_name", "")), parts)
+            raise
 
-    return with_signature([*base, *own], call)
+
+def _flag(name: str, part: Part) -> inspect.Parameter:
+    """A setting as a parameter that typer turns into a flag."""
+    from ramify.cli.settings import first_sentence, shown
+
+    setting = part.settings[name]
+    text = first_sentence(setting.help).replace("[", "\\[")  # rich takes square brackets for markup
+    choices = list(setting.kinds or setting.rule.choices)
+    listed = f": {', '.join(choices)}" if choices else ""
+    option = Option(
+        "--" + name.replace("_", "-"),
+        help=f"{text}{listed}. (default: {shown(part.values[name])})",
+        metavar="NAME" if choices else METAVARS.get(type(setting.rule).__name__, "TEXT"),
+        rich_help_panel=f"Settings of {part.kind}",
+    )
+    annotation = Annotated[Optional[str], option]  # noqa: UP045
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def run(options: TrainOptions, flags: dict[str, Any]) -> None:
+def _suggest_set(flag: str, parts: Mapping[str, Part]) -> None:
+    """InputError for a flag that is a setting, or one of another model."""
+    name = flag.lstrip("-").replace("-", "_")
+    for kind, part in parts.items():
+        for path in part.paths():
+            if path.replace(".", "_") == name:
+                prefix = "" if kind == "model" else f"{kind}."
+                raise InputError(f"no such option {flag}: use --set {prefix}{path}=VALUE")
+    model = parts["model"].kind
+    if any(name in entry.load().RULES for entry in catalogue.named(catalogue.MODEL).values()):
+        raise InputError(f"no such option {flag}: the model {model} has no such setting, so leave it out")
+    for kind, entry in catalogue.named(catalogue.WRAPPER).items():
+        if name in entry.load().RULES:
+            raise InputError(f"no such option {flag}: {kind} does not fit the model {model}, so leave it out")
+
+
+def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
     """Train, save, evaluate.
+
+    Parameters
+    ----------
+    options : TrainOptions
+    start : Start
+        What the options name.
+    flags : mapping of str
+        Text of each flag that is a setting of a part.
 
     Raises
     ------
@@ -113,10 +175,10 @@ def run(options: TrainOptions, flags: dict[str, Any]) -> None:
     """
     from ramify.cli.output import show_json
     from ramify.cli.plan import Plan
-    from ramify.errors import InputError
     from ramify.store import check_target
 
-    plan = Plan.of(options, flags)
+    plan = Plan.of(start, flags, options.set or (), seed=options.seed, threads=options.threads)
+    tagger = plan.tagger()
     if options.show_config:
         show_json(plan.as_dict())
         return
@@ -128,39 +190,39 @@ def run(options: TrainOptions, flags: dict[str, Any]) -> None:
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
     check_target(options.out)
-    plan.rehearse()
-    _train(options, plan, options.data, options.out)
+    _train(options, plan, tagger)
 
 
-def _train(options: TrainOptions, plan: Plan, data: str, out: Path) -> None:
+def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     from ramify.cli.output import warnings_as_notes
     from ramify.cli.stages import Stages
     from ramify.cli.training_report import TrainingReport
 
+    assert options.data is not None and options.out is not None
     with Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
-            training, test = _read(options, data)
+            training, test = _read(options, options.data, plan.seed)
             stages.n_documents = len(training)
         _note_oddities(options, training)
         with warnings_as_notes(quiet=options.quiet):
-            tagger = plan.tagger().fit_dataset(training, progress=stages)
+            tagger.fit_dataset(training, progress=stages)
         tagger.fields_ = {name: value for name, value in options.given_fields().items() if name in REMEMBERED}
         _note_lack_of_clusters(options, tagger)
         with stages.stage("save"):
-            tagger.save(out)
+            tagger.save(options.out)
         report = None
         if test is not None:
             with stages.stage("evaluate"):
                 report = tagger.evaluate(test)
-    TrainingReport(tagger, out, stages, report, plan.as_dict()).show(as_json=options.json)
+    TrainingReport(tagger, options.out, stages, report, plan.as_dict()).show(as_json=options.json)
 
 
-def _read(options: TrainOptions, data: str) -> tuple[Dataset, Dataset | None]:
+def _read(options: TrainOptions, data: str, seed: int) -> tuple[Dataset, Dataset | None]:
     from ramify.data import read, split_random
 
     dataset = read(data, fields=options.fields())
     if options.holdout is not None:
-        return split_random(dataset, options.holdout, options.seed)
+        return split_random(dataset, options.holdout, seed)
     return dataset, None if options.test is None else read(options.test, fields=options.fields())
 
 

@@ -63,6 +63,7 @@ class Hashing(WeightedText):
     """
 
     RULES: ClassVar[Rules] = SHARED_RULES | {"n_features": COUNT, "signed": YesNo(), "idf": YesNo()}
+    FLAGS = ("n_features", "words", "characters", "idf")
 
     def __init__(
         self,

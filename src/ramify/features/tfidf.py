@@ -45,6 +45,10 @@ class DocumentLimit(Rule):
         whole = isinstance(value, int | np.integer)
         return Whole(1, math.inf).fits(value) if whole else Real(0, 1).fits(value)
 
+    def from_text(self, text: str) -> float:
+        """See ``Rule``."""
+        return int(text) if text.strip().isdecimal() else float(text)
+
     def plain(self, value: Any) -> float:
         """See ``Rule``."""
         return int(value) if isinstance(value, int | np.integer) else float(value)
@@ -99,6 +103,7 @@ class Tfidf(WeightedText):
         "max_df": DocumentLimit(),
         "max_features": Whole(1, math.inf, optional=True),
     }
+    FLAGS = ("words", "characters", "min_df", "max_df", "max_features")
 
     def __init__(
         self,

@@ -21,6 +21,8 @@ from ramify.protocols import Representation, Vectorizer
 from ramify.values import CSR, Float32, as_csr, row_lengths
 from ramify.wording import quoted
 
+_PART = Own(("represent",), role="representation")
+
 
 def _label_names(names: Any) -> Any:
     """The names; InputError unless these are label names. A ``StringTable`` is accepted as well."""
@@ -229,7 +231,7 @@ class Concatenation(Checked):
         No part.
     """
 
-    RULES: ClassVar[Rules] = {"parts": Several(Own(("represent",)))}
+    RULES: ClassVar[Rules] = {"parts": Several(_PART)}
 
     def __init__(self, *parts: Representation) -> None:
         self.parts = parts
@@ -264,7 +266,7 @@ class Mixture(CheckedWhenMade):
     second: Representation
     weight: float = 0.5
 
-    RULES: ClassVar[Rules] = {"first": Own(("represent",)), "second": Own(("represent",)), "weight": Real(0, 1)}
+    RULES: ClassVar[Rules] = {"first": _PART, "second": _PART, "weight": Real(0, 1)}
 
     def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
         """Add the parts, L2-normalise the rows; sparse only if both are."""

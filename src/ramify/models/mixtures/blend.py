@@ -90,6 +90,7 @@ class Blend(RankingModel):
         "held_out": HELD_OUT,
         **rules_of(XRLinear, "decision_threshold", "normalize", "seed", "threads"),
     }
+    FLAGS = ("trees", "branching", "max_leaf", "beam", "held_out", "tail_cost", "tail_rank", "normalize")
 
     def __init__(
         self,

@@ -95,6 +95,7 @@ class Ensemble(RankingModel):
         "decision_threshold": THRESHOLD,
         "threads": THREADS,
     }
+    FLAGS = ("trees", "combine")
 
     def __init__(
         self,

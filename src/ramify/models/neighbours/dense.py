@@ -93,6 +93,7 @@ class DenseNeighbours(RankingModel):
         "seed": SEED,
         "threads": THREADS,
     }
+    FLAGS = ("among", "dimensions", "neighbours", "power", "effort")
 
     def __init__(
         self,

@@ -72,6 +72,7 @@ class NearestInstances(RankingModel):
         "decision_threshold": THRESHOLD,
         "threads": THREADS,
     }
+    FLAGS = ("neighbours", "power", "weighting")
 
     def __init__(
         self,

@@ -53,7 +53,7 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
     """
 
     RULES: ClassVar[Rules] = {
-        "negatives": Parsed(_ranker_negatives),
+        "negatives": Parsed(_ranker_negatives, "tfn, man or tfn+man"),
         "hard_negative_weight": HARD_NEGATIVE_WEIGHT,
         **rules_of(SolverConfig, "epsilon", "threshold", cost="cost_positive"),
         "score_transform": OneOf(TRANSFORMS),

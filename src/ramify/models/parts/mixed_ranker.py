@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from ramify.models.parts.linear_ranker import LinearRanker
 from ramify.protocols import RankingProblem
 from ramify.values import CSR
 
-RANKER = Own(("fit", "rank"), optional=True)
+RANKER = Own(("fit", "rank"), role="ranker", optional=True)
 
 
 class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
@@ -36,6 +37,7 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
     """
 
     RULES: ClassVar[Rules] = {"first": RANKER, "second": RANKER, "share": Real(0, 1)}
+    PARTS = MappingProxyType({"first": LinearRanker, "second": CosineRanker})
 
     def __init__(self, first: Any = None, second: Any = None, *, share: float = 0.1) -> None:
         self.first = first
@@ -51,8 +53,8 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
             A share out of range, and what the rankers object to.
         """
         self.check_settings()
-        first = LinearRanker() if self.first is None else unfitted(self.first)
-        second = CosineRanker() if self.second is None else unfitted(self.second)
+        first = self.PARTS["first"]() if self.first is None else unfitted(self.first)
+        second = self.PARTS["second"]() if self.second is None else unfitted(self.second)
         self.rankers_ = [part.fit(problem, seed=seed, threads=threads) for part in (first, second)]
         return self
 

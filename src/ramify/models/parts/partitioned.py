@@ -83,14 +83,15 @@ class Partitioned(UnitRowModel):
         "representation": REPRESENTATION,
         "indexer": INDEXER,
         "max_leaf": COUNT,
-        "matcher": Own(("fit", "predict_topk"), lambda: catalogue.named(catalogue.MATCHER)),
-        "ranker": Own(("fit", "rank"), lambda: catalogue.named(catalogue.RANKER)),
+        "matcher": Own(("fit", "predict_topk"), lambda: catalogue.named(catalogue.MATCHER), "matcher"),
+        "ranker": Own(("fit", "rank"), lambda: catalogue.named(catalogue.RANKER), "ranker"),
         **rules_of(SearchConfig, "beam", "path_weight"),
         "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
         "seed": SEED,
         "threads": THREADS,
     }
+    FLAGS = ("matcher", "ranker", "max_leaf", "beam", "path_weight", "normalize")
 
     def __init__(
         self,

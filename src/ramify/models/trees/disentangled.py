@@ -125,6 +125,7 @@ class Disentangled(RankingModel):
         "seed": SEED,
         "threads": THREADS,
     }
+    FLAGS = ("copies",)
 
     def __init__(
         self,

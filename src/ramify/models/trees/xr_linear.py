@@ -134,7 +134,9 @@ class XRLinear(TreePredictor):
         "representation": REPRESENTATION,
         "indexer": INDEXER,
         **rules_of(KMeansIndexer, "branching", "max_leaf", "balanced", cluster_iterations="iterations"),
-        "negatives": Parsed(partial(parse_negatives, depth=1)),
+        "negatives": Parsed(
+            partial(parse_negatives, depth=1), "tfn, man, own, unions such as tfn+man, or a list for levels"
+        ),
         "hard_negative_weight": HARD_NEGATIVE_WEIGHT,
         **SolverConfig.RULES,
         "relevance": OneOf(RELEVANCE),
@@ -148,6 +150,17 @@ class XRLinear(TreePredictor):
         "seed": SEED,
         "threads": THREADS,
     }
+    FLAGS = (
+        "branching",
+        "max_leaf",
+        "negatives",
+        "tail_cost",
+        "tail_rank",
+        "beam",
+        "path_weight",
+        "precision",
+        "normalize",
+    )
 
     def __init__(
         self,
