@@ -47,7 +47,7 @@ class CompositeChain(ChainAnswers):
     reinforced : ReinforcedChain, optional
         ``ReinforcedChain()`` when None.
     held_out : float, default 0.1
-        Share of the instances held out for early stopping of both chains and for the weight; 0: both weights are 0.5.
+        Share of the instances held out for early stopping and the weight of the chains; 0: both weights are 0.5.
     decision_threshold : float, default 0.5
         Smallest score of a label that ``predict`` returns.
     normalize : bool, default True

@@ -67,11 +67,13 @@ class LabelChain(ChainAnswers):
     Parameters
     ----------
     order : {"resequenced", "frequent-first", "rare-first", "random", "fixed"}
-        Order of an instance's labels in training: the network's own, which depends on the input; by frequency; a new
+        Order of an instance's labels in training; the network's own, which depends on the input; by frequency; a new
         arbitrary order per instance and epoch; one arbitrary order. In Python also an object such as
         ``ramify.chains.OwnOrder``.
-    embedding, hidden : int, default 128 and 256
-        Width of the label vectors, and of encoded instances and states.
+    embedding : int, default 128
+        Width of the label vectors.
+    hidden : int, default 256
+        Width of encoded instances and states.
     dropout : float, default 0.5
         Share of units dropped in training, the same units at all steps.
     feature_dropout : float, default 0.3

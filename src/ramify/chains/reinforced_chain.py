@@ -39,7 +39,7 @@ class ReinforcedChain(ChainAnswers):
         The warm start; its network, ``held_out``, ``batch_size`` and ``patience`` are used in both stages. None:
         ``LabelChain(order="random")``.
     reward : {"set-f1", "dcg", "exact-match"}
-        Reward of an action: the gain in F1 of the label set, the gain in DCG, or 1 for an exactly correct set.
+        Reward of an action; the gain in F1 of the label set, the gain in DCG, or 1 for an exactly correct set.
     epochs : int, default 4
         Largest number of passes over the training instances after the warm start.
     learning_rate : float, default 0.001

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 from typer import Argument, Option
 
-from ramify.cli.options import DATA_PANEL, FieldOptions, delimiter_character
+from ramify.cli.options import DATA_PANEL, NewFieldOptions, delimiter_character
 
 HELP = """Convert a data file into another format.
 
@@ -24,8 +24,8 @@ SHOWN_FIELDS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertOptions(FieldOptions):
-    """What ``ramify convert`` is asked for."""
+class ConvertOptions(NewFieldOptions):
+    """Options of ``ramify convert``."""
 
     source: Annotated[str, Argument(metavar="SOURCE", help="File to read.")]
     target: Annotated[str, Argument(metavar="TARGET", help="File to write; it appears whole or not at all.")]

@@ -31,7 +31,7 @@ class TextOptions:
         Optional[str],  # noqa: UP045 - typer evaluates it
         Option(
             metavar="FIELD",
-            help="Field of the text; several, as in title,abstract, are joined. (default: the training's, or text)",
+            help="Field of the text; several, as in title,abstract, are joined. (default: as in training, or text)",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
@@ -39,7 +39,7 @@ class TextOptions:
         Optional[str],  # noqa: UP045
         Option(
             metavar="CHAR",
-            help='Character between the cells of CSV files, as in ";" or tab. (default: found by the header)',
+            help='Character between cells of CSV files, as in ";" or tab. (default: detected)',
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
@@ -71,19 +71,19 @@ class FieldOptions(TextOptions):
         Optional[str],  # noqa: UP045
         Option(
             metavar="FIELD",
-            help="Field of the labels. (default: the training's, or labels)",
+            help="Field of the labels. (default: as in training, or labels)",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
     separator: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
-        Option(metavar="TEXT", help="What separates labels in one string. (default: |)", rich_help_panel=DATA_PANEL),
+        Option(metavar="TEXT", help="Separator of labels in one string. (default: |)", rich_help_panel=DATA_PANEL),
     ] = None
     names: Annotated[
         Optional[str],  # noqa: UP045
         Option(
             metavar="FILE",
-            help="Names of the labels: a file with the fields id and name, or one name per line for label numbers.",
+            help="File of label names: fields id and name, or one name per line.",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
@@ -91,7 +91,7 @@ class FieldOptions(TextOptions):
         Optional[str],  # noqa: UP045
         Option(
             metavar="FIELD",
-            help="For a row per document and label: field whose value the rows of one document share.",
+            help="Field of the document, in files with a row per document and label.",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
@@ -112,6 +112,24 @@ class FieldOptions(TextOptions):
         if names is not None and all(name.isdecimal() for name in names):
             names = None
         return read(path, fields=self.fields(tagger.fields_), label_names=names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewFieldOptions(FieldOptions):
+    """Where text and labels are, for commands without a trained model."""
+
+    text: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="FIELD",
+            help="Field of the text; several, as in title,abstract, are joined. (default: text)",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    labels: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="FIELD", help="Field of the labels. (default: labels)", rich_help_panel=DATA_PANEL),
+    ] = None
 
 
 def delimiter_character(word: str | None) -> str | None:
@@ -139,7 +157,7 @@ class ThreadOptions:
 
     threads: Annotated[
         Optional[int],  # noqa: UP045
-        Option(metavar="N", help="Threads. (default: every CPU)", callback=checked_threads),
+        Option(metavar="N", help="Number of threads. (default: every CPU)", callback=checked_threads),
     ] = None
 
 

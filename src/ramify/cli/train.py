@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from ramify import catalogue
 from ramify.cli.commands import as_command
-from ramify.cli.options import DATA_PANEL, REMEMBERED, FieldOptions, OutputOptions, ThreadOptions, checked_seed
+from ramify.cli.options import DATA_PANEL, REMEMBERED, NewFieldOptions, OutputOptions, ThreadOptions, checked_seed
 from ramify.errors import InputError
 from ramify.wording import quoted
 
@@ -34,25 +34,26 @@ Repository and .npz hold features. JSON lines look like {"text": "...", "labels"
 
 Examples:
 
-  ramify train bills.jsonl.gz --out model --preset best
-  ramify train books.csv --text title,subtitle --labels subjects --separator ";" --out model --holdout 0.1
-  ramify train train.txt.gz --out model --test test.txt.gz --max-leaf 50 --set epsilon=0.1
-  ramify train books.csv --out model --model partitioned --matcher nearest --set matcher.neighbours=5
+  ramify train bills.jsonl.gz --out model --preset best --holdout 0.1
+  ramify train books.csv --text title,subtitle --labels subjects --out model
+  ramify train train.txt.gz --out model --max-leaf 50 --set epsilon=0.1
+  ramify train bills.jsonl.gz --out model --model partitioned --matcher nearest
+  ramify train bills.jsonl.gz --out model --config settings.json
 """
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
+class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     """Options of ``ramify train``, without the flags of the model and the vectorizer."""
 
     data: Annotated[Optional[str], Argument(metavar="DATA", help="File of labelled documents.")] = None  # noqa: UP045
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        Option("--out", "-o", metavar="DIR", help="Directory to save the model in; an older model there is replaced."),
+        Option("--out", "-o", metavar="DIR", help="Directory for the model; replaces an older model."),
     ] = None
     model: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help=f"{', '.join(catalogue.named(catalogue.MODEL))}. (default: the preset's)"),
+        Option(metavar="NAME", help=f"{', '.join(catalogue.named(catalogue.MODEL))}."),
     ] = None
     preset: Annotated[
         Optional[str],  # noqa: UP045
@@ -67,18 +68,16 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
     set: Annotated[
         Optional[list[str]],  # noqa: UP045
         Option(
-            metavar="PATH=VALUE", help="Any setting, as in epsilon=0.1; ramify settings NAME lists them; repeatable."
+            metavar="PATH=VALUE", help="Any setting, as in epsilon=0.1; repeatable; ramify settings NAME lists all."
         ),
     ] = None
     seed: Annotated[
         Optional[int],  # noqa: UP045
-        Option(
-            metavar="N", help="Same seed, same model, for any number of threads. (default: 0)", callback=checked_seed
-        ),
+        Option(metavar="N", help="Same seed, same model. (default: 0)", callback=checked_seed),
     ] = None
     config: Annotated[
         Optional[Path],  # noqa: UP045
-        Option(metavar="FILE", help="Settings file, as --show-config prints it; flags override it."),
+        Option(metavar="FILE", help="Settings file, as --show-config prints; flags override it."),
     ] = None
     show_config: Annotated[bool, Option("--show-config", help="Print the settings as JSON and stop.")] = False
     test: Annotated[
@@ -87,9 +86,7 @@ class TrainOptions(OutputOptions, ThreadOptions, FieldOptions):
     ] = None
     holdout: Annotated[
         Optional[float],  # noqa: UP045
-        Option(
-            metavar="SHARE", help="Hold this share of the documents out and evaluate on it.", rich_help_panel=DATA_PANEL
-        ),
+        Option(metavar="SHARE", help="Share of the documents to hold out and evaluate on.", rich_help_panel=DATA_PANEL),
     ] = None
 
 
@@ -135,7 +132,7 @@ def _flag(name: str, part: Part) -> inspect.Parameter:
         "--" + name.replace("_", "-"),
         help=f"{text}{listed}. (default: {shown(part.values[name])})",
         metavar="NAME" if choices else METAVARS.get(type(setting.rule).__name__, "TEXT"),
-        rich_help_panel=f"Settings of {part.kind}",
+        rich_help_panel="Copies and ensembles" if part.role == catalogue.WRAPPER else f"Settings of {part.kind}",
     )
     annotation = Annotated[Optional[str], option]  # noqa: UP045
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -34,7 +34,7 @@ class Hashing(WeightedText):
     Parameters
     ----------
     n_features : int, default 2**18
-        Columns.
+        Number of columns.
     words : (int, int) or None, default (1, 2)
         Shortest and longest n-gram of words; a word is ``\b\w\w+\b``: two or more word characters.
     characters : (int, int) or None, default None
@@ -48,7 +48,7 @@ class Hashing(WeightedText):
     sublinear : bool, default True
         tf = ±(1 + log|count|) instead of the count.
     idf : bool, default False
-        Weight columns by inverse document frequency, which needs ``fit`` or ``partial_fit``.
+        Weight columns by inverse document frequency; needs ``fit`` or ``partial_fit``. Without, nothing is learned.
     norm : "l2" or None, default "l2"
         Divide rows by their Euclidean length.
     threads : int or None, default None

@@ -73,11 +73,13 @@ class Tfidf(WeightedText):
     lowercase : bool, default True
         Apply ``str.lower`` first.
     sublinear : bool, default True
-        tf = 1 + log(count) instead of the count.
-    min_df, max_df : int or float, default 2 and 1.0
-        Minimum and maximum number of texts of an n-gram; a float is a share of the texts.
+        tf = 1 + log(count) in place of the count.
+    min_df : int or float, default 2
+        Texts that an n-gram must be in at least; a float is a share of the texts.
+    max_df : int or float, default 1.0
+        Texts that an n-gram may be in at most; a float is a share of the texts.
     max_features : int or None, default 200,000
-        Maximum number of n-grams of words, and of characters; the most frequent are kept, ties are broken by name.
+        Most frequent n-grams kept, of words and of characters each; ties are broken by name.
     norm : "l2" or None, default "l2"
         Divide rows by their Euclidean length.
     threads : int or None, default None

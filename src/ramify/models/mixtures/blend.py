@@ -53,19 +53,23 @@ class Blend(RankingModel):
     ----------
     trees : int, default 2
         Trees of the final model, with consecutive seeds.
-    branching, max_leaf, beam : int, default 256, 256 and 20
-        Settings of these trees; larger than the defaults of ``XRLinear``, hence slower and more precise.
+    branching : int, default 256
+        Children per inner cluster of the trees; larger than the default of ``XRLinear``, hence slower and more precise.
+    max_leaf : int, default 256
+        Labels per leaf cluster of the trees at most.
+    beam : int, default 20
+        Nodes kept per level in the search of the trees.
     held_out : float, default 0.2
-        Share of the instances on which cost and weights are chosen, at most 5,000 instances; 0 takes cost 1 and no
+        Share of the instances on which cost and weights are chosen; at most 5,000 instances. 0 takes cost 1 and no
         nearest instances.
     tail_cost : float, default 0
-        Of the trees: positives of label l are weighted by (1 / propensity of l)^tail_cost; larger favours rare labels.
+        Positives of label l are weighted by (1 / propensity of l)^tail_cost; larger favours rare labels.
     tail_rank : float, default 0
         Scores of the 20 best labels are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher.
     decision_threshold : float, default 0.5
         Score, before ``tail_rank`` is applied, from which ``predict`` gives a label.
     normalize : bool, default True
-        Of the trees: divide each row of X by its Euclidean length, in training and in prediction. The nearest instances
+        Divide each row of X by its Euclidean length in training and prediction, for the trees; the nearest instances
         are those of largest cosine in any case.
     seed : int, default 0
         Same seed, same model, for any number of threads.

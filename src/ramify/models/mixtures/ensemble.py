@@ -62,9 +62,9 @@ class Ensemble(RankingModel):
     models : estimator or sequence of estimators, optional
         Anything with ``fit(X, Y)`` and ``predict_topk(X, k)``; ``XRLinear()`` when None.
     trees : int, default 1
-        Train each model this many times, with its seed, seed + 1 and so on; a model without a seed is taken once.
+        Fits of each model, with consecutive seeds; a model without a seed is taken once.
     combine : {"average", "rank", "softmax", "sigmoid"}
-        Value of a label in a member's ranking: its score; 1 - (rank - 1) / candidates; its softmax share of the
+        Value of a label in a member's ranking; its score; 1 - (rank - 1) / candidates; its softmax share of the
         member's scores; or the sigmoid of its score, for margins and logarithms. The ensemble's score is the weighted
         mean, to which a member that does not rank the label adds 0.
     weights : sequence of float, optional

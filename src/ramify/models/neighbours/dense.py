@@ -54,10 +54,10 @@ class DenseNeighbours(RankingModel):
     Parameters
     ----------
     among : {"instances", "labels"}
-        The points: the vector of each training instance, or the mean of the instances' vectors of each label, which
-        takes less memory.
+        Points of the graph; "instances": the vector of each training instance; "labels": the mean of the instances'
+        vectors of each label, which takes less memory.
     dimensions : int, default 128
-        Of the vectors, at most 4096; an X of no more columns is taken as it is.
+        Dimensions of the vectors, at most 4096; an X of no more columns is taken as it is.
     neighbours : int, default 30
         Vectors that vote: those of largest cosine, above 0. Equal ones are one.
     power : float, default 3.0

@@ -51,7 +51,7 @@ class NearestInstances(RankingModel):
     power : float, default 3.0
         A neighbour of similarity s votes with weight s**power; 0 gives all the same weight.
     weighting : {"none", "idf"}, default "idf"
-        Weight of the features: 1 + ln((1 + n) / (1 + df)), in addition to the values of X, or none. It is applied in
+        Weight of the features, in addition to the values of X; "idf": 1 + ln((1 + n) / (1 + df)). It is applied in
         ``fit``; a later change has no effect.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.

@@ -48,19 +48,20 @@ class Partitioned(UnitRowModel):
     indexer : Indexer, optional
         Clusters; k-means when None. Of a deeper tree the leaves' parents are the clusters.
     max_leaf : int, default 100
-        Labels of a cluster at most, without an indexer of your own.
+        Labels per cluster at most; an indexer that is given has its own limit.
     matcher : {"linear", "nearest", "dense", "popular"} or Matcher
-        Finds clusters: ``XRLinear()``, ``NearestInstances()``, ``DenseNeighbours()``, ``PopularLabels()``, or yours.
+        Model that ranks clusters; ``XRLinear()``, ``NearestInstances()``, ``DenseNeighbours()``, ``PopularLabels()``,
+        or yours.
     ranker : {"linear", "cosine", "mixed"} or Ranker
-        Ranks the labels of the clusters found: ``LinearRanker()``, ``CosineRanker()``, ``MixedRanker()``, or yours.
+        Scores the labels of the clusters found; ``LinearRanker()``, ``CosineRanker()``, ``MixedRanker()``, or yours.
     beam : int, default 10
-        Clusters looked into.
+        Clusters whose labels are scored.
     path_weight : float, default 0.25
-        What the matcher's score counts: the power it is taken to.
+        Power of the matcher's score in the score of a label.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length, in training and in prediction; the same setting of the parts is
+        Divide each row of X by its Euclidean length in training and prediction; the same setting of the parts is
         set to it. Rows of length 1, such as those of ``Tfidf``, stay as they are.
     seed : int, default 0
         For all parts that take one.

@@ -72,7 +72,7 @@ class Disentangled(RankingModel):
         A tree model: it has ``clusters_reached``, ``tree_`` when fitted, and takes an ``indexer``; ``XRLinear()`` when
         None.
     copies : int, default 2
-        Clusters that a label is in at most, λ; 1 only moves labels.
+        Largest number of clusters of a label, λ; 1 only moves labels.
     rounds : int, default 1
         Reassignments, each followed by a training; with more than one their number is chosen on held-out instances.
     cap : int, optional

@@ -70,8 +70,9 @@ class XRLinear(TreePredictor):
     cluster_iterations : int, default 20
         Steps of k-means per cluster at most.
     negatives : str or sequence of str, default "tfn,tfn+man"
-        Instances that a cluster's classifiers train on: "tfn", "man", "own" and unions such as "tfn+man", one for all
-        levels or several, of which the last speak for the bottom levels ("tfn,tfn+man": man on the leaves only).
+        Negative instances of a cluster: "tfn" (teacher forcing), "man" (matcher-aware), "own", or unions. A union is
+        written "tfn+man". One scheme holds for all levels; a list is aligned to the bottom: its last entry is used for
+        the leaves ("tfn,tfn+man": matcher-aware on the leaves only).
     hard_negative_weight : float, optional
         What an instance counts in a cluster that only the matcher sends it to, at most 1; when None, balanced: the
         root of how many instances a level's clusters have by their labels for each that they have by the matcher only.
@@ -92,26 +93,25 @@ class XRLinear(TreePredictor):
     relevance_norm : {"none", "l1", "l2", "max"}
         How an instance's relevances are normalised on each level.
     tail_cost : float, default 0.5
-        Power of the inverse propensity that positives cost more by, so that rare labels are learnt at all.
+        Positives of label l are weighted by (1 / propensity of l)^tail_cost; larger favours rare labels.
     tail_rank : float, default 0
-        Power of the inverse propensity that scores are multiplied by, so that rare labels rank higher. Scores are then
-        for ranking only.
+        Scores are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher. Scores then only rank.
     beam : int, default 10
         Nodes kept per level in prediction.
     score_transform : str, default "l3-hinge"
         What a margin counts on a path: "l1-hinge" to "l4-hinge", "sigmoid", or one of these after "log-".
     path_weight : float, default 0.25
-        What the path above a leaf counts beside the leaf's own score: the power that its score is taken to. With 1 all
-        levels count alike, as in PECOS; 0 ranks leaves alone.
+        Power of the score of the path above a leaf. With 1 all levels have equal weight, as in PECOS; with 0 the score
+        of the leaf alone is used.
     merge_copies : {"max", "mean", "sum"}
         What a label with several leaves scores: its best leaf, or the mean or sum over its leaves that the search
         reaches (the sum is the log-sum-exp of their log scores).
     precision : {"int8", "bf16", "fp32"}
-        How weights are stored.
+        Number format of the weights.
     decision_threshold : float, default 0.5
         Score from which ``predict`` gives a label.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length, in training and in prediction. Rows of length 1, such as those of
+        Divide each row of X by its Euclidean length in training and prediction. Rows of length 1, such as those of
         ``Tfidf``, stay as they are.
     seed : int, default 0
         Same seed, same model, for any number of threads.
