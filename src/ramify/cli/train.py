@@ -34,11 +34,11 @@ Repository and .npz hold features. JSON lines look like {"text": "...", "labels"
 
 Examples:
 
-  ramify train bills.jsonl.gz --out model --preset best --holdout 0.1
+  ramify train bills.jsonl --out model --preset best --holdout 0.1
   ramify train books.csv --text title,subtitle --labels subjects --out model
   ramify train train.txt.gz --out model --max-leaf 50 --set epsilon=0.1
-  ramify train bills.jsonl.gz --out model --model partitioned --matcher nearest
-  ramify train bills.jsonl.gz --out model --config settings.json
+  ramify train bills.jsonl --out model --model partitioned --matcher nearest
+  ramify train bills.jsonl --out model --config settings.json
 """
 
 
@@ -63,13 +63,11 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     vectorizer: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help="How texts become features: tfidf or hashing. (default: tfidf)"),
+        Option(metavar="NAME", help="tfidf or hashing. (default: tfidf)"),
     ] = None
     set: Annotated[
         Optional[list[str]],  # noqa: UP045
-        Option(
-            metavar="PATH=VALUE", help="Any setting, as in epsilon=0.1; repeatable; ramify settings NAME lists all."
-        ),
+        Option(metavar="PATH=VALUE", help="Any setting, as in epsilon=0.1; see ramify settings NAME; repeatable."),
     ] = None
     seed: Annotated[
         Optional[int],  # noqa: UP045

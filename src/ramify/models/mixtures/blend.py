@@ -69,8 +69,8 @@ class Blend(RankingModel):
     decision_threshold : float, default 0.5
         Score, before ``tail_rank`` is applied, from which ``predict`` gives a label.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length in training and prediction, for the trees; the nearest instances
-        are those of largest cosine in any case.
+        Divide each row of X by its Euclidean length in training and prediction; for the trees only, as the nearest
+        instances are those of largest cosine in any case.
     seed : int, default 0
         Same seed, same model, for any number of threads.
     threads : int, optional
