@@ -187,7 +187,7 @@ def test_blends_from_before_the_tail_still_answer():
 
 
 def test_the_command_line_starts_from_a_preset(capsys):
-    assert run(["train", "--preset", "fast", "--epsilon", "0.4", "--show-config"]) == 0
+    assert run(["train", "--preset", "fast", "--set", "epsilon=0.4", "--show-config"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["model"] == "xr-linear"
     assert shown["model_settings"] | {"negatives": "tfn", "epsilon": 0.4} == shown["model_settings"]
