@@ -18,13 +18,15 @@ from ramify.torchloop import (
     History,
     LoopConfig,
     ParameterGroup,
+    Shard,
     Task,
     train,
     without_decay_of_vectors,
 )
 from ramify.torchloop.batching import batches_by_cost, random_batches
-from ramify.torchloop.loop import _shards
+from ramify.torchloop.loop import _batch_gradients, _shards
 from ramify.torchloop.randomness import OwnGenerator, generator
+from ramify.torchloop.state import RunState
 
 
 class Line(Task):
@@ -381,6 +383,41 @@ def test_micro_batches_give_the_update_of_the_whole_batch(micro_batch):
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(accumulated, whole, strict=True))
 
 
+def test_the_gradient_of_a_batch_is_that_of_its_mean_loss_per_target():
+    class Weighted(Line):
+        """Instances have 1 to 3 targets."""
+
+        def loss(self, shard):
+            rows = torch.from_numpy(shard.rows)
+            errors = (self.network(self.X[rows])[:, 0] - self.y[rows]) ** 2
+            return errors.sum(), float((rows % 3 + 1).sum())
+
+    task, rows, config = Weighted(), np.arange(50), LoopConfig(epochs=1, micro_batch=7)
+    with Environment("cpu", 2).open() as environment:
+        found, loss, targets = _batch_gradients(task, RunState(task, config), rows, (0, 0, 0), environment)
+    expected, count = task.loss(Shard(rows, (0, 0, 0, 0)))
+    assert (loss, targets) == (pytest.approx(float(expected)), count)
+    gradients = torch.autograd.grad(expected / count, list(task.network.parameters()))
+    assert all(torch.allclose(a, b, rtol=1e-5) for a, b in zip(found, gradients, strict=True))
+
+
+def test_the_running_average_is_evaluated_and_kept():
+    def measured(average):
+        task, seen = Line(), []
+        task.measure = lambda: (seen.append(weights(task)), float(len(seen)))[1]
+        _, kept = run(task, steps=6, evaluate_every=1, average=average)
+        return seen, kept
+
+    plain, _ = measured(0.0)
+    averaged, kept = measured(0.3)
+    expected = [np.zeros_like(array) for array in plain[0]]
+    for step, (now, found) in enumerate(zip(plain, averaged, strict=True), 1):
+        decay = min(0.3, step / (step + 9))
+        expected = [decay * before + (1 - decay) * array for before, array in zip(expected, now, strict=True)]
+        assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(found, expected, strict=True))
+    assert same(kept, averaged[-1])
+
+
 def test_a_batch_of_32_is_split_for_two_threads_whatever_their_number():
     def sizes(n, threads=1, smallest=None, **settings):
         task = Line()
@@ -487,6 +524,8 @@ def test_batches_hold_every_instance_once_and_similar_costs(seed):
     others = random_batches(1_003, 8, np.random.default_rng(seed))
     padding = [sum(np.sum(costs[batch].max() - costs[batch]) for batch in given) for given in (batches, others)]
     assert padding[0] < padding[1] / 4
+    changes = np.diff([costs[batch].mean() for batch in batches])
+    assert min((changes > 0).mean(), (changes < 0).mean()) > 0.3  # batches come in random order
     again = batches_by_cost(costs, 8, np.random.default_rng(seed))
     assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
 
@@ -501,7 +540,7 @@ def test_a_loss_that_is_not_finite_stops_the_training():
 def test_an_epoch_without_batches():
     task = Line()
     task.batches = lambda epoch, size, rng: []
-    with pytest.raises(InputError, match="no batches"):
+    with pytest.raises(InputError, match="epoch 0 has 0 batches"):
         run(task)
 
 

@@ -11,7 +11,7 @@
 ``reinforced``              the policy gradient; ``rewards``: its rewards
 ``label_chain``, ``reinforced_chain``, ``composite``   the estimators; ``answering``: their prediction
 
-The package imports without torch. See also ``docs/papers.md#context-dependent-label-permutations``.
+The package imports without torch. See also ``docs/papers.md#classifier-chains-with-learnt-label-order``.
 """
 
 from ramify.chains.composite import CompositeChain

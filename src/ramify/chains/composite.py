@@ -6,7 +6,7 @@ Both chains hold out the same instances; w is the weight with the best ranking o
 
 Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
 Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742. See also
-``docs/papers.md#context-dependent-label-permutations``.
+``docs/papers.md#classifier-chains-with-learnt-label-order``.
 """
 
 from __future__ import annotations

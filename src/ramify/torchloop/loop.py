@@ -78,8 +78,8 @@ def train(
         epoch, first = state.position.epoch, state.position.batch
         batches = task.batches(epoch, config.batch_size, np.random.default_rng([config.seed, epoch]))
         n_batches = len(batches)
-        if n_batches == 0:
-            raise InputError("an epoch has no batches: give at least one training instance")
+        if first >= n_batches:
+            raise InputError(f"epoch {epoch} has {n_batches} batches, but batch {first} is next: check the data")
         for number in range(first, n_batches):
             before = state.done(n_batches)
             report_progress(before / config.budget)
