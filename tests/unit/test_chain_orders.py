@@ -10,8 +10,9 @@ from ramify import InputError, LabelChain
 from ramify.chains import FixedOrder, FrequentFirst, FreshOrder, OwnOrder, RareFirst, Resequenced
 from ramify.chains.order import order_of
 from ramify.chains.rewards import dcg_gain, exact_match, set_f1_gain
-from ramify.chains.sequences import sequences, shuffled_batches
+from ramify.chains.sequences import sequences
 from ramify.label_vectors import unit_vectors
+from ramify.torchloop.batching import batches_by_cost
 
 Y = sp.csr_matrix(np.array([[1, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]], np.float32))
 COUNTS = np.array([7, 30, 1, 4])
@@ -92,7 +93,7 @@ def test_a_name_makes_its_order():
 
 def test_batches_hold_every_row_once():
     lengths = np.random.default_rng(0).integers(0, 20, 103)
-    batches = shuffled_batches(lengths, 10, np.random.default_rng(1))
+    batches = batches_by_cost(lengths, 10, np.random.default_rng(1))
     assert sorted(np.concatenate(batches).tolist()) == list(range(103))
     assert max(map(len, batches)) == 10
 
