@@ -123,7 +123,7 @@ def _change_arrays(arrays: dict[str, Any], rng: random.Random) -> str:
     if action == "drop":
         del arrays[name]
     elif action == "add":
-        arrays[rng.choice(("favour", "unknown", "components", "idf", "labels/counts", "level9/parent"))] = array
+        arrays[rng.choice(("log_bias", "unknown", "components", "idf", "labels/counts", "parents_9"))] = array
     elif action == "swap":
         other = rng.choice(sorted(arrays))
         arrays[name], arrays[other] = arrays[other], array

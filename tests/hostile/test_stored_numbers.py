@@ -37,15 +37,15 @@ def refused(kind, config, arrays):
 )
 def test_parents_of_a_partitioned_model(parents):
     parents = np.array(parents, np.int32)
-    refused(Partitioned, CONFIG, ARRAYS | {"parents": parents})
-    full = np.concatenate([ARRAYS["parents"][: 12 - len(parents)], parents]).astype(np.int32)
+    refused(Partitioned, CONFIG, ARRAYS | {"parents_1": parents})
+    full = np.concatenate([ARRAYS["parents_1"][: 12 - len(parents)], parents]).astype(np.int32)
     if len(parents) and not np.array_equal(np.clip(np.diff(full), 0, 1), np.diff(full)):
-        refused(Partitioned, CONFIG, ARRAYS | {"parents": full})
+        refused(Partitioned, CONFIG, ARRAYS | {"parents_1": full})
 
 
-@pytest.mark.parametrize("wrong", [ARRAYS["parents"].astype(np.int64), ARRAYS["parents"][None], None])
+@pytest.mark.parametrize("wrong", [ARRAYS["parents_1"].astype(np.int64), ARRAYS["parents_1"][None], None])
 def test_parents_of_another_type(wrong):
-    refused(Partitioned, CONFIG, ARRAYS | {"parents": wrong})
+    refused(Partitioned, CONFIG, ARRAYS | {"parents_1": wrong})
 
 
 @pytest.mark.parametrize("size", ["n_labels", "n_features"])

@@ -1,5 +1,7 @@
 """Damaged states of Tfidf and Hashing: a ModelFileError, or at worst wrong features; never a crash."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,7 +61,6 @@ def test_values(name, value):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("format", 2),
         ("words", [0, 3]),
         ("words", "ab"),
         ("words", None),
@@ -76,11 +77,13 @@ def test_values(name, value):
 )
 def test_settings_of_tfidf(key, value):
     config, arrays = _state()
-    with pytest.raises(ModelFileError, match="damaged"):
-        Tfidf.from_state(config | {key: value}, arrays)
-    without = {name: setting for name, setting in config.items() if name != key}
-    with pytest.raises(ModelFileError, match="damaged"):
-        Tfidf.from_state(without, arrays)
+    changed, without = copy.deepcopy(config), copy.deepcopy(config)
+    where = (changed if key in config else changed["settings"], without if key in config else without["settings"])
+    where[0][key] = value
+    del where[1][key]
+    for damaged in (changed, without):
+        with pytest.raises(ModelFileError, match="damaged"):
+            Tfidf.from_state(damaged, arrays)
 
 
 @settings(max_examples=60, deadline=None)
@@ -105,11 +108,12 @@ def test_a_tampered_table_is_harmless(data):
 @pytest.mark.parametrize(
     ("config", "arrays"),
     [
-        ({"n_features": 0}, {}),
-        ({"n_features": "many"}, {}),
-        ({"signed": None, "format": 0}, {}),
-        ({"signed": 7}, {}),
-        ({"idf": 7}, {}),
+        ({"settings": {"n_features": 0}}, {}),
+        ({"settings": {"n_features": "many"}}, {}),
+        ({"settings": {"signed": None}}, {}),
+        ({"settings": {"signed": 7}}, {}),
+        ({"settings": {"idf": 7}}, {}),
+        ({"settings": {"unknown": 7}}, {}),
         ({"n_documents": 1}, {}),
         ({"n_documents": 2**70}, {}),
         ({"n_documents": "x"}, {}),
@@ -121,5 +125,6 @@ def test_a_tampered_table_is_harmless(data):
 )
 def test_hashing(config, arrays):
     good_config, good_arrays = Hashing(n_features=64, idf=True).fit(TEXTS).to_state()
+    settings = good_config["settings"] | config.get("settings", {})
     with pytest.raises(ModelFileError, match="damaged"):
-        Hashing.from_state(good_config | config, good_arrays | arrays)
+        Hashing.from_state(good_config | config | {"settings": settings}, good_arrays | arrays)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from ramify.models.base.members import set_beam
 from sklearn.base import BaseEstimator, clone
 
 import ramify
 from ramify import Ensemble, InputError, Tagger, Tfidf, TopK, XRLinear
 from ramify.label_vectors import PIFA, GraphSpectrum
-from ramify.models.base.members import set_beam
 from ramify.models.mixtures import ensemble as home
 from ramify.models.mixtures.merging import Merger
 from ramify.tagger.explain.sizes import describe, tagger_of_tree

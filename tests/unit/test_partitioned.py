@@ -157,7 +157,7 @@ def test_damaged_directories():
         with pytest.raises(ModelFileError):
             Partitioned.from_state(config, without)
     odd = {
-        "parents": arrays["parents"][::-1].copy(),
+        "parents_1": arrays["parents_1"][::-1].copy(),
         "leaf_labels": arrays["leaf_labels"] + 1000,
         "ranker/ranker1/indices": arrays["ranker/ranker1/indices"] + 10**6,
         "ranker/ranker1/indptr": arrays["ranker/ranker1/indptr"][::-1].copy(),

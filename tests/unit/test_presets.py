@@ -168,12 +168,12 @@ def test_a_tailed_blend_answers_alike_alone_restricted_and_from_its_directory(tm
 def test_damaged_favour_is_refused():
     model, _, _ = _tailed()
     config, arrays = model.to_state()
-    good = arrays["favour"]
+    good = arrays["label_bias"]
     for bad in (good[:-1], good.astype(np.float64), np.full_like(good, np.nan), good + 1, -good, "text"):
         with pytest.raises(ModelFileError, match="damaged"):
-            Blend.from_state(config, {**arrays, "favour": bad})
+            Blend.from_state(config, {**arrays, "label_bias": bad})
     with pytest.raises(ModelFileError, match="damaged"):
-        Blend.from_state(config, {name: array for name, array in arrays.items() if name != "favour"})
+        Blend.from_state(config, {name: array for name, array in arrays.items() if name != "label_bias"})
 
 
 def test_blends_from_before_the_tail_still_answer():

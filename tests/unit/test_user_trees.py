@@ -8,20 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ramify.errors import DataFileError, InputError, ModelFileError
+from ramify.errors import DataFileError, InputError, ModelFileError, damage_told
 from ramify.index import (
     KMeansIndexer,
     draw,
     read_tree,
     render_text,
-    tree_from_arrays,
     tree_from_assignment,
     tree_from_clusters,
     tree_from_paths,
     tree_from_taxonomy,
-    tree_to_arrays,
     write_tree,
 )
+from ramify.store.trees import tree_from_arrays, tree_to_arrays
 from ramify.values import LabelTree, as_label_matrix
 
 ISA = [("dog", "mammal"), ("cat", "mammal"), ("mammal", "animal"), ("bird", "animal"), ("oak", "plant")]
@@ -190,7 +189,7 @@ def test_damaged_arrays_are_refused(change):
     config, arrays = tree_to_arrays(tree_from_assignment([0, 1]))
     for name, value in change.items():
         (config if name in config else arrays)[name] = value
-    with pytest.raises(ModelFileError):
+    with pytest.raises(ModelFileError), damage_told("the tree is"):
         tree_from_arrays(config, arrays)
 
 

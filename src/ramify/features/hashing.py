@@ -20,7 +20,7 @@ from ramify.features.weighted_text import (
     LARGEST_COUNT,
     SHARED_RULES,
     WeightedText,
-    shared_settings,
+    stored_settings,
 )
 from ramify.kernels.text import HashedColumns, TextWeigher, Weighting, checked_texts
 from ramify.values import CSR, Float32
@@ -166,12 +166,7 @@ class Hashing(WeightedText):
         """
         if self.idf and not hasattr(self, "n_documents_"):
             raise NotFittedError("this Hashing with idf is not fitted yet: call fit first")
-        config = self._shared_config() | {
-            "n_features": self._n_columns(),
-            "signed": bool(self.signed),
-            "idf": bool(self.idf),
-            "n_documents": getattr(self, "n_documents_", 0),
-        }
+        config = {"settings": self._plain_settings(), "n_documents": getattr(self, "n_documents_", 0)}
         return config, {"document_frequencies": self.document_frequencies_} if hasattr(self, "n_documents_") else {}
 
     @classmethod
@@ -184,8 +179,7 @@ class Hashing(WeightedText):
             Settings or arrays that are missing or inconsistent.
         """
         with damage_told("the saved hashing is"):
-            shared = shared_settings(config, ("signed", "idf"))
-            hashing = cls(n_features=config["n_features"], **shared)
+            hashing = cls(**stored_settings(cls, config))
             hashing._restore(config, arrays)
         return hashing
 

@@ -23,7 +23,7 @@ from ramify.features.weighted_text import (
     LARGEST_IDF,
     SHARED_RULES,
     WeightedText,
-    shared_settings,
+    stored_settings,
 )
 from ramify.kernels.text import CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
 from ramify.strings import StringTable
@@ -221,16 +221,11 @@ class Tfidf(WeightedText):
         """(config, arrays) of the fitted object; ``threads`` is not saved."""
         if not hasattr(self, "idf_"):
             raise NotFittedError("this Tfidf is not fitted yet: call fit first")
-        config = self._shared_config() | {
-            name: self.RULES[name].check(name, getattr(self, name)) for name in ("min_df", "max_df", "max_features")
-        }
-        config |= {
-            "n_documents": self.n_documents_,
-            "n_words": self._columns.n_words,
-        }
+        sizes = {"n_documents": self.n_documents_, "n_words": self._columns.n_words}
         names = self._columns.names
         arrays = {"names": names.blob, "name_offsets": names.offsets, "hashes": self._columns.hashes}
-        return config, arrays | {"slots": self._columns.slots, "idf": self.idf_}
+        arrays |= {"slots": self._columns.slots, "idf": self.idf_}
+        return {"settings": self._plain_settings(), **sizes}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Tfidf:
@@ -242,8 +237,7 @@ class Tfidf(WeightedText):
             Settings or arrays that are missing or inconsistent.
         """
         with damage_told("the saved tf-idf is"):
-            limits = {name: config[name] for name in ("min_df", "max_df", "max_features")}
-            tfidf = cls(**shared_settings(config), **limits)
+            tfidf = cls(**stored_settings(cls, config))
             tfidf.check_settings()
             tfidf._restore(config, arrays)
         return tfidf

@@ -13,9 +13,7 @@ from ramify.errors import InputError
 from ramify.kernels.grams import Grams
 from ramify.kernels.text import TextWeigher, checked_texts
 from ramify.values import CSR, Float32, Int32
-
-STATE_FORMAT = 1
-"""Version of the saved state and of the hash of n-grams in it."""
+from ramify.wording import quoted
 
 GRAM_SETTINGS = ("words", "characters", "within_words", "lowercase")
 DEFAULT_WORDS = (1, 2)
@@ -101,11 +99,9 @@ class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[mi
             words=self.words, characters=self.characters, within_words=self.within_words, lowercase=self.lowercase
         )
 
-    def _shared_config(self) -> dict[str, Any]:
-        grams = self._grams()
-        config: dict[str, Any] = {"format": STATE_FORMAT}
-        config.update({name: getattr(grams, name) for name in GRAM_SETTINGS})
-        return config | {"sublinear": bool(self.sublinear), "norm": self.norm}
+    def _plain_settings(self) -> dict[str, Any]:
+        """Settings for a model directory; ``threads`` depends on the machine and is left out."""
+        return {name: self.RULES[name].check(name, getattr(self, name)) for name in _stored_names(self)}
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -119,22 +115,20 @@ class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[mi
         return tags
 
 
-def shared_settings(config: dict[str, Any], more_flags: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Keyword arguments of either class, and further flags of it, out of a saved config.
+def _stored_names(kind: Any) -> list[str]:
+    return [name for name in kind.RULES if name != "threads"]
+
+
+def stored_settings(kind: type[WeightedText], config: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of a class, from a model directory; the class checks their values.
 
     Raises
     ------
-    KeyError, TypeError, InputError
-        Not such a config.
+    KeyError, AttributeError, InputError
+        Settings that are missing or unknown.
     """
-    if config["format"] != STATE_FORMAT:
-        raise InputError(
-            f"text features of format {config['format']!r} are saved, but this version reads {STATE_FORMAT}"
-        )
-    settings = {name: config[name] for name in (*GRAM_SETTINGS, "sublinear", "norm", *more_flags)}
-    for name in ("words", "characters"):
-        settings[name] = None if config[name] is None else tuple(config[name])
-    for name in ("within_words", "lowercase", "sublinear", *more_flags):
-        if not isinstance(config[name], bool):
-            raise InputError(f"{name} is saved as {config[name]!r}, but must be true or false")
-    return settings
+    settings = config["settings"]
+    unequal = sorted(settings.keys() ^ set(_stored_names(kind)))
+    if unequal:
+        raise InputError(f"the setting {quoted(unequal[0])} is missing or unknown")
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}

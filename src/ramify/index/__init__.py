@@ -1,7 +1,7 @@
 """(label representation, Y) → LabelTree."""
 
 from ramify.index.drawing import draw, picture
-from ramify.index.files import read_tree, tree_from_arrays, tree_to_arrays, write_tree
+from ramify.index.files import read_tree, write_tree
 from ramify.index.kmeans import KMeansIndexer
 from ramify.index.neighbours import NeighbourIndexer
 from ramify.index.outline import render_text
@@ -16,11 +16,9 @@ __all__ = [
     "picture",
     "read_tree",
     "render_text",
-    "tree_from_arrays",
     "tree_from_assignment",
     "tree_from_clusters",
     "tree_from_paths",
     "tree_from_taxonomy",
-    "tree_to_arrays",
     "write_tree",
 ]

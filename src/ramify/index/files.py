@@ -1,4 +1,4 @@
-"""Trees as arrays for a model directory, and as a JSON file that can be edited by hand.
+"""Label trees in and out: a JSON file that can be edited by hand.
 
 The file contains nested lists: a list is a cluster, a string is a label. ::
 
@@ -16,41 +16,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from ramify.errors import DataFileError, InputError, ModelFileError
+from ramify.errors import DataFileError, InputError
 from ramify.index.paths import tree_from_paths
 from ramify.values import LabelTree
 
 _FORMAT = "ramify label tree"
 _Nested: TypeAlias = "list[Any]"
-
-
-def tree_to_arrays(tree: LabelTree) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(config, arrays) as in ``protocols.Saveable``: sizes, and the parents of each level and the leaf labels."""
-    arrays = {f"parents_{level}": parents for level, parents in enumerate(tree.parents)}
-    return {"depth": tree.depth, "n_labels": tree.n_labels}, {**arrays, "leaf_labels": tree.leaf_labels}
-
-
-def tree_from_arrays(config: dict[str, Any], arrays: dict[str, Any]) -> LabelTree:
-    """The tree again.
-
-    Raises
-    ------
-    ModelFileError
-        Anything missing, of another type, or not a tree.
-    """
-    depth, n_labels = config.get("depth"), config.get("n_labels")
-    if not isinstance(depth, int) or not isinstance(n_labels, int) or min(depth, n_labels) < 1 or n_labels >= 2**31:
-        raise ModelFileError(f"a label tree has depth {depth!r} and n_labels {n_labels!r}, but needs whole numbers")
-    names = [f"parents_{level}" for level in range(min(depth, len(arrays) + 1))]
-    missing = [name for name in [*names, "leaf_labels"] if not isinstance(arrays.get(name), np.ndarray)]
-    if missing:
-        raise ModelFileError(f"a label tree lacks its array {missing[0]!r}: the model directory is damaged")
-    try:
-        return LabelTree(tuple(arrays[name] for name in names), arrays["leaf_labels"], n_labels)
-    except InputError as error:
-        raise ModelFileError(f"a label tree is damaged: {error}") from None
 
 
 def write_tree(tree: LabelTree, path: str | PathLike[str], label_names: Sequence[str]) -> None:

@@ -22,13 +22,12 @@ from ramify.errors import InputError, damage_told
 from ramify.exchange import LevelSize
 from ramify.kernels.predict import SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
 from ramify.match.restrict import Allowed
+from ramify.store.trees import tree_from_arrays, tree_to_arrays
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
 from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
+from ramify.wording import quoted
 
 Progress = Callable[[float], None]
-
-STORED_LOG_BIAS = "favour"
-"""Name of the array in model directories."""
 
 
 class BeamSearch:
@@ -204,19 +203,12 @@ class BeamSearch:
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Settings and arrays for a model directory."""
-        arrays: dict[str, npt.NDArray[Any]] = {"leaf_labels": self.tree.leaf_labels}
+        config, arrays = tree_to_arrays(self.tree)
         if self.log_bias is not None:
-            arrays[STORED_LOG_BIAS] = self.log_bias
-        for number, (parent, level) in enumerate(zip(self.tree.parents, self.levels, strict=True)):
-            arrays[f"level{number}/parent"] = parent
+            arrays["log_bias"] = self.log_bias
+        for number, level in enumerate(self.levels):
             arrays |= {f"level{number}/{name}": array for name, array in level.arrays().items()}
-        config = {
-            "depth": self.tree.depth,
-            "n_labels": self.tree.n_labels,
-            "n_features": self.n_features,
-            "precision": self.levels[0].precision,
-        }
-        return config, arrays
+        return config | {"n_features": self.n_features, "precision": self.levels[0].precision}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> BeamSearch:
@@ -228,22 +220,19 @@ class BeamSearch:
             Arrays that are missing or do not fit.
         """
         with damage_told("the model's tree is"):
-            n_features, precision, depth = int(config["n_features"]), config["precision"], int(config["depth"])
-            n_labels = int(config["n_labels"])
-            if precision not in PRECISIONS or not 0 < n_features < 2**31 or not 0 < n_labels < 2**31 or depth < 1:
-                raise ValueError("settings out of range")
-            parents = tuple(arrays[f"level{number}/parent"] for number in range(depth))
-            tree = LabelTree(parents, arrays["leaf_labels"], n_labels)
-            levels = [_stored_level(arrays, number, n_features, precision) for number in range(depth)]
+            n_features, precision = whole_number("n_features", config["n_features"], 1, 2**31 - 1), config["precision"]
+            if precision not in PRECISIONS:
+                raise InputError(f"precision is {quoted(precision)}, but must be one of {', '.join(PRECISIONS)}")
+            tree = tree_from_arrays(config, arrays)
+            levels = [_stored_level(arrays, number, n_features, precision) for number in range(tree.depth)]
             for number, level in enumerate(levels):
                 check_packed(level, Blocks.of(tree, number))
-            return cls(tree, levels, arrays.get(STORED_LOG_BIAS))
+            return cls(tree, levels, arrays.get("log_bias"))
 
 
 def _stored_level(arrays: dict[str, Any], number: int, n_features: int, precision: str) -> PackedLevel:
     prefix = f"level{number}/"
     own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-    own.pop("parent")
     return PackedLevel(n_features=n_features, precision=precision, **own)
 
 

@@ -4,7 +4,8 @@
 replaces a model in one atomic step, and ``opening`` reads a model beside processes that save.
 """
 
-from ramify.store.format import FORMAT, MANIFEST, StoredModel
+from ramify.migrations import FORMAT
+from ramify.store.format import MANIFEST, StoredModel
 from ramify.store.opening import holds_model, open_model
 from ramify.store.saving import check_target, is_model, save_model
 

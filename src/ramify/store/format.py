@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ramify.errors import InputError, ModelFileError
+from ramify.migrations import FORMAT
 
-FORMAT = 2
 MANIFEST = "model.json"
 ARRAYS_OF_FORMAT_1 = "arrays.safetensors"
 _ARRAYS_PATTERN = re.compile(r"arrays-([0-9a-f]{16})\.safetensors")

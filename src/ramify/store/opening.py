@@ -11,14 +11,16 @@ import hashlib
 import mmap
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ramify.errors import ModelFileError
+from ramify.migrations import Part, migrated
 from ramify.store.folder import Folder
 from ramify.store.format import (
     MANIFEST,
+    Arrays,
     ArraysFile,
     StoredModel,
     decode_manifest,
@@ -32,7 +34,7 @@ _ALIGNMENT = 64
 
 
 def open_model(directory: str | Path, *, verify: bool = True, mapped: bool = True) -> StoredModel:
-    """Open a model directory.
+    """Open a model directory. A model of an older format is given in the current one (see ``migrations``).
 
     Parameters
     ----------
@@ -94,7 +96,16 @@ def _open_once(folder: Folder, verify: bool, mapped: bool) -> StoredModel:
         buffer = _buffer(file, path, listed, mapped)
     if verify and hashlib.sha256(buffer).hexdigest() != listed.digest:
         raise ModelFileError(f"{path} was changed after it was saved: restore the model directory")
-    return StoredModel(body["class"], body["config"], read_arrays(buffer, path), body["ramify"])
+    return _migrated(body, read_arrays(buffer, path), manifest)
+
+
+def _migrated(body: dict[str, Any], arrays: Arrays, manifest: Path) -> StoredModel:
+    """The model in the current format."""
+    try:
+        part = migrated(body["format"], Part(body["class"], body["config"], arrays))
+    except RecursionError:
+        raise ModelFileError(f"{manifest} is nested too deep: restore the model directory") from None
+    return StoredModel(part.kind, part.config, part.arrays, body["ramify"])
 
 
 def _buffer(file: BinaryIO, path: Path, listed: ArraysFile, mapped: bool) -> memoryview:

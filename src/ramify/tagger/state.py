@@ -69,10 +69,10 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
         names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
         tagger = kind.of(model, names, vectorizer=vectorizer)
         tagger.label_keys_, tagger.columns_, tagger.takes_texts_ = _keys(tagger, arrays), columns, takes_texts
-        counts, n_documents = arrays.get("labels/counts"), config.get("n_documents", 0)
+        counts, n_documents = arrays.get("labels/counts"), config["n_documents"]
         tagger.label_counts_, tagger.n_documents_ = _counts(tagger, counts, n_documents)
-        tagger.fields_ = _fields(config.get("fields", {}))
-        tagger.label_form_ = _label_form(config.get("label_form", "names"))
+        tagger.fields_ = _fields(config["fields"])
+        tagger.label_form_ = _label_form(config["label_form"])
     return tagger
 
 
@@ -89,8 +89,7 @@ def _columns(config: dict[str, Any], arrays: dict[str, Any], model: Any) -> Colu
 
 
 def _takes_texts(config: dict[str, Any], vectorizer: Any) -> bool:
-    """Before models could learn from texts alone, a tagger without a vectorizer took features."""
-    takes_texts = config.get("takes_texts", vectorizer is not None)
+    takes_texts = config["takes_texts"]
     if not isinstance(takes_texts, bool) or (vectorizer is not None and not takes_texts):
         raise InputError(f"takes_texts is {quoted(takes_texts)}")
     return takes_texts

@@ -114,9 +114,24 @@ def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequen
             f"the model needs the class {quoted(name)}, which ramify lacks: pass it as load(..., parts=[...])"
         )
     kind: Any = own[name] if entry is None or name in own else entry.load()
+    if entry is not None and name not in own:
+        _check_settings_known(kind, config)
     if "parts" in signature(kind.from_state).parameters:  # it is made of parts itself
         return kind.from_state(config, arrays, parts)
     return kind.from_state(config, arrays)
+
+
+def _check_settings_known(kind: Any, config: dict[str, Any]) -> None:
+    """ModelFileError where a class of ramify's has no such setting, which is then from a newer version."""
+    settings = config.get("settings")
+    if not isinstance(settings, dict) or not hasattr(kind, "get_params"):
+        return  # the class itself refuses what is damaged
+    unknown = sorted(settings.keys() - signature(kind).parameters.keys())
+    if unknown:
+        raise ModelFileError(
+            f"the model has the setting {quoted(unknown[0])} of {kind.__name__}, which ramify {__version__} lacks: "
+            f"upgrade ramify if a newer version saved the model, or else restore the model directory"
+        )
 
 
 def parts_to_state(parts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -59,14 +59,14 @@ def unit_values(values: Float32) -> Float32:
 
 
 def stored_count(config: dict[str, Any]) -> int:
-    """``normalized_rows_`` of a model directory; 0 where an older version saved none.
+    """``normalized_rows_`` of a model directory.
 
     Raises
     ------
     InputError
         No number of rows.
     """
-    return whole_number("normalized_rows", config.get("normalized_rows", 0), 0, 2**63 - 1)
+    return whole_number("normalized_rows", config["normalized_rows"], 0, 2**63 - 1)
 
 
 class UnitRowModel(RankingModel):

@@ -42,7 +42,7 @@ MOST_TRIED = 50_000
 RERANKED = 20
 """Labels that are reranked; more changed no measure."""
 
-BIAS = "favour"
+BIAS = "label_bias"
 """Name of the array in a model directory."""
 
 
@@ -240,7 +240,7 @@ class Blend(RankingModel):
             Settings or members that do not fit.
         """
         with damage_told("the blend is"):
-            model = cls(**({"normalize": False} | config["settings"]))  # before there was a choice, none was made
+            model = cls(**config["settings"])
             model.check_settings()
             model.cost_, model.share_ = float(config["chosen"]["cost"]), float(config["chosen"]["share"])
             ensemble = stored_part("ensemble", config["ensemble"], arrays, parts)

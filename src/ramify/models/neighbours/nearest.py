@@ -195,7 +195,7 @@ class NearestInstances(RankingModel):
             Settings or arrays that do not fit.
         """
         with damage_told("the kept instances are"):
-            model = cls(**({"weighting": "none"} | config["settings"]))  # before there was a choice, none was made
+            model = cls(**config["settings"])
             model.check_settings()
             return model._set_searcher(_stored_searcher(config["sizes"], arrays))
 

@@ -79,7 +79,7 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
         states, arrays = parts_to_state(self.inside())
-        return {"share": float(self.share), "rankers": list(states.values())}, arrays
+        return {"settings": {"share": float(self.share)}, "rankers": list(states.values())}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> MixedRanker:
@@ -93,7 +93,7 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
         with damage_told("the mixed ranker is"):
             first, second = config["rankers"]
             pair = [stored_part(f"ranker{at}", state, arrays, parts) for at, state in enumerate((first, second))]
-            ranker = cls(*pair, share=config["share"])
+            ranker = cls(*pair, **config["settings"])
             ranker.check_settings()
             if len({getattr(part, "features_and_labels_", None) for part in pair} - {None}) > 1:
                 raise InputError("its rankers are for other features or labels")

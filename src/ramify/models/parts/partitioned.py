@@ -28,11 +28,12 @@ from ramify.match import permitted
 from ramify.models.base.adapter import PlainModel, set_known, unfitted
 from ramify.models.base.model import best_labels
 from ramify.models.base.persistence import parts_to_state, stored_part
-from ramify.models.base.stored import check_label_space, stored_array, stored_size
+from ramify.models.base.stored import check_label_space, stored_size
 from ramify.models.base.unit import UnitRowModel, stored_count
 from ramify.models.parts.matching import as_matcher, cluster_targets, ranker_features
 from ramify.protocols import Indexer, MatchingProblem, RankingProblem, Representation
-from ramify.values import CSR, Float32, Int32, LabelTree, TopK
+from ramify.store.trees import tree_from_arrays, tree_to_arrays
+from ramify.values import CSR, Float32, LabelTree, TopK
 
 ROWS = 1024
 """Instances whose candidates are held at a time."""
@@ -218,10 +219,9 @@ class Partitioned(UnitRowModel):
         for name in ("representation", "indexer", "matcher", "ranker"):
             settings.pop(name)
         inside, arrays = parts_to_state(self.inside())
-        sizes = {"n_labels": self.n_labels_, "n_features": self.n_features_in_}
-        config = {"settings": settings, "normalized_rows": self.normalized_rows_} | sizes
-        arrays |= {"parents": self.tree_.parents[1], "leaf_labels": self.tree_.leaf_labels}
-        return config | inside, arrays
+        tree, tree_arrays = tree_to_arrays(self.tree_)
+        sizes = {"normalized_rows": self.normalized_rows_, "n_features": self.n_features_in_}
+        return {"settings": settings, **sizes, **tree, **inside}, arrays | tree_arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Partitioned:
@@ -234,14 +234,16 @@ class Partitioned(UnitRowModel):
         """
         with damage_told("the partitioned model is"):
             matcher, ranker = (stored_part(name, config[name], arrays, parts) for name in ("matcher", "ranker"))
-            settings = {"normalize": False} | config["settings"]  # before there was a choice, none was made
-            model = cls(**settings, matcher=matcher, ranker=ranker)
+            model = cls(**config["settings"], matcher=matcher, ranker=ranker)
             model.check_settings()
             model.normalized_rows_ = stored_count(config)
-            n_features, n_labels = (stored_size(config[name], name) for name in ("n_features", "n_labels"))
-            model.tree_ = _stored_tree(arrays, n_labels)
-            _check_sizes("matcher", matcher, (n_features, model.tree_.level_sizes[0]))
-            _check_sizes("ranker", ranker, (n_features, n_labels))
+            n_features, tree = stored_size(config["n_features"], "n_features"), tree_from_arrays(config, arrays)
+            check_label_space(tree.n_labels, tree.n_leaves)
+            if tree.depth != 2:
+                raise InputError(f"its tree has {tree.depth} levels, but must have 2")
+            _check_sizes("matcher", matcher, (n_features, tree.level_sizes[0]))
+            _check_sizes("ranker", ranker, (n_features, tree.n_labels))
+            model.tree_ = tree
             model._set_sizes(n_features)
             model.matcher_, model.ranker_ = matcher, ranker
         return model
@@ -262,18 +264,4 @@ def _part(role: str, given: Any) -> Any:
 def _two_levels(tree: LabelTree) -> LabelTree:
     """The clusters above the leaves as children of the root."""
     above = np.zeros(tree.n_leaves, np.int32) if tree.depth == 1 else tree.parents[-1]
-    return _tree_of(above, tree.leaf_labels, tree.n_labels)
-
-
-def _tree_of(above: Int32, leaf_labels: Int32, n_labels: int) -> LabelTree:
-    return LabelTree((np.zeros(int(above.max()) + 1, np.int32), above), leaf_labels, n_labels)
-
-
-def _stored_tree(arrays: dict[str, Any], n_labels: int) -> LabelTree:
-    """The tree of a model directory; numbers in it are compared with lengths before memory is taken by them."""
-    above = stored_array(arrays, "parents", np.int32, (None,))
-    steps = np.diff(above)
-    if len(above) == 0 or above[0] != 0 or (steps < 0).any() or (steps > 1).any():
-        raise InputError("the parents do not ascend from 0 by steps of 0 or 1")
-    check_label_space(n_labels, len(above))
-    return _tree_of(above, stored_array(arrays, "leaf_labels", np.int32, (len(above),)), n_labels)
+    return LabelTree((np.zeros(int(above.max()) + 1, np.int32), above), tree.leaf_labels, tree.n_labels)

@@ -411,7 +411,7 @@ class XRLinear(TreePredictor):
             Settings or arrays that do not fit.
         """
         with damage_told("the model's settings are"):
-            model = cls(**({"normalize": False} | config["settings"]))  # before there was a choice, none was made
+            model = cls(**config["settings"])
             model.check_settings()
             model._tree_training_config()
             model.normalized_rows_ = stored_count(config)
