@@ -60,7 +60,9 @@ def test_every_class_that_can_be_saved_has_golden_models_of_every_format(number)
     """A format whose models are missing is made by tests/golden/make.py, run under a version that writes it."""
     states = [manifest(golden) for golden in GOLDEN if golden.relative_to(HERE).parts[0] == f"format-{number}"]
     assert all(state["format"] == number for state in states)
-    wanted = {entry.name for entry in catalogue.ENTRIES if SINCE.get(entry.name, 1) <= number}
+    used_in_training = {catalogue.INDEXER, catalogue.REPRESENTATION}
+    saved = [entry.name for entry in catalogue.ENTRIES if not used_in_training & entry.roles.keys()]
+    wanted = {name for name in saved if SINCE.get(name, 1) <= number}
     assert wanted - set().union(*map(classes_in, states)) == set()
 
 

@@ -48,6 +48,25 @@ def test_settings_of_the_first_tree_models(leaf_alone, path_weight, tmp_path):
         )
 
 
+@pytest.mark.parametrize(
+    ("golden", "name", "value"),
+    [
+        ("XRLinear/default", "normalize", False),
+        ("Blend/tail", "normalize", False),
+        ("Partitioned/popular-cosine", "normalize", False),
+        ("LabelChain/frequent-first", "normalize", True),
+        ("NearestInstances/unweighted", "weighting", "none"),
+    ],
+)
+def test_a_model_of_a_version_without_a_setting_does_what_that_version_did(golden, name, value, tmp_path):
+    if "Chain" in golden:
+        pytest.importorskip("torch", reason="chains need the extra torch")
+    opened = ramify.load(edited(f"format-1/{golden}", tmp_path / "model", lambda c: c["settings"].pop(name, None)))
+    assert getattr(opened, name) == value
+    top = opened.predict_topk(X, 5)
+    np.testing.assert_array_equal(top.scores, opened.set_params(**{name: value}).predict_topk(X, 5).scores)
+
+
 def test_the_removed_setting_of_a_chain(tmp_path):
     pytest.importorskip("torch", reason="chains need the extra torch")
     path = edited("format-1/LabelChain/frequent-first", tmp_path / "model", lambda c: c["settings"].update(beam=5))

@@ -90,16 +90,6 @@ def test_every_method_weighs(tmp_path):
     assert same(again.predict_topk(X_test, 8), top)
 
 
-def test_models_from_before_the_choice_still_answer():
-    X, Y, X_test = _sparse_problem(4)
-    model = NearestInstances(weighting="none", threads=1).fit(X, Y)
-    config, arrays = model.to_state()
-    del config["settings"]["weighting"]
-    old = NearestInstances.from_state(config, arrays)
-    assert old.weighting == "none"
-    assert same(old.predict_topk(X_test, 4), model.predict_topk(X_test, 4))
-
-
 def test_settings_are_checked():
     X, Y = np.eye(3), np.eye(3)
     for settings, named in (

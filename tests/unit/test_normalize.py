@@ -72,25 +72,6 @@ def test_the_length_of_rows_does_not_matter(name, tmp_path):
     equal(again.predict_topk(SCALED, 3), scaled.predict_topk(UNIT, 3))
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_a_state_without_the_setting_is_one_of_raw_rows(name):
-    raw = MODELS[name](normalize=False).fit(SCALED, PROBLEM.Y)
-    top = raw.predict_topk(SCALED, 3)
-    config, arrays = raw.to_state()
-    stored = [config]
-    while stored:  # settings of the parts inside as well
-        found = stored.pop()
-        found.pop("normalized_rows", None)
-        found.get("settings", {}).pop("normalize", None)
-        inside = [one for one in found.values() if isinstance(one, dict)]
-        stored += inside + [
-            one for many in found.values() if isinstance(many, list) for one in many if isinstance(one, dict)
-        ]
-    again = type(raw).from_state(config, arrays)
-    assert again.normalize is False
-    assert_array_equal(again.predict_topk(SCALED, 3).scores, top.scores)
-
-
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize(
     "wrap", [lambda m: m, lambda m: Ensemble([m], threads=1), lambda m: Disentangled(m, threads=1)]
