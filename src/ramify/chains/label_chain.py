@@ -394,7 +394,7 @@ class LabelChain(ChainAnswers):
             model.normalized_rows_ = stored_count(config)
             sizes = {name: whole_number(name, value, 1, 2**31 - 1) for name, value in config["sizes"].items()}
             model.arrays_ = checked_arrays(arrays, sizes)
-            model.label_counts_ = checked_counts(arrays["label_counts"], sizes["n_labels"])
+            model.label_counts_ = checked_counts(arrays, sizes["n_labels"])
             model.longest_ = whole_number("longest", config["longest"], 1, 2**31 - 1)
             model.history_ = History.from_json(config["history"])
         model.n_features_in_, model.n_labels_ = sizes["n_features"], sizes["n_labels"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ramify.errors import InputError
+from ramify.models.base.stored import stored_array
 from ramify.values import Float32, Int64
 
 if TYPE_CHECKING:
@@ -50,32 +51,36 @@ def network_arrays(network: ChainNetwork) -> dict[str, Float32]:
     return {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
 
-def checked_arrays(arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Float32]:
+def checked_arrays(arrays: dict[str, Any], sizes: Mapping[str, int]) -> dict[str, Float32]:
     """The parameters among the arrays of a model directory.
 
     Raises
     ------
-    InputError
+    KeyError, InputError
         One is missing, of another type or shape, or not finite.
     """
     if set(sizes) != set(SIZES):
         raise InputError(f"the sizes must be {', '.join(SIZES)}")
     found = {}
     for name, shape in _shapes(sizes).items():
-        array = arrays.get(PREFIX + name)
-        fits = isinstance(array, np.ndarray) and array.dtype == np.float32 and array.shape == shape
-        if not fits or not np.isfinite(array).all():  # type: ignore[arg-type]
-            raise InputError(f"array {name} has the wrong type, shape or values")
-        found[name] = np.asarray(array)
+        found[name] = stored_array(arrays, PREFIX + name, np.float32, shape)
+        if not np.isfinite(found[name]).all():
+            raise InputError(f"array {PREFIX}{name} has values that are not finite")
     return found
 
 
-def checked_counts(counts: Any, n_labels: int) -> Int64:
-    """Training instances per label from a model directory, int64, shape (L,); InputError where they are invalid."""
-    fits = isinstance(counts, np.ndarray) and counts.dtype == np.int64 and counts.shape == (n_labels,)
-    if not fits or (counts < 0).any() or not counts.any():
-        raise InputError("the labels' counts have the wrong type, shape or values")
-    return np.asarray(counts)
+def checked_counts(arrays: dict[str, Any], n_labels: int) -> Int64:
+    """Training instances per label from a model directory, int64, shape (L,).
+
+    Raises
+    ------
+    KeyError, InputError
+        The array is missing, of another type or shape, has a negative number, or is all 0.
+    """
+    counts: Int64 = stored_array(arrays, "label_counts", np.int64, (n_labels,))
+    if (counts < 0).any() or not counts.any():
+        raise InputError("array label_counts has a negative number or is all 0")
+    return counts
 
 
 def sizes_of(arrays: Mapping[str, Float32]) -> dict[str, int]:

@@ -1,4 +1,7 @@
-"""Arrays of a model directory, looked at before native code trusts them; parts say what is wrong as InputError."""
+"""Checks of sizes and arrays from a model directory, before native code relies on them.
+
+The functions raise InputError or KeyError; ``from_state`` methods convert these by ``errors.damage_told``.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.checks import whole_number
 from ramify.errors import InputError
 from ramify.kernels.check import ascends
 from ramify.values import CSR
-from ramify.wording import quoted
 
 FEW_LABELS, LABELS_PER_PLACE = 10_000_000, 1000
 
@@ -19,16 +22,14 @@ LARGEST = 1.001
 
 
 def stored_size(value: Any, name: str) -> int:
-    """A count of rows or columns, at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-        raise InputError(f"{name} is {quoted(value)}")
-    return value
+    """A count of rows or columns, from 1 to 2**31 - 1."""
+    return whole_number(name, value, 1, 2**31 - 1)
 
 
 def check_label_space(n_labels: int, n_placed: int) -> None:
-    """Refuse a label space that is out of proportion to what is known of its labels, when saving and when loading.
+    """Refuse a label space much larger than the stored labels, when saving and when loading.
 
-    Predictions take memory for each label, also for one that no array mentions.
+    Predictions allocate memory for each label, also for one that no array mentions.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def check_label_space(n_labels: int, n_placed: int) -> None:
 
 
 def stored_array(arrays: dict[str, Any], name: str, dtype: Any, shape: tuple[int | None, ...]) -> Any:
-    """An array of exactly this type and shape, contiguous; None is any length."""
+    """An array of exactly this type and shape, contiguous; None stands for any length."""
     array = arrays[name]
     fits = isinstance(array, np.ndarray) and array.dtype == dtype and array.ndim == len(shape)
     if not fits or not array.flags.c_contiguous:
