@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,10 @@ import scipy.sparse as sp
 
 from ramify.errors import InputError
 
-CSR: TypeAlias = Any
+if TYPE_CHECKING:
+    CSR: TypeAlias = sp.csr_matrix[np.float32]  # only the stubs are generic in SciPy < 1.15
+else:
+    CSR = sp.csr_matrix
 """A scipy csr_matrix: float32 data, sorted column indices, no duplicates (see ``as_csr``)."""
 Int32: TypeAlias = npt.NDArray[np.int32]
 Int64: TypeAlias = npt.NDArray[np.int64]
@@ -55,16 +58,7 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
     InputError
         Not 2-d, not numeric, a width other than ``n_columns``, NaN or infinite values, broken sparse structure.
     """
-    if sp.issparse(matrix):
-        if matrix.dtype.kind not in "fiub":
-            raise InputError(f"{name} has dtype {matrix.dtype}, but must hold real numbers: convert it to float32")
-        if matrix.ndim != 2:
-            raise InputError(f"{name} has {matrix.ndim} dimension(s), but must have 2: reshape it to (n, d)")
-        _check_structure(matrix, name)
-        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is reported below
-            csr = sp.csr_matrix(matrix, dtype=np.float32)
-    else:
-        csr = sp.csr_matrix(_dense(matrix, name))
+    csr = _from_sparse(matrix, name) if sp.issparse(matrix) else sp.csr_matrix(_dense(matrix, name))
     if csr.shape[1] > LARGEST_WIDTH:
         raise InputError(f"{name} has {csr.shape[1]} columns, but at most {LARGEST_WIDTH} are supported: hash them")
     if n_columns is not None and csr.shape[1] != n_columns:
@@ -74,6 +68,16 @@ def as_csr(matrix: Any, name: str = "X", *, n_columns: int | None = None) -> CSR
         row = int(np.searchsorted(csr.indptr, np.flatnonzero(~np.isfinite(csr.data))[0], side="right")) - 1
         raise InputError(f"{name} holds NaN or infinite values (first in row {row}): remove or impute them")
     return csr
+
+
+def _from_sparse(matrix: Any, name: str) -> CSR:
+    if matrix.dtype.kind not in "fiub":
+        raise InputError(f"{name} has dtype {matrix.dtype}, but must hold real numbers: convert it to float32")
+    if matrix.ndim != 2:
+        raise InputError(f"{name} has {matrix.ndim} dimension(s), but must have 2: reshape it to (n, d)")
+    _check_structure(matrix, name)
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which as_csr reports
+        return sp.csr_matrix(matrix, dtype=np.float32)
 
 
 def _check_structure(matrix: Any, name: str) -> None:
@@ -127,6 +131,20 @@ def _dense(matrix: Any, name: str) -> npt.NDArray[Any]:
         )
     with np.errstate(over="ignore"):
         return np.asarray(dense, dtype=np.float32)
+
+
+def empty_csr(n_rows: int, n_columns: int) -> CSR:
+    """A float32 matrix of this shape without entries."""
+    nothing, indices = np.empty(0, np.float32), np.empty(0, np.int32)
+    return sp.csr_matrix((nothing, indices, np.zeros(n_rows + 1, np.int32)), shape=(n_rows, n_columns))
+
+
+def nonzero(matrix: CSR) -> CSR:
+    """0/1 float32 matrix of the same shape: 1 where ``matrix`` is not zero, no stored zeros."""
+    kept = matrix.copy()
+    kept.sum_duplicates()
+    kept.eliminate_zeros()
+    return sp.csr_matrix((np.ones(kept.nnz, np.float32), kept.indices, kept.indptr), shape=kept.shape)
 
 
 def row_lengths(indptr: npt.NDArray[np.integer[Any]], data: Float32) -> Float64:

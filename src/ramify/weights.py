@@ -15,7 +15,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.values import CSR, Float32, Int32, Int64, LabelTree
+from ramify.values import Float32, Int32, Int64, LabelTree
 
 MAX_BLOCK = 256
 """Maximum number of children of a block, so that their numbers fit into a byte."""
@@ -138,7 +138,7 @@ class LevelWeights:
             and np.isfinite(self.values[entries]).all()
         )
 
-    def matrix(self) -> CSR:
+    def matrix(self) -> sp.csc_matrix:
         """W, shape (d, nodes), as a csc_matrix: one column per node, without intercepts."""
         rows_of_block = np.diff(self.block_rows)
         block_of_row = np.repeat(np.arange(len(rows_of_block)), rows_of_block)

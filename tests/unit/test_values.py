@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ramify import Dataset, LabelTree, TopK
 from ramify.errors import InputError, ModelFileError
 from ramify.strings import StringTable
-from ramify.values import as_csr, as_label_matrix
+from ramify.values import as_csr, as_label_matrix, nonzero
 from ramify.weights import Blocks
 
 
@@ -164,3 +164,11 @@ def test_a_damaged_string_is_told():
     assert table[1] == "A"
     with pytest.raises(ModelFileError, match="string 0"):
         table[0]
+
+
+def test_the_pattern_of_a_matrix_has_no_stored_zeros_and_leaves_the_matrix_alone():
+    given = sp.csr_matrix((np.float32([3, 0, -1, 2, -2]), [0, 1, 2, 1, 1], [0, 2, 5]), shape=(2, 3))
+    found = nonzero(given)
+    assert found.nnz == 2 and found.dtype == np.float32
+    assert found.toarray().tolist() == [[1, 0, 0], [0, 0, 1]], "entries of one place are added first"
+    assert given.nnz == 5

@@ -21,7 +21,7 @@ from ramify.chains.reinforced_chain import ReinforcedChain
 from ramify.checks import whole_number
 from ramify.errors import InputError, MissingExtraError
 from ramify.models.base.model import instances
-from ramify.values import CSR, Float64, Int64
+from ramify.values import Float64, Int64
 from ramify.wording import one_line
 
 STOP = "STOP"
@@ -208,7 +208,7 @@ def order_statistics(
     )
 
 
-def _pairs(rows: list[list[int]], n_labels: int) -> CSR:
+def _pairs(rows: list[list[int]], n_labels: int) -> sp.csr_matrix[np.float64]:
     """Number of documents with label i before label j, shape (L, L)."""
     before = [np.array(row)[np.triu_indices(len(row), 1)[0]] for row in rows if len(row) > 1]
     after = [np.array(row)[np.triu_indices(len(row), 1)[1]] for row in rows if len(row) > 1]

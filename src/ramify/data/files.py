@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from ramify.data import npz, repository
 from ramify.data.fields import DEFAULT_FIELDS, Fields, joined_text
@@ -146,7 +146,9 @@ def read_features(path: str | Path) -> CSR:
     file, _, extension = locate(path)
     if extension in TEXT_FORMATS:
         raise DataFileError(f"{extension} holds texts, not features: use read_texts", file)
-    return repository.read(file).X if extension == ".txt" else npz.read_features(file)
+    if extension == ".txt":
+        return cast(CSR, repository.read(file).X)  # the format always has features
+    return npz.read_features(file)
 
 
 def read_column(path: str | Path, name: str) -> list[Any]:

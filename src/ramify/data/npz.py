@@ -79,7 +79,12 @@ def write(dataset: Dataset, path: Path) -> None:
     X, Y = dataset.X, dataset.Y
     if X is None:
         raise InputError("the .npz format holds features, but the data are texts: write .jsonl instead")
-    parts = {"X_data": X.data, "X_indices": X.indices, "X_indptr": X.indptr, "X_shape": np.array(X.shape, np.int64)}
+    parts: dict[str, Any] = {
+        "X_data": X.data,
+        "X_indices": X.indices,
+        "X_indptr": X.indptr,
+        "X_shape": np.array(X.shape, np.int64),
+    }
     parts |= {"Y_indices": Y.indices, "Y_indptr": Y.indptr, "Y_shape": np.array(Y.shape, np.int64)}
     if not isinstance(dataset.label_names, NumberNames):
         table = StringTable.of(dataset.label_names)
@@ -117,7 +122,7 @@ def _loaded(path: Path) -> Any:
         raise DataFileError(problem, path) from None
 
 
-def _matrix(arrays: Any, name: str) -> CSR:
+def _matrix(arrays: Any, name: str) -> Any:
     keys = set(arrays)
     if "format" in keys and "indptr" in keys:
         return _compressed(arrays, "", arrays["format"].item())
@@ -147,7 +152,8 @@ def _compressed(arrays: Any, prefix: str, layout: str | bytes) -> CSR:
         raise InputError(f"the shape {shape[:8].tolist()} must be two counts of at most {LARGEST_DIMENSION}: {REMEDY}")
     matrix = kinds[layout]((data, indices, indptr), shape=tuple(shape.tolist()))
     matrix.check_format(full_check=True)
-    return matrix.tocsr()
+    csr: CSR = matrix.tocsr()
+    return csr
 
 
 def _integers(array: Any, key: str) -> Any:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,9 +59,9 @@ class LabelTally:
     def values(self, weights: Float64) -> Float64:
         """The measures with documents weighted by ``weights``, shape (b, n); shape (b, len(names))."""
         # float32 halves the time of resamples, whose last digits do not matter; counts are exact up to 2^24
-        number = np.float64 if len(weights) == 1 else np.float32
+        number: Any = np.float64 if len(weights) == 1 else np.float32
         by_document = np.ascontiguousarray(weights.T, dtype=number)
-        true = self.true @ by_document  # (T, b)
+        true: npt.NDArray[Any] = self.true @ by_document  # (T, b)
         total, tp = true.copy(), np.zeros_like(true)
         groups = self.groups.astype(number)
         n_present = groups @ (true > 0).astype(number)  # (g, b)

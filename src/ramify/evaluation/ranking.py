@@ -36,14 +36,15 @@ def top_k(scores: Any, k: int) -> TopK:
         k below 1, not a 2-d matrix of real numbers, NaN.
     """
     k = whole_number("k", k, 1)
-    matrix = scores if sp.issparse(scores) else np.asarray(scores)
+    matrix: Any = scores if sp.issparse(scores) else np.asarray(scores)
+    stored = matrix.data if sp.issparse(scores) else matrix
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
         raise InputError(f"scores must be a 2-d matrix of real numbers, not {matrix.ndim}-d of dtype {matrix.dtype}")
-    if np.isnan(matrix.data if sp.issparse(matrix) else matrix).any():
+    if np.isnan(stored).any():
         raise InputError("scores contain NaN: remove or replace it")
     labels = np.full((matrix.shape[0], k), -1, np.int32)
     best = np.full((matrix.shape[0], k), -np.inf)
-    if sp.issparse(matrix):
+    if sp.issparse(scores):
         _fill_sparse(matrix, labels, best)
     elif matrix.shape[1]:
         _fill_dense(matrix, labels, best)

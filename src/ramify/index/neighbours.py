@@ -123,21 +123,22 @@ def _pair(Z: Any, members: Int64, k: int, threads: int) -> Int64:
     return np.unique(lower, return_inverse=True)[1]
 
 
-def _cluster_vectors(Z: Any, members: Int64) -> Any:
+def _cluster_vectors(Z: CSR | Float32, members: Int64) -> CSR | Float32:
     """Sum of the label vectors of each cluster, scaled to length one."""
     n_labels = len(members)
     shape = (int(members.max()) + 1, n_labels)
     sums = sp.csr_matrix((np.ones(n_labels, np.float32), (members, np.arange(n_labels))), shape=shape) @ Z
-    if not sp.issparse(sums):
+    if isinstance(sums, np.ndarray):
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        return np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
+        unit: Float32 = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
+        return unit
     sums.sort_indices()
     lengths = np.sqrt(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
     sums.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(sums.indptr)).astype(np.float32)
     return sums
 
 
-def _nearest(vectors: Any, k: int, threads: int) -> tuple[Int32, Float32]:
+def _nearest(vectors: CSR | Float32, k: int, threads: int) -> tuple[Int32, Float32]:
     if sp.issparse(vectors):
         return nearest(vectors, k, threads=threads)
     k = min(k, len(vectors) - 1)

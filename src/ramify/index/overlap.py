@@ -14,13 +14,15 @@ instance reaches.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
 from ramify.errors import InputError
-from ramify.values import CSR, Bool, Float32, Int32, Int64, LabelTree
+from ramify.values import CSR, Bool, Float32, Int32, Int64, LabelTree, empty_csr, nonzero
 
 ROWS_AT_ONCE = 4096
 
@@ -79,7 +81,7 @@ def candidates(reached: CSR, Y: CSR, C: CSR) -> Candidates:
         offer = sp.csr_matrix(reached[first : first + ROWS_AT_ONCE] @ members)
         offered += offer.nnz
         offer.data[:] = 1
-        hits += int(offer.multiply(Y[first : first + ROWS_AT_ONCE] != 0).nnz)
+        hits += int(offer.multiply(nonzero(Y[first : first + ROWS_AT_ONCE])).nnz)
     return Candidates(hits=hits, positives=int(Y.nnz), offered=offered)
 
 
@@ -103,10 +105,10 @@ def visits(X: CSR, Z: CSR, Y: CSR, C: CSR) -> CSR:
         0/1. The vector of a label is in the centres of all its clusters, so the choice depends on the other labels.
     """
     centres = sp.csr_matrix(normalize(C.T @ Z).T)
-    parts = [sp.csr_matrix((0, C.shape[1]), dtype=np.float32)]
+    parts = [empty_csr(0, C.shape[1])]
     for first in range(0, Y.shape[0], ROWS_AT_ONCE):
         like = sp.csr_matrix(X[first : first + ROWS_AT_ONCE] @ centres).toarray()
-        parts.append(_most_alike(like, sp.csr_matrix(Y[first : first + ROWS_AT_ONCE] != 0), C))
+        parts.append(_most_alike(like, nonzero(Y[first : first + ROWS_AT_ONCE]), C))
     return sp.csr_matrix(sp.vstack(parts))
 
 
@@ -175,9 +177,9 @@ class _Entries:
 
     @classmethod
     def of(cls, reached: CSR, Y: CSR, current: CSR) -> _Entries:
-        positive = sp.csr_matrix((Y != 0).T.astype(np.float64))
+        positive = sp.csr_matrix(nonzero(Y).T.astype(np.float64))
         score = sp.csr_matrix(positive @ reached.astype(np.float64))
-        count = sp.csr_matrix(positive @ (reached != 0).astype(np.float64))
+        count = sp.csr_matrix(positive @ nonzero(reached).astype(np.float64))
         for matrix in (score, count):
             matrix.sort_indices()
         labels = np.repeat(np.arange(count.shape[0], dtype=np.int32), np.diff(count.indptr))
@@ -224,7 +226,7 @@ def with_clusters(tree: LabelTree, C: CSR) -> LabelTree:
     leaves = sp.csr_matrix(C.T)
     leaves.sort_indices()
     parents = []
-    below = np.repeat(np.arange(leaves.shape[0]), np.diff(leaves.indptr))
+    below: npt.NDArray[np.integer[Any]] = np.repeat(np.arange(leaves.shape[0]), np.diff(leaves.indptr))
     for level in range(tree.depth - 1, -1, -1):
         used, renumbered = np.unique(below, return_inverse=True)
         parents.append(renumbered.astype(np.int32))

@@ -9,7 +9,7 @@ from ramify import _native
 from ramify.checks import Whole, thread_count
 from ramify.errors import InputError
 from ramify.kernels.check import csr_arrays
-from ramify.values import CSR, as_csr
+from ramify.values import CSR, Float32, Int32, Int64, as_csr
 
 FEATURES_PER_LABEL = Whole(1, optional=True)
 
@@ -58,7 +58,7 @@ def pifa(X: CSR, Y: CSR, *, max_features_per_label: int | None = None, threads: 
     return _sorted_csr(data, indices, indptr, (Y.shape[1], X.shape[1]))
 
 
-def _sorted_csr(data: object, indices: object, indptr: object, shape: tuple[int, int]) -> CSR:
+def _sorted_csr(data: Float32, indices: Int32, indptr: Int64, shape: tuple[int, int]) -> CSR:
     matrix = sp.csr_matrix((data, indices, indptr), shape=shape)
     matrix.has_sorted_indices = True
     matrix.has_canonical_format = True

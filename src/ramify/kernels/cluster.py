@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -101,7 +101,7 @@ def _fill_ranges(plan: CutPlan, begin: Int64, end: Int64) -> None:
             begin[right], end[right] = middle, end[cut]
 
 
-def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig, *, threads: int | None = 1) -> Int32:
+def balanced_order(Z: CSR | Float32, plan: CutPlan, config: KMeansConfig, *, threads: int | None = 1) -> Int32:
     """Order the labels by a cut plan; each cut is a 2-means with sides of the planned sizes.
 
     Parameters
@@ -144,7 +144,7 @@ def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig, *, threads: int 
 
 
 def lloyd_ranges(
-    Z: Any, order: Int32, ranges: Int64, n_clusters: Int32, config: KMeansConfig, *, threads: int | None = 1
+    Z: CSR | Float32, order: Int32, ranges: Int64, n_clusters: Int32, config: KMeansConfig, *, threads: int | None = 1
 ) -> Int32:
     """Split several ranges of labels, each by Lloyd's k-means from random labels.
 

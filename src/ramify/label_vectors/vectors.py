@@ -46,7 +46,8 @@ class PII(CheckedWhenMade):
 
     def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
         """L2-normalise the rows of Yᵀ."""
-        return unit_vectors(as_csr(Y, "Y").T.tocsr())
+        unit: CSR = unit_vectors(as_csr(Y, "Y").T.tocsr())
+        return unit
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.checks import OneOf
-from ramify.values import CSR, LabelTree
+from ramify.values import CSR, LabelTree, nonzero
 
 NORMS = ("none", "l1", "l2", "max")
 
@@ -43,7 +43,7 @@ def level_targets(
     for level in range(tree.depth - 1, 0, -1):
         target = sp.csr_matrix(target @ tree.membership(level))
         if visits is not None and level == tree.depth - 1:
-            target = sp.csr_matrix(target.multiply(visits != 0))
+            target = sp.csr_matrix(target.multiply(nonzero(visits)))
         if not induced:
             target.data[:] = 1
         targets.append(target)

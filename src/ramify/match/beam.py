@@ -96,7 +96,7 @@ class BeamSearch:
         forbidden : csr_matrix, shape (n, L), optional
             Labels that are excluded for an instance.
         """
-        if sp.issparse(allowed):
+        if allowed is not None and not isinstance(allowed, np.ndarray):
             if forbidden is not None:
                 allowed = allowed - allowed.multiply(forbidden)
             return self._topk_of_given(X, k, config, sp.csr_matrix(allowed), threads)

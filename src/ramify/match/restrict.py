@@ -9,9 +9,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.values import CSR, Bool, as_label_matrix
+from ramify.values import CSR, Bool, as_label_matrix, nonzero
 
-Allowed: TypeAlias = Any
+Allowed: TypeAlias = Bool | CSR | None
 """A bool array of shape (L,) for all instances, a CSR matrix of shape (n, L) per instance, or None."""
 
 
@@ -41,7 +41,7 @@ def restriction(allowed: Any, forbidden: Any, n: int, n_labels: int) -> tuple[Al
     for_all = forbidden if never is None else None
     only = _matrix(allowed, "allowed", n, n_labels)
     if only is None:
-        return _mask(allowed, for_all, n_labels), never
+        return None if allowed is None and for_all is None else _mask(allowed, for_all, n_labels), never
     if for_all is not None:
         only = sp.csr_matrix(only.multiply(_mask(None, for_all, n_labels)))
     return only, never
@@ -57,9 +57,7 @@ def _matrix(labels: Any, name: str, n: int, n_labels: int) -> CSR | None:
         raise InputError(f"{name}: {error}") from None
 
 
-def _mask(allowed: Any, forbidden: Any, n_labels: int) -> Bool | None:
-    if allowed is None and forbidden is None:
-        return None
+def _mask(allowed: Any, forbidden: Any, n_labels: int) -> Bool:
     mask = np.full(n_labels, allowed is None)
     if allowed is not None:
         mask[_ids(allowed, "allowed", n_labels)] = True
@@ -92,12 +90,11 @@ def permitted(scores: CSR, allowed: Allowed, forbidden: CSR | None) -> CSR:
     if allowed is None and forbidden is None:
         return scores
     if sp.issparse(allowed):
-        scores = scores.multiply(allowed != 0)
+        scores = sp.csr_matrix(scores.multiply(nonzero(allowed)))
     elif allowed is not None:
-        scores = scores @ sp.diags(allowed.astype(np.float32))
+        scores = sp.csr_matrix(scores @ sp.diags(allowed.astype(np.float32)))
     if forbidden is not None:
-        scores = scores - scores.multiply(forbidden != 0)
-    scores = sp.csr_matrix(scores)
+        scores = sp.csr_matrix(scores - scores.multiply(nonzero(forbidden)))
     scores.eliminate_zeros()
     scores.sort_indices()
     return scores

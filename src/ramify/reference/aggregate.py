@@ -10,8 +10,7 @@ from ramify.values import CSR, Float64
 
 def pifa(X: CSR, Y: CSR, *, max_features_per_label: int | None = None) -> CSR:
     """L2-normalise the rows of Y, take YᵀX, keep the largest entries, L2-normalise the rows; shape (L, d)."""
-    Y = Y.toarray().astype(np.float64)
-    Z = _unit_rows(Y).T @ X.toarray().astype(np.float64)
+    Z = _unit_rows(Y.toarray().astype(np.float64)).T @ X.toarray().astype(np.float64)
     if max_features_per_label is not None:
         for row in Z:
             by_size = np.lexsort((np.arange(len(row)), -np.abs(row)))

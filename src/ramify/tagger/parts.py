@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from ramify.errors import InputError, RamifyWarning
 from ramify.features.scripts import advice_on_scripts
@@ -38,7 +38,7 @@ def unfitted_part(name: str, given: Any, serves: Callable[[Any], bool], default:
 def features_of(dataset: Dataset, vectorizer: Any, progress: StageProgress | None) -> tuple[Any, CSR]:
     """The vectorizer fitted on the texts, and their features; None and X where there are no texts."""
     if dataset.texts is None:
-        return None, dataset.X
+        return None, cast(CSR, dataset.X)  # a Dataset has texts or X
     if dataset.X is not None:
         warnings.warn("the data hold texts and X: features are made of the texts", RamifyWarning, stacklevel=4)
     report_progress = progress or (lambda stage, done: None)

@@ -83,7 +83,8 @@ def check_predict_agrees(factory: Factory) -> None:
     model, problem = _fitted(factory)
     need_method(model, "predict")
     found = model.predict(problem.X_test)
-    assert sp.issparse(found), "predict gives a dense matrix"
+    sparse = sp.issparse(found)
+    assert sparse, "predict gives a dense matrix"
     assert found.shape == problem.Y_test.shape, f"predict gives shape {found.shape}"
     top = model.predict_topk(problem.X_test, problem.Y.shape[1])
     wanted = np.zeros(found.shape)
@@ -126,7 +127,7 @@ def check_restrictions(factory: Factory) -> None:
     rng = np.random.default_rng(5)
     mask, per_row = rng.random(n_labels) < 0.4, rng.random((40, n_labels)) < 0.3
     full = model.predict_topk(X, n_labels, **wide)
-    cases = [
+    cases: list[tuple[dict[str, Any], Any]] = [
         ({"allowed": np.flatnonzero(mask)}, np.tile(mask, (40, 1))),
         ({"allowed": mask}, np.tile(mask, (40, 1))),
         ({"forbidden": np.flatnonzero(mask).tolist()}, np.tile(~mask, (40, 1))),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import clone
 
@@ -197,6 +198,11 @@ class PlainModel:
         return Sizes(features=None if features is None else int(features), labels=int(self._own("n_labels_") or 0))
 
 
+def _entries(matrix: Any, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> Float32:
+    """``matrix[rows, columns]`` as an array; the types of SciPy have no sparse result of 2-d indices."""
+    return np.asarray(matrix[rows, columns].todense())
+
+
 def restricted(top: TopK, k: int, allowed: Any, forbidden: CSR | None) -> TopK:
     """The k best of a ranking among the labels that may be predicted.
 
@@ -215,11 +221,11 @@ def restricted(top: TopK, k: int, allowed: Any, forbidden: CSR | None) -> TopK:
     places = np.where(may, top.labels, 0)
     rows = np.arange(len(top))[:, None]
     if sp.issparse(allowed):
-        may &= np.asarray(allowed[rows, places].todense()) > 0
+        may &= _entries(allowed, rows, places) > 0
     elif allowed is not None:
         may &= allowed[places]
     if forbidden is not None:
-        may &= np.asarray(forbidden[rows, places].todense()) == 0
+        may &= _entries(forbidden, rows, places) == 0
     order = np.argsort(~may, axis=1, kind="stable")[:, :k]
     kept = np.take_along_axis(may, order, axis=1)
     labels = np.where(kept, np.take_along_axis(top.labels, order, axis=1), -1).astype(np.int32)

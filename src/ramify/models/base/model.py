@@ -211,13 +211,13 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return int(k)
 
     def _features(self, X: Any) -> CSR:
-        X = instances(X)
-        if X.shape[1] != self.n_features_in_:
+        features = instances(X)
+        if features.shape[1] != self.n_features_in_:
             raise InputError(
-                f"X has {X.shape[1]} features, but {type(self).__name__} "
+                f"X has {features.shape[1]} features, but {type(self).__name__} "
                 f"is expecting {self.n_features_in_} features as input"
             )
-        return X
+        return features
 
     def single(self, k: int) -> Single:
         """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
@@ -324,27 +324,28 @@ def mean_precision(Y: CSR, top: TopK, Y_train: CSR) -> float:
 
 def instances(X: Any) -> CSR:
     """X as the kernels take it; InputError where it has no row, no column, or more columns than a model is made for."""
-    X = as_csr(X)
-    if X.shape[0] == 0:
-        raise InputError(f"X has 0 sample(s) (shape={X.shape}) while a minimum of 1 is required: give instances")
-    if X.shape[1] == 0:
-        raise InputError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required: give features")
-    if X.shape[1] > MOST_FEATURES:
+    features = as_csr(X)
+    n, width = features.shape
+    if n == 0:
+        raise InputError(f"X has 0 sample(s) (shape={n, width}) while a minimum of 1 is required: give instances")
+    if width == 0:
+        raise InputError(f"X has 0 feature(s) (shape={n, width}) while a minimum of 1 is required: give features")
+    if width > MOST_FEATURES:
         raise InputError(
-            f"X has {X.shape[1]:,} features, but a model holds at most {MOST_FEATURES:,}: fit a Tagger, which selects "
+            f"X has {width:,} features, but a model holds at most {MOST_FEATURES:,}: fit a Tagger, which selects "
             "the used columns, or hash into fewer"
         )
-    return X
+    return features
 
 
 def assignments(Y: Any, n: int, model: str) -> CSR:
     """Y of n instances as 0/1; InputError where there is none, or nothing to learn from it."""
     if Y is None:
         raise InputError(f"{model} requires y to be passed, but the target y is None: give label assignments Y")
-    Y = as_label_matrix(Y, n)
-    if Y.nnz == 0:
+    labels = as_label_matrix(Y, n)
+    if labels.nnz == 0:
         raise InputError("Y has no positive entry, so there is nothing to learn: give labelled instances")
-    return Y
+    return labels
 
 
 def best_labels(scores: CSR, k: int) -> TopK:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from ramify.checks import whole_number
 from ramify.errors import InputError
 from ramify.kernels.check import ascends
-from ramify.values import CSR
+from ramify.values import CSR, empty_csr
 
 FEW_LABELS, LABELS_PER_PLACE = 10_000_000, 1000
 
@@ -81,6 +80,6 @@ def check_rows(pointers: Any, indices: Any, shape: tuple[int, int]) -> None:
 
 def matrix_over(parts: tuple[Any, Any, Any], shape: tuple[int, int]) -> CSR:
     """A matrix over checked (data, indices, indptr) as they are; SciPy would copy pointers into a narrower type."""
-    matrix = sp.csr_matrix(shape, dtype=np.float32)
+    matrix = empty_csr(*shape)
     matrix.data, matrix.indices, matrix.indptr = parts
     return matrix

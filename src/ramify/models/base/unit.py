@@ -82,9 +82,9 @@ class UnitRowModel(RankingModel):
 
     def _training_rows(self, X: Any) -> CSR:
         """X as the model trains on it; sets ``normalized_rows_``."""
-        X = instances(X)
-        X, self.normalized_rows_ = unit_rows(X) if self.normalize else (X, 0)
-        return X
+        rows = instances(X)
+        rows, self.normalized_rows_ = unit_rows(rows) if self.normalize else (rows, 0)
+        return rows
 
     def _features(self, X: Any) -> CSR:
         X = super()._features(X)

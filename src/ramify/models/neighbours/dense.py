@@ -33,7 +33,7 @@ from ramify.models.base.stored import (
     stored_size,
     stored_vectors,
 )
-from ramify.values import CSR, Float32, TopK, as_csr
+from ramify.values import CSR, Float32, TopK, as_csr, empty_csr
 
 ROWS = 4096
 """Instances made dense at a time."""
@@ -188,7 +188,7 @@ class DenseNeighbours(RankingModel):
         """Weight of each point's vote, shape (n, points): rows sum to 1, or are empty."""
         n, n_points = len(vectors), len(self.points_)
         if n_points == 0:
-            return sp.csr_matrix((n, 0), dtype=np.float32)
+            return empty_csr(n, 0)
         index = getattr(self, "_index", None) or self._link()
         most = min(self.neighbours, n_points)
         found = index.search(vectors, most, threads=threads)
@@ -274,7 +274,8 @@ def _distinct(vectors: Float32, votes: CSR, *, mean: bool) -> tuple[Float32, CSR
         sp.csr_matrix((ones, (members, np.arange(len(kept)))), (len(first), len(kept))) @ votes[kept]
     )
     order = np.argsort(rank)
-    joined.data = joined.data / np.repeat(sizes[order], np.diff(joined.indptr)) if mean else np.ones_like(joined.data)
+    shares = joined.data / np.repeat(sizes[order], np.diff(joined.indptr)) if mean else np.ones_like(joined.data)
+    joined = sp.csr_matrix((shares, joined.indices, joined.indptr), shape=joined.shape)
     joined.sort_indices()
     return np.ascontiguousarray(vectors[kept][np.sort(first)]), as_csr(joined)
 

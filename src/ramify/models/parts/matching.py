@@ -60,4 +60,4 @@ def ranker_features(X: CSR, embeddings: Float32 | None) -> CSR:
     """Features of the ranker, shape (n, d + m): those of the matcher behind those of the instances."""
     if embeddings is None:
         return X
-    return sp.csr_matrix(sp.hstack([X, np.asarray(embeddings, np.float32)]))
+    return sp.csr_matrix(sp.hstack([X, sp.csr_matrix(embeddings, dtype=np.float32)]))

@@ -270,7 +270,8 @@ class Disentangled(RankingModel):
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
         """Scores of given (instance, label) pairs only, shape (n, L): of all copies of a label, merged."""
         check_is_fitted(self)
-        return self.model_.score_pairs(X, pairs)
+        scores: CSR = self.model_.score_pairs(X, pairs)
+        return scores
 
     @available_if(has("decision_function"))
     def decision_function(self, X: Any) -> Float32:
@@ -290,7 +291,8 @@ class Disentangled(RankingModel):
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
         """Clusters that the search reaches: shape (n, clusters), with path scores."""
         check_is_fitted(self)
-        return self.model_.clusters_reached(X, beam=beam)
+        reached: CSR = self.model_.clusters_reached(X, beam=beam)
+        return reached
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

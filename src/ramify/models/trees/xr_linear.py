@@ -46,7 +46,7 @@ from ramify.models.base.unit import stored_count
 from ramify.models.trees.tail import TAIL_POWER, costs_by_rarity, log_bias_by_rarity
 from ramify.models.trees.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
-from ramify.values import CSR, Float32, LabelTree, StageProgress, as_csr, as_label_matrix
+from ramify.values import CSR, Float32, LabelTree, StageProgress, as_csr, as_label_matrix, nonzero
 from ramify.weights import PRECISIONS
 
 RELEVANCE = ("equal", "induced")
@@ -383,7 +383,7 @@ class XRLinear(TreePredictor):
                 raise InputError(f"relevance must have {Y.shape[0]} rows and no negative value")
             factors("relevance", given.data, given.nnz)
             # A positive that the user gave no relevance keeps 1.
-            Y = sp.csr_matrix((Y - Y.multiply(given > 0)) + Y.multiply(given))
+            Y = sp.csr_matrix((Y - Y.multiply(nonzero(given))) + Y.multiply(given))
         if self.tail_cost > 0:
             Y = costs_by_rarity(Y, self.tail_cost)
         if visits is not None:
