@@ -33,10 +33,10 @@ def demo_script(folder: Path, documents: Path) -> Path:
     """A script that runs ``ramify demo`` on a file of documents, without its comparison with others."""
     script = folder / "ramify_demo.py"
     script.write_text(
-        "import sys, ramify.data\n"
+        "import sys, ramify.data, ramify.demo\n"
         "from ramify.cli import main\n"
         f"parts = ramify.data.split_label_aware(ramify.data.read({str(documents)!r}), 0.3)\n"
-        "ramify.data.demo_dataset = lambda **_: parts\n"
+        "ramify.demo.demo_dataset = lambda **_: parts\n"
         "sys.argv = ['ramify', 'demo', '-q', '--rival-seconds', '0', '--show', '0', '-k', '1']\n"
         "main()\n"
     )

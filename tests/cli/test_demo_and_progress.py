@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from cli_tools import SOURCE, Terminal, demo_script, ramify_process
 
-import ramify.data
+import ramify.demo
 from ramify import read
-from ramify.cli.contest import one_vs_rest
 from ramify.cli.stages import Stages
 from ramify.data import split_label_aware
+from ramify.demo.contest import one_vs_rest
 
 
 @pytest.fixture
 def small_demo(documents, monkeypatch):
     parts = split_label_aware(read(documents), 0.3)
-    monkeypatch.setattr(ramify.data, "demo_dataset", lambda **_: parts)
+    monkeypatch.setattr(ramify.demo, "demo_dataset", lambda **_: parts)
     return parts
 
 

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ramify.data import demo, demo_dataset
-from ramify.data.api_calls import read_module
-from ramify.data.api_names import public_names
+from ramify.demo import demo_dataset, documents
+from ramify.demo.api_calls import read_module
+from ramify.demo.api_names import public_names
 from ramify.errors import InputError
 
 SOURCE = b'''
@@ -104,7 +104,7 @@ def test_circular_imports_end():
 
 def test_no_sources_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="no sources of documented functions"):
-        demo.build_demo([("gone", tmp_path / "gone.py")])
+        documents.build_demo([("gone", tmp_path / "gone.py")])
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def few_sources(monkeypatch, tmp_path):
     body = "".join(function.format(i, "os.stat" if i % 2 else "open") for i in range(40))
     path = tmp_path / "lib.py"
     path.write_text("import os\n" + body)
-    monkeypatch.setattr(demo, "source_files", lambda: [("lib", path)])
+    monkeypatch.setattr(documents, "source_files", lambda: [("lib", path)])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
@@ -135,7 +135,7 @@ def test_cache_is_used_and_a_damaged_one_is_rebuilt(few_sources, monkeypatch):
         cached.write_bytes(damaged)
         assert contents(demo_dataset()) == fresh
         assert cached.read_bytes() == whole
-    monkeypatch.setattr(demo, "FORMAT", demo.FORMAT + 1)
+    monkeypatch.setattr(documents, "FORMAT", documents.FORMAT + 1)
     demo_dataset()
     assert len(list(cached.parent.iterdir())) == 2
 

@@ -13,8 +13,8 @@ from typer import Option
 from ramify.cli.options import OutputOptions, ThreadOptions
 
 if TYPE_CHECKING:
-    from ramify.cli.contest import Contest
     from ramify.cli.stages import Stages
+    from ramify.demo.contest import Contest
     from ramify.tagger import Tagger
     from ramify.values import Dataset
 
@@ -30,6 +30,7 @@ Examples:
   ramify demo --ask "read a csv file into rows" --ask "sort a list by key"
   ramify demo --out demo-model
 """
+TRAINING_STAGES = ("features", "represent", "index", "train", "pack")
 QUERIES = ("read a csv file into rows", "compress a file with gzip", "compute the eigenvalues of a matrix")
 
 
@@ -58,9 +59,9 @@ def run(options: DemoOptions) -> None:
     RamifyError
         Options out of range, or a Python without sources.
     """
-    from ramify.cli.contest import Contest
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
+    from ramify.demo.contest import Contest
     from ramify.errors import InputError
     from ramify.store import check_target
 
@@ -72,7 +73,14 @@ def run(options: DemoOptions) -> None:
         train, test = _data(stages)
         _say(options, f"{len(train):,} documents to train on, {len(test):,} to test, {train.n_labels:,} labels")
         tagger = _tagger(options).fit_dataset(train, progress=stages)
-        contest = Contest.of(tagger, train, test, options.rival_seconds, stages)
+        contest = Contest.of(
+            tagger,
+            train,
+            test,
+            seconds=sum(stages.seconds.get(stage, 0.0) for stage in TRAINING_STAGES),
+            rival_seconds=options.rival_seconds,
+            progress=stages,
+        )
     if options.out is not None:
         tagger.save(options.out)
     queries = options.ask or []
@@ -107,7 +115,7 @@ def _say(options: DemoOptions, text: str) -> None:
 
 
 def _data(stages: Stages) -> tuple[Dataset, Dataset]:
-    from ramify.data import demo_dataset
+    from ramify.demo import demo_dataset
 
     with stages.stage("build data"):
         train, test = demo_dataset(progress=lambda done, of: stages("build data", done / of))

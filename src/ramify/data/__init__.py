@@ -1,6 +1,5 @@
-"""Files → Dataset, one module per format; splits; the data of the demo."""
+"""Files → Dataset: one file per format; splitting."""
 
-from ramify.data.demo import demo_dataset
 from ramify.data.fields import Fields
 from ramify.data.files import (
     Document,
@@ -23,7 +22,6 @@ __all__ = [
     "Fields",
     "align",
     "convert",
-    "demo_dataset",
     "holds_texts",
     "looks_long",
     "read",

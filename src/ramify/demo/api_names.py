@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from ramify.data.api_calls import Module
+from ramify.demo.api_calls import Module
 
 LONGEST_CHAIN = 16
 

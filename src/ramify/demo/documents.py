@@ -2,7 +2,7 @@
 
 A function's name and docstring are the text; its labels are the functions it calls and, since what is asked for may
 be that very function, itself. Sources of the standard library
-and of ramify's own dependencies are parsed (`ramify.data.api_calls`), never imported or run, so that the data are
+and of ramify's own dependencies are parsed (`ramify.demo.api_calls`), never imported or run, so that the data are
 much the same everywhere: some ten thousand documents, thousands of labels, a true long tail.
 """
 
@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ramify.data.api_calls import Module, read_module
-from ramify.data.api_names import public_names
 from ramify.data.files import read, write
 from ramify.data.labels import LabelRows
 from ramify.data.splits import split_label_aware
+from ramify.demo.api_calls import Module, read_module
+from ramify.demo.api_names import public_names
 from ramify.errors import DataFileError, InputError
 from ramify.values import Dataset
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ramify.cli.stages import Stages
 from ramify.evaluation import Report, TrainingCounts, evaluate, popular, top_k
 from ramify.evaluation.grid import Grid, percent
 from ramify.tagger import Tagger
-from ramify.values import CSR, Dataset, Float32, Int32, TopK
+from ramify.values import CSR, Dataset, Float32, Int32, StageProgress, TopK
 
 MEASURES = ("P@1", "P@5", "nDCG@5", "R@5", "PSP@5", "macroF1@5", "tail/R@5")
 K = 5
@@ -61,9 +60,17 @@ class Contest:
     n_labels: int
 
     @classmethod
-    def of(cls, tagger: Tagger, train: Dataset, test: Dataset, rival_seconds: float, stages: Stages) -> Contest:
-        """Measure a tagger just trained, and the others."""
-        seconds = sum(stages.seconds.get(stage, 0.0) for stage in ("features", "represent", "index", "train", "pack"))
+    def of(
+        cls,
+        tagger: Tagger,
+        train: Dataset,
+        test: Dataset,
+        *,
+        seconds: float,
+        rival_seconds: float,
+        progress: StageProgress,
+    ) -> Contest:
+        """Measure a tagger that was trained in ``seconds``, and the other methods."""
         counts = TrainingCounts.of(train.Y)
 
         def entry(name: str, seconds: float, labels: int, top: TopK) -> Entry:
@@ -73,10 +80,11 @@ class Contest:
         entries = [entry("most popular labels", 0.0, K, popular(train.Y, len(test), K))]
         if rival_seconds > 0:
             X, X_test = tagger.features(train.texts), tagger.features(test.texts)
-            scores, order, spent = one_vs_rest(X, train.Y, X_test, rival_seconds, stages)
+            scores, order, spent = one_vs_rest(X, train.Y, X_test, rival_seconds, progress)
             entries.append(entry("one-vs-rest LinearSVC", spent, len(order), _best(scores, order)))
-        with stages.stage("evaluate"):
-            entries.append(entry("ramify XRLinear", seconds, n_labels, tagger.predict_topk(test.texts, K)))
+        progress("evaluate", 0.0)
+        entries.append(entry("ramify XRLinear", seconds, n_labels, tagger.predict_topk(test.texts, K)))
+        progress("evaluate", 1.0)
         return cls(tuple(entries), len(train), len(test), n_labels)
 
     def as_dict(self) -> dict[str, Any]:
@@ -119,7 +127,7 @@ class Contest:
         )
 
 
-def one_vs_rest(X: CSR, Y: CSR, X_test: CSR, seconds: float, stages: Stages) -> tuple[Float32, Int32, float]:
+def one_vs_rest(X: CSR, Y: CSR, X_test: CSR, seconds: float, progress: StageProgress) -> tuple[Float32, Int32, float]:
     """Scores of test documents by one LinearSVC per label, the most frequent first, until the time is over.
 
     Returns
@@ -139,10 +147,10 @@ def one_vs_rest(X: CSR, Y: CSR, X_test: CSR, seconds: float, stages: Stages) -> 
         for scores in _classifiers(X, Y.tocsc(), X_test, order):
             columns.append(scores)
             spent = time.perf_counter() - begun
-            stages("one-vs-rest", min(1.0, max(spent / seconds, len(columns) / len(order))))
+            progress("one-vs-rest", min(1.0, max(spent / seconds, len(columns) / len(order))))
             if spent >= seconds:
                 break
-    stages("one-vs-rest", 1.0)
+    progress("one-vs-rest", 1.0)
     return np.stack(columns, axis=1), order[: len(columns)], time.perf_counter() - begun
 
 
