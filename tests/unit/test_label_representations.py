@@ -184,5 +184,5 @@ def test_names_become_instances_of_their_labels():
 @pytest.mark.parametrize(("names", "labels"), [(np.eye(3, 3), None), (np.eye(4, 2), None), (np.eye(4, 3), [4])])
 def test_names_that_do_not_fit(names, labels):
     X, Y = sp.csr_matrix(np.eye(2, 3, dtype=np.float32)), sp.csr_matrix(np.eye(2, 4, dtype=np.float32))
-    with pytest.raises(InputError, match=r"names has shape|labels holds"):
+    with pytest.raises(InputError, match=r"names has shape|labels contains"):
         names_as_instances(X, Y, sp.csr_matrix(names), labels)
