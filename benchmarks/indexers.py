@@ -32,11 +32,11 @@ RESULTS = HERE / "results" / "indexers.jsonl"
 KEY = ("dataset", "matrices", "instances", "model", "indexer", "branching", "max_leaf", "run", "threads")
 MEASURES = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
 SHAPES = {
-    "balanced": ((64, 100), (64, 64), (16, 32), (16, 16)),
+    "balanced": ((64, 100), (64, 64), (16, 32), (16, 16), (256, 100)),
     "lloyd": ((64, 100), (16, 32), (256, 100)),
-    "neighbours": ((64, 64), (16, 32)),
+    "neighbours": ((64, 64), (16, 64), (16, 32), (256, 64)),
     "scikit-learn": ((64, 100), (16, 32)),
-    "random": ((64, 100), (16, 32)),
+    "random": ((64, 100), (16, 32), (256, 100)),
 }
 """Branching and labels per leaf cluster at most, per indexer. ``NeighbourIndexer`` takes powers of two; unbalanced
 clusters are smaller than balanced ones of the same setting, so that balanced k-means has a smaller size as well."""
@@ -87,7 +87,7 @@ def contestants(indexers: list[str], n_labels: int) -> Iterator[tuple[str, int, 
     """Name, branching and max_leaf of each tree that is to be built; no branching that the labels cannot fill."""
     for name in indexers:
         for branching, max_leaf in SHAPES[name]:
-            if branching <= 64 or n_labels > 64 * max_leaf:
+            if branching <= 64 or n_labels > 64 * 100:
                 yield name, branching, max_leaf
 
 
