@@ -33,13 +33,12 @@ KEY = ("dataset", "matrices", "instances", "model", "indexer", "branching", "max
 MEASURES = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
 SHAPES = {
     "balanced": ((64, 100), (64, 64), (16, 32), (16, 16), (256, 100)),
-    "lloyd": ((64, 100), (16, 32), (256, 100)),
     "neighbours": ((64, 64), (16, 64), (16, 32), (256, 64)),
     "scikit-learn": ((64, 100), (16, 32)),
     "random": ((64, 100), (16, 32), (256, 100)),
 }
-"""Branching and labels per leaf cluster at most, per indexer. ``NeighbourIndexer`` takes powers of two; unbalanced
-clusters are smaller than balanced ones of the same setting, so that balanced k-means has a smaller size as well."""
+"""Branching and labels per leaf cluster at most, per indexer; ``NeighbourIndexer`` takes powers of two. The rows
+"lloyd" were measured at 24b1dff, the last commit with Lloyd's k-means without a balance constraint."""
 CONTROLS = ("scikit-learn", "random")
 """Indexers that are measured with ``XRLinear`` only."""
 
@@ -201,12 +200,6 @@ class ScikitLearnTree:
             self._split(Z, labels[clusters == number], (*path, number), seed)
 
 
-def _lloyd(branching: int, max_leaf: int) -> Any:
-    from ramify.index import KMeansIndexer
-
-    return KMeansIndexer(branching=branching, max_leaf=max_leaf, balanced=False)
-
-
 def _balanced(branching: int, max_leaf: int) -> Any:
     from ramify.index import KMeansIndexer
 
@@ -239,7 +232,6 @@ def _disentangled(indexer: Any, seed: int, threads: int) -> Any:
 
 INDEXERS: dict[str, Callable[[int, int], Any]] = {
     "balanced": _balanced,
-    "lloyd": _lloyd,
     "neighbours": _neighbours,
     "scikit-learn": ScikitLearnTree,
     "random": RandomTree,

@@ -1,6 +1,5 @@
 #include "bindings.hpp"
 #include "cluster_bisect.hpp"
-#include "cluster_lloyd.hpp"
 #include "cluster_nearest.hpp"
 #include "pifa.hpp"
 
@@ -90,39 +89,6 @@ void bind_bisect(nb::module_& m) {
         nb::arg("rights").noconvert(), nb::arg("options"), nb::arg("order").noconvert());
 }
 
-void bind_lloyd(nb::module_& m) {
-    nb::class_<LloydOptions>(m, "LloydOptions")
-        .def(nb::init<bool, int, double, uint64_t, int>(), nb::arg("spherical"), nb::arg("iterations"),
-             nb::arg("tolerance"), nb::arg("seed"), nb::arg("threads"));
-    const auto run = [](const LabelVectors& Z, const Pointers& begins, const Pointers& ends, const Indices& clusters,
-                        const Indices& order, const LloydOptions& options, Out1<int32_t>& assignment) {
-        const LloydRanges ranges{int64_t(begins.size()), begins.data(), ends.data(), clusters.data(), order.data()};
-        PythonMonitor monitor{nb::none()};
-        nb::gil_scoped_release release;
-        lloyd_ranges(Z, ranges, options, assignment.data(), &monitor);
-    };
-    m.def(
-        "lloyd_ranges_sparse",
-        [run](const Pointers& indptr, const Indices& indices, const Numbers& data, int64_t n_columns,
-              const Pointers& begins, const Pointers& ends, const Indices& clusters, const Indices& order,
-              const LloydOptions& options, Out1<int32_t> assignment) {
-            run(sparse_vectors(indptr, indices, data, n_columns), begins, ends, clusters, order, options, assignment);
-        },
-        nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
-        nb::arg("n_columns"), nb::arg("begins").noconvert(), nb::arg("ends").noconvert(),
-        nb::arg("clusters").noconvert(), nb::arg("order").noconvert(), nb::arg("options"),
-        nb::arg("assignment").noconvert());
-    m.def(
-        "lloyd_ranges_dense",
-        [run](const In2<float>& vectors, const Pointers& begins, const Pointers& ends, const Indices& clusters,
-              const Indices& order, const LloydOptions& options, Out1<int32_t> assignment) {
-            run(dense_vectors(vectors), begins, ends, clusters, order, options, assignment);
-        },
-        nb::arg("vectors").noconvert(), nb::arg("begins").noconvert(), nb::arg("ends").noconvert(),
-        nb::arg("clusters").noconvert(), nb::arg("order").noconvert(), nb::arg("options"),
-        nb::arg("assignment").noconvert());
-}
-
 void bind_nearest(nb::module_& m) {
     m.def(
         "nearest",
@@ -148,7 +114,6 @@ void bind_nearest(nb::module_& m) {
 void bind_cluster(nb::module_& m) {
     bind_pifa(m);
     bind_bisect(m);
-    bind_lloyd(m);
     bind_nearest(m);
 }
 

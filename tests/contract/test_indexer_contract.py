@@ -10,7 +10,6 @@ from ramify.testing import INDEXER_CHECKS, check_indexer, run_check
 VARIANTS = {
     "default": {},
     "balanced": {"branching": 3, "max_leaf": 4},
-    "unbalanced": {"branching": 3, "max_leaf": 4, "balanced": False},
     "euclidean": {"branching": 2, "max_leaf": 2, "spherical": False},
     "whole": {"branching": 3, "max_leaf": 4, "keep_unused": True},
     "shallow": {"branching": 2, "max_leaf": 1, "max_depth": 1},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ramify import Blend, Disentangled, Ensemble, LabelTree, NearestInstances, XRLinear
-from ramify.index import KMeansIndexer, NeighbourIndexer, tree_from_taxonomy
+from ramify.index import KMeansIndexer, NeighbourIndexer, tree_from_paths, tree_from_taxonomy
 from ramify.models import CosineRanker, LinearRanker, MixedRanker, Partitioned, PopularLabels
 from ramify.models.neighbours.dense import DenseNeighbours
 from ramify.testing import MODEL_CHECKS, check_model, run_check
@@ -27,11 +27,20 @@ class Flat:
         return LabelTree((np.zeros(Y.shape[1], np.int32),), np.arange(Y.shape[1], dtype=np.int32), Y.shape[1])
 
 
+class Uneven:
+    """Half of the labels in one cluster, the others in clusters of one to three, a level deeper."""
+
+    def build(self, Z, Y, *, seed=0, threads=1):
+        n_labels = Y.shape[1]
+        paths = [("large",) if label < n_labels // 2 else ("small", int(label**0.5)) for label in range(n_labels)]
+        return tree_from_paths(paths)
+
+
 SMALL = {"branching": 3, "max_leaf": 3, "threads": 1}
 VARIANTS = {
     "default": {"threads": 1},
     "deep": SMALL,
-    "unbalanced": {**SMALL, "balanced": False},
+    "uneven": {"indexer": Uneven(), "threads": 1},
     "logistic": {**SMALL, "loss": "logistic", "score_transform": "sigmoid"},
     "hinge": {**SMALL, "loss": "hinge", "precision": "bf16"},
     "matcher-aware": {**SMALL, "negatives": "tfn+man", "precision": "fp32"},
@@ -65,7 +74,7 @@ ENSEMBLES = {
     "rank": {"models": TREE, "trees": 2, "combine": "rank"},
     "softmax": {"models": TREE, "trees": 2, "combine": "softmax", "decision_threshold": 0.06},
     "sigmoid": {"models": XRLinear(score_transform="log-l3-hinge"), "trees": 2, "combine": "sigmoid"},
-    "mixed": {"models": [TREE, XRLinear(loss="logistic", balanced=False)], "weights": [1.0, 0.5]},
+    "mixed": {"models": [TREE, XRLinear(loss="logistic", indexer=Uneven())], "weights": [1.0, 0.5]},
     "with-instances": {"models": [TREE, NearestInstances()], "weights": [0.7, 0.3], "decision_threshold": 0.3},
 }
 AMONG_RIVALS = {

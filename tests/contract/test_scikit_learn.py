@@ -23,7 +23,7 @@ def _excuses(_estimator):
 
 
 @parametrize_with_checks(
-    [XRLinear(threads=1), XRLinear(threads=1, balanced=False, loss="logistic", precision="fp32", negatives="tfn+man")],
+    [XRLinear(threads=1), XRLinear(threads=1, max_leaf=3, loss="logistic", precision="fp32", negatives="tfn+man")],
     expected_failed_checks=_excuses,
 )
 def test_xr_linear(estimator, check):

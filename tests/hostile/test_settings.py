@@ -225,7 +225,7 @@ SENTENCES = [
     (XRLinear, "cluster_iterations", [], "cluster_iterations is [], but must be a whole number"),
     (XRLinear, "indexer", "x", "indexer is 'x', but must be an object with build or None"),
     (XRLinear, "representation", "x", "representation is 'x', but must be an object with represent or None"),
-    (XRLinear, "balanced", "no", "balanced is 'no', but must be True or False"),
+    (XRLinear, "normalize", "no", "normalize is 'no', but must be True or False"),
     (XRLinear, "tail_cost", float("nan"), "tail_cost is nan, but must be a number of at least 0 and at most 10"),
     (XRLinear, "loss", "x" * 10_000, "x', but must be one of squared-hinge, hinge, logistic"),
     (Tfidf, "lowercase", None, "lowercase is None, but must be True or False"),

@@ -1,5 +1,5 @@
 // Exercises the clustering and aggregation kernels under sanitizers:
-//   g++ -std=gnu++20 -g -O2 -fsanitize=address,undefined -Icpp tests/native/test_cluster.cpp cpp/cluster_[bclnps]*.cpp
+//   g++ -std=gnu++20 -g -O2 -fsanitize=address,undefined -Icpp tests/native/test_cluster.cpp cpp/cluster_[bcnps]*.cpp
 //       cpp/cluster_dot.cpp cpp/pifa.cpp cpp/isa.cpp cpp/cluster_dot_avx512.o -lpthread && ./a.out
 // where the .o is made first with -mavx512f -mavx512bw -mavx512dq -mavx512vl -c; -fsanitize=thread likewise.
 #include <algorithm>
@@ -9,7 +9,6 @@
 #include <numeric>
 
 #include "cluster_bisect.hpp"
-#include "cluster_lloyd.hpp"
 #include "cluster_nearest.hpp"
 #include "cluster_random.hpp"
 #include "pifa.hpp"
@@ -138,30 +137,6 @@ void test_bisect(int threads, int64_t labels) {
     }
 }
 
-void test_lloyd(int threads) {
-    const Matrix Z = random_matrix(3000, 300, 10, 4);
-    const std::vector<float> dense = densify(Z);
-    LabelVectors vectors;
-    vectors.sparse = Z.view();
-    vectors.rows = 3000;
-    vectors.cols = 300;
-    std::vector<int32_t> order(3000);
-    std::iota(order.begin(), order.end(), 0);
-    const std::vector<int64_t> begins{0, 2500, 2900, 2999}, ends{2500, 2900, 2998, 3000};
-    const std::vector<int32_t> clusters{17, 2, 98, 1};
-    const LloydRanges ranges{4, begins.data(), ends.data(), clusters.data(), order.data()};
-    for (const bool spherical : {true, false})
-        for (const bool use_dense : {true, false}) {
-            vectors.dense = use_dense ? dense.data() : nullptr;
-            std::vector<int32_t> assignment(3000, -7);
-            lloyd_ranges(vectors, ranges, {spherical, 8, 0.002, 3, threads}, assignment.data(), nullptr);
-            check(assignment[2998] == -7, "positions outside the ranges are left alone");
-            for (size_t range = 0; range < 4; ++range)
-                for (int64_t i = begins[range]; i < ends[range]; ++i)
-                    check(assignment[size_t(i)] >= -1 && assignment[size_t(i)] < clusters[range], "cluster in range");
-        }
-}
-
 void test_nearest(int threads) {
     const Matrix Z = random_matrix(300, 60, 12, 5), columns = transpose(Z);
     std::vector<int32_t> neighbours(300 * 9);
@@ -178,7 +153,6 @@ int main() {
     for (const int threads : {1, 3}) {
         test_pifa(threads);
         for (const int64_t labels : {1, 2, 3, 300, 8000}) test_bisect(threads, labels);
-        test_lloyd(threads);
         test_nearest(threads);
     }
     std::puts("ok");

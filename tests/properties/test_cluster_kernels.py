@@ -120,6 +120,8 @@ def test_kernels_refuse_what_they_cannot_use():
         cluster.KMeansConfig(iterations=0)
     with pytest.raises(InputError, match="seed"):
         cluster.KMeansConfig(seed=-1)
+    with pytest.raises(InputError, match="k is 0"):
+        cluster.nearest(X, 0)
 
 
 @pytest.mark.parametrize(
@@ -134,72 +136,9 @@ def test_a_plan_that_does_not_cut_every_side_is_refused(middles, lefts, rights):
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    n_rows=st.integers(2, 60),
-    n_clusters=st.integers(1, 7),
-    seed=st.integers(0, 1000),
-    spherical=st.booleans(),
-    dense=st.booleans(),
-    density=st.sampled_from([0.5, 1.0]),
-)
-def test_lloyd_equals_its_twin_on_clear_margins(n_rows, n_clusters, seed, spherical, dense, density):
-    rng = np.random.default_rng(seed)
-    shape = (n_rows, 9)
-    Z = (rng.standard_normal(shape) * (rng.random(shape) < density)).astype(np.float32)
-    Z[:, :2] += rng.standard_normal((n_rows, 2))  # rows with one entry would tie between parallel centroids
-    Z[rng.random(n_rows) < 0.1] = 0
-    n_clusters = min(n_clusters, n_rows)
-    config = cluster.KMeansConfig(spherical=spherical, seed=seed, iterations=5)
-    order = np.arange(n_rows, dtype=np.int32)
-    ranges = np.array([[0, n_rows]])
-    arguments = (order, ranges, np.array([n_clusters], np.int32), config)
-    vectors = Z if dense else as_csr(Z)
-    native = cluster.lloyd_ranges(vectors, *arguments)
-    plain = plain_cluster.lloyd(Z.astype(np.float64), n_clusters, config, plain_cluster.mix_seed(seed, 0, n_rows))
-    np.testing.assert_array_equal(native, plain)
-    np.testing.assert_array_equal(native, cluster.lloyd_ranges(vectors, *arguments, threads=3))
-
-
-def test_lloyd_splits_ranges_apart_from_each_other():
-    rng = np.random.default_rng(5)
-    Z = rng.standard_normal((500, 8)).astype(np.float32)
-    order = rng.permutation(500).astype(np.int32)
-    ranges = np.array([[0, 400], [420, 500]])
-    for begin, end in ranges:
-        order[begin:end].sort()
-    config = cluster.KMeansConfig(iterations=5)
-    both = cluster.lloyd_ranges(Z, order, ranges, np.array([5, 2], np.int32), config, threads=2)
-    assert (both[400:420] == -1).all()
-    for (begin, end), n_clusters in zip(ranges.tolist(), (5, 2), strict=True):
-        seed = plain_cluster.mix_seed(0, begin, end)
-        plain = plain_cluster.lloyd(Z[order[begin:end]].astype(np.float64), n_clusters, config, seed)
-        np.testing.assert_array_equal(both[begin:end], plain)
-
-
-@settings(max_examples=60, deadline=None)
 @given(Z=sparse_matrix(), k=st.integers(1, 50), threads=st.integers(1, 3))
 def test_nearest_equals_its_twin(Z, k, threads):
     neighbours, products = cluster.nearest(Z, k, threads=threads)
     plain_neighbours, plain_products = plain_cluster.nearest(Z, k)
     np.testing.assert_array_equal(neighbours, plain_neighbours)
     np.testing.assert_array_equal(products, plain_products)
-
-
-@pytest.mark.parametrize(
-    ("order", "ranges", "n_clusters", "message"),
-    [
-        ([0, 1, 9], [[0, 3]], [2], "order"),
-        ([0, 1], [[0, 2]], [2], "order"),
-        ([0, 1, 2], [[0, 4]], [2], "ranges"),
-        ([0, 1, 2], [[2, 2]], [1], "ranges"),
-        ([0, 1, 2], [[0, 3]], [4], "cluster"),
-        ([0, 1, 2], [[0, 3]], [0], "cluster"),
-        ([0, 1, 2], [[0, 3]], [1, 1], "ranges"),
-    ],
-)
-def test_lloyd_refuses_what_it_cannot_use(order, ranges, n_clusters, message):
-    arguments = (np.array(order, np.int32), np.array(ranges), np.array(n_clusters, np.int32), cluster.KMeansConfig())
-    with pytest.raises(InputError, match=message):
-        cluster.lloyd_ranges(np.eye(3, dtype=np.float32), *arguments)
-    with pytest.raises(InputError, match="k is 0"):
-        cluster.nearest(as_csr(np.eye(3)), 0)

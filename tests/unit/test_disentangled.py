@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from ramify.models.base.ranking_model import Part
 from sklearn.base import clone
 
 import ramify

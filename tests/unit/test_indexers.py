@@ -41,8 +41,6 @@ def purity(tree, groups):
 INDEXERS = {
     "balanced": KMeansIndexer(branching=4, max_leaf=32),
     "balanced Euclidean": KMeansIndexer(branching=4, max_leaf=32, spherical=False),
-    "unbalanced": KMeansIndexer(branching=4, max_leaf=32, balanced=False),
-    "unbalanced Euclidean": KMeansIndexer(branching=4, max_leaf=32, balanced=False, spherical=False),
     "neighbours": NeighbourIndexer(branching=4, max_leaf=32),
 }
 each_indexer = pytest.mark.parametrize("indexer", INDEXERS.values(), ids=INDEXERS)
@@ -116,27 +114,6 @@ def test_balanced_trees_keep_their_promises(n_labels, branching, max_leaf, max_d
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    n_labels=st.integers(1, 200),
-    branching=st.integers(2, 20),
-    max_leaf=st.integers(1, 40),
-    max_depth=st.none() | st.integers(1, 3),
-    spherical=st.booleans(),
-)
-def test_unbalanced_trees_keep_their_promises(n_labels, branching, max_leaf, max_depth, spherical):
-    rng = np.random.default_rng(n_labels)
-    Z = as_csr(rng.random((n_labels, 20)) * (rng.random((n_labels, 20)) < 0.2))
-    indexer = KMeansIndexer(
-        balanced=False, branching=branching, max_leaf=max_leaf, max_depth=max_depth, spherical=spherical
-    )
-    tree = indexer.build(Z, all_used(n_labels))
-    np.testing.assert_array_equal(np.sort(tree.leaf_labels), np.arange(n_labels))
-    if tree.depth > 1:
-        assert leaf_cluster_sizes(tree).max() <= max_leaf
-    assert max_depth is None or tree.depth <= max_depth + 1
-
-
-@settings(max_examples=40, deadline=None)
 @given(n_labels=st.integers(1, 200), branching=st.integers(2, 20), max_leaf=st.integers(2, 40))
 def test_neighbour_trees_keep_their_promises(n_labels, branching, max_leaf):
     rng = np.random.default_rng(n_labels)
@@ -200,7 +177,7 @@ def test_seeds_matter_and_indexers_serve_the_protocol():
         (lambda: KMeansIndexer().build(np.full((2, 2), np.inf), all_used(2)), "finite"),
         (lambda: KMeansIndexer().build(np.ones((2, 2)), as_label_matrix(np.zeros((3, 2)))), "no positive"),
         (lambda: KMeansIndexer().build(np.ones((2, 2)), all_used(2), seed=-1), "seed is -1"),
-        (lambda: KMeansIndexer(balanced=False).build(np.ones((2, 2)), all_used(2), threads=0), "threads is 0"),
+        (lambda: KMeansIndexer().build(np.ones((2, 2)), all_used(2), threads=0), "threads is 0"),
         (lambda: NeighbourIndexer().build(np.ones((2, 2)), all_used(2), threads=0), "threads is 0"),
         (lambda: FixedTree(KMeansIndexer().build(np.ones((2, 2)), all_used(2))).build(None, all_used(3)), "2 labels"),
     ],

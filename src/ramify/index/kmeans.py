@@ -1,7 +1,7 @@
-"""Label trees by recursive k-means (Parabel, PECOS: balanced; Bonsai: unbalanced).
+"""Label trees by recursive balanced 2-means, as in Parabel and PECOS (references: docs/papers.md).
 
-Labels with similar vectors are in the same cluster, so a search over a few clusters finds most relevant labels. In a
-balanced tree all leaf clusters have about the same size, which bounds the cost of a search. References: docs/papers.md.
+Labels with similar vectors are in the same cluster, so a search over a few clusters finds most relevant labels. All
+leaf clusters have about the same size, which bounds the cost of a search.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import scipy.sparse as sp
 
 from ramify.checks import COUNT, CheckedWhenMade, Rules, Whole, YesNo, rules_of, thread_count
 from ramify.errors import InputError
-from ramify.index.lloyd import SplitRule, unbalanced_shape
 from ramify.index.shape import balanced_shape, cut_plan
 from ramify.kernels.cluster import KMeansConfig, balanced_order
 from ramify.values import CSR, Int32, LabelTree, as_csr
@@ -22,7 +21,7 @@ from ramify.values import CSR, Int32, LabelTree, as_csr
 
 @dataclass(frozen=True, kw_only=True)
 class KMeansIndexer(CheckedWhenMade):
-    """Group labels by recursive k-means.
+    """Group labels by recursive 2-means into clusters of equal size.
 
     Parameters
     ----------
@@ -30,16 +29,13 @@ class KMeansIndexer(CheckedWhenMade):
         Children per cluster, at least 2.
     max_leaf : int, default 100
         Maximum number of labels per leaf cluster, at least 1.
-    balanced : bool, default True
-        Clusters of equal size, by recursive 2-means bisection; False: Lloyd's k-means, clusters of any size.
     spherical : bool, default True
         Cosine similarity; False: Euclidean distance.
     iterations : int, default 20
         Maximum number of assignments per split.
     max_depth : int, optional
         Maximum number of levels of clusters above the leaves; by default as many as ``branching`` and ``max_leaf``
-        require, and one more if unbalanced. If the limit applies, the top (balanced) or the last (unbalanced) clusters
-        have more than ``branching`` children.
+        require. If the limit applies, the root has more than ``branching`` children.
     keep_unused : bool, default False
         Include labels without any instance. By default they are left out, because they cannot be learnt.
 
@@ -51,7 +47,6 @@ class KMeansIndexer(CheckedWhenMade):
 
     branching: int = 64
     max_leaf: int = 100
-    balanced: bool = True
     spherical: bool = True
     iterations: int = 20
     max_depth: int | None = None
@@ -60,7 +55,6 @@ class KMeansIndexer(CheckedWhenMade):
     RULES: ClassVar[Rules] = {
         "branching": Whole(2, 2**31 - 1),
         "max_leaf": COUNT,
-        "balanced": YesNo(),
         **rules_of(KMeansConfig, "spherical", "iterations"),
         "max_depth": Whole(1, 2**31 - 1, optional=True),
         "keep_unused": YesNo(),
@@ -97,12 +91,7 @@ class KMeansIndexer(CheckedWhenMade):
             Z = Z[kept]
         config = KMeansConfig(spherical=self.spherical, iterations=self.iterations, seed=seed)
         shape = balanced_shape(len(kept), branching=self.branching, max_leaf=self.max_leaf, max_depth=self.max_depth)
-        if self.balanced:
-            order = balanced_order(Z, cut_plan(shape), config, threads=threads)
-        else:
-            depth = self.max_depth or len(shape.starts) + 1
-            rule = SplitRule(branching=self.branching, max_leaf=self.max_leaf, max_depth=depth)
-            shape, order = unbalanced_shape(Z, rule, config, threads)
+        order = balanced_order(Z, cut_plan(shape), config, threads=threads)
         return shape.tree(kept[order], Y.shape[1])
 
 

@@ -143,57 +143,6 @@ def balanced_order(Z: CSR | Float32, plan: CutPlan, config: KMeansConfig, *, thr
     return order
 
 
-def lloyd_ranges(
-    Z: CSR | Float32, order: Int32, ranges: Int64, n_clusters: Int32, config: KMeansConfig, *, threads: int | None = 1
-) -> Int32:
-    """Split several ranges of labels, each by Lloyd's k-means from random labels.
-
-    Parameters
-    ----------
-    Z : csr_matrix or float32 array, shape (L, d)
-        Label vectors.
-    order : int32 array, length L
-        The label at each position; ascending within each range.
-    ranges : int64 array, shape (r, 2)
-        First position and end of each range; they do not overlap.
-    n_clusters : int32 array, length r
-        Number of clusters, at least 1 and at most the number of labels of the range.
-    config : KMeansConfig
-        Settings of each split.
-    threads : int or None, default 1
-        The result is the same for any number.
-
-    Returns
-    -------
-    int32 array, length L
-        Cluster of the label at each position, counted from 0 in each range; some clusters may be empty. -1 outside the
-        ranges, and for labels whose dot product with every centroid is 0.
-
-    Raises
-    ------
-    InputError
-        Positions, labels or counts out of range.
-    """
-    threads = thread_count(threads)
-    n_labels = Z.shape[0]
-    begins, ends = (np.ascontiguousarray(ranges[:, side], np.int64) for side in (0, 1))
-    n_clusters = np.ascontiguousarray(n_clusters, np.int32)
-    if len(order) != n_labels or (n_labels and (order.min() < 0 or order.max() >= n_labels)):
-        raise InputError(f"order must contain the {n_labels} labels of Z")
-    if ((begins < 0) | (begins >= ends) | (ends > n_labels)).any() or len(n_clusters) != len(ranges):
-        raise InputError(f"ranges must be non-empty and lie within the {n_labels} labels")
-    if ((n_clusters < 1) | (n_clusters > ends - begins)).any():
-        raise InputError("a range must be split into at least 1 cluster and at most as many as it has labels")
-    options = _native.LloydOptions(config.spherical, config.iterations, config.tolerance, config.seed, threads)
-    assignment = np.full(n_labels, -1, np.int32)
-    arguments = (begins, ends, n_clusters, np.ascontiguousarray(order, np.int32), options, assignment)
-    if sp.issparse(Z):
-        _native.lloyd_ranges_sparse(*csr_arrays(Z), Z.shape[1], *arguments)
-    else:
-        _native.lloyd_ranges_dense(np.ascontiguousarray(Z, np.float32), *arguments)
-    return assignment
-
-
 def nearest(Z: CSR, k: int, *, threads: int | None = 1) -> tuple[Int32, Float32]:
     """Find the k rows with the largest dot products for every row, exactly.
 

@@ -105,35 +105,6 @@ def _centroid(rows: Float64, spherical: bool) -> Float64:
     return total / length if length > 0 else total
 
 
-def lloyd(Z: Float64, n_clusters: int, config: KMeansConfig, seed: int) -> Int32:
-    """Lloyd's k-means from ``n_clusters`` random rows; -1 for rows whose dot product with every centroid is 0."""
-    members = _first_members(len(Z), n_clusters, seed)
-    for _ in range(config.iterations):
-        sizes = np.bincount(members[members >= 0], minlength=n_clusters)
-        centroids = np.stack([_centroid(Z[members == c], config.spherical) for c in range(n_clusters)])
-        scores = Z @ centroids.T
-        if not config.spherical:
-            scores -= 0.5 * (centroids**2).sum(axis=1)
-        scores[:, sizes == 0] = -np.inf
-        before, members = members, scores.argmax(axis=1).astype(np.int32)
-        if config.spherical:
-            members[(np.where(np.isfinite(scores), scores, 0) == 0).all(axis=1)] = -1
-        if (members != before).sum() <= config.tolerance * len(Z):
-            break
-    return members
-
-
-def _first_members(n_rows: int, n_clusters: int, seed: int) -> Int32:
-    random = Random(seed)
-    rows = np.arange(n_rows)
-    members = np.full(n_rows, -1, np.int32)
-    for cluster in range(n_clusters):
-        chosen = cluster + random.below(n_rows - cluster)
-        rows[[cluster, chosen]] = rows[[chosen, cluster]]
-        members[rows[cluster]] = cluster
-    return members
-
-
 def nearest(Z: Any, k: int) -> tuple[Int32, Float64]:
     """The k largest positive dot products of every row with the others."""
     dense = Z.toarray().astype(np.float64)

@@ -60,13 +60,11 @@ class XRLinear(TreePredictor):
     representation : Representation, optional
         Label vectors to cluster by; PIFA when None.
     indexer : Indexer, optional
-        Makes the tree; when None, k-means with the next four settings.
+        Makes the tree; when None, k-means with the next three settings.
     branching : int, default 64
         Children per inner cluster.
     max_leaf : int, default 100
         Labels per leaf cluster at most.
-    balanced : bool, default True
-        Clusters of equal size.
     cluster_iterations : int, default 20
         Steps of k-means per cluster at most.
     negatives : str or sequence of str, default "tfn,tfn+man"
@@ -133,7 +131,7 @@ class XRLinear(TreePredictor):
     RULES: ClassVar[Rules] = {
         "representation": REPRESENTATION,
         "indexer": INDEXER,
-        **rules_of(KMeansIndexer, "branching", "max_leaf", "balanced", cluster_iterations="iterations"),
+        **rules_of(KMeansIndexer, "branching", "max_leaf", cluster_iterations="iterations"),
         "negatives": Parsed(
             partial(parse_negatives, depth=1), "tfn, man, own, unions such as tfn+man, or a list for levels"
         ),
@@ -169,7 +167,6 @@ class XRLinear(TreePredictor):
         indexer: Indexer | None = None,
         branching: int = 64,
         max_leaf: int = 100,
-        balanced: bool = True,
         cluster_iterations: int = 20,
         negatives: Any = "tfn,tfn+man",
         hard_negative_weight: float | None = None,
@@ -198,7 +195,6 @@ class XRLinear(TreePredictor):
         self.indexer = indexer
         self.branching = branching
         self.max_leaf = max_leaf
-        self.balanced = balanced
         self.cluster_iterations = cluster_iterations
         self.negatives = negatives
         self.hard_negative_weight = hard_negative_weight
@@ -358,10 +354,7 @@ class XRLinear(TreePredictor):
     def _index(self, training: CheckedTraining) -> LabelTree:
         X, Y, threads = training.X, training.Y, training.threads
         indexer = self.indexer or KMeansIndexer(
-            branching=self.branching,
-            max_leaf=self.max_leaf,
-            balanced=self.balanced,
-            iterations=self.cluster_iterations,
+            branching=self.branching, max_leaf=self.max_leaf, iterations=self.cluster_iterations
         )
         Z = None
         if getattr(indexer, "needs_vectors", True):
