@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +13,16 @@ from racing.tables import markdown, number
 
 INDEXERS = HERE / "results" / "indexers.jsonl"
 SHOWN = ("P@1", "P@3", "P@5", "PSP@5")
+ORDER = ("balanced", "lloyd", "neighbours", "scikit-learn", "random")
 BASELINE = ("balanced", 64, 100)
 TEXT = """\
 `python benchmarks/indexers.py`. Held-out fifths of the training sets; test sets are not read. First row of each table:
 balanced 2-means with the default shape (branching 64, at most 100 labels per leaf cluster), means over the runs. Other
 rows: mean of the paired differences ± its standard error, in points; **bold** or <u>underlined</u>: better or worse by
-more than two standard errors. CPU seconds of building the tree and of training with it; µs of CPU per document of
-`predict_topk`; medians."""
+more than two standard errors. Shape: branching / labels per leaf cluster at most. lloyd: k-means without a balance
+constraint, part of ramify until these figures. neighbours: `NeighbourIndexer`. scikit-learn: its `KMeans`, recursively.
+random: a balanced tree over a random order. CPU seconds of building the tree and of training with it; µs of CPU per
+document of `predict_topk`; number of leaf clusters and labels of the largest; medians."""
 
 
 def indexer_section() -> str:
@@ -45,8 +49,9 @@ def _table(dataset: str, model: str, rows: Sequence[Row]) -> str:
     for row in rows:
         trees.setdefault(_tree(row), {})[row["run"]] = row
     plain = trees.get(BASELINE, {})
-    lines = [_line(tree, runs, plain) for tree, runs in trees.items() if runs.keys() & plain.keys()]
-    header = ("indexer", "shape", *SHOWN, "tree CPU s", "train CPU s", "µs per document", "clusters", "largest", "runs")
+    ordered = sorted(trees, key=lambda tree: (ORDER.index(tree[0]), -tree[1] * tree[2]))
+    lines = [_line(tree, trees[tree], plain) for tree in ordered if trees[tree].keys() & plain.keys()]
+    header = ("indexer", "shape", *SHOWN, "tree s", "training s", "µs", "clusters", "largest", "runs")
     return f"### {dataset}, {model}\n\n{markdown(header, lines)}"
 
 
@@ -64,7 +69,7 @@ def _line(tree: tuple[str, int, int], runs: dict[int, Row], plain: dict[int, Row
     return [tree[0], f"{tree[1]}/{tree[2]}", *cells, *costs, str(len(shared))]
 
 
-def _difference(values: np.ndarray) -> str:
+def _difference(values: Any) -> str:
     mean = float(values.mean())
     if len(values) < 2:
         return f"{mean:+.2f}"

@@ -10,6 +10,7 @@ import numpy as np
 from racing.chain_tables import chain_section
 from racing.command_line_tables import command_line_section
 from racing.floor_tables import floor_section
+from racing.indexer_tables import indexer_section
 from racing.places import HERE
 from racing.rows import Row, read_rows
 from racing.tables import markdown, number
@@ -44,6 +45,7 @@ def study_sections(threads: int) -> str:
         command_line_section(threads),
         _main_job(read_rows(MAIN_JOB)),
         floor_section(threads),
+        indexer_section(),
         _copies(found),
         _senses(found),
         _zero_shot(read_rows(ZERO_SHOT)),
