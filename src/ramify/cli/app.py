@@ -1,4 +1,4 @@
-"""The commands, put together. Importing what a command needs is left to the command, so that help comes at once."""
+"""The commands of ``ramify``. A command imports what it needs when it runs, so that help is fast."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     arguments : sequence of str
         What it will be called with.
     """
-    # Rich takes longer to import than the list of commands to read: it helps with their many options only.
+    # Rich is slow to import, and only the help of single commands needs it.
     in_command = any(not argument.startswith("-") for argument in arguments)
     app = typer.Typer(
         name="ramify",

@@ -43,7 +43,7 @@ class ConvertOptions(NewFieldOptions):
     ] = "labels"
     target_separator: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="TEXT", help="What to separate labels by. (default: |)", rich_help_panel=TARGET_PANEL),
+        Option(metavar="TEXT", help="Separator of labels in one string. (default: |)", rich_help_panel=TARGET_PANEL),
     ] = None
     target_delimiter: Annotated[
         Optional[str],  # noqa: UP045

@@ -1,4 +1,4 @@
-"""What commands print: results on stdout, notes on stderr."""
+"""Output of the commands: results on stdout, notes on stderr."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def show(text: str) -> None:
 
 
 def flush() -> None:
-    """Let the reader see what was printed so far."""
+    """Flush stdout."""
     with _stdout() as stream:
         stream.flush()
 
@@ -34,7 +34,7 @@ def show_json(value: Any) -> None:
 
 
 def note(text: str, *, quiet: bool = False) -> None:
-    """Say something that is no result."""
+    """Print a note to stderr."""
     if not quiet:
         with suppress(OSError, ValueError):
             print(text, file=sys.stderr, flush=True)
@@ -59,11 +59,11 @@ def warnings_as_notes(*, quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def _stdout() -> Iterator[TextIO]:
-    """Ends quietly when the reader goes away, as in ``ramify predict ... | head -1``; a full disk gets its sentence."""
+    """Stdout; a closed pipe ends the program without a message, a full disk raises DataFileError."""
     try:
         yield sys.stdout
     except OSError as error:
-        # What is still buffered must not raise again when Python ends.
+        # The rest of the buffer must not raise again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise SystemExit(PIPE_CLOSED) from None

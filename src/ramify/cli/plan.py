@@ -153,6 +153,7 @@ class Plan:
         for path, (where, text) in sorted(given.items(), key=lambda one: one[0].count(".")):
             kind, *rest = path.split(".")
             parts[kind].put(rest, text, where, is_text=True)
+        _check_indexer(parts["model"], given)
         _pass_threshold_on(parts, start, given)
         for kind in SWITCHES.keys() & parts.keys():
             _check_switched_on(kind, parts[kind], given)
@@ -218,10 +219,19 @@ def _full_path(parts: Mapping[str, Part], path: str, where: str) -> str:
     if first in SWITCHES and first not in parts:
         raise InputError(f"{where}: {first} does not fit the model {parts['model'].kind}: leave it out")
     if first not in parts["model"].settings:
-        near = nearest_name(path, [*parts["model"].paths(), *(p for _, p in own_flags(parts).values())])
-        hint = f"see ramify settings {parts['model'].kind}" if near is None else f"did you mean {near!r}?"
-        raise InputError(f"{where}: the model {parts['model'].kind} has no setting {quoted(first)}: {hint}")
+        for kind, part in parts.items():
+            if path in part.settings:
+                raise InputError(f"{where}: the setting is one of the {kind}: use --set {kind}.{path}=VALUE")
     return f"model.{path}"
+
+
+def _check_indexer(model: Part, given: Mapping[str, tuple[str, str]]) -> None:
+    """InputError for a setting of the default indexer of a model that has another indexer."""
+    indexer = model.values.get("indexer")
+    for path, (where, _) in given.items():
+        name = path.removeprefix("model.")
+        if isinstance(indexer, Part) and (name in indexer.settings or name == "cluster_iterations"):
+            raise InputError(f"{where} does nothing where indexer is given: use --set indexer.NAME=VALUE")
 
 
 def _check_switched_on(kind: str, part: Part, given: Mapping[str, tuple[str, str]]) -> None:

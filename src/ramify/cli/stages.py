@@ -1,4 +1,4 @@
-"""The stages of a long command: shown while they run, on stderr of a terminal, and timed for the report at the end."""
+"""Stages of a long command: progress bars on stderr of a terminal, and times for the report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Stages:
-    """Callable as the library's ``progress``: told (stage, share done).
+    """A ``progress`` callback of the library, called with (stage, share done).
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self.begun, self.begun_cpu = time.perf_counter(), time.process_time()
         self.n_documents = 0
-        self._current, self._told = "", 0.0
+        self._current, self._last = "", 0.0
         self._tasks: dict[str, TaskID] = {}
         self._display: Progress | None = None if quiet or not sys.stderr.isatty() else _display()
 
@@ -51,22 +51,22 @@ class Stages:
             self._display.stop()
 
     def __call__(self, stage: str, done: float) -> None:
-        """Take note of the share of a stage that is done; stages may take turns, as the trees of an ensemble do."""
+        """Record the share of a stage that is done; stages may alternate, as the trees of an ensemble do."""
         now = time.perf_counter()
-        spent = now - self._told if stage == self._current else 0.0
+        spent = now - self._last if stage == self._current else 0.0
         self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
-        self._current, self._told = stage, now
+        self._current, self._last = stage, now
         if self._display is None:
             return
         if stage not in self._tasks:
             self._tasks[stage] = self._display.add_task(stage, total=None, rate="")
         rate = self._rate(stage, done)
-        # Without a share to go by, the bar pulses.
+        # Without a share the bar pulses.
         self._display.update(self._tasks[stage], total=1.0 if done > 0 else None, completed=done, rate=rate)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what is done within."""
+        """Time the body of a ``with`` statement as a stage."""
         self(name, 0.0)
         yield
         self(name, 1.0)

@@ -222,7 +222,7 @@ def _read(options: TrainOptions, data: str, seed: int) -> tuple[Dataset, Dataset
 
 
 def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:
-    """Copies that were asked for but could not be, as there is nowhere else to put a label."""
+    """A note where labels have no copies because there is one cluster."""
     from ramify.cli.output import note
     from ramify.models import Disentangled
 

@@ -1,4 +1,4 @@
-"""What a training came to: sizes, time per stage, memory, and how good the model is on documents kept back."""
+"""Report of a training: sizes, time per stage, memory, and measures on held-out documents."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ramify.tagger.explain.sizes import describe
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """The end of ``ramify train``.
+    """The report that ``ramify train`` prints.
 
     Parameters
     ----------
     tagger : Tagger
-        What was trained.
+        The trained tagger.
     out : Path
-        Where it was saved.
+        Directory that it was saved in.
     stages : Stages
-        How long each stage took.
+        Times of the stages.
     report : Report or None
-        Its evaluation, if one was asked for.
+        Evaluation; None without test documents.
     settings : dict
-        What it was trained with.
+        Settings of the training.
     """
 
     tagger: Tagger
@@ -62,7 +62,7 @@ class TrainingReport:
         }
 
     def _rounds(self) -> tuple[Any, ...]:
-        """What each reassignment of labels changed, where there were any."""
+        """Changes of each reassignment of labels."""
         return tuple(getattr(self.tagger.model_, "rounds_", ()))
 
     def show(self, *, as_json: bool) -> None:
@@ -97,7 +97,7 @@ def directory_bytes(path: Path) -> int:
 
 
 def peak_memory() -> int:
-    """Most memory that this process held so far; 0 where the system does not tell."""
+    """Peak memory of this process in bytes; 0 where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
