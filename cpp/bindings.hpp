@@ -2,8 +2,10 @@
 #pragma once
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 
 #include <chrono>
+#include <optional>
 
 #include "csr.hpp"
 #include "parallel.hpp"
@@ -23,6 +25,12 @@ using Out1 = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 template <class T>
 using Out2 = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
+// An argument that is never converted.
+inline auto strict(const char* name) { return nb::arg(name).noconvert(); }
+
+using Texts = nb::typed<nb::tuple, nb::str, nb::ellipsis>;
+using Progress = std::optional<nb::typed<nb::callable, void(double)>>;
+
 inline CsrView csr_view(const In1<int64_t>& indptr, const In1<int32_t>& indices, const In1<float>& data, int64_t cols) {
     return {int64_t(indptr.size()) - 1, cols, indptr.data(), indices.data(), data.data()};
 }
@@ -30,7 +38,7 @@ inline CsrView csr_view(const In1<int64_t>& indptr, const In1<int32_t>& indices,
 // Checks for Ctrl-C and reports progress at most ten times per second; only then is the GIL acquired.
 class PythonMonitor : public Monitor {
 public:
-    explicit PythonMonitor(nb::object progress) : progress_(std::move(progress)) {}
+    explicit PythonMonitor(Progress progress = std::nullopt) : progress_(std::move(progress)) {}
 
     bool keep_going(double done) override {
         const auto now = std::chrono::steady_clock::now();
@@ -38,12 +46,12 @@ public:
         last_ = now;
         nb::gil_scoped_acquire gil;
         if (PyErr_CheckSignals() != 0) throw nb::python_error();
-        if (!progress_.is_none()) progress_(done);
+        if (progress_) (*progress_)(done);
         return true;
     }
 
 private:
-    nb::object progress_;
+    Progress progress_;
     std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 

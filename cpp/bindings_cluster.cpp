@@ -17,13 +17,13 @@ void bind_pifa(nb::module_& m) {
            const Pointers& y_indptr, const Indices& y_rows, int64_t max_features, int threads, Out1<int64_t> counts) {
             const CsrView X = csr_view(x_indptr, x_indices, x_data, n_columns);
             const CsrView members{int64_t(y_indptr.size()) - 1, X.rows, y_indptr.data(), y_rows.data(), nullptr};
-            PythonMonitor monitor{nb::none()};
+            PythonMonitor monitor;
             nb::gil_scoped_release release;
             pifa_count({X, members, nullptr, max_features, threads}, counts.data(), &monitor);
         },
-        nb::arg("x_indptr").noconvert(), nb::arg("x_indices").noconvert(), nb::arg("x_data").noconvert(),
-        nb::arg("n_columns"), nb::arg("y_indptr").noconvert(), nb::arg("y_rows").noconvert(), nb::arg("max_features"),
-        nb::arg("threads"), nb::arg("counts").noconvert());
+        strict("x_indptr"), strict("x_indices"), strict("x_data"),
+        nb::arg("n_columns"), strict("y_indptr"), strict("y_rows"), nb::arg("max_features"),
+        nb::arg("threads"), strict("counts"));
     m.def(
         "pifa_fill",
         [](const Pointers& x_indptr, const Indices& x_indices, const Numbers& x_data, int64_t n_columns,
@@ -31,15 +31,15 @@ void bind_pifa(nb::module_& m) {
            const Pointers& indptr, Out1<int32_t> indices, Out1<float> data) {
             const CsrView X = csr_view(x_indptr, x_indices, x_data, n_columns);
             const CsrView members{int64_t(y_indptr.size()) - 1, X.rows, y_indptr.data(), y_rows.data(), nullptr};
-            PythonMonitor monitor{nb::none()};
+            PythonMonitor monitor;
             nb::gil_scoped_release release;
             pifa_fill({X, members, weights.data(), max_features, threads}, indptr.data(), indices.data(), data.data(),
                       &monitor);
         },
-        nb::arg("x_indptr").noconvert(), nb::arg("x_indices").noconvert(), nb::arg("x_data").noconvert(),
-        nb::arg("n_columns"), nb::arg("y_indptr").noconvert(), nb::arg("y_rows").noconvert(),
-        nb::arg("weights").noconvert(), nb::arg("max_features"), nb::arg("threads"), nb::arg("indptr").noconvert(),
-        nb::arg("indices").noconvert(), nb::arg("data").noconvert());
+        strict("x_indptr"), strict("x_indices"), strict("x_data"),
+        nb::arg("n_columns"), strict("y_indptr"), strict("y_rows"),
+        strict("weights"), nb::arg("max_features"), nb::arg("threads"), strict("indptr"),
+        strict("indices"), strict("data"));
 }
 
 LabelVectors sparse_vectors(const Pointers& indptr, const Indices& indices, const Numbers& data, int64_t n_columns) {
@@ -65,7 +65,7 @@ void bind_bisect(nb::module_& m) {
     const auto run = [](const LabelVectors& Z, const Pointers& middles, const Indices& lefts, const Indices& rights,
                         const BisectOptions& options, Out1<int32_t>& order) {
         const CutPlan plan{int64_t(middles.size()), middles.data(), lefts.data(), rights.data()};
-        PythonMonitor monitor{nb::none()};
+        PythonMonitor monitor;
         nb::gil_scoped_release release;
         balanced_order(Z, plan, options, order.data(), &monitor);
     };
@@ -76,17 +76,17 @@ void bind_bisect(nb::module_& m) {
               Out1<int32_t> order) {
             run(sparse_vectors(indptr, indices, data, n_columns), middles, lefts, rights, options, order);
         },
-        nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
-        nb::arg("n_columns"), nb::arg("middles").noconvert(), nb::arg("lefts").noconvert(),
-        nb::arg("rights").noconvert(), nb::arg("options"), nb::arg("order").noconvert());
+        strict("indptr"), strict("indices"), strict("data"),
+        nb::arg("n_columns"), strict("middles"), strict("lefts"),
+        strict("rights"), nb::arg("options"), strict("order"));
     m.def(
         "balanced_order_dense",
         [run](const In2<float>& vectors, const Pointers& middles, const Indices& lefts, const Indices& rights,
               const BisectOptions& options, Out1<int32_t> order) {
             run(dense_vectors(vectors), middles, lefts, rights, options, order);
         },
-        nb::arg("vectors").noconvert(), nb::arg("middles").noconvert(), nb::arg("lefts").noconvert(),
-        nb::arg("rights").noconvert(), nb::arg("options"), nb::arg("order").noconvert());
+        strict("vectors"), strict("middles"), strict("lefts"),
+        strict("rights"), nb::arg("options"), strict("order"));
 }
 
 void bind_nearest(nb::module_& m) {
@@ -98,15 +98,15 @@ void bind_nearest(nb::module_& m) {
             const int64_t n = int64_t(indptr.size()) - 1, d = int64_t(column_indptr.size()) - 1;
             const CsrView rows = csr_view(indptr, indices, data, d);
             const CsrView columns = csr_view(column_indptr, column_indices, column_data, n);
-            PythonMonitor monitor{nb::none()};
+            PythonMonitor monitor;
             nb::gil_scoped_release release;
             nearest({rows, columns, int64_t(neighbours.shape(1)), threads}, neighbours.data(), products.data(),
                     &monitor);
         },
-        nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
-        nb::arg("column_indptr").noconvert(), nb::arg("column_indices").noconvert(),
-        nb::arg("column_data").noconvert(), nb::arg("threads"), nb::arg("neighbours").noconvert(),
-        nb::arg("products").noconvert());
+        strict("indptr"), strict("indices"), strict("data"),
+        strict("column_indptr"), strict("column_indices"),
+        strict("column_data"), nb::arg("threads"), strict("neighbours"),
+        strict("products"));
 }
 
 }  // namespace

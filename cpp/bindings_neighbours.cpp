@@ -1,7 +1,4 @@
-#include <nanobind/stl/optional.h>
-
 #include <memory>
-#include <optional>
 
 #include "bindings.hpp"
 #include "neighbours.hpp"
@@ -43,7 +40,7 @@ void check_answers(const Out2<int32_t>& labels, const Out2<float>& scores, size_
 }
 
 void search(const Neighbours& known, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, const Request& request,
-            Out2<int32_t> labels, Out2<float> scores, nb::object progress) {
+            Out2<int32_t> labels, Out2<float> scores, Progress progress) {
     const CsrView X = csr_view(indptr, indices, data, known.model.columns.rows);
     check_answers(labels, scores, size_t(X.rows), request.options.k);
     PythonMonitor monitor(std::move(progress));
@@ -69,14 +66,23 @@ void search_one(const Neighbours& known, In1<int32_t> indices, In1<float> data, 
 }  // namespace
 
 void bind_neighbours(nb::module_& m) {
-    const auto strict = nb::arg().noconvert();
     nb::class_<Neighbours>(m, "Neighbours")
-        .def(nb::init<In1<int64_t>, In1<int32_t>, In1<float>, In1<int64_t>, In1<int32_t>, int64_t>(), strict, strict, strict, strict, strict, nb::arg());
-    nb::class_<Request>(m, "NeighbourRequest").def("__init__", [](Request* self, int neighbours, double power, int k, int threads, std::optional<In1<uint8_t>> mask, std::optional<In1<int64_t>> indptr, std::optional<In1<int32_t>> labels, bool only) {
-        new (self) Request{{neighbours, power, k, threads}, std::move(mask), std::move(indptr), std::move(labels), only};
-    }, nb::kw_only(), nb::arg("neighbours"), nb::arg("power"), nb::arg("k"), nb::arg("threads"), nb::arg("mask").noconvert().none(), nb::arg("indptr").noconvert().none(), nb::arg("labels").noconvert().none(), nb::arg("only"));
-    m.def("nearest_labels", &search, nb::arg(), strict, strict, strict, nb::arg(), strict, strict, nb::arg().none());
-    m.def("nearest_labels_one", &search_one, nb::arg(), strict, strict, nb::arg(), strict, strict);
+        .def(nb::init<In1<int64_t>, In1<int32_t>, In1<float>, In1<int64_t>, In1<int32_t>, int64_t>(),
+             strict("indptr"), strict("instances"), strict("values"), strict("labels_indptr"), strict("labels"),
+             nb::arg("n_labels"));
+    nb::class_<Request>(m, "NeighbourRequest")
+        .def("__init__",
+             [](Request* self, int neighbours, double power, int k, int threads, std::optional<In1<uint8_t>> mask,
+                std::optional<In1<int64_t>> indptr, std::optional<In1<int32_t>> labels, bool only) {
+                 new (self) Request{{neighbours, power, k, threads}, std::move(mask), std::move(indptr),
+                                    std::move(labels), only};
+             },
+             nb::kw_only(), nb::arg("neighbours"), nb::arg("power"), nb::arg("k"), nb::arg("threads"),
+             strict("mask").none(), strict("indptr").none(), strict("labels").none(), nb::arg("only"));
+    m.def("nearest_labels", &search, nb::arg("known"), strict("indptr"), strict("indices"), strict("data"),
+          nb::arg("request"), strict("labels"), strict("scores"), nb::arg("progress").none());
+    m.def("nearest_labels_one", &search_one, nb::arg("known"), strict("indices"), strict("data"), nb::arg("request"),
+          strict("labels"), strict("scores"));
 }
 
 }  // namespace ramify

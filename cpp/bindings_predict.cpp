@@ -1,8 +1,4 @@
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
-
-#include <memory>
-#include <optional>
 
 #include "beam.hpp"
 #include "bindings.hpp"
@@ -98,7 +94,12 @@ struct Searcher {
     SearchModel model;
     SingleSearches singles{model};
 
-    Searcher(nb::list levels, nb::list parents, nb::list allowed, In1<int32_t> leaf_labels, int64_t n_labels, nb::object log_bias, int max_copies) {
+    using Levels = nb::typed<nb::list, LevelHandle>;
+    using Parents = nb::typed<nb::list, In1<int32_t>>;
+    using Masks = nb::typed<nb::list, std::optional<In1<uint8_t>>>;
+
+    Searcher(Levels levels, Parents parents, Masks allowed, In1<int32_t> leaf_labels, int64_t n_labels,
+             std::optional<In1<float>> log_bias, int max_copies) {
         for (nb::handle level : levels) {
             owners.push_back(nb::borrow(level));
             model.levels.push_back(nb::cast<LevelHandle&>(level).level);
@@ -108,14 +109,15 @@ struct Searcher {
         owners.push_back(leaf_labels.cast());
         model.leaf_labels = leaf_labels.data();
         model.n_labels = n_labels;
-        model.leaf_bias = log_bias.is_none() ? nullptr : keep<float>(log_bias);
+        if (log_bias) owners.push_back(log_bias->cast());
+        model.leaf_bias = log_bias ? log_bias->data() : nullptr;
         model.max_copies = max_copies;
     }
 
     template <class T>
     const T* keep(nb::handle array) {
         owners.push_back(nb::borrow(array));
-        return nb::cast<In1<T>>(array).data();
+        return nb::cast<In1<T>>(array, false).data();
     }
 };
 
@@ -126,7 +128,7 @@ void check_out(const Out2<int32_t>& labels, const Out2<float>& scores, size_t ro
 
 void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
             const SearchOptions& options, In1<int64_t> forbidden_indptr, In1<int32_t> forbidden_labels,
-            Out2<int32_t> labels, Out2<float> scores, nb::object progress) {
+            Out2<int32_t> labels, Out2<float> scores, Progress progress) {
     const CsrView X = csr_view(indptr, indices, data, n_columns);
     check_out(labels, scores, size_t(X.rows), options.k);
     const Forbidden forbidden{forbidden_indptr.size() == 0 ? nullptr : forbidden_indptr.data(), forbidden_labels.data()};
@@ -148,7 +150,7 @@ void search_one(Searcher& searcher, In1<int32_t> indices, In1<float> data, const
 
 void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
            In1<int64_t> leaves_indptr, In1<int32_t> leaves, const SearchOptions& options, Out1<float> scores,
-           Out1<float> margins, nb::object progress) {
+           Out1<float> margins, Progress progress) {
     const CsrView X = csr_view(indptr, indices, data, n_columns);
     PythonMonitor monitor(std::move(progress));
     nb::gil_scoped_release release;
@@ -164,21 +166,43 @@ void merge(In1<int64_t> pointers, In1<int32_t> leaves, In1<float> scores, In1<fl
 }  // namespace
 
 void bind_predict(nb::module_& m) {
-    const auto strict = nb::arg().noconvert();
     nb::class_<LevelHandle>(m, "PackedLevel");
     nb::class_<Packing>(m, "Packing").def_prop_ro("words", &Packing::words);
-    nb::class_<SearchOptions>(m, "SearchOptions").def("__init__", [](SearchOptions* self, int beam, int k, int transform, bool log_scores, float path_weight, int copies, int threads) {
-        new (self) SearchOptions{beam, k, static_cast<Transform>(transform), log_scores, path_weight, static_cast<Copies>(copies), threads};
-    }, nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"), nb::arg("path_weight"), nb::arg("copies"), nb::arg("threads"));
-    nb::class_<Searcher>(m, "Searcher").def(nb::init<nb::list, nb::list, nb::list, In1<int32_t>, int64_t, nb::object, int>(), nb::arg(), nb::arg(), nb::arg(), strict, nb::arg(), nb::arg().none(), nb::arg());
-    m.def("make_level", &make_level, nb::arg(), strict, strict, strict, strict, strict, strict, strict, strict, strict, strict, strict);
-    m.def("plan_pack", &plan, strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg());
-    m.def("fill_pack", &fill, nb::arg(), strict, strict, strict, strict, strict, strict, nb::arg(), nb::arg(), nb::arg(), strict, strict, strict, strict, strict, strict, strict);
-    m.def("unpack", &take_apart, nb::arg(), strict, strict, strict, strict);
-    m.def("search", &search, nb::arg(), strict, strict, strict, nb::arg(), nb::arg(), strict, strict, strict, strict, nb::arg().none());
-    m.def("search_one", &search_one, nb::arg(), strict, strict, nb::arg(), strict, strict);
-    m.def("merge", &merge, strict, strict, strict, strict, nb::arg(), strict);
-    m.def("score", &score, nb::arg(), strict, strict, strict, nb::arg(), strict, strict, nb::arg(), strict, strict, nb::arg().none());
+    nb::class_<SearchOptions>(m, "SearchOptions")
+        .def("__init__",
+             [](SearchOptions* self, int beam, int k, int transform, bool log_scores, float path_weight, int copies,
+                int threads) {
+                 new (self) SearchOptions{beam,        k, static_cast<Transform>(transform), log_scores,
+                                          path_weight, static_cast<Copies>(copies),          threads};
+             },
+             nb::kw_only(), nb::arg("beam"), nb::arg("k"), nb::arg("transform"), nb::arg("log_scores"),
+             nb::arg("path_weight"), nb::arg("copies"), nb::arg("threads"));
+    nb::class_<Searcher>(m, "Searcher")
+        .def(nb::init<Searcher::Levels, Searcher::Parents, Searcher::Masks, In1<int32_t>, int64_t,
+                      std::optional<In1<float>>, int>(),
+             nb::arg("levels"), nb::arg("parents"), nb::arg("allowed"), strict("leaf_labels"), nb::arg("n_labels"),
+             strict("log_bias").none(), nb::arg("max_copies"));
+    m.def("make_level", &make_level, nb::arg("sizes"), strict("parent_blocks"), strict("block_begin"),
+          strict("block_words"), strict("block_rows"), strict("block_entries"), strict("words"), strict("keys"),
+          strict("counts"), strict("entries"), strict("scale"), strict("bias"));
+    m.def("plan_pack", &plan, strict("block_begin"), strict("block_rows"), strict("features"), strict("row_entries"),
+          strict("children"), strict("values"), nb::arg("n_nodes"), nb::arg("hash_bits"));
+    m.def("fill_pack", &fill, nb::arg("packing"), strict("block_begin"), strict("block_rows"), strict("features"),
+          strict("row_entries"), strict("children"), strict("values"), nb::arg("n_nodes"), nb::arg("hash_bits"),
+          nb::arg("precision"), strict("block_words"), strict("words"), strict("keys"), strict("counts"),
+          strict("entries"), strict("scale"), strict("block_entries"));
+    m.def("unpack", &take_apart, nb::arg("level"), strict("features"), strict("row_entries"), strict("children"),
+          strict("values"));
+    m.def("search", &search, nb::arg("searcher"), strict("indptr"), strict("indices"), strict("data"),
+          nb::arg("n_columns"), nb::arg("options"), strict("forbidden_indptr"), strict("forbidden_labels"),
+          strict("labels"), strict("scores"), nb::arg("progress").none());
+    m.def("search_one", &search_one, nb::arg("searcher"), strict("indices"), strict("data"), nb::arg("options"),
+          strict("labels"), strict("scores"));
+    m.def("merge", &merge, strict("pointers"), strict("leaves"), strict("scores"), strict("margins"),
+          nb::arg("options"), strict("out"));
+    m.def("score", &score, nb::arg("searcher"), strict("indptr"), strict("indices"), strict("data"),
+          nb::arg("n_columns"), strict("leaves_indptr"), strict("leaves"), nb::arg("options"), strict("scores"),
+          strict("margins"), nb::arg("progress").none());
 }
 
 }  // namespace ramify

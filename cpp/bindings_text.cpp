@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <numeric>
-#include <optional>
+#include <tuple>
+#include <utility>
 
-#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/tuple.h>
 
 #include "text_vocabulary.hpp"
 #include "text_weigh.hpp"
@@ -38,30 +40,30 @@ TextView view_of(nb::handle text) {
 }
 
 struct HeldTexts {
-    HeldTexts(const nb::tuple& texts, bool lowercase) : kept(texts) {
-        views.reserve(nb::len(texts));
+    HeldTexts(const Texts& texts, bool lowercase) : kept(texts) {
+        views.reserve(texts.size());
         for (const nb::handle text : texts) {
             nb::object held = readable(text, lowercase);
             views.push_back(view_of(held));
             if (!held.is(text)) lowered.push_back(std::move(held));
         }
     }
-    nb::tuple kept;
+    Texts kept;
     std::vector<nb::object> lowered;
     std::vector<TextView> views;
 };
 
 // (position of the first item that is not a str, or too long, or -1; whether all are ASCII)
-nb::tuple survey_texts(const nb::tuple& texts) {
+std::pair<int64_t, bool> survey_texts(const Texts& texts) {
     bool ascii = true;
     int64_t position = 0;
     for (const nb::handle text : texts) {
         if (!PyUnicode_Check(text.ptr()) || PyUnicode_GET_LENGTH(text.ptr()) > kMaxTextLength)
-            return nb::make_tuple(position, false);
+            return {position, false};
         ascii = ascii && PyUnicode_IS_ASCII(text.ptr());
         ++position;
     }
-    return nb::make_tuple(-1, ascii);
+    return {-1, ascii};
 }
 
 struct Columns {  // references to the arrays of a vocabulary
@@ -77,12 +79,12 @@ struct HeldWeighting {
 
 class TextCorpus {
 public:
-    TextCorpus(const nb::tuple& texts, Table table, const GramSettings& settings)
+    TextCorpus(const Texts& texts, Table table, const GramSettings& settings)
         : texts_(texts, settings.lowercase), table_(std::move(table)), corpus_(texts_.views, settings, table_.data()) {}
 
     // The number of distinct n-grams.
     int64_t count(bool keep_rows, int threads) {
-        PythonMonitor monitor{nb::none()};
+        PythonMonitor monitor;
         nb::gil_scoped_release release;
         corpus_.count(keep_rows, threads, &monitor);
         const std::vector<int64_t> sizes = corpus_.part_sizes();
@@ -90,12 +92,12 @@ public:
     }
 
     // (columns, columns of words, bytes of their names); column_terms are kept.
-    nb::tuple choose(int64_t min_documents, int64_t max_documents, int64_t max_terms, int threads) {
+    std::tuple<size_t, int64_t, size_t> choose(int64_t min_documents, int64_t max_documents, int64_t max_terms, int threads) {
         {
             nb::gil_scoped_release release;
             vocabulary_ = choose_vocabulary(corpus_, {min_documents, max_documents, max_terms}, threads);
         }
-        return nb::make_tuple(vocabulary_.terms.size(), vocabulary_.n_words, vocabulary_.names.blob.size());
+        return {vocabulary_.terms.size(), vocabulary_.n_words, vocabulary_.names.blob.size()};
     }
 
     void fill_vocabulary(Out1<uint8_t> blob, Out1<int64_t> offsets, Out1<uint64_t> hashes, Out1<int64_t> documents) {
@@ -132,11 +134,11 @@ private:
 
 class TextRows {
 public:
-    TextRows(const nb::tuple& texts, Table table, const GramSettings& settings)
+    TextRows(const Texts& texts, Table table, const GramSettings& settings)
         : texts_(texts, settings.lowercase), table_(std::move(table)), rows_(texts_.views, settings, table_.data()) {}
 
     int64_t weigh(const Columns& columns, const HeldWeighting& weighting, int threads) {
-        PythonMonitor monitor{nb::none()};
+        PythonMonitor monitor;
         nb::gil_scoped_release release;
         rows_.weigh(columns.map, weighting.weighting, threads, &monitor);
         return rows_.nnz();
@@ -161,32 +163,35 @@ int64_t weigh_one(nb::str text, Table table, const GramSettings& settings, const
                       int64_t(indices.size()));
 }
 
-void count_hashed(const nb::tuple& texts, Table table, const GramSettings& settings, const Columns& columns,
+void count_hashed(const Texts& texts, Table table, const GramSettings& settings, const Columns& columns,
                   Out1<int64_t> frequencies, int threads) {
     const HeldTexts held(texts, settings.lowercase);
-    PythonMonitor monitor{nb::none()};
+    PythonMonitor monitor;
     nb::gil_scoped_release release;
     count_columns(held.views, settings, table.data(), columns.map, frequencies.data(), threads, &monitor);
 }
 
 void bind_settings(nb::module_& m) {
     nb::class_<GramSettings>(m, "GramSettings")
-        .def("__init__", [](GramSettings* self, nb::tuple words, nb::tuple characters, bool within, bool lowercase) {
-            new (self) GramSettings{nb::cast<int>(words[0]),      nb::cast<int>(words[1]), nb::cast<int>(characters[0]),
-                                    nb::cast<int>(characters[1]), within,                  lowercase};
-        });
+        .def("__init__",
+             [](GramSettings* self, std::pair<int, int> words, std::pair<int, int> characters, bool within_words,
+                bool lowercase) {
+                 new (self) GramSettings{words.first, words.second, characters.first, characters.second,
+                                         within_words, lowercase};
+             },
+             nb::arg("words"), nb::arg("characters"), nb::arg("within_words"), nb::arg("lowercase"));
     nb::class_<Columns>(m, "TextColumns")
         .def("__init__", [](Columns* self, In1<int32_t> slots, In1<uint64_t> hashes) {
             const ColumnMap map{slots.data(), int64_t(slots.size()), hashes.data(), int64_t(hashes.size()), false};
             new (self) Columns{slots, hashes, map};
-        }, nb::arg("slots").noconvert(), nb::arg("hashes").noconvert())
+        }, strict("slots"), strict("hashes"))
         .def("__init__", [](Columns* self, int64_t n_columns, bool is_signed) {
             new (self) Columns{{}, {}, {nullptr, 0, nullptr, n_columns, is_signed}};
-        });
+        }, nb::arg("n_columns"), nb::arg("is_signed"));
     nb::class_<HeldWeighting>(m, "TextWeighting")
         .def("__init__", [](HeldWeighting* self, std::optional<In1<float>> idf, bool sublinear, bool normalise) {
             new (self) HeldWeighting{idf, {idf ? idf->data() : nullptr, sublinear, normalise}};
-        }, nb::arg("idf").none().noconvert(), nb::arg("sublinear"), nb::arg("normalise"));
+        }, strict("idf").none(), nb::arg("sublinear"), nb::arg("normalise"));
 }
 
 }  // namespace
@@ -194,26 +199,27 @@ void bind_settings(nb::module_& m) {
 void bind_text(nb::module_& m) {
     bind_settings(m);
     nb::class_<TextCorpus>(m, "TextCorpus")
-        .def(nb::init<nb::tuple, Table, GramSettings>(), nb::arg(), nb::arg().noconvert(), nb::arg())
-        .def("count", &TextCorpus::count)
-        .def("choose", &TextCorpus::choose)
-        .def("fill_vocabulary", &TextCorpus::fill_vocabulary, nb::arg().noconvert(), nb::arg().noconvert(),
-             nb::arg().noconvert(), nb::arg().noconvert())
-        .def("fill_indptr", &TextCorpus::fill_indptr, nb::arg().noconvert(), nb::arg())
-        .def("fill_rows", &TextCorpus::fill_rows, nb::arg(), nb::arg().noconvert(), nb::arg().noconvert(),
-             nb::arg().noconvert(), nb::arg());
+        .def(nb::init<Texts, Table, GramSettings>(), nb::arg("texts"), strict("table"), nb::arg("settings"))
+        .def("count", &TextCorpus::count, nb::arg("keep_rows"), nb::arg("threads"))
+        .def("choose", &TextCorpus::choose, nb::arg("min_documents"), nb::arg("max_documents"), nb::arg("max_terms"),
+             nb::arg("threads"))
+        .def("fill_vocabulary", &TextCorpus::fill_vocabulary, strict("blob"), strict("offsets"), strict("hashes"),
+             strict("documents"))
+        .def("fill_indptr", &TextCorpus::fill_indptr, strict("indptr"), nb::arg("threads"))
+        .def("fill_rows", &TextCorpus::fill_rows, nb::arg("weighting"), strict("indptr"), strict("indices"),
+             strict("values"), nb::arg("threads"));
     nb::class_<TextRows>(m, "TextRows")
-        .def(nb::init<nb::tuple, Table, GramSettings>(), nb::arg(), nb::arg().noconvert(), nb::arg())
-        .def("weigh", &TextRows::weigh)
-        .def("fill", &TextRows::fill, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert());
-    m.def("survey_texts", &survey_texts);
-    m.def("weigh_text", &weigh_one, nb::arg(), nb::arg().noconvert(), nb::arg(), nb::arg(), nb::arg(),
-          nb::arg().noconvert(), nb::arg().noconvert());
-    m.def("count_hashed_columns", &count_hashed, nb::arg(), nb::arg().noconvert(), nb::arg(), nb::arg(),
-          nb::arg().noconvert(), nb::arg());
+        .def(nb::init<Texts, Table, GramSettings>(), nb::arg("texts"), strict("table"), nb::arg("settings"))
+        .def("weigh", &TextRows::weigh, nb::arg("columns"), nb::arg("weighting"), nb::arg("threads"))
+        .def("fill", &TextRows::fill, strict("indptr"), strict("indices"), strict("values"));
+    m.def("survey_texts", &survey_texts, nb::arg("texts"));
+    m.def("weigh_text", &weigh_one, nb::arg("text"), strict("table"), nb::arg("settings"), nb::arg("columns"),
+          nb::arg("weighting"), strict("indices"), strict("values"));
+    m.def("count_hashed_columns", &count_hashed, nb::arg("texts"), strict("table"), nb::arg("settings"),
+          nb::arg("columns"), strict("frequencies"), nb::arg("threads"));
     m.def("fill_text_slots", [](In1<uint64_t> hashes, Out1<int32_t> slots) {
         fill_slots(hashes.data(), int64_t(hashes.size()), slots.data(), int64_t(slots.size()));
-    }, nb::arg().noconvert(), nb::arg().noconvert());
+    }, strict("hashes"), strict("slots"));
 }
 
 }  // namespace ramify

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
 
 #include "bindings.hpp"
@@ -23,13 +24,13 @@ void give_back_memory() {
 struct TrainedLevels {
     std::vector<std::vector<BlockWeights>> levels;
 
-    nb::tuple sizes(size_t level) const {
+    std::pair<int64_t, int64_t> sizes(size_t level) const {
         int64_t rows = 0, entries = 0;
         for (const BlockWeights& block : levels.at(level)) {
             rows += int64_t(block.features.size());
             entries += int64_t(block.values.size());
         }
-        return nb::make_tuple(rows, entries);
+        return {rows, entries};
     }
 
     // Moves one level out; its native copy is freed block by block.
@@ -86,7 +87,7 @@ struct LevelArrays {
 
 TrainedLevels train(In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
                     In1<float> instance_weights, const std::vector<LevelArrays*>& levels, const TrainOptions& options,
-                    nb::object progress) {
+                    Progress progress) {
     const CsrView X = csr_view(indptr, indices, data, n_columns);
     std::vector<LevelTask> tasks;
     for (const LevelArrays* level : levels) tasks.push_back(level->task(X.rows));
@@ -101,9 +102,9 @@ TrainedLevels train(In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, 
 
 void bind_train(nb::module_& m) {
     nb::class_<TrainedLevels>(m, "TrainedLevels")
-        .def("sizes", &TrainedLevels::sizes)
-        .def("take", &TrainedLevels::take, nb::arg(), nb::arg().noconvert(), nb::arg().noconvert(),
-             nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert());
+        .def("sizes", &TrainedLevels::sizes, nb::arg("level"))
+        .def("take", &TrainedLevels::take, nb::arg("level"), strict("block_rows"), strict("features"),
+             strict("row_entries"), strict("children"), strict("values"));
     nb::class_<LevelArrays>(m, "LevelArrays")
         .def("__init__",
              [](LevelArrays* self, In1<int64_t> block_begin, In1<int32_t> block_parent, In1<int64_t> rows_indptr,
@@ -112,9 +113,9 @@ void bind_train(nb::module_& m) {
                  new (self) LevelArrays{block_begin,      block_parent,      rows_indptr,         rows_indices, rows_factor,
                                         positives_indptr, positives_indices, positives_relevance, bias};
              },
-             nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),
-             nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(),
-             nb::arg().noconvert());
+             strict("block_begin"), strict("block_parent"), strict("rows_indptr"), strict("rows_indices"),
+             strict("rows_factor"), strict("positives_indptr"), strict("positives_indices"),
+             strict("positives_relevance"), strict("bias"));
     nb::class_<TrainOptions>(m, "TrainOptions")
         .def("__init__",
              [](TrainOptions* self, int loss, float cost_positive, float cost_negative, float epsilon, int max_passes,
@@ -124,8 +125,8 @@ void bind_train(nb::module_& m) {
              },
              nb::kw_only(), nb::arg("loss"), nb::arg("cost_positive"), nb::arg("cost_negative"), nb::arg("epsilon"),
              nb::arg("max_passes"), nb::arg("threshold"), nb::arg("max_weights"), nb::arg("seed"), nb::arg("threads"));
-    m.def("train", &train, nb::arg().noconvert(), nb::arg().noconvert(), nb::arg().noconvert(), nb::arg(),
-          nb::arg().noconvert(), nb::arg(), nb::arg(), nb::arg().none());
+    m.def("train", &train, strict("indptr"), strict("indices"), strict("data"), nb::arg("n_columns"),
+          strict("instance_weights"), nb::arg("levels"), nb::arg("options"), nb::arg("progress").none());
 }
 
 }  // namespace ramify

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +20,9 @@ from ramify.kernels.check import csr_arrays
 from ramify.values import CSR, Float32, Float64, Int32
 
 LARGEST_POWER = 1000.0
+
+NativeRequest: TypeAlias = _native.NeighbourRequest
+"""From ``VoteConfig.native``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,9 @@ class VoteConfig(CheckedWhenMade):
 
     RULES: ClassVar[Rules] = {"neighbours": Whole(1, 2**30), "power": Real(0, LARGEST_POWER)}
 
-    def native(self, k: int, threads: int, *, mask: Any = None, rows: CSR | None = None, only: bool = False) -> object:
+    def native(
+        self, k: int, threads: int, *, mask: Any = None, rows: CSR | None = None, only: bool = False
+    ) -> NativeRequest:
         """Options of a native call.
 
         Parameters
@@ -167,7 +172,7 @@ class NeighbourSearcher:
         _native.nearest_labels(self._native, *csr_arrays(X), request, labels, scores, progress)
         return labels, scores
 
-    def search_one(self, indices: Int32, values: Float32, request: object, k: int) -> tuple[Int32, Float32]:
+    def search_one(self, indices: Int32, values: Float32, request: NativeRequest, k: int) -> tuple[Int32, Float32]:
         """The same for a single query given by its features and values; ``request`` is ``config.native(k, 1)``."""
         labels = np.empty((1, k), np.int32)
         scores = np.empty((1, k), np.float32)

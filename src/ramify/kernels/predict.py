@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
 from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits
 
 TRANSFORMS = ("l1-hinge", "l2-hinge", "l3-hinge", "l4-hinge", "sigmoid")
+NativeOptions: TypeAlias = _native.SearchOptions
+"""From ``SearchConfig.native``."""
+
 COPIES = ("max", "mean", "sum")
 NARROW_KEY_BITS = 20
 _NO_POINTERS = np.empty(0, np.int64)
@@ -95,7 +98,7 @@ def unpack(packed: PackedLevel) -> LevelWeights:
     return level
 
 
-def _native_level(packed: PackedLevel) -> object:
+def _native_level(packed: PackedLevel) -> _native.PackedLevel:
     n_blocks = len(packed.block_begin) - 1
     sizes = [packed.n_nodes, packed.n_parents, n_blocks, len(packed.words) // 2, len(packed.keys)]
     bits = packed.hash_bits
@@ -189,7 +192,7 @@ class SearchConfig(CheckedWhenMade):
         "copies": OneOf(COPIES),
     }
 
-    def native(self, k: int, threads: int) -> object:
+    def native(self, k: int, threads: int) -> NativeOptions:
         """Options of a native call.
 
         Raises
@@ -235,7 +238,9 @@ class Searcher:
             raise InputError(f"there are weights for {len(levels)} levels, but the tree has {tree.depth}")
         self.n_features = levels[0].n_features
         self.n_labels, self.n_leaves = tree.n_labels, tree.n_leaves
-        masks = [None] * tree.depth if allowed_labels is None else _allowed_nodes(tree, allowed_labels)
+        masks: list[npt.NDArray[np.uint8] | None] = [None] * tree.depth
+        if allowed_labels is not None:
+            masks = [*_allowed_nodes(tree, allowed_labels)]
         natives = [_native_level(level) for level in levels]
         leaf_bias = None if log_bias is None else _leaf_bias(tree, log_bias)
         self._native = _native.Searcher(
@@ -265,7 +270,7 @@ class Searcher:
         _native.search(self._native, *csr_arrays(X), X.shape[1], options, pointers, never, labels, scores, progress)
         return labels, scores
 
-    def search_one(self, indices: Int32, values: Float32, options: object, k: int) -> tuple[Int32, Float32]:
+    def search_one(self, indices: Int32, values: Float32, options: NativeOptions, k: int) -> tuple[Int32, Float32]:
         """``search`` for a single instance given by its features and values; ``options`` is ``config.native(k, 1)``."""
         labels = np.empty((1, k), np.int32)
         scores = np.empty((1, k), np.float32)

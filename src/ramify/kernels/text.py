@@ -64,7 +64,7 @@ class Vocabulary:
         """Number of columns d."""
         return len(self.hashes)
 
-    def _native(self) -> Any:
+    def _native(self) -> _native.TextColumns:
         return _native.TextColumns(self.slots, self.hashes)
 
 
@@ -87,7 +87,7 @@ class HashedColumns:
         if not 1 <= self.n_columns <= _MAX_COLUMNS:
             raise InputError(f"n_columns is {self.n_columns}, but must be from 1 to {_MAX_COLUMNS}")
 
-    def _native(self) -> Any:
+    def _native(self) -> _native.TextColumns:
         return _native.TextColumns(self.n_columns, self.signed)
 
 
@@ -141,7 +141,7 @@ def _useful_threads(threads: int, texts: tuple[str, ...]) -> int:
     return max(1, min(threads, len(texts)))  # each thread has its own buffers
 
 
-def _native_grams(grams: Grams) -> Any:
+def _native_grams(grams: Grams) -> _native.GramSettings:
     return _native.GramSettings(grams.words or (0, 0), grams.characters or (0, 0), grams.within_words, grams.lowercase)
 
 
@@ -197,8 +197,8 @@ class CountedTexts:
         InputError
             More than 2**31 - 1 columns.
         """
-        limits = [_NO_LIMIT if limit is None else min(limit, _NO_LIMIT) for limit in (max_documents, max_terms)]
-        n_columns, n_words, n_bytes = self._corpus.choose(min(min_documents, _NO_LIMIT), *limits, self._threads)
+        most, largest = (_NO_LIMIT if limit is None else min(limit, _NO_LIMIT) for limit in (max_documents, max_terms))
+        n_columns, n_words, n_bytes = self._corpus.choose(min(min_documents, _NO_LIMIT), most, largest, self._threads)
         if n_columns > _MAX_COLUMNS:
             raise InputError(f"{n_columns} n-grams are too many: set max_features to {_MAX_COLUMNS} at most")
         blob, offsets = np.empty(n_bytes, np.uint8), np.empty(n_columns + 1, np.int64)

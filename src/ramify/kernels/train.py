@@ -154,7 +154,7 @@ def train(
     ]
 
 
-def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> object:
+def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> _native.LevelArrays:
     blocks, rows, positives = problem.blocks, problem.rows, problem.positives
     if rows.shape != (len(blocks.parent_blocks) - 1, n_instances) or positives.shape != (blocks.begin[-1], n_instances):
         raise InputError(f"a level's rows {rows.shape} and positives {positives.shape} do not fit its tree and X")
@@ -175,8 +175,8 @@ def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> obj
     )
 
 
-def _take(trained: object, number: int, blocks: Blocks, n_features: int, bias: Float32) -> LevelWeights:
-    n_rows, n_entries = trained.sizes(number)  # type: ignore[attr-defined]
+def _take(trained: _native.TrainedLevels, number: int, blocks: Blocks, n_features: int, bias: Float32) -> LevelWeights:
+    n_rows, n_entries = trained.sizes(number)
     level = LevelWeights(
         blocks=blocks,
         n_features=n_features,
@@ -187,7 +187,5 @@ def _take(trained: object, number: int, blocks: Blocks, n_features: int, bias: F
         values=np.empty(n_entries, np.float32),
         bias=bias,
     )
-    trained.take(  # type: ignore[attr-defined]
-        number, level.block_rows, level.features, level.row_entries, level.children, level.values
-    )
+    trained.take(number, level.block_rows, level.features, level.row_entries, level.children, level.values)
     return level

@@ -20,7 +20,7 @@ import scipy.sparse as sp
 from ramify.checks import whole_number
 from ramify.errors import InputError, damage_told
 from ramify.exchange import LevelSize
-from ramify.kernels.predict import SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
+from ramify.kernels.predict import NativeOptions, SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
 from ramify.match.restrict import Allowed
 from ramify.store.trees import tree_from_arrays, tree_to_arrays
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
@@ -104,7 +104,7 @@ class BeamSearch:
         found = searcher.search(X, k, config, forbidden=forbidden, threads=threads, progress=progress)
         return TopK(*found)
 
-    def topk_one(self, indices: Int32, values: Float32, k: int, options: object) -> tuple[Int32, Float32]:
+    def topk_one(self, indices: Int32, values: Float32, k: int, options: NativeOptions) -> tuple[Int32, Float32]:
         """Labels and scores, shapes (1, k), of one instance; arguments are not checked."""
         return self._searcher.search_one(indices, values, options, k)
 
