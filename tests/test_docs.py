@@ -61,7 +61,7 @@ def run_python(page: Path, code: str, line: int, namespace: dict) -> None:
 
 def run_commands(page: Path, code: str, line: int) -> None:
     """Plain ``ramify`` commands in this process, which spares seconds of imports each; pipes in a shell."""
-    for number, command in enumerate(code.splitlines(), start=line):
+    for number, command in enumerate(code.replace("\\\n", " ").splitlines(), start=line):
         words, _, target = command.partition(" > ")
         if "|" in command:
             run_in_shell(page, command, number)
