@@ -38,7 +38,7 @@ SHAPES = {
     "random": ((64, 100), (16, 32), (256, 100)),
 }
 """Branching and labels per leaf cluster at most, per indexer; ``NeighbourIndexer`` takes powers of two. The rows
-"lloyd" were measured at 24b1dff, the last commit with Lloyd's k-means without a balance constraint."""
+"lloyd" are of k-means without a balance constraint, which was removed after they were measured."""
 CONTROLS = ("scikit-learn", "random")
 """Indexers that are measured with ``XRLinear`` only."""
 
