@@ -8,6 +8,7 @@ from race_tools import run_row
 import racing.chain_tables
 import racing.command_line_tables
 import racing.floor_tables
+import racing.indexer_tables
 import racing.studies
 from racing.chain_tables import FIXED, MEASURES, SETS
 from racing.studies import SIX, ZERO, study_sections
@@ -19,6 +20,7 @@ PLACES = {
     "MAIN_JOB": racing.studies,
     "CHAINS": racing.chain_tables,
     "FLOORS": racing.floor_tables,
+    "INDEXERS": racing.indexer_tables,
     "ROWS": racing.floor_tables,
 }
 
@@ -113,7 +115,7 @@ def test_whole_runs_show_the_latest_row(write):
     ]
     page = write(MAIN_JOB=[rows[0], rows[1] | {"run": run}])
     assert "| toy | 1,000 | 50 | 2.00 | 3.00 | 400 | 5.00 | new |" in page
-    assert "old" not in page
+    assert "9.00" not in page
 
 
 def test_no_rows_no_sections(write):
