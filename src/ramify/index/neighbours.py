@@ -31,7 +31,7 @@ class NeighbourIndexer(CheckedWhenMade):
 
     Parameters
     ----------
-    branching : int, default 16
+    branching : int, default 64
         Children per cluster, at least 2; the largest power of two up to it is used.
     max_leaf : int, default 100
         Maximum number of labels per leaf cluster, at least 2; the largest power of two up to it is used.
@@ -46,7 +46,7 @@ class NeighbourIndexer(CheckedWhenMade):
         A setting out of range.
     """
 
-    branching: int = 16
+    branching: int = 64
     max_leaf: int = 100
     neighbours: int = 10
     keep_unused: bool = False
