@@ -61,8 +61,8 @@ def test_inspect_shows_members_and_the_tree_of_each(call, refused, ensemble):
     shown = call("inspect", ensemble).out
     assert "Ensemble" in shown
     assert "nodes per level" in shown
-    assert "settings of member 0" in shown
-    assert "settings of member 1" not in shown
+    assert "settings of the member0 inside" in shown
+    assert "settings of the member1 inside" not in shown
     facts = json.loads(call("inspect", ensemble, "--json").out)
     assert [member["seed"] for member in facts["members"]] == [5, 6, 7]
     assert facts["n_weights"] == sum(member["n_weights"] for member in facts["members"])

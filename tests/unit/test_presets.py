@@ -138,12 +138,12 @@ def test_rare_labels_rise_by_their_propensity():
         ]
         best = sorted(scored)[:4]
         np.testing.assert_allclose(top.scores[row, : len(best)], [-score for score, _, _ in best], rtol=1e-5)
-    assert {member.tail_cost for member in model.members_ if isinstance(member, XRLinear)} == {0.5}
+    assert {member.tail_cost for member in model.ensemble_.members_ if isinstance(member, XRLinear)} == {0.5}
 
 
-def test_decisions_do_not_count_the_favour():
+def test_decisions_do_not_count_the_label_bias():
     model, X, _ = _tailed(decision_threshold=0.4)
-    assert (model.predict(X) != model.ensemble_.predict(X)).nnz == 0
+    assert (model.predict(X) != model.ensemble_.set_params(decision_threshold=0.4).predict(X)).nnz == 0
     plain = model.ensemble_.predict_topk(X, 25)
     kept = (plain.labels >= 0) & (plain.scores >= np.float32(0.4))
     assert model.predict(X).nnz == kept.sum()
@@ -165,7 +165,7 @@ def test_a_tailed_blend_answers_alike_alone_restricted_and_from_its_directory(tm
     assert np.array_equal(top.labels, two.labels) and np.array_equal(top.scores, two.scores)
 
 
-def test_damaged_favour_is_refused():
+def test_a_damaged_label_bias_is_refused():
     model, _, _ = _tailed()
     config, arrays = model.to_state()
     good = arrays["label_bias"]

@@ -165,8 +165,7 @@ def _text(card: ModelCard, model: Path) -> str:
     parts = [columns(facts), _levels(card), _members(card), _frequent(card)]
     for name, settings in card.settings.items():
         listing = columns([(key, str(value)) for key, value in settings.items()], indent=2)
-        whose = f"the {name}" if name in ("model", "vectorizer") else name
-        parts.append(f"settings of {whose}\n{listing}" if settings else "")
+        parts.append(f"settings of the {name}\n{listing}" if settings else "")
     return "\n\n".join(filter(None, parts))
 
 

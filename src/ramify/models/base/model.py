@@ -105,9 +105,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
             Data out of range, or a field that the model does not use.
         """
         name = type(self).__name__
-        for extra in EXTRAS:
-            if getattr(training, extra) is not None and extra not in self.abilities:
-                raise InputError(f"{extra} is given, but {name} does not use it: leave it out")
+        check_extras(name, self.abilities, training)
         check_needs(name, self.needs, training)
         X = None if training.X is None else self._training_rows(training.X)
         n = len(training.texts or ()) if X is None else X.shape[0]
@@ -299,6 +297,13 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
+
+
+def check_extras(name: str, abilities: frozenset[str], training: Training) -> None:
+    """InputError where an optional field is given that a model does not use."""
+    for extra in EXTRAS:
+        if getattr(training, extra) is not None and extra not in abilities:
+            raise InputError(f"{extra} is given, but {name} does not use it: leave it out")
 
 
 def check_needs(name: str, needs: frozenset[str], given: Training | Request) -> None:

@@ -183,6 +183,7 @@ class Blend(RankingModel):
     def _set_ensemble(self, ensemble: Ensemble) -> Blend:
         self.ensemble_ = ensemble
         self.n_features_in_, self.n_labels_ = ensemble.n_features_in_, ensemble.n_labels_
+        self.normalized_rows_ = ensemble.size().normalized_rows
         return self
 
     def inside(self) -> Mapping[str, Any]:

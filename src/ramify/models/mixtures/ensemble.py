@@ -20,7 +20,7 @@ from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules,
 from ramify.errors import InputError, damage_told
 from ramify.exchange import CheckedRequest, CheckedTraining, Single, Sizes, Training, VectorCache
 from ramify.models.base.adapter import as_model, set_known, settings_of
-from ramify.models.base.model import RankingModel, has
+from ramify.models.base.model import RankingModel, check_extras, has
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.prepared import PreparedCall
 from ramify.models.mixtures.members import (
@@ -179,6 +179,11 @@ class Ensemble(RankingModel):
         common = frozenset.intersection(*found)
         exact = {"score_pairs", "decision_function"} if self.combine in ("average", "sigmoid") else set()
         return (common & PASSED_ON) | (common & exact) | ({"beam"} & frozenset.union(*found))
+
+    def _checked_training(self, training: Training) -> CheckedTraining:
+        for model in self._models():
+            check_extras(f"the member {type(model).__name__}", as_model(model).abilities, training)
+        return super()._checked_training(training)
 
     def _learn(self, training: CheckedTraining) -> None:
         groups = [(model, clones_by_seed(model, int(self.trees))) for model in self._models()]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ramify.checks import Whole, check_inside, whole_number
 from ramify.errors import InputError
-from ramify.models.base.adapter import is_model, settings_of, unfitted
+from ramify.models.base.adapter import is_model, set_known, settings_of, unfitted
 from ramify.wording import quoted
 
 TREES = Whole(1, 1000)
@@ -25,8 +25,9 @@ def clones_by_seed(model: Any, trees: int) -> list[Any]:
     settings = settings_of(model)
     if "seed" not in settings:
         return [unfitted(model)]
-    seed = tree_seeds(settings["seed"], trees)
-    return [unfitted(model), *(unfitted(model).set_params(seed=seed + step) for step in range(1, trees))]
+    seed, first = tree_seeds(settings["seed"], trees), unfitted(model)
+    shared = {"representation": settings_of(first).get("representation")}  # label vectors are then made once
+    return [first, *(set_known(unfitted(model), seed=seed + step, **shared) for step in range(1, trees))]
 
 
 def tree_seeds(seed: Any, trees: int) -> int:

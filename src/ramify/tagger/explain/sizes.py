@@ -155,7 +155,7 @@ def _settings(model: Any, parts: list[FoundPart]) -> dict[str, dict[str, Any]]:
         alike = (type(one.part), {name: value for name, value in settings.items() if name != "seed"})
         if alike not in seen:
             seen.append(alike)
-            found[one.name] = settings
+            found[f"{one.name} inside"] = settings
     return found
 
 
