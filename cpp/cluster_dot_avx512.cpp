@@ -2,7 +2,9 @@
 #include "cluster_dot.hpp"
 
 #if defined(__x86_64__)
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12's own intrinsics header
+#endif
 #include <immintrin.h>
 
 namespace ramify {

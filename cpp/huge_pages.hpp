@@ -4,7 +4,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <new>
 #include <vector>
 #if defined(__linux__)
@@ -61,13 +60,9 @@ private:
 
     static void unmap(void* memory, std::size_t bytes) { munmap(memory, whole(bytes)); }
 #else
-    static void* mapped(std::size_t bytes) {
-        void* const memory = std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage);
-        if (memory == nullptr) throw std::bad_alloc();
-        return memory;
-    }
+    static void* mapped(std::size_t bytes) { return ::operator new(bytes, std::align_val_t{kPage}); }
 
-    static void unmap(void* memory, std::size_t) { std::free(memory); }
+    static void unmap(void* memory, std::size_t) { ::operator delete(memory, std::align_val_t{kPage}); }
 #endif
 };
 
