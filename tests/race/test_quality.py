@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import race_tools  # noqa: F401 - puts the race on the path
 import scipy.sparse as sp
 
 from racing import quality

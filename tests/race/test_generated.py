@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import race_tools  # noqa: F401 - puts the race on the path
 
 from racing.generated import TESTS, generate
 from ramify import XRLinear, evaluate

@@ -1,12 +1,8 @@
-"""The race is no package: put its folder on the path, and make rows."""
+"""Rows of a race, as the tests need them."""
 
-import sys
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-if str(BENCHMARKS) not in sys.path:
-    sys.path.insert(0, str(BENCHMARKS))
-
 MEASURES = [f"{family}@{k}" for family in ("P", "nDCG", "PSP") for k in (1, 3, 5)]
 COSTS = {
     "train_cpu_s": 1.0, "train_wall_s": 0.6, "baseline_bytes": 1e8, "peak_bytes": 1.1e8, "peak_above_bytes": 1e7,
