@@ -262,7 +262,7 @@ class Own(Rule):
     Parameters
     ----------
     methods : sequence of str
-        Methods that the object has.
+        Methods that the object has; "one|other" where either will do, and the first is named in errors.
     names : callable, default tuple
         Returns the names; called at each check, so that classes need not be imported to state the rule.
     role : str, default ""
@@ -277,7 +277,7 @@ class Own(Rule):
     def wanted(self) -> str:
         """See ``Rule``."""
         names = f"one of {', '.join(self.choices)}, or " if self.choices else ""
-        return f"{names}an object with {' and '.join(self.methods)}"
+        return f"{names}an object with {' and '.join(method.partition('|')[0] for method in self.methods)}"
 
     @property
     def spelled(self) -> str:
@@ -295,7 +295,9 @@ class Own(Rule):
             return value in self.choices
         if isinstance(value, type | Mapping):  # a Mapping has keys, as an order has
             return False
-        return all(callable(getattr(value, method, None)) for method in self.methods)
+        return all(
+            any(callable(getattr(value, name, None)) for name in method.split("|")) for method in self.methods
+        )
 
     def plain(self, value: Any) -> Any:
         """See ``Rule``."""

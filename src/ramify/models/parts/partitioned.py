@@ -35,6 +35,9 @@ from ramify.protocols import Indexer, MatchingProblem, RankingProblem, Represent
 from ramify.store.trees import tree_from_arrays, tree_to_arrays
 from ramify.values import CSR, Float32, LabelTree, TopK
 
+MATCHER_METHODS = ("fit|fit_training|fit_matching", "predict_topk|answer|match")
+"""Methods of a model, or of a ``protocols.Matcher``."""
+
 ROWS = 1024
 """Instances whose candidates are held at a time."""
 
@@ -85,7 +88,7 @@ class Partitioned(UnitRowModel):
         "representation": REPRESENTATION,
         "indexer": INDEXER,
         "max_leaf": COUNT,
-        "matcher": Own(("fit", "predict_topk"), lambda: catalogue.named(catalogue.MATCHER), "matcher"),
+        "matcher": Own(MATCHER_METHODS, lambda: catalogue.named(catalogue.MATCHER), "matcher"),
         "ranker": Own(("fit", "rank"), lambda: catalogue.named(catalogue.RANKER), "ranker"),
         **rules_of(SearchConfig, "beam", "path_weight"),
         "decision_threshold": THRESHOLD,
