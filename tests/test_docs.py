@@ -19,6 +19,7 @@ from ramify.cli.entry import run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOR_CONTRIBUTORS = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXECUTED = ("python", "bash")
 KNOWN = {*EXECUTED, "", "text", "json"}  # the last three are not run: shown output, and what takes minutes
@@ -102,7 +103,7 @@ def test_snippets_are_found():
     assert found.count("bash") >= 6
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, *FOR_CONTRIBUTORS], ids=lambda page: page.stem)
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?://)([^)#]+)[^)]*\)", text):
