@@ -95,7 +95,8 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
             pair = [stored_part(f"ranker{at}", state, arrays, parts) for at, state in enumerate((first, second))]
             ranker = cls(*pair, **config["settings"])
             ranker.check_settings()
-            if len({getattr(part, "features_and_labels_", None) for part in pair} - {None}) > 1:
+            sizes = [PlainModel(part).size() for part in pair]
+            if len({(size.features, size.labels) for size in sizes} - {(None, 0)}) > 1:
                 raise InputError("its rankers are for other features or labels")
             ranker.rankers_ = pair
         return ranker
