@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from ramify import Tagger, XRLinear, evaluate, read
 from ramify.data import align
+from ramify.migrations import FORMAT
 
 
 def test_train_saves_what_the_library_would_have_trained(call, documents, tmp_path):
@@ -169,7 +170,7 @@ def test_inspect_tells_sizes_levels_and_settings(call, model):
     assert facts["n_weights"] == sum(level.n_weights for level in tagger.model_.search_.levels)
     assert facts["frequent"][0][1] == 20
     assert facts["settings"]["model"]["branching"] == 64
-    assert (facts["format"], facts["model"], facts["vectorizer"]) == (2, "XRLinear", "Tfidf")
+    assert (facts["format"], facts["model"], facts["vectorizer"]) == (FORMAT, "XRLinear", "Tfidf")
     text = call("inspect", model).out
     for words in ("XRLinear, features by Tfidf", "most frequent labels", "leaves", "branching"):
         assert words in text
