@@ -19,6 +19,7 @@ import json
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,8 @@ class Run:
                 note = json.loads(str(kept["note"]))
                 return note.pop("minutes"), {"held": kept["held"], "test": kept["test"]} | note
         begun = time.perf_counter()
-        model = self.unfitted(system).fit_parts(self.rest, self.held)
+        model = self.unfitted(system)
+        model.fit_parts(replace(self.rest, seed=model.seed), self.held)
         minutes = (time.perf_counter() - begun) / 60
         X_test, Y_test = self.matrices.X_test, self.matrices.Y_test
         found = {"test": model.decision_function(X_test)}

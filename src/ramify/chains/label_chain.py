@@ -152,17 +152,9 @@ class LabelChain(ChainAnswers):
         "threads": THREADS,
     }
     FLAGS = (
-        "order",
-        "embedding",
-        "hidden",
-        "dropout",
-        "epochs",
-        "batch_size",
-        "learning_rate",
-        "draws",
-        "device",
-        "checkpoint",
-    )
+        "order", "embedding", "hidden", "dropout", "epochs", "batch_size",
+        "learning_rate", "draws", "device", "checkpoint",
+    )  # fmt: skip
 
     def __init__(
         self,
