@@ -10,7 +10,8 @@ NATIVE_SOURCES := CMakeLists.txt pyproject.toml $(wildcard cpp/*)
 .PHONY: demo test bench clean
 
 demo: $(VENV)/installed-base
-	$(BIN)/ramify demo --ask "read a csv file into rows" --ask "parse json text" --ask "start a thread and wait for it"
+	$(BIN)/ramify demo --ask "read a csv file into rows" --ask "greatest common divisor" \
+		--ask "copy a directory with everything in it"
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(CORES)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 HELP = """See it work, in a minute, without a download.
 
-The data are built from this Python installation: a function's name and docstring are the text, the functions that it
-calls are the labels. A model is trained on nine tenths, measured on the rest beside a most-popular-labels baseline and
-scikit-learn's one-vs-rest, and then answers your queries.
+The data are built from this Python installation: the labels are functions of the standard library, NumPy and SciPy, the
+texts are docstrings, labelled with the function that they describe and with the functions that it calls. A model is
+trained, measured on documents held out beside a most-popular-labels baseline and scikit-learn's one-vs-rest, and then
+answers your queries.
 
 Examples:
 
@@ -31,22 +32,27 @@ Examples:
   ramify demo --out demo-model
 """
 TRAINING_STAGES = ("features", "represent", "index", "train", "pack")
-QUERIES = ("read a csv file into rows", "compress a file with gzip", "compute the eigenvalues of a matrix")
+QUERIES = ("read a csv file into rows", "greatest common divisor", "shuffle a list in random order")
+NEXT_STEPS = (
+    """  ramify train documents.jsonl --out model""",
+    """  ramify predict model --ask "a text\"""",
+    """Each line of documents.jsonl: {"text": "...", "labels": ["...", "..."]}""",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions(OutputOptions, ThreadOptions):
-    """What ``ramify demo`` is asked for."""
+    """Options of ``ramify demo``."""
 
     ask: Annotated[
         Optional[list[str]],  # noqa: UP045
         Option(metavar="TEXT", help="Answer this instead of asking for queries; may be repeated."),
     ] = None
     k: Annotated[int, Option("-k", metavar="N", help="Labels per answer.")] = 5
-    show: Annotated[int, Option(metavar="N", help="Test documents to show.")] = 3
+    show: Annotated[int, Option(metavar="N", help="Test documents to show.")] = 2
     rival_seconds: Annotated[
-        float, Option(metavar="X", help="Time that scikit-learn's one-vs-rest gets; 0 leaves it out.")
-    ] = 30.0
+        float, Option(metavar="X", help="Time limit of scikit-learn's one-vs-rest; 0 leaves it out.")
+    ] = 15.0
     out: Annotated[Optional[Path], Option("--out", "-o", metavar="DIR", help="Keep the model here.")] = None  # noqa: UP045
     seed: Annotated[int, Option(metavar="N", help="Same seed, same model.")] = 0
 
@@ -59,8 +65,10 @@ def run(options: DemoOptions) -> None:
     RamifyError
         Options out of range, or a Python without sources.
     """
+    from ramify.cli.demo_page import heading, page, table
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
+    from ramify.demo import demo_tagger
     from ramify.demo.contest import Contest
     from ramify.errors import InputError
     from ramify.store import check_target
@@ -72,7 +80,7 @@ def run(options: DemoOptions) -> None:
     with Stages(quiet=options.quiet) as stages:
         train, test = _data(stages)
         _say(options, f"{len(train):,} documents to train on, {len(test):,} to test, {train.n_labels:,} labels")
-        tagger = _tagger(options).fit_dataset(train, progress=stages)
+        tagger = demo_tagger(seed=options.seed, threads=options.threads).fit_dataset(train, progress=stages)
         contest = Contest.of(
             tagger,
             train,
@@ -88,12 +96,13 @@ def run(options: DemoOptions) -> None:
         answers = {query: tagger.tag([query], _k(options, tagger))[0] for query in queries}
         show_json({"stage_seconds": stages.seconds, **contest.as_dict(), "answers": answers})
         return
-    show(f"{contest}\n")
+    show(page(table(contest.table()), *contest.remarks(), ""))
     _show_documents(options, tagger, test, contest)
     for query in queries or ([] if sys.stdin.isatty() else _piped_queries() or QUERIES):
         _answer(options, tagger, query)
     if not queries and sys.stdin.isatty():
         _converse(options, tagger)
+    show(page(heading("Next, train on your own documents:"), *NEXT_STEPS))
 
 
 def _piped_queries() -> list[str]:
@@ -123,37 +132,30 @@ def _data(stages: Stages) -> tuple[Dataset, Dataset]:
     return train, test
 
 
-def _tagger(options: DemoOptions) -> Tagger:
-    from ramify.models import XRLinear
-    from ramify.tagger import Tagger
-
-    return Tagger(XRLinear(seed=options.seed, threads=options.threads))
-
-
 def _k(options: DemoOptions, tagger: Tagger) -> int:
     return min(options.k, len(tagger.label_names_))
 
 
 def _show_documents(options: DemoOptions, tagger: Tagger, test: Dataset, contest: Contest) -> None:
+    from ramify.cli.demo_page import document, heading, page
     from ramify.cli.output import show
 
-    for row in contest.typical_rows(options.show):
+    rows = contest.typical_rows(options.show)
+    if rows:
+        show(page(heading("Held-out functions of median precision (+ called, - not called):")))
+    for row in rows:
         text = (test.texts or [])[row]
-        truth = set(test.labels_of(row))
         tags = tagger.tag([text], _k(options, tagger))[0]
-        show(_shortened(text))
-        show(f"  calls      {_shortened(', '.join(sorted(truth)))}")
-        show("  predicted  " + ", ".join(f"{'+' if label in truth else '-'}{label}" for label, _ in tags) + "\n")
+        show(page(document(text, set(test.labels_of(row)), tags), ""))
 
 
 def _answer(options: DemoOptions, tagger: Tagger, query: str) -> None:
+    from ramify.cli.demo_page import answer, page
     from ramify.cli.output import flush, show
 
+    typed = not options.ask and sys.stdin.isatty()
     tags = tagger.tag([query], _k(options, tagger))[0]
-    show(f"ask> {query}" if options.ask or not sys.stdin.isatty() else "")
-    for label, score in tags:
-        show(f"  {score:5.2f}  {label}")
-    show("" if tags else "  no word of this is known\n")
+    show(page(*answer("" if typed else query, tags), ""))
     flush()
 
 
@@ -169,8 +171,3 @@ def _converse(options: DemoOptions, tagger: Tagger) -> None:
         if not query:
             return
         _answer(options, tagger, query)
-
-
-def _shortened(text: str, width: int = 100) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= width else words[: width - 3] + "..."

@@ -92,8 +92,8 @@ def _display() -> Progress:
     )
 
     return Progress(
-        TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=30),
+        TextColumn("{task.description:<11}"),
+        BarColumn(bar_width=24),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),

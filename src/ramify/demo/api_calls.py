@@ -19,6 +19,7 @@ DOCSTRING_CHARACTERS = 600
 BUILTINS = frozenset(("bytearray", "bytes", "chr", "compile", "divmod", "eval", "exec", "format", "hash", "input",
                       "memoryview", "open", "ord", "pow", "print", "reversed", "round", "sorted", "sum"))  # fmt: skip
 WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+SIGNATURE = re.compile(r"[\w.]+\([^\n]*\)(?:\s*->[^\n]*)?\n\s*")
 # Where a docstring's opening paragraphs end: a section, an example, a directive, a list of parameters.
 SECTION = re.compile(
     r"^(?:[^\n]+\n\s*[-=~]{3,}\s*$|\s*>>>|\s*\.\. |\s*:\w+.*:|\s*(?:Args|Returns|Raises|Example)s?:)", re.M
@@ -31,11 +32,29 @@ Documented: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @dataclass(frozen=True)
 class Function:
-    """A documented function: its text, and the names that it calls as the module spells them."""
+    """A documented function.
+
+    Parameters
+    ----------
+    name : str
+        Dotted name: module, class if any, function.
+    description : str
+        The opening of its docstring; not empty.
+    calls : tuple of str
+        Names that it calls, as the module spells them.
+    module : str
+        Dotted name of its module.
+    """
 
     name: str
-    text: str
+    description: str
     calls: tuple[str, ...]
+    module: str
+
+    @property
+    def text(self) -> str:
+        """The words of its name without the module, and the description."""
+        return f"{words(self.name[len(self.module) :])}: {self.description}"
 
 
 @dataclass
@@ -92,9 +111,9 @@ def read_module(source: bytes, name: str, *, is_package: bool = False) -> Module
             calls[node] = _class_calls(node, calls, module)
         elif node not in calls:
             calls[node] = _calls(node, owner, module)
-        if text := _text(owner, node):
-            name = ".".join(filter(None, [module.name, owner, node.name]))
-            module.functions.append(Function(name, text, calls[node]))
+        if description := opening(ast.get_docstring(node, clean=False) or ""):
+            qualified = ".".join(filter(None, [module.name, owner, node.name]))
+            module.functions.append(Function(qualified, description, calls[node], module.name))
     return module
 
 
@@ -211,13 +230,29 @@ def _called_name(expression: ast.expr, owner: str, module: Module, local_names: 
     return root if root in BUILTINS and not parts else ""
 
 
-def _text(owner: str, node: Documented) -> str:
-    """The name's words and the docstring's opening; "" where nothing is left of it."""
-    docstring = inspect.cleandoc(ast.get_docstring(node, clean=False) or "")
-    section = SECTION.search(docstring)
-    opening = MARKUP.sub("", docstring[: section.start()] if section else docstring)
-    words = " ".join(word.lower() for word in WORD.findall(f"{owner} {node.name}"))
-    description = " ".join(opening.split())
+def words(name: str) -> str:
+    """The lower-case words of a dotted name: "urllib.parse.parseQuery" → "urllib parse parse query"."""
+    return " ".join(word.lower() for word in WORD.findall(name))
+
+
+def opening(docstring: str) -> str:
+    """The paragraphs of a docstring before its first section or example, in one line.
+
+    Parameters
+    ----------
+    docstring : str
+        As it is in the source.
+
+    Returns
+    -------
+    str
+        At most 600 characters, without markup and without the signature that docstrings of C functions begin with.
+    """
+    plain = inspect.cleandoc(docstring)
+    signature = SIGNATURE.match(plain)
+    plain = plain[signature.end() :] if signature else plain
+    section = SECTION.search(plain)
+    description = " ".join(MARKUP.sub("", plain[: section.start()] if section else plain).split())
     if len(description) > DOCSTRING_CHARACTERS:
         description = description[:DOCSTRING_CHARACTERS].rpartition(" ")[0]
-    return f"{words}: {description}" if description else ""
+    return description

@@ -1,4 +1,4 @@
-"""The demo's measurements: a tagger beside the most popular labels and beside scikit-learn's one-vs-rest.
+"""Measurements of the demo: its tagger, the most popular labels and scikit-learn's one-vs-rest.
 
 One-vs-rest fits one LinearSVC per label over the same features, from the most frequent label downwards, for as long as
 it is given; it is measured over all labels, as it would have to serve.
@@ -19,7 +19,7 @@ from ramify.evaluation.grid import Grid, percent
 from ramify.tagger import Tagger
 from ramify.values import CSR, Dataset, Float32, Int32, StageProgress, TopK
 
-MEASURES = ("P@1", "P@5", "nDCG@5", "R@5", "PSP@5", "macroF1@5", "tail/R@5")
+MEASURES = ("P@1", "P@5", "R@5", "PSP@5", "tail/R@5")  # as many as a terminal of 80 columns holds
 K = 5
 
 
@@ -52,12 +52,15 @@ class Contest:
     entries : tuple of Entry
     n_documents, n_tests, n_labels : int
         Sizes of the data.
+    best_precision : float
+        Largest possible P@5: of a document with n labels it is min(n, 5) / 5.
     """
 
     entries: tuple[Entry, ...]
     n_documents: int
     n_tests: int
     n_labels: int
+    best_precision: float
 
     @classmethod
     def of(
@@ -83,9 +86,10 @@ class Contest:
             scores, order, spent = one_vs_rest(X, train.Y, X_test, rival_seconds, progress)
             entries.append(entry("one-vs-rest LinearSVC", spent, len(order), _best(scores, order)))
         progress("evaluate", 0.0)
-        entries.append(entry("ramify XRLinear", seconds, n_labels, tagger.predict_topk(test.texts, K)))
+        entries.append(entry("ramify", seconds, n_labels, tagger.predict_topk(test.texts, K)))
         progress("evaluate", 1.0)
-        return cls(tuple(entries), len(train), len(test), n_labels)
+        most = float(np.mean(np.minimum(np.diff(test.Y.indptr), K))) / K
+        return cls(tuple(entries), len(train), len(test), n_labels, most)
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -95,7 +99,8 @@ class Contest:
         ]
         return {"documents": self.n_documents, "test_documents": self.n_tests, "methods": methods}
 
-    def __str__(self) -> str:
+    def table(self) -> str:
+        """The table of methods as text, at most 80 columns wide."""
         rows = tuple(
             (
                 one.name,
@@ -105,8 +110,8 @@ class Contest:
             )
             for one in self.entries
         )
-        title = f"on {self.n_tests:,} functions not seen in training (percent; tail: labels of 1 to 5 functions)"
-        return str(Grid(title, ("", "labels", "train s", *MEASURES), rows)) + self._remark()
+        title = f"On {self.n_tests:,} held-out functions, in percent; tail: labels of 1 to 5 documents"
+        return str(Grid(title, ("", "labels", "train s", *MEASURES), rows))
 
     def typical_rows(self, count: int) -> list[int]:
         """Test documents whose P@5 is around the median: neither shown off nor hidden."""
@@ -116,15 +121,20 @@ class Contest:
         near = np.argsort(distance, kind="stable")[: max(1, len(distance) // 4)]
         return sorted(near[np.linspace(0, len(near) - 1, count, dtype=int)].tolist()) if count else []
 
-    def _remark(self) -> str:
+    def remarks(self) -> list[str]:
+        """What the table means, a sentence each."""
+        own = self.entries[-1].report
+        sentences = [
+            f"P@1: the first prediction is right for {own['P@1']:.0%} of the held-out functions.",
+            f"P@5: {own['P@5']:.0%} of the first five predictions are right; {self.best_precision:.0%} is perfect.",
+        ]
         partial = [one for one in self.entries if one.name.startswith("one-vs-rest") and one.labels < self.n_labels]
-        if not partial:
-            return ""
-        whole = partial[0].seconds * self.n_labels / partial[0].labels
-        return (
-            f"\none-vs-rest was stopped after the {partial[0].labels:,} most frequent labels"
-            f" (all {self.n_labels:,} would take up to {whole:,.0f} s)"
-        )
+        if partial:
+            whole = partial[0].seconds * self.n_labels / partial[0].labels
+            sentences.append(
+                f"one-vs-rest was stopped after {partial[0].labels:,} labels; all would take up to {whole:,.0f} s."
+            )
+        return sentences
 
 
 def one_vs_rest(X: CSR, Y: CSR, X_test: CSR, seconds: float, progress: StageProgress) -> tuple[Float32, Int32, float]:
