@@ -113,6 +113,12 @@ def test_stored_names_are_checked_when_a_model_is_opened_and_verified(name, tmp_
             opened.tag(TEXTS, k=10)
 
 
+@pytest.mark.parametrize("change", [{"vectorizer": None}, {"takes_texts": False}, {"takes_texts": 1}])
+def test_texts_without_the_vectorizer_that_the_model_needs(change):
+    config, arrays = Tagger(XRLinear(threads=1), vectorizer=Tfidf(min_df=1)).fit(TEXTS, LABELS).to_state()
+    refused(Tagger, config | change, arrays)
+
+
 def test_a_label_space_out_of_proportion():
     pytest.importorskip("usearch", reason="needs the extra ann")
     config, arrays = DenseNeighbours(dimensions=4, threads=1).fit(PROBLEM.X, PROBLEM.Y).to_state()

@@ -64,7 +64,7 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
         if vectorizer is not None:
             vectorizer = stored_part("vectorizer", vectorizer, arrays, parts)
         columns = _columns(config, arrays, model)
-        takes_texts = _takes_texts(config, vectorizer)
+        takes_texts = _takes_texts(config, model, vectorizer)
         _check_parts(model, vectorizer, columns)
         names = StringTable(arrays["labels/blob"], arrays["labels/offsets"])
         tagger = kind.of(model, names, vectorizer=vectorizer)
@@ -88,10 +88,12 @@ def _columns(config: dict[str, Any], arrays: dict[str, Any], model: Any) -> Colu
     return columns
 
 
-def _takes_texts(config: dict[str, Any], vectorizer: Any) -> bool:
+def _takes_texts(config: dict[str, Any], model: Any, vectorizer: Any) -> bool:
     takes_texts = config["takes_texts"]
     if not isinstance(takes_texts, bool) or (vectorizer is not None and not takes_texts):
         raise InputError(f"takes_texts is {quoted(takes_texts)}")
+    if takes_texts and vectorizer is None and "X" in as_model(model).needs:
+        raise InputError("takes_texts is true, but there is no vectorizer for the features that the model needs")
     return takes_texts
 
 
