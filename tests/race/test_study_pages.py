@@ -118,6 +118,25 @@ def test_whole_runs_show_the_latest_row(write):
     assert "9.00" not in page
 
 
+def _tree_row(indexer, shape, run, value):
+    measures = dict.fromkeys(("P@1", "P@3", "P@5", "PSP@5"), value)
+    row = {"dataset": "toy", "model": "xr-linear", "indexer": indexer, "branching": shape[0], "max_leaf": shape[1]}
+    sizes = {"clusters": 2000, "largest_cluster": 90}
+    return row | sizes | {"run": run, "measures": measures, "index_cpu_s": 1, "train_cpu_s": 2, "batch_cpu_us": 3}
+
+
+def test_label_trees_are_compared_run_by_run(write):
+    """Paired: the spread of the runs, ten times the difference, does not count; a run without baseline is left out."""
+    rows = [_tree_row("balanced", (64, 100), run, 10.0 * run) for run in range(3)]
+    rows += [_tree_row("random", (16, 32), run, 10.0 * run - 1 - 0.01 * run) for run in range(4)]
+    rows += [_tree_row("neighbours", (64, 64), run, 0.0) for run in (0, 2, 2)]
+    page = write(INDEXERS=rows)
+    assert "| balanced | 64/100 | 10.00 | 10.00 |" in page
+    assert "| random | 16/32 | <u>-1.01</u> ±0.01 |" in page
+    assert "| neighbours | 64/64 | -10.00 ±10.00 |" in page
+    assert page.index("| neighbours |") < page.index("| random |")
+
+
 def test_no_rows_no_sections(write):
     assert write() == ""
 
