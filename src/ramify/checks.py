@@ -295,9 +295,7 @@ class Own(Rule):
             return value in self.choices
         if isinstance(value, type | Mapping):  # a Mapping has keys, as an order has
             return False
-        return all(
-            any(callable(getattr(value, name, None)) for name in method.split("|")) for method in self.methods
-        )
+        return all(any(callable(getattr(value, name, None)) for name in method.split("|")) for method in self.methods)
 
     def plain(self, value: Any) -> Any:
         """See ``Rule``."""

@@ -63,7 +63,7 @@ class RamifyWarning(UserWarning):
 
 
 @contextmanager
-def damage_told(what: str) -> Iterator[None]:
+def damage_reported(what: str) -> Iterator[None]:
     """Context in which an error of a damaged state becomes one ModelFileError.
 
     Parameters

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ramify.errors import DataFileError, InputError, ModelFileError, damage_told
+from ramify.errors import DataFileError, InputError, ModelFileError, damage_reported
 from ramify.index import (
     KMeansIndexer,
     draw,
@@ -189,7 +189,7 @@ def test_damaged_arrays_are_refused(change):
     config, arrays = tree_to_arrays(tree_from_assignment([0, 1]))
     for name, value in change.items():
         (config if name in config else arrays)[name] = value
-    with pytest.raises(ModelFileError), damage_told("the tree is"):
+    with pytest.raises(ModelFileError), damage_reported("the tree is"):
         tree_from_arrays(config, arrays)
 
 

@@ -24,7 +24,7 @@ from ramify.chains.answers import ChainAnswers
 from ramify.chains.label_chain import LabelChain
 from ramify.chains.reinforced_chain import ReinforcedChain
 from ramify.checks import Instance, Rules, Whole, real_number, rules_of
-from ramify.errors import ModelFileError, damage_told
+from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedTraining, Sizes
 from ramify.models.base.model import HELD_OUT
 from ramify.models.base.persistence import parts_to_state, stored_part
@@ -175,7 +175,7 @@ class CompositeChain(ChainAnswers):
         ModelFileError
             Settings or members that do not fit.
         """
-        with damage_told("the composite is"):
+        with damage_reported("the composite is"):
             model = cls(**config["settings"])
             model._unfitted()
             weight = real_number("weight", config["weight"], 0, 1)

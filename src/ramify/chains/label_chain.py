@@ -41,7 +41,7 @@ from ramify.checks import (
     rules_of,
     whole_number,
 )
-from ramify.errors import damage_told
+from ramify.errors import damage_reported
 from ramify.exchange import CheckedTraining, Sizes, Training
 from ramify.models.base.model import HELD_OUT
 from ramify.models.base.unit import stored_count
@@ -380,7 +380,7 @@ class LabelChain(ChainAnswers):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        with damage_told("the chain is"):
+        with damage_reported("the chain is"):
             model = cls(**config["settings"])
             model.check_settings()
             model.normalized_rows_ = stored_count(config)

@@ -22,7 +22,7 @@ from ramify.chains.label_chain import LabelChain
 from ramify.chains.order import order_of
 from ramify.chains.rewards import REWARDS
 from ramify.checks import Instance, OneOf, Real, Rules, Whole, rules_of
-from ramify.errors import ModelFileError, damage_told
+from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedTraining, Training
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.unit import stored_count
@@ -217,7 +217,7 @@ class ReinforcedChain(ChainAnswers):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        with damage_told("the chain is"):
+        with damage_reported("the chain is"):
             model = cls(**config["settings"])
             model.history_ = History.from_json(config["history"])
             model.normalized_rows_ = stored_count(config)

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from ramify.checks import COUNT, Rules, YesNo, thread_count, whole_number
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.features.weighted_text import (
     DEFAULT_NORM,
     DEFAULT_WORDS,
@@ -178,7 +178,7 @@ class Hashing(WeightedText):
         ModelFileError
             Settings or arrays that are missing or inconsistent.
         """
-        with damage_told("the saved hashing is"):
+        with damage_reported("the saved hashing is"):
             hashing = cls(**stored_settings(cls, config))
             hashing._restore(config, arrays)
         return hashing

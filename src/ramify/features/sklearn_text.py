@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ramify.checks import real_number, whole_number
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.features.token_pattern import check_token_pattern
 from ramify.features.weighted_text import LARGEST_IDF
 from ramify.strings import StringTable
@@ -170,7 +170,7 @@ class SklearnText:
         ModelFileError
             A class, setting or array that is not among those that can be saved.
         """
-        with damage_told("the vectorizer is"):
+        with damage_reported("the vectorizer is"):
             kind = config["kind"]
             if kind not in _SETTINGS:
                 raise InputError(f"its class is {quoted(kind)}, but must be one of {', '.join(_SETTINGS)}")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
 from ramify.checks import Real, Rule, Rules, Whole, thread_count, whole_number
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.features.weighted_text import (
     DEFAULT_NORM,
     DEFAULT_WORDS,
@@ -236,7 +236,7 @@ class Tfidf(WeightedText):
         ModelFileError
             Settings or arrays that are missing or inconsistent.
         """
-        with damage_told("the saved tf-idf is"):
+        with damage_reported("the saved tf-idf is"):
             tfidf = cls(**stored_settings(cls, config))
             tfidf.check_settings()
             tfidf._restore(config, arrays)

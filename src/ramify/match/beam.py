@@ -18,7 +18,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from ramify.checks import whole_number
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import LevelSize
 from ramify.kernels.predict import NativeOptions, SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
 from ramify.match.restrict import Allowed
@@ -219,7 +219,7 @@ class BeamSearch:
         ModelFileError
             Arrays that are missing or do not fit.
         """
-        with damage_told("the model's tree is"):
+        with damage_reported("the model's tree is"):
             n_features, precision = whole_number("n_features", config["n_features"], 1, 2**31 - 1), config["precision"]
             if precision not in PRECISIONS:
                 raise InputError(f"precision is {quoted(precision)}, but must be one of {', '.join(PRECISIONS)}")

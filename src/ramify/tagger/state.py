@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.features import Hashing, Tfidf
 from ramify.features.columns import Columns
 from ramify.features.sklearn_text import SklearnText
@@ -58,7 +58,7 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
     ModelFileError
         Parts that are missing or do not fit each other.
     """
-    with damage_told("the tagger is"):
+    with damage_reported("the tagger is"):
         model = stored_part("model", config["model"], arrays, parts)
         vectorizer = config["vectorizer"]
         if vectorizer is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ramify import __version__, catalogue
-from ramify.errors import InputError, ModelFileError, damage_told
+from ramify.errors import InputError, ModelFileError, damage_reported
 from ramify.protocols import Saveable
 from ramify.store import StoredModel, open_model, save_model
 from ramify.strings import check_tables
@@ -68,7 +68,7 @@ def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, par
     """
     stored = open_model(directory, verify=verify, mapped=mapped)
     try:
-        with damage_told(f"{directory} is"):
+        with damage_reported(f"{directory} is"):
             if verify:
                 check_tables(stored.arrays)
             return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)

@@ -1,6 +1,6 @@
 """Checks of sizes and arrays from a model directory, before native code relies on them.
 
-The functions raise InputError or KeyError; ``from_state`` methods convert these by ``errors.damage_told``.
+The functions raise InputError or KeyError; ``from_state`` methods convert these by ``errors.damage_reported``.
 """
 
 from __future__ import annotations

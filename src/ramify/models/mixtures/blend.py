@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THRESHOLD, Rules, rules_of
-from ramify.errors import ModelFileError, damage_told
+from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
 from ramify.models.base.model import HELD_OUT, RankingModel, mean_precision
 from ramify.models.base.persistence import parts_to_state, stored_part
@@ -240,7 +240,7 @@ class Blend(RankingModel):
         ModelFileError
             Settings or members that do not fit.
         """
-        with damage_told("the blend is"):
+        with damage_reported("the blend is"):
             model = cls(**config["settings"])
             model.check_settings()
             model.cost_, model.share_ = float(config["chosen"]["cost"]), float(config["chosen"]["share"])

@@ -17,7 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules, Several
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Single, Sizes, Training, VectorCache
 from ramify.models.base.adapter import as_model, set_known, settings_of
 from ramify.models.base.model import RankingModel, check_extras, has
@@ -346,7 +346,7 @@ class Ensemble(RankingModel):
         ModelFileError
             Members that are missing, cannot be made, or do not fit each other.
         """
-        with damage_told("the ensemble is"):
+        with damage_reported("the ensemble is"):
             stored = enumerate(config["members"])
             members = [stored_part(f"member{number}", state, arrays, parts) for number, state in stored]
             return cls(members, **config["settings"])._with_members()

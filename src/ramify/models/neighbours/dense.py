@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of
-from ramify.errors import InputError, MissingExtraError, damage_told
+from ramify.errors import InputError, MissingExtraError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining
 from ramify.kernels.check import csr_arrays
 from ramify.kernels.neighbours import VoteConfig
@@ -221,7 +221,7 @@ class DenseNeighbours(RankingModel):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        with damage_told("the dense neighbours are"):
+        with damage_reported("the dense neighbours are"):
             model = cls(**config["settings"])
             model.check_settings()
             d, n_labels = (stored_size(config["sizes"][name], name) for name in ("n_features", "n_labels"))

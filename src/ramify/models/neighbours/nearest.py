@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THREADS, THRESHOLD, OneOf, Rules
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Single
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.models.base.model import RankingModel
@@ -194,7 +194,7 @@ class NearestInstances(RankingModel):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        with damage_told("the kept instances are"):
+        with damage_reported("the kept instances are"):
             model = cls(**config["settings"])
             model.check_settings()
             return model._set_searcher(_stored_searcher(config["sizes"], arrays))

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THRESHOLD, Rules
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining
 from ramify.models.base.adapter import restricted
 from ramify.models.base.model import RankingModel
@@ -63,7 +63,7 @@ class PopularLabels(RankingModel):
         ModelFileError
             Settings or shares that cannot be.
         """
-        with damage_told("the popular labels are"):
+        with damage_reported("the popular labels are"):
             model = cls(**config["settings"])
             model.check_settings()
             shares = stored_vectors(arrays, "shares", (None,))

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import REPRESENTATION, Checked, Rules
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import Sizes
 from ramify.kernels.check import csr_arrays
 from ramify.label_vectors import unit_vectors
@@ -96,7 +96,7 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Arrays that do not fit.
         """
-        with damage_told("the label vectors are"):
+        with damage_reported("the label vectors are"):
             rows, width = (stored_size(size, "a size of the label vectors") for size in config["shape"])
             pointers = stored_array(arrays, "indptr", np.int64, (rows + 1,))
             columns = stored_array(arrays, "indices", np.int32, (None,))

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import Checked, OneOf, Parsed, Rules, rules_of
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import Sizes
 from ramify.kernels.predict import TRANSFORMS, SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, train
@@ -139,7 +139,7 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Settings or arrays that do not fit.
         """
-        with damage_told("the ranker is"):
+        with damage_reported("the ranker is"):
             ranker = cls(**config["settings"])
             ranker._settings()
             ranker.search_ = BeamSearch.from_state(config["matcher"], arrays)

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import Checked, Own, Real, Rules
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import Sizes
 from ramify.models.base.adapter import PlainModel, unfitted
 from ramify.models.base.persistence import parts_to_state, stored_part
@@ -90,7 +90,7 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
         ModelFileError
             Settings or parts that do not fit.
         """
-        with damage_told("the mixed ranker is"):
+        with damage_reported("the mixed ranker is"):
             first, second = config["rankers"]
             pair = [stored_part(f"ranker{at}", state, arrays, parts) for at, state in enumerate((first, second))]
             ranker = cls(*pair, **config["settings"])

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify import catalogue
 from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Own, Rules, YesNo, rules_of
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, VectorCache
 from ramify.index import KMeansIndexer
 from ramify.index.overlap import clusters_of
@@ -235,7 +235,7 @@ class Partitioned(UnitRowModel):
         ModelFileError
             Settings or parts that do not fit.
         """
-        with damage_told("the partitioned model is"):
+        with damage_reported("the partitioned model is"):
             matcher, ranker = (stored_part(name, config[name], arrays, parts) for name in ("matcher", "ranker"))
             model = cls(**config["settings"], matcher=matcher, ranker=ranker)
             model.check_settings()

@@ -32,7 +32,7 @@ from ramify.checks import (
     check_inside,
     thread_count,
 )
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single, Sizes
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates
@@ -311,7 +311,7 @@ class Disentangled(RankingModel):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        with damage_told("the disentangled model is"):
+        with damage_reported("the disentangled model is"):
             inner = stored_part("model", config["model"], arrays, parts)
             model = cls(clone(inner), **config["settings"])
             model.check_settings()

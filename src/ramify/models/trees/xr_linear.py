@@ -32,7 +32,7 @@ from ramify.checks import (
     YesNo,
     rules_of,
 )
-from ramify.errors import InputError, damage_told
+from ramify.errors import InputError, damage_reported
 from ramify.exchange import EXTRAS, CheckedTraining, Training, VectorCache
 from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.check import factors
@@ -403,7 +403,7 @@ class XRLinear(TreePredictor):
         ModelFileError
             Settings or arrays that do not fit.
         """
-        with damage_told("the model's settings are"):
+        with damage_reported("the model's settings are"):
             model = cls(**config["settings"])
             model.check_settings()
             model._tree_training_config()
