@@ -1,10 +1,10 @@
-"""The catalogue: every class that ramify can name, train, save and open, each in one entry.
+"""The catalogue: one entry for every class that ramify can train, save and load by name.
 
-The public names of ``ramify`` and ``ramify.models``, the classes that a model directory may hold, the kinds and parts
-of the command line, the presets' classes and the tables of the documentation are derived from it. A new model needs its
-own module and one entry here.
+The public names of ``ramify`` and ``ramify.models``, the classes allowed in a model directory, the models and parts of
+the command line, the classes of the presets and the tables of the documentation are derived from it. A new model needs
+its module and one entry here.
 
-An entry is plain text, so that importing the catalogue imports no model.
+Entries contain only strings, so that importing the catalogue imports no model.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ class Entry:
     Parameters
     ----------
     name : str
-        Class name, as it stands in a model directory.
+        Class name, as stored in a model directory.
     module : str
         Module that defines it.
     roles : dict of str to str
-        What it can be, with its name in that role, as settings and the command line use it: "model" (trained by
+        Roles of the class, each with its name in settings and on the command line: "model" (trained by
         ``ramify train --model``), "wrapper" (a model around another model), "matcher" and "ranker" (stages of
-        ``Partitioned``), "vectorizer", "indexer" and "representation" (what a model groups its labels by).
+        ``Partitioned``), "vectorizer", "indexer" and "representation" (label vectors for the indexer).
     summary : str
         One sentence for help pages and tables.
     extra : str, optional
-        The extra that its dependencies belong to, as in ``pip install "ramify[torch]"``.
+        Extra that installs its dependencies, as in ``pip install "ramify[torch]"``.
     public : bool, default True
         Whether ``ramify`` exports it.
     """
@@ -55,11 +55,11 @@ class Entry:
     public: bool = True
 
     def load(self) -> Any:
-        """The class; its module is imported now."""
+        """Import the module and return the class."""
         return getattr(import_module(self.module), self.name)
 
     def check_installed(self) -> None:
-        """MissingExtraError where the extra that the class needs is not installed; nothing is imported."""
+        """Raise MissingExtraError if the extra of the class is not installed; nothing is imported."""
         if self.extra is not None and find_spec(EXTRA_MODULES[self.extra]) is None:
             raise MissingExtraError(f"models with {self.name}", self.extra)
 
@@ -68,7 +68,7 @@ ENTRIES: list[Entry] = [
     Entry(
         name="Tagger",
         module="ramify.tagger",
-        summary="A vectorizer, a model and label names: texts in, ranked label names out.",
+        summary="A vectorizer, a model and label names: ranks label names for texts.",
     ),
     Entry(
         name="XRLinear",
@@ -98,7 +98,7 @@ ENTRIES: list[Entry] = [
         name="DenseNeighbours",
         module="ramify.models.neighbours.dense",
         roles={MODEL: "dense-neighbours", MATCHER: "dense"},
-        summary="Votes of the nearest dense vectors of instances or labels, found by a graph.",
+        summary="Votes of the nearest dense vectors of instances or labels, found by graph search (HNSW).",
         extra="ann",
     ),
     Entry(
@@ -215,20 +215,20 @@ ENTRIES: list[Entry] = [
     Entry(
         name="SklearnText",
         module="ramify.features.sklearn_text",
-        summary="A text vectorizer of scikit-learn within a model directory.",
+        summary="Wrapper that stores a scikit-learn text vectorizer in a model directory.",
         public=False,
     ),
 ]
-"""All entries; the order is that of help pages and tables."""
+"""All entries, in the order of help pages and tables."""
 
 
 def named(role: str) -> dict[str, Entry]:
-    """Entries that have a role, by their names in it."""
+    """Entries with the given role, by their names in that role."""
     return {entry.roles[role]: entry for entry in ENTRIES if role in entry.roles}
 
 
 def find(role: str, name: str, where: str) -> Entry:
-    """The entry of a name.
+    """The entry with the given name.
 
     Parameters
     ----------
@@ -237,12 +237,12 @@ def find(role: str, name: str, where: str) -> Entry:
     name : str
         The name in that role.
     where : str
-        The flag or setting that holds the name; errors quote it.
+        The flag or setting that contains the name, for errors.
 
     Raises
     ------
     InputError
-        An unknown name; the sentence suggests the nearest.
+        An unknown name; the message suggests the nearest one.
     """
     known = named(role)
     if isinstance(name, str) and name in known:
@@ -253,11 +253,11 @@ def find(role: str, name: str, where: str) -> Entry:
 
 
 def by_class(name: str) -> Entry | None:
-    """The entry of a class that a model directory may hold, by its name; None where there is none."""
+    """The entry of a class that may occur in a model directory, by class name; None for other names."""
     kept = (entry for entry in ENTRIES if not {INDEXER, REPRESENTATION} & entry.roles.keys())
     return next((entry for entry in kept if entry.name == name), None)
 
 
 def public_homes() -> dict[str, str]:
-    """Modules of the classes that ``ramify`` exports, by class name."""
+    """Module of each class that ``ramify`` exports, by class name."""
     return {entry.name: entry.module for entry in ENTRIES if entry.public}

@@ -1,7 +1,7 @@
-"""What models exchange: what they learn from, what they are asked for, and their sizes.
+"""Input and output of models: training data, prediction requests and sizes.
 
-``Training`` and ``Request`` carry threads, beam, restrictions and progress, so that training a model inside another one
-needs no setting of it, and answering changes nothing.
+``Training`` and ``Request`` carry threads, beam, restrictions and progress. An outer model therefore trains the models
+inside it without changing their settings, and prediction changes no model.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ T = TypeVar("T", bound="Training")
 R = TypeVar("R", bound="Request")
 
 Single = Callable[[Int32, Float32], tuple[Int32, Float32]]
-"""From one instance's (feature numbers, values) to its (labels, scores), shapes (1, k)."""
+"""Maps one instance's (feature numbers, values) to its (labels, scores), shapes (1, k)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a model learns from.
+    """Training data of a model.
 
     Parameters
     ----------
@@ -33,23 +33,23 @@ class Training:
     X : csr_matrix, shape (n, d), optional
         Features.
     texts : sequence of str, length n, optional
-        The instances as texts.
+        Texts of the instances.
     label_names : sequence of str, length L, optional
         Names of the labels.
     sample_weight : array, shape (n,), optional
-        Factors of the instances' costs.
+        Factor of the training loss of each instance.
     relevance : matrix, shape (n, L), optional
         Weight of each positive.
     own_negatives : matrix, shape (n, L), optional
-        Labels that an instance is a negative of.
+        Non-zero entries mark the labels that an instance is a negative for.
     visits : matrix, shape (n, clusters), optional
-        Clusters whose classifiers an instance trains.
+        Clusters whose classifiers are trained on each instance.
     vectors : VectorCache, optional
-        Label vectors that several models share.
+        Cache of label vectors, shared by several models.
     seed : int, optional
-        The model's own setting when None.
+        Random seed; the model's setting when None.
     threads : int, optional
-        The model's own setting when None.
+        Number of threads; the model's setting when None.
     progress : callable, optional
         Called with (stage, share done).
     """
@@ -72,7 +72,7 @@ class Training:
 
     @property
     def n_features(self) -> int | None:
-        """Columns of X; None without X."""
+        """Number of columns of X; None without X."""
         return None if self.X is None else int(self.X.shape[1])
 
     def report(self, stage: str, done: float) -> None:
@@ -81,11 +81,11 @@ class Training:
             self.progress(stage, done)
 
     def part_of_progress(self: T, number: int, count: int) -> T:
-        """The same data for fit ``number`` of ``count``: its progress is reported as a share of the whole."""
+        """The same data for fit ``number`` of ``count``; progress is reported as a share of all fits."""
         return replace(self, progress=part_of(self.progress, number, count))
 
     def take(self: T, rows: Int64) -> T:
-        """The instances of the given row numbers, in their order; the label space stays whole."""
+        """The instances with the given row numbers, in that order; the label space is unchanged."""
         taken = {name: _rows(getattr(self, name), rows) for name in ("Y", "X", *EXTRAS)}
         texts = None if self.texts is None else [self.texts[row] for row in rows.tolist()]
         return replace(self, **taken, texts=texts, vectors=None)
@@ -93,16 +93,21 @@ class Training:
     def split(
         self: T, share: float, seed: int, *, most_rest: int | None = None, most_held: int | None = None
     ) -> tuple[T, T] | None:
-        """Instances to train on, and a share of the labelled instances to hold out; None where that is no instance.
+        """Split into training and held-out instances.
 
         Parameters
         ----------
         share : float
             Share of the labelled instances to hold out.
         seed : int
-            Draws them.
+            Seed of the random selection.
         most_rest, most_held : int, optional
-            Upper limits of the two parts.
+            Maximum number of training and of held-out instances.
+
+        Returns
+        -------
+        tuple of (Training, Training), or None
+            Labelled instances to train on, and held-out ones; None if no instance would be held out.
         """
         labelled = np.flatnonzero(np.diff(self.Y.indptr))
         n_held = int(share * len(labelled))
@@ -116,7 +121,7 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedTraining(Training):
-    """A ``Training`` after the checks of a model: X and Y in the form of the kernels, seed and threads settled."""
+    """A validated ``Training``: X and Y are CSR matrices as the kernels require; seed and threads are set."""
 
     X: CSR
     seed: int
@@ -124,19 +129,19 @@ class CheckedTraining(Training):
 
 
 EXTRAS = ("sample_weight", "relevance", "own_negatives", "visits")
-"""Fields of ``Training`` that a model uses only where its ``abilities`` name them."""
+"""Fields of ``Training`` that a model uses only if its ``abilities`` contain them."""
 
 
 class VectorCache:
-    """Label vectors by the representation that makes them, for models that train on the same X and Y."""
+    """Cache of label vectors by representation, for models that train on the same X and Y."""
 
     def __init__(self) -> None:
         self._made: list[tuple[Any, CSR, CSR, Any]] = []
 
     def represent(self, representation: Any, X: CSR, Y: CSR, threads: int) -> Any:
-        """The vectors, shape (L, anything): those made before for an equal representation and the same matrices."""
-        for maker, known_X, known_Y, Z in self._made:
-            if (maker is representation or maker == representation) and same_rows(known_X, X) and same_rows(known_Y, Y):
+        """Label vectors, shape (L, m); cached for an equal representation and equal matrices."""
+        for maker, seen_X, seen_Y, Z in self._made:
+            if (maker is representation or maker == representation) and same_rows(seen_X, X) and same_rows(seen_Y, Y):
                 return Z
         Z = representation.represent(X, Y, threads=threads)
         self._made.append((representation, X, Y, Z))
@@ -153,24 +158,24 @@ def same_rows(first: CSR, second: CSR) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a model is asked for.
+    """A prediction request.
 
     Parameters
     ----------
     X : csr_matrix, shape (n, d), optional
         Features.
     texts : sequence of str, length n, optional
-        The instances as texts.
+        Texts of the instances.
     k : int, optional
-        Labels per instance, at most L; 10 when None, or L where it is less.
+        Labels per instance, at most L; min(10, L) when None.
     beam : int, optional
-        Another beam than the model's.
+        Nodes kept per level of the tree; the model's setting when None.
     allowed : label ids, bool array of shape (L,), or matrix of shape (n, L), optional
         The only labels that may be predicted: for all instances, or per instance.
     forbidden : label ids, bool array of shape (L,), or matrix of shape (n, L), optional
         Labels that must not be predicted.
     threads : int, optional
-        The model's own setting when None.
+        Number of threads; the model's setting when None.
     progress : callable, optional
         Called with ("predict", share done).
     """
@@ -194,11 +199,11 @@ class Request:
             self.progress("predict", done)
 
     def part_of_progress(self: R, number: int, count: int) -> R:
-        """The same request as part ``number`` of ``count``: its progress is reported as a share of the whole."""
+        """The same request as part ``number`` of ``count``; progress is reported as a share of all parts."""
         return self if self.progress is None else replace(self, progress=part_of(self.progress, number, count))
 
     def take(self: R, rows: slice) -> R:
-        """The request for some of the instances; what holds for all instances stays."""
+        """The request for some of the instances; restrictions on all instances are unchanged."""
         texts = None if self.texts is None else self.texts[rows]
         cut = {name: _rows(getattr(self, name), rows) for name in ("X", "allowed", "forbidden")}
         return replace(self, texts=texts, **cut)
@@ -206,7 +211,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRequest(Request):
-    """A ``Request`` after the checks of a model: X and restrictions as the kernels take them, k and threads settled."""
+    """A validated ``Request``: X and restrictions as the kernels require; k and threads are set."""
 
     X: CSR
     k: int
@@ -214,7 +219,7 @@ class CheckedRequest(Request):
 
 
 def part_of(progress: StageProgress | None, number: int, count: int) -> StageProgress | None:
-    """Progress of part ``number`` of ``count``, reported as a share of the whole."""
+    """A callback that reports the progress of part ``number`` of ``count`` as a share of all parts."""
     if progress is None:
         return None
     report = progress
@@ -222,7 +227,7 @@ def part_of(progress: StageProgress | None, number: int, count: int) -> StagePro
 
 
 def _rows(matrix: Any, rows: Any) -> Any:
-    """Rows of what has one per instance; masks of labels stay, and a slice of all rows is the matrix itself."""
+    """Rows of a matrix with one row per instance; masks of labels are unchanged, a full slice is not copied."""
     if matrix is None or (not sp.issparse(matrix) and isinstance(rows, slice)):
         return matrix
     if isinstance(rows, slice) and rows.start in (0, None) and (rows.stop is None or rows.stop >= matrix.shape[0]):
@@ -237,11 +242,11 @@ class LevelSize:
     Parameters
     ----------
     nodes : int
-        Nodes of the level.
+        Number of nodes.
     children : float
-        Mean children per node of the level above.
+        Mean number of children per node of the level above.
     weights, bytes : int
-        Weights of its classifiers, and their memory in bytes.
+        Number of weights of the classifiers, and their memory in bytes.
     """
 
     nodes: int
@@ -257,19 +262,19 @@ class Sizes:
     Parameters
     ----------
     features : int or None
-        Columns d of X; None for a model of texts only.
+        Number of columns d of X; None for a model that uses texts only.
     labels : int
-        Labels L.
+        Number of labels L.
     weights : int
-        Trained parameters, those of the models inside included.
+        Number of trained parameters, including those of the models inside.
     levels : tuple of LevelSize
-        Levels of its tree from the top; the last are the leaves. Empty without a tree.
+        Levels of the tree from the top; the last level holds the leaves. Empty without a tree.
     normalized_rows : int
-        Training rows that were brought to length 1.
+        Number of training rows that were scaled to length 1.
     shares : tuple of float
-        Weights of the parts inside, in their order, where their rankings are averaged; they sum to 1.
+        Weights of the parts inside, in order, if their rankings are averaged; they sum to 1.
     reachable : int or None
-        Upper limit of the labels in an answer for one instance; None for all.
+        Maximum number of labels that are ranked for one instance; None for all.
     """
 
     features: int | None
@@ -282,8 +287,8 @@ class Sizes:
 
 
 ABILITIES = {
-    **dict.fromkeys(EXTRAS, "a field of ``Training`` that it uses"),
-    "beam": "a field of ``Request`` that it uses",
+    **dict.fromkeys(EXTRAS, "a field of ``Training`` that the model uses"),
+    "beam": "a field of ``Request`` that the model uses",
     "score_pairs": "exact scores of given pairs",
     "decision_function": "scores of all labels",
     "tree": "``tree_``, a LabelTree, and ``clusters_reached``",
@@ -293,4 +298,4 @@ ABILITIES = {
     "regrown": "a model of another tree that keeps unchanged leaves",
     "above_leaves": "an unfitted model of the clusters above the leaves",
 }
-"""Names in ``Model.abilities``."""
+"""Possible elements of ``Model.abilities``, with their meaning."""

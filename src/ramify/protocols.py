@@ -1,8 +1,8 @@
-"""The methods of the parts that users can replace.
+"""Protocols of the replaceable parts.
 
-``Model`` is the one interface of everything that ranks labels: it learns from a ``Training`` and answers a ``Request``.
-Any object with the documented methods serves, without a base class. Two methods are enough for a model of a user's own,
-``fit(X, Y)`` and ``predict_topk(X, k)``: ``ramify.models.base.adapter.as_model`` supplies the others.
+``Model`` is the interface of every part that ranks labels: ``fit_training`` takes a ``Training``, ``answer`` takes a
+``Request``. Any object with the documented methods can be used, without a base class. ``fit(X, Y)`` and
+``predict_topk(X, k)`` are sufficient for a user's model; ``ramify.models.base.adapter.as_model`` supplies the others.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from ramify.values import CSR, Float32, LabelTree, TopK
 
 @runtime_checkable
 class Model(Protocol):
-    """Ranks labels."""
+    """A model that ranks labels."""
 
     @property
     def needs(self) -> frozenset[str]:
-        """Fields of ``Training`` and ``Request`` that it cannot do without: of "X", "texts" and "label_names"."""
+        """Required fields of ``Training`` and ``Request``: a subset of "X", "texts" and "label_names"."""
         ...
 
     @property
     def abilities(self) -> frozenset[str]:
-        """Optional fields that it uses, and optional methods that it has: see ``exchange.ABILITIES``."""
+        """Optional fields that the model uses, and its optional methods: see ``exchange.ABILITIES``."""
         ...
 
     def fit_training(self, training: Training, /) -> Any:
-        """Learn; gives the model itself back."""
+        """Train on the data and return the model itself."""
         ...
 
     def answer(self, request: Request, /) -> TopK:
-        """The k best labels of each instance. It changes nothing in the model."""
+        """The k best labels of each instance; the model is not changed."""
         ...
 
     def decide(self, request: Request, /) -> CSR:
-        """0/1 matrix, shape (n, L): the labels that the model predicts for each instance."""
+        """0/1 matrix, shape (n, L): the predicted labels of each instance."""
         ...
 
     def single(self, k: int, /) -> Single:
-        """A function that answers for one instance, and that follows later changes of settings."""
+        """A function that predicts for one instance with the settings at the time of the call."""
         ...
 
     def inside(self) -> Mapping[str, Any]:
@@ -56,10 +56,10 @@ class Model(Protocol):
 
 @runtime_checkable
 class Vectorizer(Protocol):
-    """Texts → X. scikit-learn's vectorizers have this shape."""
+    """Texts → X; scikit-learn's text vectorizers implement this protocol."""
 
     def fit_transform(self, texts: Sequence[str], /) -> Any:
-        """Learn from the texts and return their features, shape (n, d)."""
+        """Fit to the texts and return their features, shape (n, d)."""
         ...
 
     def transform(self, texts: Sequence[str], /) -> Any:
@@ -69,10 +69,10 @@ class Vectorizer(Protocol):
 
 @runtime_checkable
 class Representation(Protocol):
-    """(X, Y) → Z: one vector per label, by which the indexer groups the labels."""
+    """(X, Y) → Z: one vector per label; the indexer groups the labels by these vectors."""
 
     def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
-        """Label vectors Z, shape (L, anything), CSR or dense float32."""
+        """Label vectors Z, shape (L, m), CSR or dense float32; m is arbitrary."""
         ...
 
 
@@ -87,18 +87,18 @@ class Indexer(Protocol):
 
 @dataclass(frozen=True)
 class MatchingProblem:
-    """What a matcher learns from.
+    """Training data of a matcher.
 
     Parameters
     ----------
     training : Training
         Features or texts of the instances, their labels, seed, threads and progress.
     tree : LabelTree
-        The hierarchy of labels.
+        The tree of labels.
     targets : tuple of csr_matrix, shape (n, nodes of the level)
-        0/1 per level above the leaves, from the top: the nodes above an instance's labels.
+        0/1 matrices per level above the leaves, from the top: the ancestors of each instance's labels.
     reached : csr_matrix, shape (n, nodes of the level above), or None
-        Nodes that the matcher of the level above reaches, with its scores, where several matchers follow each other.
+        Nodes found by the matcher of the level above, with its scores, if several matchers are chained.
     """
 
     training: Training
@@ -111,12 +111,12 @@ class MatchingProblem:
 class Matcher(Protocol):
     """Instances → clusters, the nodes above the leaves of a tree.
 
-    Every ``Model``, and every object with ``fit(X, Y)`` and ``predict_topk(X, k)``, serves as a matcher: clusters are
-    its labels. A matcher that trains on several levels of the tree has these two methods instead.
+    Every ``Model``, and every object with ``fit(X, Y)`` and ``predict_topk(X, k)``, can be used as a matcher: its
+    labels are the clusters. A matcher that trains on several levels of the tree has these two methods instead.
     """
 
     def fit_matching(self, problem: MatchingProblem, /) -> Any:
-        """Learn which clusters hold an instance's labels."""
+        """Train to rank the clusters that contain an instance's labels."""
         ...
 
     def match(self, request: Request, /) -> tuple[TopK, Float32 | None]:
@@ -126,7 +126,7 @@ class Matcher(Protocol):
 
 @dataclass(frozen=True)
 class RankingProblem:
-    """What a ranker learns from.
+    """Training data of a ranker.
 
     Parameters
     ----------
@@ -135,11 +135,11 @@ class RankingProblem:
     Y : csr_matrix, shape (n, L)
         Label assignments, 0/1.
     tree : LabelTree
-        Clusters on its last level but one, and their labels.
+        The clusters, on the level above the leaves, and their labels.
     reached : csr_matrix, shape (n, clusters)
-        Score of each cluster that the matcher finds for an instance; other entries are not stored.
-    vectors : csr_matrix or float32 array, shape (L, anything), or None
-        Label vectors that the indexer grouped the labels by.
+        Score of each cluster that the matcher returns for an instance; other entries are not stored.
+    vectors : csr_matrix or float32 array, shape (L, m), or None
+        Label vectors that the indexer used.
     """
 
     X: CSR
@@ -151,20 +151,20 @@ class RankingProblem:
 
 @runtime_checkable
 class Ranker(Protocol):
-    """(X, candidates) → scores."""
+    """(X, candidates) → scores of the candidates."""
 
     def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> Any:
-        """Learn to rank the labels of each cluster."""
+        """Train to score the labels of each cluster."""
         ...
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
-        """Scores in 0..1 of the stored entries of ``candidates``, shape (n, L): the same entries."""
+        """Scores in 0..1 of the stored entries of ``candidates``, shape (n, L), with the same sparsity pattern."""
         ...
 
 
 @runtime_checkable
 class Saveable(Protocol):
-    """A part that a model directory can hold: plain settings and arrays, never a pickle."""
+    """A part that can be saved to a model directory as plain settings and arrays, without pickle."""
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """(config, arrays): JSON-able settings, and NumPy arrays by name."""
@@ -172,5 +172,5 @@ class Saveable(Protocol):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Saveable:
-        """The part again; arrays may be read-only and memory-mapped."""
+        """Restore the part; arrays may be read-only and memory-mapped."""
         ...

@@ -331,7 +331,7 @@ def test_an_object_that_gives_no_topk_is_refused():
         def predict_topk(self, X, k):
             return [[0]] * X.shape[0]
 
-    with pytest.raises(InputError, match=r"Bad ranks labels as .*, but must give a ramify\.TopK of 36 rows"):
+    with pytest.raises(InputError, match=r"Bad returned .*, but must return a ramify\.TopK of 36 rows"):
         Tagger(Bad()).fit(TEXTS, LABELS).tag(TEXTS, 2)
 
 

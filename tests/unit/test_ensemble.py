@@ -160,7 +160,7 @@ def test_members_that_know_nothing_but_to_rank(problem, tmp_path):
     assert same(ramify.load(tmp_path / "m", parts=[Popular]).predict_topk(problem.X_test, 3), top)
     with pytest.raises(ramify.ModelFileError, match="needs the class 'Popular'"):
         ramify.load(tmp_path / "m")
-    with pytest.raises(InputError, match="Ensemble does not search by a beam"):
+    with pytest.raises(InputError, match="Ensemble has no beam search"):
         Ensemble(Popular()).fit(problem.X, problem.Y).predict_topk(problem.X_test, 3, beam=2)
 
 

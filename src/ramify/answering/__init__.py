@@ -1,4 +1,4 @@
-"""Open a model and answer batches of documents: what the command line and services share."""
+"""Open a model and predict for batches of documents; used by the command line and by services."""
 
 from ramify.answering.opening import model_format, open_tagger
 from ramify.answering.predictor import Answer, Predictor, Tag

@@ -1,4 +1,4 @@
-"""Model directories opened as taggers."""
+"""Opening model directories as taggers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ramify.tagger import Tagger
 
 
 def open_tagger(directory: str | Path, *, threads: int | None = None) -> Tagger:
-    """Open a model directory as a tagger; the label names of a bare model are its label ids.
+    """Open a model directory as a tagger; a model without a tagger gets its label ids as label names.
 
     Parameters
     ----------
     directory : path-like
-        The directory.
+        The model directory.
     threads : int, optional
-        Threads of the vectorizer.
+        Number of threads of the vectorizer; the stored setting when None.
 
     Raises
     ------
     ModelFileError
-        As ``models.load``.
+        See ``models.load``.
     """
     model = load(directory)
     if not isinstance(model, Tagger):
@@ -35,6 +35,6 @@ def open_tagger(directory: str | Path, *, threads: int | None = None) -> Tagger:
 
 
 def model_format(directory: str | Path) -> tuple[int, str]:
-    """(number of the format, version of the library that wrote it) of a directory that opens."""
+    """(format number, ramify version that wrote it) of a valid model directory."""
     body = json.loads((Path(directory) / MANIFEST).read_text("utf-8"))
     return int(body["format"]), str(body["ramify"])

@@ -1,4 +1,4 @@
-"""Batches of documents in, their labels out."""
+"""Prediction of labels for batches of documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ramify.tagger import Tagger
 
 
 class Tag(NamedTuple):
-    """One label of a document; ``key`` is its identifier in the training file, where names replaced identifiers."""
+    """One label of a document; ``key`` is its identifier in the training file if names replaced identifiers."""
 
     label: str
     score: float
@@ -21,7 +21,7 @@ class Tag(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The labels of one document: its number from 1, its id or None, and its text, or a name in place of it."""
+    """The labels of one document, with its number from 1, its id or None, and its text or a placeholder."""
 
     number: int
     id: Any
@@ -30,25 +30,26 @@ class Answer(NamedTuple):
 
     @property
     def identity(self) -> Any:
-        """The id, or the number where there is none."""
+        """The id, or the number if the document has no id."""
         return self.number if self.id is None else self.id
 
 
 @dataclass(frozen=True, kw_only=True)
 class Predictor:
-    """An open model with what it is asked for.
+    """A fitted tagger with the options of prediction.
 
     Parameters
     ----------
     tagger : Tagger
+        Fitted.
     k : int, default 5
-        Labels per document at most.
+        Maximum number of labels per document.
     threshold : float, optional
-        Labels with a lower score are left out.
+        Labels with a lower score are dropped.
     beam, threads : int, optional
-        In place of the model's.
-    allowed, forbidden : list of str, or None
-        Label names.
+        Beam and number of threads; the model's settings when None.
+    allowed, forbidden : list of str, optional
+        Names of the only labels that may be predicted, and of labels that must not be predicted.
     """
 
     tagger: Tagger
@@ -60,14 +61,14 @@ class Predictor:
     forbidden: list[str] | None = None
 
     def answers(self, batch: Sequence[tuple[Any, Any]], n_before: int = 0) -> list[Answer]:
-        """The labels of a batch of (identity, text or row of features); ``n_before`` documents came before it."""
+        """The labels of a batch of (identity, text or row of features), numbered from ``n_before + 1``."""
         ids, texts = zip(*batch, strict=True)
-        asked: Any = texts
+        instances: Any = texts
         if not self.tagger.takes_texts_:
-            asked = sp.vstack(texts, format="csr")
+            instances = sp.vstack(texts, format="csr")
             texts = tuple(f"document {number}" for number in range(n_before + 1, n_before + 1 + len(batch)))
         found = self.tagger.tag(
-            asked, self.k, allowed=self.allowed, forbidden=self.forbidden, beam=self.beam, threads=self.threads
+            instances, self.k, allowed=self.allowed, forbidden=self.forbidden, beam=self.beam, threads=self.threads
         )
         least = float("-inf") if self.threshold is None else self.threshold
         return [

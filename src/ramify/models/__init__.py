@@ -1,4 +1,4 @@
-"""The models, ``preset`` for one by its purpose, and ``load`` for whatever was saved; see ``ramify.catalogue``."""
+"""The models, ``preset`` to create one by its purpose, and ``load`` for saved models; see ``ramify.catalogue``."""
 
 from __future__ import annotations
 

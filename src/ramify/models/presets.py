@@ -1,4 +1,4 @@
-"""Three settings for three needs, and one for the tail: names in place of numbers. What each costs: docs/presets.md."""
+"""Presets: named sets of settings. docs/presets.md gives their costs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ramify.wording import nearest_name, quoted
 
 @dataclass(frozen=True)
 class Preset:
-    """An estimator to be.
+    """A model and its settings.
 
     Parameters
     ----------
     model : str
-        Its class, as the command line calls it.
+        Name of the model in the catalogue.
     settings : dict
-        What differs from the defaults of the class.
+        Settings that differ from the defaults of the class.
     """
 
     model: str = "xr-linear"
@@ -39,7 +39,7 @@ PRESETS = {
 
 
 def named(name: str) -> Preset:
-    """The preset of a name.
+    """The preset with the given name.
 
     Raises
     ------
@@ -54,17 +54,18 @@ def named(name: str) -> Preset:
 
 
 def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
-    """An unfitted estimator by what it is for.
+    """An unfitted estimator with the settings of a preset.
 
     Parameters
     ----------
     name : {"fast", "default", "best", "tail"}
-        Quick to train and small; the defaults of ``XRLinear``; the most precise (a ``Blend``, several times the cost);
-        or rare labels before frequent ones (a ``Blend``, too), at some cost in precision.
+        "fast": short training time and a small model; "default": the defaults of ``XRLinear``; "best": the highest
+        precision (a ``Blend``, several times the cost); "tail": rare labels are ranked higher (a ``Blend``), at some
+        cost in precision.
     seed : int, default 0
-        Same seed, same model.
+        Random seed; the same seed gives the same model.
     threads : int, optional
-        None takes every CPU.
+        Number of threads; None uses every CPU.
 
     Returns
     -------

@@ -254,7 +254,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             A single string instead of a list, an unknown label name, k out of range.
         """
         check_is_fitted(self)
-        k = self._labels_asked(k)
+        k = self._checked_k(k)
         if self.takes_texts_:
             texts = _listed(texts)
             if not texts:
@@ -351,7 +351,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         request, empty = self._request(texts)
         asked = replace(
             request,
-            k=k if k is None else self._labels_asked(k),
+            k=k if k is None else self._checked_k(k),
             beam=beam,
             allowed=None if allowed is None else self.label_ids(allowed),
             forbidden=None if forbidden is None else self.label_ids(forbidden),
@@ -370,7 +370,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             raise InputError(f"beam is {quoted(beam)}, but the model does not search by a beam: leave it out")
         COUNT.check("beam", beam)
 
-    def _labels_asked(self, k: Any) -> int:
+    def _checked_k(self, k: Any) -> int:
         return min(whole_number("k", k, 1, 2**31 - 1), len(self.label_names_))
 
     def features(self, texts: Any) -> CSR:

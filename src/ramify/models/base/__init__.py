@@ -1,1 +1,1 @@
-"""What every model shares: the estimator interface, input checks, saving and loading."""
+"""Code shared by all models: the estimator interface, input checks, saving and loading."""

@@ -1,8 +1,8 @@
-"""Objects of a user's own in the place of a model: whatever they lack of ``protocols.Model`` is supplied here.
+"""Adapter from a user's object to ``protocols.Model``; it supplies the methods that the object lacks.
 
-Two documented methods are enough: ``fit(X, Y)`` and ``predict_topk(X, k)``, the latter giving a TopK. In their place an
-object may have ``fit_training(training)`` and ``answer(request)``, which also get texts, label names, threads and
-restrictions. All other methods of ``Model``, and ``predict(X)``, are used where the object has them.
+``fit(X, Y)`` and ``predict_topk(X, k)``, which returns a TopK, are sufficient. Instead, an object may have
+``fit_training(training)`` and ``answer(request)``, which also receive texts, label names, threads and restrictions. All
+other methods of ``Model``, and ``predict(X)``, are used if the object has them.
 """
 
 from __future__ import annotations
@@ -28,28 +28,27 @@ from ramify.wording import quoted
 DEFAULT_K = 10
 
 SURE_SCORE, SURE_LABELS = 0.5, 20
-"""Labels that ``decide`` gives for an object without ``predict``: of this score, among so many ranked first."""
-
+"""``decide`` for an object without ``predict``: labels with at least this score, among this number of best labels."""
 
 MODEL_METHODS = ("needs", "abilities", "fit_training", "answer", "decide", "single", "inside", "size")
 
 
 def as_model(model: Any, known: Sizes | None = None) -> Model:
-    """The object itself where it is a ``Model``; else a ``PlainModel`` around it.
+    """The object itself if it is a ``Model``; otherwise a ``PlainModel`` around it.
 
     Parameters
     ----------
     model : object
-        What ``is_model`` accepts.
+        An object that ``is_model`` accepts.
     known : Sizes, optional
-        Its features and labels, for an object that has no ``size``.
+        Number of features and labels, for an object without ``size``.
     """
-    kind = type(model)  # properties of the object itself would be computed
+    kind = type(model)  # hasattr on the object would compute its properties
     return model if all(hasattr(kind, name) for name in MODEL_METHODS) else PlainModel(model, known)
 
 
 def is_model(model: Any) -> bool:
-    """Whether an object can serve as a model; a class cannot."""
+    """Whether an object has the methods of a model; False for a class."""
     if isinstance(model, type):
         return False
     pairs = (("fit", "fit_training"), ("predict_topk", "answer"))
@@ -57,20 +56,20 @@ def is_model(model: Any) -> bool:
 
 
 def settings_of(part: Any) -> dict[str, Any]:
-    """The settings of an estimator; none of an object without ``get_params``."""
+    """The settings of an estimator; empty for an object without ``get_params``."""
     settings: dict[str, Any] = part.get_params(deep=False) if hasattr(part, "get_params") else {}
     return settings
 
 
 def set_known(part: Any, **settings: Any) -> Any:
-    """The part, with those of the settings that it has and that are not None."""
+    """Set those settings that the part has and that are not None; returns the part."""
     known = settings_of(part)
     fitting = {name: value for name, value in settings.items() if name in known and value is not None}
     return part.set_params(**fitting) if fitting else part
 
 
 def unfitted(part: Any) -> Any:
-    """An unfitted copy: a clone of an estimator; a deep copy of another object, which has no ``get_params``."""
+    """An unfitted copy: a clone of an estimator, or a deep copy of an object without ``get_params``."""
     fresh = clone(part) if hasattr(part, "get_params") else copy.deepcopy(part)
     check_inside(fresh)
     return fresh
@@ -83,9 +82,9 @@ class PlainModel:
     Parameters
     ----------
     model : object
-        The user's.
+        The user's object.
     known : Sizes, optional
-        Features and labels, where whoever asks knows them.
+        Number of features and labels, if the caller has them.
     """
 
     model: Any
@@ -101,12 +100,12 @@ class PlainModel:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The object's own ``needs``; features when it has none."""
+        """The object's ``needs``; {"X"} without that attribute."""
         return frozenset(self._own("needs") or ("X",))
 
     @property
     def abilities(self) -> frozenset[str]:
-        """The object's own ``abilities``; none when it has none."""
+        """The object's ``abilities``; empty without that attribute."""
         return frozenset(self._own("abilities") or ())
 
     def fit_training(self, training: Training) -> Any:
@@ -122,18 +121,18 @@ class PlainModel:
     def answer(self, request: Request) -> TopK:
         """Call ``answer(request)`` or ``predict_topk(X, k)``.
 
-        The latter is asked for all labels where some may not be predicted, and these are dropped from its ranking.
+        With restrictions, ``predict_topk`` is called for all labels, and excluded labels are dropped from its ranking.
 
         Raises
         ------
         InputError
-            A beam, k out of range, or a result that is no TopK of one row per instance.
+            A beam is given, k is out of range, or the result is not a TopK with one row per instance.
         """
         n = len(request)
         if self._own("answer"):
             return self._checked(self.model.answer(request), n)
         if request.beam is not None:
-            raise InputError(f"beam is {quoted(request.beam)}, but {self.name} does not search by a beam: leave it out")
+            raise InputError(f"beam is {quoted(request.beam)}, but {self.name} has no beam search: leave it out")
         n_labels = self.size().labels
         k = min(DEFAULT_K, n_labels or DEFAULT_K) if request.k is None else request.k
         if n_labels and not Whole(1, n_labels).fits(k):
@@ -148,17 +147,17 @@ class PlainModel:
 
     def _checked(self, top: Any, n: int) -> TopK:
         if not isinstance(top, TopK) or len(top) != n:
-            raise InputError(f"{self.name} ranks labels as {quoted(top)}, but must give a ramify.TopK of {n} rows")
+            raise InputError(f"{self.name} returned {quoted(top)}, but must return a ramify.TopK of {n} rows")
         return top
 
     def _n_labels(self) -> int:
         n_labels = self.size().labels
         if not n_labels:
-            raise InputError(f"the number of labels of {self.name} is not known: give it an attribute n_labels_")
+            raise InputError(f"the number of labels of {self.name} is unknown: add an attribute n_labels_")
         return n_labels
 
     def decide(self, request: Request) -> CSR:
-        """Call ``decide(request)`` or ``predict(X)``; without both, labels of a score of 0.5 among the best 20."""
+        """Call ``decide(request)`` or ``predict(X)``; without both, labels with scores from 0.5 among the best 20."""
         if self._own("decide"):
             return as_csr(self.model.decide(request))
         if self._own("predict") and request.X is not None:
@@ -169,7 +168,7 @@ class PlainModel:
         return top.matrix(kept, np.ones_like(top.scores), n_labels)
 
     def single(self, k: int) -> Single:
-        """The object's own ``single(k)``; without that method its answer to one row."""
+        """The object's ``single(k)``; without that method, ``answer`` for one row."""
         if self._own("single"):
             own: Single = self.model.single(k)
             return own
@@ -184,11 +183,11 @@ class PlainModel:
         return answer
 
     def inside(self) -> Mapping[str, Any]:
-        """The object's own ``inside()``; nothing without that method."""
+        """The object's ``inside()``; empty without that method."""
         return self.model.inside() if self._own("inside") else {}
 
     def size(self) -> Sizes:
-        """The object's own ``size()``; else the sizes known, or its ``n_features_in_`` and ``n_labels_``."""
+        """The object's ``size()``; else ``known``, or its ``n_features_in_`` and ``n_labels_``."""
         if self._own("size"):
             own: Sizes = self.model.size()
             return own
@@ -199,16 +198,16 @@ class PlainModel:
 
 
 def _entries(matrix: Any, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> Float32:
-    """``matrix[rows, columns]`` as an array; the types of SciPy have no sparse result of 2-d indices."""
+    """``matrix[rows, columns]`` as an array; SciPy's type stubs lack a sparse result for 2-d indices."""
     return np.asarray(matrix[rows, columns].todense())
 
 
 def restricted(top: TopK, k: int, allowed: Any, forbidden: CSR | None) -> TopK:
-    """The k best of a ranking among the labels that may be predicted.
+    """The k best labels of a ranking that satisfy the restrictions.
 
     Parameters
     ----------
-    top : TopK, shape (n, any)
+    top : TopK, shape (n, c)
         The ranking.
     k : int
         Labels per instance.

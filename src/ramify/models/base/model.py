@@ -1,9 +1,9 @@
-"""The base class of ramify's models: ``protocols.Model`` and scikit-learn's interface, written once.
+"""Base class of ramify's models: implements ``protocols.Model`` and scikit-learn's estimator interface.
 
 fit(X, Y)           = fit_training(Training(X, Y))     checks settings and data, then ``_learn``
 predict_topk(X, k)  = answer(Request(X, k))            checks the request, then ``_rank``
 
-A model writes ``_learn`` and ``_rank``; both get data in the form of the kernels, with threads, seed and k settled.
+A model implements ``_learn`` and ``_rank``; both receive checked data, with threads, seed and k set.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Self = TypeVar("Self", bound="RankingModel")
 DEFAULT_K = 10
 
 MOST_FEATURES = 2**28
-"""Columns of X at most: training takes some bytes for each, used or not."""
+"""Maximum number of columns of X: training allocates some bytes per column, used or not."""
 
 HELD_OUT = Real(0, 0.9)
-"""Share of the training instances that a choice is made by."""
+"""Share of the training instances that are held out to choose settings."""
 
 
 class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
@@ -47,7 +47,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
     n_features_in_, n_labels_ : int
         d and L.
     normalized_rows_ : int
-        Training rows that were brought to length 1.
+        Number of training rows that were scaled to length 1.
     """
 
     seed: int = 0
@@ -64,40 +64,40 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
 
     @property
     def abilities(self) -> frozenset[str]:
-        """See ``protocols.Model``; none unless a model adds some."""
+        """See ``protocols.Model``; empty in the base class."""
         return frozenset()
 
     def fit(self: Self, X: Any, Y: Any, *, progress: StageProgress | None = None) -> Self:
-        """Learn from features and labels.
+        """Train on features and labels.
 
         Parameters
         ----------
         X : sparse or dense matrix, shape (n, d)
             Features.
         Y : sparse or dense matrix, shape (n, L)
-            Label assignments: what is above 0 is positive.
+            Label assignments; entries above 0 are positive.
         progress : callable, optional
             Called with (stage, share done).
 
         Raises
         ------
         InputError
-            Settings or data out of range; the sentence names which.
+            Settings or data out of range; the message names them.
         """
         return self.fit_training(Training(X=X, Y=Y, progress=progress))
 
     def fit_training(self: Self, training: Training) -> Self:
-        """Learn; see ``fit``, and ``Training`` for what else can be given."""
+        """Train; see ``fit``, and ``Training`` for the other fields."""
         self.check_settings()
         self._learn(self._checked_training(training))
         return self
 
     def _learn(self, training: CheckedTraining) -> None:
-        """Learn from checked data."""
+        """Train on checked data."""
         raise NotImplementedError
 
     def _checked_training(self, training: Training) -> CheckedTraining:
-        """X and Y in the form of the kernels; seed and threads settled.
+        """Check X and Y, and set seed and threads.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return CheckedTraining(**(vars(training) | settled))
 
     def _training_rows(self, X: Any) -> CSR:
-        """X as the model trains on it."""
+        """Checked and preprocessed X of the training."""
         return instances(X)
 
     def predict_topk(
@@ -138,9 +138,9 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         X : sparse or dense matrix, shape (n, d)
             Features.
         k : int, optional
-            Labels per instance, at most L; 10 by default, or L where it is less.
+            Labels per instance, at most L; min(10, L) when None.
         beam : int, optional
-            Another beam than the model's, for models that search by a beam.
+            Nodes kept per level, for models with beam search; the model's setting when None.
         allowed : label ids, or matrix of shape (n, L), optional
             The only labels that may be predicted: for all instances, or per instance.
         forbidden : label ids, or matrix of shape (n, L), optional
@@ -151,35 +151,35 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         TopK
-            Labels and scores, best first. A row has -1 at its end where the model ranks fewer than k labels.
+            Labels and scores, best first. Rows with fewer than k ranked labels are filled with label -1, score -inf.
 
         Raises
         ------
         InputError
-            k or beam out of range, X of another width, labels out of range.
+            k or beam out of range, a wrong number of columns in X, or labels out of range.
         """
         return self.answer(Request(X=X, k=k, beam=beam, allowed=allowed, forbidden=forbidden, progress=progress))
 
     def answer(self, request: Request) -> TopK:
-        """The k best labels of each instance; see ``predict_topk``, and ``Request`` for what else can be given."""
+        """The k best labels of each instance; see ``predict_topk``, and ``Request`` for the other fields."""
         check_is_fitted(self)
         return self._rank(self._checked_request(request))
 
     def _rank(self, request: CheckedRequest) -> TopK:
-        """Answer a checked request."""
+        """The k best labels of each instance of a checked request."""
         raise NotImplementedError
 
     def _checked_request(self, request: Request) -> CheckedRequest:
-        """X in the form of the kernels; k, threads and restrictions settled.
+        """Check X and the restrictions, and set k and threads.
 
         Raises
         ------
         InputError
-            A field out of range, or a beam for a model that does not search by one.
+            A field out of range, or a beam for a model without beam search.
         """
         if request.beam is not None and "beam" not in self.abilities:
             raise InputError(
-                f"beam is {quoted(request.beam)}, but {type(self).__name__} does not search by a beam: leave it out"
+                f"beam is {quoted(request.beam)}, but {type(self).__name__} has no beam search: leave it out"
             )
         check_needs(type(self).__name__, self.needs - {"label_names"}, request)
         X = None if request.X is None else self._features(request.X)
@@ -187,7 +187,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         only, never = restriction(request.allowed, request.forbidden, n, self.n_labels_)
         settled = {
             "X": X,
-            "k": self._labels_asked(request.k),
+            "k": self._checked_k(request.k),
             "allowed": only,
             "forbidden": never,
             "threads": self._threads(request.threads),
@@ -195,11 +195,11 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return CheckedRequest(**(vars(request) | settled))
 
     def _threads(self, threads: int | None = None) -> int:
-        """Threads of a call: those asked for, else the model's setting."""
+        """Number of threads of a call: the argument, else the model's setting."""
         return thread_count(self.threads if threads is None else threads)
 
-    def _labels_asked(self, k: Any) -> int:
-        """The checked k; the default where it is None."""
+    def _checked_k(self, k: Any) -> int:
+        """The checked k; min(10, L) when None."""
         if k is None:
             return min(DEFAULT_K, self.n_labels_)
         if not Whole(1, self.n_labels_).fits(k):
@@ -220,10 +220,10 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
     def single(self, k: int) -> Single:
         """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
 
-        It follows later changes of the model's settings.
+        The function uses the model's settings at the time of each call.
         """
         check_is_fitted(self)
-        k, width = self._labels_asked(k), self.n_features_in_
+        k, width = self._checked_k(k), self.n_features_in_
 
         def answer(indices: Int32, values: Float32) -> tuple[Int32, Float32]:
             one = sp.csr_matrix((values, indices, np.array([0, len(indices)])), shape=(1, width))
@@ -233,26 +233,26 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return answer
 
     def _reachable(self) -> int:
-        """Upper limit of the labels in the answer for one instance; all labels unless a model can state fewer."""
+        """Maximum number of labels ranked for one instance; L unless a model overrides it."""
         return self.n_labels_
 
     def predict(self, X: Any) -> CSR:
-        """0/1 matrix, shape (n, L): labels that the model ranks with a score of ``decision_threshold`` or more."""
+        """0/1 matrix, shape (n, L): ranked labels with a score of at least ``decision_threshold``."""
         return self.decide(Request(X=X))
 
     def decide(self, request: Request) -> CSR:
-        """As ``predict``, for a request; its k is not used."""
+        """Like ``predict``, for a request; its k is ignored."""
         check_is_fitted(self)
         return self.decided(request, THRESHOLD.check("decision_threshold", self.decision_threshold))
 
     def decided(self, request: Request, threshold: float) -> CSR:
-        """0/1 matrix, shape (n, L): labels that the model ranks with at least this score."""
+        """0/1 matrix, shape (n, L): ranked labels with a score of at least ``threshold``."""
         top = self.answer(replace(request, k=self._reachable()))
         kept = (top.labels >= 0) & (top.scores >= threshold)
         return top.matrix(kept, np.ones_like(top.scores), self.n_labels_)
 
     def score(self, X: Any, Y: Any) -> float:
-        """Precision of the first label, P@1, for model selection."""
+        """Precision of the best label (P@1), for model selection."""
         top = self.predict_topk(X, 1)
         truth = as_label_matrix(Y, len(top), n_labels=self.n_labels_)
         rows = np.flatnonzero(top.labels[:, 0] >= 0)
@@ -263,7 +263,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return {}
 
     def size(self) -> Sizes:
-        """Sizes of the fitted model; weights and normalised rows are those of the parts inside."""
+        """Sizes of the fitted model, including those of the parts inside."""
         check_is_fitted(self)
         inside = [as_model(part).size() for part in self.inside().values()]
         return Sizes(
@@ -275,7 +275,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         )
 
     def save(self, directory: str | Path) -> None:
-        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
+        """Write a model directory; an existing model is replaced atomically (see ``store.save_model``)."""
         save(self, directory)
 
     @classmethod
@@ -286,7 +286,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
     def _plain_settings(self) -> dict[str, Any]:
-        """Settings for a model directory: NumPy's scalars become Python's."""
+        """Settings for a model directory, with NumPy scalars converted to Python scalars."""
         settings = self.get_params(deep=False)
         return {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}
 
@@ -300,27 +300,27 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
 
 
 def check_extras(name: str, abilities: frozenset[str], training: Training) -> None:
-    """InputError where an optional field is given that a model does not use."""
+    """Raise InputError if an optional field is given that the model does not use."""
     for extra in EXTRAS:
         if getattr(training, extra) is not None and extra not in abilities:
             raise InputError(f"{extra} is given, but {name} does not use it: leave it out")
 
 
 def check_needs(name: str, needs: frozenset[str], given: Training | Request) -> None:
-    """InputError where a field that a model needs is missing."""
+    """Raise InputError if a required field is missing."""
     for field in sorted(needs):
         if getattr(given, field) is None:
             how = "vectorize the texts, or use a Tagger" if field == "X" else f"give {field}, or use a Tagger"
-            raise InputError(f"{name} needs {field}, but gets none: {how}")
+            raise InputError(f"{name} requires {field}, but none is given: {how}")
 
 
 def has(ability: str) -> Callable[[Any], bool]:
-    """For scikit-learn's ``available_if``: whether a model has an ability."""
+    """A condition for scikit-learn's ``available_if``: whether a model has an ability."""
     return lambda model: ability in model.abilities
 
 
 def mean_precision(Y: CSR, top: TopK, Y_train: CSR) -> float:
-    """Mean of P@1, P@3 and P@5, as far as there are labels: the measure by which settings are chosen."""
+    """Mean of P@1, P@3 and P@5, for cut-offs of at most L: the criterion for choosing settings."""
     ranks = [k for k in (1, 3, 5) if k <= Y.shape[1]]
     best = TopK(top.labels[:, : ranks[-1]], top.scores[:, : ranks[-1]])
     report = evaluate(Y, best, Y_train=Y_train, ks=ranks)
@@ -328,7 +328,7 @@ def mean_precision(Y: CSR, top: TopK, Y_train: CSR) -> float:
 
 
 def instances(X: Any) -> CSR:
-    """X as the kernels take it; InputError where it has no row, no column, or more columns than a model is made for."""
+    """X as CSR for the kernels; InputError if it has no rows, no columns, or more than ``MOST_FEATURES`` columns."""
     features = as_csr(X)
     n, width = features.shape
     if n == 0:
@@ -337,14 +337,14 @@ def instances(X: Any) -> CSR:
         raise InputError(f"X has 0 feature(s) (shape={n, width}) while a minimum of 1 is required: give features")
     if width > MOST_FEATURES:
         raise InputError(
-            f"X has {width:,} features, but a model holds at most {MOST_FEATURES:,}: fit a Tagger, which selects "
-            "the used columns, or hash into fewer"
+            f"X has {width:,} features, but at most {MOST_FEATURES:,} are supported: fit a Tagger, which selects "
+            "the used columns, or hash the features into fewer columns"
         )
     return features
 
 
 def assignments(Y: Any, n: int, model: str) -> CSR:
-    """Y of n instances as 0/1; InputError where there is none, or nothing to learn from it."""
+    """Y of n instances as 0/1; InputError if it is None or has no positive entry."""
     if Y is None:
         raise InputError(f"{model} requires y to be passed, but the target y is None: give label assignments Y")
     labels = as_label_matrix(Y, n)
@@ -354,7 +354,7 @@ def assignments(Y: Any, n: int, model: str) -> CSR:
 
 
 def best_labels(scores: CSR, k: int) -> TopK:
-    """The k largest entries of each row, ties to the smaller label."""
+    """The k largest entries of each row; ties are broken by the smaller label id."""
     rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
     order = np.lexsort((scores.indices, -scores.data, rows))
     rank = np.arange(len(rows)) - scores.indptr[rows]

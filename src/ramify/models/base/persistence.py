@@ -1,4 +1,4 @@
-"""Saving and loading of any model: which classes a model directory may name, and nothing that it could run."""
+"""Saving and loading of models. A model directory contains class names, settings and arrays, never code."""
 
 from __future__ import annotations
 
@@ -18,53 +18,52 @@ Model = TypeVar("Model")
 
 
 def save(model: Any, directory: str | Path) -> None:
-    """Write a fitted model to a directory, in one step.
+    """Write a fitted model to a directory, atomically.
 
     Parameters
     ----------
     model : Saveable
-        A fitted Tagger, XRLinear, NearestInstances or Ensemble, or a model of your own that has ``to_state`` and
-        ``from_state``.
+        A fitted Tagger or model of ramify, or a user's model with ``to_state`` and ``from_state``.
     directory : path-like
-        Where.
+        Target directory; an existing model is replaced.
 
     Raises
     ------
     InputError
-        Something else than a model is in the way, or a part cannot be saved.
+        The target exists and is not a model directory, or a part cannot be saved.
     ModelFileError
-        No room or no permission; what was there is untouched.
+        No space or no permission; an existing model is unchanged.
     """
     state, arrays = part_to_state(model)
     save_model(directory, StoredModel(state["class"], state["config"], arrays, __version__))
 
 
 def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()) -> Any:
-    """Open a model directory that ramify saved.
+    """Load a model directory.
 
     Parameters
     ----------
     directory : path-like
         The directory.
     verify : bool, default True
-        Compare the arrays with their checksum, which reads them once, and decode the names in them. Without it opening
-        takes milliseconds.
+        Compare the arrays with their checksum and validate the stored names; this reads all arrays once. With False,
+        loading takes milliseconds.
     mapped : bool, default True
-        Map the arrays file, so that its pages are read when they are first used and shared with other processes. A
-        process ends by a signal if another program truncates a file that it has mapped. Without it the arrays are read
-        into memory, and later changes of the file have no effect.
+        Memory-map the arrays: pages are read on first use and shared between processes. If another program truncates a
+        mapped file, the process is terminated by a signal. With False, the arrays are read into memory, and later changes
+        of the file have no effect.
     parts : sequence of classes, optional
-        Your own classes that the model was built from; only they and ramify's own are ever made.
+        User classes that the model contains; only these and ramify's classes are instantiated.
 
     Returns
     -------
-    Tagger, XRLinear, NearestInstances or Ensemble
-        What was saved.
+    Tagger or model
+        An object of the saved class.
 
     Raises
     ------
     ModelFileError
-        Missing, foreign, truncated, tampered with, or of a newer format.
+        The directory is missing, not a model, truncated, modified, or of a newer format.
     """
     stored = open_model(directory, verify=verify, mapped=mapped)
     try:
@@ -73,69 +72,70 @@ def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, par
                 check_tables(stored.arrays)
             return part_from_state({"class": stored.kind, "config": stored.config}, stored.arrays, parts)
     except RecursionError:
-        raise ModelFileError(f"{directory} nests its parts too deep: restore the model directory") from None
+        raise ModelFileError(f"the parts in {directory} are nested too deeply: restore the model directory") from None
 
 
 def load_as(
     kind: type[Model], directory: str | Path, *, verify: bool, mapped: bool, parts: Sequence[type] = ()
 ) -> Model:
-    """``load``, refusing a model of another class."""
+    """Like ``load``; raises ModelFileError for a model of another class."""
     model = load(directory, verify=verify, mapped=mapped, parts=parts)
     if not isinstance(model, kind):
-        raise ModelFileError(f"{directory} holds a {type(model).__name__}, no {kind.__name__}: use ramify.load")
+        raise ModelFileError(f"{directory} contains a {type(model).__name__}, not a {kind.__name__}: use ramify.load")
     return model
 
 
 def part_to_state(part: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Class, settings and arrays of a part; scikit-learn's vectorizers are taken apart, too.
+    """Class, settings and arrays of a part or of a scikit-learn vectorizer.
 
     Raises
     ------
     InputError
-        A part that has no ``to_state``.
+        A part without ``to_state``.
     """
     if not isinstance(part, Saveable):
         from ramify.features.sklearn_text import SklearnText
 
         if not SklearnText.takes(part):
-            raise InputError(f"a {type(part).__name__} cannot be saved: give it to_state and from_state methods")
+            raise InputError(f"a {type(part).__name__} cannot be saved: implement to_state and from_state")
         part = SklearnText(part)
     config, arrays = part.to_state()
     return {"class": type(part).__name__, "config": config}, arrays
 
 
 def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Any:
-    """The part that ``part_to_state`` took apart."""
+    """Restore a part from the result of ``part_to_state``."""
     name, config = state["class"], state["config"]
     own = {part.__name__: part for part in parts}
     entry = catalogue.by_class(name)
     if name not in own and entry is None:
         raise ModelFileError(
-            f"the model needs the class {quoted(name)}, which ramify lacks: pass it as load(..., parts=[...])"
+            f"the model contains the class {quoted(name)}, which ramify does not define: pass it as load(..., "
+            "parts=[...])"
         )
     kind: Any = own[name] if entry is None or name in own else entry.load()
     if entry is not None and name not in own:
         _check_settings_known(kind, config)
-    if "parts" in signature(kind.from_state).parameters:  # it is made of parts itself
+    if "parts" in signature(kind.from_state).parameters:  # the class has parts itself
         return kind.from_state(config, arrays, parts)
     return kind.from_state(config, arrays)
 
 
 def _check_settings_known(kind: Any, config: dict[str, Any]) -> None:
-    """ModelFileError where a class of ramify's has no such setting, which is then from a newer version."""
+    """Raise ModelFileError for a setting that the class does not have, as from a newer version."""
     settings = config.get("settings")
     if not isinstance(settings, dict) or not hasattr(kind, "get_params"):
-        return  # the class itself refuses what is damaged
+        return  # from_state of the class reports the damage
     unknown = sorted(settings.keys() - signature(kind).parameters.keys())
     if unknown:
         raise ModelFileError(
-            f"the model has the setting {quoted(unknown[0])} of {kind.__name__}, which ramify {__version__} lacks: "
-            f"upgrade ramify if a newer version saved the model, or else restore the model directory"
+            f"{kind.__name__} of ramify {__version__} has no setting {quoted(unknown[0])}: upgrade ramify if a newer "
+            "version saved the model, otherwise restore the model directory"
         )
 
 
 def parts_to_state(parts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Class and settings of each part by its name, and the arrays of all, as "name/array"."""
+    """Class and settings of each part by name, and all arrays, named "part/array"."""
     states: dict[str, Any] = {}
     arrays: dict[str, Any] = {}
     for name, part in parts.items():
@@ -145,7 +145,7 @@ def parts_to_state(parts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
 
 
 def stored_part(name: str, state: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Any:
-    """One part that ``parts_to_state`` took apart, from its own state and the arrays of all."""
+    """Restore one part from its state and from the arrays of ``parts_to_state``."""
     prefix = f"{name}/"
     own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
     return part_from_state(state, own, parts)

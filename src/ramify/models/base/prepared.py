@@ -1,4 +1,4 @@
-"""A call that was prepared for the settings of a model, and that is prepared anew after they were changed."""
+"""A prepared prediction function that is rebuilt when the settings of its model have changed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ramify.values import Float32, Int32
 
 
 class PreparedCall:
-    """Answers for single instances.
+    """Prediction for single instances.
 
     Parameters
     ----------
     settings : callable
-        Gives the values that the call depends on, compared by ``==``; it is called at each answer.
+        Returns the values that the function depends on, compared by ``==``; called for each prediction.
     prepare : callable
-        Makes the call for the present settings.
+        Returns the function for the current settings.
     """
 
     __slots__ = ("_answer", "_prepare", "_settings", "_used")

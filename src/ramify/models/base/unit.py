@@ -1,7 +1,7 @@
-"""Rows of X at Euclidean length 1: what every model that weighs features by their values trains and predicts on.
+"""Scaling of the rows of X to Euclidean length 1, for models that depend on the size of feature values.
 
-Rows whose length is within ``TOLERANCE`` of 1 stay bit for bit as they are. So tf-idf features cost one pass over their
-values, and a second normalisation, by a model inside another, changes nothing.
+Rows whose length is within ``TOLERANCE`` of 1 are not changed. Normalising tf-idf features therefore costs one pass
+over their values, and a second normalisation, by a model inside another, has no effect.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from ramify.models.base.model import RankingModel, instances
 from ramify.values import CSR, Float32, row_lengths
 
 TOLERANCE = 1e-3
-"""Lengths nearer to 1 count as 1. Float32 rows that were normalised are within 1e-6."""
+"""Maximum deviation of a row length from 1 without scaling. Normalised float32 rows are within 1e-6."""
 
 SAFE = 1e-3
-"""A float32 sum of squares this near to 1 belongs to a row within ``TOLERANCE``, rounding included."""
+"""A row with a float32 sum of squares within ``SAFE`` of 1 is within ``TOLERANCE``, including rounding errors."""
 
 
 def unit_rows(X: CSR) -> tuple[CSR, int]:
-    """X with rows of length 1, and the number of rows that were changed.
+    """Scale the rows of X to length 1.
 
     Parameters
     ----------
     X : csr_matrix, shape (n, d)
-        Features; never changed.
+        Features; not modified.
 
     Returns
     -------
     csr_matrix, shape (n, d)
-        X itself where no row had to be changed. A row of zeros stays.
+        X itself if no row was scaled. Rows of zeros are unchanged.
     int
-        Rows that were changed.
+        Number of rows that were scaled.
     """
     lengths = row_lengths(X.indptr, X.data)
     changed = (lengths > 0) & (np.abs(lengths - 1) > TOLERANCE)
@@ -48,7 +48,7 @@ def unit_rows(X: CSR) -> tuple[CSR, int]:
 
 
 def unit_values(values: Float32) -> Float32:
-    """The values of a single instance at length 1, as ``unit_rows`` makes them; the type is trusted."""
+    """The values of one instance, scaled as by ``unit_rows``; the type is not checked."""
     if abs(float(np.dot(values, values)) - 1) < SAFE or len(values) == 0:
         return values
     indptr = np.array([0, len(values)])
@@ -64,7 +64,7 @@ def stored_count(config: dict[str, Any]) -> int:
     Raises
     ------
     InputError
-        No number of rows.
+        Not a whole number of rows.
     """
     return whole_number("normalized_rows", config["normalized_rows"], 0, 2**63 - 1)
 
@@ -75,13 +75,13 @@ class UnitRowModel(RankingModel):
     Attributes
     ----------
     normalized_rows_ : int
-        Training rows that were brought to length 1; 0 without ``normalize``.
+        Number of training rows that were scaled to length 1; 0 without ``normalize``.
     """
 
     normalize: bool
 
     def _training_rows(self, X: Any) -> CSR:
-        """X as the model trains on it; sets ``normalized_rows_``."""
+        """Checked X of the training, scaled with ``normalize``; sets ``normalized_rows_``."""
         rows = instances(X)
         rows, self.normalized_rows_ = unit_rows(rows) if self.normalize else (rows, 0)
         return rows

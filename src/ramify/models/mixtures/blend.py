@@ -214,7 +214,7 @@ class Blend(RankingModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``."""
         check_is_fitted(self)
-        k, bias = self._labels_asked(k), self.label_bias_
+        k, bias = self._checked_k(k), self.label_bias_
         if bias is None:
             return self.ensemble_.single(k)
         answer = self.ensemble_.single(self._reranked(k))

@@ -282,7 +282,7 @@ class Ensemble(RankingModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``: the members' own, their answers merged."""
         check_is_fitted(self)
-        k = self._labels_asked(k)
+        k = self._checked_k(k)
 
         def prepare() -> Single:
             merger, width = self._merger(), self._width(k)

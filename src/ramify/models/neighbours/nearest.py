@@ -131,7 +131,7 @@ class NearestInstances(RankingModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``: the search itself, on one instance's arrays, which are trusted."""
         check_is_fitted(self)
-        k, searcher = self._labels_asked(k), self.searcher_
+        k, searcher = self._checked_k(k), self.searcher_
 
         def prepare() -> Single:
             request = self._vote().native(k, 1)

@@ -264,7 +264,7 @@ class Disentangled(RankingModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``: that of the model."""
         check_is_fitted(self)
-        return as_model(self.model_).single(self._labels_asked(k))
+        return as_model(self.model_).single(self._checked_k(k))
 
     @available_if(has("score_pairs"))
     def score_pairs(self, X: Any, pairs: Any) -> CSR:

@@ -73,7 +73,7 @@ class TreePredictor(UnitRowModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``: the search itself, on one instance's arrays, which are trusted."""
         check_is_fitted(self)
-        k, search = self._labels_asked(k), self.search_
+        k, search = self._checked_k(k), self.search_
 
         def prepare() -> Single:
             options = self._search_config().native(k, 1)
