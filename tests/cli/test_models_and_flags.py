@@ -299,6 +299,10 @@ def plans(draw: st.DrawFn) -> tuple[Start, list[str]]:
                 parts[kind].put([setting.name], chosen, "", is_text=True)
                 found[f"{kind}.{setting.name}"] = chosen
         paths = parts[kind].paths()
+        if f"{kind}.indexer" in found:  # settings of the default indexer are then refused
+            paths = {
+                path: one for path, one in paths.items() if path not in ("branching", "max_leaf", "cluster_iterations")
+            }
         for path in draw(st.lists(st.sampled_from(sorted(paths)), max_size=5, unique=True)):
             setting = paths[path][1]
             if setting.role is None:
