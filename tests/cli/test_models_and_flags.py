@@ -17,6 +17,9 @@ from ramify.cli.plan import SWITCHES, Plan, Start, own_flags
 from ramify.cli.settings import Part, Setting, shown
 from ramify.models.presets import PRESETS
 
+for entry in catalogue.ENTRIES:
+    entry.load()  # an import within a strategy may draw random numbers
+
 MODELS = catalogue.named(catalogue.MODEL)
 VECTORIZERS = catalogue.named(catalogue.VECTORIZER)
 PARTS = [(role, name) for role in ("model", "wrapper", "vectorizer") for name in catalogue.named(role)]
