@@ -49,9 +49,9 @@ def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, par
         Compare the arrays with their checksum and validate the stored names; this reads all arrays once. With False,
         loading takes milliseconds.
     mapped : bool, default True
-        Memory-map the arrays: pages are read on first use and shared between processes. If another program truncates a
-        mapped file, the process is terminated by a signal. With False, the arrays are read into memory, and later changes
-        of the file have no effect.
+        Map the arrays file, so that a page is read at its first use and shared with other processes. If another program
+        truncates the mapped file, the process is terminated by a signal. With False, the arrays are read into memory,
+        and later changes of the file have no effect.
     parts : sequence of classes, optional
         User classes that the model contains; only these and ramify's classes are instantiated.
 
