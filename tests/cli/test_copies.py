@@ -36,8 +36,8 @@ def test_train_saves_what_the_library_would_have_trained(call, documents, tmp_pa
 def test_train_tells_what_each_round_changed(call, documents, tmp_path):
     flags = (*SHAPE, "--copies", 2, "--set", "disentangled.rounds=2", "--set", "disentangled.held_out=0")
     shown = call("train", documents, "--out", tmp_path / "m", *flags, "-q").out
-    assert "round 1: candidates hold" in shown
-    assert "round 2: candidates hold" in shown
+    assert "round 1: candidates contain" in shown
+    assert "round 2: candidates contain" in shown
     assert json.loads(call("train", documents, "--out", tmp_path / "m", *SHAPE, "--json").out)["rounds"] == []
 
 

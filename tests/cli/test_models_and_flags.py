@@ -114,7 +114,7 @@ def test_help_of_a_flag_has_at_most_fifteen_words(role, name):
 
 def test_help_shows_the_defaults_that_are_used(call):
     shown_help = " ".join(call("train", "--preset", "fast", "--help").out.replace("│", " ").split())
-    assert "Labels per leaf cluster at most. (default: 64)" in shown_help
+    assert "Maximum number of labels per leaf cluster. (default: 64)" in shown_help
     assert "(default: 1)" in shown_help[shown_help.index("--copies") : shown_help.index("--trees")]
 
 

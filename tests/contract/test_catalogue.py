@@ -185,7 +185,7 @@ def _truth():
 def test_save_and_load(fitted, name, tmp_path):
     tagger = fitted(name)
     if name in CANNOT["save"]:
-        with pytest.raises(InputError, match=f"{name} cannot be saved: give it to_state and from_state"):
+        with pytest.raises(InputError, match=f"{name} cannot be saved: implement to_state and from_state"):
             tagger.save(tmp_path / "m")
         return
     tagger.save(tmp_path / "m")

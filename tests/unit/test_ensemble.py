@@ -222,8 +222,8 @@ def test_ensembles_of_ensembles(problem, tmp_path):
     ("settings", "sentence"),
     [
         ({"models": []}, "models is empty"),
-        ({"models": ["tree"]}, "models holds 'tree', but must hold objects with fit and predict_topk"),
-        ({"models": XRLinear}, "models holds the class XRLinear"),
+        ({"models": ["tree"]}, "models contains 'tree', but must contain objects with fit and predict_topk"),
+        ({"models": XRLinear}, "models contains the class XRLinear"),
         ({"combine": "mean"}, "combine is 'mean', but must be one of average, rank, softmax, sigmoid"),
         ({"weights": [1, 2]}, "weights has 2 numbers for 1 models"),
         (

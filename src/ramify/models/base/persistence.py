@@ -49,9 +49,9 @@ def load(directory: str | Path, *, verify: bool = True, mapped: bool = True, par
         Compare the arrays with their checksum and validate the stored names; this reads all arrays once. With False,
         loading takes milliseconds.
     mapped : bool, default True
-        Map the arrays file, so that a page is read at its first use and shared with other processes. If another program
-        truncates the mapped file, the process is terminated by a signal. With False, the arrays are read into memory,
-        and later changes of the file have no effect.
+        Memory-map the arrays: pages are read on first use and shared between processes. If another program truncates a
+        mapped file, the process is terminated by a signal. With False, the arrays are read into memory, and later
+        changes of the file have no effect.
     parts : sequence of classes, optional
         User classes that the model contains; only these and ramify's classes are instantiated.
 
@@ -110,8 +110,7 @@ def part_from_state(state: dict[str, Any], arrays: dict[str, Any], parts: Sequen
     entry = catalogue.by_class(name)
     if name not in own and entry is None:
         raise ModelFileError(
-            f"the model contains the class {quoted(name)}, which ramify does not define: pass it as load(..., "
-            "parts=[...])"
+            f"the model needs the class {quoted(name)}, which ramify does not define: pass it as load(..., parts=[...])"
         )
     kind: Any = own[name] if entry is None or name in own else entry.load()
     if entry is not None and name not in own:

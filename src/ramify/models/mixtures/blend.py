@@ -1,11 +1,11 @@
-"""Trees and the nearest training instances, with regularisation and weights chosen on held-out instances.
+"""An ensemble of trees and nearest training instances; cost and weights are chosen on held-out instances.
 
-C     = the cost of COSTS whose tree ranks held-out instances best
-share = the weight of SHARES that the nearest instances get beside that tree
+C     = the element of COSTS whose tree has the highest held-out precision
+share = the element of SHARES, the weight of the nearest instances, with the highest held-out precision for that tree
 model = Ensemble(trees of cost C, nearest instances), trained on all instances
 
-"Best" is the mean of P@1, P@3 and P@5 of the final ranking, ``tail_rank`` included (``models.trees.tail``). Chosen by
-PSP, the nearest instances would get a weight that costs more precision than it gains.
+Precision is the mean of P@1, P@3 and P@5 of the final ranking, including ``tail_rank`` (``models.trees.tail``). PSP is
+not used as the criterion: it selects a share that loses more precision than PSP gains.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from ramify.values import CSR, Float32, TopK
 COSTS = (0.5, 1.0, 2.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 EPSILON = 0.3
-"""The trees' tolerance: nearer to the optimum than the default of a single tree, for about 5% more training time."""
+"""Solver tolerance of the trees: tighter than the default of ``XRLinear``, for about 5% more training time."""
 
 MOST_HELD_OUT = 5_000
 MOST_TRIED = 50_000
-"""Instances on which the choice is measured and trained at most; more are slower and hardly better."""
+"""Maximum number of held-out and of training instances for the choice; more take longer and hardly change it."""
 
 RERANKED = 20
-"""Labels that are reranked; more changed no measure."""
+"""Number of labels that are reranked; larger numbers did not change any measure."""
 
 BIAS = "label_bias"
 """Name of the array in a model directory."""
@@ -52,40 +52,40 @@ class Blend(RankingModel):
     Parameters
     ----------
     trees : int, default 2
-        Trees of the final model, with consecutive seeds.
+        Number of trees of the final model, with consecutive seeds.
     branching : int, default 256
         Children per inner cluster of the trees; larger than the default of ``XRLinear``, hence slower and more precise.
     max_leaf : int, default 256
-        Labels per leaf cluster of the trees at most.
+        Maximum number of labels per leaf cluster of the trees.
     beam : int, default 20
         Nodes kept per level in the search of the trees.
     held_out : float, default 0.2
-        Share of the instances on which cost and weights are chosen; at most 5,000 instances. 0 takes cost 1 and no
-        nearest instances.
+        Share of the instances on which cost and weights are chosen; at most 5,000 instances. With 0, the cost is 1 and
+        nearest instances are not used.
     tail_cost : float, default 0
         Positives of label l are weighted by (1 / propensity of l)^tail_cost; larger favours rare labels.
     tail_rank : float, default 0
         Scores of the 20 best labels are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher.
     decision_threshold : float, default 0.5
-        Score, before ``tail_rank`` is applied, from which ``predict`` gives a label.
+        Minimum score, before ``tail_rank`` is applied, of a label that ``predict`` returns.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length in training and prediction; for the trees only, as the nearest
-        instances are those of largest cosine in any case.
+        Divide each row of X by its Euclidean length in training and prediction; for the trees only, because the
+        search for nearest instances uses the cosine.
     seed : int, default 0
-        Same seed, same model, for any number of threads.
+        Random seed; the same seed gives the same model, for any number of threads.
     threads : int, optional
-        None takes every CPU.
+        Number of threads; None uses every CPU.
 
     Attributes
     ----------
     ensemble_ : Ensemble
         The trees and the nearest instances.
     cost_, share_ : float
-        The choice: C of the trees, and the weight of the nearest instances.
+        The chosen C of the trees, and the chosen weight of the nearest instances.
     label_bias_ : float32 array, shape (L,), or None
         Factors of the labels' scores: 1 for the rarest label; None without ``tail_rank``.
     n_features_in_, n_labels_ : int
-        d and L.
+        Number of features d and of labels L.
     """
 
     RULES: ClassVar[Rules] = {
@@ -124,7 +124,7 @@ class Blend(RankingModel):
         self.threads = threads
 
     def _learn(self, training: CheckedTraining) -> None:
-        """Choose on held-out instances, then learn from all."""
+        """Choose cost and share on held-out instances, then train on all instances."""
         n_fits = len(COSTS) + 1
         self.label_bias_ = self._label_bias(training.Y)
         self.cost_, self.share_ = self._choose(training, n_fits)
@@ -132,7 +132,7 @@ class Blend(RankingModel):
         self._set_ensemble(final)
 
     def check_settings(self) -> None:
-        """InputError where a setting breaks its rule, or the seeds of the trees exceed the largest one."""
+        """Raise InputError if a setting breaks its rule, or the seeds of the trees exceed the maximum."""
         super().check_settings()
         tree_seeds(self.seed, self.trees)
 
@@ -140,29 +140,29 @@ class Blend(RankingModel):
         return np.exp(log_bias_by_rarity(Y, self.tail_rank)) if self.tail_rank > 0 else None
 
     def _choose(self, training: CheckedTraining, n_fits: int) -> tuple[float, float]:
-        """The cost and the share that rank held-out instances best; defaults where none can be held out."""
+        """The cost and the share with the highest held-out precision; (1, 0) if no instance can be held out."""
         parts = training.split(self.held_out, training.seed, most_rest=MOST_TRIED, most_held=MOST_HELD_OUT)
         if parts is None:
             return 1.0, 0.0
         rest, held = parts
-        asked = Request(X=held.X, k=min(RERANKED, held.Y.shape[1]), threads=training.threads)
+        request = Request(X=held.X, k=min(RERANKED, held.Y.shape[1]), threads=training.threads)
         tried = []
         for number, cost in enumerate(COSTS):
-            tree = XRLinear(**self._solving(cost)).fit_training(rest.part_of_progress(number, n_fits))
-            top = tree.answer(asked)
+            tree = XRLinear(**self._tree_settings(cost)).fit_training(rest.part_of_progress(number, n_fits))
+            top = tree.answer(request)
             tried.append((self._quality(top, rest, held), -number, top))
         _, best, top = max(tried, key=lambda one: one[:2])
-        near = NearestInstances().fit_training(replace(rest, progress=None)).answer(asked)
+        near = NearestInstances().fit_training(replace(rest, progress=None)).answer(request)
         mixed = [(self._quality(_mixture(top, near, share), rest, held), -share) for share in SHARES]
         return COSTS[-best], -max(mixed)[1]
 
-    def _solving(self, cost: float) -> dict[str, Any]:
-        """Settings of the trees' training: of ``XRLinear``."""
+    def _tree_settings(self, cost: float) -> dict[str, Any]:
+        """Settings of ``XRLinear`` for the training of the trees."""
         costs = {"cost_positive": cost, "cost_negative": cost, "tail_cost": self.tail_cost}
         return costs | {"epsilon": EPSILON, "normalize": self.normalize}
 
     def _quality(self, top: TopK, rest: CheckedTraining, held: CheckedTraining) -> float:
-        """Mean of P@1, P@3 and P@5 on held-out instances, as far as there are labels."""
+        """Mean of P@1, P@3 and P@5 on held-out instances, for cut-offs of at most L."""
         bias = self._label_bias(rest.Y)
         labels, scores = top.labels, top.scores
         if bias is not None:
@@ -175,7 +175,7 @@ class Blend(RankingModel):
             max_leaf=self.max_leaf,
             beam=self.beam,
             seed=training.seed,
-            **self._solving(self.cost_),
+            **self._tree_settings(self.cost_),
         )
         models, weights = ([tree], [1.0]) if self.share_ == 0 else ([tree, NearestInstances()], _weights(self.share_))
         return Ensemble(models, trees=self.trees, weights=weights, threads=self.threads)
@@ -206,7 +206,7 @@ class Blend(RankingModel):
         return TopK(*reranked(top.labels, top.scores, bias, k))
 
     def decide(self, request: Request) -> CSR:
-        """0/1 matrix, shape (n, L): labels of ``decision_threshold`` or more, before ``tail_rank`` is applied."""
+        """0/1 matrix, shape (n, L): labels with scores from ``decision_threshold``, before ``tail_rank`` is applied."""
         check_is_fitted(self)
         request = replace(request, threads=self._threads(request.threads))
         return self.ensemble_.decided(request, THRESHOLD.check("decision_threshold", self.decision_threshold))
@@ -233,12 +233,12 @@ class Blend(RankingModel):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Blend:
-        """The model of a model directory.
+        """Restore the model from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or members that do not fit.
+            Invalid settings or members.
         """
         with damage_reported("the blend is"):
             model = cls(**config["settings"])
@@ -246,7 +246,7 @@ class Blend(RankingModel):
             model.cost_, model.share_ = float(config["chosen"]["cost"]), float(config["chosen"]["share"])
             ensemble = stored_part("ensemble", config["ensemble"], arrays, parts)
         if not isinstance(ensemble, Ensemble):
-            raise ModelFileError("the blend is damaged (it holds no ensemble): restore the model directory")
+            raise ModelFileError("the blend is damaged (it contains no ensemble): restore the model directory")
         model.label_bias_ = _stored_bias(arrays[BIAS], ensemble.n_labels_) if BIAS in arrays else None
         if model.tail_rank > 0 and model.label_bias_ is None:
             raise ModelFileError(f"the blend is damaged (array {BIAS} is missing): restore the model directory")
@@ -258,7 +258,7 @@ def _weights(share: float) -> list[float]:
 
 
 def _mixture(tree: TopK, nearest: TopK, share: float) -> TopK:
-    """The answer of an ``Ensemble`` of the two."""
+    """The ranking of an ``Ensemble`` of a tree and nearest instances."""
     if share == 0:
         return tree
     merger = Merger(combine="average", weights=np.array(_weights(share)), candidates=tree.labels.shape[1])

@@ -1,7 +1,7 @@
-"""Several models that answer as one: trees of other seeds, or models of other kinds, their rankings merged.
+"""An ensemble: trees with different seeds, or models of different kinds, whose rankings are merged.
 
-members = clones of ``models``, each ``trees`` times with other seeds, fitted on the same X and Y
-top     = merge(member.predict_topk(X, candidates) for each member), by the rule of ``models.merging``
+members = clones of ``models``, ``trees`` of each with different seeds, fitted on the same X and Y
+top     = merge(member.predict_topk(X, candidates) for each member), as in ``models.mixtures.merging``
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ramify.protocols import Model
 from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK
 
 ANSWER = 2**24
-"""Candidates of all members held at a time."""
+"""Maximum number of candidates of all members in memory."""
 
 
 PASSED_ON = frozenset({"sample_weight", "relevance", "own_negatives"})
@@ -45,7 +45,7 @@ PASSED_ON = frozenset({"sample_weight", "relevance", "own_negatives"})
 
 
 def _check_models(given: Any) -> None:
-    """InputError unless this is None, a model, or a list of models."""
+    """Raise InputError unless the argument is None, a model, or a list of models."""
     models = list(given) if isinstance(given, list | tuple) else [given]
     if not models:
         raise InputError("models is empty, but an ensemble needs at least one: give a list of estimators")
@@ -60,30 +60,30 @@ class Ensemble(RankingModel):
     Parameters
     ----------
     models : estimator or sequence of estimators, optional
-        Anything with ``fit(X, Y)`` and ``predict_topk(X, k)``; ``XRLinear()`` when None.
+        Objects with ``fit(X, Y)`` and ``predict_topk(X, k)``; ``XRLinear()`` when None.
     trees : int, default 1
-        Fits of each model, with consecutive seeds; a model without a seed is taken once.
-    combine : {"average", "rank", "softmax", "sigmoid"}
-        Value of a label in a member's ranking; its score; 1 - (rank - 1) / candidates; its softmax share of the
-        member's scores; or the sigmoid of its score, for margins and logarithms. The ensemble's score is the weighted
-        mean, to which a member that does not rank the label adds 0.
+        Number of fits of each model, with consecutive seeds; a model without a seed is fitted once.
+    combine : {"average", "rank", "softmax", "sigmoid"}, default "average"
+        Value of a label in a member's ranking; "average": its score; "rank": 1 - (rank - 1) / candidates; "softmax":
+        the softmax over the member's scores; "sigmoid": the sigmoid of its score, for margins and log scores. The
+        score of the ensemble is the weighted mean of these values, with 0 for a member that does not rank the label.
     weights : sequence of float, optional
-        Weight of each model, above 0, split evenly among its trees. Equal when None.
+        Weight of each model, above 0, split evenly among its trees; equal weights when None.
     candidates : int, default 20
-        Labels taken from each member, or k where that is more.
+        Number of labels requested from each member, at least k.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Minimum score of a label that ``predict`` returns.
     threads : int, optional
-        Threads of the members, in place of their own setting; None takes every CPU.
+        Number of threads; overrides the setting of the members. None uses every CPU.
 
     Attributes
     ----------
     members_ : list of estimators
         The fitted clones.
     weights_ : float64 array, shape (members,)
-        Weight of each member; only the proportions count.
+        Weight of each member; only their ratios matter.
     n_features_in_, n_labels_ : int
-        d and L.
+        Number of features d and of labels L.
     """
 
     RULES: ClassVar[Rules] = {
@@ -125,14 +125,16 @@ class Ensemble(RankingModel):
         Parameters
         ----------
         members : sequence of estimators
-            Fitted; they are taken as they are.
-        combine, weights
-            As of the class.
+            Fitted models; they are not copied.
+        combine : {"average", "rank", "softmax", "sigmoid"}, default "average"
+            As in the class.
+        weights : sequence of float, optional
+            As in the class.
 
         Raises
         ------
         InputError
-            No members, or members that disagree in features or labels.
+            No members, or members with different numbers of features or labels.
         """
         return cls(members, combine=combine, weights=weights)._with_members()
 
@@ -153,28 +155,28 @@ class Ensemble(RankingModel):
         X : sparse or dense matrix, shape (n, d)
             Features.
         Y : sparse or dense matrix, shape (n, L)
-            Label assignments: what is above 0 is positive.
+            Label assignments; entries above 0 are positive.
         sample_weight, relevance, own_negatives : optional
-            Passed on to every member (see ``XRLinear.fit``).
+            Passed to every member (see ``XRLinear.fit``).
         progress : callable, optional
-            Told (stage, share done of all members).
+            Called with (stage, share done of all members).
 
         Raises
         ------
         InputError
-            Settings or data out of range, or something given that a member does not take.
+            Settings or data out of range, or an argument that a member does not use.
         """
         extras = {"sample_weight": sample_weight, "relevance": relevance, "own_negatives": own_negatives}
         return self.fit_training(Training(X=X, Y=Y, progress=progress, **extras))
 
     @property
     def needs(self) -> frozenset[str]:
-        """Fields that the members need."""
+        """Union of the fields that the members need."""
         return frozenset.union(*(as_model(part).needs for part in getattr(self, "members_", None) or self._models()))
 
     @property
     def abilities(self) -> frozenset[str]:
-        """See ``protocols.Model``: fields that all members use, a beam that one of them uses, exact scores."""
+        """See ``protocols.Model``: fields used by all members, a beam used by any member, exact scores of all."""
         found = [as_model(part).abilities for part in getattr(self, "members_", None) or self._models()]
         common = frozenset.intersection(*found)
         exact = {"score_pairs", "decision_function"} if self.combine in ("average", "sigmoid") else set()
@@ -210,7 +212,7 @@ class Ensemble(RankingModel):
         return given
 
     def check_settings(self) -> None:
-        """InputError where a setting breaks its rule, or settings and models do not fit each other."""
+        """Raise InputError if a setting breaks its rule or does not match the models."""
         super().check_settings()
         self._check_combination(self._models())
         for model in self._models():
@@ -224,7 +226,7 @@ class Ensemble(RankingModel):
         self._shares()
 
     def _with_members(self) -> Ensemble:
-        """Itself, its models being fitted."""
+        """The ensemble with its fitted ``models`` as members."""
         self.check_settings()
         return self._set_members(self._models(), np.array(self._shares()))
 
@@ -236,11 +238,11 @@ class Ensemble(RankingModel):
         return self
 
     def inside(self) -> Mapping[str, Any]:
-        """The members: "member0", "member1" and so on."""
+        """The members by name: "member0", "member1", ..."""
         return {f"member{number}": member for number, member in enumerate(self.members_)}
 
     def size(self) -> Sizes:
-        """Sizes of the fitted model, and the weights of its members."""
+        """Sizes of the fitted model, including the weights of its members."""
         return replace(super().size(), shares=tuple((self.weights_ / self.weights_.sum()).tolist()))
 
     def _answering(self) -> list[Model]:
@@ -257,17 +259,17 @@ class Ensemble(RankingModel):
         return Merger(combine=self.combine, weights=self.weights_, candidates=min(self.candidates, self.n_labels_))
 
     def _rank(self, request: CheckedRequest) -> TopK:
-        """The members' rankings merged, so many instances at a time that ``ANSWER`` candidates are held."""
+        """Merge the members' rankings, in batches of at most ``ANSWER`` candidates."""
         members, merger, k, n = self._answering(), self._merger(), request.k, len(request)
         width = self._width(k)
         step = max(1, ANSWER // (width * len(members)))
         n_parts = -(-n // step)
         parts = []
         for part in range(n_parts):
-            asked = replace(request.take(slice(part * step, (part + 1) * step)), k=width)
+            batch = replace(request.take(slice(part * step, (part + 1) * step)), k=width)
             answers = []
             for number, member in enumerate(members):
-                own = asked.part_of_progress(part * len(members) + number, n_parts * len(members))
+                own = batch.part_of_progress(part * len(members) + number, n_parts * len(members))
                 takes_beam = request.beam is not None and "beam" in member.abilities
                 answers.append(member.answer(own if takes_beam else replace(own, beam=None)))
                 own.report(1.0)
@@ -280,7 +282,7 @@ class Ensemble(RankingModel):
         return min(max(k, self.candidates), self.n_labels_)
 
     def single(self, k: int) -> Single:
-        """See ``RankingModel.single``: the members' own, their answers merged."""
+        """See ``RankingModel.single``; merges the results of the members' functions."""
         check_is_fitted(self)
         k = self._checked_k(k)
 
@@ -299,7 +301,7 @@ class Ensemble(RankingModel):
 
     @available_if(has("score_pairs"))
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
-        """Scores of given (instance, label) pairs only; where all members have exact scores, by "average" or "sigmoid".
+        """Scores of given (instance, label) pairs; for "average" or "sigmoid" and members with exact scores.
 
         Parameters
         ----------
@@ -320,7 +322,7 @@ class Ensemble(RankingModel):
 
     @available_if(has("decision_function"))
     def decision_function(self, X: Any) -> Float32:
-        """Scores of all labels as ``score_pairs``: a dense array of shape (n, L)."""
+        """Scores of all labels as by ``score_pairs``: a dense array of shape (n, L)."""
         check_is_fitted(self)
         return self._merger().mean([member.decision_function(X) for member in self.members_])
 
@@ -339,12 +341,12 @@ class Ensemble(RankingModel):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Ensemble:
-        """The ensemble of a model directory; its ``models`` are the members.
+        """Restore the ensemble from a model directory; its ``models`` are the members.
 
         Raises
         ------
         ModelFileError
-            Members that are missing, cannot be made, or do not fit each other.
+            Members that are missing or invalid, or with different numbers of features or labels.
         """
         with damage_reported("the ensemble is"):
             stored = enumerate(config["members"])

@@ -1,16 +1,16 @@
-"""Several rankings of the same labels made one: what a place in a ranking counts, and the sum of it per label.
+"""Merging of several rankings of the same labels: each entry gets a value, and values are averaged per label.
 
-m members rank c candidates each. A member's candidate at rank r with score s has the share (PECOS; docs/papers.md)
+m members rank c candidates each. A candidate at rank r with score s has the share (PECOS; docs/papers.md)
 
 average   s
-rank      1 - (r - 1) / C                      C the candidates of a member; 0 beyond
+rank      1 - (r - 1) / C                      C = ``candidates``; 0 for r > C
 softmax   exp(s) / Σ exp(s')                   over the member's first C candidates
 sigmoid   1 / (1 + exp(-s))
 
-and a label's score is the weighted mean of its shares over all members; a member that does not name it adds 0.
-Ties are broken by the sum of C - r + 1 over the members, then by the smaller label id: scores of hinges saturate at 1,
-where only ranks still tell what a member knows. All sums run in float64 and in the order of the members, so that an
-instance gets the same bits alone (dictionaries) and among others (two sorts).
+The score of a label is the weighted mean of its shares over all members, with 0 for a member that does not rank it.
+Ties are broken by the sum of C - r + 1 over the members, then by the smaller label id, because hinge scores saturate
+at 1 and then only the ranks differ. Sums are computed in float64 in the order of the members, so that ``merge_one``
+(dictionaries) and ``merge`` (two sorts) return identical values.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UInt64 = npt.NDArray[np.uint64]
 COMBINATIONS = ("average", "rank", "softmax", "sigmoid")
 
 BLOCK = 2**19
-"""Candidates merged at a time: the keys of a block stay in the cache."""
+"""Number of candidates merged at a time; chosen so that the sort keys fit in the CPU cache."""
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -39,16 +39,16 @@ _LAST = np.uint32(0xFFFFFFFF)
 
 @dataclass(frozen=True, kw_only=True)
 class Merger:
-    """Merges rankings by one rule.
+    """A rule for merging rankings.
 
     Parameters
     ----------
     combine : {"average", "rank", "softmax", "sigmoid"}
         The rule.
     weights : float64 array, shape (m,)
-        Say of each member, above 0.
+        Weight of each member, above 0.
     candidates : int
-        C of the rule; at least as many are given per member.
+        C of the rule; each member supplies at least C candidates.
     """
 
     combine: str
@@ -61,9 +61,9 @@ class Merger:
         Parameters
         ----------
         labels : int32 array, shape (n, m, c)
-            Candidates of each member, best first; -1 fills.
+            Candidates of each member, best first, filled with -1.
         scores : float32 array, shape (n, m, c)
-            Their scores.
+            Scores of the candidates.
         k : int
             Labels per instance.
         """
@@ -78,7 +78,7 @@ class Merger:
         return top
 
     def merge_one(self, labels: Int32, scores: Float32, k: int) -> tuple[Int32, Float32]:
-        """The same for one instance: labels and scores of shape (m, c) give (1, k). Quicker than sorting arrays."""
+        """Like ``merge`` for one instance: from shape (m, c) to (1, k); faster than sorting arrays."""
         shares = self.shares(labels[None], scores[None])
         n_members, width = labels.shape
         sums: dict[int, float] = {}
@@ -100,40 +100,42 @@ class Merger:
         return top
 
     @cached_property
-    def _say(self) -> float:
+    def _total_weight(self) -> float:
         return float(self.weights.sum())
 
     def shares(self, labels: Int32, scores: Float32) -> Float64:
-        """What each candidate counts, weighted; shape (n, m, c)."""
+        """Weighted share of each candidate, shape (n, m, c)."""
         shares = _RULES[self.combine](labels, scores, self.candidates)
         shares *= self.weights[:, None]
         return shares
 
     def mean(self, members: list[Float32]) -> Float32:
-        """Exact scores of the members for the same pairs, by "average" or "sigmoid"; -inf where no member knows one."""
+        """Mean of the members' exact scores, for "average" or "sigmoid"; -inf if no member has a score."""
         total = np.zeros(members[0].shape, np.float64)
         for weight, scores in zip(self.weights.tolist(), members, strict=True):
             share = _no_less(scores) if self.combine == "average" else expit(scores.astype(np.float64))
             total += weight * share
-        nobody = np.logical_and.reduce([np.isneginf(scores) for scores in members])
-        mean: Float32 = np.where(nobody, np.float32(-np.inf), self._mean(total))
+        unscored = np.logical_and.reduce([np.isneginf(scores) for scores in members])
+        mean: Float32 = np.where(unscored, np.float32(-np.inf), self._mean(total))
         return mean
 
     def _mean(self, sums: Float64) -> Float32:
-        mean: Float32 = (sums / self._say + 0.0).astype(np.float32)  # no -0.0: it would not tie with 0.0
+        mean: Float32 = (sums / self._total_weight + 0.0).astype(
+            np.float32
+        )  # + 0.0 turns -0.0 into 0.0, so that both tie
         return mean
 
     def _counts(self, width: int) -> list[int]:
-        """C - r + 1 of the ranks of one member, 0 beyond C."""
+        """C - r + 1 for the ranks of one member; 0 for r > C."""
         return [*range(self.candidates, max(self.candidates - width, 0), -1)] + [0] * (width - self.candidates)
 
     def _sums(self, labels: Int32, shares: Float64, width: int) -> tuple[Int32, Float32, Int64]:
         """Labels in ascending order with -1 at the end, mean shares, sums of ranks; ``width`` entries per member.
 
-        Of a label's entries only the first counts; others become -1, too.
+        The first entry of a label is kept; its repetitions become -1.
         """
         places = np.arange(labels.shape[1], dtype=np.uint64)
-        key = (labels.view(np.uint32).astype(np.uint64) << _HALF) | places  # -1 comes last
+        key = (labels.view(np.uint32).astype(np.uint64) << _HALF) | places  # -1 sorts last
         key.sort(axis=1)
         place = (key & _LOW).astype(np.intp)
         share = np.take_along_axis(shares, place, axis=1)
@@ -150,12 +152,12 @@ class Merger:
 
 
 def _tie_order(counted: Int64, width: int) -> Int64:
-    """What decides ties, the least first; it loses bits where a score and a place leave too few of 64, above 2**15."""
+    """Tie-breaking key, smaller first; low bits are dropped for widths above 2**15, to fit a 64-bit sort key."""
     return (width - counted) >> max(0, 2 * (width - 1).bit_length() + 1 - 32)
 
 
 def _select(labels: Int32, scores: Float32, counted: Int64, out: tuple[Int32, Float32]) -> None:
-    """The best by score, then by sum of ranks, then by label, of rows in ascending order of labels."""
+    """Write the best entries by score, then sum of ranks, then label; the rows are sorted by label."""
     out_labels, out_scores = out
     width = labels.shape[1]
     place_bits = (width - 1).bit_length()

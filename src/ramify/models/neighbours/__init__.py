@@ -1,1 +1,1 @@
-"""Models that keep training instances or label counts."""
+"""Models that store training instances or label counts."""

@@ -1,12 +1,12 @@
-"""Labels by vote of the nearest dense vectors, found by a graph of neighbours (HNSW).
+"""Votes of the nearest dense vectors, found by graph search (HNSW; Malkov and Yashunin, TPAMI 2020).
 
 v_i = x_i · C, scaled to length 1                 C: d × dimensions, leading right singular vectors of X
-points = the v_i, or per label the sum of its v_i
-s_p = v · p                                        for the points that the graph finds (by usearch)
+points = the v_i, or the sum of the v_i of each label
+s_p = v · p                                        for the points that the graph search (usearch) returns
 score(l) = Σ s_p^power · votes_pl / Σ s_p^power    over the ``neighbours`` points of largest s_p > 0
 
-A model directory holds the points, not the graph, because native code would trust the bytes of a graph. The same graph
-is built again at the first prediction of an opened model.
+A model directory contains the points, not the graph, because usearch does not validate a stored graph. The same graph
+is built again at the first prediction of a loaded model.
 """
 
 from __future__ import annotations
@@ -36,51 +36,51 @@ from ramify.models.base.stored import (
 from ramify.values import CSR, Float32, TopK, as_csr, empty_csr
 
 ROWS = 4096
-"""Instances made dense at a time."""
+"""Number of instances converted to dense vectors at a time."""
 
 MOST_DIMENSIONS = 4096
 LINKS = 16
-"""Links per point of the graph."""
+"""Number of links per point of the graph."""
 
 KINDS = ("instances", "labels")
 
 
 class DenseNeighbours(RankingModel):
-    """Labels by vote of the nearest vectors, of instances or of labels, in a space of few dimensions.
+    """Votes of the nearest dense vectors, of instances or of labels.
 
-    It needs the extra ``ann``. Singular vectors bring together instances whose words occur together, other than
-    ``NearestInstances``, and prediction time grows with the logarithm of the number of points.
+    It needs the extra ``ann``. Unlike ``NearestInstances``, singular vectors make instances similar whose words often
+    occur together. Prediction time grows with the logarithm of the number of points.
 
     Parameters
     ----------
-    among : {"instances", "labels"}
-        Points of the graph; "instances": the vector of each training instance; "labels": the mean of the instances'
-        vectors of each label, which takes less memory.
+    among : {"instances", "labels"}, default "instances"
+        Points of the graph; "instances": the vector of each training instance; "labels": the mean vector of the
+        instances of each label, which needs less memory.
     dimensions : int, default 128
-        Dimensions of the vectors, at most 4096; an X of no more columns is taken as it is.
+        Dimensions of the vectors, at most 4096; X is not reduced if it has at most this number of columns.
     neighbours : int, default 30
-        Vectors that vote: those of largest cosine, above 0. Equal ones are one.
+        Number of vectors that vote: those with the largest cosine, above 0; equal vectors are merged into one.
     power : float, default 3.0
         A neighbour of similarity s votes with weight s**power.
     effort : int, default 128
-        Candidates of the graph search; more find the true neighbours more often, and take longer.
+        Number of candidates of the graph search; more increase recall and prediction time.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Minimum score of a label that ``predict`` returns.
     seed : int, default 0
-        Starts the search for singular vectors; the same seed gives the same model, for any number of threads.
+        Random seed of the singular value decomposition; the same seed gives the same model, for any number of threads.
     threads : int, optional
-        Threads of prediction; None takes every CPU. The graph is built by one thread, so that it is reproducible.
+        Number of threads of prediction; None uses every CPU. The graph is built by one thread to be reproducible.
 
     Attributes
     ----------
     points_ : float32 array, shape (points, dimensions)
-        What is kept, rows of length 1.
+        The points, rows of length 1.
     votes_ : csr_matrix, shape (points, L)
-        The labels of each point, each as the share of its instances that has it.
+        Share of the instances of each point that have each label.
     components_ : float32 array, shape (d, dimensions), or None
-        C; None where X is taken as it is.
+        C; None if X is not reduced.
     n_features_in_, n_labels_ : int
-        d and L.
+        Number of features d and of labels L.
     """
 
     RULES: ClassVar[Rules] = {
@@ -117,12 +117,12 @@ class DenseNeighbours(RankingModel):
         self.threads = threads
 
     def _learn(self, training: CheckedTraining) -> None:
-        """Find the singular vectors, and link the points.
+        """Compute the singular vectors and build the graph.
 
         Raises
         ------
         MissingExtraError
-            Without the extra ``ann``.
+            The extra ``ann`` is not installed.
         """
         _index_class()
         X, Y = training.X, training.Y
@@ -138,7 +138,7 @@ class DenseNeighbours(RankingModel):
         training.report("index", 1.0)
 
     def _link(self) -> Any:
-        """The graph over the points."""
+        """Build the graph over the points."""
         index = _index_class()(
             ndim=self.points_.shape[1],
             metric="ip",
@@ -156,7 +156,7 @@ class DenseNeighbours(RankingModel):
         return {name: value for name, value in super().__getstate__().items() if name != "_index"}
 
     def _dense(self, X: CSR) -> Float32:
-        """Vectors of length 1, shape (n, dimensions); zero where nothing is left of an instance."""
+        """Vectors of length 1, shape (n, dimensions); zero for an instance whose projection is zero."""
         if self.components_ is None:
             made: Float32 = unit_vectors(X.toarray())
             return made
@@ -167,25 +167,25 @@ class DenseNeighbours(RankingModel):
         return int(min(self.n_labels_, max(1, np.sort(np.diff(self.votes_.indptr))[-self.neighbours :].sum())))
 
     def _rank(self, request: CheckedRequest) -> TopK:
-        """Restrictions leave the neighbours as they are, and drop labels of theirs.
+        """Rank the labels of the neighbours; restrictions drop labels, not neighbours.
 
         Raises
         ------
         MissingExtraError
-            Without the extra ``ann``.
+            The extra ``ann`` is not installed.
         """
         self.check_settings()
         n, parts = len(request), []
         for first in range(0, n, ROWS):
             part = request.take(slice(first, first + ROWS))
             scores = sp.csr_matrix(self._vote_weights(self._dense(part.X), part.threads) @ self.votes_)
-            scores.data = np.minimum(scores.data, 1)  # shares may add up to a little more
+            scores.data = np.minimum(scores.data, 1)  # rounding can make the sum of the shares exceed 1
             parts.append(best_labels(permitted(scores, part.allowed, part.forbidden), part.k))
             request.report(min(n, first + ROWS) / n)
         return TopK(*(np.vstack([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
 
     def _vote_weights(self, vectors: Float32, threads: int) -> CSR:
-        """Weight of each point's vote, shape (n, points): rows sum to 1, or are empty."""
+        """Weight of each point's vote, shape (n, points); rows sum to 1 or are empty."""
         n, n_points = len(vectors), len(self.points_)
         if n_points == 0:
             return empty_csr(n, 0)
@@ -214,12 +214,12 @@ class DenseNeighbours(RankingModel):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> DenseNeighbours:
-        """The model of a model directory.
+        """Restore the model from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or arrays that do not fit.
+            Invalid settings or arrays.
         """
         with damage_reported("the dense neighbours are"):
             model = cls(**config["settings"])
@@ -246,28 +246,28 @@ def _index_class() -> Any:
 
 
 def _components(X: CSR, dimensions: int, seed: int) -> Float32 | None:
-    """The leading right singular vectors of X, its rows scaled to length 1; shape (d, dimensions)."""
+    """Leading right singular vectors of X with rows of length 1, shape (d, dimensions); None for a narrow X."""
     if X.shape[1] <= dimensions:
         return None
     from sklearn.utils.extmath import randomized_svd
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # sums of other lengths round differently
+    with threadpool_limits(1):  # the rounding of sums depends on the number of threads
         _, _, right = randomized_svd(unit_vectors(X), min(dimensions, *X.shape), random_state=seed)
     return np.ascontiguousarray(right.T, np.float32)
 
 
 def _distinct(vectors: Float32, votes: CSR, *, mean: bool) -> tuple[Float32, CSR]:
-    """Vectors that are not zero, each once, and their votes: the mean over equal ones, or all labels that one has.
+    """Distinct non-zero vectors, and their votes: the mean over equal vectors, or the union of their labels.
 
-    Many equal points cut a graph of neighbours in pieces: all their links lead to each other.
+    Many equal points would split the graph into components, because all their links lead to each other.
     """
     kept = np.flatnonzero(vectors.any(axis=1) & (np.diff(votes.indptr) > 0))
     _, first, group, sizes = np.unique(
         vectors[kept], axis=0, return_index=True, return_inverse=True, return_counts=True
     )
     rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))  # in the order given: a sorted one makes a poorer graph
+    rank[np.argsort(first)] = np.arange(len(first))  # original order: sorted points give a graph of lower recall
     members = rank[group.reshape(-1)]
     ones = np.ones(len(kept), np.float32)
     joined = sp.csr_matrix(

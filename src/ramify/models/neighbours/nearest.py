@@ -1,11 +1,11 @@
-"""Labels by vote of the most similar training instances.
+"""Votes of the most similar training instances (k nearest neighbours).
 
 w   = 1 + ln((1 + n) / (1 + df)) per feature    with weighting "idf"; 1 with "none"
 s_i = cosine(w ∘ x, w ∘ x_i)                    over the training instances
-N   = the ``neighbours`` instances of largest s_i > 0
+N   = the ``neighbours`` instances with the largest s_i > 0
 score(l) = Σ_N s_i^power · Y_il / Σ_N s_i^power
 
-Only the proportions of the s_i matter. The factor w is applied twice to the stored instances, so that queries need no
+Only the ratios of the s_i matter. The factor w is applied twice to the stored instances, so that queries need no
 weighting.
 """
 
@@ -39,31 +39,31 @@ WEIGHTINGS = ("none", "idf")
 
 
 class NearestInstances(RankingModel):
-    """Labels by vote of the most similar training instances.
+    """Votes of the most similar training instances (k nearest neighbours).
 
-    It stores all instances and trains no weights. Alone it is usually less precise than ``XRLinear``; an ``Ensemble``
-    of both is usually more precise than each.
+    It stores all instances and trains no weights. It is usually less precise than ``XRLinear``; an ``Ensemble`` of both
+    is usually more precise than either.
 
     Parameters
     ----------
     neighbours : int, default 30
-        Training instances that vote: those most similar by cosine, above 0; the earlier one among equals.
+        Number of training instances that vote: those with the largest cosine, above 0; ties go to the earlier instance.
     power : float, default 3.0
-        A neighbour of similarity s votes with weight s**power; 0 gives all the same weight.
+        A neighbour of similarity s votes with weight s**power; with 0, all have the same weight.
     weighting : {"none", "idf"}, default "idf"
-        Weight of the features, in addition to the values of X; "idf": 1 + ln((1 + n) / (1 + df)). It is applied in
-        ``fit``; a later change has no effect.
+        Weights that the features are multiplied by; "idf": 1 + ln((1 + n) / (1 + df)). They are applied in ``fit``; a
+        later change has no effect.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Minimum score of a label that ``predict`` returns.
     threads : int, optional
-        None takes every CPU.
+        Number of threads; None uses every CPU.
 
     Attributes
     ----------
     searcher_ : NeighbourSearcher
-        The training instances by feature, and their labels.
+        The training instances, indexed by feature, and their labels.
     n_features_in_, n_labels_ : int
-        d and L.
+        Number of features d and of labels L.
     """
 
     RULES: ClassVar[Rules] = {
@@ -90,7 +90,7 @@ class NearestInstances(RankingModel):
         self.threads = threads
 
     def _learn(self, training: CheckedTraining) -> None:
-        """Keep the instances, sorted by feature."""
+        """Store the instances, indexed by feature."""
         X = training.X
         training.report("index", 0.0)
         weights = _weights(X) if self.weighting == "idf" else None
@@ -115,7 +115,7 @@ class NearestInstances(RankingModel):
         return int(min(self.n_labels_, np.sort(np.diff(self.searcher_.Y.indptr))[-most:].sum()))
 
     def _rank(self, request: CheckedRequest) -> TopK:
-        """Restrictions leave the neighbours as they are, and drop labels of theirs."""
+        """Rank the labels of the neighbours; restrictions drop labels, not neighbours."""
         self.check_settings()
         found = self.searcher_.search(
             request.X,
@@ -129,7 +129,7 @@ class NearestInstances(RankingModel):
         return TopK(*found)
 
     def single(self, k: int) -> Single:
-        """See ``RankingModel.single``: the search itself, on one instance's arrays, which are trusted."""
+        """See ``RankingModel.single``; the arrays of the instance are not checked."""
         check_is_fitted(self)
         k, searcher = self._checked_k(k), self.searcher_
 
@@ -140,7 +140,7 @@ class NearestInstances(RankingModel):
         return PreparedCall(lambda: (self.neighbours, self.power), prepare)
 
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
-        """Scores of given (instance, label) pairs only.
+        """Scores of given (instance, label) pairs.
 
         Parameters
         ----------
@@ -162,8 +162,10 @@ class NearestInstances(RankingModel):
         if most:
             top = self.predict_topk(X, min(most, self._reachable()), allowed=wanted)
             rows, ranks = np.nonzero(top.labels >= 0)
-            asked = np.repeat(np.arange(X.shape[0]), np.diff(wanted.indptr)) * np.int64(self.n_labels_)
-            place = np.searchsorted(asked + wanted.indices, rows * np.int64(self.n_labels_) + top.labels[rows, ranks])
+            row_offsets = np.repeat(np.arange(X.shape[0]), np.diff(wanted.indptr)) * np.int64(self.n_labels_)
+            place = np.searchsorted(
+                row_offsets + wanted.indices, rows * np.int64(self.n_labels_) + top.labels[rows, ranks]
+            )
             scores[place] = top.scores[rows, ranks]
         return sp.csr_matrix((scores, wanted.indices, wanted.indptr), shape=wanted.shape)
 
@@ -187,21 +189,21 @@ class NearestInstances(RankingModel):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> NearestInstances:
-        """The model of a model directory.
+        """Restore the model from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or arrays that do not fit.
+            Invalid settings or arrays.
         """
-        with damage_reported("the kept instances are"):
+        with damage_reported("the stored instances are"):
             model = cls(**config["settings"])
             model.check_settings()
             return model._set_searcher(_stored_searcher(config["sizes"], arrays))
 
 
 def _weights(X: CSR) -> Float64:
-    """Weight of each feature, shape (d,): 1 for one that no instance has, less for more frequent ones."""
+    """Weight of each feature, shape (d,): 1 for a feature without instances, smaller for more frequent features."""
     n, frequencies = X.shape[0], np.bincount(X.indices[X.data != 0], minlength=X.shape[1])
     rarity = 1 + np.log((1 + n) / (1 + frequencies))
     weights: Float64 = rarity / (1 + np.log(1 + n))
@@ -209,7 +211,7 @@ def _weights(X: CSR) -> Float64:
 
 
 def _stored_searcher(sizes: dict[str, Any], arrays: dict[str, Any]) -> NeighbourSearcher:
-    """The searcher of ``to_state``; native code trusts the arrays, so all of them are checked."""
+    """Restore the searcher; all arrays are checked, because native code does not check them."""
     n, d, n_labels = (stored_size(sizes[name], name) for name in ("n_instances", "n_features", "n_labels"))
     for name, wanted in TYPES.items():
         stored_array(arrays, name, wanted, (None,))

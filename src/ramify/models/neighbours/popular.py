@@ -17,12 +17,12 @@ from ramify.values import TopK
 
 
 class PopularLabels(RankingModel):
-    """Ranks labels by the share of training instances that have them, the same for every instance.
+    """Ranks labels by their share of the training instances; the ranking is the same for every instance.
 
     Parameters
     ----------
     decision_threshold : float, default 0.5
-        Share from which ``predict`` gives a label.
+        Minimum share of a label that ``predict`` returns.
     """
 
     RULES: ClassVar[Rules] = {"decision_threshold": THRESHOLD}
@@ -42,7 +42,7 @@ class PopularLabels(RankingModel):
         return self
 
     def _rank(self, request: CheckedRequest) -> TopK:
-        """The most frequent labels, of those that may be predicted; scores are their shares."""
+        """The most frequent permitted labels; scores are their shares."""
         n, k = len(request), request.k
         plain = request.allowed is None and request.forbidden is None
         best = self.order_[:k] if plain else self.order_
@@ -56,12 +56,12 @@ class PopularLabels(RankingModel):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> PopularLabels:
-        """The model of a model directory.
+        """Restore the model from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or shares that cannot be.
+            Invalid settings or shares.
         """
         with damage_reported("the popular labels are"):
             model = cls(**config["settings"])

@@ -1,1 +1,1 @@
-"""Label clusters, matcher and ranker as replaceable parts."""
+"""Models of replaceable parts: indexer, matcher and ranker."""

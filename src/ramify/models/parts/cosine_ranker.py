@@ -1,4 +1,4 @@
-"""Labels ranked by how alike their vectors and the instance are: nothing is learnt, so unseen labels get ranks, too."""
+"""Ranking of labels by the cosine of label vector and instance; untrained, so that it also ranks unseen labels."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ramify.protocols import RankingProblem, Representation
 from ramify.values import CSR, as_csr
 
 PAIRS = 1 << 20
-"""Candidates scored at a time."""
+"""Number of candidates scored at a time."""
 
 
 class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
-    """Score = cosine of the instance and the label's vector, at least 0.
+    """Scores a label by max(0, cosine of instance and label vector).
 
-    The label vectors must lie in the space of X: PIFA, or the label's name through the vectorizer that makes X
-    (``LabelText``). A label without training instances but with a name is ranked like any other.
+    The label vectors must have the columns of X: PIFA, or the features of the label's name by the vectorizer of X
+    (``LabelText``). With label names, labels without training instances are ranked as well.
 
     Parameters
     ----------
     representation : Representation, optional
-        Label vectors of its own; those that the labels were grouped by when None.
+        Label vectors; those of the indexer when None.
 
     Attributes
     ----------
@@ -45,12 +45,12 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
         self.representation = representation
 
     def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> CosineRanker:
-        """Keep the label vectors.
+        """Store the label vectors.
 
         Raises
         ------
         InputError
-            Vectors of another space than that of X.
+            Label vectors with a different number of columns than X.
         """
         self.check_settings()
         width, vectors = problem.X.shape[1], problem.vectors
@@ -58,7 +58,7 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
             vectors = self.representation.represent(problem.X, problem.Y, threads=threads)
         if vectors is None or vectors.shape[1] != width:
             shape = None if vectors is None else vectors.shape
-            raise InputError(f"label vectors have shape {shape}, but a cosine ranker needs {width} columns, as X has")
+            raise InputError(f"label vectors have shape {shape}, but a cosine ranker needs {width} columns, as in X")
         self.vectors_ = as_csr(unit_vectors(vectors), "vectors")
         return self
 
@@ -68,7 +68,7 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
         return Sizes(features=int(width), labels=int(n_labels), weights=int(self.vectors_.nnz))
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
-        """Scores of the candidates, the same entries."""
+        """Scores of the stored entries of ``candidates``, shape (n, L)."""
         check_is_fitted(self)
         if X.shape[1] != self.vectors_.shape[1]:
             raise InputError(f"X has {X.shape[1]} columns, but the label vectors have {self.vectors_.shape[1]}")
@@ -89,12 +89,12 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> CosineRanker:
-        """The ranker of a model directory.
+        """Restore the ranker from a model directory.
 
         Raises
         ------
         ModelFileError
-            Arrays that do not fit.
+            Invalid arrays.
         """
         with damage_reported("the label vectors are"):
             rows, width = (stored_size(size, "a size of the label vectors") for size in config["shape"])

@@ -1,4 +1,4 @@
-"""One linear classifier per label against the labels of its cluster, on the instances that the matcher sends there."""
+"""One linear classifier per label, trained against the other labels of its cluster on the cluster's instances."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ from ramify.weights import PRECISIONS, Blocks, LevelWeights
 
 
 def _ranker_negatives(negatives: Any) -> frozenset[str]:
-    """The schemes; InputError where they are unknown, or need labels that a ranker does not get."""
+    """The schemes; InputError if they are unknown, or need ``own_negatives``, which a ranker does not receive."""
     [schemes] = parse_negatives(negatives, 1)
     if "own" in schemes:
-        raise InputError('negatives names "own", but a ranker gets none of the user: use tfn, man or tfn+man')
+        raise InputError(
+            'negatives contains "own", but a ranker does not receive own_negatives: use tfn, man or tfn+man'
+        )
     return schemes
 
 
 class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
-    """The leaves of ``XRLinear`` as a part of their own.
+    """The leaf classifiers of ``XRLinear`` as a separate ranker.
 
     Parameters
     ----------
     negatives : str, default "tfn+man"
-        Instances that a cluster's classifiers train on: those with a label in it, those that the matcher sends to it,
-        or both.
+        Training instances of a cluster's classifiers; "tfn": those with a label in the cluster; "man": those for which
+        the matcher returns the cluster; "tfn+man": both.
     hard_negative_weight : float, optional
-        What an instance counts in a cluster that only the matcher sends it to, at most 1; when None, balanced, as in
-        ``XRLinear``.
+        Weight of an instance in a cluster that only the matcher returns, at most 1; None: as in ``XRLinear``.
     cost : float, default 1
         C of the solver.
     epsilon : float, default 0.4
-        Its tolerance.
+        Tolerance of the solver.
     threshold : float, default 0.1
-        Weights smaller in size are dropped.
+        Weights with a smaller absolute value are dropped.
     score_transform : str, default "l3-hinge"
-        What a margin counts, 0 to 1.
-    precision : {"int8", "bf16", "fp32"}
-        How weights are stored.
+        Transform of margins to scores in 0..1.
+    precision : {"int8", "bf16", "fp32"}, default "int8"
+        Number format of the weights.
     """
 
     RULES: ClassVar[Rules] = {
@@ -118,7 +119,7 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
         return Sizes(features=search.n_features, labels=search.tree.n_labels, weights=weights)
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
-        """Scores of the candidates, the same entries; 0 for a label in no cluster."""
+        """Scores of the stored entries of ``candidates``, shape (n, L); 0 for a label in no cluster."""
         check_is_fitted(self)
         scored = self.search_.scores(X, candidates, self._search_config(), threads=threads)
         scored.data = np.where(np.isfinite(scored.data), scored.data, np.float32(0))
@@ -132,12 +133,12 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> LinearRanker:
-        """The ranker of a model directory.
+        """Restore the ranker from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or arrays that do not fit.
+            Invalid settings or arrays.
         """
         with damage_reported("the ranker is"):
             ranker = cls(**config["settings"])
@@ -147,7 +148,7 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
 
 
 def _no_weights(tree: LabelTree, n_features: int) -> LevelWeights:
-    """Clusters that every instance reaches with score 1: the matcher has spoken already."""
+    """Level of clusters whose score is 1 for every instance, because the matcher has scored them already."""
     blocks, nothing = Blocks.of(tree, 0), np.empty(0, np.int32)
     return LevelWeights(
         blocks=blocks,

@@ -1,4 +1,4 @@
-"""Matchers: a model over the clusters of a tree, or an object that is given the whole tree."""
+"""Matchers: a model over the clusters of a tree, or an object that receives the whole tree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ramify.values import CSR, Float32, LabelTree, TopK
 
 
 def as_matcher(part: Any, known: Sizes | None = None) -> Matcher:
-    """The object itself where it has ``fit_matching`` and ``match``; else a ``ModelMatcher`` around it."""
+    """The object itself if it has ``fit_matching`` and ``match``; otherwise a ``ModelMatcher`` around it."""
     kind = type(part)
     return part if hasattr(kind, "fit_matching") and hasattr(kind, "match") else ModelMatcher(part, known)
 
@@ -30,7 +30,7 @@ class ModelMatcher:
     model : object
         A ``Model``, or an object with ``fit(X, Y)`` and ``predict_topk(X, k)``.
     known : Sizes, optional
-        Features and clusters, for an object that has no sizes.
+        Number of features and clusters, for an object without ``size``.
     """
 
     model: Any
@@ -42,12 +42,12 @@ class ModelMatcher:
         return as_model(self.model).fit_training(training)
 
     def match(self, request: Request) -> tuple[TopK, Float32 | None]:
-        """The best clusters; no features for the ranker."""
+        """The best clusters, and None: there are no features for the ranker."""
         return as_model(self.model, self.known).answer(request), None
 
 
 def cluster_targets(Y: CSR, tree: LabelTree) -> tuple[CSR, ...]:
-    """Nodes above the labels of each instance: 0/1 matrices (n, nodes) per level above the leaves, from the top."""
+    """Ancestors of each instance's labels: 0/1 matrices (n, nodes) per level above the leaves, from the top."""
     targets = [sp.csr_matrix(Y @ clusters_of(tree))]
     for level in range(tree.depth - 2, 0, -1):
         targets.insert(0, sp.csr_matrix(targets[0] @ tree.membership(level)))
@@ -57,7 +57,7 @@ def cluster_targets(Y: CSR, tree: LabelTree) -> tuple[CSR, ...]:
 
 
 def ranker_features(X: CSR, embeddings: Float32 | None) -> CSR:
-    """Features of the ranker, shape (n, d + m): those of the matcher behind those of the instances."""
+    """Features for the ranker, shape (n, d + m): X, followed by the m columns of the matcher."""
     if embeddings is None:
         return X
     return sp.csr_matrix(sp.hstack([X, sp.csr_matrix(embeddings, dtype=np.float32)]))

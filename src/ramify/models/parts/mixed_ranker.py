@@ -1,4 +1,4 @@
-"""Two rankers mixed: the weighted mean of their scores."""
+"""Mixture of two rankers: the weighted mean of their scores."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ RANKER = Own(("fit", "rank"), role="ranker", optional=True)
 
 
 class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
-    """A linear ranker for labels with instances, and a cosine for those with a name only.
+    """Weighted mean of two rankers; by default a linear one, and a cosine ranker for labels without instances.
 
     Parameters
     ----------
     first, second : Ranker, optional
-        ``LinearRanker()`` and ``CosineRanker()`` when None.
+        The two rankers; ``LinearRanker()`` and ``CosineRanker()`` when None.
     share : float, default 0.1
-        Weight of the second, 0 to 1.
+        Weight of the second ranker, 0 to 1.
     """
 
     RULES: ClassVar[Rules] = {"first": RANKER, "second": RANKER, "share": Real(0, 1)}
@@ -45,12 +45,12 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
         self.share = share
 
     def fit(self, problem: RankingProblem, /, *, seed: int = 0, threads: int = 1) -> MixedRanker:
-        """Fit both.
+        """Fit both rankers.
 
         Raises
         ------
         InputError
-            A share out of range, and what the rankers object to.
+            ``share`` is out of range, or a ranker raises it.
         """
         self.check_settings()
         first = self.PARTS["first"]() if self.first is None else unfitted(self.first)
@@ -63,13 +63,13 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
         return {f"ranker{number}": ranker for number, ranker in enumerate(self.rankers_)}
 
     def size(self) -> Sizes:
-        """Sizes of the fitted rankers; features and labels of the first that states its own."""
+        """Sizes of the fitted rankers; features and labels are those of the first ranker with known sizes."""
         sizes = [PlainModel(ranker).size() for ranker in self.rankers_]
         known = next((size for size in sizes if size.labels), sizes[0])
         return replace(known, weights=sum(size.weights for size in sizes))
 
     def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
-        """Scores of the candidates, the same entries."""
+        """Scores of the stored entries of ``candidates``, shape (n, L)."""
         check_is_fitted(self)
         first, second = (ranker.rank(X, candidates, threads=threads).data for ranker in self.rankers_)
         mean = ((1 - self.share) * first + self.share * second).astype(np.float32)
@@ -83,12 +83,12 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> MixedRanker:
-        """The ranker of a model directory.
+        """Restore the ranker from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or parts that do not fit.
+            Invalid settings or parts.
         """
         with damage_reported("the mixed ranker is"):
             first, second = config["rankers"]
@@ -97,6 +97,6 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
             ranker.check_settings()
             sizes = [PlainModel(part).size() for part in pair]
             if len({(size.features, size.labels) for size in sizes} - {(None, 0)}) > 1:
-                raise InputError("its rankers are for other features or labels")
+                raise InputError("its rankers have different numbers of features or labels")
             ranker.rankers_ = pair
         return ranker

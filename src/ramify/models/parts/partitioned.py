@@ -1,8 +1,8 @@
-"""The three stages of PECOS, index, match and rank, with replaceable parts (docs/papers.md).
+"""The three stages of PECOS, index, match and rank, with replaceable parts (docs/papers.md, PECOS and XR-Linear).
 
 Z        = representation(X, Y)                      one vector per label
-clusters = indexer(Z)                                 the leaves' parents in its tree
-M        = matcher.fit(X, Y · C), ranked clusters     a model whose labels are the clusters
+clusters = indexer(Z)                                 the parents of the leaves in its tree
+M        = matcher.fit(X, Y · C)                      a model whose labels are the clusters; C: label × cluster
 score    = match(cluster)^path_weight · rank(label)   for the labels of the ``beam`` best clusters
 """
 
@@ -39,38 +39,39 @@ MATCHER_METHODS = ("fit|fit_training|fit_matching", "predict_topk|answer|match")
 """Methods of a model, or of a ``protocols.Matcher``."""
 
 ROWS = 1024
-"""Instances whose candidates are held at a time."""
+"""Number of instances per batch of candidates."""
 
 
 class Partitioned(UnitRowModel):
-    """A model of four parts, each of which may be yours.
+    """A model of four replaceable parts: representation, indexer, matcher and ranker.
 
     Parameters
     ----------
     representation : Representation, optional
-        Label vectors; PIFA when None.
+        Label vectors for the indexer; PIFA when None.
     indexer : Indexer, optional
-        Clusters; k-means when None. Of a deeper tree the leaves' parents are the clusters.
+        Groups the labels into clusters; k-means when None. The parents of the leaves are the clusters.
     max_leaf : int, default 100
-        Labels per cluster at most; an indexer that is given has its own limit.
-    matcher : {"linear", "nearest", "dense", "popular"} or Matcher
-        Model that ranks clusters; ``XRLinear()``, ``NearestInstances()``, ``DenseNeighbours()``, ``PopularLabels()``,
-        or yours.
-    ranker : {"linear", "cosine", "mixed"} or Ranker
-        Scores the labels of the clusters found; ``LinearRanker()``, ``CosineRanker()``, ``MixedRanker()``, or yours.
+        Maximum number of labels per cluster; not used with ``indexer``.
+    matcher : str or Matcher, default "linear"
+        Model that ranks clusters; a name in the catalogue, such as "linear" (``XRLinear()``) or "nearest"
+        (``NearestInstances()``), or an object.
+    ranker : str or Ranker, default "linear"
+        Part that scores the labels of the matched clusters; "linear" (``LinearRanker()``), "cosine"
+        (``CosineRanker()``), "mixed" (``MixedRanker()``), or an object.
     beam : int, default 10
-        Clusters whose labels are scored.
+        Number of clusters whose labels are scored.
     path_weight : float, default 0.25
-        Power of the matcher's score in the score of a label.
+        Exponent of the matcher's score in the score of a label.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length in training and prediction; the same setting of the parts is
-        set to it. Rows of length 1, such as those of ``Tfidf``, stay as they are.
+        Divide each row of X by its Euclidean length in training and prediction; the parts
+        get the same setting. Rows of length 1, such as those of ``Tfidf``, stay as they are.
     seed : int, default 0
-        For all parts that take one.
+        Random seed of all parts that have one.
     threads : int, optional
-        For all parts that take it; None takes every CPU.
+        Number of threads of all parts; None uses every CPU.
 
     Attributes
     ----------
@@ -79,9 +80,9 @@ class Partitioned(UnitRowModel):
     matcher_, ranker_ : Matcher, Ranker
         The fitted parts.
     normalized_rows_ : int
-        Training rows that were brought to length 1; 0 without ``normalize``.
+        Number of training rows that were scaled to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
-        d and L.
+        Number of features d and of labels L.
     """
 
     RULES: ClassVar[Rules] = {
@@ -127,7 +128,7 @@ class Partitioned(UnitRowModel):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Features for the ranker, and the fields that the matcher needs."""
+        """X, and the fields that the matcher needs."""
         matcher = self.__dict__.get("matcher_") or _part(catalogue.MATCHER, self.matcher)
         return frozenset({"X"}) | PlainModel(matcher).needs
 
@@ -137,7 +138,7 @@ class Partitioned(UnitRowModel):
         return frozenset({"beam", "tree"})
 
     def _learn(self, training: CheckedTraining) -> None:
-        """Group the labels, then train matcher and ranker."""
+        """Group the labels, then train the matcher and the ranker."""
         X, Y, seed, threads = training.X, training.Y, training.seed, training.threads
         training.report("index", 0.0)
         vectors = (training.vectors or VectorCache()).represent(self.representation or PIFA(), X, Y, threads)
@@ -165,7 +166,7 @@ class Partitioned(UnitRowModel):
         self.n_features_in_, self.n_labels_ = n_features, self.tree_.n_labels
 
     def inside(self) -> Mapping[str, Any]:
-        """Matcher and ranker."""
+        """The fitted matcher and ranker."""
         return {"matcher": self.matcher_, "ranker": self.ranker_}
 
     def _reachable(self) -> int:
@@ -173,22 +174,22 @@ class Partitioned(UnitRowModel):
         return int(min(self.n_labels_, sizes[-self.beam :].sum()))
 
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
-        """The clusters that the matcher finds for instances, shape (n, clusters), with its scores, above 0."""
+        """Clusters that the matcher returns for each instance, shape (n, clusters), with its scores, above 0."""
         check_is_fitted(self)
         return self._matched(Request(X=self._features(X), beam=beam, threads=self._threads()))[0]
 
     def _matched(self, request: Request) -> tuple[CSR, Float32 | None]:
-        """Clusters found with their scores, shape (n, clusters), and the matcher's features for the ranker."""
+        """Matched clusters with their scores, shape (n, clusters), and the matcher's features for the ranker."""
         n_clusters = self.clusters_.shape[1]
         beam = COUNT.check("beam", self.beam if request.beam is None else request.beam)
-        asked = Request(X=request.X, texts=request.texts, k=min(beam, n_clusters), threads=request.threads)
+        matching = Request(X=request.X, texts=request.texts, k=min(beam, n_clusters), threads=request.threads)
         known = Sizes(features=request.X.shape[1], labels=n_clusters)
-        top, embeddings = as_matcher(self.matcher_, known).match(asked)
+        top, embeddings = as_matcher(self.matcher_, known).match(matching)
         found = (top.labels >= 0) & np.isfinite(top.scores)
         return top.matrix(found, np.clip(top.scores, np.finfo(np.float32).tiny, 1), n_clusters), embeddings
 
     def _rank(self, request: CheckedRequest) -> TopK:
-        """Labels of the clusters found; allowed labels must lie in these."""
+        """Rank the labels of the matched clusters; allowed labels in other clusters are not ranked."""
         n, found = len(request), []
         for first in range(0, n, ROWS):
             found.append(self._best(request.take(slice(first, first + ROWS))))
@@ -205,7 +206,7 @@ class Partitioned(UnitRowModel):
         return best_labels(scored, request.k)
 
     def _candidates(self, reached: CSR) -> CSR:
-        """Labels of the clusters found, with the mean score of those of their clusters that were found."""
+        """Labels of the matched clusters, with the mean score of their matched clusters."""
         pattern = sp.csr_matrix((np.ones_like(reached.data), reached.indices, reached.indptr), shape=reached.shape)
         members = sp.csr_matrix(self.clusters_.T)
         total, count = sp.csr_matrix(reached @ members), sp.csr_matrix(pattern @ members)
@@ -228,12 +229,12 @@ class Partitioned(UnitRowModel):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Partitioned:
-        """The model of a model directory.
+        """Restore the model from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or parts that do not fit.
+            Invalid settings or parts.
         """
         with damage_reported("the partitioned model is"):
             matcher, ranker = (stored_part(name, config[name], arrays, parts) for name in ("matcher", "ranker"))
@@ -253,18 +254,18 @@ class Partitioned(UnitRowModel):
 
 
 def _check_sizes(role: str, part: Any, wanted: tuple[int, int]) -> None:
-    """InputError where a part is for other features or labels; a part of the user's own need not state its sizes."""
+    """Raise InputError if a part has different numbers of features or labels; a user's part may have no sizes."""
     size = PlainModel(part).size()
     if (size.features, size.labels) not in (wanted, (None, 0)):
-        raise InputError(f"its {role} is for other features or labels")
+        raise InputError(f"its {role} has a different number of features or labels")
 
 
 def _part(role: str, given: Any) -> Any:
-    """An unfitted part by its name, or an unfitted copy of the one given."""
+    """A new part by its name, or an unfitted copy of the given part."""
     return catalogue.find(role, given, role).load()() if isinstance(given, str) else unfitted(given)
 
 
 def _two_levels(tree: LabelTree) -> LabelTree:
-    """The clusters above the leaves as children of the root."""
+    """A tree of two levels: the clusters above the leaves become children of the root."""
     above = np.zeros(tree.n_leaves, np.int32) if tree.depth == 1 else tree.parents[-1]
     return LabelTree((np.zeros(int(above.max()) + 1, np.int32), above), tree.leaf_labels, tree.n_labels)

@@ -1,11 +1,11 @@
-"""A tree model whose labels may be in several clusters, which are learnt from its own matcher.
+"""A tree model whose labels may be in several clusters, assigned by the clusters that their instances reach.
 
 Xuanqing Liu, Wei-Cheng Chang, Hsiang-Fu Yu, Cho-Jui Hsieh, Inderjit S. Dhillon: Label Disentanglement in
-Partition-based Extreme Multilabel Classification, NeurIPS 2021 (docs/papers.md).
+Partition-based Extreme Multilabel Classification, NeurIPS 2021 (docs/papers.md, Label disentanglement).
 
-model = fit(X, Y)                                    on the tree that the model makes itself
+model = fit(X, Y)                                    on the tree of the model's indexer
 each round:
-    tree = reassigned(model, (X, Y)).tree            every label into the clusters that its positives reach
+    tree = reassigned(model, (X, Y)).tree            each label in the clusters that its positives reach
     model = fit(X, Y) on that tree
 """
 
@@ -51,7 +51,7 @@ POSITIVES = ("all", "company")
 
 
 def _check_tree_model(model: Any) -> None:
-    """InputError unless this is None or an unfitted tree model."""
+    """Raise InputError unless the argument is None or an unfitted tree model."""
     if model is None:
         return
     if not Own(NEEDED).fits(model) or "indexer" not in model.get_params(deep=False):
@@ -60,7 +60,7 @@ def _check_tree_model(model: Any) -> None:
 
 
 FORWARDED = frozenset({"beam", "score_pairs", "decision_function", "tree", "leaf_scores"})
-"""Abilities of the model inside that are those of the whole."""
+"""Abilities of the inner model that the wrapper has as well."""
 
 
 class Disentangled(RankingModel):
@@ -69,46 +69,48 @@ class Disentangled(RankingModel):
     Parameters
     ----------
     model : estimator, optional
-        A tree model: it has ``clusters_reached``, ``tree_`` when fitted, and takes an ``indexer``; ``XRLinear()`` when
-        None.
+        A tree model with the method ``clusters_reached``, the fitted attribute ``tree_`` and the setting ``indexer``;
+        ``XRLinear()`` when None.
     copies : int, default 2
-        Largest number of clusters of a label, λ; 1 only moves labels.
+        Maximum number of clusters per label, λ; with 1, labels are only moved.
     rounds : int, default 1
-        Reassignments, each followed by a training; with more than one their number is chosen on held-out instances.
+        Maximum number of reassignments, each followed by a training. With more than one, their number is chosen on
+        held-out instances.
     cap : int, optional
-        Labels of a cluster at most; when None, λ times those of the largest cluster before, so that all may find room
-        and none draws most labels to itself; 0 for no limit.
+        Maximum number of labels per cluster; 0: no limit. None: λ times the size of the largest cluster before, so that
+        there is room for all labels and no cluster collects most of them.
     beam : int, optional
-        Clusters that a training instance reaches when labels are reassigned; the model's own beam when None.
+        Number of clusters that a training instance reaches for the reassignment; the model's ``beam`` when None.
     folds : int, default 3
-        Parts of the training instances, each sent through the tree by a matcher that the others trained: the model
-        itself knows its training instances too well to tell where new ones will go. 0 asks the model; with a cap of 0
-        that is the procedure as published.
-    positives : {"all", "company"}
-        Instances that train a copy of their label: all, or those that are more like the other labels of its cluster
-        than like those of the other copies' clusters, which parts senses.
+        Folds of cross-fitting: the clusters of each fold are predicted by a matcher trained on the other folds, because
+        the model overfits its own training instances. 0: the fitted model is used; with a cap of 0, this is the
+        published procedure.
+    positives : {"all", "company"}, default "all"
+        Positive instances of the copies of a label; "all": every copy is trained on all; "company": each positive
+        trains only the copy whose cluster's other labels it is most similar to, which separates senses.
     warm_start : bool, default False
-        Leaves that stay in their cluster keep their classifiers, where the model can (``XRLinear.regrown``) and all
-        positives train all copies; clusters and new leaves are trained. Cheaper, and a little less precise on the tail.
+        Keep the classifiers of leaves that stay in their cluster, and train only the clusters and new leaves. It needs
+        a model with ``regrown``, and positives "all". Training is faster; precision on rare labels is slightly lower.
     held_out : float, default 0.1
-        Share of the labelled instances that the number of rounds is chosen by; where that is none, all are done.
+        Share of the labelled instances on which the number of rounds is chosen. If no instance is held out, all rounds
+        are done.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Minimum score of a label that ``predict`` returns.
     seed : int, default 0
-        Draws the held-out instances, and is the model's in place of its own.
+        Random seed of the held-out instances and of the model; overrides the model's setting.
     threads : int, optional
-        The model's in place of its own; None leaves it.
+        Number of threads; overrides the model's setting unless None.
 
     Attributes
     ----------
     model_ : estimator
         The model on the last tree.
     rounds_ : tuple of Round
-        What each round changed.
+        Changes of each round.
     tree_ : LabelTree
-        Its leaves repeat labels.
+        The last tree; a label may have several leaves.
     n_features_in_, n_labels_ : int
-        d and L.
+        Number of features d and of labels L.
     """
 
     RULES: ClassVar[Rules] = {
@@ -163,7 +165,7 @@ class Disentangled(RankingModel):
             model, made = self._run(training, self.rounds)
         else:
             rest, held = parts
-            quality = self._tried(rest.part_of_progress(0, 2), held)
+            quality = self._held_out_precisions(rest.part_of_progress(0, 2), held)
             model, made = self._run(training.part_of_progress(1, 2), len(quality))
             made = [replace(one, held_out=value) for one, value in zip(made, quality, strict=True)]
         self.rounds_ = tuple(made)
@@ -180,7 +182,7 @@ class Disentangled(RankingModel):
     def _run(
         self, training: CheckedTraining, rounds: int, stop: Callable[[Any], bool] | None = None
     ) -> tuple[Any, list[Round]]:
-        """The model after so many rounds, and what each changed; ``stop`` is called with the model after each."""
+        """The model after ``rounds`` rounds, and the changes of each; ends early if ``stop(model)`` is true."""
         model = as_model(self._template(training)).fit_training(training.part_of_progress(0, rounds + 1))
         made: list[Round] = []
         for number in range(1, rounds + 1):
@@ -200,8 +202,8 @@ class Disentangled(RankingModel):
         return Assignment(**{name: getattr(self, name) for name in names})
 
     def _trained_again(self, model: Any, training: CheckedTraining, new: Reassigned) -> Any:
-        """The model on the new tree; with a warm start leaves that stay in their cluster are kept."""
-        if self.positives == "company" and self.copies > 1:  # other instances train a leaf that stays
+        """The model trained on the new tree; with a warm start, unchanged leaves are kept."""
+        if self.positives == "company" and self.copies > 1:  # unchanged leaves have other positives, so no warm start
             visits = new.visits(training, training.threads)
             training = replace(training, visits=visits)
         elif self.warm_start and "regrown" in as_model(model).abilities:
@@ -209,8 +211,8 @@ class Disentangled(RankingModel):
             return model.regrown(new.tree, training.X, training.Y, **data)
         return as_model(self._template(training, FixedTree(new.tree))).fit_training(training)
 
-    def _tried(self, rest: CheckedTraining, held: CheckedTraining) -> list[float]:
-        """Held-out precision after every round, as long as it grows; at least one round."""
+    def _held_out_precisions(self, rest: CheckedTraining, held: CheckedTraining) -> list[float]:
+        """Held-out precision after each round, up to the round before it stops increasing; at least one."""
         seen: list[float] = []
 
         def fell() -> bool:
@@ -230,13 +232,13 @@ class Disentangled(RankingModel):
         return self
 
     def _threads(self, threads: int | None = None) -> int:
-        """Threads of a call: those asked for, else the setting, else that of the model."""
+        """Number of threads of a call: the argument, else the setting, else the model's setting."""
         given = (threads, self.threads, settings_of(self.model).get("threads"))
         return thread_count(next((count for count in given if count is not None), None))
 
     @property
     def abilities(self) -> frozenset[str]:
-        """Those of the model, but for fields of ``Training`` and for parts of the model."""
+        """Abilities of the model, restricted to ``FORWARDED``."""
         return as_model(getattr(self, "model_", None) or self.model or XRLinear()).abilities & FORWARDED
 
     @property
@@ -262,13 +264,13 @@ class Disentangled(RankingModel):
         return self.n_labels_ if reachable is None else reachable
 
     def single(self, k: int) -> Single:
-        """See ``RankingModel.single``: that of the model."""
+        """See ``RankingModel.single``; the function of the inner model."""
         check_is_fitted(self)
         return as_model(self.model_).single(self._checked_k(k))
 
     @available_if(has("score_pairs"))
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
-        """Scores of given (instance, label) pairs only, shape (n, L): of all copies of a label, merged."""
+        """Scores of given (instance, label) pairs, shape (n, L), merged over the copies of each label."""
         check_is_fitted(self)
         scores: CSR = self.model_.score_pairs(X, pairs)
         return scores
@@ -289,7 +291,7 @@ class Disentangled(RankingModel):
 
     @available_if(has("tree"))
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
-        """Clusters that the search reaches: shape (n, clusters), with path scores."""
+        """Path scores of the clusters that the search reaches, shape (n, clusters)."""
         check_is_fitted(self)
         reached: CSR = self.model_.clusters_reached(X, beam=beam)
         return reached
@@ -304,12 +306,12 @@ class Disentangled(RankingModel):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Disentangled:
-        """The model of a model directory.
+        """Restore the model from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or arrays that do not fit.
+            Invalid settings or arrays.
         """
         with damage_reported("the disentangled model is"):
             inner = stored_part("model", config["model"], arrays, parts)

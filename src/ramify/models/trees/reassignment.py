@@ -1,7 +1,9 @@
-"""One round of label disentanglement: reassign labels to the clusters that their instances reach (docs/papers.md).
+"""One round of label disentanglement: labels are reassigned to the clusters that their instances reach.
+
+Liu et al., NeurIPS 2021 (docs/papers.md, Label disentanglement).
 
 reached = clusters of each training instance, by cross-fitted matchers              shape (n, K)
-C = disentangled(tree, reached, Y)           every label into at most λ clusters    shape (L, K)
+C = disentangled(tree, reached, Y)           at most λ clusters per label    shape (L, K)
 """
 
 from __future__ import annotations
@@ -21,16 +23,16 @@ from ramify.values import CSR, LabelTree
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What one round changed, by the clusters that the training instances reach.
+    """Changes of one round, measured on the clusters that the training instances reach.
 
     Parameters
     ----------
     before, after : Candidates
-        What the matcher offers under the old assignment of labels to clusters, and under the new one.
+        Recall and precision of the matcher's candidates with the old and with the new assignment.
     leaves : int
-        Leaves of the new tree.
+        Number of leaves of the new tree.
     held_out : float or None
-        Mean of P@1, P@3 and P@5 of the retrained model on instances kept back, where rounds were chosen by them.
+        Mean of P@1, P@3 and P@5 of the retrained model on held-out instances, if there are any.
     """
 
     before: Candidates
@@ -39,29 +41,28 @@ class Round:
     held_out: float | None = None
 
     def __str__(self) -> str:
-        moved = f"candidates hold {self.before.recall:.2%} -> {self.after.recall:.2%} of the labels"
-        exact = f"{self.before.precision:.3%} -> {self.after.precision:.3%} of them right"
+        moved = f"candidates contain {self.before.recall:.2%} -> {self.after.recall:.2%} of the labels"
+        exact = f"{self.before.precision:.3%} -> {self.after.precision:.3%} of them correct"
         held = "" if self.held_out is None else f", held-out precision {self.held_out:.2%}"
         return f"{moved}, {exact}, {self.leaves:,} leaves{held}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """How labels shall live in clusters: at most ``copies`` of each, at most ``cap`` in a cluster.
+    """Settings of a reassignment.
 
     Parameters
     ----------
     copies : int
-        Clusters of a label at most, λ.
+        Maximum number of clusters per label, λ.
     cap : int, optional
-        Labels of a cluster at most; when None, λ times those of the largest cluster; 0: no limit.
+        Maximum number of labels per cluster; None: λ times the size of the largest cluster; 0: no limit.
     beam : int, optional
-        Clusters that an instance reaches; the model's own beam when None.
+        Number of clusters that an instance reaches; the model's ``beam`` when None.
     folds : int
-        Parts of the instances, each sent by a matcher that the others train; 0: by the model itself, which knows its
-        training instances by heart.
+        Folds of cross-fitting; 0: the clusters are those of the model itself, which overfits its training instances.
     seed : int
-        Draws the parts.
+        Random seed of the folds.
     """
 
     copies: int
@@ -73,7 +74,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Reassigned:
-    """The outcome of a round.
+    """Result of a round.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ class Reassigned:
     C : csr_matrix, shape (L, K)
         Clusters of the labels, by the numbers of the old tree.
     round : Round
-        What changed.
+        Changes of the round.
     """
 
     tree: LabelTree
@@ -90,14 +91,14 @@ class Reassigned:
     round: Round
 
     def visits(self, training: CheckedTraining, threads: int = 1) -> CSR:
-        """Clusters of the new tree that each instance trains where a copy keeps to instances like its company."""
+        """Clusters of the new tree whose classifiers each instance trains, for positives "company"."""
         used = np.flatnonzero(np.bincount(self.C.indices, minlength=self.C.shape[1]))
         Z = PIFA().represent(training.X, training.Y, threads=threads)
         return visits(training.X, Z, training.Y, sp.csr_matrix(self.C[:, used]))
 
 
 def reassigned(model: Any, training: CheckedTraining, how: Assignment) -> Reassigned:
-    """The labels of a trained tree model in new clusters.
+    """Reassign the labels of a trained tree model to clusters.
 
     Parameters
     ----------
@@ -106,14 +107,14 @@ def reassigned(model: Any, training: CheckedTraining, how: Assignment) -> Reassi
     training : CheckedTraining
         The training instances and their labels.
     how : Assignment
-        Copies, cap, beam, folds.
+        Settings of the reassignment.
     """
     reached, current = _reached(model, training, how), clusters_of(model.tree_)
     before = candidates(reached, training.Y, current)
     cap = how.copies * int(np.bincount(current.indices).max()) if how.cap is None else how.cap
     C = disentangled(model.tree_, reached, training.Y, copies=how.copies, cap=cap or None)
     after = candidates(reached, training.Y, C)
-    if after.hits < before.hits:  # only a cap can crowd out so many
+    if after.hits < before.hits:  # possible only with a cap
         C, after = current, before
     return Reassigned(with_clusters(model.tree_, C), C, Round(before=before, after=after, leaves=C.nnz))
 
@@ -129,8 +130,8 @@ def _reached(model: Any, training: CheckedTraining, how: Assignment) -> CSR:
 def reached_unseen(model: Any, training: CheckedTraining, how: Assignment) -> CSR:
     """Clusters of each instance, shape (n, K), by matchers that were trained on the other folds.
 
-    What a model says of its own training instances flatters it: on gutenberg-lcsh they reach 99.9% of their labels, new
-    ones 70%.
+    The model overfits its own training instances: on gutenberg-lcsh they reach the clusters of 99.9% of their labels,
+    new instances those of 70%.
     """
     Y = sp.csr_matrix(training.Y @ clusters_of(model.tree_))
     beam, n_clusters = how.beam or model.beam, Y.shape[1]

@@ -1,6 +1,6 @@
-"""Weights by inverse propensity, larger for rarer labels (Jain et al., KDD 2016; docs/papers.md).
+"""Weights by inverse propensity, larger for rarer labels (Jain et al., KDD 2016; docs/papers.md, Propensities).
 
-In training a positive of label l costs (1 / p_l)^a times as much; in ranking its score is multiplied by (1 / p_l)^b.
+In training, the cost of a positive of label l is multiplied by (1 / p_l)^a; in ranking, its score by (1 / p_l)^b.
 Weights are normalised so that the most frequent label keeps cost 1 and the rarest label keeps score factor 1.
 """
 
@@ -14,26 +14,26 @@ from ramify.evaluation import inverse_propensities
 from ramify.values import CSR, Float32, Int32
 
 TAIL_POWER = Real(0, 10)
-"""Rule of the powers a and b."""
+"""Range of the exponents a and b."""
 
 
 def costs_by_rarity(Y: CSR, power: float) -> CSR:
-    """Y, shape (n, L), with the cost of each positive: 1 for the most frequent label, more for rarer ones."""
+    """Cost of each positive, shape (n, L): 1 for the most frequent label, larger for rarer labels."""
     weight = inverse_propensities(Y) ** power
     factor = (weight / weight.min()).astype(np.float32)
     return sp.csr_matrix((Y.data * factor[Y.indices], Y.indices, Y.indptr), shape=Y.shape)
 
 
 def log_bias_by_rarity(Y: CSR, power: float) -> Float32:
-    """Terms to add to the labels' log scores, shape (L,): 0 for the rarest, less for more frequent ones."""
+    """Terms to add to the labels' log scores, shape (L,): 0 for the rarest label, negative for others."""
     weight = power * np.log(inverse_propensities(Y))
     return np.asarray(np.minimum(weight - weight.max(), 0), np.float32)
 
 
 def reranked(labels: Int32, scores: Float32, bias: Float32, k: int) -> tuple[Int32, Float32]:
-    """The k best of ranked candidates, shape (n, c), by scores of 0 and more times ``bias``, shape (L,).
+    """The k best of ranked candidates, shape (n, c), by score times ``bias``, shape (L,); scores are at least 0.
 
-    Equal scores keep their order; the filling, -1 with -inf, stays last.
+    Equal scores keep their order; filled entries (label -1, score -inf) stay last.
     """
     factors = np.where(labels < 0, np.float32(1), bias[labels])
     biased = scores * factors

@@ -1,4 +1,4 @@
-"""The prediction side of every model over one label tree: ranked labels, scores of given pairs, sub-models."""
+"""Prediction with a model over one label tree: ranked labels, scores of given pairs, sub-models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Self = TypeVar("Self", bound="TreePredictor")
 
 
 class TreePredictor(UnitRowModel):
-    """The prediction side of a tree model. ``fit`` is the model's own; it ends with ``_set_search``."""
+    """Base class for prediction with a tree model. A subclass implements ``_learn``, which calls ``_set_search``."""
 
     beam: int
     score_transform: str
@@ -34,7 +34,7 @@ class TreePredictor(UnitRowModel):
         return self
 
     def _with_search(self: Self, matcher: BeamSearch) -> Self:
-        """A model of the same settings around another tree."""
+        """A model with the same settings and another tree."""
         model = type(self)(**self.get_params(deep=False))._set_search(matcher)
         model.normalized_rows_ = self.normalized_rows_
         return model
@@ -71,7 +71,7 @@ class TreePredictor(UnitRowModel):
         )
 
     def single(self, k: int) -> Single:
-        """See ``RankingModel.single``: the search itself, on one instance's arrays, which are trusted."""
+        """See ``RankingModel.single``; the arrays of the instance are not checked."""
         check_is_fitted(self)
         k, search = self._checked_k(k), self.search_
 
@@ -87,7 +87,7 @@ class TreePredictor(UnitRowModel):
         return PreparedCall(settings, prepare)
 
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
-        """Scores of given (instance, label) pairs only, exactly, without a beam.
+        """Exact scores of given (instance, label) pairs, computed without beam search.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class TreePredictor(UnitRowModel):
         Returns
         -------
         csr_matrix, shape (n, L)
-            The same entries with their scores; -inf for a label that is in no leaf.
+            The same entries with their scores; -inf for a label without a leaf.
         """
         check_is_fitted(self)
         X = self._features(X)
@@ -107,7 +107,7 @@ class TreePredictor(UnitRowModel):
         return self.search_.scores(X, wanted, self._search_config(), threads=self._threads())
 
     def decision_function(self, X: Any) -> Float32:
-        """Scores of all labels, exactly: a dense array of shape (n, L); -inf for a label that is in no leaf."""
+        """Exact scores of all labels: a dense array of shape (n, L); -inf for a label without a leaf."""
         check_is_fitted(self)
         X = self._features(X)
         n, n_labels = X.shape[0], self.n_labels_
@@ -118,7 +118,7 @@ class TreePredictor(UnitRowModel):
         return np.asarray(scored.data.reshape(n, n_labels))
 
     def leaf_scores(self, X: Any, label: int) -> Float32:
-        """Score of each leaf of a label for each instance; for a label with several leaves, these are its senses.
+        """Score of each leaf of a label for each instance.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class TreePredictor(UnitRowModel):
         Returns
         -------
         float32 array, shape (n, leaves of the label)
-            In the order of ``tree_.leaf_labels``; no column for a label that is in no leaf.
+            In the order of ``tree_.leaf_labels``; no columns for a label without a leaf.
         """
         check_is_fitted(self)
         leaves = np.flatnonzero(self.tree_.leaf_labels == label).astype(np.int32)
@@ -144,7 +144,7 @@ class TreePredictor(UnitRowModel):
         X : sparse or dense matrix, shape (n, d)
             Features.
         beam : int, optional
-            Another beam than the model's.
+            Nodes kept per level; the model's setting when None.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class TreePredictor(UnitRowModel):
         Parameters
         ----------
         level, node : int
-            As in ``tree_``: level 0 is below the root.
+            Level and node number as in ``tree_``; level 0 is below the root.
         """
         check_is_fitted(self)
         return self._with_search(self.search_.subtree(level, node))

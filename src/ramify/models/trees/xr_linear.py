@@ -1,10 +1,10 @@
 """XR-Linear: recursive linear classifiers over a label tree, searched by beam.
 
 Hsiang-Fu Yu, Kai Zhong, Jiong Zhang, Wei-Cheng Chang, Inderjit S. Dhillon: PECOS: Prediction for Enormous and
-Correlated Output Spaces, JMLR 23(98), 2022 (docs/papers.md).
+Correlated Output Spaces, JMLR 23(98), 2022 (docs/papers.md, PECOS and XR-Linear).
 
 Z = representation(X, Y)            one vector per label
-tree = indexer(Z)                   labels in clusters, clusters in clusters
+tree = indexer(Z)                   labels grouped into clusters, recursively
 W_t = train(X, Y_t, negatives)      one linear classifier per node, against its siblings
 score(label) = σ(leaf) · (Π σ(node above)) ^ path_weight, σ(node) = σ(w · x + b), for the paths of the beam
 """
@@ -58,74 +58,75 @@ class XRLinear(TreePredictor):
     Parameters
     ----------
     representation : Representation, optional
-        Label vectors to cluster by; PIFA when None.
+        Label vectors for the indexer; PIFA when None.
     indexer : Indexer, optional
-        Makes the tree; when None, k-means with the next three settings.
+        Builds the tree; when None, k-means with the next three settings.
     branching : int, default 64
         Children per inner cluster.
     max_leaf : int, default 100
-        Labels per leaf cluster at most.
+        Maximum number of labels per leaf cluster.
     cluster_iterations : int, default 20
-        Steps of k-means per cluster at most.
+        Maximum number of k-means iterations per cluster.
     negatives : str or sequence of str, default "tfn,tfn+man"
         Negative instances of a cluster: "tfn" (teacher forcing), "man" (matcher-aware), "own", or unions. A union is
-        written "tfn+man". One scheme holds for all levels; a list is aligned to the bottom: its last entry is used for
-        the leaves ("tfn,tfn+man": matcher-aware on the leaves only).
+        written "tfn+man". A single scheme is used on all levels; a list is aligned to the bottom: its last entry is
+        used for the leaves ("tfn,tfn+man": matcher-aware on the leaves only).
     hard_negative_weight : float, optional
-        What an instance counts in a cluster that only the matcher sends it to, at most 1; when None, balanced: the
-        root of how many instances a level's clusters have by their labels for each that they have by the matcher only.
-    loss : {"squared-hinge", "hinge", "logistic"}
-        What a margin costs.
+        Weight of an instance in a cluster reached only by the matcher, at most 1; None: sqrt(instances reached by
+        label / instances reached only by the matcher) per level, at most 1.
+    loss : {"squared-hinge", "hinge", "logistic"}, default "squared-hinge"
+        Training loss of a margin.
     cost_positive, cost_negative : float, default 0.5
         C of positive and negative instances.
     epsilon : float, default 0.4
         Tolerance of the solver.
     max_passes : int, default 20
-        Passes of the solver at most.
+        Maximum number of passes of the solver.
     threshold : float, default 0.1
-        Weights smaller in size are dropped.
+        Weights with a smaller absolute value are dropped.
     max_weights : int, default 0
-        Weights per node at most; 0 for no limit.
-    relevance : {"equal", "induced"}
-        What a positive counts on inner levels: 1, or the sum of what is below it.
-    relevance_norm : {"none", "l1", "l2", "max"}
-        How an instance's relevances are normalised on each level.
+        Maximum number of weights per node; 0: no limit.
+    relevance : {"equal", "induced"}, default "equal"
+        Weight of a positive on inner levels; "equal": 1; "induced": the sum of the weights below it.
+    relevance_norm : {"none", "l1", "l2", "max"}, default "none"
+        Norm by which the weights of an instance's positives are divided on each level.
     tail_cost : float, default 0.5
         Positives of label l are weighted by (1 / propensity of l)^tail_cost; larger favours rare labels.
     tail_rank : float, default 0
-        Scores are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher. Scores then only rank.
+        Scores are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher. The
+        scores are then only meaningful for ranking.
     beam : int, default 10
         Nodes kept per level in prediction.
     score_transform : str, default "l3-hinge"
-        What a margin counts on a path: "l1-hinge" to "l4-hinge", "sigmoid", or one of these after "log-".
+        Transform of margins to scores: "l1-hinge" to "l4-hinge", "sigmoid", or one of these with the prefix "log-".
     path_weight : float, default 0.25
-        Power of the score of the path above a leaf. With 1 all levels have equal weight, as in PECOS; with 0 the score
-        of the leaf alone is used.
-    merge_copies : {"max", "mean", "sum"}
-        What a label with several leaves scores: its best leaf, or the mean or sum over its leaves that the search
-        reaches (the sum is the log-sum-exp of their log scores).
-    precision : {"int8", "bf16", "fp32"}
+        Exponent of the score of the path above a leaf. With 1, all levels have equal weight, as in PECOS; with 0, only
+        the score of the leaf is used.
+    merge_copies : {"max", "mean", "sum"}, default "max"
+        Score of a label with several leaves: maximum, mean or sum over its leaves that the search reaches (for log
+        scores, the sum is their log-sum-exp).
+    precision : {"int8", "bf16", "fp32"}, default "int8"
         Number format of the weights.
     decision_threshold : float, default 0.5
-        Score from which ``predict`` gives a label.
+        Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction. Rows of length 1, such as those of
         ``Tfidf``, stay as they are.
     seed : int, default 0
-        Same seed, same model, for any number of threads.
+        Random seed; the same seed gives the same model, for any number of threads.
     threads : int, optional
-        None takes every CPU.
+        Number of threads; None uses every CPU.
 
     Attributes
     ----------
     tree_ : LabelTree
-        The labels' hierarchy.
+        The tree of labels.
     search_ : BeamSearch
         The tree with its weights.
     normalized_rows_ : int
-        Training rows that were brought to length 1; 0 without ``normalize``.
+        Number of training rows that were scaled to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
-        d and L.
+        Number of features d and of labels L.
     """
 
     RULES: ClassVar[Rules] = {
@@ -230,30 +231,30 @@ class XRLinear(TreePredictor):
         visits: Any = None,
         progress: StageProgress | None = None,
     ) -> XRLinear:
-        """Learn tree and weights.
+        """Build the tree and train the weights.
 
         Parameters
         ----------
         X : sparse or dense matrix, shape (n, d)
             Features.
         Y : sparse or dense matrix, shape (n, L)
-            Label assignments: what is above 0 is positive.
+            Label assignments; entries above 0 are positive.
         sample_weight : array, shape (n,), optional
-            Factors of the instances' costs; 0 leaves an instance out of the training, though not out of the clustering.
+            Factor of the training loss of each instance; an instance with 0 is still used for the clustering.
         relevance : matrix, shape (n, L), optional
-            How much each positive counts.
+            Weight of each positive; 1 for positives without an entry.
         own_negatives : matrix, shape (n, L), optional
-            Labels that an instance is a negative of, for negatives "own".
+            Non-zero entries mark the labels that an instance is a negative for, for negatives "own".
         visits : matrix, shape (n, clusters above the leaves), optional
-            For a tree of yours in which labels have several leaves: clusters that an instance trains as one of theirs,
-            among those that its labels live in; all when None.
+            For an ``indexer`` whose tree has several leaves per label: the clusters, among those of its labels, that an
+            instance is a positive of; all when None.
         progress : callable, optional
-            Told (stage, share done).
+            Called with (stage, share done).
 
         Raises
         ------
         InputError
-            Settings or data out of range; the sentence names which.
+            Settings or data out of range; the message names them.
         """
         return self.fit_training(
             Training(
@@ -288,19 +289,19 @@ class XRLinear(TreePredictor):
     ) -> XRLinear:
         """A model of another tree that keeps the classifiers of leaves which stay in their cluster.
 
-        Clusters and new leaves are trained. All leaves are trained where the clusters of the trees differ.
+        Clusters and new leaves are trained. All leaves are trained if the clusters of the two trees differ.
 
         Parameters
         ----------
         tree : LabelTree
             The new tree.
         X, Y, threads, progress
-            As in ``fit``; the instances are those that this model was trained on.
+            As in ``fit``; the instances must be those that this model was trained on.
 
         Raises
         ------
         InputError
-            As ``fit``; features or labels of another number than the model's.
+            As in ``fit``; or a different number of features or labels than in the model.
         """
         check_is_fitted(self)
         again: XRLinear = clone(self).set_params(indexer=FixedTree(tree))
@@ -308,9 +309,13 @@ class XRLinear(TreePredictor):
         training = again._checked_training(Training(X=X, Y=Y, threads=threads, progress=progress))
         X, Y = training.X, training.Y
         if X.shape[1] != self.n_features_in_:
-            raise InputError(f"X has {X.shape[1]} features, but the model {self.n_features_in_}")
+            raise InputError(
+                f"X has {X.shape[1]} features, but the model has {self.n_features_in_}: give the training data"
+            )
         if not tree.n_labels == Y.shape[1] == self.n_labels_:
-            raise InputError(f"tree and Y have {tree.n_labels} and {Y.shape[1]} labels, but the model {self.n_labels_}")
+            raise InputError(
+                f"tree and Y have {tree.n_labels} and {Y.shape[1]} labels, but the model has {self.n_labels_}"
+            )
         before = self.tree_.parents[:-1]
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
@@ -334,7 +339,7 @@ class XRLinear(TreePredictor):
         training.report("pack", 1.0)
 
     def above_leaves(self) -> XRLinear:
-        """An unfitted model of the clusters above the leaves, which trains and searches them as this one does."""
+        """An unfitted model of the clusters above the leaves, with the upper levels and settings of this model."""
         schemes = self.negatives.split(",") if isinstance(self.negatives, str) else list(self.negatives)
         parents, n_clusters = self.tree_.parents[:-1], self.tree_.level_sizes[-2]
         clusters = LabelTree(parents, np.arange(n_clusters, dtype=np.int32), n_clusters)
@@ -365,7 +370,7 @@ class XRLinear(TreePredictor):
         training.report("index", 0.0)
         tree = indexer.build(Z, Y, seed=training.seed, threads=threads)
         if tree.n_labels != Y.shape[1]:
-            raise InputError(f"the indexer's tree is for {tree.n_labels} labels, but Y has {Y.shape[1]} columns")
+            raise InputError(f"the indexer's tree has {tree.n_labels} labels, but Y has {Y.shape[1]} columns")
         training.report("index", 1.0)
         return tree
 
@@ -375,7 +380,7 @@ class XRLinear(TreePredictor):
             if given.shape[0] != Y.shape[0] or (given.data < 0).any():
                 raise InputError(f"relevance must have {Y.shape[0]} rows and no negative value")
             factors("relevance", given.data, given.nnz)
-            # A positive that the user gave no relevance keeps 1.
+            # Positives without a relevance keep the weight 1.
             Y = sp.csr_matrix((Y - Y.multiply(nonzero(given))) + Y.multiply(given))
         if self.tail_cost > 0:
             Y = costs_by_rarity(Y, self.tail_cost)
@@ -386,7 +391,7 @@ class XRLinear(TreePredictor):
         return level_targets(Y, self.tree_, visits=visits, induced=induced, norm=self.relevance_norm)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Settings and arrays for a model directory; representation and indexer have done their work and stay out."""
+        """Settings and arrays for a model directory; without representation and indexer, which only training uses."""
         check_is_fitted(self)
         settings = self._plain_settings()
         settings.pop("representation")
@@ -396,12 +401,12 @@ class XRLinear(TreePredictor):
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> XRLinear:
-        """The model of a model directory.
+        """Restore the model from a model directory.
 
         Raises
         ------
         ModelFileError
-            Settings or arrays that do not fit.
+            Invalid settings or arrays.
         """
         with damage_reported("the model's settings are"):
             model = cls(**config["settings"])
