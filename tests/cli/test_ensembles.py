@@ -70,4 +70,4 @@ def test_inspect_shows_members_and_the_tree_of_each(call, refused, ensemble):
     assert first.code == last.code == 0
     assert "path from the top" in last.out
     assert call("inspect", ensemble, "--tree", "--member", 1).code == 0
-    assert "member is 3, but must lie in 0..2" in refused("inspect", ensemble, "--tree", "--member", 3)
+    assert "member is 3, but must be in 0..2" in refused("inspect", ensemble, "--tree", "--member", 3)

@@ -70,7 +70,7 @@ class Saveable(Plain):
 
 
 class OfTexts:
-    """A model that learns from texts and label names, without features: a label scores the words it shares."""
+    """A model of texts and label names, without features: the score of a label counts the words that it shares."""
 
     needs = frozenset({"texts", "label_names"})
 
@@ -213,7 +213,7 @@ def test_inspect(fitted, name):
 def test_features_in_place_of_texts(fitted, name):
     X = fitted("XRLinear").vectorizer_.transform(TEXTS)
     if name in CANNOT["features"]:
-        with pytest.raises(InputError, match="OfTexts learns from texts, but the data hold features only"):
+        with pytest.raises(InputError, match="OfTexts needs texts, but the data contain features only"):
             Tagger(_made(name)).fit(X, LABELS)
         return
     tagger = Tagger(_made(name)).fit(X, LABELS)

@@ -262,5 +262,5 @@ def test_a_tagger_over_an_ensemble(tmp_path):
     second = tagger_of_tree(loaded, 1)
     assert second.model_ is loaded.model_.members_[1]
     assert second.n_documents_ == 12
-    with pytest.raises(InputError, match=r"member is 3, but must lie in 0\.\.2"):
+    with pytest.raises(InputError, match=r"member is 3, but must be in 0\.\.2"):
         tagger_of_tree(loaded, 3)

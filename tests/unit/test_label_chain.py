@@ -258,7 +258,7 @@ def test_order_statistics_by_hand(fitted, monkeypatch):
     assert found.mean_place[:4].tolist() == pytest.approx([1 / 3, 0.5, 1, 0])
     assert found.n_pairs == 1  # 0 and 1 occur together three times, other pairs once
     assert (found.changing_pairs, found.minority) == (1.0, pytest.approx(1 / 3))
-    assert "come in both orders" in str(found)
+    assert "occur in both orders" in str(found)
 
 
 @pytest.mark.parametrize(

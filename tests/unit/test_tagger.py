@@ -248,12 +248,12 @@ def test_datasets_with_features_only(tmp_path):
     assert loaded.tag(empty) == [[]]
 
 
-def test_loading_another_class_is_told(tmp_path, tagger):
+def test_loading_another_class_is_refused(tmp_path, tagger):
     tagger.save(tmp_path / "tagger")
     tagger.model_.save(tmp_path / "model")
-    with pytest.raises(ModelFileError, match="no XRLinear"):
+    with pytest.raises(ModelFileError, match="not a XRLinear"):
         XRLinear.load(tmp_path / "tagger")
-    with pytest.raises(ModelFileError, match="no Tagger"):
+    with pytest.raises(ModelFileError, match="not a Tagger"):
         Tagger.load(tmp_path / "model")
 
 

@@ -36,7 +36,7 @@ class ChainView:
     names : tuple of str
         Emitted labels in order; the last is STOP.
     probabilities : float64 array, shape (steps,)
-        Of each step, given the steps before it.
+        Probability of each step, given the steps before it.
     leading : tuple of str
         Labels, and STOP, with the largest probability at any step.
     moved : float64 array, shape (steps, leading)
@@ -100,14 +100,14 @@ def look(
     x : matrix, shape (1, d)
         Features of the instance.
     label_names : sequence of str, length L, optional
-        Default: label numbers.
+        Label names; label numbers when None.
     leading : int, default 8
         Largest number of labels to show, STOP included.
 
     Raises
     ------
     InputError
-        Several instances, or names of another number of labels.
+        More than one instance, or a wrong number of label names.
     """
     chain = _inner(chain)
     leading = whole_number("leading", leading, 1, 1000)
@@ -138,13 +138,14 @@ class OrderStatistics:
 
     Parameters
     ----------
-    names : sequence of str
+    names : sequence of str, length L
+        Label names.
     emitted : int64 array, shape (L,)
-        Documents for which each label was emitted.
+        Number of documents for which each label was emitted.
     mean_place : float64 array, shape (L,)
         Mean place of the label in these documents, from 0 (always first) to 1 (always last); NaN without documents.
     n_pairs : int
-        Pairs of labels that occur together in at least two documents.
+        Number of pairs of labels that occur together in at least two documents.
     changing_pairs : float
         Share of these pairs that occur in both orders.
     minority : float
@@ -167,8 +168,8 @@ class OrderStatistics:
 
         return (
             f"early: {listed(order[:5])}\nlate:  {listed(order[::-1][:5])}\n"
-            f"of {self.n_pairs:,} pairs of labels that occur together, {self.changing_pairs:.0%} come in both orders; "
-            f"a document disagrees with most others on {self.minority:.0%} of its pairs"
+            f"of {self.n_pairs:,} pairs of labels that occur together, {self.changing_pairs:.0%} occur in both orders; "
+            f"on average, {self.minority:.0%} of a pair's documents have the rarer order"
         )
 
 
@@ -182,7 +183,14 @@ def order_statistics(
     chain : LabelChain or ReinforcedChain
         Fitted.
     X : matrix, shape (n, d)
+        Features of the instances.
     label_names : sequence of str, length L, optional
+        Label names; label numbers when None.
+
+    Raises
+    ------
+    InputError
+        Not a chain, or a wrong number of label names.
     """
     chain = _inner(chain)
     rows = chain.chains(X)

@@ -1,7 +1,7 @@
-"""Taggers held against labelled documents: names are brought into one label space before anything is counted.
+"""Evaluation of taggers on labelled documents, in a joint label space of tagger and documents.
 
-Labels of the documents that the tagger has never seen stay in the truth: it cannot predict them, yet recall counts
-them. How often each label occurred in training comes with the tagger, so that the tail shows without the training file.
+True labels that did not occur in training remain in the truth: they cannot be predicted, but they count in recall. The
+tagger stores the training frequency of each label, so that measures by frequency do not need the training file.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ def evaluate_tagger(
     Parameters
     ----------
     tagger : Tagger
-        Fitted.
+        A fitted tagger.
     dataset : Dataset
-        Test documents, in a label space of their own.
+        Test documents; their label space may differ from the tagger's.
     config : EvaluationConfig, optional
         Cut-offs, propensities, resamples; ``EvaluationConfig()`` when None.
     training : Dataset, optional
-        Count training labels here rather than take the tagger's own counts.
+        Training documents for the label frequencies; the tagger's own counts when None.
     threads : int, optional
-        Threads of prediction; the model's own setting when None.
+        Number of threads of prediction; the model's setting when None.
 
     Returns
     -------
     Report
-        Without PSP and buckets where neither counts nor ``training`` are known.
+        The measures; without PSP and frequency buckets if there are neither counts nor ``training``.
 
     Raises
     ------
     InputError
-        Features for a tagger of texts or the other way round.
+        The tagger needs texts and the data contain features, or the reverse.
     """
     config = config or EvaluationConfig()
     truth = align(named_by(tagger, dataset), tagger.label_names_)
@@ -78,29 +78,29 @@ def compare_taggers(
     training: Dataset | None = None,
     threads: int | None = None,
 ) -> Comparison:
-    """Compare two taggers on the same documents by a paired bootstrap; they may know different labels.
+    """Compare two taggers on the same documents by a paired bootstrap; their labels may differ.
 
     Parameters
     ----------
     a, b : Tagger
-        Fitted; labels are grouped by their frequency in the training of ``a``.
+        Fitted taggers; frequency buckets use the training frequencies of ``a``.
     dataset, config, training, threads
-        As in `evaluate_tagger`; 1000 resamples when ``config`` is None.
+        As in ``evaluate_tagger``; 1000 resamples when ``config`` is None.
 
     Raises
     ------
     InputError
-        As `evaluate_tagger`.
+        As in ``evaluate_tagger``.
     """
     config = config or EvaluationConfig(bootstrap=RESAMPLES)
-    known = dict.fromkeys([*a.label_names_, *b.label_names_])
-    truth = align(named_by(b, named_by(a, dataset)), list(known))
+    names = dict.fromkeys([*a.label_names_, *b.label_names_])
+    truth = align(named_by(b, named_by(a, dataset)), list(names))
     tops = [predictions(tagger, dataset, max(config.ks), truth.label_names, threads) for tagger in (a, b)]
     return compare_with(config, truth.Y, tops[0], tops[1], training_counts(a, truth.label_names, training))
 
 
 def named_by(tagger: Tagger, dataset: Dataset) -> Dataset:
-    """The Dataset with the names that the tagger has for label identifiers; labels that nothing uses are dropped."""
+    """The Dataset with label identifiers replaced by the tagger's names; unused labels may be dropped."""
     dataset = of_used_labels(dataset)
     return dataset if tagger.label_keys_ is None else renamed(dataset, tagger.label_keys_, tagger.label_names_)
 
@@ -108,10 +108,10 @@ def named_by(tagger: Tagger, dataset: Dataset) -> Dataset:
 def predictions(
     tagger: Tagger, dataset: Dataset, k: int, label_names: Sequence[str], threads: int | None = None
 ) -> TopK:
-    """Predicted columns of ``label_names``, shape (n, k); -1 fills rows where the tagger knows fewer than k labels."""
+    """Predicted columns of ``label_names``, shape (n, k); filled with -1 if the tagger has fewer than k labels."""
     wanted, held = ("texts", dataset.texts) if tagger.takes_texts_ else ("features", dataset.X)
     if held is None:
-        raise InputError(f"the model was trained on {wanted}, but the data hold none: give data of the same kind")
+        raise InputError(f"the model was trained on {wanted}, but the data contain none: give data of the same kind")
     top = tagger.predict_topk(held, min(k, len(tagger.label_names_)), threads=threads)
     columns = {name: column for column, name in enumerate(label_names)}
     place = np.array([*(columns[name] for name in tagger.label_names_), -1], np.int32)
@@ -121,7 +121,7 @@ def predictions(
 
 
 def training_counts(tagger: Tagger, label_names: Sequence[str], training: Dataset | None) -> TrainingCounts | None:
-    """Training documents per label of ``label_names``, which begin with the tagger's."""
+    """Training documents per label of ``label_names``, which start with the tagger's labels."""
     if training is not None:
         return TrainingCounts.of(align(named_by(tagger, training), label_names).Y)
     counts: Any = tagger.label_counts_

@@ -1,4 +1,4 @@
-"""Labels as callers hold them, lists of names or a 0/1 matrix, as one label matrix with names."""
+"""Conversion of labels, given as lists of names or as a 0/1 matrix, to a label matrix with names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEQUENCES = (list, tuple, np.ndarray)
 
 
 def is_matrix(given: Any) -> bool:
-    """Whether labels or instances come as a matrix of numbers rather than as one item per text."""
+    """Whether labels or instances are a matrix of numbers, not a sequence with one item per text."""
     return sp.issparse(given) or (isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind in "fiub")
 
 
@@ -30,19 +30,18 @@ def given_labels(labels: Any, label_names: Sequence[str] | None = None) -> tuple
     Parameters
     ----------
     labels : sequence of iterables, length n, or 0/1 matrix of shape (n, L)
-        Names (or whole numbers) per text, or a matrix as ``MultiLabelBinarizer`` makes it.
+        Names (or whole numbers) per text, or a matrix as returned by ``MultiLabelBinarizer``.
     label_names : sequence of str, length L, optional
         Names of the matrix's columns, as ``MultiLabelBinarizer.classes_``; "0", "1", ... when None.
 
     Raises
     ------
     InputError
-        A form that is neither, names for labels that are names already, another number of names than columns, or a
-        name for two columns.
+        Another form of labels, ``label_names`` for labels that are names, a wrong number of names, or a repeated name.
     """
     if not is_matrix(labels):
         if _is_listed_matrix(labels):
-            raise InputError("labels are lists of 0 and 1, which would be taken as names: give np.asarray(labels, int)")
+            raise InputError("labels are lists of 0 and 1, which would be read as names: give np.asarray(labels, int)")
         if label_names is not None:
             raise InputError("label_names is given, but the labels are names already: leave it out")
         return label_matrix(labels)
@@ -53,12 +52,14 @@ def given_labels(labels: Any, label_names: Sequence[str] | None = None) -> tuple
         raise InputError(f"label_names has {len(label_names)} names, but Y has {Y.shape[1]} columns: give one for each")
     names = [str(name) for name in label_names]
     if isinstance(label_names, str) or len(set(names)) < len(names):
-        raise InputError(f"label_names is {quoted(label_names)}, but must be a list with another name for each column")
+        raise InputError(
+            f"label_names is {quoted(label_names)}, but must be a list with a different name for each column"
+        )
     return names, Y
 
 
 def _is_listed_matrix(labels: Any) -> bool:
-    """Whether labels are rows of one length above 2 with nothing but 0 and 1: a matrix that is no array of numbers."""
+    """Whether labels are lists of equal length above 2 that contain only 0 and 1: a matrix given as lists."""
     if not isinstance(labels, SEQUENCES) or len(labels) == 0:
         return False
     if not isinstance(labels[0], SEQUENCES) or len(labels[0]) < 3:
@@ -78,7 +79,7 @@ def label_matrix(labels: Iterable[Iterable[Any]]) -> tuple[list[str], CSR]:
     Raises
     ------
     InputError
-        A string where a list belongs, a label that is neither a string nor a whole number, or no label at all.
+        A string instead of a list, a label that is neither a string nor a whole number, or no labels.
     """
     if isinstance(labels, str | bytes):
         raise InputError("labels is a single string: wrap it in a list with one list of names per text")
@@ -94,7 +95,7 @@ def label_matrix(labels: Iterable[Iterable[Any]]) -> tuple[list[str], CSR]:
 
 
 def _plain_names(number: int, names: Any) -> list[str]:
-    """The names of a text's labels; InputError where these are no list of strings and whole numbers."""
+    """The label names of a text; InputError unless they are a list of strings and whole numbers."""
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         raise InputError(f"labels of text {number} are {quoted(names)}, but must be a list of names: wrap it in a list")
     try:
@@ -104,7 +105,7 @@ def _plain_names(number: int, names: Any) -> list[str]:
 
 
 def of_used_labels(dataset: Dataset) -> Dataset:
-    """The Dataset without its unused labels, where it announces over a million labels and uses few of them."""
+    """The Dataset without unused labels, if it declares over a million labels and uses few of them."""
     used = Columns.of(dataset.Y)
     if used.used is None:
         return dataset
@@ -118,20 +119,20 @@ def of_used_labels(dataset: Dataset) -> Dataset:
 
 
 def name_lists(Y: CSR, label_names: Sequence[str]) -> npt.NDArray[np.object_]:
-    """The names of each row's labels: an object array of lists, shape (n,), which scikit-learn can concatenate."""
+    """Label names of each row: an object array of lists, shape (n,), which scikit-learn can concatenate."""
     lists = np.empty(Y.shape[0], object)
     for number, names in enumerate(named_rows(Y, label_names)):
-        lists[number] = names  # one by one: NumPy would make a matrix of lists of equal length
+        lists[number] = names  # one by one: NumPy would convert lists of equal length to a matrix
     return lists
 
 
 def label_sets(labels: Any, label_names: Sequence[str]) -> list[set[str]]:
-    """The names of each text's labels, whichever form they come in; ``label_names`` are those of a matrix's columns.
+    """Label names of each text, from lists or from a matrix whose columns are ``label_names``.
 
     Raises
     ------
     InputError
-        A matrix of another width, or as ``label_matrix``.
+        A matrix with a wrong number of columns, or as in ``label_matrix``.
     """
     if is_matrix(labels):
         return [set(names) for names in named_rows(as_label_matrix(labels, n_labels=len(label_names)), label_names)]
@@ -144,7 +145,7 @@ def ids_of(names: Iterable[str], known: Mapping[str, int]) -> list[int]:
     Raises
     ------
     InputError
-        An unknown name; the sentence suggests the nearest.
+        An unknown name; the message suggests the nearest one.
     """
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
         raise InputError(f"label names are given as {quoted(names)}: give them as a list")

@@ -1,4 +1,4 @@
-"""The parts of an unfitted tagger: copies of model and vectorizer, and the features that the vectorizer makes."""
+"""Parts of an unfitted tagger: copies of model and vectorizer, and the fit of the vectorizer."""
 
 from __future__ import annotations
 
@@ -14,33 +14,37 @@ from ramify.wording import quoted
 
 
 def is_vectorizer(part: Any) -> bool:
-    """Whether an object makes features of texts."""
+    """Whether an object has the methods of a vectorizer."""
     return callable(getattr(part, "fit_transform", None)) and callable(getattr(part, "transform", None))
 
 
-def unfitted_part(name: str, given: Any, serves: Callable[[Any], bool], default: type) -> Any:
-    """An unfitted copy of a part, and the default where it is None.
+def unfitted_part(name: str, given: Any, is_valid: Callable[[Any], bool], default: type) -> Any:
+    """An unfitted copy of a part; a new default part if it is None.
 
     Raises
     ------
     InputError
-        An object without the methods it needs, a class in place of one, or a setting that breaks its rule.
+        An object without the required methods, a class instead of an object, or a setting that breaks its rule.
     """
     if given is None:
         return default()
     if isinstance(given, type):
         raise InputError(f"{name} is the class {given.__name__}, but must be an object: give {given.__name__}()")
-    if not serves(given):
-        raise InputError(f"{name} is {quoted(given)}, but must be an object that fits, such as {default.__name__}()")
+    if not is_valid(given):
+        raise InputError(f"{name} is {quoted(given)}, but must be an object such as {default.__name__}()")
     return unfitted(given)
 
 
 def features_of(dataset: Dataset, vectorizer: Any, progress: StageProgress | None) -> tuple[Any, CSR]:
-    """The vectorizer fitted on the texts, and their features; None and X where there are no texts."""
+    """The vectorizer, fitted on the texts, and their features; (None, X) for a Dataset without texts."""
     if dataset.texts is None:
         return None, cast(CSR, dataset.X)  # a Dataset has texts or X
     if dataset.X is not None:
-        warnings.warn("the data hold texts and X: features are made of the texts", RamifyWarning, stacklevel=4)
+        warnings.warn(
+            "the data contain texts and X: the features are computed from the texts, and X is ignored",
+            RamifyWarning,
+            stacklevel=4,
+        )
     report_progress = progress or (lambda stage, done: None)
     report_progress("features", 0.0)
     X = as_csr(vectorizer.fit_transform(dataset.texts))

@@ -1,4 +1,4 @@
-"""A tagger as settings and arrays for a model directory, and back, checked."""
+"""Conversion of a tagger to settings and arrays of a model directory, and back with checks."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type]) -> Tagger:
-    """The tagger that ``to_state`` took apart.
+    """Restore a tagger from the result of ``to_state``.
 
     Raises
     ------
     ModelFileError
-        Parts that are missing or do not fit each other.
+        Missing, invalid or inconsistent parts.
     """
     with damage_reported("the tagger is"):
         model = stored_part("model", config["model"], arrays, parts)
@@ -84,7 +84,7 @@ def _columns(config: dict[str, Any], arrays: dict[str, Any], model: Any) -> Colu
         return None
     columns = Columns(stored_size(width, "n_columns"), arrays.get("columns/used"))
     if features not in (None, columns.n_kept):
-        raise InputError(f"{columns.n_kept} columns are kept for a model of {features} features")
+        raise InputError(f"{columns.n_kept} columns are selected, but the model has {features} features")
     return columns
 
 
@@ -98,16 +98,16 @@ def _takes_texts(config: dict[str, Any], model: Any, vectorizer: Any) -> bool:
 
 
 def _check_parts(model: Any, vectorizer: Any, columns: Columns | None) -> None:
-    """Raise where the parts are of the wrong kind or do not fit each other."""
+    """Raise an error if the parts have wrong types or different numbers of features."""
     if not is_model(model) or (vectorizer is not None and not is_vectorizer(vectorizer)):
-        raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} make no tagger")
+        raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} are not a model and a vectorizer")
     width = _width(vectorizer)
     if columns is not None and width not in (None, columns.width):
-        raise ValueError(f"the vectorizer makes {width} features for a model of {columns.width}")
+        raise ValueError(f"the vectorizer has {width} features, but the model has {columns.width}")
 
 
 def _width(vectorizer: Any) -> int | None:
-    """Columns that a vectorizer of ramify's or scikit-learn's makes; None for any other."""
+    """Number of columns of a vectorizer of ramify or scikit-learn; None for other vectorizers."""
     if not isinstance(vectorizer, Tfidf | Hashing) and not SklearnText.takes(vectorizer):
         return None
     return len(vectorizer.vocabulary_) if hasattr(vectorizer, "vocabulary_") else int(vectorizer.n_features)
@@ -126,7 +126,7 @@ def _counts(tagger: Tagger, counts: Int64 | None, n_documents: Any) -> tuple[Int
     if counts is None and n_documents == 0:
         return None, 0
     if counts is None:
-        raise InputError(f"labels/counts is missing, though there were {n_documents} documents")
+        raise InputError(f"labels/counts is missing, but there were {n_documents} documents")
     if counts.shape != (len(tagger.label_names_),) or counts.dtype != np.int64 or counts.min() < 0:
         raise InputError(f"labels/counts must hold {len(tagger.label_names_)} whole numbers of at least 0")
     if not isinstance(n_documents, int) or counts.max() > n_documents:

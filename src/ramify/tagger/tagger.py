@@ -1,4 +1,4 @@
-"""Texts in, ranked label names out: a vectorizer, a model over its features, and the names of the labels."""
+"""The tagger: a vectorizer, a model on its features, and label names; it ranks label names for texts."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 Tags = list[tuple[str, float]]
 
 DEFAULT_PARTS = {"model": XRLinear, "vectorizer": Tfidf}
-"""Parts that are made where none are given."""
+"""Default parts, used if the argument is None."""
 
 
 class Tagger(BaseEstimator):  # type: ignore[misc]
-    """Gives texts their labels, by name.
+    """Assigns label names to texts.
 
     Parameters
     ----------
@@ -45,29 +45,29 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         Any object with ``fit(X, Y)`` and ``predict_topk(X, k)``, or with ``fit_training(training)`` and
         ``answer(request)`` (see ``protocols.Model``); ``XRLinear()`` when None.
     vectorizer : Vectorizer, optional
-        Texts to features: ``Tfidf()`` when None, ``Hashing``, or any of scikit-learn's. Not used where the tagger is
-        fitted on features.
+        Converts texts to features: ``Tfidf()`` when None, ``Hashing``, or a vectorizer of scikit-learn. Not used if the
+        tagger is fitted on features.
 
     Attributes
     ----------
-    model_, vectorizer_ : fitted copies
-        ``vectorizer_`` is None where the tagger was fitted on features, or where the model learns from texts alone.
+    model_, vectorizer_ : estimators
+        Fitted copies. ``vectorizer_`` is None if the tagger was fitted on features, or the model uses texts only.
     takes_texts_ : bool
-        Whether the tagger was fitted on texts; else on features.
+        True if the tagger was fitted on texts, False if on features.
     label_names_ : sequence of str, length L
         Names by label id.
     label_keys_ : sequence of str, length L, or None
-        Identifiers of the labels in the training file, where names replaced them.
+        Identifiers of the labels in the training file, if names replaced them.
     label_counts_ : int64 array, shape (L,), or None
-        Training documents per label; None for a tagger made of parts.
+        Number of training documents per label; None for a tagger made by ``of``.
     n_documents_ : int
-        Training documents in all; 0 for a tagger made of parts.
+        Number of training documents; 0 for a tagger made by ``of``.
     columns_ : Columns or None
-        The columns of the features that the model was trained on; None for a model without features.
+        Columns of the features that the model was trained on; None for a model without features.
     fields_ : dict of str to str
-        Names of the fields that the command line read the training file by; empty otherwise.
+        Field names of the training file, set by the command line; empty otherwise.
     label_form_ : {"names", "matrix"}
-        The form of the labels in ``fit``, which is that of the result of ``predict``.
+        Form of the labels in ``fit``; ``predict`` returns the same form.
     """
 
     model_: Any
@@ -80,7 +80,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     takes_texts_: bool
     fields_: dict[str, str]
     label_form_: str
-    _single: tuple[Any, int, Single | None] | None  # model, k and its call for single instances; made when needed
+    _single: tuple[Any, int, Single | None] | None  # model, k and its function for single instances; made when needed
     _ids: dict[str, int] | None  # made when needed
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
@@ -94,7 +94,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             if inner and getattr(self, name) is None and params.get(name) is None:
                 params[name] = default()
         own = {name: params.pop(name) for name in DEFAULT_PARTS if name in params}
-        super().set_params(**own)  # first, so that the others find the new parts
+        super().set_params(**own)  # first, so that the other parameters apply to the new parts
         super().set_params(**params)
         return self
 
@@ -106,25 +106,26 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         label_names: Sequence[str] | None = None,
         progress: StageProgress | None = None,
     ) -> Tagger:
-        """Learn from texts and their labels.
+        """Train on texts and their labels.
 
         Parameters
         ----------
         texts : sequence of str, length n, or matrix of shape (n, d)
-            Empty texts are allowed; they contribute to the frequencies of their labels only. A sparse matrix or 2-d
-            array of numbers is taken as features.
+            Texts. Empty texts are allowed; they only contribute to the frequencies of their labels. A sparse matrix or
+            2-d array of numbers is used as features.
         labels : sequence of iterables of str, length n, or 0/1 matrix of shape (n, L)
-            Names per text; whole numbers count as their digits, white space around names is stripped, repeated and
-            empty names are dropped, a text may have none. Or a matrix as ``MultiLabelBinarizer`` makes it.
+            Label names of each text, or a matrix as returned by ``MultiLabelBinarizer``. Whole numbers are converted to
+            strings, white space around names is stripped, repeated and empty names are dropped. A text may have no
+            labels.
         label_names : sequence of str, length L, optional
-            Names of the columns where the labels are a matrix; "0", "1", ... when None.
+            Names of the columns if the labels are a matrix; "0", "1", ... when None.
         progress : callable, optional
             Called with (stage, share done).
 
         Raises
         ------
         InputError
-            Lengths that differ, a string where a list belongs, no labels at all. A fitted tagger then stays as it was.
+            Different numbers of texts and labels, a string instead of a list, or no labels. The tagger is not changed.
         """
         features = is_matrix(texts)
         instances: Any = as_csr(texts) if features else _listed(texts)
@@ -136,9 +137,9 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         return self._fit(dataset, progress, "matrix" if is_matrix(labels) else "names")
 
     def fit_dataset(self, dataset: Dataset, *, progress: StageProgress | None = None) -> Tagger:
-        """Learn from a Dataset: of its texts, or of its features where it has no texts.
+        """Train on the texts of a Dataset, or on its features if it has no texts.
 
-        Of a label space of over a million labels that most documents do not use, only the used labels are kept.
+        If the label space has over a million labels, most of them unused, only the used labels are kept.
         """
         return self._fit(of_used_labels(dataset), progress, "names")
 
@@ -147,17 +148,17 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             raise InputError("no instance has a label, so there is nothing to learn: check the labels field")
         model = unfitted_part("model", self.model, is_model, XRLinear)
         vectorizer = unfitted_part("vectorizer", self.vectorizer, is_vectorizer, Tfidf)
-        serving = as_model(model)
-        texts = dataset.texts if "texts" in serving.needs else None
-        if "texts" in serving.needs and dataset.texts is None:
-            raise InputError(f"{type(model).__name__} learns from texts, but the data hold features only: give texts")
-        if dataset.texts is not None and "X" not in serving.needs:
+        adapted = as_model(model)
+        texts = dataset.texts if "texts" in adapted.needs else None
+        if "texts" in adapted.needs and dataset.texts is None:
+            raise InputError(f"{type(model).__name__} needs texts, but the data contain features only: give texts")
+        if dataset.texts is not None and "X" not in adapted.needs:
             vectorizer, X, columns = None, None, None
         else:
             vectorizer, X = features_of(dataset, vectorizer, progress)
             columns = Columns.of(X)
             X = columns.select(X)
-        serving.fit_training(
+        adapted.fit_training(
             Training(X=X, Y=dataset.Y, texts=texts, label_names=dataset.label_names, progress=progress)
         )
         self._set_fitted(
@@ -174,37 +175,39 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _set_fitted(self, **fitted: Any) -> None:
-        """All results of a fit at once: a fit that fails leaves the tagger as it was."""
+        """Set all fitted attributes at once, so that a failed fit does not change the tagger."""
         fresh: dict[str, Any] = {"label_keys_": None, "fields_": {}, "label_form_": "names"}
         self.__dict__.update(fresh | fitted | {"_single": None, "_ids": None})
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if "_single" in state:
-            state |= {"_single": None, "_ids": None}  # made again when needed
+            state |= {"_single": None, "_ids": None}  # rebuilt when needed
         return state
 
     @classmethod
     def of(cls, model: Any, label_names: Sequence[str], *, vectorizer: Any = None) -> Tagger:
-        """A tagger of fitted parts.
+        """A tagger made of fitted parts.
 
         Parameters
         ----------
         model : estimator
-            Fitted.
+            A fitted model.
         label_names : sequence of str, length L
             Names of its labels.
         vectorizer : Vectorizer, optional
-            Fitted; None where the model takes features.
+            A fitted vectorizer; None if the model takes features.
 
         Raises
         ------
         InputError
-            Another number of names than labels.
+            The number of names differs from the number of labels.
         """
         size = as_model(model).size()
         if size.labels and len(label_names) != size.labels:
-            raise InputError(f"there are {len(label_names)} label names for {size.labels} labels: give one each")
+            raise InputError(
+                f"there are {len(label_names)} label names for {size.labels} labels: give one name per label"
+            )
         tagger = cls(model, vectorizer=vectorizer)
         tagger._set_fitted(
             model_=model,
@@ -232,21 +235,20 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         texts : sequence of str, length n
-            Texts (or features, where the tagger was fitted on features). A text without any known feature gets no
-            label.
+            Texts, or features if the tagger was fitted on features. A text without known features gets no label.
         k : int, default 5
-            Labels per text at most; of a smaller label space all.
+            Maximum number of labels per text.
         allowed, forbidden : names of labels, optional
-            The only labels to choose from, or labels to leave out.
+            The only labels that may be predicted, and labels that must not be predicted.
         beam : int, optional
-            Another beam than the model's.
+            Nodes kept per level of the tree; the model's setting when None.
         threads : int, optional
-            Another number of threads than the model's; the vectorizer keeps its own.
+            Number of threads of the model; its setting when None. The vectorizer uses its own setting.
 
         Returns
         -------
         list of list of (name, score)
-            Best first. The same for a text alone or among others.
+            Labels with scores, best first; the result for a text does not depend on the other texts.
 
         Raises
         ------
@@ -268,12 +270,12 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         return [[(names[label], score) for label, score in row] for row in top.rows()]
 
     def _single_call(self, k: int) -> Single | None:
-        """The model's call for single instances, kept; None where vectorizer or model have no way for single texts."""
+        """The model's cached function for single instances; None if vectorizer or model do not support single texts."""
         prepared = self._single
         if prepared is None or prepared[0] is not self.model_ or prepared[1] != k:
-            serving = self._serving()
-            fits = serving.needs == {"X"} and hasattr(self.vectorizer_, "transform_one")
-            prepared = self._single = (self.model_, k, serving.single(k) if fits else None)
+            adapted = self._adapted_model()
+            fits = adapted.needs == {"X"} and hasattr(self.vectorizer_, "transform_one")
+            prepared = self._single = (self.model_, k, adapted.single(k) if fits else None)
         return prepared[2]
 
     def _tag_one(self, text: str, call: Single) -> Tags:
@@ -286,37 +288,37 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         names = self.label_names_
         return [(names[i], s) for i, s in zip(labels[0].tolist(), scores[0].tolist(), strict=True) if i >= 0]
 
-    def _serving(self) -> Model:
+    def _adapted_model(self) -> Model:
         """The model as ``protocols.Model``."""
         width = None if self.columns_ is None else self.columns_.n_kept
         return as_model(self.model_, Sizes(features=width, labels=len(self.label_names_)))
 
     def predict(self, texts: Any) -> Any:
-        """The labels that the model predicts for each text, in the form of the labels in ``fit``.
+        """The predicted labels of each text, in the form of the labels in ``fit``.
 
         Parameters
         ----------
         texts : sequence of str, length n
-            Texts, or features where the tagger was fitted on features.
+            Texts, or features if the tagger was fitted on features.
 
         Returns
         -------
         object array of shape (n,), or csr_matrix of shape (n, L)
-            Lists of names, or a 0/1 matrix: labels whose score reaches the model's ``decision_threshold``, or 0.5 among
-            the 20 best labels for a model without ``predict``.
+            Lists of names, or a 0/1 matrix: labels with scores of at least the model's ``decision_threshold``. For a
+            model without ``predict``: at least 0.5, among the 20 best labels.
         """
         check_is_fitted(self)
         request, empty = self._request(texts)
         if len(request) == 0:
             found = as_csr(np.zeros((0, len(self.label_names_)), np.float32))
         else:
-            found = as_csr(self._serving().decide(request))
+            found = as_csr(self._adapted_model().decide(request))
         Y = as_csr(found.multiply(~empty[:, None]))
         return Y if self.label_form_ == "matrix" else name_lists(Y, self.label_names_)
 
     def _request(self, texts: Any) -> tuple[Request, Bool]:
-        """What the model is asked for, and which instances hold nothing that the model knows, shape (n,)."""
-        needs = self._serving().needs
+        """The request to the model, and a mask of the instances without known features or text, shape (n,)."""
+        needs = self._adapted_model().needs
         texts = _listed(texts) if self.takes_texts_ else texts
         X = None if self.takes_texts_ and "X" not in needs else self.features(texts)
         kept = texts if self.takes_texts_ and "texts" in needs else None
@@ -334,22 +336,22 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         threads: int | None = None,
         progress: StageProgress | None = None,
     ) -> TopK:
-        """As ``tag``, in label ids: a TopK of shape (n, at most k), for evaluation.
+        """Like ``tag``, but with label ids: a TopK of shape (n, min(k, L)), for evaluation.
 
         Parameters
         ----------
         texts, k, allowed, forbidden
-            As in ``tag``.
+            As in ``tag``; the model's default of k when None.
         beam : int, optional
-            Another beam than the model's.
+            Nodes kept per level of the tree; the model's setting when None.
         threads : int, optional
-            Another number of threads than the model's.
+            Number of threads; the model's setting when None.
         progress : callable, optional
             Called with ("predict", share done).
         """
         check_is_fitted(self)
         request, empty = self._request(texts)
-        asked = replace(
+        request = replace(
             request,
             k=k if k is None else self._checked_k(k),
             beam=beam,
@@ -358,34 +360,34 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             threads=threads,
             progress=progress,
         )
-        top = self._serving().answer(asked)
+        top = self._adapted_model().answer(request)
         if empty.any():
             top.labels[empty] = -1
             top.scores[empty] = -np.inf
         return top
 
     def check_beam(self, beam: Any) -> None:
-        """InputError where the model does not search by a beam, or the beam is out of range."""
-        if "beam" not in self._serving().abilities:
-            raise InputError(f"beam is {quoted(beam)}, but the model does not search by a beam: leave it out")
+        """Raise InputError if the model has no beam search, or the beam is out of range."""
+        if "beam" not in self._adapted_model().abilities:
+            raise InputError(f"beam is {quoted(beam)}, but the model has no beam search: leave it out")
         COUNT.check("beam", beam)
 
     def _checked_k(self, k: Any) -> int:
         return min(whole_number("k", k, 1, 2**31 - 1), len(self.label_names_))
 
     def features(self, texts: Any) -> CSR:
-        """X of texts, shape (n, d), as the model takes it; of features where the tagger was fitted on features."""
+        """Features of texts as the model uses them, shape (n, d); takes features if the tagger was fitted on them."""
         check_is_fitted(self)
         X = as_csr(self.vectorizer_.transform(_listed(texts)) if self.takes_texts_ else texts)
         return X if self.columns_ is None else self.columns_.select(X)
 
     def label_ids(self, names: Iterable[str]) -> list[int]:
-        """Ids of labels, given by their names or by their identifiers in the training file.
+        """Ids of labels by their names or their identifiers in the training file.
 
         Raises
         ------
         InputError
-            An unknown name; the sentence suggests the nearest.
+            An unknown name; the message suggests the nearest one.
         """
         if self._ids is None:
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
@@ -393,7 +395,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         return ids_of(names, self._ids)
 
     def score(self, texts: Any, labels: Any) -> float:
-        """Share of texts whose first label is right, P@1; labels in either form that ``fit`` takes."""
+        """Share of texts whose best label is correct (P@1); the labels have a form that ``fit`` accepts."""
         tags, truths = self.tag(texts, 1), label_sets(labels, self.label_names_)
         if len(tags) != len(truths):
             raise InputError(f"there are {len(tags)} texts, but {len(truths)} label lists: give one list per text")
@@ -403,20 +405,20 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def evaluate(
         self, dataset: Dataset, config: EvaluationConfig | None = None, *, training: Dataset | None = None
     ) -> Report:
-        """How good the tags of a Dataset are, with the long tail in view (see ``assessment.evaluate_tagger``)."""
+        """Measure the predictions for a Dataset, also by label frequency (see ``assessment.evaluate_tagger``)."""
         from ramify.tagger.assessment import evaluate_tagger
 
         return evaluate_tagger(self, dataset, config, training=training)
 
     def save(self, directory: str | Path) -> None:
-        """Write a model directory; an older model there is replaced in one step (see ``store.save_model``)."""
+        """Write a model directory; an existing model is replaced atomically (see ``store.save_model``)."""
         save(self, directory)
 
     @classmethod
     def load(
         cls, directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
     ) -> Tagger:
-        """Open a model directory (see ``models.load``)."""
+        """Load a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -426,12 +428,12 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Tagger:
-        """The tagger of a model directory.
+        """Restore the tagger from a model directory.
 
         Raises
         ------
         ModelFileError
-            Parts that are missing or do not fit each other.
+            Missing, invalid or inconsistent parts.
         """
         return tagger_state.from_state(cls, config, arrays, parts)
 

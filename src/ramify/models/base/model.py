@@ -282,7 +282,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
     def load(
         cls: type[Self], directory: str | Path, *, verify: bool = True, mapped: bool = True, parts: Sequence[type] = ()
     ) -> Self:
-        """Open a model directory (see ``models.load``)."""
+        """Load a model directory (see ``models.load``)."""
         return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
     def _plain_settings(self) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What a fitted tagger holds: sizes and settings of its parts, and the place of a label in its trees."""
+"""Inspection of a fitted tagger: sizes and settings of its parts, and the paths of a label in its trees."""

@@ -1,4 +1,4 @@
-"""Where a label stands in a tree, and why: for a label with several leaves, each of its senses."""
+"""The paths of a label in a tree, with the features of highest weight; one sense per leaf of the label."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ramify.tagger.tagger import Tagger
 from ramify.values import CSR, Dataset, Float64, LabelTree, as_csr
 
 NAMED = 10
-"""Features and siblings named at most, unless asked for more."""
+"""Default maximum number of features and siblings."""
 
 EXAMPLES = 3
-"""Documents shown per sense."""
+"""Default maximum number of example documents per sense."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +29,11 @@ class NodeCard:
     Parameters
     ----------
     level, node : int
-        As in ``LabelTree``.
+        Level and node number as in ``LabelTree``.
     labels : int
-        Leaves below.
+        Number of leaves below the node.
     features : list of (str, float)
-        What speaks most for it against its siblings, with the weights.
+        Features with the largest positive weights in the node's classifier, with these weights.
     """
 
     level: int
@@ -49,12 +49,11 @@ class SenseCard:
     Parameters
     ----------
     path : list of NodeCard
-        From the top.
+        Nodes from the top level to the leaf.
     siblings : list of str
         Labels in the same cluster.
     examples : list of (int, float)
-        Documents that have the label and suit this leaf better than its others: their number in the data given, and
-        their score.
+        Documents with the label whose score is highest at this leaf: row number in the data, and score.
     """
 
     path: list[NodeCard]
@@ -64,17 +63,18 @@ class SenseCard:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCard:
-    """One label within a model.
+    """One label of a model.
 
     Parameters
     ----------
     name : str
+        Label name.
     number : int
-        Its id.
+        Label id.
     documents : int or None
-        Training documents; None where not known.
+        Number of training documents; None if unknown.
     senses : list of SenseCard
-        Its leaves; none where it is not in the tree.
+        Leaves of the label; empty if it is not in the tree.
     """
 
     name: str
@@ -83,35 +83,35 @@ class LabelCard:
     senses: list[SenseCard]
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Values for JSON."""
         return asdict(self)
 
 
 def describe_label(
     tagger: Tagger, name: str, *, n_features: int = NAMED, data: Dataset | None = None, n_examples: int = EXAMPLES
 ) -> LabelCard:
-    """Where a label stands in the tree, which features lead to it, and which documents are of which sense.
+    """The paths of a label in the tree, the features of each node, and example documents of each sense.
 
     Parameters
     ----------
     tagger : Tagger
-        Fitted, with a model over a tree.
+        A fitted tagger whose model has a tree with classifiers.
     name : str
-        The label.
+        Name or identifier of the label.
     n_features : int, default 10
-        Features named per node.
+        Maximum number of features per node.
     data : Dataset, optional
-        Labelled documents to take examples from; their labels go by their names.
+        Labelled documents from which examples are selected; labels are matched by name.
     n_examples : int, default 3
-        Documents per sense at most.
+        Maximum number of documents per sense.
 
     Raises
     ------
     InputError
-        An unknown label; the sentence suggests the nearest.
+        An unknown label; the message suggests the nearest one. Or data in which no document has the label.
     """
     [label] = tagger.label_ids([name])
-    name = tagger.label_names_[label]  # also where its identifier was given
+    name = tagger.label_names_[label]  # the argument may be its identifier
     tree = tagger.model_.search_.tree
     leaves = np.flatnonzero(tree.leaf_labels == label).tolist()
     examples = [[] for _ in leaves] if data is None else _examples(tagger, name, data, n_examples)
@@ -132,19 +132,20 @@ def describe_label(
 
 
 def ambiguous_labels(tagger: Tagger, count: int = NAMED) -> list[tuple[str, int, float]]:
-    """Labels whose leaves look for the most different things.
+    """Labels whose leaves have the most different classifiers.
 
     Parameters
     ----------
     tagger : Tagger
-        Fitted, with a model over a tree.
+        A fitted tagger whose model has a tree with classifiers.
     count : int, default 10
-        Labels named at most.
+        Maximum number of labels.
 
     Returns
     -------
     list of (str, int, float)
-        Name, leaves, and the least cosine of two leaves' weights, the least first; only labels with several leaves.
+        Name, number of leaves, and the minimum cosine of the weights of two leaves, in ascending order of the cosine;
+        only labels with several leaves.
     """
     matcher = tagger.model_.search_
     leaf_labels = matcher.tree.leaf_labels
@@ -165,7 +166,7 @@ def _least_cosine(W: CSR) -> float:
 
 
 def _examples(tagger: Tagger, name: str, data: Dataset, count: int) -> list[list[tuple[int, float]]]:
-    """Per leaf of the label the documents that suit it most."""
+    """Documents with the highest scores at each leaf of the label."""
     [label] = tagger.label_ids([name])
     data = named_by(tagger, data)
     names = list(data.label_names)

@@ -18,27 +18,27 @@ from ramify.tagger.tagger import Tagger
 from ramify.wording import quoted
 
 NAMED = 10
-"""Labels named at most, unless asked for more."""
+"""Default maximum number of labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartCard:
-    """One part of a model made of several.
+    """One part of a model with several parts.
 
     Parameters
     ----------
     name : str
-        Its name in the model, as in "member0" or "ensemble.member0".
+        Name within the model, such as "member0" or "ensemble.member0".
     model : str
         Class name.
     seed : int or None
-        Its seed, if it has one.
+        Random seed; None for a part without a seed.
     share : float or None
-        Its weight in the model's ranking, where rankings are averaged.
+        Weight in the model's ranking, if rankings are averaged.
     levels : list of LevelSize
-        From the top; none where it has no tree.
+        Levels from the top; empty without a tree.
     n_weights, bytes : int
-        Sizes.
+        Number of weights, and bytes of the arrays.
     """
 
     name: str
@@ -52,24 +52,24 @@ class PartCard:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """A model at a glance.
+    """Summary of a model.
 
     Parameters
     ----------
     model, vectorizer : str
-        Class names; the vectorizer is "none" where the model takes features.
+        Class names; the vectorizer is "none" if the model takes features.
     n_labels, n_features, n_documents, n_weights : int
-        Sizes; the documents are those of training, 0 where not known.
+        Numbers of labels, features, training documents (0 if unknown) and weights.
     frequent : list of (str, int)
-        The most frequent labels with their training documents.
+        The most frequent labels, with their numbers of training documents.
     levels : list of LevelSize
-        From the top; the last are the leaves. None where the model is no tree.
+        Levels from the top; the last level holds the leaves. Empty without a tree.
     members : list of PartCard
-        Parts of a model made of several.
+        Innermost parts of a model with several parts; empty otherwise.
     bytes : dict of str to int
         Bytes of the arrays by part.
     settings : dict of str to dict
-        Scalars of model and vectorizer, and of the parts inside that differ from earlier ones by more than the seed.
+        Scalar settings of model and vectorizer, and of inner parts that differ from earlier ones in more than the seed.
     """
 
     model: str
@@ -85,19 +85,19 @@ class ModelCard:
     settings: dict[str, dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Values for JSON."""
         return asdict(self)
 
 
 def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
-    """A model at a glance.
+    """Summarize a model.
 
     Parameters
     ----------
     tagger : Tagger
-        Fitted.
+        A fitted tagger.
     n_frequent : int, default 10
-        Labels named at most.
+        Maximum number of labels in ``frequent``.
     """
     model, vectorizer = tagger.model_, tagger.vectorizer_
     size, parts = as_model(model).size(), list(parts_of(model))
@@ -117,7 +117,7 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
 
 
 class FoundPart(NamedTuple):
-    """A part inside a model: its name, itself, its weight among the others, and whether it has no part itself."""
+    """A part inside a model: name, object, weight among the parts, and whether it has no inner parts."""
 
     name: str
     part: Any
@@ -126,7 +126,7 @@ class FoundPart(NamedTuple):
 
 
 def parts_of(model: Any, name: str = "", share: float | None = None) -> Iterator[FoundPart]:
-    """All parts inside a model, at any depth, each before its own parts."""
+    """All parts inside a model, at any depth, in pre-order."""
     inside, shares = as_model(model).inside(), as_model(model).size().shares
     for number, (key, part) in enumerate(inside.items()):
         path = f"{name}.{key}" if name else key
@@ -160,25 +160,25 @@ def _settings(model: Any, parts: list[FoundPart]) -> dict[str, dict[str, Any]]:
 
 
 def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> Tagger:
-    """The tagger itself where its model is a tree, or one of a member of its ensemble.
+    """The tagger itself if its model has a tree, or a tagger for one member of its ensemble.
 
     Parameters
     ----------
     tagger : Tagger
-        Fitted.
+        A fitted tagger.
     member : int
-        Number of the member; 0 where there is no ensemble.
+        Number of the member; 0 without an ensemble.
     classifiers : bool, default True
-        The nodes of the tree must have classifiers to look into.
+        Whether the nodes of the tree must have linear classifiers.
 
     Raises
     ------
     InputError
-        No such member, or one without a tree.
+        The number of the member is out of range, or the member has no tree.
     """
     models = _models_of_trees(tagger.model_)
     if not Whole(0, len(models) - 1).fits(member):
-        raise InputError(f"member is {quoted(member)}, but must lie in 0..{len(models) - 1}: see ramify inspect")
+        raise InputError(f"member is {quoted(member)}, but must be in 0..{len(models) - 1}: see ramify inspect")
     model = models[member]
     if ("classifiers" if classifiers else "tree") not in as_model(model).abilities:
         lacks = "classifiers along a tree" if "tree" in as_model(model).abilities else "tree"
@@ -193,7 +193,7 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
 
 
 def _models_of_trees(model: Any) -> list[Any]:
-    """The parts without parts that rank the labels of the model; the model itself where its parts rank others."""
+    """The innermost parts that rank the model's labels; the model itself if its parts rank other labels."""
     inside = as_model(model).inside().values()
     n_labels = as_model(model).size().labels
     whole = [part for part in inside if is_model(part) and as_model(part).size().labels == n_labels]
