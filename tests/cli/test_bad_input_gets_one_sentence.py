@@ -82,7 +82,7 @@ def test_train_refuses_settings(arguments, words, refused, documents, tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
         ("[]", "no JSON object"),
         ('{"modell": "xr-linear"}', "did you mean 'model'?"),
         ('{"model_settings": 3}', "must be an object"),
@@ -168,7 +168,7 @@ def test_foreign_directories(refused, tmp_path):
     [
         (["-k", "0"], "-k is 0"),
         (["--format", "parquet"], "FILE.parquet"),
-        (["--out", "tagged.xlsx"], "'tagged.xlsx', whose extension names no format"),
+        (["--out", "tagged.xlsx"], "'tagged.xlsx', whose extension is not a known format"),
         (["--beam", "0"], "beam is 0"),
         (["--threads", "-2"], "threads is -2"),
         (["--batch", "0"], "--batch is 0"),

@@ -101,7 +101,7 @@ def test_predict_writes_tsv_leaves_out_low_scores_and_notes_bare_documents(call,
     rows = [line.split("\t") for line in done.out.splitlines()]
     assert rows
     assert all(row[0] == "1" and float(row[2]) >= 0.5 for row in rows)
-    assert done.err == "note: 2 of 3 documents got no label\n"
+    assert done.err == "note: 2 of 3 documents have no predicted label\n"
     assert call("predict", model, "--plain", "-q", stdin=text).err == ""
 
 
@@ -176,7 +176,7 @@ def test_inspect_tells_sizes_levels_and_settings(call, model):
         assert words in text
 
 
-def test_inspect_shows_what_speaks_for_a_label(call, documents, tmp_path):
+def test_inspect_shows_the_features_of_a_label(call, documents, tmp_path):
     call("train", documents, "--out", tmp_path / "m", "--max-leaf", 2, "--branching", 2, "-q")
     card = json.loads(call("inspect", tmp_path / "m", "--label", "water", "--json").out)
     tagger = Tagger.load(tmp_path / "m")

@@ -36,7 +36,7 @@ def test_a_text_on_the_command_line_is_tagged(call, model):
         (["smoke"], "there is no file 'smoke': check the path, or add --ask 'smoke'"),
         (["new.jsonl"], "new.jsonl: no such file"),
         (["a folder/new.csv"], "new.csv: no such file"),
-        ([TEXT, "--ask", TEXT], "--ask is given, too"),
+        ([TEXT, "--ask", TEXT], "--ask is given: choose one"),
     ],
 )
 def test_what_is_neither_file_nor_text(arguments, words, refused, model):
@@ -222,7 +222,7 @@ def test_rows_of_feature_files_are_normalised_and_reported(call, tmp_path):
         lines.append(f"{number % 4} " + " ".join(f"{name}:{value:.6g}" for name, value in sorted(features.items())))
     (tmp_path / "d.txt").write_text("\n".join([f"{len(lines)} 7 4", *lines]))
     done = call("train", tmp_path / "d.txt", "--out", tmp_path / "m", "--test", tmp_path / "d.txt")
-    assert "40 of 40 to length 1 (--normalize no keeps them)" in done.out
+    assert "40 of 40 to length 1 (--normalize no disables scaling)" in done.out
     as_json = json.loads(call("train", tmp_path / "d.txt", "--out", tmp_path / "m", "--json").out)
     assert as_json["normalized_rows"] == 40
     kept = json.loads(call("train", tmp_path / "d.txt", "--out", tmp_path / "m", "--json", "--normalize", "no").out)
@@ -284,7 +284,7 @@ def test_an_interrupt_within_an_import_is_an_interrupt(capsys, monkeypatch):
 
     monkeypatch.setattr("ramify.cli.inspect.run", broken)
     assert run(["inspect", "m"], was_interrupted=lambda: True) == INTERRUPTED
-    assert capsys.readouterr().err == "ramify: interrupted; nothing half-written is left behind\n"
+    assert capsys.readouterr().err == "ramify: interrupted; no partial output is left\n"
 
 
 def test_queries_piped_to_the_demo_are_answered(documents, tmp_path):

@@ -195,7 +195,7 @@ def test_every_setting_of_every_part_of_partitioned_can_be_set(call):
     [
         (["--set", "epsilom=0.1"], "did you mean 'epsilon'?"),
         (["--set", "matcher.beam=3"], "has no setting 'matcher'"),
-        (["--set", "beam.deep=3"], "beam is a value without settings: use --set beam=VALUE"),
+        (["--set", "beam.deep=3"], "beam has no settings: use --set beam=VALUE"),
         (["--set", "indexer.max_leaf=3"], "add --set indexer=kmeans|neighbours"),
         (["--set", "indexer=kmean"], "did you mean 'kmeans'?"),
         (["--set", "loss=hing"], "did you mean 'hinge'?"),
@@ -215,11 +215,11 @@ def test_every_setting_of_every_part_of_partitioned_can_be_set(call):
         (["--set", "__init__=1"], "has no setting '__init__'"),
         (["--set", "seed=1"], "use --seed"),
         (["--set", "lowercase=no"], "use --set vectorizer.lowercase=VALUE"),
-        (["--set", "indexer=kmeans", "--max-leaf", "3"], "--max-leaf does nothing where indexer is given"),
+        (["--set", "indexer=kmeans", "--max-leaf", "3"], "--max-leaf has no effect if indexer is given"),
         (["--set", "model=blend"], "use --model"),
-        (["--set", "epsilon=0.1", "--set", "epsilon=0.2"], "give the same setting"),
-        (["--set", "max_leaf=50", "--max-leaf", "50"], "--max-leaf and --set max_leaf give the same setting"),
-        (["--set", "model.max_leaf=50", "--set", "max-leaf=50"], "give the same setting"),
+        (["--set", "epsilon=0.1", "--set", "epsilon=0.2"], "set the same setting"),
+        (["--set", "max_leaf=50", "--max-leaf", "50"], "--max-leaf and --set max_leaf set the same setting"),
+        (["--set", "model.max_leaf=50", "--set", "max-leaf=50"], "set the same setting"),
         (["--set", "normalize=maybe"], "must be yes or no"),
         (["--set", "hard_negative_weight=7"], "at most 1 or none"),
         (["--epsilon", "0.1"], "no such option --epsilon: use --set epsilon=VALUE"),
@@ -260,7 +260,7 @@ def test_a_preset_and_another_model(call, preset, model):
         return
     assert done.code == 2
     [line] = done.err.splitlines()
-    wanted = f"--preset {preset} sets up the model {PRESETS[preset].model}, but the model is {model!r}"
+    wanted = f"--preset {preset} is for the model {PRESETS[preset].model}, but the model is {model!r}"
     assert wanted in line
 
 

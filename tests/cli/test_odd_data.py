@@ -101,7 +101,7 @@ def test_copies_without_a_second_cluster_are_told(call, world, tmp_path):
 
 @pytest.mark.parametrize("model", ["nearest-instances", "blend"])
 def test_copies_of_what_has_no_tree_are_told(refused, model):
-    assert f"disentangled does not fit the model {model}" in refused(
+    assert f"the model {model} does not support disentangled" in refused(
         "train", "x", "--out", "m", "--copies", 2, "--model", model
     )
 

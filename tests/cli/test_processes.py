@@ -95,7 +95,7 @@ def test_an_interrupted_training_leaves_the_old_model(number, code, documents, m
         assert process.wait(timeout=60) == code
     finally:
         process.kill()
-    assert ("interrupted; nothing half-written" in seen) is (number == signal.SIGINT)
+    assert ("interrupted; no partial output" in seen) is (number == signal.SIGINT)
     assert "Traceback" not in seen
     assert sorted(path.name for path in tmp_path.iterdir()) == ["large.jsonl", "m"]
     assert {file.name: file.read_bytes() for file in (tmp_path / "m").iterdir()} == before

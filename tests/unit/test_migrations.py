@@ -84,9 +84,7 @@ def test_an_unknown_setting_is_named_with_its_likely_cause(number, golden, tmp_p
                 change(inside["config"])
 
     path = edited(f"format-{number}/{golden}", tmp_path / "model", change)
-    with pytest.raises(
-        ModelFileError, match=r"^\w+ of ramify \S+ has no setting 'leaf_alone': upgrade ramify"
-    ):
+    with pytest.raises(ModelFileError, match=r"^\w+ of ramify \S+ has no setting 'leaf_alone': upgrade ramify"):
         ramify.load(path)
 
 

@@ -1,4 +1,4 @@
-"""Predictions as lines or files: JSON lines, CSV, TSV, Parquet, or text to read."""
+"""Output of predictions as JSON lines, CSV, TSV, Parquet or readable text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Format(str, Enum):
-    """How predictions are written."""
+    """Output format of predictions."""
 
     jsonl = "jsonl"
     csv = "csv"
@@ -30,13 +30,13 @@ class Format(str, Enum):
 Write = Callable[[Sequence["Answer"]], None]
 
 
-def format_of(wanted: Format | None, out: Path | None, *, asked: bool) -> Format:
-    """The format: the one wanted, else by the extension of the file, else text for asked texts and JSON lines.
+def format_of(wanted: Format | None, out: Path | None, *, single_texts: bool) -> Format:
+    """The output format: the argument, else by the extension of the file, else text for single texts, else JSON lines.
 
     Raises
     ------
     InputError
-        An extension that names no format; Parquet without a file, or in gzip.
+        An unknown extension; Parquet without a file, or in a .gz file.
     """
     from ramify.data.formats import extension_of
 
@@ -44,26 +44,27 @@ def format_of(wanted: Format | None, out: Path | None, *, asked: bool) -> Format
         extension = extension_of(out).removeprefix(".")
         if extension not in (Format.jsonl, Format.csv, Format.tsv, Format.parquet):
             raise InputError(
-                f"--out is {str(out)!r}, whose extension names no format: let it end in .jsonl, .csv, .tsv or "
+                f"--out is {str(out)!r}, whose extension is not a known format: use .jsonl, .csv, .tsv or "
                 ".parquet, or give --format"
             )
         wanted = Format(extension)
     if wanted is Format.parquet and (out is None or out.suffix.lower() == ".gz"):
-        raise InputError("the format is parquet, which needs a file that does not end in .gz: give --out FILE.parquet")
-    return wanted or (Format.text if asked else Format.jsonl)
+        raise InputError("the format is parquet, which needs a file without .gz: give --out FILE.parquet")
+    return wanted or (Format.text if single_texts else Format.jsonl)
 
 
 @contextmanager
 def answer_writer(format_: Format, out: Path | None, *, keys: bool) -> Iterator[Write]:
-    """A function that writes a batch of answers: to stdout, or to a file that appears only when all is written.
+    """Context of a function that writes a batch of answers to stdout, or to a file that is created on success only.
 
     Parameters
     ----------
     format_ : Format
+        Output format.
     out : Path or None
-        None for stdout.
+        Output file; None for stdout.
     keys : bool
-        Tables get a column for the identifiers of the labels.
+        Whether the identifiers of the labels are written.
     """
     from ramify.cli.output import flush, show
     from ramify.data.streams import writing
@@ -143,7 +144,7 @@ def _rows(answer: Answer, keys: bool) -> Iterator[list[Any]]:
 
 def _csv_line(cells: Sequence[Any]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)  # with another one, line breaks in cells are not quoted
+    csv.writer(line, lineterminator="\r\n").writerow(cells)  # with "\n", line breaks in cells are not quoted
     return line.getvalue().removesuffix("\r\n")
 
 

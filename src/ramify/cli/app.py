@@ -11,9 +11,9 @@ from ramify import __version__
 from ramify.cli import convert, demo, evaluate, inspect, listing, predict, train
 from ramify.cli.commands import as_command, paragraphs
 
-HELP = """Extreme multilabel classification: rank the few right labels out of thousands to millions, by name.
+HELP = """Extreme multilabel classification: rank the few relevant labels among thousands to millions.
 
-Start with the demo, which trains on data found on this machine and answers your queries; then train on your own:
+The demo trains on data found on this machine and predicts for your queries. The other commands use your data:
 
 \b
   ramify demo
@@ -30,7 +30,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     Parameters
     ----------
     arguments : sequence of str
-        What it will be called with.
+        Arguments of the call, used to avoid slow imports.
     """
     # Rich is slow to import, and only the help of single commands needs it.
     in_command = any(not argument.startswith("-") for argument in arguments)

@@ -1,4 +1,4 @@
-"""A command is a frozen dataclass of options and a function of it: typer reads flags and help off the fields."""
+"""Commands as a frozen dataclass of options and a function; typer derives flags and help from the fields."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Options = TypeVar("Options")
 def as_command(
     options: type[Options], body: Callable[..., None], more: Sequence[inspect.Parameter] = ()
 ) -> Callable[..., None]:
-    """What typer takes as a command.
+    """Convert a dataclass of options and a function to a typer command.
 
     Parameters
     ----------
     options : dataclass
-        Its fields are annotated with ``typer.Argument`` and ``typer.Option``.
+        A dataclass whose fields are annotated with ``typer.Argument`` and ``typer.Option``.
     body : callable
-        Does the work, given the options.
+        Called with the options.
     more : sequence of Parameter
-        Keyword parameters that are not fields; ``body`` gets their values as keyword arguments.
+        Additional keyword parameters; their values are passed to ``body`` as keyword arguments.
     """
     parameters = [*parameters_of(options), *more]
 
-    # Callers see the signature that is set below, and typer enforces it: no misspelt name is accepted here.
+    # typer enforces the signature that is set below, so that **values accepts no misspelt name.
     def command(**values: Any) -> None:
         others = {parameter.name: values.pop(parameter.name) for parameter in more}
         body(options(**values), **others)
@@ -40,19 +40,19 @@ def as_command(
 def parameters_of(options: type) -> list[inspect.Parameter]:
     """The fields of a dataclass as keyword parameters."""
     hints = get_type_hints(options, include_extras=True)
-    # The command's own options stand before those that it shares with others.
+    # Options of the command precede the options shared with other commands.
     fields = sorted(dataclasses.fields(options), key=lambda field: field.name not in options.__annotations__)
     return [_parameter(field, hints[field.name]) for field in fields]
 
 
 def paragraphs(text: str) -> str:
-    """Help whose paragraphs are joined into single lines, so that any width can wrap them; indented lines stay."""
+    """Help text with each paragraph joined to one line for wrapping at any width; indented lines are unchanged."""
     return re.sub(r"(?<=\S)\n(?=\S)", " ", inspect.cleandoc(text))
 
 
 def _parameter(field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:
     if get_args(annotation)[0] is bool:
-        get_args(annotation)[1].metavar = ""  # a flag takes no value
+        get_args(annotation)[1].metavar = ""  # a flag has no value
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()

@@ -1,4 +1,4 @@
-"""``ramify convert``: one data format into another."""
+"""``ramify convert``: conversion between data formats."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typer import Argument, Option
 
 from ramify.cli.options import DATA_PANEL, NewFieldOptions, delimiter_character
 
-HELP = """Convert a data file into another format.
+HELP = """Convert a data file to another format.
 
-Formats go by extension: .jsonl, .csv, .tsv (also .gz) and .parquet hold texts; .txt and .npz hold features. Between
-texts and features there is no conversion. Ids, texts (or features) and labels are kept; a note lists the other fields.
+The extension determines the format: .jsonl, .csv, .tsv (also .gz) and .parquet contain texts; .txt and .npz contain
+features. Texts cannot be converted to features or back. Ids, texts (or features) and labels are kept; a note lists the
+other fields.
 
 Examples:
 
@@ -28,10 +29,8 @@ class ConvertOptions(NewFieldOptions):
     """Options of ``ramify convert``."""
 
     source: Annotated[str, Argument(metavar="SOURCE", help="File to read.")]
-    target: Annotated[str, Argument(metavar="TARGET", help="File to write; it appears whole or not at all.")]
-    id: Annotated[str, Option(metavar="FIELD", help="Field of a document's identity.", rich_help_panel=DATA_PANEL)] = (
-        "id"
-    )
+    target: Annotated[str, Argument(metavar="TARGET", help="File to write; it is created on success only.")]
+    id: Annotated[str, Option(metavar="FIELD", help="Field of the document id.", rich_help_panel=DATA_PANEL)] = "id"
     target_id: Annotated[str, Option(metavar="FIELD", help="Field to write ids to.", rich_help_panel=TARGET_PANEL)] = (
         "id"
     )
@@ -56,12 +55,12 @@ class ConvertOptions(NewFieldOptions):
 
 
 def run(options: ConvertOptions) -> None:
-    """Read and write; a note on stderr lists the fields that are left out.
+    """Convert the file; a note on stderr lists the fields that are dropped.
 
     Raises
     ------
     RamifyError
-        Files that cannot be read or written, that are one file, or between texts and features.
+        A file cannot be read or written, both are the same file, or one contains texts and the other features.
     """
     from ramify.cli.output import note
     from ramify.data import Fields, convert

@@ -1,7 +1,7 @@
-"""Runs a command and turns whatever goes wrong into one sentence and an exit code; never a traceback.
+"""Entry point of the command line: converts every error to one sentence and an exit code.
 
-0 done; 1 a bug of ours, or no memory; 2 bad input; 130 interrupted; 141 the reader of a pipe went away; 143 terminated.
-``RAMIFY_DEBUG=1`` lets tracebacks through.
+0: success; 1: bug, or out of memory; 2: bad input; 130: interrupted; 141: closed pipe; 143: terminated.
+``RAMIFY_DEBUG=1`` shows tracebacks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BUG, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 DEBUG = "RAMIFY_DEBUG"
 QUOTED = 60
 LONG_WORD = re.compile(rf"\S{{{QUOTED},}}")
-"""Arguments that the parser's messages quote whole are cut to so many characters."""
+"""Words of the parser's messages that are shortened to ``QUOTED`` characters."""
 
 
 def main() -> None:
@@ -31,9 +31,9 @@ def main() -> None:
         interrupts.append(number)
         raise KeyboardInterrupt
 
-    with suppress(ValueError, AttributeError):  # not in the main thread, or a system without the signal
+    with suppress(ValueError, AttributeError):  # not the main thread, or the system has no such signal
         signal.signal(signal.SIGTERM, _terminated)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else ignored, as after nohup
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise it is ignored, as after nohup
             signal.signal(signal.SIGINT, interrupt)
     _open_missing_streams()
     _write_utf8()
@@ -46,9 +46,9 @@ def run(arguments: Sequence[str], *, was_interrupted: Callable[[], bool] = lambd
     Parameters
     ----------
     arguments : sequence of str
-        What follows the program's name.
+        Arguments without the program name.
     was_interrupted : callable, optional
-        Whether Ctrl-C was pressed: an interrupt within the import of an extension shows as another exception.
+        Returns whether Ctrl-C was pressed; an interrupt during the import of an extension raises other exceptions.
     """
     try:
         return _invoke(list(arguments))
@@ -57,7 +57,9 @@ def run(arguments: Sequence[str], *, was_interrupted: Callable[[], bool] = lambd
     except RamifyError as error:
         return _fail(str(error), BAD_INPUT, error)
     except MemoryError as error:
-        return _fail("the memory is full: give fewer documents, labels or features, or a larger machine", BUG, error)
+        return _fail(
+            "the memory is full: use fewer documents, labels or features, or a machine with more memory", BUG, error
+        )
     except OSError as error:
         return _fail(f"{_named(error)}: check the path, its permissions and the space on the disk", BAD_INPUT, error)
     except Exception as error:
@@ -65,15 +67,15 @@ def run(arguments: Sequence[str], *, was_interrupted: Callable[[], bool] = lambd
 
 
 def _open_missing_streams() -> None:
-    """A standard stream that the caller closed is empty, and what is written to it is dropped."""
+    """Replace standard streams that the caller closed by the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
 
 
 def _write_utf8() -> None:
-    """Results are UTF-8 whatever the locale; messages keep its encoding, with escapes for what it lacks."""
-    with suppress(AttributeError, OSError):  # a stream that is closed or not one of Python's own
+    """Set stdout to UTF-8; stderr keeps the encoding of the locale, with escapes for other characters."""
+    with suppress(AttributeError, OSError):  # closed, or not a text stream of Python
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     with suppress(AttributeError, OSError):
         sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -95,17 +97,17 @@ def _fail_unexpectedly(error: Exception) -> int:
 
     if isinstance(error, Abort):
         return _interrupted()
-    if hasattr(error, "format_message"):  # the parser's errors, whatever library typer takes them from
+    if hasattr(error, "format_message"):  # errors of the parser; their class depends on the version of typer
         return _fail(_usage(error), BAD_INPUT, error)
     kind = type(error).__name__
-    hint = f"run with {DEBUG}=1 for the traceback, and report it please"
+    hint = f"run with {DEBUG}=1 for the traceback, and please report it"
     return _fail(f"this is a bug in ramify: {kind}: {_one_line(str(error))}; {hint}", BUG, error)
 
 
 def _fail(sentence: str, code: int, error: BaseException) -> int:
     if os.environ.get(DEBUG, "0") not in ("", "0"):
         raise error
-    _say(sentence)
+    _print_error(sentence)
     return code
 
 
@@ -117,12 +119,12 @@ def _usage(error: Any) -> str:
 
 
 def _interrupted() -> int:
-    _say("interrupted; nothing half-written is left behind")
+    _print_error("interrupted; no partial output is left")
     return INTERRUPTED
 
 
 def _terminated(number: int, frame: object) -> None:
-    raise SystemExit(TERMINATED)  # unwinds the stack, so that temporary files go
+    raise SystemExit(TERMINATED)  # unwinds the stack, so that temporary files are removed
 
 
 def _named(error: OSError) -> str:
@@ -134,6 +136,6 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _say(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     with suppress(OSError, ValueError):  # stderr may be closed
         print(f"ramify: {sentence}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""``ramify evaluate``: how good a model is on labelled documents, or which of two is better."""
+"""``ramify evaluate``: measures of one model, or comparison of two models, on labelled documents."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ramify.cli.options import FieldOptions, OutputOptions, ThreadOptions
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig
 
-HELP = """Measure a model on labelled documents, the long tail included.
+HELP = """Measure a model on labelled documents.
 
 P, nDCG, PSP, PSnDCG, R, Hit, micro and macro F1 and coverage at each cut-off, then by training frequency of the label.
-The model knows how often it saw each label, so the training file is not needed.
+The model contains the training frequencies, so the training file is not needed.
 
 Examples:
 
@@ -28,7 +28,7 @@ Examples:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(OutputOptions, ThreadOptions, FieldOptions):
-    """What ``ramify evaluate`` is asked for."""
+    """Options of ``ramify evaluate``."""
 
     model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
     data: Annotated[str, Argument(metavar="TEST", help="File of labelled documents.")]
@@ -43,12 +43,12 @@ class EvaluateOptions(OutputOptions, ThreadOptions, FieldOptions):
     ] = None
     train: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="FILE", help="Count training labels in this file rather than take the model's counts."),
+        Option(metavar="FILE", help="Training file for the label frequencies. (default: frequencies in the model)"),
     ] = None
-    propensity: Annotated[str, Option(metavar="A,B", help="0.5,0.4 for Wikipedia sets, 0.6,2.6 for Amazon sets.")] = (
-        "0.55,1.5"
-    )
-    seen_only: Annotated[bool, Option("--seen-only", help="Ignore true labels that training never saw.")] = False
+    propensity: Annotated[
+        str, Option(metavar="A,B", help="Propensity parameters; 0.5,0.4 for Wikipedia data, 0.6,2.6 for Amazon data.")
+    ] = "0.55,1.5"
+    seen_only: Annotated[bool, Option("--seen-only", help="Ignore true labels that did not occur in training.")] = False
     seed: Annotated[int, Option(metavar="N", help="Seed of the resampling.")] = 0
 
 
@@ -58,7 +58,7 @@ def run(options: EvaluateOptions) -> None:
     Raises
     ------
     RamifyError
-        Models, data or settings that are not what they must be.
+        Invalid models, data or settings.
     """
     from ramify.answering import open_tagger
     from ramify.cli.output import show, show_json

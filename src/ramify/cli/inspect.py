@@ -1,4 +1,4 @@
-"""``ramify inspect``: what a model directory holds."""
+"""``ramify inspect``: the contents of a model directory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ramify.tagger.explain.sizes import ModelCard
     from ramify.values import Dataset
 
-HELP = """Show what a model holds: sizes, tree, labels, settings.
+HELP = """Show the sizes, tree, labels and settings of a model.
 
 Examples:
 
@@ -32,35 +32,35 @@ Examples:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectOptions(FieldOptions):
-    """What ``ramify inspect`` is asked for."""
+    """Options of ``ramify inspect``."""
 
     model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
     label: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help="Show this label: its paths, its siblings, the features that speak for it."),
+        Option(metavar="NAME", help="Show a label: paths, siblings, and features with the largest weights."),
     ] = None
     data: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="FILE", help="Labelled documents to take examples of --label from."),
+        Option(metavar="FILE", help="Labelled documents from which examples of --label are selected."),
     ] = None
     ambiguous: Annotated[bool, Option("--ambiguous", help="List labels whose leaves differ most.")] = False
     tree: Annotated[bool, Option("--tree", help="Print an outline of the tree.")] = False
-    nodes: Annotated[int, Option(metavar="N", help="Clusters in the outline, about.")] = 60
-    draw: Annotated[Optional[Path], Option(metavar="FILE.svg", help="Draw the tree.")] = None  # noqa: UP045
-    member: Annotated[int, Option(metavar="N", help="Whose tree to show, of an ensemble; the first is 0.")] = 0
-    top: Annotated[int, Option(metavar="N", help="Labels, siblings and features named at most.")] = 10
+    nodes: Annotated[int, Option(metavar="N", help="Approximate number of clusters in the outline.")] = 60
+    draw: Annotated[Optional[Path], Option(metavar="FILE.svg", help="Draw the tree as an SVG file.")] = None  # noqa: UP045
+    member: Annotated[int, Option(metavar="N", help="Member of an ensemble whose tree is shown, counted from 0.")] = 0
+    top: Annotated[int, Option(metavar="N", help="Maximum number of labels, siblings and features.")] = 10
     json: Annotated[
         bool, Option("--json", help="Results as one JSON object on stdout.", rich_help_panel=OUTPUT_PANEL)
     ] = False
 
 
 def run(options: InspectOptions) -> None:
-    """Load and show.
+    """Load the model and print the requested information.
 
     Raises
     ------
     RamifyError
-        No model, an unknown label, a picture that cannot be written.
+        An invalid model, an unknown label, or a picture that cannot be written.
     """
     from ramify.answering import open_tagger
     from ramify.cli.output import note, show, show_json
@@ -94,7 +94,7 @@ def _check(options: InspectOptions) -> None:
     if options.label is not None and options.ambiguous:
         raise InputError("--label and --ambiguous are both given: choose one")
     if options.data is not None and options.label is None:
-        raise InputError("--data is given, but examples are shown for one label: add --label NAME, or leave it out")
+        raise InputError("--data is given without --label: add --label NAME, or leave it out")
 
 
 def _show_label(options: InspectOptions, tagger: Tagger, name: str) -> None:
@@ -116,18 +116,18 @@ def _show_ambiguous(options: InspectOptions, tagger: Tagger) -> None:
         show_json({"labels": [{"label": name, "leaves": leaves, "cosine": cosine} for name, leaves, cosine in found]})
         return
     rows = tuple((name, str(leaves), f"{cosine:.2f}") for name, leaves, cosine in found)
-    nothing = "No label has several leaves: train with --copies 2."
-    show(str(Grid("labels whose leaves differ most", ("", "leaves", "least cosine"), rows)) if rows else nothing)
+    message = "No label has several leaves: train with --copies 2."
+    show(str(Grid("labels whose leaves differ most", ("", "leaves", "least cosine"), rows)) if rows else message)
 
 
 def _draw(tagger: Tagger, path: Path) -> None:
-    """Draw the tree to a file that appears whole or not at all."""
+    """Draw the tree to a file that is created on success only."""
     from ramify.data.streams import writing
     from ramify.errors import InputError
     from ramify.index import picture
 
     if path.suffix.lower() != ".svg":
-        raise InputError(f"--draw is {quoted(path.name)}, but the picture is an SVG file: let it end in .svg")
+        raise InputError(f"--draw is {quoted(path.name)}, but the picture is an SVG file: use the extension .svg")
     svg = picture(tagger.model_.tree_, tagger.label_names_, frequencies=tagger.label_counts_)
     with writing(path) as stream:
         stream.write(svg.encode())
@@ -155,7 +155,7 @@ def _text(card: ModelCard, model: Path) -> str:
     facts = [
         ("model", f"{card.model}, features by {card.vectorizer}"),
         ("format", f"{directory['format']}, written by ramify {directory['version']}"),
-        ("documents", f"{card.n_documents:,}" if card.n_documents else "not known"),
+        ("documents", f"{card.n_documents:,}" if card.n_documents else "unknown"),
         ("labels", f"{card.n_labels:,}"),
         ("features", f"{card.n_features:,}"),
         ("weights", f"{card.n_weights:,}"),
@@ -220,10 +220,10 @@ def _label_text(card: LabelCard, top: int, data: Dataset | None) -> str:
     known = "" if card.documents is None else f", {card.documents:,} training documents"
     lines = [f"{one_line(card.name)} (label {card.number}{known})"]
     if not card.senses:
-        lines.append("It is in no leaf of the tree, as no training document has it: it is never predicted.")
+        lines.append("It has no leaf in the tree, because no training document has it: it is never predicted.")
     for number, sense in enumerate(card.senses, 1):
         which = f"sense {number}: " if len(card.senses) > 1 else ""
-        lines += ["", f"{which}path from the top, and the features that speak for each step:", _path_text(sense)]
+        lines += ["", f"{which}path from the top, with the features of largest weight at each step:", _path_text(sense)]
         if sense.siblings:
             more = f" and {len(sense.siblings) - top:,} more" if len(sense.siblings) > top else ""
             lines.append(f"siblings: {', '.join(map(one_line, sense.siblings[:top]))}{more}")

@@ -1,4 +1,4 @@
-"""``ramify settings``: the kinds of models and parts, and every setting of one."""
+"""``ramify settings``: the kinds of models and parts, and the settings of one kind."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 HELP = """List the models, wrappers, vectorizers and parts, or all settings of one.
 
-A setting is shown with its default, its values and its path, as --set and settings files take it. Settings of a
-wrapper or a vectorizer get its name in front: --set ensemble.candidates=50, --set vectorizer.lowercase=no.
+Each setting is shown with its path for --set and settings files, its default and its values. Paths of the settings of
+a wrapper or a vectorizer start with its name: --set ensemble.candidates=50, --set vectorizer.lowercase=no.
 
 Examples:
 
@@ -46,13 +46,13 @@ class SettingsOptions:
 
     kind: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
-        Argument(metavar="KIND", help="Name of a model or part; without it, the names are listed."),
+        Argument(metavar="KIND", help="Name of a model or part. (default: list the names)"),
     ] = None
     json: Annotated[bool, Option("--json", help="One JSON object on stdout.")] = False
 
 
 def run(options: SettingsOptions) -> None:
-    """Print the table of kinds, or the settings of one.
+    """Print the table of kinds, or the settings of one kind.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def run(options: SettingsOptions) -> None:
 
 
 def _parts(kind: str) -> list[Part]:
-    """The parts of a name: one for each class that has it."""
+    """The parts with a name: one for each class with this name in some role."""
     from ramify.cli.settings import Part
 
     roles: dict[str, str] = {}
@@ -85,7 +85,7 @@ def _parts(kind: str) -> list[Part]:
         names = [name for role in ROLES for name in catalogue.named(role)]
         near = nearest_name(kind, names)
         hint = "ramify settings lists them" if near is None else f"did you mean {near!r}?"
-        raise InputError(f"KIND is {quoted(kind)}, which is the name of no model or part: {hint}")
+        raise InputError(f"KIND is {quoted(kind)}, but must be the name of a model or part: {hint}")
     return [Part(role, kind) for role in roles.values()]
 
 
@@ -94,7 +94,7 @@ def _summary(role: str, name: str, entry: catalogue.Entry) -> dict[str, Any]:
 
 
 def _table(found: list[dict[str, Any]]) -> Iterator[str]:
-    """One block per role; a name, its summary and its extra in a row."""
+    """Lines of the table: one block per role, with name, summary and extra in each row."""
     for role in ROLES:
         yield f"{role}s"
         for one in found:
@@ -119,7 +119,7 @@ def _as_dict(part: Part) -> dict[str, Any]:
 
 
 def _lines(part: Part) -> Iterator[str]:
-    """The settings of a part; those of a part inside it are indented."""
+    """Lines for the settings of a part; settings of inner parts are indented."""
     from ramify.cli.settings import first_sentence, shown
 
     yield from textwrap.wrap(f"{part.kind} ({part.role}): {part.entry.summary}", WIDTH)
@@ -138,7 +138,7 @@ def _paths(part: Part) -> list[tuple[str, tuple[Part, Setting]]]:
 
 
 def _plain(owner: Part, setting: Setting) -> Any:
-    """The default as JSON; the name of a part."""
+    """The default as a JSON value; for a part, its name."""
     from ramify.cli.settings import Part
 
     value = owner.values[setting.name]

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ramify.values import Dataset
 
 REMEMBERED = ("text", "labels", "separator")
-"""Fields that a model keeps from its training, as defaults for other files."""
+"""Field names stored with a model, as defaults for other files."""
 
 DATA_PANEL = "Data"
 OUTPUT_PANEL = "Output"
@@ -25,7 +25,7 @@ OUTPUT_PANEL = "Output"
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions:
-    """Where the text is. A model keeps the fields that it was trained by; they are the defaults for its other data."""
+    """Options for the text field; the defaults are the field names of the model's training."""
 
     text: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
@@ -45,17 +45,17 @@ class TextOptions:
     ] = None
 
     def given_fields(self) -> dict[str, str]:
-        """The fields that the command line names, by their names in ``Fields``."""
+        """The fields given on the command line, by their names in ``Fields``."""
         given = {"text": self.text, "delimiter": delimiter_character(self.delimiter)}
         return {name: value for name, value in given.items() if value is not None}
 
     def fields(self, remembered: Mapping[str, str] = MappingProxyType({})) -> Fields:
-        """The fields of a data file: those of the command line, else those that a model was trained by.
+        """The fields of a data file: those of the command line, else those of the model's training.
 
         Raises
         ------
         InputError
-            A name that is empty, a delimiter that is not one character.
+            An empty name, or a delimiter that is not one character.
         """
         from ramify.data import Fields
 
@@ -65,7 +65,7 @@ class TextOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldOptions(TextOptions):
-    """Where text and labels are."""
+    """Options for the fields of text and labels."""
 
     labels: Annotated[
         Optional[str],  # noqa: UP045
@@ -97,14 +97,14 @@ class FieldOptions(TextOptions):
     ] = None
 
     def given_fields(self) -> dict[str, str]:
-        """The fields that the command line names, by their names in ``Fields``."""
+        """The fields given on the command line, by their names in ``Fields``."""
         given = {"labels": self.labels, "separator": self.separator, "names_path": self.names, "group": self.group}
         return super().given_fields() | {name: value for name, value in given.items() if value is not None}
 
     def read(self, path: str | Path, tagger: Tagger) -> Dataset:
-        """A file of labelled data for a model: by the fields and the label names of its training.
+        """Read a file of labelled data with the fields and the label names of a model's training.
 
-        Label numbers in a file of features are columns of the model, where the model itself has names only.
+        Label numbers in a file of features are columns of the model, if the model has no label identifiers.
         """
         from ramify.data import read
 
@@ -116,7 +116,7 @@ class FieldOptions(TextOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class NewFieldOptions(FieldOptions):
-    """Where text and labels are, for commands without a trained model."""
+    """Options for the fields of text and labels, for commands without a trained model."""
 
     text: Annotated[
         Optional[str],  # noqa: UP045
@@ -133,19 +133,19 @@ class NewFieldOptions(FieldOptions):
 
 
 def delimiter_character(word: str | None) -> str | None:
-    r"""The character that ``tab`` or ``\t`` stands for on the command line; other characters stand for themselves."""
+    r"""The delimiter of a command line argument: a tab for ``tab`` or ``\t``, other characters unchanged."""
     return "\t" if word in ("tab", "\\t") else word
 
 
 def checked_threads(value: Optional[int]) -> int | None:  # noqa: UP045 - typer evaluates it
-    """The number of threads; InputError where it is out of range."""
+    """The checked number of threads; InputError if it is out of range."""
     from ramify.checks import MAX_THREADS, whole_number
 
     return None if value is None else whole_number("--threads", value, 1, MAX_THREADS)
 
 
 def checked_seed(value: Optional[int]) -> int | None:  # noqa: UP045
-    """The seed; InputError where it is out of range."""
+    """The checked seed; InputError if it is out of range."""
     from ramify.checks import SEED, whole_number
 
     return None if value is None else whole_number("--seed", value, SEED.low, int(SEED.high))
@@ -153,7 +153,7 @@ def checked_seed(value: Optional[int]) -> int | None:  # noqa: UP045
 
 @dataclass(frozen=True, kw_only=True)
 class ThreadOptions:
-    """The number of threads."""
+    """Option for the number of threads."""
 
     threads: Annotated[
         Optional[int],  # noqa: UP045
@@ -163,7 +163,7 @@ class ThreadOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """How results are shown."""
+    """Options for the output."""
 
     json: Annotated[
         bool, Option("--json", help="Results as one JSON object on stdout.", rich_help_panel=OUTPUT_PANEL)

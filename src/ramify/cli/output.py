@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from ramify.errors import DataFileError, RamifyWarning
 from ramify.wording import one_line
 
-PIPE_CLOSED = 141  # as a program that SIGPIPE ends
+PIPE_CLOSED = 141  # the exit code of a program ended by SIGPIPE
 
 
 def show(text: str) -> None:
@@ -29,7 +29,7 @@ def flush() -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print one JSON object, readable."""
+    """Print one JSON object, indented."""
     show(json.dumps(value, indent=2, ensure_ascii=False))
 
 
@@ -42,7 +42,7 @@ def note(text: str, *, quiet: bool = False) -> None:
 
 @contextmanager
 def warnings_as_notes(*, quiet: bool) -> Iterator[None]:
-    """Within, the library's own warnings are shown as notes."""
+    """Context in which the library's warnings are printed as notes."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", RamifyWarning)
         show_warning = warnings.showwarning
@@ -59,11 +59,11 @@ def warnings_as_notes(*, quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def _stdout() -> Iterator[TextIO]:
-    """Stdout; a closed pipe ends the program without a message, a full disk raises DataFileError."""
+    """Context of stdout: a closed pipe ends the program without a message, a full disk raises DataFileError."""
     try:
         yield sys.stdout
     except OSError as error:
-        # The rest of the buffer must not raise again when Python ends.
+        # The remaining buffer must not raise again at the exit of Python.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise SystemExit(PIPE_CLOSED) from None

@@ -1,4 +1,4 @@
-"""What to train: parts and settings, from defaults, a preset, a settings file and flags; later sources override."""
+"""Parts and settings of a training, from defaults, preset, settings file and flags; later sources override."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from ramify.tagger import Tagger
 
 NAMES = {"model": "xr-linear", "vectorizer": "tfidf"}
-"""Parts that have a name of their own in a settings file and on the command line, with the defaults."""
+"""Parts that are chosen by name in a settings file and on the command line, with their defaults."""
 
 SWITCHES = {"disentangled": ("copies", "indexer"), "ensemble": ("trees", "seed")}
-"""Wrappers, innermost first: the setting that adds it where it is not 1, and the setting that its model needs."""
+"""Wrappers, innermost first: the setting that adds it if it is not 1, and a setting that its model must have."""
 
 KINDS = ("model", *SWITCHES, "vectorizer")
 FILE_KEYS = (*NAMES, *GENERAL, *(f"{kind}_settings" for kind in KINDS))
@@ -31,17 +31,18 @@ RULES: dict[str, Rule] = {"seed": SEED, "threads": THREADS}
 
 @dataclass(frozen=True)
 class Start:
-    """Which model and vectorizer are trained, before their settings are applied.
+    """The model and vectorizer to train, before their settings are applied.
 
     Parameters
     ----------
     model, vectorizer : str
         Names in the catalogue.
     preset : Preset
+        Preset that the settings start from.
     config : Path or None
         The settings file.
     content : dict
-        What it holds.
+        Content of the settings file.
     """
 
     model: str
@@ -59,12 +60,12 @@ class Start:
         preset: str | None = None,
         config: str | Path | None = None,
     ) -> Start:
-        """Settle the names.
+        """Determine the names from flags and settings file.
 
         Raises
         ------
         InputError
-            An unknown name, a preset of another model, or a file that holds no settings.
+            An unknown name, a preset of another model, or an invalid settings file.
         """
         path = None if config is None else Path(config)
         content = {} if path is None else _read(path)
@@ -72,13 +73,13 @@ class Start:
         name = model or content.get("model", chosen.model)
         if preset is not None and name != chosen.model:
             raise InputError(
-                f"--preset {preset} sets up the model {chosen.model}, but the model is {quoted(name)}: "
+                f"--preset {preset} is for the model {chosen.model}, but the model is {quoted(name)}: "
                 "leave one of them out"
             )
         return cls(name, vectorizer or content.get("vectorizer", NAMES["vectorizer"]), chosen, path, content)
 
     def parts(self) -> dict[str, Part]:
-        """The parts, by ``KINDS``, with the preset; a wrapper that does not fit the model is left out."""
+        """The parts, by ``KINDS``, with the preset; without wrappers that the model does not support."""
         model = Part(catalogue.MODEL, self.model)
         if self.model == self.preset.model:
             model.put_all(self.preset.settings, "preset")
@@ -91,9 +92,9 @@ class Start:
 
 
 def own_flags(parts: Mapping[str, Part]) -> dict[str, tuple[Part, str]]:
-    """Name of each flag → the part that it belongs to and the path that ``--set`` takes for it.
+    """The part and the ``--set`` path of each flag, by name.
 
-    A wrapper has flags only where no setting of the model has the name of its switch.
+    A wrapper has flags only if the model has no setting with the name of the wrapper's switch.
     """
     found: dict[str, tuple[Part, str]] = {}
     for kind, part in parts.items():
@@ -111,9 +112,11 @@ class Plan:
     Parameters
     ----------
     parts : dict of str to Part
-        By ``KINDS``.
+        The parts, by ``KINDS``.
     seed : int
+        Random seed.
     threads : int or None
+        Number of threads; None for every CPU.
     """
 
     parts: dict[str, Part]
@@ -130,17 +133,18 @@ class Plan:
         seed: int | None = None,
         threads: int | None = None,
     ) -> Plan:
-        """Settle all settings.
+        """Determine all settings.
 
         Parameters
         ----------
         start : Start
+            The model, the vectorizer and the settings file.
         flags : mapping of str
-            Text of each flag that is given, of those that ``own_flags`` names.
+            Text of each given flag, by the names of ``own_flags``.
         sets : sequence of str
-            "path=value", as ``--set`` takes it.
+            Values of ``--set``: "path=value".
         seed, threads : int, optional
-            From the command line; None gives way to the settings file.
+            Values of the command line; those of the settings file when None.
 
         Raises
         ------
@@ -161,18 +165,18 @@ class Plan:
         return cls(parts=parts, **{name: _general(name, value, start) for name, value in general.items()})
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON, and for ``--config``."""
+        """Values for JSON, in the format of ``--config``."""
         names = {kind: self.parts[kind].kind for kind in NAMES}
         settings = {f"{kind}_settings": part.as_dict() for kind, part in self.parts.items()}
         return names | {"seed": self.seed, "threads": self.threads} | settings
 
     def tagger(self) -> Tagger:
-        """The unfitted tagger, all its settings checked.
+        """The unfitted tagger, with checked settings.
 
         Raises
         ------
         InputError
-            Settings that do not fit each other.
+            Inconsistent settings.
         """
         from ramify.tagger import Tagger
 
@@ -190,7 +194,7 @@ class Plan:
 def _assignments(
     parts: Mapping[str, Part], flags: Mapping[str, str], sets: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
-    """Full path, with the kind of the part → the flag or path as given, for errors, and the text of the value."""
+    """The flag or path as given, for errors, and the text of the value, by full path with the kind of the part."""
     own = own_flags(parts)
     found = {}
     for name, text in flags.items():
@@ -203,50 +207,50 @@ def _assignments(
         where = f"--set {path}" if len(path) <= 60 and path.isprintable() else f"--set {quoted(path)}"
         full = _full_path(parts, path, where)
         if full in found:
-            raise InputError(f"{found[full][0]} and {where} give the same setting: leave one of them out")
+            raise InputError(f"{found[full][0]} and {where} set the same setting: leave one of them out")
         found[full] = (where, text)
     return found
 
 
 def _full_path(parts: Mapping[str, Part], path: str, where: str) -> str:
-    """The path with the kind of the part in front."""
+    """The path, prefixed with the kind of the part."""
     path = path.replace("-", "_")
     first = path.partition(".")[0]
     if first in (*NAMES, *GENERAL) and first == path:
-        raise InputError(f"{where} is no setting: use --{first}")
+        raise InputError(f"{where} is not a setting: use --{first}")
     if first in parts and first != path:
         return path
     if first in SWITCHES and first not in parts:
-        raise InputError(f"{where}: {first} does not fit the model {parts['model'].kind}: leave it out")
+        raise InputError(f"{where}: the model {parts['model'].kind} does not support {first}: leave it out")
     if first not in parts["model"].settings:
         for kind, part in parts.items():
             if path in part.settings:
-                raise InputError(f"{where}: the setting is one of the {kind}: use --set {kind}.{path}=VALUE")
+                raise InputError(f"{where}: the setting belongs to the {kind}: use --set {kind}.{path}=VALUE")
     return f"model.{path}"
 
 
 def _check_indexer(model: Part, given: Mapping[str, tuple[str, str]]) -> None:
-    """InputError for a setting of the default indexer of a model that has another indexer."""
+    """Raise InputError for a setting of the default indexer if another indexer is given."""
     indexer = model.values.get("indexer")
     for path, (where, _) in given.items():
         name = path.removeprefix("model.")
         if isinstance(indexer, Part) and (name in indexer.settings or name == "cluster_iterations"):
-            raise InputError(f"{where} does nothing where indexer is given: use --set indexer.NAME=VALUE")
+            raise InputError(f"{where} has no effect if indexer is given: use --set indexer.NAME=VALUE")
 
 
 def _check_switched_on(kind: str, part: Part, given: Mapping[str, tuple[str, str]]) -> None:
-    """InputError for a setting of a wrapper that is not added."""
+    """Raise InputError for a setting of a wrapper that is not added."""
     switch = SWITCHES[kind][0]
     if part.values[switch] != 1:
         return
     for path, (where, _) in given.items():
         if path.startswith(f"{kind}.") and path != f"{kind}.{switch}":
             add = f"--{switch} 2" if switch in part.made_of.FLAGS else f"--set {kind}.{switch}=2"
-            raise InputError(f"{where} is given, but does nothing where {switch} is 1: add {add}, or leave it out")
+            raise InputError(f"{where} is given, but has no effect if {switch} is 1: add {add}, or leave it out")
 
 
 def _pass_threshold_on(parts: Mapping[str, Part], start: Start, given: Mapping[str, tuple[str, str]]) -> None:
-    """The decision threshold of the model is that of its wrappers where they have none of their own."""
+    """Set the decision threshold of wrappers to that of the model, unless they have their own."""
     name = "decision_threshold"
     for kind in SWITCHES.keys() & parts.keys():
         if f"{kind}.{name}" not in given and name not in start.content.get(f"{kind}_settings", {}):
@@ -265,7 +269,10 @@ def _general(name: str, value: Any, start: Start) -> Any:
 def _apply_file(parts: Mapping[str, Part], start: Start) -> None:
     for kind in SWITCHES.keys() - parts.keys():
         if start.content.get(f"{kind}_settings", {}).get(SWITCHES[kind][0], 1) != 1:
-            raise DataFileError(f"{kind}_settings do not fit the model {start.model}: leave them out", start.config)
+            raise DataFileError(
+                f"{kind}_settings are given, but the model {start.model} does not support {kind}: leave them out",
+                start.config,
+            )
     for kind, part in parts.items():
         try:
             part.put_all(start.content.get(f"{kind}_settings", {}), f"{kind}_settings")
@@ -281,9 +288,9 @@ def _read(path: Path) -> dict[str, Any]:
             hint = "choose one of these" if near is None else f"did you mean {near!r}?"
             raise DataFileError(f"a key is {quoted(key)}, but must be one of {', '.join(FILE_KEYS)}: {hint}", path)
         if key.endswith("_settings") and not isinstance(value, dict):
-            raise DataFileError(f"{key} must be an object: use what --show-config prints", path)
+            raise DataFileError(f"{key} must be an object: use the output of --show-config", path)
         if key in NAMES and not isinstance(value, str):
-            raise DataFileError(f"{key} must be a name: use what --show-config prints", path)
+            raise DataFileError(f"{key} must be a name: use the output of --show-config", path)
     return found
 
 
@@ -293,7 +300,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataFileError(f"cannot be read ({error.strerror}): check the path", path) from None
     except (ValueError, RecursionError) as error:
-        raise DataFileError(f"is no JSON ({error}): use what --show-config prints", path) from None
+        raise DataFileError(f"is not valid JSON ({error}): use the output of --show-config", path) from None
     if not isinstance(found, dict):
-        raise DataFileError("holds no JSON object: use what --show-config prints", path)
+        raise DataFileError("does not contain a JSON object: use the output of --show-config", path)
     return found

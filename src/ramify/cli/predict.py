@@ -1,4 +1,4 @@
-"""``ramify predict``: documents in, ranked labels out, batch by batch as they stream by."""
+"""``ramify predict``: ranked labels for a stream of documents, in batches."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 HELP = """Predict the labels of documents.
 
-Documents come from a file (as for train; labels are not needed) or, with -, from stdin as JSON lines like
-{"id": 7, "text": "..."}, or with --plain as one text per line. A text with blanks that is no file is tagged itself.
-Each document gives one line on stdout, best label first:
+Documents are read from a file (as for train; labels are not needed) or, with -, from stdin as JSON lines like
+{"id": 7, "text": "..."}, or with --plain as one text per line. An argument with blanks that is not a file is used as
+a text. For each document one line is written to stdout, best label first:
 
   {"id": 7, "labels": [{"label": "Water pollution", "score": 0.93}, ...]}
 
 or with --format csv or tsv one line per label: id (or number of the document), label, score. The extension of --out
-gives the format of a file.
+determines the format of a file.
 
 Examples:
 
@@ -43,38 +43,40 @@ DEFAULT_K = 5
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(ThreadOptions, TextOptions):
-    """The options of ``ramify predict``."""
+    """Options of ``ramify predict``."""
 
     model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
     data: Annotated[Optional[str], Argument(metavar="DATA", help="File of documents, - for stdin, or a text.")] = None  # noqa: UP045
     ask: Annotated[
         Optional[list[str]],  # noqa: UP045
-        Option(metavar="TEXT", help="Tag this text; may be repeated.", rich_help_panel=DATA_PANEL),
+        Option(metavar="TEXT", help="Predict for this text; repeatable.", rich_help_panel=DATA_PANEL),
     ] = None
     k: Annotated[
         Optional[int],  # noqa: UP045
-        Option("-k", metavar="N", help="Labels per document at most. (default: 5)"),
+        Option("-k", metavar="N", help="Maximum number of labels per document. (default: 5)"),
     ] = None
-    threshold: Annotated[Optional[float], Option(metavar="X", help="Leave out labels with a lower score.")] = None  # noqa: UP045
+    threshold: Annotated[Optional[float], Option(metavar="X", help="Drop labels with a lower score.")] = None  # noqa: UP045
     beam: Annotated[
         Optional[int],  # noqa: UP045
         Option(metavar="N", help="Nodes kept per level of the tree. (default: the model's)"),
     ] = None
-    allow: Annotated[Optional[Path], Option(metavar="FILE", help="Choose from these labels only, one per line.")] = None  # noqa: UP045
+    allow: Annotated[Optional[Path], Option(metavar="FILE", help="Predict only these labels, one per line.")] = None  # noqa: UP045
     forbid: Annotated[Optional[Path], Option(metavar="FILE", help="Never predict these labels, one per line.")] = None  # noqa: UP045
     id: Annotated[
-        str, Option(metavar="FIELD", help="Field of a document's identity, passed on.", rich_help_panel=DATA_PANEL)
+        str, Option(metavar="FIELD", help="Field of the document id, copied to the output.", rich_help_panel=DATA_PANEL)
     ] = "id"
     plain: Annotated[
         bool, Option("--plain", help="The data are plain text, one document per line.", rich_help_panel=DATA_PANEL)
     ] = False
     skip_bad: Annotated[
         bool,
-        Option("--skip-bad", help="Skip lines that cannot be read, and report how many.", rich_help_panel=DATA_PANEL),
+        Option(
+            "--skip-bad", help="Skip lines that cannot be read, and report their number.", rich_help_panel=DATA_PANEL
+        ),
     ] = False
-    batch: Annotated[int, Option(metavar="N", help="Documents predicted at a time; 1 answers each line at once.")] = (
-        1024
-    )
+    batch: Annotated[
+        int, Option(metavar="N", help="Documents per batch; with 1, each line is answered immediately.")
+    ] = 1024
     out: Annotated[
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="FILE", help="Write here instead of stdout.", rich_help_panel=OUTPUT_PANEL),
@@ -89,17 +91,17 @@ class PredictOptions(ThreadOptions, TextOptions):
     quiet: Annotated[bool, Option("--quiet", "-q", help="No notes.", rich_help_panel=OUTPUT_PANEL)] = False
 
     def given_fields(self) -> dict[str, str]:
-        """The fields that the command line names, that of the identity included."""
+        """The fields given on the command line, including the field of the id."""
         return super().given_fields() | {"id": self.id}
 
 
 def run(options: PredictOptions) -> None:
-    """Predict batch by batch: memory does not grow with the data.
+    """Predict in batches; memory does not grow with the number of documents.
 
     Raises
     ------
     RamifyError
-        Model, data or settings that are not what they must be.
+        An invalid model, data or settings.
     """
     from ramify.cli.output import note
     from ramify.data import refuse_same_file
@@ -108,7 +110,7 @@ def run(options: PredictOptions) -> None:
     source = Source.of(options)
     if options.out is not None:
         refuse_same_file(options.out, source.stream, options.allow, options.forbid)
-    format_ = format_of(options.format, options.out, asked=bool(source.texts))
+    format_ = format_of(options.format, options.out, single_texts=bool(source.texts))
     predictor = _predictor(options)
     documents = source.documents(predictor.tagger, options)
     if source.name == "-" and sys.stdin.isatty():
@@ -121,7 +123,7 @@ def run(options: PredictOptions) -> None:
             n_bare += sum(not answer.tags for answer in answers)
             write(answers)
     if n_bare:
-        note(f"note: {n_bare:,} of {n_documents:,} documents got no label", quiet=options.quiet)
+        note(f"note: {n_bare:,} of {n_documents:,} documents have no predicted label", quiet=options.quiet)
     if source.skipped.count:
         first = source.skipped.first
         note(f"note: {source.skipped.count:,} lines were skipped, the first as {first}", quiet=options.quiet)
@@ -139,29 +141,29 @@ def _check(options: PredictOptions) -> None:
 
 @dataclass
 class Skipped:
-    """Lines that could not be read: how many, and the error of the first."""
+    """Number of lines that could not be read, and the error of the first."""
 
     count: int = 0
     first: str = ""
 
     def add(self, error: DataFileError) -> None:
-        """Count one more."""
+        """Count a skipped line."""
         self.count += 1
         self.first = self.first or str(error)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where documents come from.
+    """Source of the documents.
 
     Parameters
     ----------
     name : str or None
         A file, or "-" for stdin.
     texts : list of str
-        Texts of the command line itself, in place of a file.
+        Texts given on the command line, instead of a file.
     skipped : Skipped
-        Filled while ``documents`` are read.
+        Updated while ``documents`` are read.
     """
 
     name: str | None
@@ -170,27 +172,29 @@ class Source:
 
     @classmethod
     def of(cls, options: PredictOptions) -> Source:
-        """The source that the command line names.
+        """The source given on the command line.
 
         Raises
         ------
         InputError
-            A file and texts at once; a word that is no file.
+            Both a file and texts are given, or a single word that is not a file.
         """
         name, texts = options.data, list(options.ask or [])
         if name is not None and texts:
-            raise InputError(f"DATA is {quoted(name)} and --ask is given, too: choose one")
+            raise InputError(f"DATA is {quoted(name)} and --ask is given: choose one")
         if name is None:
             return cls(None if texts else "-", texts)
         if name == "-" or options.plain or not _may_be_text(name):
             return cls(name, [])
         if len(name.split()) < 2:
-            raise InputError(f"there is no file {name!r}: check the path, or add --ask {name!r} to tag it as a text")
+            raise InputError(
+                f"there is no file {name!r}: check the path, or use --ask {name!r} to predict for it as a text"
+            )
         return cls(None, [name])
 
     @property
     def stream(self) -> Any:
-        """What is read: the open stdin, a path, or None for texts of the command line."""
+        """The open stdin, a path, or None for texts of the command line."""
         if self.name == "-":
             return sys.stdin.buffer
         return None if self.name is None else Path(self.name)
@@ -201,7 +205,7 @@ class Source:
         Raises
         ------
         InputError
-            Texts for a model of features or the other way round.
+            Texts for a model of features, or the reverse.
         """
         from ramify.data import holds_texts, read_features, read_texts
         from ramify.data.streams import numbered_lines
@@ -212,7 +216,7 @@ class Source:
         if has_features is tagger.takes_texts_:
             wanted = "texts" if tagger.takes_texts_ else "features (.txt or .npz)"
             given = "the command line" if self.name is None else self.name
-            raise InputError(f"the model was trained on {wanted}, but {given} holds none: give such data")
+            raise InputError(f"the model was trained on {wanted}, but {given} contains none: give such data")
         if self.name is None:
             return ((None, text) for text in self.texts)
         if has_features:
@@ -224,20 +228,20 @@ class Source:
 
 
 def _may_be_text(data: str) -> bool:
-    """Whether an argument names no file, neither an existing one nor one of a known extension."""
+    """Whether an argument can be a text: it is not an existing file and has no known extension."""
     from ramify.data import holds_texts
 
     try:
         if Path(data).exists():
             return False
         holds_texts(data)
-    except (OSError, ValueError, InputError):  # OSError: a name that is too long for a file
+    except (OSError, ValueError, InputError):  # OSError: the name is too long for a file
         return True
     return False
 
 
 def _predictor(options: PredictOptions) -> Predictor:
-    """Open the model and check all that can be checked before documents come."""
+    """Load the model and check the options before documents are read."""
     from ramify.answering import Predictor, open_tagger
 
     tagger = open_tagger(options.model, threads=options.threads)
@@ -255,7 +259,7 @@ def _predictor(options: PredictOptions) -> Predictor:
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Batches of documents; those before a bad one are yielded before its error."""
+    """Batches of documents; documents before an invalid one are yielded before its error is raised."""
     batch = []
     try:
         for document in documents:
@@ -286,5 +290,5 @@ def _names(path: Path | None, tagger: Tagger) -> list[str] | None:
             raise DataFileError(str(error), path, number) from None
         names.append(line.strip())
     if not names:
-        raise DataFileError("names no label: write one per line", path)
+        raise DataFileError("contains no label: write one label per line", path)
     return names

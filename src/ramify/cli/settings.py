@@ -1,6 +1,6 @@
-"""The settings of a part and of the parts inside it, from text, from JSON and to an object.
+"""Settings of a part and of its inner parts, parsed from text or JSON and built to an object.
 
-Names, rules and defaults are those of the classes: ``RULES``, ``__init__`` and ``PARTS``. Docstrings provide the help.
+Names, rules and defaults are taken from the classes (``RULES``, ``__init__``, ``PARTS``), the help from docstrings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ramify.errors import InputError
 from ramify.wording import nearest_name, quoted
 
 GENERAL = ("seed", "threads")
-"""Options of the command; not settings of a part."""
+"""Options of the command, which are not settings of a part."""
 
 INHERITED = (*GENERAL, "decision_threshold", "held_out", "normalize")
 """Settings that an outer estimator overrides in the estimators inside it."""
@@ -29,10 +29,10 @@ OUTER = {
     catalogue.WRAPPER: (*GENERAL, "model", "models"),
     catalogue.MATCHER: INHERITED,
 }
-"""Settings that are given otherwise, by the role of the part."""
+"""Settings that cannot be set for a part, by its role."""
 
 KIND = "kind"
-"""Key of a part's name among its settings in JSON."""
+"""Key of the name of a part in JSON."""
 
 NONE = "none"
 
@@ -44,13 +44,13 @@ class Setting:
     Parameters
     ----------
     name : str
-        Its name in Python.
+        Name of the parameter.
     rule : Rule
-        The values that it takes.
+        Valid values.
     default : object
-        Its default; ``inspect.Parameter.empty`` where it has none.
+        Default value; ``inspect.Parameter.empty`` without a default.
     help : str
-        Its description in the docstring.
+        Description in the docstring.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Setting:
 
     @property
     def role(self) -> str | None:
-        """Role of the classes that it takes an object of; None for a plain value."""
+        """Role of the classes whose objects are valid values; None for a plain value."""
         if isinstance(self.rule, Instance):
             return catalogue.MODEL
         return self.rule.role or None if isinstance(self.rule, Own) else None
 
     @property
     def kinds(self) -> dict[str, catalogue.Entry]:
-        """The classes that it takes an object of, by name."""
+        """Classes whose objects are valid values, by name."""
         if self.role is None:
             return {}
         kinds = catalogue.named(self.role)
@@ -76,24 +76,25 @@ class Setting:
 
     @property
     def wanted(self) -> str:
-        """The values that it takes, as text."""
+        """Description of the valid values."""
         kinds = self.kinds
         wanted = f"one of {', '.join(kinds)}" if kinds else self.rule.spelled
         return f"{wanted} or {NONE}" if self.rule.optional else wanted
 
     def from_text(self, text: str, where: str) -> Any:
-        """The value that a text stands for.
+        """Parse a value.
 
         Parameters
         ----------
         text : str
+            Text of the value.
         where : str
             The flag or path, for errors.
 
         Raises
         ------
         InputError
-            A text of another form, or a value that breaks the rule.
+            The text cannot be parsed, or the value breaks the rule.
         """
         if self.rule.optional and text.lower() == NONE:
             return None
@@ -104,7 +105,7 @@ class Setting:
         return self.checked(value, where)
 
     def checked(self, value: Any, where: str) -> Any:
-        """The value as a plain Python object; InputError where it breaks the rule."""
+        """The value as a plain Python object; InputError if it breaks the rule."""
         if value is None and self.rule.optional:
             return None
         if isinstance(self.rule, Parsed):
@@ -119,14 +120,14 @@ class Setting:
 
 
 class Part:
-    """A class of the catalogue and the values of its settings; a value that is an object is a ``Part``, too.
+    """A class of the catalogue and the values of its settings; values that are objects are again a ``Part``.
 
     Parameters
     ----------
     role, kind : str
         Role in the catalogue and name in it.
     outer : sequence of str, optional
-        Settings that an estimator around this one overrides; when None, those of ``OUTER``.
+        Settings that are overridden by the outer estimator; those of ``OUTER`` when None.
     defaults : mapping of str, optional
         Defaults that differ from those of the class.
     """
@@ -146,7 +147,7 @@ class Part:
 
     @cached_property
     def settings(self) -> dict[str, Setting]:
-        """Its settings by name, without those of the outer estimator."""
+        """Settings by name, without those of ``outer``."""
         return {name: one for name, one in settings_of(self.made_of).items() if name not in self.outer}
 
     def put(self, path: Sequence[str], value: Any, where: str, *, is_text: bool) -> None:
@@ -157,11 +158,11 @@ class Part:
         path : sequence of str
             Names from this part down to the setting.
         value : str, or any value of JSON
-            Of a setting that takes an object: the name of its kind, or an object with "kind" and settings.
+            For a setting whose value is an object: the name of its kind, or a JSON object with "kind" and settings.
         where : str
             The flag, path or key, for errors.
         is_text : bool
-            Whether the value is text that stands for a value.
+            Whether the value is text to be parsed.
 
         Raises
         ------
@@ -182,26 +183,26 @@ class Part:
             self.values[name] = setting.checked(value, where)
 
     def put_all(self, values: Mapping[str, Any], where: str) -> None:
-        """Set the values of a settings file; keys may be paths, as in "chain.hidden" or "chain__hidden"."""
+        """Set the values of a settings file; keys may be paths such as "chain.hidden" or "chain__hidden"."""
         for name, value in values.items():
             self.put(name.replace("__", ".").split("."), value, f"{where}.{name}", is_text=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """All values, as ``put_all`` takes them."""
+        """All values, in the form that ``put_all`` accepts."""
         return {
             name: {KIND: value.kind} | value.as_dict() if isinstance(value, Part) else value
             for name, value in self.values.items()
         }
 
     def build(self, *around: Any, **general: Any) -> Any:
-        """The object, unfitted.
+        """Create the unfitted object.
 
         Parameters
         ----------
         *around : object
-            The model that a wrapper is around.
+            The inner model of a wrapper.
         **general
-            Values of ``GENERAL``; the class gets those that it takes.
+            Values of ``GENERAL``; passed to the class if it has these settings.
 
         Raises
         ------
@@ -219,7 +220,7 @@ class Part:
         return self.made_of(*around, **taken)
 
     def paths(self) -> dict[str, tuple[Part, Setting]]:
-        """Every setting here and inside by its path, with the part that it belongs to."""
+        """All settings of this part and of inner parts by path, each with its part."""
         found = {}
         for name, setting in self.settings.items():
             found[name] = (self, setting)
@@ -242,7 +243,7 @@ class Part:
         if isinstance(value, Part):
             return value
         if setting.role is None:
-            raise InputError(f"{where}: {setting.name} is a value without settings: use --set {setting.name}=VALUE")
+            raise InputError(f"{where}: {setting.name} has no settings: use --set {setting.name}=VALUE")
         kinds = "|".join(setting.kinds)
         raise InputError(f"{where}: {setting.name} has no kind yet: add --set {setting.name}={kinds}")
 
@@ -288,7 +289,7 @@ def settings_of(kind: Any) -> dict[str, Setting]:
 
 
 def shown(value: Any) -> str:
-    """A value as text that stands for it."""
+    """A value as text, in the form that ``Setting.from_text`` parses."""
     if isinstance(value, Part):
         return value.kind
     if isinstance(value, bool):
@@ -299,12 +300,12 @@ def shown(value: Any) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of a description, without its full stop."""
+    """The first sentence or clause of a description, without the full stop or semicolon."""
     return re.split(r"\.(?:\s|$)|;", text, maxsplit=1)[0]
 
 
 def _can_be_given(rule: Rule) -> bool:
-    """Whether text can stand for a value: not for objects that the catalogue does not name."""
+    """Whether values can be given as text: False for objects of classes outside the catalogue."""
     if isinstance(rule, Own):
         return bool(rule.role or rule.choices)
     return not isinstance(rule, Instance) or catalogue.by_class(rule.kind.__name__) is not None
@@ -315,7 +316,7 @@ def _kind_of(setting: Setting, part: Any) -> str:
 
 
 def _described(kind: Any) -> dict[str, str]:
-    """Parameter → description, of the section Parameters of a numpydoc docstring."""
+    """Descriptions in the Parameters section of a numpydoc docstring, by parameter."""
     text = inspect.cleandoc(kind.__doc__ or "")
     section = re.search(r"^Parameters\n-+\n(.*?)(?=\n\n?\S[^\n]*\n-+\n|\Z)", text, re.S | re.M)
     found: dict[str, str] = {}

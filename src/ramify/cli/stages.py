@@ -1,4 +1,4 @@
-"""Stages of a long command: progress bars on stderr of a terminal, and times for the report."""
+"""Stages of a long command: progress bars on stderr if it is a terminal, and times for the report."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class Stages:
-    """A ``progress`` callback of the library, called with (stage, share done).
+    """A ``progress`` callback, called with (stage, share done).
 
     Parameters
     ----------
     quiet : bool, default False
-        Show nothing.
+        Whether progress bars are disabled.
 
     Attributes
     ----------
     seconds : dict of str to float
-        Time per stage, in order.
+        Wall time per stage in seconds, in order.
     begun, begun_cpu : float
-        Wall and CPU clock when the command began.
+        Wall and CPU clock at the start of the command, in seconds.
     n_documents : int
-        Documents that pass through each stage, for the rate; set it as soon as it is known.
+        Number of documents per stage, for the rates; set after reading.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -51,7 +51,7 @@ class Stages:
             self._display.stop()
 
     def __call__(self, stage: str, done: float) -> None:
-        """Record the share of a stage that is done; stages may alternate, as the trees of an ensemble do."""
+        """Record the share of a stage that is done; stages may alternate, as for the trees of an ensemble."""
         now = time.perf_counter()
         spent = now - self._last if stage == self._current else 0.0
         self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
@@ -61,7 +61,7 @@ class Stages:
         if stage not in self._tasks:
             self._tasks[stage] = self._display.add_task(stage, total=None, rate="")
         rate = self._rate(stage, done)
-        # Without a share the bar pulses.
+        # total=None shows a bar without a share.
         self._display.update(self._tasks[stage], total=1.0 if done > 0 else None, completed=done, rate=rate)
 
     @contextmanager
@@ -72,7 +72,7 @@ class Stages:
         self(name, 1.0)
 
     def rates(self) -> dict[str, float]:
-        """Documents per second of each stage that took any time."""
+        """Documents per second of each stage with a measured time."""
         return {name: self.n_documents / seconds for name, seconds in self.seconds.items() if seconds > 0}
 
     def _rate(self, stage: str, done: float) -> str:

@@ -1,4 +1,4 @@
-"""``ramify train``: a data file in, a model directory out."""
+"""``ramify train``: trains a model on a data file and saves it in a directory."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from ramify.values import Dataset
 
 METAVARS = {"Whole": "N", "Real": "X", "DocumentLimit": "X", "YesNo": "yes|no", "Pair": "N,N"}
-"""What stands for a value in help, by the class of its rule; imported rules would import NumPy."""
+"""Metavariables in help, by class name of the rule; importing the classes would import NumPy."""
 
 HELP = """Train a model on a data file and save it.
 
-Files by extension: .jsonl, .csv, .tsv (also .gz) and .parquet hold texts; .txt of the Extreme Classification
-Repository and .npz hold features. JSON lines look like {"text": "...", "labels": ["...", "..."]}.
+The extension determines the format: .jsonl, .csv, .tsv (also .gz) and .parquet contain texts; .txt of the Extreme
+Classification Repository and .npz contain features. JSON lines look like {"text": "...", "labels": ["...", "..."]}.
 
 Examples:
 
@@ -49,7 +49,7 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     data: Annotated[Optional[str], Argument(metavar="DATA", help="File of labelled documents.")] = None  # noqa: UP045
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        Option("--out", "-o", metavar="DIR", help="Directory for the model; replaces an older model."),
+        Option("--out", "-o", metavar="DIR", help="Directory for the model; an existing model is replaced."),
     ] = None
     model: Annotated[
         Optional[str],  # noqa: UP045
@@ -67,15 +67,15 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     set: Annotated[
         Optional[list[str]],  # noqa: UP045
-        Option(metavar="PATH=VALUE", help="Any setting, as in epsilon=0.1; see ramify settings NAME; repeatable."),
+        Option(metavar="PATH=VALUE", help="Any setting, such as epsilon=0.1; see ramify settings NAME; repeatable."),
     ] = None
     seed: Annotated[
         Optional[int],  # noqa: UP045
-        Option(metavar="N", help="Same seed, same model. (default: 0)", callback=checked_seed),
+        Option(metavar="N", help="Random seed. (default: 0)", callback=checked_seed),
     ] = None
     config: Annotated[
         Optional[Path],  # noqa: UP045
-        Option(metavar="FILE", help="Settings file, as --show-config prints; flags override it."),
+        Option(metavar="FILE", help="Settings file in the format of --show-config; flags override it."),
     ] = None
     show_config: Annotated[bool, Option("--show-config", help="Print the settings as JSON and stop.")] = False
     test: Annotated[
@@ -84,15 +84,17 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     holdout: Annotated[
         Optional[float],  # noqa: UP045
-        Option(metavar="SHARE", help="Share of the documents to hold out and evaluate on.", rich_help_panel=DATA_PANEL),
+        Option(
+            metavar="SHARE", help="Share of the documents that is held out for evaluation.", rich_help_panel=DATA_PANEL
+        ),
     ] = None
 
 
 class TrainCommand(TyperCommand):
-    """``ramify train`` with the flags of the model and the vectorizer that its arguments name."""
+    """``ramify train`` with the flags of the model and the vectorizer given in its arguments."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Find the names in a first pass; then become the command with the flags of these parts, and parse."""
+        """Parse the names in a first pass, add the flags of these parts, then parse all arguments."""
         from ramify.cli.plan import Start, own_flags
 
         parser = self.make_parser(ctx)
@@ -113,17 +115,17 @@ class TrainCommand(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
-            if type(error).__name__ == "NoSuchOption":  # of the parser that typer brings along
+            if type(error).__name__ == "NoSuchOption":  # a class of typer's parser
                 _suggest_set(str(getattr(error, "option_name", "")), parts)
             raise
 
 
 def _flag(name: str, part: Part) -> inspect.Parameter:
-    """A setting as a parameter that typer turns into a flag."""
+    """A setting as a parameter that typer converts to a flag."""
     from ramify.cli.settings import first_sentence, shown
 
     setting = part.settings[name]
-    text = first_sentence(setting.help).replace("[", "\\[")  # rich takes square brackets for markup
+    text = first_sentence(setting.help).replace("[", "\\[")  # rich interprets square brackets as markup
     choices = list(setting.kinds or setting.rule.choices)
     listed = f": {', '.join(choices)}" if choices else ""
     option = Option(
@@ -137,7 +139,7 @@ def _flag(name: str, part: Part) -> inspect.Parameter:
 
 
 def _suggest_set(flag: str, parts: Mapping[str, Part]) -> None:
-    """InputError for a flag that is a setting, or one of another model."""
+    """Raise InputError for a flag that is a setting of a part, or of another model."""
     name = flag.lstrip("-").replace("-", "_")
     for kind, part in parts.items():
         for path in part.paths():
@@ -149,24 +151,25 @@ def _suggest_set(flag: str, parts: Mapping[str, Part]) -> None:
         raise InputError(f"no such option {flag}: the model {model} has no such setting, so leave it out")
     for kind, entry in catalogue.named(catalogue.WRAPPER).items():
         if name in entry.load().RULES:
-            raise InputError(f"no such option {flag}: {kind} does not fit the model {model}, so leave it out")
+            raise InputError(f"no such option {flag}: the model {model} does not support {kind}, so leave it out")
 
 
 def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
-    """Train, save, evaluate.
+    """Train, save and evaluate a model.
 
     Parameters
     ----------
     options : TrainOptions
+        Options of the command.
     start : Start
-        What the options name.
+        The model and vectorizer named by the options.
     flags : mapping of str
         Text of each flag that is a setting of a part.
 
     Raises
     ------
     RamifyError
-        Settings, files or data that are not what they must be; nothing is written then.
+        Invalid settings, files or data; no model is written.
     """
     from ramify.cli.output import show_json
     from ramify.cli.plan import Plan
@@ -178,8 +181,8 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
         show_json(plan.as_dict())
         return
     if options.data is None or options.out is None:
-        missing = "the data file, as in: ramify train DATA --out DIR" if options.data is None else "--out DIR"
-        raise InputError(f"missing is {missing}")
+        missing = "the data file, as in ramify train DATA --out DIR" if options.data is None else "--out DIR"
+        raise InputError(f"an argument is missing: give {missing}")
     if options.test is not None and options.holdout is not None:
         raise InputError("--test and --holdout are both given: choose one")
     if options.holdout is not None and not 0 < options.holdout < 1:
@@ -222,7 +225,7 @@ def _read(options: TrainOptions, data: str, seed: int) -> tuple[Dataset, Dataset
 
 
 def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:
-    """A note where labels have no copies because there is one cluster."""
+    """Print a note if labels have no copies because there is only one cluster."""
     from ramify.cli.output import note
     from ramify.models import Disentangled
 
@@ -232,7 +235,7 @@ def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:
     n_clusters = 1 if model.tree_.depth == 1 else model.tree_.level_sizes[-2]
     if n_clusters == 1:
         note(
-            "note: all labels are in one cluster, so none has copies: a smaller --max-leaf makes more clusters",
+            "note: all labels are in one cluster, so there are no copies: use a smaller --max-leaf",
             quiet=options.quiet,
         )
 
@@ -250,19 +253,19 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
         note(f"note: {empty:,} of {len(dataset):,} documents have no text", quiet=options.quiet)
     if dataset.n_labels == 1:
         name = dataset.label_names[0]
-        note(f"note: there is only one label, {quoted(name)}: every document will get it", quiet=options.quiet)
+        note(f"note: there is only one label, {quoted(name)}: it is predicted for every document", quiet=options.quiet)
     note_long_rows(dataset, quiet=options.quiet)
 
 
 def note_long_rows(dataset: Dataset, *, quiet: bool) -> None:
-    """A note where a file seems to have a row per document and label."""
+    """Print a note if a file seems to have one row per document and label."""
     from ramify.cli.output import note
     from ramify.data import looks_long
 
     long = looks_long(dataset)
     if long is not None:
         note(
-            f"note: {long[0]:,} rows with at most one label hold {long[1]:,} different documents: if the file has a "
-            "row per document and label, add --group FIELD with the field that the rows of one document share",
+            f"note: {long[0]:,} rows with at most one label hold {long[1]:,} different documents: if the file has "
+            "one row per document and label, add --group FIELD with the field that identifies a document",
             quiet=quiet,
         )

@@ -41,7 +41,7 @@ class TrainingReport:
     settings: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Values for JSON."""
         card = describe(self.tagger)
         return {
             "model": str(self.out),
@@ -62,11 +62,11 @@ class TrainingReport:
         }
 
     def _rounds(self) -> tuple[Any, ...]:
-        """Changes of each reassignment of labels."""
+        """Changes of each round of label reassignment."""
         return tuple(getattr(self.tagger.model_, "rounds_", ()))
 
     def show(self, *, as_json: bool) -> None:
-        """Print it."""
+        """Print the report."""
         facts = self.as_dict()
         if as_json:
             show_json(facts)
@@ -78,7 +78,9 @@ class TrainingReport:
             ("time", f"{seconds_text(facts['wall_seconds'])} ({seconds_text(facts['cpu_seconds'])} of CPU)"),
         ]
         if facts["normalized_rows"]:
-            scaled = f"{facts['normalized_rows']:,} of {facts['documents']:,} to length 1 (--normalize no keeps them)"
+            scaled = (
+                f"{facts['normalized_rows']:,} of {facts['documents']:,} to length 1 (--normalize no disables scaling)"
+            )
             rows.append(("rows scaled", scaled))
         rates = facts["documents_per_second"]
         for stage, seconds in facts["stage_seconds"].items():
@@ -97,7 +99,7 @@ def directory_bytes(path: Path) -> int:
 
 
 def peak_memory() -> int:
-    """Peak memory of this process in bytes; 0 where the system does not report it."""
+    """Peak memory of this process in bytes; 0 if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
