@@ -28,7 +28,7 @@ def small_demo(documents, monkeypatch):
 def test_demo_measures_three_methods_shows_documents_and_answers(call, small_demo, tmp_path):
     done = call("demo", "--ask", "river lake", "--ask", "zzz", "--show", 2, "--out", tmp_path / "m", "-k", 2)
     assert done.code == 0
-    for words in ("most popular labels", "one-vs-rest LinearSVC", "ramify XRLinear", "predicted", "ask> river lake"):
+    for words in ("most popular labels", "one-vs-rest LinearSVC", "ramify", "predicted", "ask> river lake"):
         assert words in done.out
     assert done.out.count("predicted") == 2
     assert "stopped" not in done.out
@@ -40,7 +40,7 @@ def test_demo_as_json(call, small_demo):
     done = call("demo", "--json", "--ask", "smoke heat", "--rival-seconds", 0)
     found = json.loads(done.out)
     names = [method["name"] for method in found["methods"]]
-    assert names == ["most popular labels", "ramify XRLinear"]
+    assert names == ["most popular labels", "ramify"]
     popular, own = (method["values"]["P@1"] for method in found["methods"])
     assert own > popular
     assert found["answers"]["smoke heat"][0][0].startswith("fire")

@@ -156,3 +156,27 @@ def test_this_installation_gives_thousands_of_documents_and_labels(monkeypatch, 
     assert np.mean(counts <= 5) > 0.5, "no long tail"
     assert {"csv.reader", "numpy.asarray", "os.path.join", "json.loads", "open"} <= set(train.label_names)
     assert all(text.partition(": ")[2] for text in train.texts)
+
+
+def test_descriptions_have_the_function_as_label_and_uses_the_rarer_calls(tmp_path):
+    path = tmp_path / "lib.py"
+    path.write_text(
+        "import os, json\n"
+        + "".join(f'def f{i}(x):\n    """Number {i}."""\n    json.dumps(x); os.{"stat" if i % 2 else "lstat"}(x)\n'
+                  for i in range(2 * documents.MOST_CALLERS))
+    )  # fmt: skip
+    found = documents.build_demo([("lib", path)])
+    rows = {}
+    for row, function in enumerate(found.ids):
+        rows.setdefault(function, []).append((found.texts[row], found.labels_of(row)))
+    assert rows["math.gcd"] == [("math gcd: Greatest Common Divisor.", ["math.gcd"])]
+    assert rows["lib.f3"] == [("f 3: Number 3.", ["os.stat"])]
+    whole, sentence = rows["json.dumps"]
+    assert whole[0].startswith(sentence[0]) and whole[1] == sentence[1] == ["json.dumps"]
+
+
+def test_held_out_documents_are_uses_by_functions_that_are_no_labels(few_sources):
+    train, test = demo_dataset()
+    assert len(test) >= 4
+    assert not set(test.ids) & set(train.label_names)
+    assert not set(test.texts) & set(train.texts)

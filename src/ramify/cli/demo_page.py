@@ -72,7 +72,7 @@ def answer(query: str, tags: Tags) -> tuple[RenderableType, ...]:
     asked = Text.assemble(("ask> ", "dim"), (query, "bold")) if query else Text()
     if not tags:
         return asked, Text("  no word of this is known")
-    rows = Table.grid(padding=(0, 1))
+    rows = Table.grid(padding=(0, 2))
     best = max((score for _, score in tags), default=0.0)
     for rank, (label, score) in enumerate(tags):
         name = Text(one_line(label), style="" if rank else "bold green")

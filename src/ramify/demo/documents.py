@@ -203,7 +203,9 @@ def _split(dataset: Dataset) -> tuple[Dataset, Dataset]:
     rest, test = split_label_aware(dataset.take(np.flatnonzero(is_open)), TEST_SIZE)
     closed = dataset.take(np.flatnonzero(~is_open))
     texts = [*(closed.texts or ()), *(rest.texts or ())]
-    return Dataset(Y=as_csr(sp.vstack([closed.Y, rest.Y])), label_names=dataset.label_names, texts=texts), test
+    ids = [*(closed.ids or ()), *(rest.ids or ())]
+    Y = as_csr(sp.vstack([closed.Y, rest.Y]))
+    return Dataset(Y=Y, label_names=dataset.label_names, texts=texts, ids=ids), test
 
 
 def _modules_in(folder: Path, package: str) -> Iterator[tuple[str, Path]]:

@@ -23,6 +23,9 @@ MODULES = (
     "statistics", "string", "struct", "subprocess", "sys", "tempfile", "textwrap", "threading", "time", "unicodedata",
     "urllib.parse", "uuid", "zipfile", "zlib", "numpy", "numpy.fft", "numpy.linalg", "numpy.random",
 )  # fmt: skip
+HOOK = "hook"
+"""Functions of ``sys`` whose names end so are skipped: debuggers and test runners replace them."""
+
 SKIPPED_CLASSES = frozenset({"numpy.generic"})  # its methods repeat those of arrays
 
 
@@ -53,7 +56,8 @@ def _callables(module: ModuleType) -> Iterator[tuple[str, object]]:
     for name in getattr(module, "__all__", None) or dir(module):
         value = getattr(module, name, None)
         is_class = isinstance(value, type)
-        if name.startswith("_") or not callable(value) or (is_class and issubclass(value, BaseException)):
+        is_hidden = name.startswith("_") or (module.__name__ == "sys" and name.endswith(HOOK))
+        if is_hidden or not callable(value) or (is_class and issubclass(value, BaseException)):
             continue
         yield f"{prefix}{name}", value
         if is_class and f"{prefix}{name}" not in SKIPPED_CLASSES:
