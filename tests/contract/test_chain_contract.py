@@ -6,8 +6,8 @@ pytest.importorskip("torch", reason="needs the extra torch")
 
 from ramify import CompositeChain, LabelChain, ReinforcedChain
 from ramify.testing import MODEL_CHECKS, run_check
+from ramify.testing.conventions import check_settings, check_survives_saving
 from ramify.testing.learning import LEARNING_CHECKS
-from ramify.testing.manners import check_settings, check_survives_saving
 from ramify.testing.scores import check_batch_equals_single, check_predict_agrees
 
 SMALL = {"embedding": 8, "hidden": 24, "dropout": 0.1, "feature_dropout": 0.0, "batch_size": 48, "average": 0.0}

@@ -22,7 +22,7 @@ def test_contract(variant, check):
     run_check(
         check,
         lambda: KMeansIndexer(**VARIANTS[variant]),
-        {"check_likeness"} if variant in ("default", "shallow") else (),
+        {"check_similar_labels_share_parents"} if variant in ("default", "shallow") else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""What every indexer must do: put each used label in the tree, put like with like, and give the same tree again."""
+"""Checks of indexers: every used label has a leaf, similar labels share parents, and results are reproducible."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def _equal(first: LabelTree, second: LabelTree) -> bool:
 
 
 def check_every_used_label_has_a_leaf(factory: Factory) -> None:
-    """Labels in use are all in the tree, which is for the whole label space."""
+    """Every label with instances has a leaf, and the tree covers the whole label space."""
     Z, Y = _problem()
     tree = factory().build(Z, Y)
-    assert isinstance(tree, LabelTree), f"build gives a {type(tree).__name__}, but must give a LabelTree"
-    assert tree.n_labels == Y.shape[1], f"the tree is for {tree.n_labels} labels instead of {Y.shape[1]}"
+    assert isinstance(tree, LabelTree), f"build returned a {type(tree).__name__}, but must return a LabelTree"
+    assert tree.n_labels == Y.shape[1], f"the tree has {tree.n_labels} labels, but Y has {Y.shape[1]}"
     missing = set(Y.indices.tolist()) - set(tree.leaf_labels.tolist())
     assert not missing, f"labels {sorted(missing)} have instances, but no leaf"
 
@@ -40,21 +40,23 @@ def check_same_seed_same_tree(factory: Factory) -> None:
     Z, Y = _problem()
     first = factory().build(Z, Y, seed=3, threads=1)
     for threads in (1, 2, 3):
-        assert _equal(factory().build(Z, Y, seed=3, threads=threads), first), f"{threads} thread(s) give another tree"
+        assert _equal(factory().build(Z, Y, seed=3, threads=threads), first), (
+            f"the tree with {threads} thread(s) differs from the first"
+        )
 
 
 def check_inputs_stay(factory: Factory) -> None:
-    """Build changes neither Z nor Y."""
+    """``build`` modifies neither Z nor Y."""
     Z, Y = _problem()
     before = [array.copy() for matrix in (Z, Y) for array in (matrix.data, matrix.indices, matrix.indptr)]
     factory().build(Z, Y)
     after = [array for matrix in (Z, Y) for array in (matrix.data, matrix.indices, matrix.indptr)]
     same = all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
-    assert same, "build changes the caller's matrices"
+    assert same, "build modifies the caller's matrices"
 
 
-def check_likeness(factory: Factory) -> None:
-    """Labels of one planted cluster share a parent clearly more often than by chance, where there are clusters."""
+def check_similar_labels_share_parents(factory: Factory) -> None:
+    """Labels of the same planted cluster share a parent more often than other labels."""
     Z, Y = _problem()
     tree = factory().build(Z, Y)
     if tree.depth < 2 or tree.overlapping or len(tree.parents[-1]) == tree.level_sizes[-2]:
@@ -65,11 +67,11 @@ def check_likeness(factory: Factory) -> None:
     planted = cluster[:, None] == cluster
     others = ~np.eye(len(cluster), dtype=bool)
     inside, outside = together[planted & others].mean(), together[~planted].mean()
-    assert inside > outside, f"like labels share a parent in {inside:.0%} of cases, unlike ones in {outside:.0%}"
+    assert inside > outside, f"{inside:.0%} of similar labels share a parent, but {outside:.0%} of dissimilar ones"
 
 
 def check_odd_label_sets(factory: Factory) -> None:
-    """One label, two equal labels, labels without a vector, labels without an instance."""
+    """A tree is built for one label, equal labels, labels without a vector and labels without instances."""
     cases: list[tuple[str, Any, Any]] = [
         ("one label", as_csr([[1.0, 0.0]]), as_csr(np.ones((3, 1)))),
         ("equal labels", as_csr(np.ones((9, 2))), as_csr(np.ones((3, 9)))),
@@ -79,14 +81,14 @@ def check_odd_label_sets(factory: Factory) -> None:
     for what, Z, Y in cases:
         tree = factory().build(Z, Y)
         missing = set(Y.indices.tolist()) - set(tree.leaf_labels.tolist())
-        assert not missing, f"with {what} the labels {sorted(missing)} have no leaf"
+        assert not missing, f"case {what}: labels {sorted(missing)} have no leaf"
 
 
 INDEXER_CHECKS = (
     check_every_used_label_has_a_leaf,
     check_same_seed_same_tree,
     check_inputs_stay,
-    check_likeness,
+    check_similar_labels_share_parents,
     check_odd_label_sets,
 )
 
@@ -97,15 +99,15 @@ def check_indexer(factory: Factory, *, lacks: Collection[str] = ()) -> None:
     Parameters
     ----------
     factory : callable
-        Makes an indexer: an object with ``build(Z, Y, *, seed, threads)`` that gives a LabelTree. It must index 32
-        labels, and smaller sets.
+        Returns an indexer: an object with ``build(Z, Y, *, seed, threads)`` that returns a LabelTree. The checks use up
+        to 32 labels.
     lacks : collection of str, optional
         Names of the checks that do not apply.
 
     Raises
     ------
     AssertionError
-        The first check that the indexer does not pass.
+        A check fails, or a check does not apply and is not in ``lacks``.
     """
     for check in INDEXER_CHECKS:
         run_check(check, factory, lacks)

@@ -1,4 +1,4 @@
-"""Bad input gets one sentence that names the thing: an InputError, never another exception."""
+"""Checks that invalid input raises InputError with a one-line message that names the argument."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _spoilt(matrix: Any, value: Any) -> Any:
 
 
 def check_refuses_bad_features(factory: Factory) -> None:
-    """X with NaN, infinity, strings, objects, complex numbers, or of another shape."""
+    """X with NaN, infinity, strings, objects or complex numbers, or of a wrong shape, raises InputError."""
     problem = checkerboard()
     X, Y = problem.X, problem.Y
     cases = [
@@ -59,12 +59,12 @@ def check_refuses_bad_features(factory: Factory) -> None:
         _refuses(lambda bad=bad: factory().fit(bad, Y), what, *names)  # type: ignore[misc]
     model = factory().fit(X, Y)
     for what, bad, names in cases:
-        _refuses(lambda bad=bad: model.predict_topk(bad, 2), f"asking with {what}", *names)  # type: ignore[misc]
-    _refuses(lambda: model.predict_topk(X[:, :5], 2), "X of another width", "X", "5", str(X.shape[1]))
+        _refuses(lambda bad=bad: model.predict_topk(bad, 2), f"prediction with {what}", *names)  # type: ignore[misc]
+    _refuses(lambda: model.predict_topk(X[:, :5], 2), "X with a wrong number of columns", "X", "5", str(X.shape[1]))
 
 
 def check_refuses_bad_labels(factory: Factory) -> None:
-    """Y of another length or shape, with negative values, NaN or strings, or without any positive entry."""
+    """Y of a wrong shape, with negative values, NaN or strings, or without positive entries, raises InputError."""
     problem = checkerboard()
     X, Y = problem.X, problem.Y
     cases = [
@@ -84,7 +84,7 @@ def check_refuses_bad_labels(factory: Factory) -> None:
 
 
 def check_refuses_bad_numbers(factory: Factory) -> None:
-    """K, beam, threads and seed out of range or of another type."""
+    """A k, beam, threads or seed that is out of range or of a wrong type raises InputError."""
     problem = checkerboard()
     model = factory().fit(problem.X, problem.Y)
     for k in (0, -1, 11, 1.5, "3", True):
@@ -102,7 +102,7 @@ def check_refuses_bad_numbers(factory: Factory) -> None:
 
 
 def check_refuses_bad_restrictions(factory: Factory) -> None:
-    """Allowed and forbidden labels that do not exist, or matrices of another shape."""
+    """Unknown allowed or forbidden labels, or matrices of a wrong shape, raise InputError."""
     problem = checkerboard()
     model = factory().fit(problem.X, problem.Y)
     X = problem.X_test[:4]
@@ -124,7 +124,7 @@ def check_refuses_bad_restrictions(factory: Factory) -> None:
 
 
 def check_refuses_to_answer_unfitted(factory: Factory) -> None:
-    """Before fit, methods raise scikit-learn's NotFittedError."""
+    """Methods of an unfitted model raise scikit-learn's NotFittedError."""
     from sklearn.exceptions import NotFittedError
 
     model, X = factory(), checkerboard().X_test
@@ -135,7 +135,7 @@ def check_refuses_to_answer_unfitted(factory: Factory) -> None:
             getattr(model, name)(*(() if name == "to_state" else (X,)))
         except NotFittedError:
             continue
-        raise AssertionError(f"{name} of an unfitted model raises no NotFittedError")
+        raise AssertionError(f"{name} of an unfitted model does not raise NotFittedError")
 
 
 REFUSAL_CHECKS = (

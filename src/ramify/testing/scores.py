@@ -1,4 +1,4 @@
-"""All ways to ask a model must agree: top k, all scores, single pairs, labels, restrictions, sub-trees."""
+"""Checks that all prediction methods agree: top k, all scores, pairs, labels, restrictions, sub-trees."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ramify.testing.values import (
 from ramify.values import Float32, TopK
 
 WIDE = 10_000
-"""A beam that keeps every node."""
+"""A beam larger than any level of the tested trees."""
 
 
 def _fitted(factory: Factory) -> tuple[Any, Problem]:
@@ -34,27 +34,29 @@ def _wide(model: Any) -> dict[str, int]:
 
 
 def check_topk_is_in_order(factory: Factory) -> None:
-    """Scores descend, no label comes twice, and what is missing is -1 with -inf at the end."""
+    """Scores descend, labels are distinct and in range, and rows are filled with label -1 and score -inf."""
     model, problem = _fitted(factory)
     n_labels = problem.Y.shape[1]
     for k in (1, 4, n_labels):
         top = model.predict_topk(problem.X_test, k)
-        assert isinstance(top, TopK), f"predict_topk gives a {type(top).__name__}, but must give a TopK"
-        assert top.labels.shape == (problem.X_test.shape[0], k), f"asked for {k} labels, got shape {top.labels.shape}"
+        assert isinstance(top, TopK), f"predict_topk returned a {type(top).__name__}, but must return a TopK"
+        assert top.labels.shape == (problem.X_test.shape[0], k), (
+            f"predict_topk with k = {k} returned shape {top.labels.shape}"
+        )
         assert (top.scores[:, :-1] >= top.scores[:, 1:]).all(), "scores do not descend"
         assert ((top.labels == -1) == np.isneginf(top.scores)).all(), "labels of -1 and scores of -inf do not coincide"
         for row in top.labels:
             given = row[row >= 0]
-            assert len(np.unique(given)) == len(given), "a label is given twice for one instance"
-            assert (given < n_labels).all(), "a label is given that does not exist"
+            assert len(np.unique(given)) == len(given), "a label is returned twice for one instance"
+            assert (given < n_labels).all(), "a returned label does not exist"
 
 
 def check_exact_scores_agree(factory: Factory) -> None:
-    """With a beam over everything, the top k are the largest entries of decision_function."""
+    """With a beam that keeps all nodes, predict_topk returns the largest entries of decision_function."""
     model, problem = _fitted(factory)
     need_ability(model, "decision_function")
     scores = model.decision_function(problem.X_test)
-    assert scores.shape == problem.Y_test.shape, f"decision_function gives shape {scores.shape}"
+    assert scores.shape == problem.Y_test.shape, f"decision_function returned shape {scores.shape}"
     top = model.predict_topk(problem.X_test, 5, **_wide(model))
     _agree(top, scores)
     assert np.array_equal(top.scores, -np.sort(-scores, axis=1)[:, :5]), "predict_topk misses labels of higher score"
@@ -62,66 +64,68 @@ def check_exact_scores_agree(factory: Factory) -> None:
 
 def _agree(top: TopK, scores: Float32) -> None:
     rows, ranks = np.nonzero(top.labels >= 0)
-    told, known = top.scores[rows, ranks], scores[rows, top.labels[rows, ranks]]
-    assert np.array_equal(told, known), "predict_topk and decision_function score a label differently"
+    ranked, exact = top.scores[rows, ranks], scores[rows, top.labels[rows, ranks]]
+    assert np.array_equal(ranked, exact), "predict_topk and decision_function score a label differently"
 
 
 def check_pairs_agree(factory: Factory) -> None:
-    """score_pairs gives the asked entries of decision_function, and no others."""
+    """score_pairs returns the requested entries of decision_function, and no others."""
     model, problem = _fitted(factory)
     need_ability(model, "score_pairs")
     scores = model.decision_function(problem.X_test)
     pairs = model.score_pairs(problem.X_test, problem.Y_test)
-    assert np.array_equal(pairs.indptr, problem.Y_test.indptr), "score_pairs gives other pairs than it was asked for"
-    assert np.array_equal(pairs.indices, problem.Y_test.indices), "score_pairs gives other pairs than it was asked for"
+    assert np.array_equal(pairs.indptr, problem.Y_test.indptr), "score_pairs returned other pairs than requested"
+    assert np.array_equal(pairs.indices, problem.Y_test.indices), "score_pairs returned other pairs than requested"
     rows = np.repeat(np.arange(len(scores)), np.diff(pairs.indptr))
     assert np.array_equal(pairs.data, scores[rows, pairs.indices]), "score_pairs and decision_function disagree"
 
 
 def check_predict_agrees(factory: Factory) -> None:
-    """Predict gives the labels whose score reaches the threshold."""
+    """``predict`` returns the labels with scores of at least the threshold."""
     model, problem = _fitted(factory)
     need_method(model, "predict")
     found = model.predict(problem.X_test)
     sparse = sp.issparse(found)
-    assert sparse, "predict gives a dense matrix"
-    assert found.shape == problem.Y_test.shape, f"predict gives shape {found.shape}"
+    assert sparse, "predict returned a dense matrix"
+    assert found.shape == problem.Y_test.shape, f"predict returned shape {found.shape}"
     top = model.predict_topk(problem.X_test, problem.Y.shape[1])
     wanted = np.zeros(found.shape)
     rows, ranks = np.nonzero((top.labels >= 0) & (top.scores >= model.decision_threshold))
     wanted[rows, top.labels[rows, ranks]] = 1
-    assert np.array_equal(found.toarray(), wanted), "predict and predict_topk disagree on what reaches the threshold"
+    assert np.array_equal(found.toarray(), wanted), (
+        "predict and predict_topk disagree on the labels above the threshold"
+    )
 
 
 def check_batch_equals_single(factory: Factory) -> None:
-    """An instance gets the same answer, to the bit, alone and among others."""
+    """Predictions for a single instance and within a batch are bitwise equal."""
     model, problem = _fitted(factory)
     whole = model.predict_topk(problem.X_test, 4)
     for row in range(0, len(whole), 17):
         alone = model.predict_topk(problem.X_test[row], 4)
         assert same(alone, TopK(whole.labels[row : row + 1], whole.scores[row : row + 1])), (
-            f"instance {row} gets another answer alone than in a batch"
+            f"the prediction for instance {row} differs between a single call and a batch"
         )
     for cut in (1, 100):
         parts = [model.predict_topk(part, 4) for part in (problem.X_test[:cut], problem.X_test[cut:])]
         joined = TopK(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
-        assert same(joined, whole), f"a batch cut at {cut} gets other answers than the whole"
+        assert same(joined, whole), f"the predictions differ if the batch is split at {cut}"
 
 
 def check_single_call_agrees(factory: Factory) -> None:
-    """The fast way for single instances gives the same bits."""
+    """The function of ``single`` and predict_topk give bitwise equal results."""
     model, problem = _fitted(factory)
-    ask, whole = as_model(model).single(3), model.predict_topk(problem.X_test, 3)
+    predict_one, whole = as_model(model).single(3), model.predict_topk(problem.X_test, 3)
     for row in range(0, len(whole), 23):
         one = problem.X_test[row]
-        labels, scores = ask(one.indices, one.data)
+        labels, scores = predict_one(one.indices, one.data)
         assert same(TopK(labels, scores), TopK(whole.labels[row : row + 1], whole.scores[row : row + 1])), (
-            f"single() answers otherwise than predict_topk for instance {row}"
+            f"single() and predict_topk differ for instance {row}"
         )
 
 
 def check_restrictions(factory: Factory) -> None:
-    """Allowed and forbidden labels, for all instances and for each, as one would filter the full ranking."""
+    """Restricted rankings equal the filtered full ranking, for restrictions on all instances and per instance."""
     model, problem = _fitted(factory)
     X, n_labels, wide = problem.X_test[:40], problem.Y.shape[1], _wide(model)
     rng = np.random.default_rng(5)
@@ -140,7 +144,9 @@ def check_restrictions(factory: Factory) -> None:
     ]
     for given, may in cases:
         top = model.predict_topk(X, n_labels, **given, **wide)
-        assert same(top, _filtered(full, may)), f"with {', '.join(given)} labels the ranking is not the filtered one"
+        assert same(top, _filtered(full, may)), (
+            f"with {', '.join(given)}, the ranking differs from the filtered full ranking"
+        )
 
 
 def _filtered(top: TopK, may: Any) -> TopK:
@@ -152,7 +158,7 @@ def _filtered(top: TopK, may: Any) -> TopK:
 
 
 def check_single_call_follows_settings(factory: Factory) -> None:
-    """The fast way for single instances answers by the present settings, as predict_topk does."""
+    """The function of ``single`` uses the current settings, like predict_topk."""
     model, problem = _fitted(factory)
     one = problem.X_test[0]
     answer = as_model(model).single(4)
@@ -162,16 +168,16 @@ def check_single_call_follows_settings(factory: Factory) -> None:
     for name in known:
         model.set_params(**{name: changes[name]})
         wanted = model.predict_topk(one, 4)
-        assert same(TopK(*answer(one.indices, one.data)), wanted), f"single() does not follow a change of {name}"
+        assert same(TopK(*answer(one.indices, one.data)), wanted), f"single() ignores a change of {name}"
 
 
 def check_answering_changes_nothing(factory: Factory) -> None:
-    """Beam, threads and restrictions of a request leave the model, and the parts inside it, as they are."""
+    """A request with beam, threads and restrictions changes no setting of the model or its parts."""
     model, problem = _fitted(factory)
     before = _all_settings(model)
     beam = 3 if "beam" in as_model(model).abilities else None
     as_model(model).answer(Request(X=problem.X_test[:5], k=2, allowed=[0, 1, 2], threads=2, beam=beam))
-    assert _all_settings(model) == before, "answering a request changes settings"
+    assert _all_settings(model) == before, "a request changes settings of the model"
 
 
 def _all_settings(model: Any) -> list[dict[str, str]]:
@@ -180,7 +186,7 @@ def _all_settings(model: Any) -> list[dict[str, str]]:
 
 
 def check_subtree(factory: Factory) -> None:
-    """The part below a node ranks its labels by their own scores as the whole model does."""
+    """A sub-tree and the whole model, restricted to its labels, give the same ranking with ``path_weight=0``."""
     need_ability(factory(), "subtree")
     model, problem = _fitted(lambda: factory().set_params(path_weight=0.0))
     tree = model.tree_
@@ -189,9 +195,13 @@ def check_subtree(factory: Factory) -> None:
     for node in range(tree.level_sizes[-2]):
         part = model.subtree(tree.depth - 2, node)
         below = tree.leaf_labels[tree.parents[-1] == node]
-        assert set(part.tree_.leaf_labels.tolist()) == set(below.tolist()), "a sub-tree has other labels than its node"
+        assert set(part.tree_.leaf_labels.tolist()) == set(below.tolist()), (
+            "the labels of a sub-tree differ from those below its node"
+        )
         restricted = model.predict_topk(problem.X_test, len(below), allowed=below, beam=WIDE)
-        assert same(part.predict_topk(problem.X_test, len(below)), restricted), "a sub-tree ranks its labels otherwise"
+        assert same(part.predict_topk(problem.X_test, len(below)), restricted), (
+            "a sub-tree and the whole model rank its labels differently"
+        )
 
 
 SCORE_CHECKS = (

@@ -1,4 +1,4 @@
-"""The data that the contract suite learns from: small, and with answers that are known by eye."""
+"""Small synthetic data for the contract suite, and helpers of the checks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ramify.models.base.adapter import as_model
 from ramify.values import CSR, Int64, TopK, as_csr
 
 Factory: TypeAlias = Callable[[], Any]
-"""Makes an unfitted part."""
+"""Returns a new unfitted part."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Instances to learn from, and others to be asked about.
+    """Training and test instances.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Problem:
 
 
 def planted_clusters(n_clusters: int = 8, labels_each: int = 4, seed: int = 0) -> Problem:
-    """Clusters with feature words of their own; each label has its own word, too. 20 instances per label or so."""
+    """Clusters and labels with features of their own; about 18 training instances per label."""
     rng = np.random.default_rng(seed)
     n_labels = n_clusters * labels_each
     n = 24 * n_labels
@@ -47,14 +47,14 @@ def planted_clusters(n_clusters: int = 8, labels_each: int = 4, seed: int = 0) -
         Y[row, labels] = 1
         X[row, cluster * 3 + rng.integers(0, 3, 2)] = 1
         X[row, n_clusters * 3 + labels] = rng.uniform(0.8, 1.2, len(labels))
-        X[row, n_clusters * 3 + n_labels + rng.integers(0, 10, 2)] = 0.5  # words of no meaning
+        X[row, n_clusters * 3 + n_labels + rng.integers(0, 10, 2)] = 0.5  # features without information
     X /= np.linalg.norm(X, axis=1, keepdims=True)
     half = n // 2
     return Problem(as_csr(X[:half]), as_csr(Y[:half]), as_csr(X[half:]), as_csr(Y[half:]))
 
 
 def checkerboard(n_labels: int = 10, n: int = 120, seed: int = 0) -> Problem:
-    """Even instances have even features and some of the even labels; odd ones the odd."""
+    """Even instances have 3 even features and 3 even labels; odd instances have odd ones."""
     rng = np.random.default_rng(seed)
     X, Y = np.zeros((n, 12), np.float32), np.zeros((n, n_labels), np.float32)
     for row in range(n):
@@ -70,7 +70,7 @@ def popular(Y: CSR) -> Int64:
 
 
 def precision(top: TopK, Y: CSR, k: int = 1) -> float:
-    """Share of the first k labels that are right."""
+    """Share of the first k labels that are correct."""
     truth = Y.toarray() > 0
     rows = np.arange(len(top))[:, None]
     labels = top.labels[:, :k]
@@ -78,7 +78,7 @@ def precision(top: TopK, Y: CSR, k: int = 1) -> float:
 
 
 def same(first: TopK, second: TopK) -> bool:
-    """Whether two answers are the same to the bit."""
+    """Whether two rankings are bitwise equal."""
     return np.array_equal(first.labels, second.labels) and np.array_equal(first.scores, second.scores)
 
 
@@ -87,39 +87,41 @@ class NotApplicableError(Exception):
 
 
 def need_ability(model: Any, ability: str) -> None:
-    """NotApplicableError where a model does not name an ability; AssertionError for a name that means nothing."""
+    """Raise NotApplicableError if a model lacks an ability, AssertionError if it has an unknown one."""
     abilities = as_model(model).abilities
     unknown = abilities - ABILITIES.keys()
-    assert not unknown, f"abilities names {', '.join(sorted(unknown))}, but must be of {', '.join(ABILITIES)}"
+    assert not unknown, (
+        f"abilities contains {', '.join(sorted(unknown))}, but must be a subset of {', '.join(ABILITIES)}"
+    )
     if ability not in abilities:
-        raise NotApplicableError(f"{type(model).__name__} does not name the ability {ability}")
+        raise NotApplicableError(f"{type(model).__name__} does not have the ability {ability}")
 
 
 def need_method(model: Any, method: str) -> None:
-    """NotApplicableError where a model lacks an optional method."""
+    """Raise NotApplicableError if a model lacks an optional method."""
     if not hasattr(model, method):
         raise NotApplicableError(f"{type(model).__name__} has no method {method}")
 
 
 def run_check(check: Callable[[Factory], None], factory: Factory, lacks: Collection[str] = ()) -> None:
-    """Run one check, or, where it is named in ``lacks``, make sure that it does not apply.
+    """Run one check; if it is in ``lacks``, check that it does not apply.
 
     Raises
     ------
     AssertionError
-        The check fails; it does not apply, but is not named; or it is named, but applies.
+        The check fails, it does not apply and is not in ``lacks``, or it applies and is in ``lacks``.
     """
     name = check.__name__
     try:
         check(factory)
     except NotApplicableError as reason:
-        assert name in lacks, f"{name} does not apply ({reason}): name it in lacks, or add the ability"
+        assert name in lacks, f"{name} does not apply ({reason}): add it to lacks, or add the ability"
         return
-    assert name not in lacks, f"{name} is named in lacks, but it applies and passes: take it out"
+    assert name not in lacks, f"{name} is in lacks, but applies and passes: remove it from lacks"
 
 
 def with_settings(factory: Factory, **settings: Any) -> Any:
-    """A new part with those of the settings that it has."""
+    """A new part with those settings that it has."""
     part = factory()
     known = part.get_params(deep=False)
     return part.set_params(**{name: value for name, value in settings.items() if name in known})

@@ -1,4 +1,4 @@
-"""scikit-learn's manners, seeds, threads, saving, and every form that a matrix may come in."""
+"""Checks of scikit-learn's conventions, seeds, threads, saving and matrix formats."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from ramify.testing.values import (
 
 
 def check_settings(factory: Factory) -> None:
-    """get_params, set_params and clone; fit gives the model itself back and changes no setting."""
+    """get_params, set_params and clone work; fit returns the model itself and changes no setting."""
     from sklearn.base import clone
 
     model, problem = factory(), checkerboard()
     before = dict(model.get_params(deep=False))
     copy = clone(model)
-    assert copy is not model, "clone gives the model itself"
+    assert copy is not model, "clone returns the model itself"
     copied = copy.get_params(deep=False)
     plain = {name: value for name, value in before.items() if isinstance(value, str | int | float | None)}
-    assert copied.keys() == before.keys(), "a clone has other settings"
-    assert all(copied[name] == value for name, value in plain.items()), "a clone has settings of other values"
-    assert model.set_params(**before) is model, "set_params does not give the model back"
-    assert model.fit(problem.X, problem.Y) is model, "fit does not give the model back"
+    assert copied.keys() == before.keys(), "a clone has other settings than the model"
+    assert all(copied[name] == value for name, value in plain.items()), "the settings of a clone have other values"
+    assert model.set_params(**before) is model, "set_params does not return the model"
+    assert model.fit(problem.X, problem.Y) is model, "fit does not return the model"
     after = model.get_params(deep=False)
     assert all(after[name] is value for name, value in before.items()), "fit changes settings"
 
 
 def check_same_seed_same_model(factory: Factory) -> None:
-    """The same seed gives the same arrays, to the bit, for any number of threads."""
+    """The same seed gives bitwise equal arrays for any number of threads."""
     problem = planted_clusters()
     need_method(factory(), "to_state")
     states = []
@@ -53,11 +53,13 @@ def check_same_seed_same_model(factory: Factory) -> None:
     for state in states[1:]:
         assert state.keys() == states[0].keys(), "a second fit has other arrays"
         for name, array in state.items():
-            assert np.array_equal(array, states[0][name]), f"array {name} depends on threads, or on luck"
+            assert np.array_equal(array, states[0][name]), (
+                f"array {name} depends on the number of threads or is not deterministic"
+            )
 
 
 def check_survives_saving(factory: Factory) -> None:
-    """A saved and loaded model gives the same bits, with or without its checksum, mapped or in memory."""
+    """A loaded model gives bitwise equal predictions, with or without verification and memory mapping."""
     from ramify.models import load
 
     model, problem = factory(), planted_clusters(6, 3)
@@ -69,47 +71,47 @@ def check_survives_saving(factory: Factory) -> None:
         model.save(path)
         for way in ({}, {"verify": False}, {"mapped": False}):
             loaded = load(path, parts=[type(model)], **way)
-            assert type(loaded) is type(model), f"loading gives a {type(loaded).__name__}"
-            assert same(loaded.predict_topk(problem.X_test, 4), top), "a loaded model answers otherwise"
+            assert type(loaded) is type(model), f"load returned a {type(loaded).__name__}"
+            assert same(loaded.predict_topk(problem.X_test, 4), top), "a loaded model predicts differently"
             assert loaded.n_labels_ == model.n_labels_, "a loaded model has another number of labels"
             again = Path(directory) / "again"
             loaded.save(again)
             assert same(load(again, parts=[type(model)]).predict_topk(problem.X_test, 4), top), (
-                "a model that was loaded and saved again answers otherwise"
+                "a model that was loaded and saved again predicts differently"
             )
 
 
 def check_pickles(factory: Factory) -> None:
-    """Fitted models travel to other processes."""
+    """A pickled model gives bitwise equal predictions."""
     model, problem = factory(), checkerboard()
     top = model.fit(problem.X, problem.Y).predict_topk(problem.X_test, 3)
     again = pickle.loads(pickle.dumps(model))
-    assert same(again.predict_topk(problem.X_test, 3), top), "a pickled model answers otherwise"
+    assert same(again.predict_topk(problem.X_test, 3), top), "a pickled model predicts differently"
 
 
 def check_pipeline(factory: Factory) -> None:
-    """Works as the last step of a Pipeline."""
+    """The model works as the last step of a Pipeline."""
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import Normalizer
 
     problem = planted_clusters(4, 3)
     pipeline = Pipeline([("unit", Normalizer()), ("model", factory())]).fit(problem.X, problem.Y)
     found = pipeline.predict(problem.X_test)
-    assert found.shape == problem.Y_test.shape, f"predict in a pipeline gives shape {found.shape}"
+    assert found.shape == problem.Y_test.shape, f"predict in a pipeline returned shape {found.shape}"
     assert pipeline.score(problem.X_test, problem.Y_test) >= 0.8, "score in a pipeline is below 0.8 on planted clusters"
 
 
 def check_grid_search(factory: Factory) -> None:
-    """Works in GridSearchCV over one of its settings."""
+    """The model works in GridSearchCV."""
     from sklearn.model_selection import GridSearchCV, KFold
 
     problem = planted_clusters(4, 3)
     if "seed" not in factory().get_params():
-        raise NotApplicableError("the model has no setting seed, which the grid is searched over")
+        raise NotApplicableError("the model has no setting seed, which the grid uses")
     folds = KFold(2, shuffle=True, random_state=0)
     search = GridSearchCV(factory(), {"seed": [0, 1]}, cv=folds, error_score="raise").fit(problem.X, problem.Y)
     assert precision(search.best_estimator_.predict_topk(problem.X_test, 1), problem.Y_test) >= 0.8, (
-        "the winner of a grid search has P@1 below 0.8 on planted clusters"
+        "the best model of a grid search has P@1 below 0.8 on planted clusters"
     )
 
 
@@ -133,7 +135,7 @@ def _forms(matrix: Any) -> Iterator[tuple[str, Any]]:
 
 
 def check_matrix_forms(factory: Factory) -> None:
-    """The same model and answers for X and Y in any form; the caller's matrices stay as they are."""
+    """X and Y in any format give the same model and predictions; the caller's matrices are not modified."""
     problem = checkerboard()
     X, Y = problem.X, problem.Y
     wanted = factory().fit(X, Y).predict_topk(problem.X_test, 4)
@@ -141,17 +143,17 @@ def check_matrix_forms(factory: Factory) -> None:
         kept = pickle.dumps(form)
         model = factory().fit(form, Y)
         assert same(model.predict_topk(problem.X_test, 4), wanted), f"X as {name} gives another model"
-        assert pickle.dumps(form) == kept, f"fit changes the caller's X ({name})"
+        assert pickle.dumps(form) == kept, f"fit modifies the caller's X ({name})"
     for name, form in [*_forms(Y), ("bool", Y.astype(bool)), ("int8", Y.astype(np.int8).toarray())]:
         top = factory().fit(X, form).predict_topk(problem.X_test, 4)
         assert same(top, wanted), f"Y as {name} gives another model"
     model = factory().fit(X, Y)
     for name, form in _forms(problem.X_test):
-        assert same(model.predict_topk(form, 4), wanted), f"asked with X as {name} the model answers otherwise"
+        assert same(model.predict_topk(form, 4), wanted), f"the predictions for X as {name} differ"
 
 
 def check_whole_numbers_as_features(factory: Factory) -> None:
-    """Counts may come as integers or booleans."""
+    """Features may be integers or booleans."""
     problem = checkerboard()
     wanted = factory().fit(problem.X, problem.Y).predict_topk(problem.X_test, 4)
     for dtype in (np.int64, np.uint8, bool):
@@ -159,7 +161,7 @@ def check_whole_numbers_as_features(factory: Factory) -> None:
         assert same(top, wanted), f"X of {np.dtype(dtype).name} gives another model"
 
 
-MANNERS_CHECKS = (
+CONVENTION_CHECKS = (
     check_settings,
     check_same_seed_same_model,
     check_survives_saving,
