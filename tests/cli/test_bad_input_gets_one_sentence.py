@@ -83,7 +83,7 @@ def test_train_refuses_settings(arguments, words, refused, documents, tmp_path):
     ("content", "words"),
     [
         ("{", "is not valid JSON"),
-        ("[]", "no JSON object"),
+        ("[]", "does not contain a JSON object"),
         ('{"modell": "xr-linear"}', "did you mean 'model'?"),
         ('{"model_settings": 3}', "must be an object"),
         ('{"model_settings": {"beem": 3}}', "did you mean 'beam'?"),

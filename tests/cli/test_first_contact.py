@@ -33,7 +33,7 @@ def test_a_text_on_the_command_line_is_tagged(call, model):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["smoke"], "there is no file 'smoke': check the path, or add --ask 'smoke'"),
+        (["smoke"], "there is no file 'smoke': check the path, or use --ask 'smoke'"),
         (["new.jsonl"], "new.jsonl: no such file"),
         (["a folder/new.csv"], "new.csv: no such file"),
         ([TEXT, "--ask", TEXT], "--ask is given: choose one"),
@@ -74,7 +74,7 @@ def test_any_id_and_label_comes_back_from_a_table(call, refused, tmp_path):
     table = parquet.read_table(tmp_path / "a.parquet").to_pylist()
     assert [[row["id"], row["labels"][0]["label"]] for row in table] == rows
     packed = tmp_path / "a.parquet.gz"
-    assert "does not end in .gz" in refused("predict", model, data, "--out", packed)
+    assert "file without .gz" in refused("predict", model, data, "--out", packed)
     assert not packed.exists()
 
 

@@ -137,7 +137,7 @@ def test_wrappers_exist_where_they_fit(call, refused, model):
             assert json.loads(call(*arguments).out)[f"{kind}_settings"][switch] == 2
         else:
             assert f"--{switch}" in refused(*arguments)
-            assert "does not fit" in refused("train", "--model", model, "--set", f"{kind}.{switch}=2")
+            assert "does not support" in refused("train", "--model", model, "--set", f"{kind}.{switch}=2")
 
 
 @pytest.mark.parametrize(
