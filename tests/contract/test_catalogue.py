@@ -40,7 +40,7 @@ SETTINGS = {
     "Partitioned": lambda: {"indexer": KMeansIndexer(branching=2, max_leaf=2)},
 }
 NOTHING_LEARNT = {"PopularLabels": "it gives every text the same labels"}
-"""Models of which a right first label is not asked."""
+"""Models without a minimum P@1."""
 NO_WEIGHTS = {"NearestInstances", "DenseNeighbours", "PopularLabels"}
 
 

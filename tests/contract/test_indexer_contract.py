@@ -26,7 +26,7 @@ def test_contract(variant, check):
     )
 
 
-def test_the_suite_tells_an_indexer_that_loses_labels():
+def test_the_suite_rejects_an_indexer_that_drops_labels():
     class Forgetful:
         def build(self, Z, Y, *, seed=0, threads=1):
             return LabelTree((np.zeros(1, np.int32),), np.zeros(1, np.int32), Y.shape[1])

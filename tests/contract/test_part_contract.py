@@ -1,4 +1,4 @@
-"""Every matcher and ranker passes the public contract suite, and the suite tells bad ones."""
+"""Every matcher and ranker passes the public contract suite, and the suite rejects wrong ones."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_rankers(name, check):
     check(RANKERS[name])
 
 
-def test_the_suite_tells_a_matcher_that_repeats_itself():
+def test_the_suite_rejects_a_matcher_that_repeats_clusters():
     class Echo(PopularLabels):
         def predict_topk(self, X, k=None):
             top = super().predict_topk(X, k)
@@ -50,7 +50,7 @@ def test_the_suite_tells_a_matcher_that_repeats_itself():
         check_matcher(Echo)
 
 
-def test_the_suite_tells_rankers_that_guess_or_lose_entries():
+def test_the_suite_rejects_rankers_that_guess_or_drop_entries():
     class Guess(CosineRanker):
         def rank(self, X, candidates, /, *, threads=1):
             scores = ((candidates.indices * 37) % 101 / 101).astype(np.float32)

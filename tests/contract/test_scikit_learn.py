@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from ramify import Ensemble, NearestInstances, Tagger, Tfidf, XRLinear
 
 EXCUSED = {
-    "check_dtype_object": "wants a TypeError for objects in X; here every bad input is an InputError, a ValueError",
+    "check_dtype_object": "expects a TypeError for objects in X; here every bad input is an InputError, a ValueError",
     "check_n_features_in_after_fitting": "passes the labels as y=; they are called Y, as in the papers",
     "check_sample_weight_equivalence_on_dense_data": "weights scale costs only; the clustering of labels ignores them",
     "check_sample_weight_equivalence_on_sparse_data": "weights scale costs only; the clustering of labels ignores them",
@@ -50,7 +50,7 @@ def test_another_width_is_named_by_every_method():
             call(X[:, :3])
 
 
-def test_tagger_manners():
+def test_tagger_conventions():
     tagger = Tagger(XRLinear(beam=3, threads=1), vectorizer=Tfidf(min_df=1))
     again = clone(tagger).set_params(model__beam=4, vectorizer__min_df=2)
     assert (tagger.model.beam, again.model.beam, again.get_params()["vectorizer__min_df"]) == (3, 4, 2)

@@ -1,4 +1,4 @@
-"""Every format reads what it promises, and says in one sentence what it cannot read."""
+"""Every format reads its documented forms, and invalid files raise a one-sentence error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals cover what they must, and comparisons tell real differences from luck."""
+"""Coverage of bootstrap intervals, and detection of true differences by comparisons."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Hashing as an estimator: nothing to learn but, if asked, the idf."""
+"""Hashing as an estimator; only the optional idf is fitted."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Presets give what they name; the blend chooses by held-out instances what a known problem wants."""
+"""Settings of the presets, and the choice of the blend on held-out instances of known problems."""
 
 import json
 

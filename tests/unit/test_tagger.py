@@ -1,4 +1,4 @@
-"""Texts in, names out: what a tagger takes, refuses, saves and says, for texts and labels of every kind."""
+"""Tagger: accepted and rejected input, predictions and saving, for all forms of texts and labels."""
 
 import numpy as np
 import pytest

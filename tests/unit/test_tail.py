@@ -1,4 +1,4 @@
-"""Rare labels are favoured as far as asked: in the costs, in the ranking, and in what is measured of them."""
+"""Weights of rare labels by inverse propensity, in costs, ranking and measures."""
 
 import numpy as np
 import pytest

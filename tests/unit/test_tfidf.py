@@ -105,7 +105,7 @@ def test_one_text_must_be_a_text():
         Tfidf().fit(TEXTS).transform_one(TEXTS)
 
 
-def test_estimator_manners():
+def test_estimator_conventions():
     tfidf = Tfidf(words=(1, 3), min_df=0.1)
     assert clone(tfidf).get_params() == tfidf.get_params()
     X = make_pipeline(tfidf).fit_transform(TEXTS)

@@ -1,4 +1,4 @@
-"""Trees that users bring: clusters, paths, taxonomies; and how trees are stored, written, told and drawn."""
+"""Trees made by users from clusters, paths and taxonomies; and their storage, files, outlines and drawings."""
 
 import json
 from xml.etree import ElementTree
