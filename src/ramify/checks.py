@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -427,6 +428,15 @@ def real_number(name: str, value: Any, low: float, high: float) -> float:
     """
     number: float = Real(low, high).check(name, value)
     return number
+
+
+def given_path(name: str, value: Any) -> Path:
+    """The path that a caller gave; InputError for another type and for "", which would be the current directory."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{name} is {quoted(value)}, but must be a path: give a str or a pathlib.Path")
+    if not str(value):
+        raise InputError(f"{name} is an empty string: give a path")
+    return Path(value)
 
 
 def thread_count(threads: int | None) -> int:

@@ -116,7 +116,7 @@ def test_bad_lines_can_be_skipped(call, model):
     done = call("predict", model, "-", "-k", 1, "--skip-bad", stdin=BAD)
     assert done.code == 0
     assert len(done.out.splitlines()) == 2
-    assert "2 lines were skipped, the first as" in done.err
+    assert "lines skipped: 2; the first: <stream>:2:" in done.err
     assert ":2:" in done.err
 
 

@@ -143,7 +143,7 @@ def test_names_for_label_numbers_from_a_file_or_the_caller(tmp_path):
     assert rows(read(path, fields=Fields(names_path=str(names)))) == [["dog"]]
     wider = read(path, label_names=["a", "b", "c"])
     assert rows(wider) == [["b"]] and wider.n_labels == 3
-    with pytest.raises(DataFileError, match="2 labels, but 1 label names"):
+    with pytest.raises(DataFileError, match="names is 1, but the data have 2 labels"):
         read(path, label_names=["a"])
 
 

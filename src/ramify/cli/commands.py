@@ -6,7 +6,10 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
+
+import typer
 
 Options = TypeVar("Options")
 
@@ -50,9 +53,19 @@ def paragraphs(text: str) -> str:
     return re.sub(r"(?<=\S)\n(?=\S)", " ", inspect.cleandoc(text))
 
 
+def path(text: str) -> Path:
+    """A path on the command line; an empty one would be the current directory."""
+    if not str(text):
+        raise typer.BadParameter("the path is an empty string")
+    return Path(text)
+
+
 def _parameter(field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:
-    if get_args(annotation)[0] is bool:
-        get_args(annotation)[1].metavar = ""  # a flag has no value
+    kind, option = get_args(annotation)[:2]
+    if kind is bool:
+        option.metavar = ""  # a flag has no value
+    if Path in (kind, *get_args(kind)):
+        option.parser = path
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()

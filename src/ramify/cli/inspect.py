@@ -47,11 +47,19 @@ class InspectOptions(FieldOptions):
     tree: Annotated[bool, Option("--tree", help="Print an outline of the tree.")] = False
     nodes: Annotated[int, Option(metavar="N", help="Approximate number of clusters in the outline.")] = 60
     draw: Annotated[Optional[Path], Option(metavar="FILE.svg", help="Draw the tree as an SVG file.")] = None  # noqa: UP045
-    member: Annotated[int, Option(metavar="N", help="Member of an ensemble whose tree is shown, counted from 0.")] = 0
+    member: Annotated[
+        Optional[int],  # noqa: UP045
+        Option(metavar="N", help="Member of an ensemble whose tree is shown. (default: 0, the first)"),
+    ] = None
     top: Annotated[int, Option(metavar="N", help="Maximum number of labels, siblings and features.")] = 10
     json: Annotated[
         bool, Option("--json", help="Results as one JSON object on stdout.", rich_help_panel=OUTPUT_PANEL)
     ] = False
+
+    @property
+    def wants_tree(self) -> bool:
+        """Whether a tree or a label of it is shown."""
+        return self.draw is not None or self.tree or self.label is not None or self.ambiguous
 
 
 def run(options: InspectOptions) -> None:
@@ -69,8 +77,8 @@ def run(options: InspectOptions) -> None:
     _check(options)
     whole = open_tagger(options.model)
     wants_classifiers = options.label is not None or options.ambiguous
-    wants_tree = options.draw is not None or options.tree or wants_classifiers
-    tagger = tagger_of_tree(whole, options.member, classifiers=wants_classifiers) if wants_tree else whole
+    member = options.member or 0
+    tagger = tagger_of_tree(whole, member, classifiers=wants_classifiers) if options.wants_tree else whole
     if options.draw is not None:
         _draw(tagger, options.draw)
         note(f"drawn in {options.draw}")
@@ -93,6 +101,8 @@ def _check(options: InspectOptions) -> None:
             raise InputError(f"--{name} is {getattr(options, name)}, but must be at least 1")
     if options.label is not None and options.ambiguous:
         raise InputError("--label and --ambiguous are both given: choose one")
+    if options.member is not None and not options.wants_tree:
+        raise InputError("--member is given, but no tree is shown: add --tree, --draw, --label or --ambiguous")
     if options.data is not None and options.label is None:
         raise InputError("--data is given without --label: add --label NAME, or leave it out")
 

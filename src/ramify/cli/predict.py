@@ -114,7 +114,8 @@ def run(options: PredictOptions) -> None:
     predictor = _predictor(options)
     documents = source.documents(predictor.tagger, options)
     if source.name == "-" and sys.stdin.isatty():
-        note("reading documents from the terminal, one per line; Ctrl-D ends", quiet=options.quiet)
+        form = "one text per line" if options.plain else 'lines such as {"text": "..."} (--plain: one text per line)'
+        note(f"reading documents from the terminal, {form}; Ctrl-D ends the input", quiet=options.quiet)
     n_documents = n_bare = 0
     with answer_writer(format_, options.out, keys=predictor.tagger.label_keys_ is not None) as write:
         for batch in _batches(documents, options.batch):
@@ -126,7 +127,7 @@ def run(options: PredictOptions) -> None:
         note(f"note: {n_bare:,} of {n_documents:,} documents have no predicted label", quiet=options.quiet)
     if source.skipped.count:
         first = source.skipped.first
-        note(f"note: {source.skipped.count:,} lines were skipped, the first as {first}", quiet=options.quiet)
+        note(f"note: lines skipped: {source.skipped.count:,}; the first: {first}", quiet=options.quiet)
 
 
 def _check(options: PredictOptions) -> None:
@@ -184,6 +185,8 @@ class Source:
             raise InputError(f"DATA is {quoted(name)} and --ask is given: choose one")
         if name is None:
             return cls(None if texts else "-", texts)
+        if not name:
+            raise InputError("DATA is an empty string: name a file, or add --ask '' to tag an empty text")
         if name == "-" or options.plain or not _may_be_text(name):
             return cls(name, [])
         if len(name.split()) < 2:
@@ -224,7 +227,18 @@ class Source:
         if options.plain:
             return ((None, line.rstrip("\r\n")) for _, line in numbered_lines(self.stream, on_bad=skip))
         fields = options.fields(tagger.fields_)
-        return ((one.id, one.text) for one in read_texts(self.stream, fields, on_bad=skip))
+        documents = ((one.id, one.text) for one in read_texts(self.stream, fields, on_bad=skip))
+        return _with_remedy(documents) if self.name == "-" else documents
+
+
+def _with_remedy(documents: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    """The documents of stdin; the error of a line that is not a JSON object names --plain."""
+    try:
+        yield from documents
+    except DataFileError as error:
+        if "JSON" not in str(error):
+            raise
+        raise InputError(f"{error}, or add --plain to read one text per line") from None
 
 
 def _may_be_text(data: str) -> bool:

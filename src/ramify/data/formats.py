@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ramify.checks import given_path
 from ramify.data import jsonl, npz, parquet, repository, table
 from ramify.data.fields import Fields
 from ramify.data.streams import OnBad
@@ -75,7 +76,7 @@ def locate(path: str | Path, labels_path: str | Path | None = None) -> tuple[Pat
     DataFileError
         An extension that is not known, a directory, or a file of labels for another format than ``.npz``.
     """
-    file, labels = paths_of(path)
+    file, labels = paths_of(given_path("the data file", path))
     if labels is None and labels_path is not None:
         labels = Path(labels_path)
     extension, packed = extension_of(file), file.suffix.lower() == ".gz"

@@ -134,7 +134,8 @@ def numbers_named(dataset: Dataset, names: Sequence[str], path: Path) -> Dataset
         Fewer names than labels.
     """
     if len(names) < dataset.n_labels:
-        raise DataFileError(f"has {dataset.n_labels} labels, but {len(names)} label names are given: give all", path)
+        problem = f"the number of label names is {len(names)}, but the data have {dataset.n_labels} labels"
+        raise DataFileError(f"{problem}: give a name for each", path)
     Y = sp.csr_matrix((dataset.Y.data, dataset.Y.indices, dataset.Y.indptr), shape=(len(dataset), len(names)))
     return replace(dataset, Y=Y, label_names=names)
 

@@ -207,14 +207,22 @@ def _header(lines: _Lines, required: Sequence[str], delimiters: Sequence[str], n
         raise header
     if not header:
         raise DataFileError("has no header: let its first line name the columns, as in text,labels", name)
-    shown = {delimiter: "tab" if delimiter == "\t" else repr(delimiter) for delimiter in delimiters}
+    shown = {delimiter: _shown(delimiter) for delimiter in delimiters}
     if len(fitting) > 1:
         several = " and ".join(shown[delimiter] for delimiter in fitting)
         raise DataFileError(f"the header names all fields with the delimiters {several}: give the delimiter", name, 1)
     others = ", ".join(shown[delimiter] for delimiter in delimiters if delimiter != best)
     how = f" (delimiter {shown[best]}{'; also tried ' + others if others else ''})"
     missing = next(column for column in required if column not in _names(header))
+    better = [one for one in DELIMITERS if missing in (part.strip() for part in best.join(header).split(one))]
+    if len(delimiters) == 1 and len(better) == 1:
+        remedy = f"give the delimiter {_shown(better[0])}"
+        raise DataFileError(f"field {quoted(missing)} is missing with the delimiter {shown[best]}: {remedy}", name, 1)
     raise DataFileError(missing_field(missing, _names(header), how), name, 1)
+
+
+def _shown(delimiter: str) -> str:
+    return "tab" if delimiter == "\t" else repr(delimiter)
 
 
 def _header_row(lines: _Lines, delimiter: str) -> list[str] | DataFileError:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ramify.checks import given_path
 from ramify.errors import ModelFileError
 from ramify.migrations import Part, migrated
 from ramify.store.folder import Folder
@@ -49,10 +50,12 @@ def open_model(directory: str | Path, *, verify: bool = True, mapped: bool = Tru
 
     Raises
     ------
+    InputError
+        No path.
     ModelFileError
         Missing, foreign, truncated, tampered with, or of a newer format.
     """
-    path = Path(directory)
+    path = given_path("the model directory", directory)
     if "\0" in str(path):
         raise ModelFileError(f"{str(path)!r} is no path: give a directory that ramify saved a model in")
     try:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from ramify.checks import given_path
 from ramify.errors import InputError, ModelFileError
 from ramify.store.folder import Folder
 from ramify.store.format import (
@@ -78,11 +79,11 @@ def check_target(directory: str | Path) -> None:
     Raises
     ------
     InputError
-        A file, a device, a FIFO, or a directory with other files.
+        No path; a file, a device, a FIFO, or a directory with other files.
     ModelFileError
         No permission to write there.
     """
-    target = Path(directory)
+    target = given_path("the model directory", directory)
     if "\0" in str(target):
         raise InputError(f"{str(target)!r} is no path: name a directory for the model")
     try:

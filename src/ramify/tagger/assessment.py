@@ -23,11 +23,14 @@ from ramify.evaluation import (
 )
 from ramify.tagger.given_labels import of_used_labels
 from ramify.values import Dataset, TopK
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.tagger.tagger import Tagger
 
 RESAMPLES = 1000
+MOST_LABELS_PER_DOCUMENT = 1000
+"""Cut-offs up to this number are taken for any number of labels: the rankings of few labels are padded to it."""
 
 
 def evaluate_tagger(
@@ -61,7 +64,8 @@ def evaluate_tagger(
     Raises
     ------
     InputError
-        The tagger needs texts and the data contain features, or the reverse.
+        The tagger needs texts and the data contain features, or the reverse; a cut-off above both 1,000 and the number
+        of labels.
     """
     config = config or EvaluationConfig()
     truth = align(named_by(tagger, dataset), tagger.label_names_)
@@ -90,9 +94,14 @@ def compare_taggers(
     Raises
     ------
     InputError
-        As in ``evaluate_tagger``.
+        As ``evaluate_tagger``; taggers without a label in common.
     """
     config = config or EvaluationConfig(bootstrap=RESAMPLES)
+    if set(a.label_names_).isdisjoint(b.label_names_):
+        raise InputError(
+            f"the models have no label in common, as a has labels such as {quoted(a.label_names_[0])} and b such as "
+            f"{quoted(b.label_names_[0])}: train both with the same label names"
+        )
     names = dict.fromkeys([*a.label_names_, *b.label_names_])
     truth = align(named_by(b, named_by(a, dataset)), list(names))
     tops = [predictions(tagger, dataset, max(config.ks), truth.label_names, threads) for tagger in (a, b)]
@@ -112,6 +121,8 @@ def predictions(
     wanted, held = ("texts", dataset.texts) if tagger.takes_texts_ else ("features", dataset.X)
     if held is None:
         raise InputError(f"the model was trained on {wanted}, but the data contain none: give data of the same kind")
+    if k > max(MOST_LABELS_PER_DOCUMENT, len(label_names)):
+        raise InputError(f"a cut-off in ks is {k}, but there are {len(label_names)} labels: give at most this number")
     top = tagger.predict_topk(held, min(k, len(tagger.label_names_)), threads=threads)
     columns = {name: column for column, name in enumerate(label_names)}
     place = np.array([*(columns[name] for name in tagger.label_names_), -1], np.int32)

@@ -177,6 +177,8 @@ def tagger_of_tree(tagger: Tagger, member: int, *, classifiers: bool = True) -> 
         The number of the member is out of range, or the member has no tree.
     """
     models = _models_of_trees(tagger.model_)
+    if len(models) == 1 and member != 0:
+        raise InputError(f"member is {quoted(member)}, but the model is a single model: leave the member out")
     if not Whole(0, len(models) - 1).fits(member):
         raise InputError(f"member is {quoted(member)}, but must be in 0..{len(models) - 1}: see ramify inspect")
     model = models[member]
