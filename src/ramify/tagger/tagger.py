@@ -35,6 +35,9 @@ Tags = list[tuple[str, float]]
 DEFAULT_PARTS = {"model": XRLinear, "vectorizer": Tfidf}
 """Default parts, used if the argument is None."""
 
+MOST_KEPT = 32
+"""Calls for single texts that a tagger keeps, one for each k."""
+
 
 class Tagger(BaseEstimator):  # type: ignore[misc]
     """Assigns label names to texts.
@@ -80,8 +83,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     takes_texts_: bool
     fields_: dict[str, str]
     label_form_: str
-    _single: tuple[Any, int, Single | None] | None  # model, k and its function for single instances; made when needed
-    _ids: dict[str, int] | None  # made when needed
+    _kept: dict[str, Any]  # made when needed, for the present results of fit: calls for single texts by k, label ids
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
         self.model = model
@@ -177,13 +179,17 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     def _set_fitted(self, **fitted: Any) -> None:
         """Set all fitted attributes at once, so that a failed fit does not change the tagger."""
         fresh: dict[str, Any] = {"label_keys_": None, "fields_": {}, "label_form_": "names"}
-        self.__dict__.update(fresh | fitted | {"_single": None, "_ids": None})
+        self.__dict__.update(fresh | fitted | {"_kept": {}})
+
+    def _snapshot(self) -> Tagger:
+        """The tagger with its present results, which a ``fit`` in another thread leaves as they are."""
+        tagger = object.__new__(type(self))
+        tagger.__dict__.update(self.__dict__)
+        return tagger
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        if "_single" in state:
-            state |= {"_single": None, "_ids": None}  # rebuilt when needed
-        return state
+        return state | {"_kept": {}} if "_kept" in state else state
 
     @classmethod
     def of(cls, model: Any, label_names: Sequence[str], *, vectorizer: Any = None) -> Tagger:
@@ -256,27 +262,32 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             A single string instead of a list, an unknown label name, k out of range.
         """
         check_is_fitted(self)
-        k = self._checked_k(k)
-        if self.takes_texts_:
+        now = self._snapshot()
+        k = now._checked_k(k)
+        if now.takes_texts_:
             texts = _listed(texts)
             if not texts:
                 return []
             plain = allowed is None and forbidden is None and beam is None
-            call = self._single_call(k) if plain and len(texts) == 1 else None
+            call = now._single_call(k) if plain and len(texts) == 1 else None
             if call is not None:
-                return [self._tag_one(texts[0], call)]
-        top = self.predict_topk(texts, k, allowed=allowed, forbidden=forbidden, beam=beam, threads=threads)
-        names = self.label_names_
+                return [now._tag_one(texts[0], call)]
+        top = now.predict_topk(texts, k, allowed=allowed, forbidden=forbidden, beam=beam, threads=threads)
+        names = now.label_names_
         return [[(names[label], score) for label, score in row] for row in top.rows()]
 
     def _single_call(self, k: int) -> Single | None:
-        """The model's cached function for single instances; None if vectorizer or model do not support single texts."""
-        prepared = self._single
-        if prepared is None or prepared[0] is not self.model_ or prepared[1] != k:
+        """The model's call for single instances, kept; None where vectorizer or model have no way for single texts."""
+        kept: tuple[Any, Single | None] = self._kept.get(f"single {k}", (None, None))
+        model, call = kept
+        if model is not self.model_:
             adapted = self._adapted_model()
             fits = adapted.needs == {"X"} and hasattr(self.vectorizer_, "transform_one")
-            prepared = self._single = (self.model_, k, adapted.single(k) if fits else None)
-        return prepared[2]
+            call = adapted.single(k) if fits else None
+            if len(self._kept) > MOST_KEPT:
+                self._kept.clear()
+            self._kept[f"single {k}"] = (self.model_, call)
+        return call
 
     def _tag_one(self, text: str, call: Single) -> Tags:
         indices, values = self.vectorizer_.transform_one(text)
@@ -308,13 +319,14 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             model without ``predict``: at least 0.5, among the 20 best labels.
         """
         check_is_fitted(self)
-        request, empty = self._request(texts)
+        now = self._snapshot()
+        request, empty = now._request(texts)
         if len(request) == 0:
-            found = as_csr(np.zeros((0, len(self.label_names_)), np.float32))
+            found = as_csr(np.zeros((0, len(now.label_names_)), np.float32))
         else:
-            found = as_csr(self._adapted_model().decide(request))
+            found = as_csr(now._adapted_model().decide(request))
         Y = as_csr(found.multiply(~empty[:, None]))
-        return Y if self.label_form_ == "matrix" else name_lists(Y, self.label_names_)
+        return Y if now.label_form_ == "matrix" else name_lists(Y, now.label_names_)
 
     def _request(self, texts: Any) -> tuple[Request, Bool]:
         """The request to the model, and a mask of the instances without known features or text, shape (n,)."""
@@ -350,21 +362,22 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             Called with ("predict", share done).
         """
         check_is_fitted(self)
-        request, empty = self._request(texts)
-        request = replace(
+        now = self._snapshot()
+        request, empty = now._request(texts)
+        asked = replace(
             request,
-            k=k if k is None else self._checked_k(k),
+            k=k if k is None else now._checked_k(k),
             beam=beam,
-            allowed=None if allowed is None else self.label_ids(allowed),
-            forbidden=None if forbidden is None else self.label_ids(forbidden),
+            allowed=None if allowed is None else now.label_ids(allowed),
+            forbidden=None if forbidden is None else now.label_ids(forbidden),
             threads=threads,
             progress=progress,
         )
-        top = self._adapted_model().answer(request)
-        if empty.any():
-            top.labels[empty] = -1
-            top.scores[empty] = -np.inf
-        return top
+        top = now._adapted_model().answer(asked)
+        if not empty.any():
+            return top
+        labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
+        return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
 
     def check_beam(self, beam: Any) -> None:
         """Raise InputError if the model has no beam search, or the beam is out of range."""
@@ -389,10 +402,11 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         InputError
             An unknown name; the message suggests the nearest one.
         """
-        if self._ids is None:
+        ids = self._kept.get("ids")
+        if ids is None:
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
-            self._ids = keys | {name: number for number, name in enumerate(self.label_names_)}
-        return ids_of(names, self._ids)
+            ids = self._kept["ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
+        return ids_of(names, ids)
 
     def score(self, texts: Any, labels: Any) -> float:
         """Share of texts whose best label is correct (P@1); the labels have a form that ``fit`` accepts."""

@@ -1,4 +1,8 @@
-"""A prepared prediction function that is rebuilt when the settings of its model have changed."""
+"""A call that is prepared for the settings of a model, and that is prepared again after a change of these.
+
+Settings and call are replaced together, in one assignment, so that threads which share a model never pair the call of
+one state with the settings of another.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +19,22 @@ class PreparedCall:
     Parameters
     ----------
     settings : callable
-        Returns the values that the function depends on, compared by ``==``; called for each prediction.
+        Returns the values that the call depends on, compared by ``==``; it is called at each answer. It may hold the
+        ``id`` of a fitted object that the call keeps a reference to.
     prepare : callable
         Returns the function for the current settings.
     """
 
-    __slots__ = ("_answer", "_prepare", "_settings", "_used")
+    __slots__ = ("_prepare", "_settings", "_state")
 
     def __init__(self, settings: Callable[[], tuple[Any, ...]], prepare: Callable[[], Single]) -> None:
         self._settings, self._prepare = settings, prepare
-        self._used, self._answer = settings(), prepare()
+        self._state = (settings(), prepare())
 
     def __call__(self, indices: Int32, values: Float32) -> tuple[Int32, Float32]:
         """Labels and scores, shapes (1, k), of one instance's (feature numbers, values)."""
-        settings = self._settings()
-        if settings != self._used:
-            self._answer = self._prepare()
-            self._used = settings
-        return self._answer(indices, values)
+        settings, (used, answer) = self._settings(), self._state
+        if settings != used:
+            answer = self._prepare()
+            self._state = (settings, answer)
+        return answer(indices, values)

@@ -131,13 +131,13 @@ class NearestInstances(RankingModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``; the arrays of the instance are not checked."""
         check_is_fitted(self)
-        k, searcher = self._checked_k(k), self.searcher_
+        k = self._checked_k(k)
 
         def prepare() -> Single:
-            request = self._vote().native(k, 1)
+            searcher, request = self.searcher_, self._vote().native(k, 1)
             return lambda indices, values: searcher.search_one(indices, values, request, k)
 
-        return PreparedCall(lambda: (self.neighbours, self.power), prepare)
+        return PreparedCall(lambda: (id(self.searcher_), self.neighbours, self.power), prepare)
 
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
         """Scores of given (instance, label) pairs.

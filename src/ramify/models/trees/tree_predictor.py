@@ -73,16 +73,18 @@ class TreePredictor(UnitRowModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``; the arrays of the instance are not checked."""
         check_is_fitted(self)
-        k, search = self._checked_k(k), self.search_
+        k = self._checked_k(k)
 
         def prepare() -> Single:
+            search = self.search_
             options = self._search_config().native(k, 1)
             if self.normalize:
                 return lambda indices, values: search.topk_one(indices, unit_values(values), k, options)
             return lambda indices, values: search.topk_one(indices, values, k, options)
 
         def settings() -> tuple[Any, ...]:
-            return self.beam, self.score_transform, self.path_weight, self.merge_copies, self.normalize
+            search = id(self.search_)
+            return search, self.beam, self.score_transform, self.path_weight, self.merge_copies, self.normalize
 
         return PreparedCall(settings, prepare)
 
