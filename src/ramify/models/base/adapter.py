@@ -1,15 +1,19 @@
 """Adapter from a user's object to ``protocols.Model``; it supplies the methods that the object lacks.
 
-``fit(X, Y)`` and ``predict_topk(X, k)``, which returns a TopK, are sufficient. Instead, an object may have
-``fit_training(training)`` and ``answer(request)``, which also receive texts, label names, threads and restrictions. All
-other methods of ``Model``, and ``predict(X)``, are used if the object has them.
+Two documented methods are enough: ``fit(X, Y)`` and ``predict_topk(X, k)``, the latter giving a TopK. In their place an
+object may have ``fit_training(training)`` and ``answer(request)``, which also get texts, label names, threads and
+restrictions. All other methods of ``Model``, and ``predict(X)``, are used where the object has them.
+
+A subclass of a model may override one of the documented methods: ``fit(X, Y)``, ``predict_topk(X, k)`` or
+``predict(X)``. Its method is then called in place of the inherited method of ``Model`` (``REPLACED``).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,18 +23,28 @@ from sklearn.base import clone
 
 from ramify.checks import Whole, check_inside
 from ramify.errors import InputError
-from ramify.exchange import Request, Single, Sizes, Training
+from ramify.exchange import ABILITIES, EXTRAS, Request, Single, Sizes, Training
 from ramify.match import restriction
 from ramify.protocols import Model
 from ramify.values import CSR, Float32, Int32, TopK, as_csr
 from ramify.wording import quoted
 
 DEFAULT_K = 10
+FIELDS = frozenset({"X", "texts", "label_names"})
+"""Names in ``Model.needs``."""
 
 SURE_SCORE, SURE_LABELS = 0.5, 20
 """``decide`` for an object without ``predict``: labels with at least this score, among this number of best labels."""
 
 MODEL_METHODS = ("needs", "abilities", "fit_training", "answer", "decide", "single", "inside", "size")
+
+REPLACED = {
+    "fit_training": (("fit",), ("fit_training", "_learn")),
+    "answer": (("predict_topk",), ("answer", "_rank")),
+    "decide": (("predict",), ("decide",)),
+    "single": (("predict_topk", "answer", "_rank"), ("single",)),
+}
+"""Methods of ``Model`` that are not called where a subclass overrides the first names, and none of the second ones."""
 
 
 def as_model(model: Any, known: Sizes | None = None) -> Model:
@@ -43,8 +57,31 @@ def as_model(model: Any, known: Sizes | None = None) -> Model:
     known : Sizes, optional
         Number of features and labels, for an object without ``size``.
     """
-    kind = type(model)  # hasattr on the object would compute its properties
-    return model if all(hasattr(kind, name) for name in MODEL_METHODS) else PlainModel(model, known)
+    kind: Any = type(model)
+    return model if _is_whole(kind) else PlainModel(model, known)
+
+
+@lru_cache(maxsize=1024)
+def _is_whole(kind: type) -> bool:
+    """Whether objects of a class are a ``Model`` as they are; properties of the object itself would be computed."""
+    return all(hasattr(kind, name) for name in MODEL_METHODS) and not any(_replaced(kind, name) for name in REPLACED)
+
+
+@lru_cache(maxsize=4096)
+def _replaced(kind: type, name: str) -> bool:
+    """Whether a subclass overrides what an inherited method of ``Model`` would bypass (see ``REPLACED``)."""
+    if name not in REPLACED:
+        return False
+    by, full = REPLACED[name]
+    if name == "single" and not _replaced(kind, "answer") and "answer" in vars(_definer(kind, full)):
+        return False  # the class that defines both: its ``single`` calls ``answer``
+    place = kind.__mro__.index
+    return hasattr(kind, name) and place(_definer(kind, by)) < place(_definer(kind, full))
+
+
+def _definer(kind: type, names: tuple[str, ...]) -> type:
+    """The first class, from the subclass up, that defines one of the names; ``object`` where none does."""
+    return next((base for base in kind.__mro__ if any(name in vars(base) for name in names)), object)
 
 
 def is_model(model: Any) -> bool:
@@ -91,7 +128,19 @@ class PlainModel:
     known: Sizes | None = None
 
     def _own(self, name: str) -> Any:
-        return getattr(self.model, name, None)
+        """The object's own method; None without it, or where it would bypass another (``REPLACED``)."""
+        method, kind = getattr(self.model, name, None), self.model.__class__
+        return method if callable(method) and not _replaced(kind, name) else None
+
+    def _fields(self, name: str, known: frozenset[str], default: frozenset[str]) -> frozenset[str]:
+        """``needs`` or ``abilities`` of the object, checked."""
+        given = getattr(self.model, name, None)
+        if given is None:
+            return default
+        if isinstance(given, str) or not isinstance(given, Iterable) or not known.issuperset(given):
+            some = ", ".join(sorted(known))
+            raise InputError(f"{name} of {self.name} is {quoted(given)}, but must be a set of some of {some}")
+        return frozenset(given)
 
     @property
     def name(self) -> str:
@@ -100,13 +149,13 @@ class PlainModel:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The object's ``needs``; {"X"} without that attribute."""
-        return frozenset(self._own("needs") or ("X",))
+        """The object's own ``needs``; features when it has none."""
+        return self._fields("needs", FIELDS, frozenset({"X"})) or frozenset({"X"})
 
     @property
     def abilities(self) -> frozenset[str]:
-        """The object's ``abilities``; empty without that attribute."""
-        return frozenset(self._own("abilities") or ())
+        """The object's own ``abilities``; none when it has none."""
+        return self._fields("abilities", frozenset(ABILITIES), frozenset())
 
     def fit_training(self, training: Training) -> Any:
         """Call ``fit_training(training)`` or ``fit(X, Y)``."""
@@ -114,7 +163,8 @@ class PlainModel:
             self.model.fit_training(training)
             return self.model
         training.report("train", 0.0)
-        self.model.fit(training.X, training.Y)
+        given = {name: getattr(training, name) for name in EXTRAS if getattr(training, name) is not None}
+        self.model.fit(training.X, training.Y, **given)
         training.report("train", 1.0)
         return self.model
 
@@ -126,29 +176,40 @@ class PlainModel:
         Raises
         ------
         InputError
-            A beam is given, k is out of range, or the result is not a TopK with one row per instance.
+            A beam for an object that uses none, k out of range, or a result that does not fit the request.
         """
-        n = len(request)
-        if self._own("answer"):
-            return self._checked(self.model.answer(request), n)
-        if request.beam is not None:
+        n_labels, own = self.size().labels, self._own("answer")
+        if request.beam is not None and "beam" not in self.abilities and own is None:
             raise InputError(f"beam is {quoted(request.beam)}, but {self.name} has no beam search: leave it out")
-        n_labels = self.size().labels
         k = min(DEFAULT_K, n_labels or DEFAULT_K) if request.k is None else request.k
         if n_labels and not Whole(1, n_labels).fits(k):
             raise InputError(f"k is {quoted(k)}, but must be a whole number in 1..{n_labels}, the number of labels")
+        if own is not None:
+            return self._checked(own(replace(request, k=k)), request, k)
+        beam = {} if request.beam is None else {"beam": request.beam}
         if request.allowed is None and request.forbidden is None:
-            top = self._checked(self.model.predict_topk(request.X, k), n)
+            top = self._checked(self.model.predict_topk(request.X, k, **beam), request, k)
         else:
-            top = self._checked(self.model.predict_topk(request.X, self._n_labels()), n)
-            top = restricted(top, k, *restriction(request.allowed, request.forbidden, n, self._n_labels()))
+            every = self._n_labels()
+            top = self._checked(self.model.predict_topk(request.X, every, **beam), request, every)
+            top = restricted(top, k, *restriction(request.allowed, request.forbidden, len(request), every))
         request.report(1.0)
         return top
 
-    def _checked(self, top: Any, n: int) -> TopK:
+    def _checked(self, top: Any, request: Request, k: int) -> TopK:
+        """A result of k columns.
+
+        Raises
+        ------
+        InputError
+            No TopK of one row per instance, or labels that the model does not have.
+        """
+        n, n_labels = len(request), self.size().labels
         if not isinstance(top, TopK) or len(top) != n:
             raise InputError(f"{self.name} returned {quoted(top)}, but must return a ramify.TopK of {n} rows")
-        return top
+        if n_labels and top.labels.size and top.labels.max() >= n_labels:
+            raise InputError(f"{self.name} ranks label {top.labels.max()}, but must rank labels of 0..{n_labels - 1}")
+        return top if top.k == k else restricted(top, k, None, None)
 
     def _n_labels(self) -> int:
         n_labels = self.size().labels
@@ -157,11 +218,11 @@ class PlainModel:
         return n_labels
 
     def decide(self, request: Request) -> CSR:
-        """Call ``decide(request)`` or ``predict(X)``; without both, labels with scores from 0.5 among the best 20."""
-        if self._own("decide"):
-            return as_csr(self.model.decide(request))
-        if self._own("predict") and request.X is not None:
-            return as_csr(self.model.predict(request.X))
+        """Call ``decide(request)`` or ``predict(X)``; without both, labels of a score of 0.5 among the best 20."""
+        if own := self._own("decide"):
+            return as_csr(own(request))
+        if (own := self._own("predict")) and request.X is not None:
+            return as_csr(own(request.X))
         n_labels = self._n_labels()
         top = self.answer(replace(request, k=min(SURE_LABELS, n_labels)))
         kept = (top.labels >= 0) & (top.scores >= SURE_SCORE)
