@@ -105,8 +105,9 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
             Data out of range, or a field that the model does not use.
         """
         name = type(self).__name__
-        check_extras(name, self.abilities, training)
-        check_needs(name, self.needs, training)
+        unfitted = type(self)(**self.get_params(deep=False))  # a fitted model may have had other parts
+        check_extras(name, unfitted.abilities, training)
+        check_needs(name, unfitted.needs, training)
         X = None if training.X is None else self._training_rows(training.X)
         n = len(training.texts or ()) if X is None else X.shape[0]
         settled = {

@@ -22,13 +22,14 @@ from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
 from ramify.models.base.model import HELD_OUT, RankingModel, mean_precision
 from ramify.models.base.persistence import parts_to_state, stored_part
+from ramify.models.base.prepared import PreparedCall
 from ramify.models.mixtures.ensemble import Ensemble
 from ramify.models.mixtures.members import TREES, tree_seeds
 from ramify.models.mixtures.merging import Merger
 from ramify.models.neighbours.nearest import NearestInstances
 from ramify.models.trees.tail import log_bias_by_rarity, reranked
 from ramify.models.trees.xr_linear import XRLinear
-from ramify.values import CSR, Float32, TopK
+from ramify.values import CSR, Float32, Int32, TopK
 
 COSTS = (0.5, 1.0, 2.0)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
@@ -181,9 +182,10 @@ class Blend(RankingModel):
         return Ensemble(models, trees=self.trees, weights=weights, threads=self.threads)
 
     def _set_ensemble(self, ensemble: Ensemble) -> Blend:
+        size = ensemble.size()
         self.ensemble_ = ensemble
-        self.n_features_in_, self.n_labels_ = ensemble.n_features_in_, ensemble.n_labels_
-        self.normalized_rows_ = ensemble.size().normalized_rows
+        self.n_features_in_, self.n_labels_ = int(size.features or 0), size.labels
+        self.normalized_rows_ = size.normalized_rows
         return self
 
     def inside(self) -> Mapping[str, Any]:
@@ -214,11 +216,19 @@ class Blend(RankingModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``."""
         check_is_fitted(self)
-        k, bias = self._checked_k(k), self.label_bias_
-        if bias is None:
-            return self.ensemble_.single(k)
-        answer = self.ensemble_.single(self._reranked(k))
-        return lambda indices, values: reranked(*answer(indices, values), bias, k)
+        k = self._checked_k(k)
+
+        def prepare() -> Single:
+            ensemble, bias = self.ensemble_, self.label_bias_
+            answer = ensemble.single(k if bias is None else self._reranked(k))
+
+            def ranked(indices: Int32, values: Float32) -> tuple[Int32, Float32]:
+                labels, scores = answer(indices, values)
+                return (labels, scores) if bias is None else reranked(labels, scores, bias, k)
+
+            return ranked
+
+        return PreparedCall(lambda: (id(self.ensemble_), id(self.label_bias_)), prepare)
 
     def _reranked(self, k: int) -> int:
         return max(k, min(RERANKED, self.n_labels_))

@@ -20,9 +20,10 @@ from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules,
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Single, Sizes, Training, VectorCache
 from ramify.models.base.adapter import as_model, set_known, settings_of
-from ramify.models.base.model import RankingModel, check_extras, has
+from ramify.models.base.model import RankingModel, check_extras, has, instances
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.stored import stored_size
 from ramify.models.mixtures.members import (
     TREES,
     check_agreement,
@@ -82,9 +83,13 @@ class Ensemble(RankingModel):
         The fitted clones.
     weights_ : float64 array, shape (members,)
         Weight of each member; only their ratios matter.
-    n_features_in_, n_labels_ : int
-        Number of features d and of labels L.
+    n_features_in_ : int or None
+        Number of features d; None if no member states its features.
+    n_labels_ : int
+        Number of labels L.
     """
+
+    n_features_in_: int | None  # type: ignore[assignment]
 
     RULES: ClassVar[Rules] = {
         "models": Parsed(_check_models),
@@ -225,17 +230,25 @@ class Ensemble(RankingModel):
                 check_log_scores(part)
         self._shares()
 
-    def _with_members(self) -> Ensemble:
+    def _with_members(self, known: Sizes | None = None) -> Ensemble:
         """The ensemble with its fitted ``models`` as members."""
         self.check_settings()
-        return self._set_members(self._models(), np.array(self._shares()))
+        return self._set_members(self._models(), np.array(self._shares()), known)
 
     def _set_members(self, members: list[Any], weights: Float64, known: Sizes | None = None) -> Ensemble:
         sizes = [as_model(member, known).size() for member in members]
         check_agreement([(size.features, size.labels) for size in sizes])
+        n_labels = max(size.labels for size in sizes)
+        if not n_labels:
+            name = type(members[0]).__name__
+            raise InputError(f"the number of labels of {name} is not known: give it an attribute n_labels_")
         self.members_, self.weights_ = members, weights
-        self.n_features_in_, self.n_labels_ = int(sizes[0].features or 0), int(sizes[0].labels)
+        self.n_features_in_ = next((size.features for size in sizes if size.features), None)
+        self.n_labels_ = n_labels
         return self
+
+    def _features(self, X: Any) -> CSR:
+        return instances(X) if self.n_features_in_ is None else super()._features(X)
 
     def inside(self) -> Mapping[str, Any]:
         """The members by name: "member0", "member1", ..."""
@@ -297,7 +310,10 @@ class Ensemble(RankingModel):
 
             return answer
 
-        return PreparedCall(lambda: (self.combine, self.candidates, id(self.members_), id(self.weights_)), prepare)
+        def settings() -> tuple[Any, ...]:
+            return self.combine, self.candidates, id(self.weights_), *map(id, self.members_)
+
+        return PreparedCall(settings, prepare)
 
     @available_if(has("score_pairs"))
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
@@ -337,7 +353,8 @@ class Ensemble(RankingModel):
             "decision_threshold": float(self.decision_threshold),
             "threads": None if self.threads is None else int(self.threads),
         }
-        return {"settings": settings, "members": list(states.values())}, arrays
+        sizes = {"n_features": self.n_features_in_, "n_labels": self.n_labels_}
+        return {"settings": settings, "members": list(states.values()), "sizes": sizes}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> Ensemble:
@@ -351,4 +368,12 @@ class Ensemble(RankingModel):
         with damage_reported("the ensemble is"):
             stored = enumerate(config["members"])
             members = [stored_part(f"member{number}", state, arrays, parts) for number, state in stored]
-            return cls(members, **config["settings"])._with_members()
+            return cls(members, **config["settings"])._with_members(_stored_sizes(config.get("sizes")))
+
+
+def _stored_sizes(sizes: dict[str, Any] | None) -> Sizes | None:
+    """Features and labels of the members; None in directories of earlier versions, whose members state them."""
+    if sizes is None:
+        return None
+    features = None if sizes["n_features"] is None else stored_size(sizes["n_features"], "n_features")
+    return Sizes(features=features, labels=stored_size(sizes["n_labels"], "n_labels"))

@@ -47,23 +47,24 @@ def check_model(model: Any) -> None:
 
 def check_log_scores(model: Any) -> None:
     """Raise InputError for log scores: in an average, the 0 of an unranked label would be the maximum."""
-    transform = settings_of(model).get("score_transform")
+    transform = getattr(model, "score_transform", None)  # at each answer: ``get_params`` takes 0.2 ms
     if isinstance(transform, str) and transform.startswith("log-"):
         raise InputError(f"combine is 'average', but a member's score_transform is {transform!r}: combine by 'sigmoid'")
 
 
 def check_agreement(sizes: Sequence[tuple[int | None, int]]) -> None:
-    """Raise InputError if a fitted member has a different number of features or labels than the first.
+    """Raise InputError if fitted members have different numbers of features or labels.
 
     Parameters
     ----------
     sizes : sequence of (int or None, int)
-        Number of features and of labels of each member; None for a member that uses no features.
+        Features and labels of each member: None for a member that uses no features, 0 for unknown labels.
     """
     for place, what in enumerate(("features", "labels")):
-        for number, size in enumerate(sizes):
-            if size[place] != sizes[0][place]:
+        known = [(number, size[place]) for number, size in enumerate(sizes) if size[place]]
+        for number, count in known[1:]:
+            if count != known[0][1]:
                 raise InputError(
-                    f"member {number} has {size[place]} {what}, but member 0 has {sizes[0][place]}: "
+                    f"member {number} has {count} {what}, but member {known[0][0]} has {known[0][1]}: "
                     "train all members on the same data"
                 )
