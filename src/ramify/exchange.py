@@ -227,8 +227,8 @@ def part_of(progress: StageProgress | None, number: int, count: int) -> StagePro
 
 
 def _rows(matrix: Any, rows: Any) -> Any:
-    """Rows of a matrix with one row per instance; masks of labels are unchanged, a full slice is not copied."""
-    if matrix is None or (not sp.issparse(matrix) and isinstance(rows, slice)):
+    """Rows of a matrix with one row per instance; ids and masks of labels are unchanged, a full slice is not copied."""
+    if matrix is None or (isinstance(rows, slice) and np.ndim(matrix) < 2 and not sp.issparse(matrix)):
         return matrix
     if isinstance(rows, slice) and rows.start in (0, None) and (rows.stop is None or rows.stop >= matrix.shape[0]):
         return matrix

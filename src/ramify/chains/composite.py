@@ -101,7 +101,7 @@ class CompositeChain(ChainAnswers):
 
     def _learn(self, training: CheckedTraining) -> None:
         """Train both chains on the same instances, then fit the weight on the held-out ones."""
-        members = self._unfitted()
+        members = self._unfitted(training.seed)
         rest, held = self._held_out(training, self.held_out)
         for number, member in enumerate(members):
             member.fit_parts(replace(rest, seed=member.seed).part_of_progress(number, 2), held)
@@ -131,9 +131,8 @@ class CompositeChain(ChainAnswers):
         """The fitted chains."""
         return {str(number): member for number, member in enumerate(self.members_)}
 
-    def _unfitted(self) -> list[Any]:
+    def _unfitted(self, seed: int) -> list[Any]:
         self.check_settings()
-        seed = int(self.seed)
         members, own = [], {"threads": self.threads, "normalize": self.normalize}
         for number, (name, usual) in enumerate(self.PARTS.items()):
             given = getattr(self, name)
@@ -177,7 +176,7 @@ class CompositeChain(ChainAnswers):
         """
         with damage_reported("the composite is"):
             model = cls(**config["settings"])
-            model._unfitted()
+            model._unfitted(int(model.seed))
             weight = real_number("weight", config["weight"], 0, 1)
             model.normalized_rows_ = stored_count(config)
             members = [stored_part(str(number), state, arrays) for number, state in enumerate(config["members"])]

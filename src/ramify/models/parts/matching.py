@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.errors import InputError
 from ramify.exchange import Request, Sizes
 from ramify.index.overlap import clusters_of
 from ramify.models.base.adapter import as_model
@@ -37,9 +38,20 @@ class ModelMatcher:
     known: Sizes | None = None
 
     def fit_matching(self, problem: MatchingProblem) -> Any:
-        """Train the model on the clusters of each instance."""
-        training = replace(problem.training, Y=problem.targets[-1], label_names=None)
-        return as_model(self.model).fit_training(training)
+        """Train the model on the clusters of each instance.
+
+        Raises
+        ------
+        InputError
+            A model that needs label names.
+        """
+        model = as_model(self.model)
+        if "label_names" in model.needs:
+            raise InputError(
+                f"the matcher {type(self.model).__name__} needs label_names, but ranks clusters, which have none: "
+                "give a matcher that needs X or texts only"
+            )
+        return model.fit_training(replace(problem.training, Y=problem.targets[-1], label_names=None))
 
     def match(self, request: Request) -> tuple[TopK, Float32 | None]:
         """The best clusters, and None: there are no features for the ranker."""

@@ -26,7 +26,7 @@ from ramify.kernels.predict import SearchConfig
 from ramify.label_vectors import PIFA
 from ramify.match import permitted
 from ramify.models.base.adapter import PlainModel, set_known, unfitted
-from ramify.models.base.model import best_labels
+from ramify.models.base.model import best_labels, check_needs
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.stored import check_label_space, stored_size
 from ramify.models.base.unit import UnitRowModel, stored_count
@@ -129,7 +129,8 @@ class Partitioned(UnitRowModel):
     @property
     def needs(self) -> frozenset[str]:
         """X, and the fields that the matcher needs."""
-        matcher = self.__dict__.get("matcher_") or _part(catalogue.MATCHER, self.matcher)
+        matcher = self.__dict__.get("matcher_")
+        matcher = _part(catalogue.MATCHER, self.matcher) if matcher is None else matcher
         return frozenset({"X"}) | PlainModel(matcher).needs
 
     @property
@@ -147,7 +148,7 @@ class Partitioned(UnitRowModel):
         self.tree_ = _two_levels(tree)
         training.report("index", 1.0)
         self.matcher_ = _part(catalogue.MATCHER, self.matcher)
-        set_known(self.matcher_, seed=self.seed, threads=self.threads, normalize=self.normalize)
+        set_known(self.matcher_, seed=seed, threads=self.threads, normalize=self.normalize)
         whole = self.tree_ if tree.depth == 1 else tree
         training.report("match", 0.0)
         quiet = replace(training, progress=None, vectors=None)
@@ -176,7 +177,9 @@ class Partitioned(UnitRowModel):
     def clusters_reached(self, X: Any, *, beam: int | None = None) -> CSR:
         """Clusters that the matcher returns for each instance, shape (n, clusters), with its scores, above 0."""
         check_is_fitted(self)
-        return self._matched(Request(X=self._features(X), beam=beam, threads=self._threads()))[0]
+        request = Request(X=self._features(X), beam=beam, threads=self._threads())
+        check_needs(type(self).__name__, self.needs - {"label_names"}, request)
+        return self._matched(request)[0]
 
     def _matched(self, request: Request) -> tuple[CSR, Float32 | None]:
         """Matched clusters with their scores, shape (n, clusters), and the matcher's features for the ranker."""

@@ -36,9 +36,10 @@ from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single, Sizes
 from ramify.index import FixedTree
 from ramify.index.overlap import Candidates
-from ramify.models.base.adapter import as_model, set_known, settings_of
+from ramify.models.base.adapter import as_model, set_known
 from ramify.models.base.model import HELD_OUT, RankingModel, has, mean_precision
 from ramify.models.base.persistence import parts_to_state, stored_part
+from ramify.models.base.prepared import PreparedCall
 from ramify.models.trees.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.values import CSR, Float32, LabelTree, TopK
@@ -186,7 +187,7 @@ class Disentangled(RankingModel):
         model = as_model(self._template(training)).fit_training(training.part_of_progress(0, rounds + 1))
         made: list[Round] = []
         for number in range(1, rounds + 1):
-            new = reassigned(model, training, self._assignment())
+            new = reassigned(model, training, self._assignment(training.seed))
             model = self._trained_again(model, training.part_of_progress(number, rounds + 1), new)
             made.append(new.round)
             if stop is not None and stop(model):
@@ -197,9 +198,8 @@ class Disentangled(RankingModel):
         model = XRLinear() if self.model is None else clone(self.model)
         return set_known(model, seed=training.seed, threads=self.threads, indexer=indexer)
 
-    def _assignment(self) -> Assignment:
-        names = ("copies", "cap", "beam", "folds", "seed")
-        return Assignment(**{name: getattr(self, name) for name in names})
+    def _assignment(self, seed: int) -> Assignment:
+        return Assignment(**{name: getattr(self, name) for name in ("copies", "cap", "beam", "folds")}, seed=seed)
 
     def _trained_again(self, model: Any, training: CheckedTraining, new: Reassigned) -> Any:
         """The model trained on the new tree; with a warm start, unchanged leaves are kept."""
@@ -233,7 +233,7 @@ class Disentangled(RankingModel):
 
     def _threads(self, threads: int | None = None) -> int:
         """Number of threads of a call: the argument, else the setting, else the model's setting."""
-        given = (threads, self.threads, settings_of(self.model).get("threads"))
+        given = (threads, self.threads, getattr(self.model, "threads", None))
         return thread_count(next((count for count in given if count is not None), None))
 
     @property
@@ -266,7 +266,8 @@ class Disentangled(RankingModel):
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``; the function of the inner model."""
         check_is_fitted(self)
-        return as_model(self.model_).single(self._checked_k(k))
+        k = self._checked_k(k)
+        return PreparedCall(lambda: (id(self.model_),), lambda: as_model(self.model_).single(k))
 
     @available_if(has("score_pairs"))
     def score_pairs(self, X: Any, pairs: Any) -> CSR:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.exchange import CheckedTraining
+from ramify.exchange import CheckedTraining, Request, Training
 from ramify.index.overlap import Candidates, candidates, clusters_of, disentangled, visits, with_clusters
 from ramify.label_vectors import PIFA
 from ramify.models.base.adapter import as_model
-from ramify.values import CSR, LabelTree
+from ramify.values import CSR, Float32, LabelTree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +138,11 @@ def reached_unseen(model: Any, training: CheckedTraining, how: Assignment) -> CS
     fold = np.random.default_rng(how.seed).permutation(training.X.shape[0]) % how.folds
     pieces = []
     for number in range(how.folds):
-        matcher = model.above_leaves().fit(training.X[fold != number], Y[fold != number])
-        top = matcher.predict_topk(training.X[fold == number], min(beam, n_clusters), beam=beam)
-        worth = np.broadcast_to(1 / np.arange(1, top.labels.shape[1] + 1, dtype=np.float32), top.labels.shape)
+        rest, held, threads = training.X[fold != number], training.X[fold == number], training.threads
+        matcher = as_model(model.above_leaves()).fit_training(Training(X=rest, Y=Y[fold != number], threads=threads))
+        request = Request(X=held, k=min(beam, n_clusters), beam=beam, threads=threads)
+        top = as_model(matcher).answer(request)
+        worth: Float32 = np.broadcast_to(1 / np.arange(1, top.k + 1, dtype=np.float32), top.labels.shape)
         pieces.append(top.matrix(top.labels >= 0, worth, n_clusters))
     place = np.argsort(np.argsort(fold, kind="stable"))
     return sp.csr_matrix(sp.csr_matrix(sp.vstack(pieces))[place])
