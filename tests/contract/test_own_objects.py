@@ -191,7 +191,7 @@ def test_fields_of_fit_are_checked_against_the_present_parts(data):
     model = Partitioned(matcher=OfTexts(), max_leaf=2)
     assert model.needs == {"X", "texts", "label_names"}
     model.set_params(matcher=XRLinear(**TREE)).fit(*data).set_params(matcher=OfTexts())
-    with pytest.raises(InputError, match="Partitioned needs label_names, but gets none"):
+    with pytest.raises(InputError, match="Partitioned requires label_names, but none is given"):
         model.fit(*data)
 
 
