@@ -219,5 +219,5 @@ def test_a_width_that_the_model_does_not_have(model, tmp_path):
         body["config"]["vectorizer"]["config"]["settings"]["n_features"] = 65
 
     redigest(copy_of(model, tmp_path / "model"), widen)
-    with pytest.raises(ModelFileError, match="65 features for a model of 64"):
+    with pytest.raises(ModelFileError, match="65 features, but the model has 64"):
         ramify.load(tmp_path / "model")
