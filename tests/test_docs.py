@@ -49,6 +49,7 @@ def workplace(tmp_path, monkeypatch):
     rows = [json.dumps({"id": number, "text": text, "labels": names}) for number, (text, names) in enumerate(BILLS * 3)]
     (tmp_path / "bills.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
     (tmp_path / "new.jsonl").write_text("\n".join(rows[:3]) + "\n", encoding="utf-8")
+    (tmp_path / "test.jsonl").write_text("\n".join(rows[8:]) + "\n", encoding="utf-8")
     (tmp_path / "allowed.txt").write_text("Fishing\nBanks\n", encoding="utf-8")
     books = ["title,subtitle,subjects", "Salmon,a life in rivers,Fishing; Rivers", "Trout in rivers,,Rivers"]
     (tmp_path / "books.csv").write_text("\n".join(books) + "\n", encoding="utf-8")

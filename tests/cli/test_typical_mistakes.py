@@ -27,6 +27,11 @@ from ramify.errors import InputError
         (["evaluate", "{model}", "{data}", "--ks", "99999999999"], "a cut-off in ks is 99999999999, but there are"),
         (["inspect", "{model}", "--member", "0"], "--member is given, but no tree is shown"),
         (["inspect", "{model}", "--tree", "--member", "1"], "the model is a single model"),
+        (["inspect", "{model}", "--tree", "--member", "x"], "'--member': 'x' is not a whole number"),
+        (["predict", "{model}", "{data}", "--threshold", "low"], "'--threshold': 'low' is not a number"),
+        (["predict", "{model}", "{data}", "--format", "xml"], "'--format': 'xml' is not one of"),
+        (["train", "nowhere", "--out", "m"], "nowhere: no such file"),
+        (["evaluate", "{model}", "nowhere"], "nowhere: no such file"),
     ],
 )
 def test_empty_paths_and_numbers_out_of_place(refused, model, documents, arguments, words):

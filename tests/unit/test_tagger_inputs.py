@@ -278,3 +278,16 @@ def test_settings_are_chosen_on_data_with_few_labels(n_labels):
     labels = [[str(number % n_labels)] for number in range(len(TEXTS))]
     tagger = Tagger(Blend(trees=1, threads=1), vectorizer=Tfidf(min_df=1)).fit(TEXTS, labels)
     assert len(tagger.tag(["water"])[0]) <= n_labels
+
+
+def test_a_label_number_that_does_not_exist_is_named():
+    class Stranger:
+        def fit(self, X, Y):
+            return self
+
+        def predict_topk(self, X, k):
+            return TopK(np.full((X.shape[0], k), 77, np.int32), np.zeros((X.shape[0], k), np.float32))
+
+    tagger = Tagger(Stranger()).fit(["river lake", "flame smoke"], [["w"], ["f"]])
+    with pytest.raises(InputError, match=r"Stranger ranks label 77, but must rank labels of 0\.\.1"):
+        tagger.tag(["river"], 1)

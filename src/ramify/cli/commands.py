@@ -11,7 +11,10 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import typer
 
+from ramify.wording import quoted
+
 Options = TypeVar("Options")
+Number = TypeVar("Number", int, float)
 
 
 def as_command(
@@ -60,12 +63,34 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def whole_number(text: str) -> int:
+    """A whole number on the command line."""
+    return _number(text, int, "a whole number")
+
+
+def number(text: str) -> float:
+    """A number on the command line."""
+    return _number(text, float, "a number")
+
+
+PARSERS: dict[type, Callable[[str], Any]] = {Path: path, int: whole_number, float: number}
+"""The parsers of single values. Those of typer give messages that differ by its version and do not name the value."""
+
+
+def _number(text: str, kind: Callable[[str], Number], what: str) -> Number:
+    try:
+        return kind(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{quoted(text)} is not {what}") from None
+
+
 def _parameter(field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:
     kind, option = get_args(annotation)[:2]
     if kind is bool:
         option.metavar = ""  # a flag has no value
-    if Path in (kind, *get_args(kind)):
-        option.parser = path
+    for plain, parser in PARSERS.items():
+        if plain in (kind, *get_args(kind)):
+            option.parser = parser
     default = field.default
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()

@@ -114,7 +114,8 @@ def _fail(sentence: str, code: int, error: BaseException) -> int:
 def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "ramify"
-    message = LONG_WORD.sub(lambda word: f"{word[0][:QUOTED]}...", _one_line(error.format_message()))
+    message = _one_line(error.format_message()).replace("Value error, ", "")  # a prefix of pydantic's
+    message = LONG_WORD.sub(lambda word: f"{word[0][:QUOTED]}...", message)
     return f"{message.rstrip('.')}; see {command} --help"
 
 

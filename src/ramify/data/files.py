@@ -12,13 +12,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
+from ramify.checks import given_path
 from ramify.data import npz, repository
 from ramify.data.fields import DEFAULT_FIELDS, Fields, joined_text
-from ramify.data.formats import FEATURE_FORMATS, TEXT_FORMATS, RowReader, locate, paths_of, row_reader
+from ramify.data.formats import (
+    FEATURE_FORMATS,
+    TEXT_FORMATS,
+    RowReader,
+    extension_of,
+    locate,
+    paths_of,
+    row_reader,
+)
 from ramify.data.groups import DocumentNumbers, merged_rows
 from ramify.data.labels import LabelRows, NumberNames, align
 from ramify.data.names import numbers_named, with_names
-from ramify.data.streams import OnBad, Source, name_of
+from ramify.data.streams import OnBad, Source, name_of, require_file
 from ramify.errors import DataFileError, InputError
 from ramify.values import CSR, Dataset
 from ramify.wording import quoted
@@ -282,6 +291,8 @@ def _is_same_file(source: Source, target: Path) -> bool:
 
 
 def _read(path: str | Path, fields: Fields, label_names: Sequence[str] | None, seen: dict[str, None] | None) -> Dataset:
+    if not extension_of(named := paths_of(given_path("the data file", path))[0]):
+        require_file(named)  # a mistyped name is more likely than a data file without an extension
     file, labels_file, extension = locate(path, fields.labels_path)
     names_file = None if fields.names_path is None else Path(fields.names_path)
     if extension in TEXT_FORMATS:
