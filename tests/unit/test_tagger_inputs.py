@@ -288,6 +288,6 @@ def test_a_label_number_that_does_not_exist_is_named():
         def predict_topk(self, X, k):
             return TopK(np.full((X.shape[0], k), 77, np.int32), np.zeros((X.shape[0], k), np.float32))
 
-    tagger = Tagger(Stranger()).fit(["river lake", "flame smoke"], [["w"], ["f"]])
+    tagger = Tagger(Stranger()).fit(["river lake", "flame smoke"] * 2, [["w"], ["f"]] * 2)
     with pytest.raises(InputError, match=r"Stranger ranks label 77, but must rank labels of 0\.\.1"):
         tagger.tag(["river"], 1)
