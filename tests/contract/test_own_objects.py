@@ -9,9 +9,11 @@ from test_catalogue import LABELS, TEXTS, OfTexts, Plain, Saveable, _made, _trut
 import ramify
 from ramify import Disentangled, Ensemble, NearestInstances, Partitioned, Tagger, Tfidf, TopK, XRLinear, catalogue
 from ramify.catalogue import MODEL, WRAPPER
+from ramify.cli.entry import run
 from ramify.errors import InputError
 from ramify.exchange import Request, Training
 from ramify.models.base.adapter import as_model
+from ramify.models.base.persistence import save
 from ramify.testing.values import planted_clusters
 from ramify.values import as_csr
 
@@ -307,3 +309,30 @@ def test_a_request_is_cut_by_rows_of_dense_matrices():
     assert request.allowed.shape == (2, 3)
     assert request.forbidden == [1]
     assert Request(X=as_csr(np.eye(4)), allowed=np.ones(3, bool)).take(slice(1, 3)).allowed.shape == (3,)
+
+
+# --- bare models on the command line ---
+
+
+@pytest.mark.parametrize("name", ["XRLinear", "PopularLabels", "DenseNeighbours", "Ensemble", "Partitioned"])
+def test_bare_models_predict_and_evaluate_on_features(name, data, tmp_path, capsys):
+    """Threads and restrictions once failed for models without such a setting."""
+    X, Y = data
+    _made(name).fit(X, Y).save(tmp_path / "m")
+    rows = [f"{X.shape[0]} {X.shape[1]} {Y.shape[1]}"]
+    for x, y in zip(X, Y, strict=True):
+        entries = " ".join(f"{column}:{value:.5f}" for column, value in zip(x.indices, x.data, strict=True))
+        rows.append(f"{','.join(map(str, y.indices))} {entries}")
+    (tmp_path / "data.txt").write_text("\n".join(rows) + "\n")
+    model, file = str(tmp_path / "m"), str(tmp_path / "data.txt")
+    assert run(["predict", model, file, "-k", "2", "--threads", "2"]) == 0, capsys.readouterr().err
+    assert len(capsys.readouterr().out.splitlines()) == len(TEXTS)
+    assert run(["evaluate", model, file, "--threads", "1"]) == 0, capsys.readouterr().err
+
+
+def test_a_bare_object_of_another_class_is_refused_by_one_sentence(data, tmp_path, capsys):
+    model = Saveable()
+    model.fit(*data)
+    save(model, tmp_path / "m")
+    assert run(["predict", str(tmp_path / "m"), "-"]) == 2
+    assert "the model needs the class 'Saveable', which ramify lacks" in capsys.readouterr().err

@@ -239,7 +239,8 @@ class Disentangled(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """Abilities of the model, restricted to ``FORWARDED``."""
-        return as_model(getattr(self, "model_", None) or self.model or XRLinear()).abilities & FORWARDED
+        given = next((model for model in (self.__dict__.get("model_"), self.model) if model is not None), None)
+        return as_model(XRLinear() if given is None else given).abilities & FORWARDED
 
     @property
     def tree_(self) -> LabelTree:
