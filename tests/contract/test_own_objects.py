@@ -335,4 +335,4 @@ def test_a_bare_object_of_another_class_is_refused_by_one_sentence(data, tmp_pat
     model.fit(*data)
     save(model, tmp_path / "m")
     assert run(["predict", str(tmp_path / "m"), "-"]) == 2
-    assert "the model needs the class 'Saveable', which ramify lacks" in capsys.readouterr().err
+    assert "the model needs the class 'Saveable', which ramify" in capsys.readouterr().err
