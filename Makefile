@@ -11,7 +11,7 @@ NATIVE_SOURCES := CMakeLists.txt pyproject.toml $(wildcard cpp/*)
 
 demo: $(VENV)/installed-base
 	$(BIN)/ramify demo --ask "read a csv file into rows" --ask "greatest common divisor" \
-		--ask "copy a directory with everything in it"
+		--ask "shuffle a list in random order"
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(CORES)

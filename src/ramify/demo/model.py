@@ -1,4 +1,4 @@
-"""The demo's model: three trees over words and parts of words."""
+"""The demo's model: five trees over words and parts of words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ramify.models.mixtures.ensemble import Ensemble
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.tagger import Tagger
 
-TREES = 3
+TREES = 5
 
 
 def demo_tagger(*, seed: int = 0, threads: int | None = None) -> Tagger:
