@@ -1,8 +1,8 @@
 """Questions to the demo, as a user types them, with the functions that answer each.
 
 They were written before the demo's data and model were tuned. Settings were chosen by ``TUNING`` and 50 further
-questions that are not kept here; ``HELD_OUT`` was measured afterwards. One setting was changed after that: five trees in
-place of three, because answers to the former questions then depended less on the seed.
+questions that are not kept here; ``HELD_OUT`` was measured afterwards. One setting was changed after that: five trees
+in place of three, because the answers to the other questions then depend less on the seed.
 """
 
 from __future__ import annotations
