@@ -132,7 +132,7 @@ def _archive(dice: random.Random) -> bytes:
         header = io.BytesIO()
         np.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": shape})
         with zipfile.ZipFile(buffer, "a") as archive:
-            archive.writestr("X.npy", header.getvalue())
+            archive.writestr(zipfile.ZipInfo("X.npy"), header.getvalue())  # its date is fixed
     return buffer.getvalue()
 
 
