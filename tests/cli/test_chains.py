@@ -45,8 +45,8 @@ def test_chains_inside_a_chain_are_set(call, refused, documents, tmp_path):
     settings = json.loads(call("inspect", tmp_path / "m", "--json").out)["settings"]
     assert any(part.get("hidden") == 8 for part in settings.values())
     assert any(part.get("reward") == "dcg" for part in settings.values())
-    told = refused("train", "--model", "composite-chain", "--set", "resequenced.hidden=0")
-    assert "--set resequenced.hidden is 0" in told
+    message = refused("train", "--model", "composite-chain", "--set", "resequenced.hidden=0")
+    assert "--set resequenced.hidden is 0" in message
 
 
 def test_a_training_that_was_cut_goes_on_from_its_checkpoint(call, documents, tmp_path):
@@ -64,6 +64,6 @@ def test_a_training_that_was_cut_goes_on_from_its_checkpoint(call, documents, tm
     [("--order", "by-length", "resequenced"), ("--device", "tpu", "cpu"), ("--draws", 0, "draws")],
 )
 def test_settings_are_refused_before_training(refused, documents, tmp_path, flag, value, words):
-    told = refused("train", documents, "--out", tmp_path / "m", "--model", "label-chain", flag, value)
-    assert words in told
+    message = refused("train", documents, "--out", tmp_path / "m", "--model", "label-chain", flag, value)
+    assert words in message
     assert not (tmp_path / "m").exists()

@@ -84,12 +84,12 @@ def test_a_linear_ranker_learns_from_the_features_of_the_matcher():
             top, _ = super().match(request)
             return top, np.asarray(request.X @ self.hidden.T > 0, np.float32)
 
-    plain, told = (
+    plain, embedded = (
         Partitioned(matcher=matcher, ranker=LinearRanker(), max_leaf=4, threads=1, path_weight=0.0).fit(X, PROBLEM.Y)
         for matcher in (LevelWise(), Oracle())
     )
-    assert told.ranker_.search_.n_features == plain.ranker_.search_.n_features + PROBLEM.Y.shape[1]
-    assert precision(told.predict_topk(PROBLEM.X_test, 1), PROBLEM.Y_test) > 0.8
+    assert embedded.ranker_.search_.n_features == plain.ranker_.search_.n_features + PROBLEM.Y.shape[1]
+    assert precision(embedded.predict_topk(PROBLEM.X_test, 1), PROBLEM.Y_test) > 0.8
 
 
 def test_models_serve_as_matchers():

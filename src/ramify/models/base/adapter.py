@@ -30,6 +30,7 @@ from ramify.values import CSR, Float32, Int32, TopK, as_csr
 from ramify.wording import quoted
 
 DEFAULT_K = 10
+
 FIELDS = frozenset({"X", "texts", "label_names"})
 """Names in ``Model.needs``."""
 
@@ -225,8 +226,7 @@ class PlainModel:
             return as_csr(own(request.X))
         n_labels = self._n_labels()
         top = self.answer(replace(request, k=min(SURE_LABELS, n_labels)))
-        kept = (top.labels >= 0) & (top.scores >= SURE_SCORE)
-        return top.matrix(kept, np.ones_like(top.scores), n_labels)
+        return labels_above(top, SURE_SCORE, n_labels)
 
     def single(self, k: int) -> Single:
         """The object's ``single(k)``; without that method, ``answer`` for one row."""
@@ -261,6 +261,12 @@ class PlainModel:
 def _entries(matrix: Any, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> Float32:
     """``matrix[rows, columns]`` as an array; SciPy's type stubs lack a sparse result for 2-d indices."""
     return np.asarray(matrix[rows, columns].todense())
+
+
+def labels_above(top: TopK, threshold: float, n_labels: int) -> CSR:
+    """0/1 matrix, shape (n, n_labels): ranked labels with scores of at least the threshold."""
+    kept = (top.labels >= 0) & (top.scores >= threshold)
+    return top.matrix(kept, np.ones_like(top.scores), n_labels)
 
 
 def restricted(top: TopK, k: int, allowed: Any, forbidden: CSR | None) -> TopK:

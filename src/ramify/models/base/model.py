@@ -23,14 +23,12 @@ from ramify.errors import InputError
 from ramify.evaluation import evaluate
 from ramify.exchange import EXTRAS, CheckedRequest, CheckedTraining, Request, Single, Sizes, Training
 from ramify.match import restriction
-from ramify.models.base.adapter import as_model
+from ramify.models.base.adapter import DEFAULT_K, as_model, labels_above
 from ramify.models.base.persistence import load_as, save
 from ramify.values import CSR, Float32, Int32, StageProgress, TopK, as_csr, as_label_matrix
 from ramify.wording import quoted
 
 Self = TypeVar("Self", bound="RankingModel")
-
-DEFAULT_K = 10
 
 MOST_FEATURES = 2**28
 """Maximum number of columns of X: training allocates some bytes per column, used or not."""
@@ -249,8 +247,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
     def decided(self, request: Request, threshold: float) -> CSR:
         """0/1 matrix, shape (n, L): ranked labels with a score of at least ``threshold``."""
         top = self.answer(replace(request, k=self._reachable()))
-        kept = (top.labels >= 0) & (top.scores >= threshold)
-        return top.matrix(kept, np.ones_like(top.scores), self.n_labels_)
+        return labels_above(top, threshold, self.n_labels_)
 
     def score(self, X: Any, Y: Any) -> float:
         """Precision of the best label (P@1), for model selection."""
