@@ -351,6 +351,11 @@ class LabelTree:
         if labels.size and (labels.min() < 0 or labels.max() >= self.n_labels):
             raise InputError(f"leaf labels must lie in 0..{self.n_labels - 1}, not {labels.min()}..{labels.max()}")
 
+    @classmethod
+    def flat(cls, labels: Int32, n_labels: int) -> LabelTree:
+        """A tree without clusters: all given labels are children of the root."""
+        return cls((np.zeros(len(labels), np.int32),), labels, n_labels)
+
     @property
     def depth(self) -> int:
         """Number of levels, including the leaves."""

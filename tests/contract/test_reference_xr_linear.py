@@ -15,7 +15,14 @@ from ramify.reference import xr_linear as reference
 
 BIBTEX = Path(__file__).resolve().parents[3] / "shared" / "data" / "bibtex" / "train.txt.gz"
 CONVERGED = {"epsilon": 1e-5, "max_passes": 20_000}
-PLAIN = {"tail_cost": 0.0, "hard_negative_weight": 1.0, "precision": "fp32", "normalize": False}
+PLAIN = {
+    "cost_positive": 0.5,
+    "cost_negative": 0.5,
+    "tail_cost": 0.0,
+    "hard_negative_weight": 1.0,
+    "precision": "fp32",
+    "normalize": False,
+}
 
 
 def _problem(seed, n=120, d=40, n_labels=24):

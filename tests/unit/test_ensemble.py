@@ -129,7 +129,7 @@ def test_progress_is_a_share_of_all_members(problem):
     ensemble = Ensemble(XRLinear(**SMALL), trees=3, threads=1)
     ensemble.fit(problem.X, problem.Y, progress=lambda stage, done: told.setdefault(stage, []).append(done))
     ensemble.predict_topk(problem.X_test, 3, progress=lambda stage, done: told.setdefault(stage, []).append(done))
-    assert set(told) == {"represent", "index", "train", "pack", "predict"}
+    assert set(told) == {"choose", "represent", "index", "train", "pack", "predict"}
     for shares in told.values():
         assert shares == sorted(shares)
         assert shares[-1] == 1

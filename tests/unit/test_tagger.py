@@ -260,5 +260,12 @@ def test_loading_another_class_is_refused(tmp_path, tagger):
 def test_fitting_tells_its_progress():
     told = []
     _tagger().fit(TEXTS, LABELS, progress=lambda stage, done: told.append((stage, done)))
-    assert [stage for stage, done in told if done == 0.0] == ["features", "represent", "index", "train", "pack"]
+    assert [stage for stage, done in told if done == 0.0] == [
+        "features",
+        "choose",
+        "represent",
+        "index",
+        "train",
+        "pack",
+    ]
     assert all(0 <= done <= 1 for _, done in told)

@@ -28,21 +28,24 @@ from ramify.checks import (
     THRESHOLD,
     OneOf,
     Parsed,
+    Real,
     Rules,
+    Whole,
     YesNo,
     rules_of,
 )
 from ramify.errors import InputError, damage_reported
-from ramify.exchange import EXTRAS, CheckedTraining, Training, VectorCache
+from ramify.exchange import EXTRAS, CheckedTraining, Training
 from ramify.index import FixedTree, KMeansIndexer
-from ramify.kernels.check import factors
+from ramify.kernels.check import LARGEST_FACTOR, SMALLEST_FACTOR, factors
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
-from ramify.label_vectors import PIFA
 from ramify.linear import NORMS, KnownLeaves, TreeTrainer, TreeTrainingConfig, level_targets
+from ramify.linear.cost import chosen_cost
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
 from ramify.match import BeamSearch
 from ramify.models.base.unit import stored_count
+from ramify.models.trees.indexing import MAX_LEAF, built_tree, few_labels
 from ramify.models.trees.tail import TAIL_POWER, costs_by_rarity, log_bias_by_rarity
 from ramify.models.trees.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
@@ -50,6 +53,7 @@ from ramify.values import CSR, Float32, LabelTree, StageProgress, as_csr, as_lab
 from ramify.weights import PRECISIONS
 
 RELEVANCE = ("equal", "induced")
+COST = Real(SMALLEST_FACTOR, LARGEST_FACTOR, optional=True)
 
 
 class XRLinear(TreePredictor):
@@ -63,8 +67,9 @@ class XRLinear(TreePredictor):
         Builds the tree; when None, k-means with the next three settings.
     branching : int, default 64
         Children per inner cluster.
-    max_leaf : int, default 100
-        Maximum number of labels per leaf cluster.
+    max_leaf : int, optional
+        Maximum number of labels per leaf cluster. None: 100, or no clusters at all (one-vs-rest, ranked without beam
+        search) if there are few labels (see ``indexing.few_labels``).
     cluster_iterations : int, default 20
         Maximum number of k-means iterations per cluster.
     negatives : str or sequence of str, default "tfn,tfn+man"
@@ -76,8 +81,8 @@ class XRLinear(TreePredictor):
         label / instances reached only by the matcher) per level, at most 1.
     loss : {"squared-hinge", "hinge", "logistic"}, default "squared-hinge"
         Training loss of a margin.
-    cost_positive, cost_negative : float, default 0.5
-        C of positive and negative instances.
+    cost_positive, cost_negative : float, optional
+        C of positive and negative instances; None: chosen on a sample of the instances (see ``linear.cost``).
     epsilon : float, default 0.4
         Tolerance of the solver.
     max_passes : int, default 20
@@ -123,6 +128,8 @@ class XRLinear(TreePredictor):
         The tree of labels.
     search_ : BeamSearch
         The tree with its weights.
+    cost_ : float or None
+        The chosen C; None if both costs were given.
     normalized_rows_ : int
         Number of training rows that were scaled to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
@@ -132,12 +139,15 @@ class XRLinear(TreePredictor):
     RULES: ClassVar[Rules] = {
         "representation": REPRESENTATION,
         "indexer": INDEXER,
-        **rules_of(KMeansIndexer, "branching", "max_leaf", cluster_iterations="iterations"),
+        **rules_of(KMeansIndexer, "branching", cluster_iterations="iterations"),
+        "max_leaf": Whole(1, optional=True),
         "negatives": Parsed(
             partial(parse_negatives, depth=1), "tfn, man, own, unions such as tfn+man, or a list for levels"
         ),
         "hard_negative_weight": HARD_NEGATIVE_WEIGHT,
         **SolverConfig.RULES,
+        "cost_positive": COST,
+        "cost_negative": COST,
         "relevance": OneOf(RELEVANCE),
         "relevance_norm": OneOf(NORMS),
         "tail_cost": TAIL_POWER,
@@ -149,6 +159,8 @@ class XRLinear(TreePredictor):
         "seed": SEED,
         "threads": THREADS,
     }
+    cost_: float | None = None
+
     FLAGS = (
         "branching",
         "max_leaf",
@@ -167,13 +179,13 @@ class XRLinear(TreePredictor):
         representation: Representation | None = None,
         indexer: Indexer | None = None,
         branching: int = 64,
-        max_leaf: int = 100,
+        max_leaf: int | None = None,
         cluster_iterations: int = 20,
         negatives: Any = "tfn,tfn+man",
         hard_negative_weight: float | None = None,
         loss: str = "squared-hinge",
-        cost_positive: float = 0.5,
-        cost_negative: float = 0.5,
+        cost_positive: float | None = None,
+        cost_negative: float | None = None,
         epsilon: float = 0.4,
         max_passes: int = 20,
         threshold: float = 0.1,
@@ -275,8 +287,9 @@ class XRLinear(TreePredictor):
 
     def _learn(self, training: CheckedTraining) -> None:
         X, Y = training.X, training.Y
-        config = self._tree_training_config()
         weights = _sample_weight(training.sample_weight, X.shape[0])
+        self.cost_ = self._chosen_cost(training, weights)
+        config = self._tree_training_config()
         own = None
         if training.own_negatives is not None:
             own = as_label_matrix(training.own_negatives, X.shape[0], n_labels=Y.shape[1])
@@ -319,7 +332,7 @@ class XRLinear(TreePredictor):
         before = self.tree_.parents[:-1]
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
-        again.tree_ = tree
+        again.tree_, again.cost_ = tree, self.cost_
         config = again._tree_training_config()
         again._train(TreeTrainer(X, tree, again._targets(Y, None), config, known=known), training)
         return again
@@ -338,6 +351,11 @@ class XRLinear(TreePredictor):
         self._set_search(BeamSearch.of(trainer.tree, levels, self.precision, log_bias))
         training.report("pack", 1.0)
 
+    def _with_search(self, matcher: BeamSearch) -> XRLinear:
+        model: XRLinear = super()._with_search(matcher)
+        model.cost_ = self.cost_
+        return model
+
     def above_leaves(self) -> XRLinear:
         """An unfitted model of the clusters above the leaves, with the upper levels and settings of this model."""
         schemes = self.negatives.split(",") if isinstance(self.negatives, str) else list(self.negatives)
@@ -350,29 +368,36 @@ class XRLinear(TreePredictor):
 
     def _tree_training_config(self) -> TreeTrainingConfig:
         return TreeTrainingConfig(
-            solver=SolverConfig(**{name: getattr(self, name) for name in SolverConfig.RULES}),
+            solver=self._solver(1.0 if self.cost_ is None else self.cost_),
             negatives=self.negatives,
             search=self._search_config(),
             hard_negative_weight=self.hard_negative_weight,
         )
 
+    def _solver(self, cost: float) -> SolverConfig:
+        """Settings of the solver; ``cost`` is C where none is given."""
+        own: dict[str, Any] = {name: getattr(self, name) for name in SolverConfig.RULES}
+        own |= {name: cost for name, value in own.items() if value is None}
+        return SolverConfig(**own)
+
+    def _chosen_cost(self, training: CheckedTraining, weights: Float32 | None) -> float | None:
+        if self.cost_positive is not None and self.cost_negative is not None:
+            return None
+        X, Y = training.X, training.Y
+        if weights is not None:
+            X, Y = X[weights > 0], Y[weights > 0]
+        training.report("choose", 0.0)
+        cost = chosen_cost(X, Y, self._solver(1.0), seed=training.seed, threads=training.threads)
+        training.report("choose", 1.0)
+        return cost
+
     def _index(self, training: CheckedTraining) -> LabelTree:
-        X, Y, threads = training.X, training.Y, training.threads
+        if self.indexer is None and self.max_leaf is None and (labels := few_labels(training)) is not None:
+            return LabelTree.flat(labels, training.Y.shape[1])
         indexer = self.indexer or KMeansIndexer(
-            branching=self.branching, max_leaf=self.max_leaf, iterations=self.cluster_iterations
+            branching=self.branching, max_leaf=self.max_leaf or MAX_LEAF, iterations=self.cluster_iterations
         )
-        Z = None
-        if getattr(indexer, "needs_vectors", True):
-            training.report("represent", 0.0)
-            vectors = training.vectors or VectorCache()
-            Z = vectors.represent(self.representation or PIFA(), X, Y, threads)
-            training.report("represent", 1.0)
-        training.report("index", 0.0)
-        tree = indexer.build(Z, Y, seed=training.seed, threads=threads)
-        if tree.n_labels != Y.shape[1]:
-            raise InputError(f"the indexer's tree has {tree.n_labels} labels, but Y has {Y.shape[1]} columns")
-        training.report("index", 1.0)
-        return tree
+        return built_tree(training, indexer, self.representation)
 
     def _targets(self, Y: CSR, relevance: Any, visits: Any = None) -> list[CSR]:
         if relevance is not None:
@@ -397,7 +422,8 @@ class XRLinear(TreePredictor):
         settings.pop("representation")
         settings.pop("indexer")
         matcher, arrays = self.search_.to_state()
-        return {"settings": settings, "matcher": matcher, "normalized_rows": self.normalized_rows_}, arrays
+        config = {"settings": settings, "cost": self.cost_, "matcher": matcher}
+        return config | {"normalized_rows": self.normalized_rows_}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> XRLinear:
@@ -411,6 +437,7 @@ class XRLinear(TreePredictor):
         with damage_reported("the model's settings are"):
             model = cls(**config["settings"])
             model.check_settings()
+            model.cost_ = COST.check("cost", config.get("cost"))
             model._tree_training_config()
             model.normalized_rows_ = stored_count(config)
             matcher = BeamSearch.from_state(config["matcher"], arrays)

@@ -1,0 +1,49 @@
+"""The label tree of a training: built by an indexer, or flat where there are few labels."""
+
+from __future__ import annotations
+
+from ramify.errors import InputError
+from ramify.exchange import CheckedTraining, VectorCache
+from ramify.index.kmeans import kept_labels
+from ramify.label_vectors import PIFA
+from ramify.protocols import Indexer, Representation
+from ramify.values import Int32, LabelTree
+
+MAX_LEAF = 100
+"""Maximum number of labels per leaf cluster."""
+
+FEW_LABELS = 500
+"""A tree of so few labels has at most five leaf clusters, and a search enters nearly all of them."""
+
+CHEAP = 1_500_000_000
+"""Multiplications per pass, stored values of X times labels: less than a CPU second of training without a tree."""
+
+
+def few_labels(training: CheckedTraining) -> Int32 | None:
+    """The labels to train, without those that have no instance, if a flat tree is as fast as clusters; or None."""
+    labels = kept_labels(training.Y, keep_unused=False)
+    flat = len(labels) <= FEW_LABELS or training.X.nnz * len(labels) <= CHEAP
+    return labels if flat else None
+
+
+def built_tree(training: CheckedTraining, indexer: Indexer, representation: Representation | None) -> LabelTree:
+    """The indexer's tree over label vectors; ``representation`` is PIFA when None.
+
+    Raises
+    ------
+    InputError
+        The tree has a wrong number of labels.
+    """
+    X, Y, threads = training.X, training.Y, training.threads
+    Z = None
+    if getattr(indexer, "needs_vectors", True):
+        training.report("represent", 0.0)
+        vectors = training.vectors or VectorCache()
+        Z = vectors.represent(representation or PIFA(), X, Y, threads)
+        training.report("represent", 1.0)
+    training.report("index", 0.0)
+    tree = indexer.build(Z, Y, seed=training.seed, threads=threads)
+    if tree.n_labels != Y.shape[1]:
+        raise InputError(f"the indexer's tree has {tree.n_labels} labels, but Y has {Y.shape[1]} columns")
+    training.report("index", 1.0)
+    return tree
