@@ -10,7 +10,7 @@ from ramify import Blend, Ensemble, InputError, NearestInstances, XRLinear, pres
 from ramify.cli.entry import run
 from ramify.errors import ModelFileError
 from ramify.evaluation import inverse_propensities
-from ramify.models.mixtures import blend
+from ramify.models.mixtures import choice
 from ramify.models.presets import PRESETS
 from ramify.values import as_csr
 from ramify.wording import nearest_name
@@ -55,15 +55,15 @@ def test_unknown_presets(name):
 
 
 def test_the_blend_listens_to_instances_only_where_they_help():
-    assert Blend(seed=0, threads=1, held_out=0.3).fit(*_copies(0)).share_ > 0
-    assert Blend(seed=0, threads=1, held_out=0.3).fit(*_linear(0)).share_ == 0
+    assert Blend(seed=0, threads=1, held_out=0.3).fit(*_copies(0)).choice_.share > 0
+    assert Blend(seed=0, threads=1, held_out=0.3).fit(*_linear(0)).choice_.share == 0
 
 
 def test_nothing_held_out_chooses_nothing():
     model = Blend(held_out=0.0, trees=1, branching=4, max_leaf=5, beam=7, threads=1).fit(*_linear(0))
-    own = {"cost_positive": 1.0, "cost_negative": 1.0, "tail_cost": 0.0, "epsilon": 0.3}
+    own = {"tail_cost": 0.0, "epsilon": 0.3}
     plain = XRLinear(branching=4, max_leaf=5, beam=7, threads=1, **own).fit(*_linear(0))
-    assert (model.cost_, model.share_) == (1.0, 0.0)
+    assert (model.cost_, model.choice_.share, model.choice_.tail_rank) == (plain.cost_, 0.0, 0.0)
     X = _linear(1)[0]
     assert np.array_equal(model.predict_topk(X, 4).labels, plain.predict_topk(X, 4).labels)
 
@@ -73,7 +73,7 @@ def test_a_blend_is_saved_with_what_it_chose(tmp_path):
     model = Blend(threads=1, held_out=0.3).fit(X, Y)
     model.save(tmp_path / "model")
     again = ramify.load(tmp_path / "model")
-    assert (again.cost_, again.share_, again.get_params()) == (model.cost_, model.share_, model.get_params())
+    assert (again.cost_, again.choice_, again.get_params()) == (model.cost_, model.choice_, model.get_params())
     one, two = model.predict_topk(X, 3), again.predict_topk(X, 3)
     assert np.array_equal(one.labels, two.labels) and np.array_equal(one.scores, two.scores)
 
@@ -116,7 +116,7 @@ def test_what_is_chosen_is_what_ranks_the_ensemble_best():
     tops = [member.predict_topk(X, 25) for member in (tree, nearest)]
     for share in (0.05, 0.4):
         mixed = Ensemble.of([tree, nearest], weights=[1 - share, share]).set_params(candidates=25).predict_topk(X, 5)
-        assert np.array_equal(blend._mixture(*tops, share).labels[:, :5], mixed.labels)
+        assert np.array_equal(choice.merged(tops, [1 - share, share]).labels[:, :5], mixed.labels)
 
 
 def _tailed(**settings):

@@ -29,11 +29,10 @@ class Preset:
 PRESETS = {
     "fast": Preset(
         "xr-linear",
-        {"negatives": "tfn", "path_weight": 0.75, "epsilon": 0.5, "max_leaf": 64}
-        | {"cost_positive": 1.0, "cost_negative": 1.0, "tail_cost": 0.0},
+        {"negatives": "tfn", "path_weight": 0.75, "epsilon": 0.5, "max_leaf": 64, "tail_cost": 0.0},
     ),
     "default": Preset(),
-    "best": Preset("blend", {"tail_cost": 0.5, "tail_rank": 0.1}),
+    "best": Preset("blend", {"tail_cost": 0.5}),
     "tail": Preset("blend", {"tail_cost": 0.5, "tail_rank": 0.6}),
 }
 

@@ -1,72 +1,71 @@
-"""An ensemble of trees and nearest training instances; cost and weights are chosen on held-out instances.
+"""An ensemble of trees and nearest training instances; members and settings are chosen on held-out instances.
 
-C     = the element of COSTS whose tree has the highest held-out precision
-share = the element of SHARES, the weight of the nearest instances, with the highest held-out precision for that tree
-model = Ensemble(trees of cost C, nearest instances), trained on all instances
-
-Precision is the mean of P@1, P@3 and P@5 of the final ranking, including ``tail_rank`` (``models.trees.tail``). PSP is
-not used as the criterion: it selects a share that loses more precision than PSP gains.
+C      = chosen on a sample (``linear.cost``)
+choice = number of trees, beam, weight of the nearest instances, tail_rank (``mixtures.choice``)
+model  = Ensemble(trees of cost C, nearest instances), trained on all instances; ranked by score · bias of tail_rank
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import THRESHOLD, Rules, rules_of
+from ramify.checks import COUNT, THRESHOLD, Rules, real_number, rules_of, whole_number
 from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
-from ramify.models.base.model import HELD_OUT, RankingModel, mean_precision
+from ramify.models.base.model import HELD_OUT, RankingModel
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.unit import unit_rows
+from ramify.models.mixtures.choice import BEAMS, RERANKED, TAIL_RANKS, Choice, Trial, label_bias
 from ramify.models.mixtures.ensemble import Ensemble
 from ramify.models.mixtures.members import TREES, tree_seeds
-from ramify.models.mixtures.merging import Merger
 from ramify.models.neighbours.nearest import NearestInstances
-from ramify.models.trees.tail import log_bias_by_rarity, reranked
+from ramify.models.trees.indexing import few_labels
+from ramify.models.trees.tail import TAIL_POWER, reranked
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.values import CSR, Float32, Int32, TopK
 
-COSTS = (0.5, 1.0, 2.0)
-SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 EPSILON = 0.3
 """Solver tolerance of the trees: tighter than the default of ``XRLinear``, for about 5% more training time."""
+
+MAX_LEAF = 256
+"""Maximum number of labels per leaf cluster of the trees."""
 
 MOST_HELD_OUT = 5_000
 MOST_TRIED = 50_000
 """Maximum number of held-out and of training instances for the choice; more take longer and hardly change it."""
-
-RERANKED = 20
-"""Number of labels that are reranked; larger numbers did not change any measure."""
 
 BIAS = "label_bias"
 """Name of the array in a model directory."""
 
 
 class Blend(RankingModel):
-    """Trees whose cost is chosen on held-out instances, mixed with the nearest training instances.
+    """Trees mixed with the nearest training instances; members and settings are chosen on held-out instances.
 
     Parameters
     ----------
     trees : int, default 2
-        Number of trees of the final model, with consecutive seeds.
+        Maximum number of trees of the final model, with consecutive seeds. A tree that gains too little is left out.
     branching : int, default 256
         Children per inner cluster of the trees; larger than the default of ``XRLinear``, hence slower and more precise.
-    max_leaf : int, default 256
-        Maximum number of labels per leaf cluster of the trees.
-    beam : int, default 20
-        Nodes kept per level in the search of the trees.
+    max_leaf : int, optional
+        Maximum number of labels per leaf cluster of the trees. None: 256, or no clusters at all if there are few
+        labels, as in ``XRLinear``.
+    beam : int, optional
+        Nodes kept per level in the search of the trees; None: chosen among 10, 20 and 40.
     held_out : float, default 0.2
-        Share of the instances on which cost and weights are chosen; at most 5,000 instances. With 0, the cost is 1 and
-        nearest instances are not used.
+        Share of the instances on which members and settings are chosen; at most 5,000 instances. With 0, all trees are
+        used, with a beam of 20, and neither nearest instances nor a chosen ``tail_rank``.
     tail_cost : float, default 0
         Positives of label l are weighted by (1 / propensity of l)^tail_cost; larger favours rare labels.
-    tail_rank : float, default 0
+    tail_rank : float, optional
         Scores of the 20 best labels are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher.
+        None: chosen among 0, 0.1, 0.2, 0.3 and 0.6.
     decision_threshold : float, default 0.5
         Minimum score, before ``tail_rank`` is applied, of a label that ``predict`` returns.
     normalize : bool, default True
@@ -81,8 +80,10 @@ class Blend(RankingModel):
     ----------
     ensemble_ : Ensemble
         The trees and the nearest instances.
-    cost_, share_ : float
-        The chosen C of the trees, and the chosen weight of the nearest instances.
+    cost_ : float
+        The chosen C of the trees.
+    choice_ : Choice
+        The chosen number of trees, beam, weight of the nearest instances and tail_rank.
     label_bias_ : float32 array, shape (L,), or None
         Factors of the labels' scores: 1 for the rarest label; None without ``tail_rank``.
     n_features_in_, n_labels_ : int
@@ -91,7 +92,10 @@ class Blend(RankingModel):
 
     RULES: ClassVar[Rules] = {
         "trees": TREES,
-        **rules_of(XRLinear, "branching", "max_leaf", "beam", "tail_cost", "tail_rank"),
+        **rules_of(XRLinear, "branching", "max_leaf"),
+        "beam": replace(COUNT, optional=True),
+        **rules_of(XRLinear, "tail_cost"),
+        "tail_rank": replace(TAIL_POWER, optional=True),
         "held_out": HELD_OUT,
         **rules_of(XRLinear, "decision_threshold", "normalize", "seed", "threads"),
     }
@@ -102,11 +106,11 @@ class Blend(RankingModel):
         *,
         trees: int = 2,
         branching: int = 256,
-        max_leaf: int = 256,
-        beam: int = 20,
+        max_leaf: int | None = None,
+        beam: int | None = None,
         held_out: float = 0.2,
         tail_cost: float = 0.0,
-        tail_rank: float = 0.0,
+        tail_rank: float | None = None,
         decision_threshold: float = 0.5,
         normalize: bool = True,
         seed: int = 0,
@@ -125,11 +129,12 @@ class Blend(RankingModel):
         self.threads = threads
 
     def _learn(self, training: CheckedTraining) -> None:
-        """Choose cost and share on held-out instances, then train on all instances."""
-        n_fits = len(COSTS) + 1
-        self.label_bias_ = self._label_bias(training.Y)
-        self.cost_, self.share_ = self._choose(training, n_fits)
-        final: Ensemble = self._final(training).fit_training(training.part_of_progress(n_fits - 1, n_fits))
+        """Choose C, members and settings, then train on all instances."""
+        rows = unit_rows(training.X)[0] if self.normalize else training.X
+        self.cost_ = self._tree().chosen_cost(replace(training, X=rows)) or 1.0
+        self.choice_ = self._choose(training)
+        self.label_bias_ = label_bias(training.Y, self.choice_.tail_rank)
+        final: Ensemble = self._final(training).fit_training(training.part_of_progress(1, 2))
         self._set_ensemble(final)
 
     def check_settings(self) -> None:
@@ -137,49 +142,40 @@ class Blend(RankingModel):
         super().check_settings()
         tree_seeds(self.seed, self.trees)
 
-    def _label_bias(self, Y: CSR) -> Float32 | None:
-        return np.exp(log_bias_by_rarity(Y, self.tail_rank)) if self.tail_rank > 0 else None
-
-    def _choose(self, training: CheckedTraining, n_fits: int) -> tuple[float, float]:
-        """The cost and the share with the highest held-out precision; (1, 0) if no instance can be held out."""
+    def _choose(self, training: CheckedTraining) -> Choice:
+        """The choice on held-out instances; without any, all trees and no nearest instances."""
         parts = training.split(self.held_out, training.seed, most_rest=MOST_TRIED, most_held=MOST_HELD_OUT)
         if parts is None:
-            return 1.0, 0.0
+            return Choice(trees=self.trees, beam=self.beam or 20, share=0.0, tail_rank=self.tail_rank or 0.0)
         rest, held = parts
-        request = Request(X=held.X, k=min(RERANKED, held.Y.shape[1]), threads=training.threads)
-        tried = []
-        for number, cost in enumerate(COSTS):
-            tree = XRLinear(**self._tree_settings(cost)).fit_training(rest.part_of_progress(number, n_fits))
-            top = tree.answer(request)
-            tried.append((self._quality(top, rest, held), -number, top))
-        _, best, top = max(tried, key=lambda one: one[:2])
-        near = NearestInstances().fit_training(replace(rest, progress=None)).answer(request)
-        mixed = [(self._quality(_mixture(top, near, share), rest, held), -share) for share in SHARES]
-        return COSTS[-best], -max(mixed)[1]
+        trees = [self._tree(rest, training.seed + number) for number in range(self.trees)]
+        beams = BEAMS if self.beam is None else (self.beam,)
+        trial = Trial(rest.part_of_progress(0, 2), held, trees, beams)
+        return trial.choose(TAIL_RANKS if self.tail_rank is None else (self.tail_rank,))
 
-    def _tree_settings(self, cost: float) -> dict[str, Any]:
-        """Settings of ``XRLinear`` for the training of the trees."""
-        costs = {"cost_positive": cost, "cost_negative": cost, "tail_cost": self.tail_cost}
-        return costs | {"epsilon": EPSILON, "normalize": self.normalize}
-
-    def _quality(self, top: TopK, rest: CheckedTraining, held: CheckedTraining) -> float:
-        """Mean of P@1, P@3 and P@5 on held-out instances, for cut-offs of at most L."""
-        bias = self._label_bias(rest.Y)
-        labels, scores = top.labels, top.scores
-        if bias is not None:
-            labels, scores = reranked(labels, scores, bias, min(5, held.Y.shape[1]))
-        return mean_precision(held.Y, TopK(labels, scores), rest.Y)
+    def _tree(self, training: CheckedTraining | None = None, seed: int = 0, beam: int = 10) -> XRLinear:
+        """An unfitted tree; without ``training``, one whose C is not chosen yet."""
+        max_leaf = self.max_leaf
+        if training is not None and max_leaf is None and few_labels(training) is None:
+            max_leaf = MAX_LEAF
+        cost = None if training is None else self.cost_
+        return XRLinear(
+            branching=self.branching,
+            max_leaf=max_leaf,
+            cost_positive=cost,
+            cost_negative=cost,
+            epsilon=EPSILON,
+            tail_cost=self.tail_cost,
+            beam=beam,
+            normalize=self.normalize,
+            seed=seed,
+        )
 
     def _final(self, training: CheckedTraining) -> Ensemble:
-        tree = XRLinear(
-            branching=self.branching,
-            max_leaf=self.max_leaf,
-            beam=self.beam,
-            seed=training.seed,
-            **self._tree_settings(self.cost_),
-        )
-        models, weights = ([tree], [1.0]) if self.share_ == 0 else ([tree, NearestInstances()], _weights(self.share_))
-        return Ensemble(models, trees=self.trees, weights=weights, threads=self.threads)
+        share = self.choice_.share
+        tree = self._tree(training, training.seed, self.choice_.beam)
+        models, weights = ([tree], [1.0]) if share == 0 else ([tree, NearestInstances()], [1 - share, share])
+        return Ensemble(models, trees=self.choice_.trees, weights=weights, threads=self.threads)
 
     def _set_ensemble(self, ensemble: Ensemble) -> Blend:
         size = ensemble.size()
@@ -237,7 +233,7 @@ class Blend(RankingModel):
         """Settings and arrays for a model directory."""
         check_is_fitted(self)
         inside, arrays = parts_to_state(self.inside())
-        chosen = {"cost": float(self.cost_), "share": float(self.share_)}
+        chosen = {"cost": float(self.cost_), **asdict(self.choice_)}
         bias = {} if self.label_bias_ is None else {BIAS: self.label_bias_}
         return {"settings": self._plain_settings(), "chosen": chosen, **inside}, bias | arrays
 
@@ -253,27 +249,26 @@ class Blend(RankingModel):
         with damage_reported("the blend is"):
             model = cls(**config["settings"])
             model.check_settings()
-            model.cost_, model.share_ = float(config["chosen"]["cost"]), float(config["chosen"]["share"])
+            model.cost_, model.choice_ = _stored_choice(model, config["chosen"])
             ensemble = stored_part("ensemble", config["ensemble"], arrays, parts)
         if not isinstance(ensemble, Ensemble):
             raise ModelFileError("the blend is damaged (it contains no ensemble): restore the model directory")
         model.label_bias_ = _stored_bias(arrays[BIAS], ensemble.n_labels_) if BIAS in arrays else None
-        if model.tail_rank > 0 and model.label_bias_ is None:
+        if model.choice_.tail_rank > 0 and model.label_bias_ is None:
             raise ModelFileError(f"the blend is damaged (array {BIAS} is missing): restore the model directory")
         return model._set_ensemble(ensemble)
 
 
-def _weights(share: float) -> list[float]:
-    return [1 - share, share]
-
-
-def _mixture(tree: TopK, nearest: TopK, share: float) -> TopK:
-    """The ranking of an ``Ensemble`` of a tree and nearest instances."""
-    if share == 0:
-        return tree
-    merger = Merger(combine="average", weights=np.array(_weights(share)), candidates=tree.labels.shape[1])
-    labels, scores = (np.stack([getattr(top, name) for top in (tree, nearest)], 1) for name in ("labels", "scores"))
-    return merger.merge(labels, scores, tree.labels.shape[1])
+def _stored_choice(model: Blend, chosen: dict[str, Any]) -> tuple[float, Choice]:
+    """C and the choice; models of before November 2026 chose only C and share."""
+    given = {"trees": model.trees, "beam": model.beam, "tail_rank": model.tail_rank} | chosen
+    choice = Choice(
+        trees=TREES.check("trees", given["trees"]),
+        beam=whole_number("beam", given["beam"], 1),
+        share=real_number("share", given["share"], 0, 1),
+        tail_rank=TAIL_POWER.check("tail_rank", given["tail_rank"]),
+    )
+    return float(chosen["cost"]), choice
 
 
 def _stored_bias(bias: Any, n_labels: int) -> Float32:

@@ -11,6 +11,7 @@ score(label) = σ(leaf) · (Π σ(node above)) ^ path_weight, σ(node) = σ(w ·
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import (
+    COUNT,
     INDEXER,
     REPRESENTATION,
     SEED,
@@ -30,7 +32,6 @@ from ramify.checks import (
     Parsed,
     Real,
     Rules,
-    Whole,
     YesNo,
     rules_of,
 )
@@ -140,7 +141,7 @@ class XRLinear(TreePredictor):
         "representation": REPRESENTATION,
         "indexer": INDEXER,
         **rules_of(KMeansIndexer, "branching", cluster_iterations="iterations"),
-        "max_leaf": Whole(1, optional=True),
+        "max_leaf": replace(COUNT, optional=True),
         "negatives": Parsed(
             partial(parse_negatives, depth=1), "tfn, man, own, unions such as tfn+man, or a list for levels"
         ),
@@ -288,7 +289,7 @@ class XRLinear(TreePredictor):
     def _learn(self, training: CheckedTraining) -> None:
         X, Y = training.X, training.Y
         weights = _sample_weight(training.sample_weight, X.shape[0])
-        self.cost_ = self._chosen_cost(training, weights)
+        self.cost_ = self.chosen_cost(training, weights)
         config = self._tree_training_config()
         own = None
         if training.own_negatives is not None:
@@ -380,7 +381,8 @@ class XRLinear(TreePredictor):
         own |= {name: cost for name, value in own.items() if value is None}
         return SolverConfig(**own)
 
-    def _chosen_cost(self, training: CheckedTraining, weights: Float32 | None) -> float | None:
+    def chosen_cost(self, training: CheckedTraining, weights: Float32 | None = None) -> float | None:
+        """C of a model with these settings on this training; None if both costs are given."""
         if self.cost_positive is not None and self.cost_negative is not None:
             return None
         X, Y = training.X, training.Y
