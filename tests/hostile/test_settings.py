@@ -218,7 +218,12 @@ def test_a_wrong_value_gets_one_sentence(kind, base, use):
 
 
 SENTENCES = [
-    (XRLinear, "max_leaf", "x", "max_leaf is 'x', but must be a whole number of at least 1 or None"),
+    (
+        XRLinear,
+        "max_leaf",
+        "x",
+        "max_leaf is 'x', but must be a whole number of at least 1 and at most 2147483647 or None",
+    ),
     (XRLinear, "branching", None, "branching is None, but must be a whole number of at least 2"),
     (XRLinear, "branching", float("nan"), "branching is nan, but must be a whole number of at least 2"),
     (XRLinear, "branching", float("inf"), "branching is inf, but must be a whole number of at least 2"),

@@ -9,7 +9,8 @@ import ramify
 from ramify import Blend, Ensemble, InputError, NearestInstances, XRLinear, preset
 from ramify.cli.entry import run
 from ramify.errors import ModelFileError
-from ramify.evaluation import inverse_propensities
+from ramify.evaluation import evaluate, inverse_propensities
+from ramify.exchange import CheckedTraining
 from ramify.models.mixtures import choice
 from ramify.models.presets import PRESETS
 from ramify.values import as_csr
@@ -109,14 +110,63 @@ def test_settings_out_of_range_are_told_before_anything_is_learnt(name, value):
     assert not begun
 
 
-def test_what_is_chosen_is_what_ranks_the_ensemble_best():
-    """The mixtures that are compared are those that the ensemble would give."""
+def test_the_compared_mixtures_are_those_of_the_ensemble():
     X, Y = _copies(2)
     tree, nearest = XRLinear(threads=1).fit(X, Y), NearestInstances(threads=1).fit(X, Y)
     tops = [member.predict_topk(X, 25) for member in (tree, nearest)]
     for share in (0.05, 0.4):
         mixed = Ensemble.of([tree, nearest], weights=[1 - share, share]).set_params(candidates=25).predict_topk(X, 5)
         assert np.array_equal(choice.merged(tops, [1 - share, share]).labels[:, :5], mixed.labels)
+
+
+def _precisions(X, Y, model, shares):
+    """Held-out mean of P@1, P@3 and P@5, in percent, of mixtures of a tree and nearest instances."""
+    rest, held = CheckedTraining(X=X, Y=Y, seed=0, threads=1).split(0.3, 0)
+    k = min(20, Y.shape[1])
+    tree = model._tree(rest).fit(rest.X, rest.Y)
+    nearest = NearestInstances(threads=1).fit(rest.X, rest.Y)
+
+    def precision(share):
+        members, weights = ([tree, nearest], [1 - share, share]) if share else ([tree], [1.0])
+        mixed = Ensemble.of(members, weights=weights).set_params(candidates=k)
+        report = evaluate(held.Y, mixed.predict_topk(held.X, 5), ks=(1, 3, 5))
+        return 100 * np.mean([float(report[f"P@{n}"]) for n in (1, 3, 5)])
+
+    return {share: precision(share) for share in shares}
+
+
+@pytest.mark.parametrize(("problem", "seed"), [(_copies, 0), (_copies, 2)])
+def test_the_chosen_share_ranks_best_what_the_candidates_were_not_trained_on(problem, seed):
+    X, Y = problem(seed)
+    model = Blend(seed=0, threads=1, trees=1, held_out=0.3, tail_rank=0.0).fit(X, Y)
+    found = _precisions(X, Y, model, choice.SHARES)
+    worth = {share: value - choice.NEAREST_PRICE * (share > 0) for share, value in found.items()}
+    assert model.choice_.share == max(worth, key=lambda share: worth[share])
+    assert max(found.values()) - min(found.values()) > 1  # otherwise any choice would do
+
+
+def test_a_member_that_gains_less_than_its_price_is_left_out(monkeypatch):
+    X, Y = _copies(0)
+    assert Blend(seed=0, threads=1, held_out=0.3).fit(X, Y).choice_.share > 0
+    monkeypatch.setattr(choice, "NEAREST_PRICE", 100.0)
+    assert Blend(seed=0, threads=1, held_out=0.3).fit(X, Y).choice_.share == 0
+    monkeypatch.setattr(choice, "TREE_PRICE", -100.0)
+    assert Blend(seed=0, threads=1, trees=3, held_out=0.3).fit(X, Y).choice_.trees == 3
+
+
+def test_the_largest_tail_rank_that_loses_no_precision_is_chosen(monkeypatch):
+    X, Y = _copies(0)
+    trial = {name: Blend(seed=0, threads=1, held_out=0.3, tail_rank=name).fit(X, Y) for name in (0.0, 0.6)}
+    assert [model.choice_.tail_rank for model in trial.values()] == [0.0, 0.6]
+    monkeypatch.setattr(choice, "TAIL_PRICE", 100.0)
+    assert Blend(seed=0, threads=1, held_out=0.3).fit(X, Y).choice_.tail_rank == 0.6
+
+
+def test_the_beam_is_chosen_among_the_given_ones_where_there_are_clusters():
+    X, Y = _copies(0)
+    settings = {"seed": 0, "threads": 1, "held_out": 0.3, "branching": 4, "max_leaf": 5}
+    assert Blend(**settings).fit(X, Y).choice_.beam in choice.BEAMS
+    assert Blend(**settings, beam=3).fit(X, Y).choice_.beam == 3
 
 
 def _tailed(**settings):
