@@ -197,7 +197,7 @@ def test_the_policy_gradient_is_that_of_the_equations(longest, anchor):
 @pytest.mark.parametrize("rates", [(0.5, 0.0), (0.0, 0.5), (0.3, 0.3)], ids=["units", "features", "both"])
 @pytest.mark.parametrize("sampled", [0, 5])
 def test_the_policy_that_learns_has_the_dropout_of_the_policy_that_acted(rates, sampled):
-    """Under the same masks, actions of an almost deterministic policy have probability 1; under others, a small one."""
+    """Actions of an almost deterministic policy have probability 1 under the same masks, not under others."""
     data = problem(
         np.random.default_rng(3).random((40, 12)) < 0.3, dropout=rates[0], feature_dropout=rates[1], sampled=sampled
     )

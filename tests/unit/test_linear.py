@@ -214,13 +214,18 @@ def test_rounded_weights_are_as_good_on_real_bills():
     )
     X = tagger.features([text[:600] for text in test.texts])
     truth = [set(test.labels_of(row)) for row in range(len(test))]
+    model = tagger.model_
+    config = SearchConfig(beam=model.beam, transform=model.score_transform, path_weight=model.path_weight)
+    levels = [model.search_.weights(level) for level in range(model.tree_.depth)]
     reached = {}
     for precision in ("fp32", "bf16", "int8"):
-        levels = [tagger.model_.search_.weights(level) for level in range(tagger.model_.tree_.depth)]
-        model = Searcher(tagger.model_.tree_, [pack(level, precision) for level in levels])
-        labels, _ = model.search(X, 5, SearchConfig(), threads=2)
-        hits = [tagger.label_names_[label] in known for row, known in zip(labels, truth, strict=True) for label in row]
-        reached[precision] = np.mean(hits)
-    assert reached["fp32"] > 0.5
-    assert abs(reached["bf16"] - reached["fp32"]) <= 0.005
-    assert abs(reached["int8"] - reached["fp32"]) <= 0.01
+        labels, _ = Searcher(model.tree_, [pack(level, precision) for level in levels]).search(X, 5, config, threads=2)
+        if precision == "fp32":
+            np.testing.assert_array_equal(labels, model.predict_topk(X, 5).labels)
+        hits = [
+            [tagger.label_names_[label] in known for label in row] for row, known in zip(labels, truth, strict=True)
+        ]
+        reached[precision] = np.array([np.mean(np.array(hits)[:, :k]) for k in (1, 3, 5)])
+    assert reached["fp32"][2] > 0.7
+    for precision in ("bf16", "int8"):  # at most 0.17 points: one of 600 documents
+        np.testing.assert_allclose(reached[precision], reached["fp32"], atol=1.01 / len(test))

@@ -32,8 +32,8 @@ PRESETS = {
         {"negatives": "tfn", "path_weight": 0.75, "epsilon": 0.5, "max_leaf": 64, "tail_cost": 0.0},
     ),
     "default": Preset(),
-    "best": Preset("blend", {"tail_cost": 0.5}),
-    "tail": Preset("blend", {"tail_cost": 0.5, "tail_rank": 0.6}),
+    "best": Preset("blend", {"trees": 3, "tail_cost": 0.5}),
+    "tail": Preset("blend", {"trees": 3, "tail_cost": 0.5, "tail_rank": 0.6}),
 }
 
 
