@@ -7,7 +7,7 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 TORCH := torch==2.13.0 # on its own and first: what is resolved together may bring builds for GPUs, of gigabytes
 NATIVE_SOURCES := CMakeLists.txt pyproject.toml $(wildcard cpp/*)
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench mutants clean
 
 demo: $(VENV)/installed-base
 	$(BIN)/ramify demo --ask "read a csv file into rows" --ask "greatest common divisor" \
@@ -18,6 +18,10 @@ test: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/race.py
+
+mutants: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[mutation]"
+	$(BIN)/python tests/mutation.py
 
 $(VENV)/created:
 	$(PYTHON) -m venv $(VENV)

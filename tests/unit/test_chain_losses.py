@@ -143,7 +143,7 @@ class Recorder:
         self.table = np.random.default_rng(7).normal(size=(1000, longest + 1))
 
     def __call__(self, hits, emits, n_true):
-        self.hits, self.emits = hits, emits
+        self.hits, self.emits, self.n_true = hits, emits, n_true
         lengths = emits.sum(axis=1)
         steps = np.arange(hits.shape[1])
         self.rewards = self.table[: len(hits), : hits.shape[1]] * (steps <= lengths[:, None])
@@ -185,6 +185,7 @@ def test_the_policy_gradient_is_that_of_the_equations(longest, anchor):
         length = int(emits.sum())
         acted.append((row, [int(truth[row]) if hit else int(1 - truth[row]) for hit in hits[:length]]))
     assert len({tuple(sequence) for _, sequence in acted}) == (3 if longest == 1 else 5)
+    np.testing.assert_array_equal(reward.n_true, np.ones(6 * N))
     wanted, actions = policy_loss(network, data, acted, reward, entropy)
     assert count == actions
     if anchor:
@@ -194,21 +195,62 @@ def test_the_policy_gradient_is_that_of_the_equations(longest, anchor):
     assert_same_gradients(network, found, wanted)
 
 
-@pytest.mark.parametrize("rates", [(0.5, 0.0), (0.0, 0.5), (0.3, 0.3)], ids=["units", "features", "both"])
-@pytest.mark.parametrize("sampled", [0, 5])
-def test_the_policy_that_learns_has_the_dropout_of_the_policy_that_acted(rates, sampled):
-    """Actions of an almost deterministic policy have probability 1 under the same masks, not under others."""
-    data = problem(
-        np.random.default_rng(3).random((40, 12)) < 0.3, dropout=rates[0], feature_dropout=rates[1], sampled=sampled
-    )
-    network, reward = small_network(12, seed=4), Recorder(12)
+def almost_deterministic(counters=(0, 0, 0), dropout=0.0, feature_dropout=0.0, sampled=0):
+    """Loss, actions and recorded reward of a policy over 60 labels whose actions have probability 1."""
+    rates = {"dropout": dropout, "feature_dropout": feature_dropout}
+    data = problem(np.random.default_rng(3).random((10, 60)) < 0.05, sampled=sampled, longest=8, **rates)
+    network, reward = small_network(60, seed=4), Recorder(8)
+    data.counts[:] = 1
     with torch.no_grad():
         network.output.mul_(3_000)
         network.value.weight.zero_()
-    task = ReinforcedTask(network, data, OwnOrder(list(range(12))), reward=reward, entropy=0.0, anchor=0.0, samples=2)
-    found, actions = task.loss(Shard(np.arange(40), (0, 0, 0)))
+    order = OwnOrder(list(range(60)))
+    task = ReinforcedTask(network, data, order, reward=reward, entropy=0.0, anchor=0.0, samples=3)
+    found, actions = task.loss(Shard(np.arange(10), counters))
+    return found.item(), actions, reward
+
+
+RATES = [{"dropout": 0.5}, {"feature_dropout": 0.5}, {"dropout": 0.3, "feature_dropout": 0.3}]
+
+
+@pytest.mark.parametrize("rates", [{}, *RATES])
+@pytest.mark.parametrize("sampled", [0, 15])
+def test_the_policy_that_learns_is_the_policy_that_acted(rates, sampled):
+    """log p of the actions is 0 under the same dropout masks and candidates; only the baseline's squares are left."""
+    found, actions, reward = almost_deterministic(sampled=sampled, **rates)
     returns = np.cumsum(reward.rewards[:, ::-1], axis=1)[:, ::-1]
-    steps = np.minimum(reward.emits.sum(axis=1) + 1, 12).astype(int)
+    steps = np.minimum(reward.emits.sum(axis=1) + 1, 8).astype(int)
     squares = sum((row[:length] ** 2).sum() for row, length in zip(returns, steps, strict=True)) / 2
     assert actions == steps.sum()
-    assert abs(found.item() - squares) < 0.1 * actions
+    assert abs(found - squares) < 0.1 * actions
+
+
+def acted(**settings):
+    reward = almost_deterministic(**settings)[2]
+    return reward.hits.tolist(), reward.emits.tolist()
+
+
+@pytest.mark.parametrize("drawn", [*RATES, {"sampled": 15}])
+def test_dropout_and_candidates_of_the_policy_depend_on_the_counters_only(drawn):
+    torch.manual_seed(1)
+    first = acted(**drawn)
+    torch.manual_seed(2)
+    assert acted(**drawn) == first
+    assert acted() != first
+    assert acted(counters=(0, 0, 1), **drawn) != first
+
+
+def test_actions_are_sampled_by_the_counters():
+    data, reward = problem(np.eye(4)[np.arange(N) % 4]), Recorder(4)
+    task = ReinforcedTask(
+        small_network(4), data, OwnOrder([0, 1, 2, 3]), reward=reward, entropy=0.0, anchor=0.0, samples=4
+    )
+
+    def sampled(counters):
+        task.loss(Shard(np.arange(N), counters))
+        return reward.hits.tolist(), reward.emits.tolist()
+
+    first = sampled((0, 0, 0))
+    torch.manual_seed(3)
+    assert sampled((0, 0, 0)) == first
+    assert sampled((0, 0, 1)) != first

@@ -54,6 +54,20 @@ def test_targets(norm, induced):
         np.testing.assert_allclose(found.toarray(), scaled, rtol=1e-5)
 
 
+def test_targets_are_binary_by_default_and_their_norm_is_checked():
+    tree, (_, Y) = _tree(), _problem()
+    for found, wanted in zip(level_targets(Y, tree), level_targets(Y, tree, induced=False), strict=True):
+        np.testing.assert_array_equal(found.toarray(), wanted.toarray())
+        assert set(np.unique(found.toarray())) == {0, 1}
+    with pytest.raises(InputError, match="relevance_norm is 'l3'"):
+        level_targets(Y, tree, norm="l3")
+
+
+def test_a_cluster_or_an_instance_at_the_end_may_have_no_training_instances():
+    above = as_csr([[1, 0, 0], [0, 1, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(training_rows(above).toarray(), [[1, 0, 0], [0, 1, 0], [0, 0, 0]])
+
+
 @pytest.mark.parametrize(
     ("negatives", "depth", "wanted"),
     [
@@ -227,5 +241,5 @@ def test_rounded_weights_are_as_good_on_real_bills():
         ]
         reached[precision] = np.array([np.mean(np.array(hits)[:, :k]) for k in (1, 3, 5)])
     assert reached["fp32"][2] > 0.7
-    for precision in ("bf16", "int8"):  # at most 0.17 points: one of 600 documents
-        np.testing.assert_allclose(reached[precision], reached["fp32"], atol=1.01 / len(test))
+    for precision in ("bf16", "int8"):
+        np.testing.assert_allclose(reached[precision], reached["fp32"], atol=0.0025)  # 7 of 3,000 labels

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import ramify
 from ramify import XRLinear, evaluate
 from ramify.evaluation import inverse_propensities
-from ramify.models.trees.tail import costs_by_rarity, log_bias_by_rarity
+from ramify.models.trees.tail import costs_by_rarity, log_bias_by_rarity, reranked
 from ramify.values import as_csr
 
 N_LABELS = 30
@@ -30,6 +30,22 @@ def test_costs_grow_with_rarity_from_1():
     costs = costs_by_rarity(Y, 0.5)
     per_label = np.asarray(costs.sum(axis=0) / Y.sum(axis=0)).ravel()
     np.testing.assert_allclose(per_label, np.sqrt(weight / weight.min()), rtol=1e-5)
+
+
+def test_costs_keep_the_shape_and_the_dtype_of_the_labels():
+    costs = costs_by_rarity(as_csr(np.eye(3, 5)), 1.0)  # the last two labels do not occur
+    assert (costs.shape, costs.dtype) == ((3, 5), np.float32)
+
+
+def test_reranking_keeps_the_order_of_equal_scores_and_filled_entries_last():
+    labels = np.append(np.random.default_rng(0).permutation(60), [-1, -1]).astype(np.int32)[None]
+    scores = np.append(np.full(60, 0.5), [-np.inf, -np.inf]).astype(np.float32)[None]
+    bias = np.where(np.arange(60) < 20, 1, 0).astype(np.float32)  # rounded to 0 for very frequent labels
+    top_labels, top_scores = reranked(labels, scores, bias, 62)
+    rare = [label for label in labels[0] if 0 <= label < 20]
+    frequent = [label for label in labels[0] if label >= 20]
+    assert top_labels.tolist() == [[*rare, *frequent, -1, -1]]
+    assert top_scores.tolist() == [[0.5] * 20 + [0.0] * 40 + [-np.inf] * 2]
 
 
 def test_the_favour_is_0_for_the_rarest_and_less_for_others():
