@@ -21,7 +21,7 @@ from racing.command_line_tables import COMMAND_LINE, key_of
 from racing.places import DATA
 from racing.rows import add_stamped, read_rows
 from racing.sets import FEATURES, TEXTS
-from racing.systems import source_hash
+from racing.sources import source_hash
 
 PRESETS = ("default", "fast")
 

@@ -73,10 +73,31 @@ class Contestant(Protocol):
         """Name of a public way to ask for one row -> function of the row number; one is called ``single``."""
 
 
-def main(contestant: Contestant) -> None:
+def main(
+    contestant: Contestant,
+    *,
+    other_openings: dict[str, Callable[[Setup], Any]] | None = None,
+    set_scoring: Callable[[Setup], None] | None = None,
+) -> None:
+    """Run the task of the command line: ``train``, ``predict``, or ``answer``.
+
+    Parameters
+    ----------
+    contestant : Contestant
+        The system.
+    other_openings : dict, optional
+        Name of a figure -> another public way to open the saved model. Measured like ``load``.
+    set_scoring : callable, optional
+        Applies the settings of prediction to a model that was saved under other ones, for ``answer``.
+    """
     task, matrices, work, threads, seed, settings = sys.argv[1:]
     setup = Setup(Path(matrices), Path(work), int(threads), int(seed), json.loads(settings))
-    costs = measure_training(contestant, setup) if task == "train" else measure_prediction(contestant, setup)
+    if task == "train":
+        costs = measure_training(contestant, setup)
+    elif task == "predict":
+        costs = measure_prediction(contestant, setup, other_openings or {})
+    else:
+        costs = answer_once(contestant, setup, set_scoring)
     (setup.work / "costs.json").write_text(json.dumps(costs))
 
 
@@ -99,12 +120,34 @@ def measure_training(contestant: Contestant, setup: Setup) -> dict[str, float]:
     }
 
 
-def measure_prediction(contestant: Contestant, setup: Setup) -> dict[str, float]:
+def answer_once(
+    contestant: Contestant, setup: Setup, set_scoring: Callable[[Setup], None] | None
+) -> dict[str, float]:
+    """Answers of the saved model under the given settings, without the clock: a trial needs its quality only."""
+    if set_scoring is not None:
+        set_scoring(setup)
     X = setup.matrix("X_test")
-    model, costs = measure_loading(contestant, setup)
-    answer, batch_s = measure_batch(contestant, model, X, setup)
-    labels, scores = contestant.top(answer, X.shape[0])
+    ask = contestant.batch(contestant.load(setup), X, setup)
+    save_answer(contestant, ask(), X.shape[0], setup)
+    return {}
+
+
+def save_answer(contestant: Contestant, answer: Any, n: int, setup: Setup) -> None:
+    labels, scores = contestant.top(answer, n)
     np.savez(setup.work / "top.npz", labels=labels, scores=scores)
+
+
+def measure_prediction(
+    contestant: Contestant, setup: Setup, other_openings: dict[str, Callable[[Setup], Any]]
+) -> dict[str, float]:
+    X = setup.matrix("X_test")
+    costs: dict[str, float] = {}
+    for name, load in other_openings.items():
+        costs |= measure_loading(load, setup, name)[1]
+    model, loading = measure_loading(contestant.load, setup, "load")
+    costs |= loading
+    answer, batch_s = measure_batch(contestant, model, X, setup)
+    save_answer(contestant, answer, X.shape[0], setup)
     costs["batch_cpu_us"] = 1e6 * batch_s / X.shape[0]
     rows = X[:SINGLES]
     for name, ask in contestant.singles(model, rows, setup).items():
@@ -113,7 +156,7 @@ def measure_prediction(contestant: Contestant, setup: Setup) -> dict[str, float]
     return costs
 
 
-def measure_loading(contestant: Contestant, setup: Setup) -> tuple[Any, dict[str, float]]:
+def measure_loading(load: Callable[[Setup], Any], setup: Setup, name: str) -> tuple[Any, dict[str, float]]:
     """Median over several loads of this fresh process; the first one is told apart: it pays imports and page cache."""
     taken: list[float] = []
     model = None
@@ -121,9 +164,9 @@ def measure_loading(contestant: Contestant, setup: Setup) -> tuple[Any, dict[str
         model = None
         gc.collect()
         start = time.perf_counter()
-        model = contestant.load(setup)
+        model = load(setup)
         taken.append(time.perf_counter() - start)
-    return model, {"load_ms": 1e3 * statistics.median(taken), "load_first_ms": 1e3 * taken[0]}
+    return model, {f"{name}_ms": 1e3 * statistics.median(taken), f"{name}_first_ms": 1e3 * taken[0]}
 
 
 def measure_batch(contestant: Contestant, model: Any, X: Any, setup: Setup) -> tuple[Any, float]:

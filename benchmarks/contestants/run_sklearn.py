@@ -20,7 +20,7 @@ class OneVsRest:
 
     def train(self, data: Any, setup: Setup) -> Any:
         X, Y = data
-        model = OneVsRestClassifier(LinearSVC(random_state=setup.seed), n_jobs=setup.threads)
+        model = OneVsRestClassifier(LinearSVC(random_state=setup.seed, **setup.settings), n_jobs=setup.threads)
         with joblib.parallel_backend("threading"):  # the solver runs without the GIL: no copies of X
             return model.fit(X, Y)
 

@@ -1,7 +1,7 @@
 """The matrices of all systems: made once per data set, saved uncompressed, identified by a fingerprint.
 
-Texts become ramify's default tf-idf, feature files rows of length 1. Test documents without a label that training has
-seen are left out: no one could find those labels.
+Texts become tf-idf of words and pairs of words, feature files rows of length 1. Test documents without a label that
+training has seen are left out: no one could find those labels.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +20,11 @@ import scipy.sparse as sp
 
 from racing.generated import GENERATOR, generate
 from racing.places import CACHE
-from racing.sets import GENERATED
-from racing.systems import source_hash
+from racing.sets import GENERATED, HELD_BACK, HeldBack
+from racing.sources import source_hash
 
 NAMES = ("X", "Y", "X_test", "Y_test")
+WORDS = (1, 2)  # n-grams of words: stated here, so that a new default of ramify leaves the peers' rows valid
 
 
 class MissingDataError(Exception):
@@ -88,7 +90,7 @@ def prepare(dataset: str, data: Path) -> Matrices:
     print(f"making the matrices of {dataset}", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     note.unlink(missing_ok=True)
-    parts = generate(GENERATED[dataset]) if dataset in GENERATED else _read(data / dataset)
+    parts = _parts(dataset, data)
     for name, matrix in zip(NAMES, parts, strict=True):
         beside = folder / f"{name}.{os.getpid()}.npz"  # another process may be reading, or making the same
         sp.save_npz(beside, matrix, compressed=False)
@@ -104,10 +106,22 @@ def prepare(dataset: str, data: Path) -> Matrices:
 def _made_from(dataset: str, data: Path) -> str:
     if dataset in GENERATED:
         return f"generator {GENERATOR}"
-    files = sorted((data / dataset).glob("t*.gz"))
+    held_back = HELD_BACK.get(dataset)
+    folder = data / (held_back.source if held_back else dataset)
+    files = sorted(folder.glob("t*.gz"))
     if not files:
-        raise MissingDataError(f"{dataset}: no data in {data / dataset}; give the folder of the data sets with --data")
-    return f"{source_hash()} {[(file.name, file.stat().st_size) for file in files]}"
+        raise MissingDataError(f"{dataset}: no data in {folder}; give the folder of the data sets with --data")
+    sources = source_hash("ramify.data", "ramify.features.tfidf")
+    return f"{sources} {WORDS} {held_back} {[(file.name, file.stat().st_size) for file in files]}"
+
+
+def _parts(dataset: str, data: Path) -> tuple[Any, Any, Any, Any]:
+    """X, Y, X_test, Y_test."""
+    if dataset in GENERATED:
+        return generate(GENERATED[dataset])
+    if dataset in HELD_BACK:
+        return read_held_back(HELD_BACK[dataset], data)
+    return _read(data / dataset)
 
 
 def _fingerprint(parts: tuple[Any, ...]) -> str:
@@ -130,8 +144,24 @@ def _read(folder: Path) -> tuple[Any, Any, Any, Any]:
         return X, train.Y, X_test, test.Y
     train = read(folder / "train.jsonl.gz")
     test = align(read(folder / "test.jsonl.gz"), list(train.label_names))
-    vectorizer = Tfidf()
+    vectorizer = Tfidf(words=WORDS)
     X, X_test = vectorizer.fit_transform(train.texts), vectorizer.transform(test.texts)
     Y_test = sp.csr_matrix(test.Y[:, : train.n_labels])
     kept = np.flatnonzero(np.diff(Y_test.indptr))
     return X, train.Y, X_test[kept], Y_test[kept]
+
+
+def read_held_back(wanted: HeldBack, data: Path) -> tuple[Any, Any, Any, Any]:
+    """X, Y, X_test, Y_test as ``HeldBack`` describes them."""
+    from ramify import Tfidf, read
+
+    documents = read(data / wanted.source / "test.jsonl.gz")
+    odd = np.array([zlib.crc32(text.encode()) % 2 == 1 for text in documents.texts])
+    counts = np.bincount(documents.Y[~odd].indices, minlength=documents.Y.shape[1])
+    frequent = np.sort(np.argsort(-counts, kind="stable")[: wanted.labels])
+    Y = sp.csr_matrix(documents.Y[:, frequent])
+    labelled = np.diff(Y.indptr) > 0
+    train, test = np.flatnonzero(labelled & ~odd), np.flatnonzero(labelled & odd)
+    vectorizer = Tfidf(words=(1, 1))
+    X = vectorizer.fit_transform([documents.texts[row] for row in train])
+    return X, Y[train], vectorizer.transform([documents.texts[row] for row in test]), Y[test]

@@ -16,7 +16,7 @@ from racing.places import CACHE, CONTESTANTS
 from racing.rows import Row, add_row, is_due, read_rows
 from racing.runner import watch
 from racing.sets import TEXTS
-from racing.systems import source_hash
+from racing.sources import source_hash
 from racing.track import Race, load_of, rounded
 
 SCRIPT = CONTESTANTS / "run_text.py"

@@ -108,7 +108,7 @@ def _measure(race: Race, matrices: Matrices, system: System, number: int) -> Row
         for task in ("train", "predict"):
             words = [task, matrices.folder, work, race.threads, number - 1, json.dumps(system.settings)]
             program = [str(python), str(system.path()), *map(str, words)]
-            outcomes.append(watch(program, _variables(system, race.threads), work / "log.txt", race.limits))
+            outcomes.append(watch(program, variables(system, race.threads), work / "log.txt", race.limits))
             if outcomes[-1].failed:
                 return load_of(outcomes) | {"failed": f"{task}: {outcomes[-1].failed}"}
             costs |= json.loads((work / "costs.json").read_text())
@@ -136,7 +136,7 @@ def load_of(outcomes: Sequence[Outcome]) -> Row:
     }
 
 
-def _variables(system: System, threads: int) -> dict[str, str]:
+def variables(system: System, threads: int) -> dict[str, str]:
     """The environment: one number of threads for whatever library asks, and nothing of ramify's path for peers."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
     variables = dict(os.environ) | dict.fromkeys(names, str(threads))
