@@ -17,6 +17,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(CORES)
 
 bench: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/race.py
 
 mutants: $(VENV)/installed-dev

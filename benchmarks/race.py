@@ -5,8 +5,10 @@
     python benchmarks/race.py growth              # labels from 1k to 1M
     python benchmarks/race.py table               # benchmarks/RESULTS.md and the README's table
     python benchmarks/race.py plot                # benchmarks/plots/*.svg
+    python benchmarks/race.py run --held-back     # the sets that no choice depended on: once, at the end
 
-It may be cut at any time; the next call goes on where it was.
+It may be stopped at any time; the next call continues with the missing rows. ``benchmarks/peers.py`` chooses the
+settings of the tuned peers first.
 """
 
 from __future__ import annotations
@@ -23,17 +25,20 @@ from racing.plots import draw_plots
 from racing.report import readme_table, results_page, write_readme
 from racing.rows import read_rows
 from racing.runner import Limits
-from racing.sets import EVERY, GENERATED, GROWTH_SYSTEMS, RACE
+from racing.sets import GENERATED, GROWTH_SYSTEMS, HELD_BACK, RACE
 from racing.studies import study_sections
 from racing.systems import all_systems
 from racing.texts import run_texts
 from racing.track import Race, run_race
 
+SETS = (*RACE, *GENERATED)
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="?", default="all", choices=("all", "run", "growth", "table", "plot"))
-    parser.add_argument("--sets", nargs="+", choices=EVERY, metavar="SET", help=", ".join(EVERY))
+    parser.add_argument("--sets", nargs="+", choices=SETS, metavar="SET", help=", ".join(SETS))
+    parser.add_argument("--held-back", action="store_true", help=f"instead of --sets: {', '.join(HELD_BACK)}")
     names = list(all_systems())
     parser.add_argument("--systems", nargs="+", choices=names, default=names, metavar="SYSTEM", help=", ".join(names))
     parser.add_argument("--runs", type=int, default=3)
@@ -43,6 +48,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--quiet-only", action="store_true", help="run again what was measured on a busy machine")
     parser.add_argument("--retry-failed", action="store_true", help="run again what failed")
+    parser.add_argument("--missing-answers", action="store_true", help="run again what left no answers in .cache")
     return parser.parse_args()
 
 
@@ -55,13 +61,14 @@ def main() -> None:
         limits=Limits(chosen.limit, int(chosen.memory * 1e9)),
         quiet_only=chosen.quiet_only,
         retry_failed=chosen.retry_failed,
+        missing_answers=chosen.missing_answers,
     )
     if chosen.task in ("all", "run"):
-        datasets = chosen.sets or RACE
+        datasets = tuple(HELD_BACK) if chosen.held_back else chosen.sets or RACE
         run_race(race, datasets, [all_systems()[name] for name in chosen.systems])
         if "ramify" in chosen.systems:
             run_texts(race, datasets)
-    if chosen.task in ("all", "growth"):
+    if chosen.task in ("all", "growth") and not chosen.held_back:
         run_growth(race, [name for name in chosen.sets or GENERATED if name in GENERATED], chosen.systems)
     if chosen.task in ("all", "table"):
         rows = read_rows(ROWS)

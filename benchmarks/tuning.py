@@ -3,10 +3,12 @@
     python benchmarks/tuning.py --sets bibtex delicious --vary '{"branching": 16}' '{"cost_positive": 2.0}'
     python benchmarks/tuning.py --sets gutenberg-lcsh --model blend --vary '{"trees": 3}'
     python benchmarks/tuning.py --sets bibtex --model nearest-instances --vary '{"weighting": "none"}'
+    python benchmarks/tuning.py --sets crs-bills-104-110:0.2 yso-finna-en:40000 --vary '{"negatives": "tfn"}'
 
-Every setting trains on four fifths of the training instances and ranks the rest, over the given splits and seeds;
-differences are to the defaults on the same splits and seeds, with the standard error of their mean. Adds rows to
-``benchmarks/results/tuning.jsonl``.
+SET:0.2 is a share of the training instances of a set, SET:40000 a number of them. Every setting trains on four fifths
+of these instances and ranks the rest, over the given splits and seeds; differences are to the defaults on the same
+splits and seeds. The standard error of their mean is that of a sample (n - 1), and null for a single run. Adds rows
+to ``benchmarks/results/tuning.jsonl``.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from racing.held_out import parsed, sampled, split
 from racing.matrices import prepare
 from racing.places import DATA, HERE
 from racing.rows import add_stamped
@@ -38,24 +40,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
-    for name in chosen.sets:
-        matrices = prepare(name, chosen.data)
-        splits = [split(matrices.X, matrices.Y, number) for number in range(chosen.splits)]
+    try:
+        sets = [parsed(name) for name in chosen.sets]
+    except ValueError as refused:
+        parser.error(str(refused))
+    for name, (dataset, amount) in zip(chosen.sets, sets, strict=True):
+        matrices = prepare(dataset, chosen.data)
+        X, Y = sampled(matrices.X, matrices.Y, amount)
+        splits = [split(X, Y, number) for number in range(chosen.splits)]
         plain = None
         for settings in ({}, *chosen.vary):
             values, cpu = measure(chosen, settings, splits)
             plain = values if plain is None else plain
             record(chosen, name, settings, (values, values - plain, cpu))
-
-
-def split(X: Any, Y: Any, number: int) -> tuple[Any, Any, Any, Any]:
-    """X, Y, X_held, Y_held: a fifth held out; labels that the rest lacks are out of anyone's reach."""
-    order = np.random.default_rng(number).permutation(X.shape[0])
-    held, rest = np.sort(order[: len(order) // 5]), np.sort(order[len(order) // 5 :])
-    seen = np.flatnonzero(np.bincount(Y[rest].indices, minlength=Y.shape[1]))
-    Y_held = sp.csr_matrix(Y[held][:, seen])
-    kept = np.flatnonzero(np.diff(Y_held.indptr))
-    return X[rest], sp.csr_matrix(Y[rest][:, seen]), X[held][kept], Y_held[kept]
 
 
 def measure(chosen: argparse.Namespace, settings: dict[str, Any], splits: list[Any]) -> tuple[Any, float]:
@@ -79,12 +76,21 @@ def measure(chosen: argparse.Namespace, settings: dict[str, Any], splits: list[A
 
 def record(chosen: argparse.Namespace, name: str, settings: dict[str, Any], found: tuple[Any, Any, float]) -> None:
     values, differences, cpu = found
-    error = differences.std(axis=0) / np.sqrt(len(differences))
+    error = standard_error(differences)
     row = {"dataset": name, "model": chosen.model, "settings": settings, "runs": len(values)}
     row |= {"measures": dict(zip(MEASURES, values.mean(axis=0).round(2).tolist(), strict=True))}
-    row |= {"difference": differences.mean(axis=0).round(2).tolist(), "standard_error": error.round(2).tolist()}
-    row |= {"train_cpu_s": round(cpu, 2), "threads": chosen.threads}
+    row |= {"difference": differences.mean(axis=0).round(2).tolist(), "standard_error": error}
+    row |= {"train_cpu_s": round(cpu, 2), "threads": chosen.threads, "splits": chosen.splits, "seeds": chosen.seeds}
     print(json.dumps(add_stamped(RESULTS, row)), flush=True)
+
+
+def standard_error(differences: Any) -> list[float] | None:
+    """The standard error of the mean of each column; None for a single row."""
+    n = len(differences)
+    if n < 2:
+        return None
+    errors: list[float] = (differences.std(axis=0, ddof=1) / np.sqrt(n)).round(2).tolist()
+    return errors
 
 
 if __name__ == "__main__":

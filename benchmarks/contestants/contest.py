@@ -120,9 +120,7 @@ def measure_training(contestant: Contestant, setup: Setup) -> dict[str, float]:
     }
 
 
-def answer_once(
-    contestant: Contestant, setup: Setup, set_scoring: Callable[[Setup], None] | None
-) -> dict[str, float]:
+def answer_once(contestant: Contestant, setup: Setup, set_scoring: Callable[[Setup], None] | None) -> dict[str, float]:
     """Answers of the saved model under the given settings, without the clock: a trial needs its quality only."""
     if set_scoring is not None:
         set_scoring(setup)

@@ -29,12 +29,12 @@ def _table(sizes: dict[str, Summary]) -> str:
     for dataset, one in sizes.items():
         shape = one.runs[0]["shape"]
         costs = (one.cost("train_cpu_s"), one.cost("peak_above_bytes") / 1e6, one.cost("peak_bytes") / 1e6)
-        served = (one.cost("model_bytes") / 1e6, one.cost("batch_cpu_us"), one.cost("single_p50_us"))
+        served = (one.cost("model_bytes") / 1e6, one.cost("batch_cpu_us"), one.cost("row_p50_us"))
         sizes_of = (f"{shape[key]:,}" for key in ("labels", "documents", "features"))
         busy = " *" if one.busy else ""
         rows.append((dataset + busy, *sizes_of, *map(number, (*costs, *served)), f"{one.measure('P@1')[0]:.2f}"))
     titles = ("labels", "documents", "features", "train CPU s", "peak above data MB", "peak in all MB", "model MB")
-    return markdown(("set", *titles, "batch CPU µs/doc", "one doc p50 µs", "P@1"), rows)
+    return markdown(("set", *titles, "batch CPU µs/doc", "one scipy row p50 µs", "P@1"), rows)
 
 
 def _exponents(sizes: dict[str, Summary]) -> str:

@@ -1,7 +1,13 @@
-"""How good the answers are: ramify's own evaluation for everyone, with intervals; and pairs of systems.
+"""Quality of answers by ramify's own evaluation: measures of one run, and differences of two systems over their runs.
 
-Intervals and pairs are those of ramify's ``evaluate`` and ``compare`` (a test holds them together), made of the few
-measures that the race shows: resampling all measures of all groups of labels takes minutes on the larger sets.
+The interval of one run and the difference of two single runs are those of ramify's ``evaluate`` and ``compare`` (see
+the tests), for the few measures that the race shows: resampling all measures takes minutes on the larger sets.
+
+Differences of several runs: a resample draws n of the n test documents with replacement, the same ones for every run,
+and independently r - 1 of the r runs of each system with replacement, because the runs are a sample of all seeds. With
+r - 1 draws the variance of a resampled mean over runs is the unbiased estimate s²/r (Rao, Wu: Resampling inference with
+complex survey data, JASA 83, 1988); r draws would give s²(r - 1)/r². With a single run (r = 1), only the documents are
+resampled.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ KS = (1, 3, 5)
 FAMILIES = ("P", "nDCG", "PSP")
 MEASURES = tuple(f"{family}@{k}" for family in FAMILIES for k in KS)
 RESAMPLES = 1_000
+SCHEME = "documents and runs"  # part of a comparison's key: rows of another scheme are computed again
 Floats = npt.NDArray[np.float64]
 
 
@@ -58,35 +65,62 @@ def measures(answers: Answers) -> dict[str, list[float]]:
     """Measure -> [value, low, high] in percent, 95% over resampled documents."""
     from ramify.evaluation.bootstrap import intervals
 
-    estimate, samples = _resampled([answers], np.ones(1))
+    estimate, samples = _per_run([answers])[0], _resampled([answers])[:, 0]
     edges = intervals(samples)
     return {name: _percent(estimate[i], *edges[i]) for i, name in enumerate(MEASURES)}
 
 
-def paired(peers: Sequence[Answers], own: Sequence[Answers]) -> dict[str, list[float]]:
-    """Measure -> [own - peer, low, high, p] of two systems' mean measures over their runs; differences in percent.
+def paired(peers: Sequence[Answers], own: Sequence[Answers], *, runs_in_pairs: bool = False) -> dict[str, list[float]]:
+    """Compare the mean measures of two systems over their runs.
 
-    Every run of both is measured on the same resampled documents: a peer without a seed should not win or lose by one
-    lucky run.
+    Parameters
+    ----------
+    peers, own : sequences of Answers
+        The runs of each system, on the same test documents.
+    runs_in_pairs : bool, default False
+        Run i of both systems shares its seed or its first tree: the same runs of both are drawn.
+
+    Returns
+    -------
+    dict of str to list of float
+        Measure -> [own - peer, low, high, p]: differences in percent, 95% interval and two-sided p over the resamples
+        described above.
     """
     from ramify.evaluation.bootstrap import intervals, two_sided_p
 
-    shares = np.concatenate([np.full(len(peers), -1 / len(peers)), np.full(len(own), 1 / len(own))])
-    estimate, samples = _resampled([*peers, *own], shares)
+    if runs_in_pairs and len(peers) != len(own):
+        raise ValueError(f"runs in pairs need equally many of both: {len(peers)} and {len(own)}")
+    rng = np.random.default_rng(1)
+    drawn = _drawn_runs(len(own), rng)
+    drawn_peers = drawn if runs_in_pairs else _drawn_runs(len(peers), rng)
+    values = _resampled([*peers, *own])
+    shares = np.hstack([-drawn_peers, drawn])
+    samples = np.einsum("br,brm->bm", shares, values)
+    estimate = _per_run(own).mean(axis=0) - _per_run(peers).mean(axis=0)
     edges, p = intervals(samples), two_sided_p(samples)
     return {name: [*_percent(estimate[i], *edges[i]), round(float(p[i]), 4)] for i, name in enumerate(MEASURES)}
 
 
-def _resampled(answers: Sequence[Answers], shares: Floats) -> tuple[Floats, Floats]:
-    """The weighted sum of the answers' measures, and the same on resampled documents."""
+def _drawn_runs(runs: int, rng: np.random.Generator) -> Floats:
+    """The share of each run in each resample, shape (resamples, runs); rows add up to 1."""
+    draws = max(runs - 1, 1)
+    shares: Floats = rng.multinomial(draws, np.full(runs, 1 / runs), size=RESAMPLES) / draws
+    return shares
+
+
+def _per_run(answers: Sequence[Answers]) -> Floats:
+    """The measures of each run, shape (runs, measures)."""
+    everyone = np.ones((1, len(answers[0].numerators)))
+    return np.vstack([one.under(everyone) for one in answers])
+
+
+def _resampled(answers: Sequence[Answers]) -> Floats:
+    """The measures of each run on the same resampled documents, shape (resamples, runs, measures)."""
     from ramify.evaluation.bootstrap import resamples
 
-    def blended(weights: Floats) -> Floats:
-        return np.tensordot(shares, np.array([one.under(weights) for one in answers]), axes=1)
-
     n = len(answers[0].numerators)
-    samples = np.vstack([blended(weights) for weights in resamples(n, RESAMPLES, seed=0)])
-    return blended(np.ones((1, n)))[0], samples
+    blocks = [[one.under(weights) for one in answers] for weights in resamples(n, RESAMPLES, seed=0)]
+    return np.concatenate([np.stack(block, axis=1) for block in blocks])
 
 
 def _percent(*values: float) -> list[float]:

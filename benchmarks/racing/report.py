@@ -9,32 +9,52 @@ from racing.command_line_tables import left_out
 from racing.growth import growth_tables
 from racing.requirements import cost_requirements, precision_requirements
 from racing.rows import Row
-from racing.sets import EVERY, GENERATED, RACE
-from racing.summary import COSTS, Pairs, Summary, is_ours, measured, summaries
-from racing.tables import cost_cell, cost_table, markdown, quality_cell, quality_table
+from racing.sets import EVERY, GENERATED, HELD_BACK, RACE
+from racing.summary import COSTS, NOT_RUN, Pairs, Summary, is_ours, measured, summaries, with_missing
+from racing.systems import PEERS
+from racing.tables import absent, cost_cell, cost_table, markdown, quality_cell, quality_table
 
 START, END = "<!-- race -->", "<!-- /race -->"
 SHORT_MEASURES = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
-SHORT_COSTS = tuple(cost for cost in COSTS if cost.name in ("train_cpu_s", "model_bytes", "single_p50_us"))
-README_SYSTEMS = ("ramify", "libpecos")
+SHORT_COSTS = tuple(cost for cost in COSTS if cost.name in ("train_cpu_s", "model_bytes", "row_p50_us"))
+README_SYSTEMS = ("ramify", "libpecos", "libpecos-tuned")
 README_MEASURES = ("P@1", "P@3", "P@5")
 LEGEND = """\
 Costs are medians over the runs; minimum and maximum are in brackets. N× after a figure of ramify is its ratio to the
 best peer of the column; a ratio below 1 means that ramify needs less. Quality is in percent: the mean over the runs
 (one seed each) ± half of the 95% interval over resampled test documents. nDCG@1 equals P@1. **Bold** is better than
-the best peer of the column, <u>underlined</u> is worse, by a paired bootstrap over the test documents of all runs
-(5%). \\*: measured only while other programs used the machine.
+the best peer of the column, <u>underlined</u> is worse (5%). \\*: measured only while other programs used the machine.
+"runs" is the number of runs; a system without runs has the reason instead of figures: a limit that it exceeded ("> 1
+h", "> 20 GB"; training and prediction each have both limits), "not run", or "failed" (reasons at the end of the race).
+
+Bold, underlined and all differences: paired bootstrap of the mean over the runs. Each resample draws the test
+documents with replacement, the same for all runs, and independently r − 1 of the r runs of each system with
+replacement, so that the variance between seeds counts (Rao and Wu 1988). With one run of a system its seeds are not
+resampled, and its intervals are too narrow.
 
 Training starts with matrices in memory and ends with a model that can predict; it includes clustering. Memory is the
 peak during training minus the memory of the process after the data were loaded. Opening is the median of five
-openings in a fresh process, with the files in the page cache. Prediction returns 10 labels, with a beam of 10 where
-the system has one. Batches use {threads} threads, single documents one thread, through the public Python API of each
-system. Test documents without a label that occurs in training are left out.
+openings in a fresh process, with the files in the page cache: "open" by the documented call (`ramify.load(folder)`,
+which verifies the checksums; `XLinearModel.load(folder, is_predict_only=True)`), "fast open" of ramify without the
+verification (`verify=False`), of libpecos from a memory-mapped model (`compile_mmap_model`). Prediction returns 10
+labels, with a beam of 10 where the system has one; `best` and `tail` of ramify have beams of their own. Batches use
+{threads} threads, single documents one thread, through the public Python API of each system. "one scipy row": one row
+of a CSR matrix in, `predict_topk` of ramify. "one doc as arrays": arrays of indices and values, `single(k)` of ramify;
+omikuji takes lists of pairs; the other peers have no such call. Test documents without a label that occurs in
+training are left out.
 
-Peers use the settings that their documentation recommends. libpecos: defaults, prediction with hash-chunked weights.
-omikuji: 3 balanced trees, and Bonsai-like trees (k = 100, unbalanced, depth 3), both without the time to parse its
-text format. napkinXC: PLT with defaults; its training writes the model. scikit-learn: OneVsRestClassifier of
-LinearSVC."""
+Peers. libpecos: defaults, prediction with hash-chunked weights. omikuji: 3 balanced trees, and Bonsai-like trees (k =
+100, unbalanced, depth 3), both without the time to parse its text format. napkinXC: PLT with defaults; its training
+writes the model. scikit-learn: OneVsRestClassifier of LinearSVC with C = 1.
+
+Tuned peers have the documented settings that were best on held-out fifths of the training data
+(`python benchmarks/peers.py`; every trial is a row of `results/peer-tuning.jsonl`), by the mean of P@1, P@3 and P@5.
+libpecos: negatives of the leaves "tfn" or "tfn+man", C (of positives and negatives) 0.5, 1 or 2, scores as the product
+over all levels or of the leaf alone; 6 trainings and 12 scored settings. omikuji and scikit-learn: C 0.5, 1 or 2; 3
+trainings. `best` of ramify has 3 trainings and 11 scored settings within its `fit`. Three held-out fifths on the small
+sets, one on gutenberg-lcsh and of a sample of the training documents of crs-bills-104-110 (a fifth) and yso-finna-en
+(40,000). `libpecos-tuned-3-trees`: three such trees with other seeds; mean of their scores (`CsrEnsembler`), after a
+sigmoid where the scores are those of the leaf alone; costs are those of all three."""
 
 
 def results_page(rows: Sequence[Row], threads: int) -> str:
@@ -42,7 +62,7 @@ def results_page(rows: Sequence[Row], threads: int) -> str:
     found, pairs = summaries(rows, threads), Pairs(rows, threads)
     if not found:
         return f"# Benchmark results\n\nNo rows with {threads} threads yet: run `make bench`.\n"
-    ordered = {name: found[name] for name in EVERY if name in found}
+    ordered = {name: _complete(name, found[name]) for name in EVERY if name in found}
     parts = [
         "# Benchmark results",
         _head(ordered, threads),
@@ -53,8 +73,16 @@ def results_page(rows: Sequence[Row], threads: int) -> str:
     parts += [_section(name, systems, pairs) for name, systems in ordered.items() if name not in GENERATED]
     if any(name in GENERATED for name in ordered):
         parts += ["## Growth", growth_tables(ordered)]
-    parts += ["## Failures", _failures(ordered)]
+    parts += ["## Failures and systems that were not run", _failures(ordered)]
     return "\n\n".join(parts) + "\n"
+
+
+def _complete(dataset: str, systems: dict[str, Summary]) -> dict[str, Summary]:
+    """With the peers that have no row on a data set of the race; the generated sets are for some systems only."""
+    if dataset in GENERATED:
+        return systems
+    own = [name for name in systems if is_ours(name)]
+    return with_missing(systems, [*own, *(peer.name for peer in PEERS)])
 
 
 def _head(found: dict[str, dict[str, Summary]], threads: int) -> str:
@@ -100,41 +128,46 @@ def _section(dataset: str, systems: dict[str, Summary], pairs: Pairs) -> str:
 
 
 def _failures(found: dict[str, dict[str, Summary]]) -> str:
-    lines = [
-        f"- {dataset}, {one.system}: {one.failed}"
-        for dataset, systems in found.items()
-        for one in systems.values()
-        if one.failed
-    ]
+    """Every failure with its reason, and per data set the peers that were not run."""
+    absent = [(dataset, one) for dataset, systems in found.items() for one in systems.values() if not one.runs]
+    lines = [f"- {dataset}, {one.system}: {one.failed}" for dataset, one in absent if one.failed != NOT_RUN]
+    for dataset in dict.fromkeys(dataset for dataset, one in absent if one.failed == NOT_RUN):
+        names = [one.system for name, one in absent if name == dataset and one.failed == NOT_RUN]
+        lines.append(f"- {dataset}, not run: {', '.join(names)}")
     return "\n".join(lines) or "None."
 
 
 def summary_table(found: dict[str, dict[str, Summary]], pairs: Pairs) -> str:
     """Quality, training CPU, size and latency of every system on the data sets of the race."""
     lines = []
-    for dataset in (name for name in RACE if name in found):
+    for dataset in (name for name in (*RACE, *HELD_BACK) if name in found):
         systems = found[dataset]
-        for place, one in enumerate(measured(systems)):
-            quality = (quality_cell(dataset, one, n, systems, pairs, interval=False) for n in SHORT_MEASURES)
-            costs = (cost_cell(one, cost, {one.system: one}).split(" ")[0] for cost in SHORT_COSTS)
-            lines.append((dataset if place == 0 else "", f"{one.system}{' *' if one.busy else ''}", *quality, *costs))
-    header = ("data set", "system", *SHORT_MEASURES, *(cost.title for cost in SHORT_COSTS))
+        for place, one in enumerate(systems.values()):
+            cells = absent(one, len(SHORT_MEASURES) + len(SHORT_COSTS))
+            if one.runs:
+                cells = [quality_cell(dataset, one, n, systems, pairs, interval=False) for n in SHORT_MEASURES]
+                cells += [cost_cell(one, cost, {one.system: one}).split(" ")[0] for cost in SHORT_COSTS]
+            name = f"{one.system}{' *' if one.busy else ''}"
+            lines.append((dataset if place == 0 else "", name, *cells, str(len(one.runs))))
+    header = ("data set", "system", *SHORT_MEASURES, *(cost.title for cost in SHORT_COSTS), "runs")
     return markdown(header, lines)
 
 
 def readme_table(rows: Sequence[Row], threads: int) -> str:
-    """One line per data set of the race: ramify's default and libpecos, separated by slashes."""
+    """One line per data set of the race: ramify's default and two peers, separated by slashes."""
     found = summaries(rows, threads)
     lines = []
     for dataset in (name for name in RACE if name in found):
-        systems = found[dataset]
-        if not all(name in systems and systems[name].runs for name in README_SYSTEMS):
+        systems = with_missing(found[dataset], README_SYSTEMS)
+        shown = [systems[name] for name in README_SYSTEMS]
+        if not shown[0].runs:
             continue
-        both = [systems[name] for name in README_SYSTEMS]
-        cells = [[f"{one.measure(name)[0]:.2f}" for one in both] for name in README_MEASURES]
-        cells += [[cost_cell(one, cost, {one.system: one}).split(" ")[0] for one in both] for cost in SHORT_COSTS]
-        lines.append((dataset, f"{both[0].runs[0]['shape']['labels']:,}", *map(" / ".join, cells)))
-    return markdown(("data set", "labels", *README_MEASURES, *(cost.title for cost in SHORT_COSTS)), lines)
+        cells = [[f"{one.measure(name)[0]:.2f}" if one.runs else "–" for one in shown] for name in README_MEASURES]
+        cells += [[cost_cell(one, cost, {one.system: one}).split(" ")[0] for one in shown] for cost in SHORT_COSTS]
+        cells.append([str(len(one.runs)) for one in shown])
+        lines.append((dataset, f"{shown[0].runs[0]['shape']['labels']:,}", *map(" / ".join, cells)))
+    header = ("data set", "labels", *README_MEASURES, *(cost.title for cost in SHORT_COSTS), "runs")
+    return f"{markdown(header, lines)}\n\nIn each cell: {' / '.join(README_SYSTEMS)}."
 
 
 def write_readme(path: Path, table: str) -> None:

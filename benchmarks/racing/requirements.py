@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from racing.rows import Row, counted, current
-from racing.summary import Pairs, Summary
+from racing.sets import GENERATED, HELD_BACK, RACE, SMALL
+from racing.summary import Pairs, Summary, best_peer, missing_peers
 from racing.tables import markdown, number
 
 DEFAULT, FAST, BEST, TAIL = "ramify", "ramify-fast", "ramify-best", "ramify-tail"
-RIVALS = ("libpecos", "omikuji")
-PRECISION_SETS = ("gutenberg-lcsh", "crs-bills-104-110", "bibtex", "delicious")
+PECOS, TUNED, TUNED_TREES = "libpecos", "libpecos-tuned", "libpecos-tuned-3-trees"
+ONE_VS_REST = ("scikit-learn", "scikit-learn-tuned")
+RIVALS = (PECOS, TUNED, "omikuji", "omikuji-tuned")
 P_MEASURES = ("P@1", "P@3", "P@5")
 PSP_MEASURES = ("PSP@1", "PSP@3", "PSP@5")
+SIX = (*P_MEASURES, *PSP_MEASURES)
 PUBLISHED = {  # Extreme Classification Repository, standard splits: Parabel, and the best of each column
     "bibtex": {
         "P@1": (64.53, 65.08), "P@3": (38.56, 39.64), "P@5": (27.94, 29.14), "nDCG@3": (59.35, 60.47),
@@ -35,21 +38,28 @@ Systems = dict[str, Summary]
 
 @dataclass(frozen=True)
 class Saving:
-    """A cost of libpecos over one of ramify's systems: so many times less at least, and as an aim."""
+    """A cost of a peer over one of ramify's: at least so many times, and as an aim.
+
+    ``peer_cost`` is the peer's figure where it differs from ``cost``.
+    """
 
     title: str
     cost: str
     least: float
     aim: float
     system: str = DEFAULT
+    peer: str = PECOS
+    peer_cost: str | None = None
 
 
 SAVINGS = (
     Saving("training CPU", "train_cpu_s", 6, 10),
+    Saving(f"training CPU beside `{TUNED}`", "train_cpu_s", 10, 20, peer=TUNED),
     Saving("training CPU, `fast`", "train_cpu_s", 6, 10, FAST),
     Saving("peak memory above the data while training", "peak_above_bytes", 2, 4),
-    Saving("batch prediction CPU per document", "batch_cpu_us", 4, 8),
-    Saving("one document through the Python API, p50", "single_p50_us", 6, 10),
+    Saving("batch prediction CPU per document", "batch_cpu_us", 5, 8),
+    Saving("one scipy row through `predict_topk`, p50", "row_p50_us", 6, 10),
+    Saving("one document as bare arrays, beside a scipy row, p50", "arrays_p50_us", 6, 10, peer_cost="row_p50_us"),
     Saving("model on disk", "model_bytes", 2, 3),
 )
 OPEN_MS = (20.0, 5.0)
@@ -67,12 +77,14 @@ def tick(value: float, least: float, aim: float) -> str:
 
 def cost_requirements(found: dict[str, Systems], rows: Sequence[Row], threads: int) -> str:
     """A row per figure, a column per data set."""
-    datasets = [name for name in found if DEFAULT in found[name] and not name.startswith("generated")]
+    datasets = [name for name in found if DEFAULT in found[name] and name not in GENERATED]
     lines = [
         (saving.title, f"1/{saving.least:g}", f"1/{saving.aim:g}", *(_saving(saving, found[name]) for name in datasets))
         for saving in SAVINGS
     ]
-    lines.append(("opening a saved model", "20 ms", "5 ms", *(_opening(found[name]) for name in datasets)))
+    for title, cost in (("with the checksums verified (the default)", "load_ms"), ("unverified", "fast_load_ms")):
+        cells = (_opening(found[name], cost) for name in datasets)
+        lines.append((f"opening a saved model, {title}", "20 ms", "5 ms", *cells))
     texts = [row for row in current(rows, "text", threads=threads) if not row.get("failed")]
     of = {name: counted([row for row in texts if row["dataset"] == name])[0] for name in datasets}
     title = "text → features, documents per CPU second beside TfidfVectorizer"
@@ -84,21 +96,21 @@ def cost_requirements(found: dict[str, Systems], rows: Sequence[Row], threads: i
 
 def _marked(systems: Systems, dataset: str) -> str:
     """The data set, with a star where a figure is of a busy machine."""
-    busy = any(systems[name].busy for name in (DEFAULT, "libpecos") if name in systems)
+    busy = any(systems[name].busy for name in (DEFAULT, PECOS, TUNED) if name in systems)
     return f"{dataset} *" if busy else dataset
 
 
 def _saving(saving: Saving, systems: Systems) -> str:
-    own, peer = systems.get(saving.system), systems.get("libpecos")
+    own, peer = systems.get(saving.system), systems.get(saving.peer)
     if own is None or peer is None or not own.runs or not peer.runs:
         return "–"
-    times = peer.cost(saving.cost) / own.cost(saving.cost)
+    times = peer.cost(saving.peer_cost or saving.cost) / own.cost(saving.cost)
     return f"1/{number(times)} {tick(times, saving.least, saving.aim)}"
 
 
-def _opening(systems: Systems) -> str:
-    taken = systems[DEFAULT].cost("load_ms")
-    return f"{number(taken)} ms {tick(-taken, -OPEN_MS[0], -OPEN_MS[1])}"
+def _opening(systems: Systems, cost: str) -> str:
+    taken = systems[DEFAULT].cost(cost)
+    return "–" if math.isnan(taken) else f"{number(taken)} ms {tick(-taken, -OPEN_MS[0], -OPEN_MS[1])}"
 
 
 def _text(rows: Sequence[Row]) -> str:
@@ -118,28 +130,47 @@ def _tag(dataset: str, rows: Sequence[Row]) -> str:
 
 def precision_requirements(found: dict[str, Systems], pairs: Pairs) -> str:
     """The default beside its rivals, ``best`` and ``tail`` beside everyone."""
-    datasets = [name for name in PRECISION_SETS if name in found]
-    outcomes = [
-        difference[1]
-        for name in datasets
-        for rival in RIVALS
-        for measure in P_MEASURES
-        if (difference := pairs.difference(name, DEFAULT, rival, measure)) is not None
-    ]
-    gains = sum(one > 0 for one in outcomes)
-    most = f"Significant gains of the default on P@1, P@3, P@5: {gains} of {len(outcomes)} "
-    most += f"{'✓' if 2 * gains > len(outcomes) else '✗'} (target: most); "
-    most += f"significant losses: {sum(one < 0 for one in outcomes)} (target: none)."
+    datasets = [name for name in (*RACE, *HELD_BACK) if name in found]
     lines = [
-        *((f"default – {r}, P@1 / P@3 / P@5", *(_beside(d, DEFAULT, r, pairs) for d in datasets)) for r in RIVALS),
-        ("`fast` – libpecos, P@1 / P@3 / P@5", *(_beside(d, FAST, "libpecos", pairs) for d in datasets)),
-        ("default's training CPU, at most 1/3 of libpecos", *(_third(found[d]) for d in datasets)),
-        ("`best` ahead of every peer on every measure", *(_ahead(found[d]) for d in datasets)),
+        *(
+            (f"default – `{rival}`, P@1 / P@3 / P@5", *(_beside(d, DEFAULT, rival, pairs) for d in datasets))
+            for rival in (*RIVALS, *ONE_VS_REST)
+        ),
+        ("`fast` – `libpecos`, P@1 / P@3 / P@5", *(_beside(d, FAST, PECOS, pairs) for d in datasets)),
+        ("default's training CPU, at most 1/3 of `libpecos`", *(_third(found[d]) for d in datasets)),
+        (f"`best` – `{TUNED_TREES}`, P@1 / P@3 / P@5", *(_beside(d, BEST, TUNED_TREES, pairs) for d in datasets)),
+        ("`best` ahead of every peer on every measure", *(_ahead(d, found[d], pairs) for d in datasets)),
         ("`best` and the published Parabel", *(_published(d, found[d], 0) for d in datasets)),
         ("`best` and the best published of each column", *(_published(d, found[d], 1) for d in datasets)),
         ("`tail` has the best PSP@1, 3, 5 of all", *(_tail(found[d]) for d in datasets)),
+        ("peers without figures", *(missing_peers(found[d]) or "none" for d in datasets)),
     ]
-    return markdown(("precision", *datasets), lines) + f"\n\n{most}"
+    return "\n\n".join([markdown(("precision", *datasets), lines), *_counts(datasets, pairs)])
+
+
+def _counts(datasets: Sequence[str], pairs: Pairs) -> list[str]:
+    """Significant gains and losses over all data sets, one sentence per pair of systems."""
+    compared = (
+        *(("default", DEFAULT, rival, [name for name in datasets if name in SMALL]) for rival in ONE_VS_REST),
+        *(("default", DEFAULT, rival, datasets) for rival in RIVALS),
+        ("`best`", BEST, TUNED_TREES, datasets),
+    )
+    return [_count(title, system, peer, names, pairs) for title, system, peer, names in compared]
+
+
+def _count(title: str, system: str, peer: str, datasets: Sequence[str], pairs: Pairs) -> str:
+    """The sets without the comparison are named: their differences are unknown."""
+    signs: list[int] = []
+    unknown = []
+    for dataset in datasets:
+        found = [pairs.difference(dataset, system, peer, measure) for measure in SIX]
+        signs += [one[1] for one in found if one is not None]
+        unknown += [dataset] if None in found else []
+    gains, losses = sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs)
+    marks = ["✓" if 2 * gains > len(signs) else "✗", "✓" if losses == 0 else "✗"] if signs else ["–", "–"]
+    text = f"{title} – `{peer}` on P@1, 3, 5 and PSP@1, 3, 5: significant gains {gains} of {len(signs)} {marks[0]} "
+    text += f"(target: most), significant losses {losses} {marks[1]} (target: none)"
+    return f"{text}; not compared: {', '.join(unknown)}." if unknown else f"{text}."
 
 
 def _beside(dataset: str, system: str, rival: str, pairs: Pairs) -> str:
@@ -155,19 +186,21 @@ def _third(systems: Systems) -> str:
     return _saving(Saving("", "train_cpu_s", 3, math.inf), systems)
 
 
-def _ahead(systems: Systems) -> str:
+def _ahead(dataset: str, systems: Systems, pairs: Pairs) -> str:
+    """Whether every mean is above that of the best measured peer, and how many differences are significant."""
     own = systems.get(BEST)
-    peers = [one for one in systems.values() if one.runs and not one.ours]
-    if own is None or not own.runs or not peers:
+    if own is None or not own.runs or not any(one.runs and not one.ours for one in systems.values()):
         return "–"
-    measures = list(own.runs[0]["measures"])
-    leaders = {name: max(peers, key=lambda one, name=name: one.measure(name)[0]) for name in measures}
-    behind = [
-        f"{name} {own.measure(name)[0] - peer.measure(name)[0]:+.2f} ({peer.system})"
-        for name, peer in leaders.items()
-        if own.measure(name)[0] <= peer.measure(name)[0]
-    ]
-    return f"✗ {', '.join(behind)}" if behind else f"✓ all {len(measures)}"
+    behind, signs = [], []
+    for name in own.runs[0]["measures"]:
+        peer = best_peer(systems, name) or own
+        lead = own.measure(name)[0] - peer.measure(name)[0]
+        behind += [f"{name} {lead:+.2f} ({peer.system})"] if lead <= 0 else []
+        found = pairs.difference(dataset, BEST, peer.system, name)
+        signs += [found[1]] if found else []
+    total = len(own.runs[0]["measures"])
+    mark = f"✗ {', '.join(behind)}" if behind else f"✓ all {total}"
+    return f"{mark}; {sum(sign > 0 for sign in signs)} of {len(signs)} compared significantly"
 
 
 def _published(dataset: str, systems: Systems, column: int) -> str:

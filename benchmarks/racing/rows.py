@@ -86,6 +86,14 @@ def _scene(row: Row) -> tuple[Any, Any]:
     return row.get("matrices"), row.get("machine")
 
 
+def last_failures(rows: Iterable[Row], kind: str, *, threads: int) -> dict[tuple[str, str], Row]:
+    """Data set and system -> its last row on any machine, where that row is a failure on the present matrices."""
+    chosen = [row for row in rows if row["kind"] == kind and row.get("threads") == threads]
+    matrices = {row["dataset"]: row.get("matrices") for row in chosen}
+    last = {(row["dataset"], row["system"]): row for row in chosen if row.get("matrices") == matrices[row["dataset"]]}
+    return {key: row for key, row in last.items() if row.get("failed")}
+
+
 def counted(runs: Sequence[Row]) -> tuple[list[Row], bool]:
     """The runs of one system that its medians are made of, and whether they are of a busy machine.
 

@@ -64,9 +64,7 @@ def modules_of(*modules: str) -> frozenset[str]:
 def native_files(modules: frozenset[str]) -> list[Path]:
     """The native files behind these modules."""
     files = [REPOSITORY / "CMakeLists.txt", *(file for file in CPP.iterdir() if file.is_file())]
-    return [
-        file for file in files if all(module in modules for part, module in NATIVE.items() if part in file.stem)
-    ]
+    return [file for file in files if all(module in modules for part, module in NATIVE.items() if part in file.stem)]
 
 
 def _is_irrelevant(name: str) -> bool:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from racing.quality import MEASURES
-from racing.summary import COSTS, Cost, Pairs, Summary, best_peer, measured
+from racing.summary import COSTS, Cost, Pairs, Summary, best_peer, missing_peers, short_reason
 
 SHOWN = tuple(name for name in MEASURES if name != "nDCG@1")  # which is P@1
 
@@ -28,16 +28,18 @@ def number(value: float) -> str:
 
 
 def cost_table(systems: dict[str, Summary]) -> str:
-    """One row per system that finished."""
+    """One row per system; one without figures has its reason in the first column."""
     rows = []
-    for one in measured(systems):
+    for one in systems.values():
         label = f"{one.system}{' *' if one.busy else ''}"
-        rows.append((label, *(cost_cell(one, cost, systems) for cost in COSTS), str(len(one.runs))))
-    calls = ", ".join(
-        f"{one.system} {number(one.cost('single_call_p50_us'))} µs" for one in measured(systems) if one.ours
-    )
-    table = markdown(("system", *(cost.title for cost in COSTS), "runs"), rows)
-    return f"{table}\n\nOne row through `predict_topk`, p50: {calls}." if calls else table
+        cells = [cost_cell(one, cost, systems) for cost in COSTS]
+        rows.append((label, *(cells if one.runs else absent(one, len(cells))), str(len(one.runs))))
+    return markdown(("system", *(cost.title for cost in COSTS), "runs"), rows)
+
+
+def absent(one: Summary, columns: int) -> list[str]:
+    """The cells of a system without figures."""
+    return [short_reason(one), *["–"] * (columns - 1)]
 
 
 def cost_cell(one: Summary, cost: Cost, systems: dict[str, Summary]) -> str:
@@ -53,11 +55,14 @@ def cost_cell(one: Summary, cost: Cost, systems: dict[str, Summary]) -> str:
 
 
 def quality_table(dataset: str, systems: dict[str, Summary], pairs: Pairs) -> str:
-    """One row per system that finished."""
-    rows = [
-        (one.system, *(quality_cell(dataset, one, name, systems, pairs) for name in SHOWN)) for one in measured(systems)
-    ]
-    return markdown(("system", *SHOWN), rows)
+    """One row per system, and the peers that the marks do not refer to because they have no figures."""
+    rows = []
+    for one in systems.values():
+        cells = [quality_cell(dataset, one, name, systems, pairs) for name in SHOWN] if one.runs else []
+        rows.append((one.system, *(cells or absent(one, len(SHOWN))), str(len(one.runs))))
+    table = markdown(("system", *SHOWN, "runs"), rows)
+    missing = missing_peers(systems)
+    return f"{table}\n\nNo figures, so not among the peers that the marks refer to: {missing}." if missing else table
 
 
 def quality_cell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from racing.sources import source_hash
 from racing.track import Race, load_of, rounded
 
 SCRIPT = CONTESTANTS / "run_text.py"
+MODULES = ("ramify.tagger.tagger", "ramify.features.tfidf", "ramify.models.trees.xr_linear")
 
 
 def run_texts(race: Race, datasets: Sequence[str]) -> None:
@@ -32,7 +34,7 @@ def run_texts(race: Race, datasets: Sequence[str]) -> None:
 
 
 def _run_one(race: Race, dataset: str, number: int) -> None:
-    written = f"{source_hash()} {PROTOCOL} {SCRIPT.read_text()}"
+    written = f"{source_hash(*MODULES)} {PROTOCOL} {ast.dump(ast.parse(SCRIPT.read_text()))}"
     row: Row = {"kind": "text", "dataset": dataset, "system": "ramify", "run": number, "threads": race.threads}
     row["machine"] = machine()
     row["identity"] = hashlib.sha256(written.encode()).hexdigest()[:12]

@@ -18,9 +18,10 @@ from racing.environments import InstallError
 from racing.machine import commit, machine, today
 from racing.matrices import Matrices, MissingDataError, prepare
 from racing.places import CACHE, ROWS
-from racing.quality import Answers, measures, paired, read_answers
-from racing.rows import BUSY_SHARE, Row, add_row, current, is_due, read_rows
+from racing.quality import SCHEME, Answers, measures, paired, read_answers
+from racing.rows import BUSY_SHARE, Row, add_row, current, is_due, key_of, read_rows
 from racing.runner import Limits, Outcome, watch
+from racing.sets import HELD_BACK
 from racing.summary import is_ours
 from racing.systems import System
 
@@ -39,6 +40,8 @@ class Race:
         Of training and of prediction.
     quiet_only, retry_failed : bool
         As in ``is_due``.
+    missing_answers : bool
+        Runs whose answers are not in the cache are due again: answers are needed for comparisons and not committed.
     rows : Path
         Where rows are kept.
     """
@@ -49,6 +52,7 @@ class Race:
     limits: Limits
     quiet_only: bool = False
     retry_failed: bool = False
+    missing_answers: bool = False
     rows: Path = ROWS
 
 
@@ -60,14 +64,23 @@ def run_race(race: Race, datasets: Sequence[str], systems: Sequence[System]) -> 
         except MissingDataError as missing:
             print(missing)
             continue
+        ready = [one for one in (_with_settings(system, matrices) for system in systems) if one is not None]
         for number in range(1, race.runs + 1):
-            for system in systems:
+            for system in ready:
                 _take_turn(race, matrices, system, number)
         _compare(race, matrices)
 
 
+def _with_settings(system: System, matrices: Matrices) -> System | None:
+    """The system with its settings for the data set; None, with a message, for a peer that is not tuned on it."""
+    ready = system.on(matrices.dataset, matrices.fingerprint)
+    if ready is None:
+        print(f"{matrices.dataset}: no complete trials of {system.name}; benchmarks/peers.py runs them")
+    return ready
+
+
 def _take_turn(race: Race, matrices: Matrices, system: System, number: int) -> None:
-    row = {
+    row: Row = {
         "kind": "run",
         "dataset": matrices.dataset,
         "system": system.name,
@@ -82,7 +95,8 @@ def _take_turn(race: Race, matrices: Matrices, system: System, number: int) -> N
         "limit_gb": race.limits.bytes / 1e9,
     }
     known = read_rows(race.rows)
-    if not is_due(known, row, quiet_only=race.quiet_only, retry_failed=race.retry_failed):
+    lost = race.missing_answers and _lost_answers(known, row, top_path(matrices, system.name, row["identity"], number))
+    if not lost and not is_due(known, row, quiet_only=race.quiet_only, retry_failed=race.retry_failed):
         return
     print(f"{matrices.dataset}: {system.name}, run {number}", flush=True)
     row |= _measure(race, matrices, system, number)
@@ -92,9 +106,16 @@ def _take_turn(race: Race, matrices: Matrices, system: System, number: int) -> N
     print(f"    {_summary(row)}", flush=True)
 
 
+def _lost_answers(known: Sequence[Row], wanted: Row, path: Path) -> bool:
+    """Whether the run succeeded before and its answers are gone."""
+    done = any(key_of(row) == key_of(wanted) and not row.get("failed") for row in known)
+    return done and not path.exists()
+
+
 def command(race: Race, dataset: str, system: str) -> str:
     """What to type for this row."""
-    words = f"--sets {dataset} --systems {system} --runs {race.runs} --threads {race.threads}"
+    where = "--held-back" if dataset in HELD_BACK else f"--sets {dataset}"
+    words = f"{where} --systems {system} --runs {race.runs} --threads {race.threads}"
     return f"python benchmarks/race.py run {words} --limit {race.limits.seconds:g}"
 
 
@@ -191,6 +212,7 @@ def _pair(race: Race, matrices: Matrices, own_runs: dict[Path, Row], peer_runs: 
         "identity": own["identity"],
         "peer_identity": peer["identity"],
         "matrices": matrices.fingerprint,
+        "scheme": SCHEME,
         "machine": own["machine"],
         "threads": race.threads,
         "runs": [len(own_runs), len(peer_runs)],

@@ -27,7 +27,60 @@ def test_costs_show_median_spread_and_ratio_to_the_best_peer():
     assert "| 1.00 (0.900–1.30) 0.111× |" in line(page, "| ramify |")
     assert "| 9.00 |" in line(page, "| libpecos |")
     assert line(page, "| ramify |").endswith("| 3 |")
-    assert "`predict_topk`, p50: ramify 25.0 µs" in page
+
+
+def cell(page: str, row: str, column: str) -> str:
+    """A cell of the first table that has the column."""
+    lines = page.splitlines()
+    start = next(at for at, one in enumerate(lines) if f"| {column} |" in one and one.startswith("| system"))
+    at = lines[start].split(" | ").index(column)
+    return next(one for one in lines[start:] if one.startswith(f"| {row} ")).split(" | ")[at]
+
+
+@pytest.mark.parametrize(
+    ("column", "ramify", "libpecos", "omikuji"),
+    [
+        ("one scipy row p50 µs", "25.0 (22.5–32.5) 0.278×", "90.0", "–"),
+        ("one doc as arrays p50 µs", "10.0 (9.00–13.0) 0.0500×", "–", "200"),
+        ("open ms", "3.00 (2.70–3.90) 0.111×", "27.0", "60.0"),
+        ("fast open ms", "2.00 (1.80–2.60) 0.222×", "9.00", "–"),
+    ],
+)
+def test_calls_are_compared_like_for_like(column, ramify, libpecos, omikuji):
+    page = results_page(ROWS, threads=2)
+    assert [cell(page, name, column) for name in ("ramify", "libpecos", "omikuji *")] == [ramify, libpecos, omikuji]
+
+
+def test_old_rows_have_the_unverified_opening_only():
+    old = {name: value for name, value in run_row("ramify").items() if name != "load_unverified_ms"}
+    page = results_page([old, run_row("libpecos")], threads=2)
+    assert cell(page, "ramify", "open ms") == "–"
+    assert cell(page, "ramify", "fast open ms").startswith("3.00")
+
+
+def test_systems_without_figures_are_shown_with_the_reason():
+    """Not run, over a limit, failed on another machine: in every table, in the note on marks, and at the end."""
+    elsewhere = failed_row("omikuji-bonsai", "train: not finished after 600 s", machine="another, 8 cores")
+    page = results_page([elsewhere, *ROWS, failed_row("napkinxc", "train: needs more than 20 GB of memory")], threads=2)
+    for name, reason in (
+        ("scikit-learn", "> 1 h"),
+        ("napkinxc", "> 20 GB"),
+        ("omikuji-bonsai", "> 600 s"),
+        ("libpecos-tuned", "not run"),
+    ):
+        assert page.count(f"| {name} | {reason} | – |") == 3  # summary, costs, quality
+        assert f"{name} ({reason})" in line(page, "No figures, so not among the peers")
+        assert f"{name} ({reason})" in line(page, "| peers without figures")
+    assert "- bibtex, omikuji-bonsai: train: not finished after 600 s on another, 8 cores" in page
+    assert "libpecos-tuned" in line(page, "- bibtex, not run: ")
+    assert "omikuji-bonsai" not in line(page, "- bibtex, not run: ")
+
+
+def test_a_failure_elsewhere_that_was_made_good_or_of_other_matrices_does_not_count():
+    failure = failed_row("napkinxc", "killed", machine="another")
+    good = run_row("napkinxc", machine="another")
+    assert "| napkinxc | not run |" in results_page([failure, good, *ROWS], threads=2)
+    assert "| napkinxc | not run |" in results_page([failure | {"matrices": "old"}, *ROWS], threads=2)
 
 
 def test_busy_runs_are_marked_and_failures_listed():
@@ -53,10 +106,27 @@ def test_requirements_are_ticked_with_their_figure():
     assert line(page, "| training CPU |") == "| training CPU | 1/6 | 1/10 | 1/9.00 ✓ |"
     assert "| 1/9.00 ✓✓ |" in line(page, "| model on disk |")
     assert "| 1/9.00 ✓✓ |" in line(page, "| peak memory")
-    assert "| 3.00 ms ✓✓ |" in line(page, "| opening")
-    assert "**+1.00** / **+1.00** / **+1.00** ✓" in line(page, "| default – libpecos")
-    assert "3 of 6 ✗ (target: most); significant losses: 0" in page
+    assert "| 3.00 ms ✓✓ |" in line(page, "| opening a saved model, with the checksums verified")
+    assert "| 2.00 ms ✓✓ |" in line(page, "| opening a saved model, unverified")
+    assert "| 1/3.60 ✗ |" in line(page, "| one scipy row")
+    assert "| 1/9.00 ✓ |" in line(page, "| one document as bare arrays")
+    assert "**+1.00** / **+1.00** / **+1.00** ✓" in line(page, "| default – `libpecos`")
     assert "| – |" in line(page, "| `best` ahead")
+
+
+def test_gains_and_losses_are_counted_over_the_sets_that_were_compared():
+    page = results_page(ROWS, threads=2)
+    assert "gains 6 of 6 ✓ (target: most), significant losses 0 ✓ (target: none)." in line(page, "default – `libpecos`")
+    assert "gains 0 of 0 –" in line(page, "default – `scikit-learn`")
+    assert line(page, "default – `scikit-learn`").endswith("not compared: bibtex.")
+    worse = [*ROWS, run_row("scikit-learn"), paired_row("ramify", "scikit-learn", -1.0, 0.01)]
+    assert "gains 0 of 6 ✗ (target: most), significant losses 6 ✗" in line(
+        results_page(worse, threads=2), "default – `scikit-learn`"
+    )
+    tuned = [*ROWS, run_row("libpecos-tuned", factor=11.0), paired_row("ramify", "libpecos-tuned", 1.0, 0.2)]
+    page = results_page(tuned, threads=2)
+    assert "| 1/11.0 ✓ |" in line(page, "| training CPU beside `libpecos-tuned`")
+    assert "gains 0 of 6 ✗ (target: most), significant losses 0 ✓" in line(page, "default – `libpecos-tuned`")
 
 
 def test_best_and_tail_are_held_against_everyone():
@@ -93,9 +163,9 @@ def test_the_readme_keeps_what_is_around_the_table(tmp_path):
     write_readme(readme, readme_table(ROWS, threads=2))
     text = readme.read_text()
     assert text.startswith("before\n<!-- race -->\n| data set |")
-    assert text.endswith("|\n<!-- /race -->\nafter\n")
+    assert text.endswith("\n\nIn each cell: ramify / libpecos / libpecos-tuned.\n<!-- /race -->\nafter\n")
     assert "old" not in text
-    assert "| 64.00 / 63.00 |" in line(text, "| bibtex |")
+    assert "| 64.00 / 63.00 / – |" in line(text, "| bibtex |")
     write_readme(readme, readme_table(ROWS, threads=2))
     assert readme.read_text() == text
 
@@ -125,3 +195,5 @@ def test_comparisons_made_on_another_machine_do_not_speak():
     rows = [run_row("ramify"), run_row("libpecos"), paired_row("ramify", "libpecos", 1.0, 0.01)]
     elsewhere = paired_row("ramify", "libpecos", 2.0, 0.01) | {"machine": "another, 8 cores"}
     assert Pairs([*rows, elsewhere], 2).difference("bibtex", "ramify", "libpecos", "P@1") == (1.0, 1)
+    of_documents = paired_row("ramify", "libpecos", 2.0, 0.01) | {"scheme": None}
+    assert Pairs([*rows, of_documents], 2).difference("bibtex", "ramify", "libpecos", "P@1") == (1.0, 1)

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from racing import quality
 from racing.matrices import Matrices
-from racing.quality import MEASURES, measures, paired, read_answers
+from racing.quality import MEASURES, Answers, measures, paired, read_answers
 from ramify import TopK, compare, evaluate
 
 RESAMPLES = 100
@@ -53,4 +53,43 @@ def test_runs_are_averaged(race):
     both, one, other = paired([a], [b, c]), paired([a], [b]), paired([a], [c])
     for name in MEASURES:
         assert both[name][0] == pytest.approx((one[name][0] + other[name][0]) / 2, abs=0.002)
-        assert both[name][2] - both[name][1] <= max(part[name][2] - part[name][1] for part in (one, other)) + 0.01
+
+
+def test_a_repeated_run_adds_no_spread(race):
+    _, _, (a, b, _) = race
+    assert paired([a, a], [b, b, b]) == paired([a], [b])
+
+
+def made_up(rng, seed_spread, runs=3, documents=300):
+    """Runs of a system with quality 50% and this standard deviation between seeds, as judged answers."""
+    shift = rng.normal(0, seed_spread, (runs, 1, 1))
+    hits = np.broadcast_to(rng.random((documents, 1)) < 0.5, (documents, len(MEASURES)))
+    return [Answers(hits + one, np.ones(hits.shape)) for one in shift]
+
+
+@pytest.mark.parametrize("seed_spread", [0.0, 0.08])
+def test_differences_have_the_variance_of_documents_and_seeds(seed_spread, monkeypatch):
+    """The mean width over many experiments is that of a normal interval with the true variance."""
+    monkeypatch.setattr(quality, "RESAMPLES", 200)
+    rng = np.random.default_rng(0)
+    found = [paired(made_up(rng, seed_spread), made_up(rng, seed_spread))["P@1"] for _ in range(150)]
+    variance = 2 * 0.25 / 300 + 2 * seed_spread**2 / 3
+    widths = [(high - low) / 100 for _, low, high, _ in found]
+    assert np.sqrt(np.mean(np.square(widths))) == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.1)
+    covered = np.mean([low <= 0 <= high for _, low, high, _ in found])
+    assert covered > 0.85
+    if seed_spread:
+        fixed = 2 * 1.96 * np.sqrt(2 * 0.25 / 300)  # documents alone
+        assert np.mean([abs(difference) / 100 < fixed / 2 for difference, *_ in found]) < covered - 0.15
+
+
+def test_runs_in_pairs_share_their_seeds(monkeypatch):
+    """What both runs of a pair have in common cancels, in the interval as in the difference."""
+    monkeypatch.setattr(quality, "RESAMPLES", 200)
+    runs = made_up(np.random.default_rng(0), 0.1)
+    better = [Answers(one.numerators + 0.01, one.denominators) for one in runs]
+    difference, low, high, _ = paired(runs, better, runs_in_pairs=True)["P@1"]
+    assert (difference, low, high) == pytest.approx((1.0, 1.0, 1.0), abs=0.001)
+    assert paired(runs, better)["P@1"][1] < 0
+    with pytest.raises(ValueError, match="equally many"):
+        paired(runs[:2], better, runs_in_pairs=True)

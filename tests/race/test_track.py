@@ -79,6 +79,18 @@ def test_a_run_leaves_a_row_and_is_skipped_next_time(start):
     assert [one["run"] for one in start(runs=2)] == [1, 2]
 
 
+def test_a_run_without_answers_is_measured_again_on_request(start, tmp_path):
+    (row,) = start()
+    assert start(missing_answers=True) == [row]
+    for path in tmp_path.rglob("top/*.npz"):
+        path.unlink()
+    assert start() == [row]
+    assert len(start(missing_answers=True)) == 2
+    assert len(start(missing_answers=True)) == 2
+    failed = start({"broken": True})
+    assert start({"broken": True}, missing_answers=True) == failed
+
+
 def test_another_version_or_setting_is_another_system(tmp_path):
     script = tmp_path / "peer.py"
     script.write_text("main()")
