@@ -14,8 +14,9 @@ FAMILIES = {"texts": TEXTS, "features": FEATURES}
 MEASURE = "P@5"
 AXES = (("train_cpu_s", "training, CPU seconds"), ("batch_cpu_us", "prediction, CPU µs per document"))
 COLOURS = {
-    "libpecos": "#7f7f7f", "omikuji": "#e69f00", "omikuji-bonsai": "#b8860b", "napkinxc": "#56b4e9",
-    "scikit-learn": "#cc79a7", "ramify": "#009e73", "ramify-fast": "#66c2a5", "ramify-best": "#00543d",
+    "libpecos": "#7f7f7f", "libpecos-tuned": "#404040", "libpecos-tuned-3-trees": "#000000", "omikuji": "#e69f00",
+    "omikuji-tuned": "#f0c24b", "omikuji-bonsai": "#b8860b", "napkinxc": "#56b4e9", "scikit-learn": "#cc79a7",
+    "scikit-learn-tuned": "#e3b5cd", "ramify": "#009e73", "ramify-fast": "#66c2a5", "ramify-best": "#00543d",
     "ramify-tail": "#d55e00",
 }  # fmt: skip
 
