@@ -214,7 +214,7 @@ def epochs_of(model: Any) -> list[int]:
 def _digest(key: Row) -> str:
     import hashlib
 
-    from racing.sources import source_hash
+    from racing.systems import source_hash
 
     text = json.dumps(key | {"sources": source_hash()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

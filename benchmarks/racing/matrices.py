@@ -154,14 +154,15 @@ def _read(folder: Path) -> tuple[Any, Any, Any, Any]:
 def read_held_back(wanted: HeldBack, data: Path) -> tuple[Any, Any, Any, Any]:
     """X, Y, X_test, Y_test as ``HeldBack`` describes them."""
     from ramify import Tfidf, read
+    from ramify.data import align
 
-    documents = read(data / wanted.source / "test.jsonl.gz")
-    odd = np.array([zlib.crc32(text.encode()) % 2 == 1 for text in documents.texts])
-    counts = np.bincount(documents.Y[~odd].indices, minlength=documents.Y.shape[1])
-    frequent = np.sort(np.argsort(-counts, kind="stable")[: wanted.labels])
-    Y = sp.csr_matrix(documents.Y[:, frequent])
-    labelled = np.diff(Y.indptr) > 0
-    train, test = np.flatnonzero(labelled & ~odd), np.flatnonzero(labelled & odd)
+    train = read(data / wanted.source / "train.jsonl.gz")
+    test = align(read(data / wanted.source / "test.jsonl.gz"), list(train.label_names))
+    odd = np.array([zlib.crc32(text.encode()) % 2 == 1 for text in train.texts])
+    counts = np.bincount(train.Y[odd].indices, minlength=train.n_labels)
+    labels = np.sort(np.argsort(-counts, kind="stable")[list(wanted.labels)])
+    Y, Y_test = (sp.csr_matrix(part.Y[:, labels]) for part in (train, test))
+    kept, kept_test = np.flatnonzero(odd & (np.diff(Y.indptr) > 0)), np.flatnonzero(np.diff(Y_test.indptr))
     vectorizer = Tfidf(words=(1, 1))
-    X = vectorizer.fit_transform([documents.texts[row] for row in train])
-    return X, Y[train], vectorizer.transform([documents.texts[row] for row in test]), Y[test]
+    X = vectorizer.fit_transform([train.texts[row] for row in kept])
+    return X, Y[kept], vectorizer.transform([test.texts[row] for row in kept_test]), Y_test[kept_test]

@@ -55,7 +55,11 @@ trainings. `best` of ramify has 3 trainings and 11 scored settings within its `f
 delicious and kirjastonhoitaja-fi, two on crs-bills-mini, one elsewhere; on crs-bills-104-110 of a fifth of the
 training documents, on yso-finna-en of 40,000. `libpecos-tuned-3-trees`: three such trees with other seeds; mean of
 their scores (`CsrEnsembler`), after a sigmoid where the scores are those of the leaf alone; costs are those of all
-three."""
+three.
+
+No choice depended on `held-back-100` and `held-back-370` (`HeldBack` in `benchmarks/racing/sets.py` defines them); they
+are raced once, by `python benchmarks/race.py run --held-back`. The settings of tuned peers on them are from held-out
+fifths of their training documents (`python benchmarks/peers.py --held-back`)."""
 
 
 def results_page(rows: Sequence[Row], threads: int) -> str:

@@ -178,19 +178,24 @@ def test_a_peer_without_complete_trials_is_left_out_of_the_race(tuned, tmp_path,
     assert "no complete trials of peer-tuned; benchmarks/peers.py runs them" in capsys.readouterr().out
 
 
-def test_a_held_back_set_divides_the_documents_of_a_test_file(tmp_path):
-    """There is no training file; labels are the frequent ones of the half that trains; columns are single words."""
+def test_a_held_back_set_trains_on_odd_documents_with_labels_of_some_ranks(tmp_path):
+    """Columns are single words, and documents without a label of these ranks are left out."""
     (tmp_path / "source").mkdir()
-    texts = [f"word{number % 7} other{number % 5} text{number}" for number in range(200)]
     labels = ["rare" if number % 10 == 0 else f"label{number % 3}" for number in range(200)]
-    with gzip.open(tmp_path / "source" / "test.jsonl.gz", "wt") as file:
-        for text, label in zip(texts, labels, strict=True):
-            file.write(json.dumps({"text": text, "labels": [label]}) + "\n")
-    X, Y, X_test, Y_test = read_held_back(HeldBack("source", 3), tmp_path)
-    kept = [text for text, label in zip(texts, labels, strict=True) if label != "rare"]
-    even = sum(zlib.crc32(text.encode()) % 2 == 0 for text in kept)
-    assert X.shape == (even, 12) == (Y.shape[0], X_test.shape[1])
-    assert X_test.shape[0] == Y_test.shape[0] == len(kept) - even
+    texts = {
+        name: [f"word{number % 7} other{number % 5} {name}" for number in range(200)] for name in ("train", "test")
+    }
+    for name, content in texts.items():
+        with gzip.open(tmp_path / "source" / f"{name}.jsonl.gz", "wt") as file:
+            for text, label in zip(content, labels, strict=True):
+                file.write(json.dumps({"text": text, "labels": ["most", label]}) + "\n")
+    X, Y, X_test, Y_test = read_held_back(HeldBack("source", range(1, 4)), tmp_path)
+    kept = [number for number in range(200) if labels[number] != "rare"]
+    odd = [number for number in kept if zlib.crc32(texts["train"][number].encode()) % 2 == 1]
+    assert 0 < len(odd) < len(kept)
+    assert X.shape == (len(odd), X_test.shape[1])
+    assert X.shape[1] <= 7 + 5 + 1
+    assert X_test.shape[0] == Y_test.shape[0] == len(kept)
     assert Y.shape[1] == Y_test.shape[1] == 3
     for matrix in (Y, Y_test):
         assert (np.diff(matrix.indptr) == 1).all()
