@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from racing.command_line_tables import left_out_line
+from racing.grids import TRIALS
+from racing.peer_tables import peer_section
 from racing.places import DATA, PLOTS, README, REPORT, ROWS
 from racing.plots import draw_plots
 from racing.report import readme_table, results_page, write_readme
@@ -72,7 +74,8 @@ def main() -> None:
         run_growth(race, [name for name in chosen.sets or GENERATED if name in GENERATED], chosen.systems)
     if chosen.task in ("all", "table"):
         rows = read_rows(ROWS)
-        REPORT.write_text(results_page(rows, chosen.threads) + study_sections(chosen.threads), "utf-8")
+        parts = [results_page(rows, chosen.threads), peer_section(read_rows(TRIALS)), study_sections(chosen.threads)]
+        REPORT.write_text("\n".join(parts), "utf-8")
         parts = [readme_table(rows, chosen.threads), left_out_line()]
         write_readme(README, "\n\n".join(filter(None, parts)))
     if chosen.task in ("all", "plot"):

@@ -60,10 +60,38 @@ GRIDS = {
 }
 
 
+DEFAULTS: dict[str, Settings] = {
+    "libpecos": {"negatives": "tfn", "C": 1.0, "post_processor": "l3-hinge"},
+    "omikuji": {"linear_c": 1.0},
+    "scikit-learn": {"C": 1.0},
+}
+"""The settings of each grid that are the peer's defaults."""
+
+
 def trial_key(row: Row) -> tuple[Any, ...]:
     """What makes two trials the same."""
     names = ("dataset", "matrices", "amount", "split", "system", "identity")
     return tuple(row.get(name) for name in names)
+
+
+def trial_qualities(trials: Sequence[Row], grid: str, dataset: str, fingerprint: str) -> dict[str, list[float]]:
+    """Settings, as sorted JSON -> quality on each held-out part; only settings tried on all parts, none for a failure.
+
+    Settings are in the order of the grid, and the last row of a trial counts.
+    """
+    known: dict[tuple[str, int], Row] = {
+        (_name(row["settings"]), row["split"]): row
+        for row in trials
+        if (row["system"], row["dataset"], row["matrices"]) == (grid, dataset, fingerprint)
+    }
+    parts = range(TRIED_SPLITS.get(dataset, 1))
+    found: dict[str, list[float]] = {}
+    for name in map(_name, GRIDS[grid].settings()):
+        rows = [known[name, number] for number in parts if (name, number) in known]
+        if len(rows) == len(parts):
+            failed = any(row.get("failed") for row in rows)
+            found[name] = [] if failed else [quality(row["measures"]) for row in rows]
+    return found
 
 
 def winner(trials: Sequence[Row], grid: str, dataset: str, fingerprint: str) -> Settings | None:
@@ -71,18 +99,13 @@ def winner(trials: Sequence[Row], grid: str, dataset: str, fingerprint: str) -> 
 
     A setting that failed on a part is out. Equal qualities: the setting tried first.
     """
-    known: dict[tuple[str, int], Row] = {
-        (json.dumps(row["settings"], sort_keys=True), row["split"]): row
-        for row in trials
-        if (row["system"], row["dataset"], row["matrices"]) == (grid, dataset, fingerprint)
-    }
-    best: tuple[float, Settings | None] = (-1.0, None)
-    for settings in GRIDS[grid].settings():
-        name = json.dumps(settings, sort_keys=True)
-        rows = [known.get((name, number)) for number in range(TRIED_SPLITS.get(dataset, 1))]
-        if None in rows:
-            return None
-        done = [quality(row["measures"]) for row in rows if row and not row.get("failed")]
-        if len(done) == len(rows) and sum(done) / len(done) > best[0]:
-            best = sum(done) / len(done), settings
-    return best[1]
+    found = trial_qualities(trials, grid, dataset, fingerprint)
+    means = {name: sum(values) / len(values) for name, values in found.items() if values}
+    if len(found) < len(GRIDS[grid].settings()) or not means:
+        return None
+    chosen: Settings = json.loads(max(means, key=means.__getitem__))
+    return next(settings for settings in GRIDS[grid].settings() if settings == chosen)
+
+
+def _name(settings: Settings) -> str:
+    return json.dumps(settings, sort_keys=True)

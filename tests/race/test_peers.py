@@ -12,9 +12,10 @@ import scipy.sparse as sp
 
 import peers
 from racing import systems, track
-from racing.grids import GRIDS, SCORED, TRAININGS, Grid, winner
+from racing.grids import DEFAULTS, GRIDS, SCORED, TRAININGS, Grid, winner
 from racing.held_out import parsed, quality, sampled, split
 from racing.matrices import Matrices, read_held_back
+from racing.peer_tables import peer_section
 from racing.rows import read_rows
 from racing.runner import Limits
 from racing.sets import HELD_BACK, RACE, HeldBack
@@ -57,8 +58,20 @@ def test_a_setting_that_failed_is_out():
     assert winner(everything, "omikuji", "gutenberg-lcsh", "m") is None
 
 
+def test_the_page_shows_the_choice_beside_the_defaults():
+    rows = [row | {"amount": 40000} for row in TRIALS]
+    rows += [trial({"C": c}, 50.0 + c, dataset="bibtex", system="scikit-learn", split=n, amount=None)
+             for c in (0.5, 1.0, 2.0) for n in range(3)]  # fmt: skip
+    page = peer_section(rows)
+    assert "| gutenberg-lcsh | omikuji | linear_c 1.0 | 51.00 | 51.00 | 3 | 1 | 40,000 |" in page
+    assert "| bibtex | scikit-learn | C 2.0 ↑ | 52.00 | 51.00 | 3 | 3 | – |" in page
+    assert page.index("| bibtex") < page.index("| gutenberg-lcsh")
+    assert peer_section(TRIALS[1:]) == peer_section([]) == ""
+
+
 def test_every_grid_keeps_the_budget():
-    for grid in GRIDS.values():
+    for name, grid in GRIDS.items():
+        assert DEFAULTS[name] in grid.settings()
         assert len(grid.trainings) <= TRAININGS
         assert len(grid.settings()) == len(grid.trainings) * len(grid.scorings) <= SCORED
     with pytest.raises(ValueError, match="at most"):
