@@ -25,7 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from racing.environments import InstallError
-from racing.grids import GRIDS, TRIALS, Grid, trial_key, winner
+from racing.grids import GRIDS, TRIALS, Tried, trial_key
 from racing.held_out import CRITERION, sampled, split
 from racing.matrices import Matrices, MissingDataError, prepare
 from racing.places import CACHE, DATA
@@ -72,15 +72,22 @@ def tune(matrices: Matrices, name: str, threads: int, limits: Limits) -> None:
     """Run the trials of one grid that are missing, and print the winner."""
     system, dataset = all_systems()[name], matrices.dataset
     amount = TRIED_AMOUNT.get(dataset)
-    for number in range(TRIED_SPLITS.get(dataset, 1)):
-        row = {"kind": "trial", "dataset": dataset, "matrices": matrices.fingerprint, "amount": amount, "split": number}
-        row |= {"system": name, "version": system.version, "threads": threads}
-        known = {trial_key(one) for one in read_rows(TRIALS)}
-        wanted = [one for one in GRIDS[name].settings() if trial_key(row | _identified(system, one)) not in known]
-        if wanted:
-            folder = held_out_folder(matrices, amount, number)
-            _run_trials(Trials(system, folder, row, threads, limits), GRIDS[name], wanted)
-    print(f"{dataset}: {name}: {winner(read_rows(TRIALS), name, dataset, matrices.fingerprint)}", flush=True)
+    shared = {"kind": "trial", "dataset": dataset, "matrices": matrices.fingerprint, "amount": amount}
+    shared |= {"system": name, "version": system.version, "threads": threads}
+    for _ in range(2):  # the grid, then what follows from its best settings
+        settings = _tried(matrices, name).settings()
+        for number in range(TRIED_SPLITS.get(dataset, 1)):
+            row = shared | {"split": number}
+            known = {trial_key(one) for one in read_rows(TRIALS)}
+            wanted = [one for one in settings if trial_key(row | _identified(system, one)) not in known]
+            if wanted:
+                folder = held_out_folder(matrices, amount, number)
+                _run_trials(Trials(system, folder, row, threads, limits), GRIDS[name].models(wanted))
+    print(f"{dataset}: {name}: {_tried(matrices, name).winner()}", flush=True)
+
+
+def _tried(matrices: Matrices, name: str) -> Tried:
+    return Tried(name, matrices.dataset, matrices.fingerprint, read_rows(TRIALS))
 
 
 def _identified(system: System, settings: dict[str, Any]) -> Row:
@@ -99,12 +106,9 @@ def held_out_folder(matrices: Matrices, amount: float | None, number: int) -> Pa
     return folder
 
 
-def _run_trials(trials: Trials, grid: Grid, wanted: list[dict[str, Any]]) -> None:
-    """Each model is trained once and scored under every setting of prediction that is wanted."""
-    for training in grid.trainings:
-        scored = [one for one in (training | scoring for scoring in grid.scorings) if one in wanted]
-        if not scored:
-            continue
+def _run_trials(trials: Trials, models: list[list[dict[str, Any]]]) -> None:
+    """Train each model once and score it under its settings of prediction."""
+    for scored in models:
         work = Path(tempfile.mkdtemp(prefix="run-", dir=CACHE))
         try:
             failed, costs = _call(trials, "train", work, scored[0])

@@ -14,7 +14,7 @@ from typing import Any
 
 from contestants.contest import PROTOCOL
 from racing.environments import Environment
-from racing.grids import TRIALS, winner
+from racing.grids import TRIALS, Tried
 from racing.places import CONTESTANTS
 from racing.rows import read_rows
 from racing.sources import source_hash
@@ -76,7 +76,7 @@ class System:
         """The system with its settings for a data set; None for a tuned peer whose trials are not complete."""
         if self.grid is None:
             return self
-        chosen = winner(read_rows(TRIALS), self.grid, dataset, fingerprint)
+        chosen = Tried(self.grid, dataset, fingerprint, read_rows(TRIALS)).winner()
         return None if chosen is None else replace(self, settings=self.settings | chosen, grid=None)
 
 

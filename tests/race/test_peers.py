@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 import peers
 from racing import systems, track
-from racing.grids import DEFAULTS, GRIDS, SCORED, TRAININGS, Grid, winner
+from racing.grids import DEFAULTS, GRIDS, SCORED, TRAININGS, Grid, Tried
 from racing.held_out import parsed, quality, sampled, split
 from racing.matrices import Matrices, read_held_back
 from racing.peer_tables import peer_section
@@ -27,44 +27,71 @@ def trial(settings, value, *, number=0, **changes):
     return row | changes
 
 
-TRIALS = [trial({"linear_c": 0.5}, 50.0), trial({"linear_c": 1.0}, 51.0), trial({"linear_c": 2.0}, 49.0)]
+def winner(rows, grid="omikuji", dataset="gutenberg-lcsh", matrices="m"):
+    return Tried(grid, dataset, matrices, rows).winner()
+
+
+def c(value):
+    return {"linear_c": value}
+
+
+TRIALS = [trial(c(0.5), 50.0), trial(c(1.0), 51.0), trial(c(2.0), 49.0)]
 
 
 def test_the_best_mean_quality_wins():
-    assert winner(TRIALS, "omikuji", "gutenberg-lcsh", "m") == {"linear_c": 1.0}
-    equal = [row | {"measures": TRIALS[0]["measures"]} for row in TRIALS]
-    assert winner(equal, "omikuji", "gutenberg-lcsh", "m") == {"linear_c": 0.5}
-    lower = [*TRIALS, trial({"linear_c": 1.0}, 40.0)]  # the last row of a trial counts
-    assert winner(lower, "omikuji", "gutenberg-lcsh", "m") == {"linear_c": 0.5}
+    assert winner(TRIALS) == c(1.0)
+    assert winner([*TRIALS, trial(c(2.0), 51.0)]) == c(1.0)  # equal: the one tried first
+    assert winner([*TRIALS, trial(c(2.0), 51.0), trial(c(1.0), 40.0)]) is None  # the last row of a trial counts
+
+
+@pytest.mark.parametrize(("edge", "beyond"), [(0.5, 0.25), (2.0, 4.0)])
+def test_one_step_beyond_the_edge_is_tried(edge, beyond):
+    rows = [*TRIALS, trial(c(edge), 60.0)]
+    assert Tried("omikuji", "gutenberg-lcsh", "m", rows).settings()[3:] == [c(beyond)]
+    assert winner(rows) is None
+    assert winner([*rows, trial(c(beyond), 59.0)]) == c(edge)
+    assert winner([*rows, trial(c(beyond), 61.0)]) == c(beyond)
+
+
+def test_the_step_beyond_keeps_the_best_other_settings_and_is_scored_in_every_way():
+    best = {"negatives": "tfn+man", "C": 2.0, "post_processor": "noop"}
+    found = GRIDS["libpecos"].beyond(best)
+    assert found == [best | {"C": 4.0, "post_processor": name} for name in ("l3-hinge", "noop")]
+    assert GRIDS["libpecos"].models(found) == [found]
+    assert GRIDS["libpecos"].beyond(best | {"C": 1.0}) == []
 
 
 def test_the_mean_over_all_held_out_parts_counts():
-    rows = [trial({"linear_c": c}, 50.0, number=n, dataset="bibtex") for c in (0.5, 1.0, 2.0) for n in range(3)]
-    rows += [trial({"linear_c": 2.0}, 60.0, number=0, dataset="bibtex")]
-    assert winner(rows, "omikuji", "bibtex", "m") == {"linear_c": 2.0}
-    rows += [trial({"linear_c": 0.5}, 55.0, number=n, dataset="bibtex") for n in range(3)]
-    assert winner(rows, "omikuji", "bibtex", "m") == {"linear_c": 0.5}
+    rows = [trial(c(cost), 50.0, number=part, dataset="bibtex") for cost in (0.5, 1.0, 2.0) for part in range(3)]
+    rows += [trial(c(1.0), 60.0, number=0, dataset="bibtex")]
+    assert winner(rows, dataset="bibtex") == c(1.0)
+    rows += [trial(c(1.0), 44.0, number=part, dataset="bibtex") for part in (1, 2)]
+    assert winner(rows, dataset="bibtex") is None  # 0.5 is the best and has an edge
+    assert winner(rows[:-1], dataset="bibtex") == c(1.0)
 
 
 @pytest.mark.parametrize("change", [{"matrices": "other"}, {"dataset": "other"}, {"system": "other"}, {"split": 1}])
 def test_incomplete_trials_have_no_winner(change):
-    assert winner([*TRIALS[1:], TRIALS[0] | change], "omikuji", "gutenberg-lcsh", "m") is None
+    assert winner([*TRIALS[1:], TRIALS[0] | change]) is None
 
 
 def test_a_setting_that_failed_is_out():
-    failed = {name: value for name, value in TRIALS[1].items() if name != "measures"} | {"failed": "too slow"}
-    assert winner([TRIALS[0], failed, TRIALS[2]], "omikuji", "gutenberg-lcsh", "m") == {"linear_c": 0.5}
+    failed = {name: value for name, value in TRIALS[0].items() if name != "measures"} | {"failed": "too slow"}
+    assert winner([failed, *TRIALS[1:]]) == c(1.0)
     everything = [failed | {"settings": row["settings"]} for row in TRIALS]
-    assert winner(everything, "omikuji", "gutenberg-lcsh", "m") is None
+    assert winner(everything) is None
 
 
 def test_the_page_shows_the_choice_beside_the_defaults():
     rows = [row | {"amount": 40000} for row in TRIALS]
-    rows += [trial({"C": c}, 50.0 + c, dataset="bibtex", system="scikit-learn", split=n, amount=None)
-             for c in (0.5, 1.0, 2.0) for n in range(3)]  # fmt: skip
+    for cost in (0.5, 1.0, 2.0, 4.0):
+        rows += [
+            trial({"C": cost}, 50.0 + cost, dataset="bibtex", system="scikit-learn", number=part, amount=None)
+            for part in range(3)
+        ]
     page = peer_section(rows)
     assert "| gutenberg-lcsh | omikuji | linear_c 1.0 | 51.00 | 51.00 | 3 | 1 | 40,000 |" in page
-    assert "| bibtex | scikit-learn | C 2.0 ↑ | 52.00 | 51.00 | 3 | 3 | – |" in page
+    assert "| bibtex | scikit-learn | C 4.0 | 54.00 | 51.00 | 4 | 3 | – |" in page
     assert page.index("| bibtex") < page.index("| gutenberg-lcsh")
     assert peer_section(TRIALS[1:]) == peer_section([]) == ""
 
@@ -72,10 +99,10 @@ def test_the_page_shows_the_choice_beside_the_defaults():
 def test_every_grid_keeps_the_budget():
     for name, grid in GRIDS.items():
         assert DEFAULTS[name] in grid.settings()
-        assert len(grid.trainings) <= TRAININGS
-        assert len(grid.settings()) == len(grid.trainings) * len(grid.scorings) <= SCORED
+        assert len(grid.models(grid.settings())) == len(grid.trainings) < TRAININGS
+        assert len(grid.settings()) + len(grid.scorings) <= SCORED
     with pytest.raises(ValueError, match="at most"):
-        Grid(tuple({"C": float(number)} for number in range(TRAININGS + 1)))
+        Grid("C", tuple({"C": float(number)} for number in range(TRAININGS + 1)))
 
 
 def test_quality_is_the_mean_precision():
@@ -137,7 +164,7 @@ def tuned(tmp_path, monkeypatch):
     script.write_text(SCRIPT)
     matrices = Matrices("small", tmp_path, "print", {})
     peer = systems.System("peer", str(script), "1", None)
-    grid = Grid(tuple({"C": cost} for cost in (0.5, 1.0, 2.0)), ({"score": "wrong"}, {"score": "right"}))
+    grid = Grid("C", tuple({"C": cost} for cost in (0.5, 1.0, 2.0)), ({"score": "wrong"}, {"score": "right"}))
     monkeypatch.setitem(GRIDS, "peer", grid)
     monkeypatch.setattr(peers, "all_systems", lambda: {"peer": peer})
     monkeypatch.setattr(systems.System, "ours", property(lambda self: False))
