@@ -2,7 +2,7 @@
 
 Where the best C is the smallest or the largest of ``COSTS``, half or twice of it is tried as well, with the best other
 settings of training: ramify's own choices of C reach from 0.25 to 4. Every peer has at most ``TRAININGS`` trainings per
-held-out part, and at most ``SCORED`` scored settings; ramify's ``best`` has 3 trainings and 11 scored settings. The
+held-out part, and at most ``SCORED`` scored settings; ramify has 3 small trainings for C, and ``best`` 2 more. The
 trials are the rows of ``results/peer-tuning.jsonl``.
 """
 

@@ -51,8 +51,11 @@ Tuned peers have the documented settings that were best on held-out fifths of th
 (`python benchmarks/peers.py`; every trial is a row of `results/peer-tuning.jsonl`), by the mean of P@1, P@3 and P@5.
 libpecos: negatives of the leaves "tfn" or "tfn+man", C (of positives and negatives) 0.5, 1 or 2, scores as the product
 over all levels or of the leaf alone. omikuji and scikit-learn: C 0.5, 1 or 2. Where the best C is the smallest or the
-largest, half or twice of it is tried as well: at most 7 trainings and 14 scored settings. `best` of ramify has 3
-trainings and 11 scored settings within its `fit`. Three held-out fifths on bibtex, delicious and kirjastonhoitaja-fi,
+largest, half or twice of it is tried as well: at most 7 trainings and 14 scored settings. ramify makes its
+choices within `fit`, and their time is part of its training: C by three trainings of one-vs-rest classifiers on a
+sample; `best` also the number of trees, beam (10, 20 or 40), share of the nearest instances and `tail_rank`, by two
+trainings on a held-out fifth. The trials of the peers are not part of their training time, and their beam is 10.
+Three held-out fifths on bibtex, delicious and kirjastonhoitaja-fi,
 two on crs-bills-mini, one elsewhere; on crs-bills-104-110 of a fifth of the training documents, on yso-finna-en of
 40,000. `libpecos-tuned-3-trees`: three such trees with other seeds; mean of their scores (`CsrEnsembler`), after a
 sigmoid where the scores are those of the leaf alone; costs are those of all three.
