@@ -1,14 +1,15 @@
 """Label disentanglement (docs/papers.md): labels in several clusters against one; do copies recover merged labels?
 
-    python benchmarks/disentanglement.py copies --sets gutenberg-lcsh --copies 1 2 3 4 5 6 --seeds 3
+    python benchmarks/disentanglement.py copies --sets gutenberg-lcsh --seeds 8
     python benchmarks/disentanglement.py copies --sets bibtex --settings '{"branching": 8, "max_leaf": 8}'
     python benchmarks/disentanglement.py senses --sets gutenberg-lcsh --seeds 3
 
-``copies`` trains the plain tree (copies 0), then, from its clusters, trees with up to so many copies per label, the
-same seeds for all; then compares each with copies 1, which only moves labels, by a paired bootstrap over documents.
-``senses`` merges random pairs of labels of one cluster into labels of two senses and looks whether the two copies of
-such a label part its instances as the two labels did: by the variation of information, beside a random split.
-Rows go to ``results/disentangle.jsonl``; what is there already is passed over, so that a cut run goes on.
+``copies`` trains a plain tree and, from its clusters, a tree whose labels are moved (λ = 1) and trees with up to λ
+copies per label; the same for a second seed, which gives ensembles of two trees. All models of a seed predict the test
+documents in turns with several beams, so that their costs are comparable. Then pairs of them are compared by a
+bootstrap over documents and seeds. ``senses`` merges pairs of labels and compares the copies of the merged labels with
+the labels that they were (``racing.senses``).
+Rows are appended to ``results/disentangle.jsonl``; rows that are there are skipped, so an interrupted run continues.
 """
 
 from __future__ import annotations
@@ -17,36 +18,56 @@ import argparse
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import clone
 
 from racing.matrices import Matrices, prepare
 from racing.places import CACHE, DATA, HERE
-from racing.quality import judged, measures, paired, read_answers
+from racing.quality import MEASURES, Answers, judged, paired_by_seed, read_answers
 from racing.rows import Row, add_stamped, read_rows
+from racing.senses import SPLITS, agreements, merged, merged_pairs, sides
 
 RESULTS = HERE / "results" / "disentangle.jsonl"
-KEY = (
-    "kind",
-    "dataset",
-    "matrices",
-    "settings",
-    "merge",
-    "copies",
-    "folds",
-    "positives",
-    "warm_start",
-    "costs",
-    "seed",
-    "threads",
-)
-LEAST = 10
-"""Instances that each of two labels must have to become a sense."""
+SYSTEM = ("copies", "merge", "path_weight", "trees", "beam")
+SETUP = ("dataset", "matrices", "settings", "folds", "positives", "warm_start", "costs", "threads")
+BEAMS = (10, 20, 40, 80)
+PATH_WEIGHTS = (0.25, 0.4)
+"""The default of ``XRLinear``, and the best for two copies on held-out documents of gutenberg-lcsh."""
+TURNS = 3
+"""Number of timed predictions of each system; the fastest counts."""
+SECOND = 1000
+"""Difference of the seeds of the two trees of an ensemble."""
+
+
+@dataclass(frozen=True, order=True)
+class System:
+    """A row of the study.
+
+    Parameters
+    ----------
+    copies : int
+        λ; 0: the plain tree.
+    merge : str
+        Score of a label with several leaves.
+    path_weight : float
+        Exponent of the score of the path above a leaf.
+    trees : int
+        Number of trees, each with its own seed.
+    beam : int
+        Beam of the prediction.
+    """
+
+    copies: int
+    merge: str = "max"
+    path_weight: float = 0.25
+    trees: int = 1
+    beam: int = BEAMS[0]
 
 
 def main() -> None:
@@ -54,117 +75,167 @@ def main() -> None:
     parser.add_argument("task", choices=("copies", "senses"))
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", nargs="+", required=True)
-    parser.add_argument("--copies", nargs="+", type=int, default=[1, 2, 3, 4, 5, 6])
-    parser.add_argument("--merge", nargs="+", default=["max"], help="max, mean or sum of the copies")
+    parser.add_argument("--copies", nargs="+", type=int, default=[2], help="λ above 1")
+    parser.add_argument("--merge", nargs="+", default=["max", "mean", "sum"], help="scores of the copies")
     parser.add_argument("--folds", type=int, default=3, help="parts of the instances for cross-fitting; 0: one model")
     parser.add_argument("--positives", choices=("all", "company"), default="all", help="that train a copy")
     parser.add_argument("--warm-start", action="store_true", help="leaves that stay in their cluster are kept")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=200, help="pairs of labels to merge")
     parser.add_argument("--settings", type=json.loads, default={}, help="of XRLinear, as a JSON object")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     for name in chosen.sets:
         matrices = prepare(name, chosen.data)
         for seed in range(chosen.seeds):
             for row in (copies if chosen.task == "copies" else senses)(chosen, matrices, seed):
-                print(json.dumps(add_stamped(RESULTS, row)), flush=True)
+                print(json.dumps(add_stamped(RESULTS, row))[:300], flush=True)
         for row in compared(chosen, matrices) if chosen.task == "copies" else ():
-            print(json.dumps(add_stamped(RESULTS, row)), flush=True)
+            print(json.dumps(add_stamped(RESULTS, row))[:300], flush=True)
+
+
+def systems(chosen: argparse.Namespace) -> list[System]:
+    """All rows of the study for one seed."""
+    other = PATH_WEIGHTS[1]
+    made = [System(count, beam=beam) for count in (0, 1) for beam in BEAMS]
+    made += [System(1, path_weight=other, beam=beam) for beam in BEAMS[1:]]
+    for count in chosen.copies:
+        made += [System(count, merge) for merge in chosen.merge]
+        made += [System(count, path_weight=other, beam=beam) for beam in BEAMS[:2]]
+    return [*made, *(System(count, trees=2) for count in (0, 1))]
 
 
 def copies(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:
-    """The plain tree and every number of copies, under every way to merge them."""
-    known = {}
-    for count in (0, *chosen.copies):
-        wanted = chosen.merge if count > 1 else ["max"]
-        keys = {merge: _key("copies", chosen, matrices, merge=merge, copies=count, seed=seed) for merge in wanted}
-        due = [merge for merge in wanted if not _known(keys[merge])]
-        if due and not known:
-            known = _first(chosen, matrices, seed)
-        if due:
-            model, costs = (known["model"], known["costs"]) if count == 0 else _again(chosen, matrices, known, count)
-        for merge in due:
-            model.set_params(merge_copies=merge)
-            yield keys[merge] | costs | _answers(matrices, model, keys[merge])
+    """Train, time and judge all systems of one seed, unless all their rows are there."""
+    wanted = systems(chosen)
+    keys = [_setup("copies", chosen, matrices) | asdict(one) | {"seed": seed} for one in wanted]
+    if all(_known(key) for key in keys):
+        return
+    trees = Trees(chosen, matrices, seed)
+    models = {one: trees.model(one) for one in wanted}
+    k = min(10, matrices.Y.shape[1])
+    spent = _cpu_us(models, matrices.X_test, k)
+    for one, key in zip(wanted, keys, strict=True):
+        top = models[one].predict_topk(matrices.X_test, k, beam=one.beam)
+        path = _answers_path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, labels=top.labels, scores=top.scores)
+        found = {"batch_cpu_us": spent[one], "measures": _measures(judged(matrices, top))}
+        yield key | trees.costs(one) | found
 
 
-def _first(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> dict[str, Any]:
-    from ramify import XRLinear
+class Trees:
+    """The trees of one seed, trained when they are first needed."""
 
-    tree = XRLinear(**chosen.settings, seed=seed, threads=chosen.threads)
-    model, cpu = timed(lambda: tree.fit(matrices.X, matrices.Y))
-    return {"model": model, "costs": {"first_cpu_s": cpu}}
+    def __init__(self, chosen: argparse.Namespace, matrices: Matrices, seed: int) -> None:
+        self.chosen, self.matrices, self.seed = chosen, matrices, seed
+        self._made: dict[tuple[int, int], tuple[Any, Row]] = {}
 
+    def model(self, system: System) -> Any:
+        """The model of a system, with its own setting ``merge_copies``."""
+        from ramify import Ensemble
 
-def _again(chosen: argparse.Namespace, matrices: Matrices, known: dict[str, Any], count: int) -> tuple[Any, Row]:
-    """What ``Disentangled(copies=count)`` does after its first training, which all counts share."""
-    from ramify.exchange import CheckedTraining
-    from ramify.index import FixedTree
-    from ramify.models.trees.reassignment import Assignment, reassigned
+        if system.trees == 1:
+            model = self._tree(system.copies, self.seed)[0]
+            settings = {"merge_copies": system.merge, "path_weight": system.path_weight}
+            return model._with_search(model.search_).set_params(**settings)
+        return Ensemble.of([self._tree(system.copies, seed)[0] for seed in self._seeds(system)], threads=1)
 
-    part = CheckedTraining(X=matrices.X, Y=matrices.Y, seed=known["model"].seed, threads=chosen.threads)
-    how = Assignment(copies=count, folds=chosen.folds, seed=known["model"].seed)
-    new, reassign_cpu = timed(lambda: reassigned(known["model"], part, how))
-    if chosen.warm_start:
-        model, cpu = timed(lambda: known["model"].regrown(new.tree, part.X, part.Y))
-    else:
-        again = clone(known["model"]).set_params(indexer=FixedTree(new.tree))
-        options = {"visits": new.visits(part, chosen.threads)} if chosen.positives == "company" and count > 1 else {}
-        model, cpu = timed(lambda: again.fit(part.X, part.Y, **options))
-    recall = {"recall_before": new.round.before.recall, "recall_after": new.round.after.recall}
-    return model, known["costs"] | {"reassign_cpu_s": reassign_cpu, "again_cpu_s": cpu} | recall
+    def costs(self, system: System) -> Row:
+        """CPU seconds of the training, summed over the trees; leaves and recall of the first tree."""
+        rows = [self._tree(system.copies, seed)[1] for seed in self._seeds(system)]
+        spent = {name: round(sum(row[name] for row in rows), 3) for name in rows[0] if name.endswith("_s")}
+        return rows[0] | spent
+
+    def _seeds(self, system: System) -> list[int]:
+        return [self.seed + number * SECOND for number in range(system.trees)]
+
+    def _tree(self, count: int, seed: int) -> tuple[Any, Row]:
+        if (count, seed) not in self._made:
+            self._made[count, seed] = self._plain(seed) if count == 0 else self._again(count, seed)
+        return self._made[count, seed]
+
+    def _plain(self, seed: int) -> tuple[Any, Row]:
+        from ramify import XRLinear
+
+        tree = XRLinear(**self.chosen.settings, seed=seed, threads=self.chosen.threads)
+        model, cpu = timed(lambda: tree.fit(self.matrices.X, self.matrices.Y))
+        return model, {"first_cpu_s": cpu, "leaves": model.tree_.n_leaves}
+
+    def _again(self, count: int, seed: int) -> tuple[Any, Row]:
+        """What ``Disentangled(copies=count)`` does after its first training, which all counts share."""
+        from ramify.exchange import CheckedTraining
+        from ramify.index import FixedTree
+        from ramify.models.trees.reassignment import Assignment, reassigned
+
+        chosen, (first, costs) = self.chosen, self._tree(0, seed)
+        part = CheckedTraining(X=self.matrices.X, Y=self.matrices.Y, seed=seed, threads=chosen.threads)
+        how = Assignment(copies=count, folds=chosen.folds, seed=seed)
+        new, reassign_cpu = timed(lambda: reassigned(first, part, how))
+        if chosen.warm_start:
+            model, cpu = timed(lambda: first.regrown(new.tree, part.X, part.Y))
+        else:
+            again = clone(first).set_params(indexer=FixedTree(new.tree))
+            company = chosen.positives == "company" and count > 1
+            options = {"visits": new.visits(part, chosen.threads)} if company else {}
+            model, cpu = timed(lambda: again.fit(part.X, part.Y, **options))
+        recall = {"recall_before": new.round.before.recall, "recall_after": new.round.after.recall}
+        sizes = {"leaves": model.tree_.n_leaves}
+        return model, costs | {"reassign_cpu_s": reassign_cpu, "again_cpu_s": cpu} | recall | sizes
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What it gives, and its CPU seconds."""
+    """The result, and the CPU seconds."""
     before = os.times()
     made = work()
     after = os.times()
     return made, round(after.user + after.system - before.user - before.system, 3)
 
 
-def _answers(matrices: Matrices, model: Any, key: Row) -> Row:
-    k = min(10, matrices.Y.shape[1])
-    model.predict_topk(matrices.X_test[:100], k)
-    top, cpu = timed(lambda: model.predict_topk(matrices.X_test, k))
-    path = _answers_path(key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, labels=top.labels, scores=top.scores)
-    return {
-        "batch_cpu_us": round(1e6 * cpu / len(top), 2),
-        "leaves": model.tree_.n_leaves,
-        "measures": measures(judged(matrices, top)),
-    }
+def _cpu_us(models: dict[System, Any], X: Any, k: int) -> dict[System, float]:
+    """CPU µs per document of the fastest of ``TURNS`` predictions; the systems take turns."""
+    spent = dict.fromkeys(models, float("inf"))
+    for _ in range(TURNS):
+        for one, model in models.items():
+            before = time.process_time()
+            model.predict_topk(X, k, beam=one.beam)
+            spent[one] = min(spent[one], time.process_time() - before)
+    return {one: round(1e6 * seconds / X.shape[0], 2) for one, seconds in spent.items()}
+
+
+def _measures(answers: Answers) -> dict[str, float]:
+    """Measures in percent; intervals are only computed for differences."""
+    values = answers.under(np.ones((1, len(answers.numerators))))[0]
+    return {name: round(100 * float(value), 3) for name, value in zip(MEASURES, values, strict=True)}
 
 
 def _answers_path(key: Row) -> Path:
-    name = hashlib.sha256(json.dumps([key[name] for name in KEY]).encode()).hexdigest()[:16]
+    name = hashlib.sha256(json.dumps([key[name] for name in (*SETUP, *SYSTEM, "seed")]).encode()).hexdigest()[:16]
     return CACHE / "disentangle" / f"{name}.npz"
 
 
 def compared(chosen: argparse.Namespace, matrices: Matrices) -> Iterator[Row]:
-    """Each number of copies beside copies 1, over all seeds."""
+    """Differences of each system from the others, over all seeds for which both have predictions here."""
+    setup = _setup("compared", chosen, matrices)
 
-    def answers(merge: str, count: int) -> list[Any]:
-        seeds = range(chosen.seeds)
-        paths = [
-            _answers_path(_key("copies", chosen, matrices, merge=merge, copies=count, seed=seed)) for seed in seeds
-        ]
-        return [read_answers(matrices, path) for path in paths if path.exists()]
+    def answers(system: System) -> dict[int, Any]:
+        paths = {seed: _answers_path(setup | asdict(system) | {"seed": seed}) for seed in range(chosen.seeds)}
+        return {seed: read_answers(matrices, path) for seed, path in paths.items() if path.exists()}
 
-    plain = answers("max", 1)
-    for count in (count for count in chosen.copies if count > 1):
-        for merge in chosen.merge:
-            own = answers(merge, count)
-            key = _key("copies against 1", chosen, matrices, merge=merge, copies=count, seed=len(own))
-            if own and plain and not _known(key):
-                yield key | {"differences": paired(plain, own)}
+    wanted = systems(chosen)
+    found = {one: answers(one) for one in wanted}
+    for number, peer in enumerate(wanted):
+        for own in wanted[number + 1 :]:
+            seeds = sorted(found[peer].keys() & found[own].keys())
+            key = setup | asdict(own) | {"peer": asdict(peer), "seeds": seeds}
+            if seeds and not _known(key):
+                runs = [[found[one][seed] for seed in seeds] for one in (peer, own)]
+                yield key | {"differences": paired_by_seed(*runs)}
 
 
 def senses(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:
-    """Two copies for labels that were two."""
-    key = _key("senses", chosen, matrices, merge="mean", copies=2, seed=seed)
+    """Two copies of labels that were two labels: one row for each seed, with the figures of each pair."""
+    key = _setup("senses", chosen, matrices) | {"pairs": chosen.pairs, "seed": seed}
     if _known(key):
         return
     from ramify import Disentangled, XRLinear
@@ -174,76 +245,27 @@ def senses(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterato
     pairs = merged_pairs(plain.tree_, matrices.Y, chosen.pairs, seed)
     Y = merged(matrices.Y, pairs)
     model = Disentangled(tree, copies=2, folds=chosen.folds, positives=chosen.positives, seed=seed).fit(matrices.X, Y)
-    found, random = [], []
     rng = np.random.default_rng(seed)
+    found: dict[str, list[Any]] = {name: [] for name in ("smaller", *SPLITS)}
     for first, second in pairs:
-        truth, rows = _sides(matrices.Y, first, second)
-        scores = model.model_.leaf_scores(matrices.X[rows], first)
-        if scores.shape[1] == 2:
-            found.append(variation_of_information(truth, scores.argmax(axis=1)))
-            random.append(variation_of_information(truth, rng.permutation(truth)))
-    spread = np.std(np.subtract(found, random)) / np.sqrt(len(found))
-    yield key | {
-        "pairs": len(found),
-        "variation_of_information": round(float(np.mean(found)), 4),
-        "random_split": round(float(np.mean(random)), 4),
-        "standard_error": round(float(spread), 4),
-    }
+        truth, rows = sides(matrices.Y, first, second)
+        scores = model.leaf_scores(matrices.X[rows], first)
+        if scores.shape[1] < 2:
+            continue
+        found["smaller"].append(int(np.bincount(truth, minlength=2).min()))
+        for name, values in agreements(truth, scores.argmax(axis=1), rng).items():
+            found[name].append([round(value, 4) for value in values])
+    yield key | found
 
 
-def merged_pairs(tree: Any, Y: Any, count: int, seed: int) -> list[tuple[int, int]]:
-    """Random disjoint pairs of labels below one child of the root, each with enough instances."""
-    top = np.arange(tree.n_leaves)
-    for level in range(tree.depth - 1, 0, -1):
-        top = tree.parents[level][top]
-    frequent = np.bincount(Y.indices, minlength=Y.shape[1]) >= LEAST
-    rng = np.random.default_rng(seed)
-    pairs = []
-    for node in rng.permutation(np.unique(top)):
-        labels = rng.permutation(tree.leaf_labels[top == node])
-        labels = labels[frequent[labels]]
-        pairs += [(int(a), int(b)) for a, b in zip(labels[::2], labels[1::2], strict=False)]
-    return [pairs[place] for place in rng.permutation(len(pairs))[:count]]
-
-
-def merged(Y: Any, pairs: list[tuple[int, int]]) -> Any:
-    """Y with the second label of each pair counted as the first; its own column stays empty."""
-    target = np.arange(Y.shape[1])
-    for first, second in pairs:
-        target[second] = first
-    moved = sp.csr_matrix((np.ones(len(target), np.float32), (np.arange(len(target)), target)), shape=[Y.shape[1]] * 2)
-    made = sp.csr_matrix(Y @ moved)
-    made.data[:] = 1
-    return made
-
-
-def _sides(Y: Any, first: int, second: int) -> tuple[Any, Any]:
-    """Which of two labels the instances with exactly one of them have, and these instances."""
-    has = np.asarray(Y[:, [first, second]].todense()) > 0
-    rows = np.flatnonzero(has.sum(axis=1) == 1)
-    return has[rows, 1].astype(int), rows
-
-
-def variation_of_information(one: Any, other: Any) -> float:
-    """H(one | other) + H(other | one) of two partitions into two, in bits: 0 where they are the same."""
-    joint = np.histogram2d(one, other, bins=(2, 2), range=((-0.5, 1.5), (-0.5, 1.5)))[0] / len(one)
-    rows, columns = joint.sum(axis=1), joint.sum(axis=0)
-    return 2 * _entropy(joint.ravel()) - _entropy(rows) - _entropy(columns)
-
-
-def _entropy(shares: Any) -> float:
-    positive = shares[shares > 0]
-    return float(-(positive * np.log2(positive)).sum())
-
-
-def _key(kind: str, chosen: argparse.Namespace, matrices: Matrices, **rest: Any) -> Row:
+def _setup(kind: str, chosen: argparse.Namespace, matrices: Matrices) -> Row:
     fixed = {"kind": kind, "dataset": matrices.dataset, "matrices": matrices.fingerprint}
     ways = {name: getattr(chosen, name) for name in ("settings", "folds", "positives", "warm_start", "threads")}
-    return fixed | ways | {"costs": tree_costs(chosen.settings)} | rest
+    return fixed | ways | {"costs": tree_costs(chosen.settings)}
 
 
 def tree_costs(settings: dict[str, Any]) -> list[float]:
-    """Of the trees, defaults included: rows stay apart where these change."""
+    """Costs of the trees, defaults included: rows with other costs are not compared."""
     from ramify import XRLinear
 
     tree = XRLinear(**settings)
@@ -251,7 +273,7 @@ def tree_costs(settings: dict[str, Any]) -> list[float]:
 
 
 def _known(key: Row) -> bool:
-    return any(all(row.get(name) == key.get(name) for name in KEY) for row in read_rows(RESULTS))
+    return any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(RESULTS))
 
 
 if __name__ == "__main__":

@@ -7,15 +7,17 @@ from race_tools import run_row
 
 import racing.chain_tables
 import racing.command_line_tables
+import racing.copies_tables
 import racing.floor_tables
 import racing.indexer_tables
 import racing.studies
 from racing.chain_tables import FIXED, MEASURES, SETS
-from racing.studies import SIX, ZERO, study_sections
+from racing.copies_tables import SIX
+from racing.studies import ZERO, study_sections
 
 PLACES = {
     "COMMAND_LINE": racing.command_line_tables,
-    "DISENTANGLE": racing.studies,
+    "DISENTANGLE": racing.copies_tables,
     "ZERO_SHOT": racing.studies,
     "MAIN_JOB": racing.studies,
     "CHAINS": racing.chain_tables,
@@ -25,21 +27,40 @@ PLACES = {
 }
 
 
-def _copies(copies, seed, value, **rest):
-    fixed = {"kind": "copies", "dataset": "toy", "settings": {}, "folds": 3, "positives": "all", "merge": "max"}
-    costs = {"first_cpu_s": 2.0, "batch_cpu_us": 10.0, "leaves": 5000}
-    return fixed | costs | {"copies": copies, "seed": seed, "measures": {name: [value, 0, 0] for name in SIX}} | rest
+SETUP = {"dataset": "toy", "settings": {}, "folds": 3, "positives": "all", "warm_start": False, "threads": 1}
+SETUP |= {"matrices": "a", "costs": [0.5, 0.5, 0.5]}
 
 
+def _system(copies, beam=10, merge="max", trees=1):
+    return {"copies": copies, "beam": beam, "merge": merge, "trees": trees, "path_weight": 0.25}
+
+
+def _copies(system, seed, value, us=10.0, **rest):
+    costs = {"first_cpu_s": 2.0, "batch_cpu_us": us, "leaves": 5000, "measures": dict.fromkeys(SIX, value)}
+    return SETUP | costs | system | {"kind": "copies", "seed": seed} | rest
+
+
+def _difference(own, peer, value):
+    values = {name: [value, 0.0, 0.0, 0.01 if name == "P@1" else 0.3] for name in SIX}
+    return SETUP | own | {"kind": "compared", "peer": peer, "seeds": [0], "differences": values}
+
+
+def _merged_labels(positives, smaller, **splits):
+    return SETUP | {"kind": "senses", "positives": positives, "seed": 0, "smaller": smaller} | splits
+
+
+AGAIN = {"reassign_cpu_s": 1.0, "again_cpu_s": 3.0, "recall_after": 0.5}
 ROWS = [
-    _copies(1, 0, 10.0, reassign_cpu_s=1.0, again_cpu_s=3.0, recall_after=0.5),
-    _copies(1, 0, 40.0, reassign_cpu_s=1.0, again_cpu_s=3.0, recall_after=0.5),  # measured anew
-    _copies(1, 1, 42.0, reassign_cpu_s=1.0, again_cpu_s=5.0, recall_after=0.7),
-    _copies(2, 0, 43.0, reassign_cpu_s=1.0, again_cpu_s=5.0, recall_after=0.7),
-    _copies(2, 2, 0.0, kind="copies against 1")
-    | {"differences": {name: [1.0, 0.5, 1.5, 0.01 if name == "P@1" else 0.3] for name in SIX}},
-    {"kind": "senses", "dataset": "toy", "positives": "company", "folds": 3, "seed": 0, "pairs": 7}
-    | {"variation_of_information": 0.25, "random_split": 1.5, "standard_error": 0.01},
+    _copies(_system(0), 0, 99.0, matrices="old"),  # of other matrices than the last row
+    _copies(_system(1), 0, 10.0, **AGAIN),
+    _copies(_system(1), 0, 40.0, **AGAIN),  # measured again
+    _copies(_system(1), 1, 42.0, **AGAIN | {"again_cpu_s": 5.0, "recall_after": 0.7}),
+    *(_copies(_system(1, beam), 0, 41.0, us) for beam, us in ((20, 15.0), (40, 19.0), (80, 30.0))),
+    _copies(_system(2, merge="sum"), 0, 43.0, us=20.0, **AGAIN),
+    *(_difference(_system(2, merge="sum"), _system(1, beam), value) for beam, value in ((10, 2.0), (20, 7), (80, 8))),
+    _difference(_system(1, 40), _system(2, merge="sum"), 1.0),
+    _merged_labels("company", [12, 60], copies=[[0.5, 0.25, 0.9], [1, 0, 0.5]], random=[[1.5, 0, 0.5]] * 2)
+    | {"none": [[1.0, 0.0, 0.5], [0.75, 0.0, 0.8]]},
 ]
 NAMED = [
     {"kind": "test", "dataset": "toy", "way": "mixed", "seed": 0, "beam": 20, "share": 0.2, "train_cpu_s": 3.0}
@@ -78,16 +99,27 @@ def page(write):
 
 
 def test_means_over_seeds_of_the_rows_measured_last(page):
-    assert "| 1 | – | 41.00 |" in page
-    assert "| 4.00 | 10.0 | 5,000 | 60.0 | 2 |" in page
+    assert "| λ = 1 | 10 | 41.00 ±1.41 |" in page
+    assert "| 7.00 | 10.0 | 5,000 | 60.0 | 2 |" in page
+    assert "99.00" not in page
 
 
-def test_a_significant_difference_is_marked(page):
-    assert "| 2 | max | **43.00** | 43.00 |" in page
+def test_copies_are_compared_with_beam_10_and_with_the_widest_beam_of_no_higher_cost(page):
+    lines = [line for line in page.splitlines() if line.startswith("| λ = 2, sum, beam 10 |")]
+    assert [line.split(" | ")[1:4] for line in lines] == [
+        ["λ = 1, beam 10", "**+2.00**", "+2.00"],
+        ["λ = 1, beam 40", "<u>-1.00</u>", "-1.00"],  # the row has the difference of the opposite order
+    ]
+    assert lines[1].endswith("| 20.0 | 19.0 |")
 
 
-def test_senses_and_names(page):
-    assert "| toy | company | 0.250 | 1.500 | 0.010 | 7 | 1 |" in page
+def test_senses_are_compared_with_no_split_by_the_size_of_the_smaller(page):
+    assert "| toy | company | all | copies | 0.750 ±0.250 | 0.125 ±0.125 | 70.0 ±20.0 | 50% | 2 | 1 |" in page
+    assert "| toy | company | 10 to 19 | none | 1.000 ±0.000 | 0.000 ±0.000 | 50.0 ±0.0 | – | 1 | 1 |" in page
+    assert "20 to 49" not in page
+
+
+def test_names(page):
     assert "| toy | mixed | 20 | 0.2 | 12.3 |" in page
 
 
