@@ -20,13 +20,16 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import clone
 
+from racing.copies_tables import PATH_WEIGHT, System, costs, shown_pairs
 from racing.matrices import Matrices, prepare
 from racing.places import CACHE, DATA, HERE
 from racing.quality import MEASURES, Answers, judged, paired_by_seed, read_answers
@@ -34,40 +37,14 @@ from racing.rows import Row, add_stamped, read_rows
 from racing.senses import SPLITS, agreements, merged, merged_pairs, sides
 
 RESULTS = HERE / "results" / "disentangle.jsonl"
-SYSTEM = ("copies", "merge", "path_weight", "trees", "beam")
-SETUP = ("dataset", "matrices", "settings", "folds", "positives", "warm_start", "costs", "threads")
 BEAMS = (10, 20, 40, 80)
-PATH_WEIGHTS = (0.25, 0.4)
-"""The default of ``XRLinear``, and the best for two copies on held-out documents of gutenberg-lcsh."""
+OTHER_WEIGHT = 0.4
+"""``path_weight`` beside the default of 0.25: the best for two copies on held-out documents of gutenberg-lcsh."""
+WEIGHTINGS = ("count", "rank")
 TURNS = 3
 """Number of timed predictions of each system; the fastest counts."""
 SECOND = 1000
 """Difference of the seeds of the two trees of an ensemble."""
-
-
-@dataclass(frozen=True, order=True)
-class System:
-    """A row of the study.
-
-    Parameters
-    ----------
-    copies : int
-        λ; 0: the plain tree.
-    merge : str
-        Score of a label with several leaves.
-    path_weight : float
-        Exponent of the score of the path above a leaf.
-    trees : int
-        Number of trees, each with its own seed.
-    beam : int
-        Beam of the prediction.
-    """
-
-    copies: int
-    merge: str = "max"
-    path_weight: float = 0.25
-    trees: int = 1
-    beam: int = BEAMS[0]
 
 
 def main() -> None:
@@ -80,13 +57,14 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=3, help="parts of the instances for cross-fitting; 0: one model")
     parser.add_argument("--positives", choices=("all", "company"), default="all", help="that train a copy")
     parser.add_argument("--warm-start", action="store_true", help="leaves that stay in their cluster are kept")
+    parser.add_argument("--documents", type=int, help="size of a random sample of the training documents")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=200, help="pairs of labels to merge")
     parser.add_argument("--settings", type=json.loads, default={}, help="of XRLinear, as a JSON object")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     for name in chosen.sets:
-        matrices = prepare(name, chosen.data)
+        matrices = sampled(prepare(name, chosen.data), chosen.documents)
         for seed in range(chosen.seeds):
             for row in (copies if chosen.task == "copies" else senses)(chosen, matrices, seed):
                 print(json.dumps(add_stamped(RESULTS, row))[:300], flush=True)
@@ -94,15 +72,32 @@ def main() -> None:
             print(json.dumps(add_stamped(RESULTS, row))[:300], flush=True)
 
 
+def sampled(matrices: Matrices, documents: int | None) -> Matrices:
+    """The data set with some of its training documents, and without the labels and test documents that they lack."""
+    if documents is None or documents >= matrices.X.shape[0]:
+        return matrices
+    rows = np.sort(np.random.default_rng(0).permutation(matrices.X.shape[0])[:documents])
+    Y = sp.csr_matrix(matrices.Y[rows])
+    seen = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]))
+    Y_test = sp.csr_matrix(matrices.Y_test[:, seen])
+    kept = np.flatnonzero(np.diff(Y_test.indptr))
+    sample = replace(matrices, dataset=f"{matrices.dataset}, {documents:,} documents")
+    parts = {"X": matrices.X[rows], "Y": Y[:, seen], "X_test": matrices.X_test[kept], "Y_test": Y_test[kept]}
+    vars(sample).update(parts)  # in place of the cached properties, which read files
+    return sample
+
+
 def systems(chosen: argparse.Namespace) -> list[System]:
     """All rows of the study for one seed."""
-    other = PATH_WEIGHTS[1]
-    made = [System(count, beam=beam) for count in (0, 1) for beam in BEAMS]
-    made += [System(1, path_weight=other, beam=beam) for beam in BEAMS[1:]]
+    made = [System(copies=0, beam=beam) for beam in BEAMS]
+    made += [System(copies=1, weighting=weighting, beam=beam) for weighting in WEIGHTINGS for beam in BEAMS]
+    made += [System(copies=1, path_weight=OTHER_WEIGHT, beam=beam) for beam in BEAMS[1:]]
     for count in chosen.copies:
-        made += [System(count, merge) for merge in chosen.merge]
-        made += [System(count, path_weight=other, beam=beam) for beam in BEAMS[:2]]
-    return [*made, *(System(count, trees=2) for count in (0, 1))]
+        made += [System(copies=count, merge=merge) for merge in chosen.merge]
+        made += [System(copies=count, weighting="rank")]
+        wider = [System(copies=count, path_weight=weight, beam=BEAMS[1]) for weight in (PATH_WEIGHT, OTHER_WEIGHT)]
+        made += [replace(one, weighting=weighting) for one in wider for weighting in WEIGHTINGS]
+    return [*made, System(trees=2), *(System(trees=2, copies=1, weighting=weighting) for weighting in WEIGHTINGS)]
 
 
 def copies(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:
@@ -114,14 +109,14 @@ def copies(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterato
     trees = Trees(chosen, matrices, seed)
     models = {one: trees.model(one) for one in wanted}
     k = min(10, matrices.Y.shape[1])
-    spent = _cpu_us(models, matrices.X_test, k)
+    cpu_us = _cpu_us(models, matrices.X_test, k)
     for one, key in zip(wanted, keys, strict=True):
         top = models[one].predict_topk(matrices.X_test, k, beam=one.beam)
         path = _answers_path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, labels=top.labels, scores=top.scores)
-        found = {"batch_cpu_us": spent[one], "measures": _measures(judged(matrices, top))}
-        yield key | trees.costs(one) | found
+        found = {"batch_cpu_us": cpu_us[one], "measures": _measures(judged(matrices, top))}
+        yield key | trees.spent(one) | found
 
 
 class Trees:
@@ -129,31 +124,32 @@ class Trees:
 
     def __init__(self, chosen: argparse.Namespace, matrices: Matrices, seed: int) -> None:
         self.chosen, self.matrices, self.seed = chosen, matrices, seed
-        self._made: dict[tuple[int, int], tuple[Any, Row]] = {}
+        self._made: dict[tuple[int, str, int], tuple[Any, Row]] = {}
 
     def model(self, system: System) -> Any:
         """The model of a system, with its own setting ``merge_copies``."""
         from ramify import Ensemble
 
         if system.trees == 1:
-            model = self._tree(system.copies, self.seed)[0]
+            model = self._tree(system, self.seed)[0]
             settings = {"merge_copies": system.merge, "path_weight": system.path_weight}
             return model._with_search(model.search_).set_params(**settings)
-        return Ensemble.of([self._tree(system.copies, seed)[0] for seed in self._seeds(system)], threads=1)
+        return Ensemble.of([self._tree(system, seed)[0] for seed in self._seeds(system)], threads=1)
 
-    def costs(self, system: System) -> Row:
+    def spent(self, system: System) -> Row:
         """CPU seconds of the training, summed over the trees; leaves and recall of the first tree."""
-        rows = [self._tree(system.copies, seed)[1] for seed in self._seeds(system)]
+        rows = [self._tree(system, seed)[1] for seed in self._seeds(system)]
         spent = {name: round(sum(row[name] for row in rows), 3) for name in rows[0] if name.endswith("_s")}
         return rows[0] | spent
 
     def _seeds(self, system: System) -> list[int]:
         return [self.seed + number * SECOND for number in range(system.trees)]
 
-    def _tree(self, count: int, seed: int) -> tuple[Any, Row]:
-        if (count, seed) not in self._made:
-            self._made[count, seed] = self._plain(seed) if count == 0 else self._again(count, seed)
-        return self._made[count, seed]
+    def _tree(self, system: System, seed: int) -> tuple[Any, Row]:
+        key = (system.copies, system.weighting, seed)
+        if key not in self._made:
+            self._made[key] = self._again(system, seed) if system.copies else self._plain(seed)
+        return self._made[key]
 
     def _plain(self, seed: int) -> tuple[Any, Row]:
         from ramify import XRLinear
@@ -162,21 +158,21 @@ class Trees:
         model, cpu = timed(lambda: tree.fit(self.matrices.X, self.matrices.Y))
         return model, {"first_cpu_s": cpu, "leaves": model.tree_.n_leaves}
 
-    def _again(self, count: int, seed: int) -> tuple[Any, Row]:
-        """What ``Disentangled(copies=count)`` does after its first training, which all counts share."""
+    def _again(self, system: System, seed: int) -> tuple[Any, Row]:
+        """What ``Disentangled`` does after its first training, which all its settings share."""
         from ramify.exchange import CheckedTraining
         from ramify.index import FixedTree
         from ramify.models.trees.reassignment import Assignment, reassigned
 
-        chosen, (first, costs) = self.chosen, self._tree(0, seed)
+        chosen, (first, costs) = self.chosen, self._tree(System(), seed)
         part = CheckedTraining(X=self.matrices.X, Y=self.matrices.Y, seed=seed, threads=chosen.threads)
-        how = Assignment(copies=count, folds=chosen.folds, seed=seed)
+        how = Assignment(copies=system.copies, folds=chosen.folds, weighting=system.weighting, seed=seed)
         new, reassign_cpu = timed(lambda: reassigned(first, part, how))
         if chosen.warm_start:
             model, cpu = timed(lambda: first.regrown(new.tree, part.X, part.Y))
         else:
             again = clone(first).set_params(indexer=FixedTree(new.tree))
-            company = chosen.positives == "company" and count > 1
+            company = chosen.positives == "company" and system.copies > 1
             options = {"visits": new.visits(part, chosen.threads)} if company else {}
             model, cpu = timed(lambda: again.fit(part.X, part.Y, **options))
         recall = {"recall_before": new.round.before.recall, "recall_after": new.round.after.recall}
@@ -210,27 +206,26 @@ def _measures(answers: Answers) -> dict[str, float]:
 
 
 def _answers_path(key: Row) -> Path:
-    name = hashlib.sha256(json.dumps([key[name] for name in (*SETUP, *SYSTEM, "seed")]).encode()).hexdigest()[:16]
+    name = hashlib.sha256(json.dumps([key[name] for name in sorted(key)]).encode()).hexdigest()[:16]
     return CACHE / "disentangle" / f"{name}.npz"
 
 
 def compared(chosen: argparse.Namespace, matrices: Matrices) -> Iterator[Row]:
-    """Differences of each system from the others, over all seeds for which both have predictions here."""
-    setup = _setup("compared", chosen, matrices)
+    """Differences of the pairs that the tables show, over all seeds for which both have predictions here."""
+    setup = _setup("copies", chosen, matrices)
+    rows = [row for row in read_rows(RESULTS) if all(row.get(name) == value for name, value in setup.items())]
 
-    def answers(system: System) -> dict[int, Any]:
+    @cache
+    def answers(system: System) -> dict[int, Answers]:
         paths = {seed: _answers_path(setup | asdict(system) | {"seed": seed}) for seed in range(chosen.seeds)}
         return {seed: read_answers(matrices, path) for seed, path in paths.items() if path.exists()}
 
-    wanted = systems(chosen)
-    found = {one: answers(one) for one in wanted}
-    for number, peer in enumerate(wanted):
-        for own in wanted[number + 1 :]:
-            seeds = sorted(found[peer].keys() & found[own].keys())
-            key = setup | asdict(own) | {"peer": asdict(peer), "seeds": seeds}
-            if seeds and not _known(key):
-                runs = [[found[one][seed] for seed in seeds] for one in (peer, own)]
-                yield key | {"differences": paired_by_seed(*runs)}
+    for own, peer in shown_pairs(costs(rows)):
+        seeds = sorted(answers(own).keys() & answers(peer).keys())
+        key = setup | {"kind": "compared"} | asdict(own) | {"peer": asdict(peer), "seeds": seeds}
+        if seeds and not _known(key):
+            runs = [[answers(one)[seed] for seed in seeds] for one in (peer, own)]
+            yield key | {"differences": paired_by_seed(*runs)}
 
 
 def senses(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:

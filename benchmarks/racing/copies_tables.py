@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,15 +21,17 @@ PATH_WEIGHT = 0.25
 SMALLER = (10, 20, 50)
 """Lower ends of the groups of merged labels, by the instances of the smaller of the two."""
 COPIES_TEXT = """\
-`python benchmarks/disentanglement.py copies`. λ is the maximum number of clusters of a label; 1 only moves labels.
-Means over the seeds on the test documents ± sample standard deviation. "2 trees": an ensemble of two trees with
-different seeds. CPU seconds of the whole training; CPU µs per document of `predict_topk`, the fastest of three calls,
-in which all rows of a seed take turns; medians over the seeds. Recall: share of the labels of the training documents
-among the candidates of the cross-fitted matchers."""
+`python benchmarks/disentanglement.py copies`. λ is the maximum number of clusters of a label; 1 only moves labels. A
+positive of a label counts for each cluster that it reaches 1 ("by count", as in the paper) or 1 / rank of the cluster
+("by rank"). Means over the seeds on the test documents ± sample standard deviation. "2 trees": an ensemble of two
+trees with different seeds. CPU seconds of the whole training; CPU µs per document of `predict_topk`, the fastest of
+three calls, in which all rows of a seed take turns; medians over the seeds. Recall: share of the labels of the
+training documents among the candidates of the cross-fitted matchers. "N documents": a random sample of the training
+documents."""
 DIFFERENCES_TEXT = """\
 Differences in points; **bold** and <u>underlined</u>: significant gain or loss (5%) by a paired bootstrap that
-resamples documents and seeds. Each λ above 1 is compared with λ = 1 with beam 10, and with the widest beam of λ = 1
-that costs no more in prediction. The last columns are CPU µs per document of both."""
+resamples documents and seeds. λ above 1 and ensembles are compared with the widest beam of each kind of λ = 1 that
+costs no more in prediction. The last columns are CPU µs per document of both."""
 SENSES_TEXT = """\
 `python benchmarks/disentanglement.py senses`. Pairs of labels below one node of the first level, each with at least 10
 training documents, are merged into labels with two senses, and `Disentangled(copies=2)` is trained on them. A training
@@ -80,30 +82,75 @@ def _grouped(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row
     return groups
 
 
-@dataclass(frozen=True, order=True)
-class _System:
-    trees: int
-    copies: int
-    path_weight: float
-    merge: str
-    beam: int
+@dataclass(frozen=True, order=True, kw_only=True)
+class System:
+    """A row of the study.
+
+    Parameters
+    ----------
+    trees : int
+        Number of trees, each with its own seed.
+    copies : int
+        λ; 0: the plain tree.
+    weighting : str
+        Weight of a positive in the choice of the clusters.
+    path_weight : float
+        Exponent of the score of the path above a leaf.
+    merge : str
+        Score of a label with several leaves.
+    beam : int
+        Beam of the prediction.
+    """
+
+    trees: int = 1
+    copies: int = 0
+    weighting: str = "count"
+    path_weight: float = PATH_WEIGHT
+    merge: str = "max"
+    beam: int = 10
 
     @classmethod
-    def of(cls, row: Row) -> _System:
-        return cls(*(row[name] for name in ("trees", "copies", "path_weight", "merge", "beam")))
+    def of(cls, row: Row) -> System:
+        """The system of a row."""
+        return cls(**{one.name: row[one.name] for one in fields(cls)})
 
     @property
     def name(self) -> str:
+        """Its name in the tables, without the beam."""
+        copies = f"λ = {self.copies} by {self.weighting}" if self.copies else "plain"
         merge = f", {self.merge}" if self.copies > 1 else ""
-        trees = f"{self.trees} trees, " if self.trees > 1 else ""
         weight = f", path weight {self.path_weight}" if self.path_weight != PATH_WEIGHT else ""
-        return f"{trees}{f'λ = {self.copies}' if self.copies else 'plain'}{merge}{weight}"
+        return f"{f'{self.trees} trees, ' if self.trees > 1 else ''}{copies}{merge}{weight}"
 
 
-def _by_system(rows: Sequence[Row]) -> dict[_System, list[Row]]:
+def shown_pairs(spent: dict[System, float]) -> list[tuple[System, System]]:
+    """The pairs of systems that are compared: a system, and the one to subtract.
+
+    Parameters
+    ----------
+    spent : dict
+        CPU µs per document of each system.
+    """
+    trees = [one for one in sorted(spent) if one.trees == 1]
+    ensembles = [one for one in sorted(spent) if one.trees > 1]
+    plain = [one for one in trees if one.copies == 0]
+    moved = [one for one in trees if one.copies == 1]
+    copied = [one for one in trees if one.copies > 1]
+    default = [one for one in moved if one.path_weight == PATH_WEIGHT]
+    found = [(own, peer) for own in default for peer in plain if own.beam == peer.beam]
+    found += [(own, peer) for own in default for peer in plain[-1:] if own.beam == default[0].beam < peer.beam]
+    found += [(own, replace(own, weighting="count")) for own in default if own.weighting == "rank"]
+    for own in (*copied, *ensembles):
+        widest = {(peer.weighting, peer.path_weight): peer for peer in moved if spent[peer] <= spent[own]}
+        found += [(own, peer) for peer in widest.values()]
+    found += [(own, peer) for own in (*copied, *ensembles[1:]) for peer in ensembles[:1]]
+    return [(own, peer) for own, peer in found if peer in spent]
+
+
+def _by_system(rows: Sequence[Row]) -> dict[System, list[Row]]:
     """The latest row of each seed, by system."""
-    latest = {(_System.of(row), row["seed"]): row for row in rows if row["kind"] == "copies"}
-    groups: dict[_System, list[Row]] = {}
+    latest = {(System.of(row), row["seed"]): row for row in rows if row["kind"] == "copies"}
+    groups: dict[System, list[Row]] = {}
     for (system, _), row in sorted(latest.items(), key=lambda one: one[0]):
         groups.setdefault(system, []).append(row)
     return groups
@@ -132,39 +179,23 @@ def _us(rows: Sequence[Row]) -> float:
 
 
 def _comparisons(rows: Sequence[Row]) -> str:
-    spent = {system: _us(own) for system, own in _by_system(rows).items()}
-    made = {(_System.of(row), _System.of(row["peer"])): row for row in rows if row["kind"] == "compared"}
+    spent = costs(rows)
+    made = {(System.of(row), System.of(row["peer"])): row for row in rows if row["kind"] == "compared"}
     lines = []
-    for own, peer in _pairs(spent):
-        row, sign = made.get((own, peer)), 1
-        if row is None:
-            row, sign = made.get((peer, own)), -1
-        if row is None:
+    for own, peer in shown_pairs(spent):
+        if (own, peer) not in made:
             continue
-        cells = [_marked(sign * row["differences"][name][0], row["differences"][name][3]) for name in SIX]
+        differences = made[own, peer]["differences"]
         names = [f"{one.name}, beam {one.beam}" for one in (own, peer)]
+        cells = [_marked(differences[name][0], differences[name][3]) for name in SIX]
         lines.append([*names, *cells, number(spent[own]), number(spent[peer])])
     header = ("model", "minus", *SIX, "µs", "µs")
     return markdown(header, lines) if lines else ""
 
 
-def _pairs(spent: dict[_System, float]) -> Iterator[tuple[_System, _System]]:
-    """The pairs that the table shows."""
-    weighted = [one for one in spent if (one.trees, one.copies) == (1, 1)]
-    moved = [one for one in weighted if one.path_weight == PATH_WEIGHT]
-    plain = [one for one in spent if (one.trees, one.copies) == (1, 0)]
-    copied = [one for one in spent if one.copies > 1]
-    ensembles = [one for one in spent if one.trees > 1]
-    yield from ((own, peer) for own in moved for peer in plain if own.beam == peer.beam)
-    yield from ((own, peer) for own in moved[:1] for peer in plain[-1:])
-    for own in (*copied, *ensembles):
-        yield from ((own, peer) for peer in moved[:1])
-        for weight in sorted({PATH_WEIGHT, own.path_weight}):
-            peers = [peer for peer in weighted if peer.path_weight == weight and peer != moved[0]]
-            affordable = [peer for peer in peers if spent[peer] <= spent[own]]
-            yield from ((own, peer) for peer in affordable[-1:])
-    yield from ((own, peer) for own in ensembles[1:] for peer in ensembles[:1])
-    yield from ((own, peer) for own in copied for peer in ensembles[:1])
+def costs(rows: Sequence[Row]) -> dict[System, float]:
+    """CPU µs per document of each system, the median over the seeds."""
+    return {system: _us(own) for system, own in _by_system(rows).items()}
 
 
 def _marked(difference: float, p: float) -> str:

@@ -172,6 +172,7 @@ _GRAMS = ("words", "characters", "within_words", "lowercase", "sublinear", "norm
 
 _FROM_2_TO_3 = Step(
     settings={"XRLinear": {"balanced": None}},  # removed in 31b6eb0; it changed the training only
+    absent={"Disentangled": {"weighting": "count"}},
     arrays={"Blend": {"favour": "label_bias"}},
     changes={
         "Tagger": _takes_texts,

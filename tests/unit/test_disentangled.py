@@ -83,9 +83,9 @@ def test_a_cluster_has_room_for_as_many_copies_as_labels_are_given():
     widest = np.bincount(clusters_of(plain).indices).max()
     tree = Disentangled(TREE, copies=3).fit(X, Y).tree_
     assert np.bincount(clusters_of(tree).indices).max() <= 3 * widest
-    as_published = Disentangled(TREE, copies=3, folds=0, cap=0).fit(X, Y)
+    as_published = Disentangled(TREE, copies=3, folds=0, cap=0, weighting="count").fit(X, Y)
     reached = clone(TREE).fit(X, Y).clusters_reached(X)
-    expected = disentangled(clone(TREE).fit(X, Y).tree_, reached, Y, copies=3)
+    expected = disentangled(clone(TREE).fit(X, Y).tree_, reached, Y, copies=3, weighting="count")
     kept = np.flatnonzero(np.bincount(expected.indices, minlength=expected.shape[1]))
     np.testing.assert_array_equal(clusters_of(as_published.tree_).toarray(), expected[:, kept].toarray())
 

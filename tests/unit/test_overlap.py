@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ramify import InputError, LabelTree
-from ramify.index.overlap import candidates, clusters_of, disentangled, visits, with_clusters
+from ramify.index.overlap import WEIGHTINGS, candidates, clusters_of, disentangled, visits, with_clusters
 from ramify.values import as_csr
 
 
@@ -33,17 +33,22 @@ def _problem(seed, copies):
     return tree, sp.csr_matrix(reached), Y
 
 
-def _one_by_one(tree, reached, Y, copies, cap):
-    Y, M, current = Y.toarray(), reached.toarray(), clusters_of(tree).toarray()
-    count, score = Y.T @ (M > 0), Y.T.astype(np.float64) @ M.astype(np.float64)
+def _one_by_one(tree, reached, Y, copies, cap, weighting):
+    Y, M, current = Y.toarray(), reached.toarray().astype(np.float64), clusters_of(tree).toarray()
+    worth = (M > 0).astype(np.float64)
+    if weighting == "rank":
+        worth /= 1 + np.argsort(np.argsort(-M, axis=1, kind="stable"), axis=1)
+    weight, score = (Y.T @ worth).round(6), Y.T.astype(np.float64) @ M
     entries = sorted(
-        (-count[label, cluster], -current[label, cluster], -score[label, cluster], label, cluster)
-        for label, cluster in zip(*np.nonzero(count), strict=True)
+        (-weight[label, cluster], -current[label, cluster], -score[label, cluster], label, cluster)
+        for label, cluster in zip(*np.nonzero(weight), strict=True)
     )
     C = np.zeros_like(current)
     for *_, label, cluster in entries:
         if C[label].sum() < copies and (cap is None or C[:, cluster].sum() < cap):
             C[label, cluster] = 1
+    if (weight * C).sum() < (weight * current).sum() - 1e-9:
+        return current
     alone = C.sum(axis=1) == 0
     C[alone] = current[alone]
     return C
@@ -55,18 +60,45 @@ def _one_by_one(tree, reached, Y, copies, cap):
     copies=st.integers(1, 5),
     cap=st.sampled_from([None, 1, 2, 3, 9]),
     overlapping=st.booleans(),
+    weighting=st.sampled_from(WEIGHTINGS),
 )
-def test_the_largest_entries_one_by_one(seed, copies, cap, overlapping):
+def test_the_largest_entries_one_by_one(seed, copies, cap, overlapping, weighting):
     tree, reached, Y = _problem(seed, overlapping)
-    C = disentangled(tree, reached, Y, copies=copies, cap=cap)
-    np.testing.assert_array_equal(C.toarray(), _one_by_one(tree, reached, Y, copies, cap))
+    C = disentangled(tree, reached, Y, copies=copies, cap=cap, weighting=weighting)
+    np.testing.assert_array_equal(C.toarray(), _one_by_one(tree, reached, Y, copies, cap, weighting))
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_the_present_clusters_stay_if_a_cap_lowers_the_sum_of_the_weights(weighting):
+    """Each cluster has room for one label. Label 0 would take the place of label 1, which reaches no other cluster."""
+    tree = _pair([1, 0])
+    Y = as_csr(np.array([[1, 0]] * 5 + [[0, 1]] * 4, np.float32))
+    reached = as_csr(np.array([[0.9, 0.1]] * 4 + [[1, 0]] * 5, np.float32))
+    C = disentangled(tree, reached, Y, copies=1, cap=1, weighting=weighting)
+    np.testing.assert_array_equal(C.toarray(), clusters_of(tree).toarray())
+
+
+def test_by_rank_a_first_place_outweighs_a_second_one():
+    """All five positives of label 0 reach cluster 0, but four of them rank cluster 1 first."""
+    reached, Y = as_csr(np.array([[0.2, 0.8]] * 4 + [[1, 0]], np.float32)), as_csr(np.array([[1, 0]] * 5, np.float32))
+    found = {
+        weighting: disentangled(_pair([0, 1]), reached, Y, copies=1, weighting=weighting)[0].indices.tolist()
+        for weighting in WEIGHTINGS
+    }
+    assert found == {"rank": [1], "count": [0]}
+
+
+def _pair(leaf_labels):
+    """Two clusters of one label each."""
+    one_each = np.array([0, 1], np.int32)
+    return LabelTree((np.array([0, 0], np.int32), one_each), np.array(leaf_labels, np.int32), 2)
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), copies=st.integers(1, 4))
 def test_candidates_never_lose_a_hit_without_a_cap(seed, copies):
     tree, reached, Y = _problem(seed, copies=False)
-    C = disentangled(tree, reached, Y, copies=copies)
+    C = disentangled(tree, reached, Y, copies=copies, weighting="count")
     before, after = candidates(reached, Y, clusters_of(tree)), candidates(reached, Y, C)
     offered = ((reached.toarray() > 0).astype(int) @ C.toarray().T.astype(int)) > 0
     assert (after.hits, after.offered) == ((offered & (Y.toarray() > 0)).sum(), offered.sum())

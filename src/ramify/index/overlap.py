@@ -3,12 +3,13 @@
 Xuanqing Liu, Wei-Cheng Chang, Hsiang-Fu Yu, Cho-Jui Hsieh, Inderjit S. Dhillon: Label Disentanglement in
 Partition-based Extreme Multilabel Classification, NeurIPS 2021 (docs/papers.md).
 
-M = clusters that the matcher sends each training instance to     shape (n, K), 0/1
-S = Yᵀ M                                                           positives of each label that reach each cluster
+M = weights of the clusters that the matcher sends each training instance to     shape (n, K)
+S = Yᵀ M                                                                           shape (L, K)
 C = the entries of S that are largest, at most ``copies`` in a row (a label) and ``cap`` in a column (a cluster)
 
-The quality of C is its recall: the share of the pairs (instance, label) in Y whose label is in a cluster that the
-instance reaches.
+The paper has M in {0, 1}: S counts the positives of a label that reach a cluster, and C maximizes the recall of the
+candidates (``Candidates.recall``). By default M is 1 / rank of the cluster in the beam of the instance instead: labels
+go to clusters that their positives rank high, where the score of the path raises the score of the label.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
 from ramify.errors import InputError
-from ramify.values import CSR, Bool, Float32, Int32, Int64, LabelTree, empty_csr, nonzero
+from ramify.values import CSR, Bool, Float32, Float64, Int32, Int64, LabelTree, empty_csr, nonzero
 
 ROWS_AT_ONCE = 4096
+WEIGHTINGS = ("rank", "count")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +128,10 @@ def _most_alike(like: Float32, labels: CSR, C: CSR) -> CSR:
     return made
 
 
-def disentangled(tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int | None = None) -> CSR:
-    """Assign each label to the clusters that most of its positives reach.
+def disentangled(
+    tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int | None = None, weighting: str = "rank"
+) -> CSR:
+    """Assign each label to the clusters with the largest weights of its positives.
 
     Parameters
     ----------
@@ -141,11 +145,14 @@ def disentangled(tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int
         Maximum number of clusters of a label, λ.
     cap : int, optional
         Maximum number of labels of a cluster. Labels that no positive reaches keep their clusters and are not counted.
+    weighting : {"rank", "count"}, default "rank"
+        Weight of a cluster that an instance reaches; "rank": 1 / its rank by the score of the path; "count": 1, as in
+        the paper.
 
     Returns
     -------
     csr_matrix, shape (L, K)
-        0/1: C.
+        0/1: C. The present clusters if C has a smaller sum of weights, which is possible only with a cap.
 
     Raises
     ------
@@ -158,8 +165,10 @@ def disentangled(tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int
             f"reached and Y have shapes {reached.shape} and {Y.shape}, but the tree has "
             f"{tree.n_labels} labels in {current.shape[1]} clusters"
         )
-    entries = _Entries.of(reached, Y, current)
+    entries = _Entries.of(reached, Y, current, weighting)
     chosen = entries.best(copies, cap)
+    if entries.weights[chosen].sum() < entries.weights[entries.present].sum():
+        return current
     labels, clusters = entries.labels[chosen], entries.clusters[chosen]
     others = np.setdiff1d(np.arange(tree.n_labels), labels)  # never reached, or excluded by the cap
     stay = current[others].tocoo()
@@ -168,25 +177,37 @@ def disentangled(tree: LabelTree, reached: CSR, Y: CSR, *, copies: int, cap: int
     return sp.csr_matrix((ones, (labels, np.concatenate([clusters, stay.col]))), shape=current.shape)
 
 
+def reciprocal_ranks(scores: CSR) -> CSR:
+    """1 / rank of each entry in its row, the largest first; equal entries by their columns."""
+    scores = sp.csr_matrix(scores)
+    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    order = np.lexsort((scores.indices, -scores.data, rows))
+    ranks = np.empty(scores.nnz)
+    ranks[order] = 1 + np.arange(scores.nnz) - scores.indptr[rows]
+    return sp.csr_matrix((1 / ranks, scores.indices, scores.indptr), shape=scores.shape)
+
+
 @dataclass(frozen=True)
 class _Entries:
-    """The entries of S, the largest first: by count, then those already in C, then by the paths' scores."""
+    """The entries of S, the largest first: by weight, then those already in C, then by the paths' scores."""
 
     labels: Int32
     clusters: Int32
+    weights: Float64
+    present: Bool
 
     @classmethod
-    def of(cls, reached: CSR, Y: CSR, current: CSR) -> _Entries:
+    def of(cls, reached: CSR, Y: CSR, current: CSR, weighting: str) -> _Entries:
         positive = sp.csr_matrix(nonzero(Y).T.astype(np.float64))
-        score = sp.csr_matrix(positive @ reached.astype(np.float64))
-        count = sp.csr_matrix(positive @ nonzero(reached).astype(np.float64))
-        for matrix in (score, count):
+        worth = nonzero(reached).astype(np.float64) if weighting == "count" else reciprocal_ranks(reached)
+        weight, score = sp.csr_matrix(positive @ worth), sp.csr_matrix(positive @ reached.astype(np.float64))
+        for matrix in (weight, score):
             matrix.sort_indices()
-        labels = np.repeat(np.arange(count.shape[0], dtype=np.int32), np.diff(count.indptr))
-        clusters = count.indices.astype(np.int32)
-        stays = np.asarray(current[labels, clusters]).ravel()
-        order = np.lexsort((clusters, labels, -score.data, -stays, -count.data))
-        return cls(labels[order], clusters[order])
+        labels = np.repeat(np.arange(weight.shape[0], dtype=np.int32), np.diff(weight.indptr))
+        clusters, weights = weight.indices.astype(np.int32), weight.data.round(6)  # equal whatever the order of the sum
+        stays = np.asarray(current[labels, clusters]).ravel() > 0
+        order = np.lexsort((clusters, labels, -score.data, ~stays, -weights))
+        return cls(labels[order], clusters[order], weights[order], stays[order])
 
     def best(self, copies: int, cap: int | None) -> Int64:
         """Numbers of the entries that a greedy choice in descending order takes within both limits.

@@ -35,7 +35,7 @@ from ramify.checks import (
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single, Sizes
 from ramify.index import FixedTree
-from ramify.index.overlap import Candidates
+from ramify.index.overlap import WEIGHTINGS, Candidates
 from ramify.models.base.adapter import as_model, set_known
 from ramify.models.base.model import HELD_OUT, RankingModel, has, mean_precision
 from ramify.models.base.persistence import parts_to_state, stored_part
@@ -84,8 +84,11 @@ class Disentangled(RankingModel):
         Number of clusters that a training instance reaches for the reassignment; the model's ``beam`` when None.
     folds : int, default 3
         Folds of cross-fitting: the clusters of each fold are predicted by a matcher trained on the other folds, because
-        the model overfits its own training instances. 0: the fitted model is used; with a cap of 0, this is the
-        published procedure.
+        the model overfits its own training instances. 0: the fitted model is used; with a cap of 0 and weighting
+        "count", this is the published procedure.
+    weighting : {"rank", "count"}, default "rank"
+        Weight of each positive of a label in the choice of its clusters; "rank": 1 / rank of the cluster among those
+        that the instance reaches; "count": 1 for each of them.
     positives : {"all", "company"}, default "all"
         Positive instances of the copies of a label; "all": every copy is trained on all; "company": each positive
         trains only the copy whose cluster's other labels it is most similar to, which separates senses.
@@ -121,6 +124,7 @@ class Disentangled(RankingModel):
         "cap": Whole(0, 2**31 - 1, optional=True),
         "beam": Whole(1, 2**31 - 1, optional=True),
         "folds": Whole(0, MOST_ROUNDS),
+        "weighting": OneOf(WEIGHTINGS),
         "positives": OneOf(POSITIVES),
         "warm_start": YesNo(),
         "held_out": HELD_OUT,
@@ -139,6 +143,7 @@ class Disentangled(RankingModel):
         cap: int | None = None,
         beam: int | None = None,
         folds: int = 3,
+        weighting: str = "rank",
         positives: str = "all",
         warm_start: bool = False,
         held_out: float = 0.1,
@@ -152,6 +157,7 @@ class Disentangled(RankingModel):
         self.cap = cap
         self.beam = beam
         self.folds = folds
+        self.weighting = weighting
         self.positives = positives
         self.warm_start = warm_start
         self.held_out = held_out
@@ -199,7 +205,8 @@ class Disentangled(RankingModel):
         return set_known(model, seed=training.seed, threads=self.threads, indexer=indexer)
 
     def _assignment(self, seed: int) -> Assignment:
-        return Assignment(**{name: getattr(self, name) for name in ("copies", "cap", "beam", "folds")}, seed=seed)
+        names = ("copies", "cap", "beam", "folds", "weighting")
+        return Assignment(**{name: getattr(self, name) for name in names}, seed=seed)
 
     def _trained_again(self, model: Any, training: CheckedTraining, new: Reassigned) -> Any:
         """The model trained on the new tree; with a warm start, unchanged leaves are kept."""

@@ -61,6 +61,8 @@ class Assignment:
         Number of clusters that an instance reaches; the model's ``beam`` when None.
     folds : int
         Folds of cross-fitting; 0: the clusters are those of the model itself, which overfits its training instances.
+    weighting : {"rank", "count"}
+        Weight of a cluster that an instance reaches; see ``overlap.disentangled``.
     seed : int
         Random seed of the folds.
     """
@@ -69,6 +71,7 @@ class Assignment:
     cap: int | None = None
     beam: int | None = None
     folds: int = 0
+    weighting: str = "rank"
     seed: int = 0
 
 
@@ -112,10 +115,8 @@ def reassigned(model: Any, training: CheckedTraining, how: Assignment) -> Reassi
     reached, current = _reached(model, training, how), clusters_of(model.tree_)
     before = candidates(reached, training.Y, current)
     cap = how.copies * int(np.bincount(current.indices).max()) if how.cap is None else how.cap
-    C = disentangled(model.tree_, reached, training.Y, copies=how.copies, cap=cap or None)
+    C = disentangled(model.tree_, reached, training.Y, copies=how.copies, cap=cap or None, weighting=how.weighting)
     after = candidates(reached, training.Y, C)
-    if after.hits < before.hits:  # possible only with a cap
-        C, after = current, before
     return Reassigned(with_clusters(model.tree_, C), C, Round(before=before, after=after, leaves=C.nnz))
 
 
