@@ -24,8 +24,8 @@ COPIES_TEXT = """\
 `python benchmarks/disentanglement.py copies`. λ is the maximum number of clusters of a label; 1 only moves labels. A
 positive of a label counts for each cluster that it reaches 1 ("by count", as in the paper) or 1 / rank of the cluster
 ("by rank"). Means over the seeds on the test documents ± sample standard deviation. "2 trees": an ensemble of two
-trees with different seeds. CPU seconds of the whole training; CPU µs per document of `predict_topk`, the fastest of
-three calls, in which all rows of a seed take turns; medians over the seeds. Recall: share of the labels of the
+trees with different seeds. CPU seconds of the whole training; CPU µs per document of `predict_topk`, the faster of
+two calls, in which all rows of a seed take turns; medians over the seeds. Recall: share of the labels of the
 training documents among the candidates of the cross-fitted matchers. "N documents": a random sample of the training
 documents."""
 DIFFERENCES_TEXT = """\
@@ -137,13 +137,14 @@ def shown_pairs(spent: dict[System, float]) -> list[tuple[System, System]]:
     moved = [one for one in trees if one.copies == 1]
     copied = [one for one in trees if one.copies > 1]
     default = [one for one in moved if one.path_weight == PATH_WEIGHT]
+    narrow = default[0].beam if default else 0
     found = [(own, peer) for own in default for peer in plain if own.beam == peer.beam]
-    found += [(own, peer) for own in default for peer in plain[-1:] if own.beam == default[0].beam < peer.beam]
+    found += [(own, peer) for own in default for peer in plain[-1:] if own.beam == narrow < peer.beam]
     found += [(own, replace(own, weighting="count")) for own in default if own.weighting == "rank"]
     for own in (*copied, *ensembles):
-        widest = {(peer.weighting, peer.path_weight): peer for peer in moved if spent[peer] <= spent[own]}
+        widest = {peer.weighting: peer for peer in default if spent[peer] <= spent[own]}
         found += [(own, peer) for peer in widest.values()]
-    found += [(own, peer) for own in (*copied, *ensembles[1:]) for peer in ensembles[:1]]
+    found += [(own, peer) for own in (*copied, *ensembles[1:]) for peer in ensembles[:1] if own.beam == narrow]
     return [(own, peer) for own, peer in found if peer in spent]
 
 
