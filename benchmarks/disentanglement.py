@@ -58,13 +58,14 @@ def main() -> None:
     parser.add_argument("--positives", choices=("all", "company"), default="all", help="that train a copy")
     parser.add_argument("--warm-start", action="store_true", help="leaves that stay in their cluster are kept")
     parser.add_argument("--documents", type=int, help="size of a random sample of the training documents")
+    parser.add_argument("--tests", type=int, help="number of test documents, if --documents is given")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=200, help="pairs of labels to merge")
     parser.add_argument("--settings", type=json.loads, default={}, help="of XRLinear, as a JSON object")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     for name in chosen.sets:
-        matrices = sampled(prepare(name, chosen.data), chosen.documents)
+        matrices = sampled(prepare(name, chosen.data), chosen.documents, chosen.tests)
         for seed in range(chosen.seeds):
             for row in (copies if chosen.task == "copies" else senses)(chosen, matrices, seed):
                 print(json.dumps(add_stamped(RESULTS, row))[:300], flush=True)
@@ -72,16 +73,16 @@ def main() -> None:
             print(json.dumps(add_stamped(RESULTS, row))[:300], flush=True)
 
 
-def sampled(matrices: Matrices, documents: int | None) -> Matrices:
-    """The data set with some of its training documents, and without the labels and test documents that they lack."""
+def sampled(matrices: Matrices, documents: int | None, tests: int | None) -> Matrices:
+    """The data set with some of its training documents and the first test documents that have one of their labels."""
     if documents is None or documents >= matrices.X.shape[0]:
         return matrices
     rows = np.sort(np.random.default_rng(0).permutation(matrices.X.shape[0])[:documents])
     Y = sp.csr_matrix(matrices.Y[rows])
     seen = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]))
     Y_test = sp.csr_matrix(matrices.Y_test[:, seen])
-    kept = np.flatnonzero(np.diff(Y_test.indptr))
-    sample = replace(matrices, dataset=f"{matrices.dataset}, {documents:,} documents")
+    kept = np.flatnonzero(np.diff(Y_test.indptr))[:tests]
+    sample = replace(matrices, dataset=f"{matrices.dataset}, {documents:,} / {len(kept):,} documents")
     parts = {"X": matrices.X[rows], "Y": Y[:, seen], "X_test": matrices.X_test[kept], "Y_test": Y_test[kept]}
     vars(sample).update(parts)  # in place of the cached properties, which read files
     return sample
@@ -123,6 +124,7 @@ class Trees:
     def __init__(self, chosen: argparse.Namespace, matrices: Matrices, seed: int) -> None:
         self.chosen, self.matrices, self.seed = chosen, matrices, seed
         self._made: dict[tuple[int, str, int], tuple[Any, Row]] = {}
+        self._reached: dict[int, tuple[Any, float]] = {}
 
     def model(self, system: System) -> Any:
         """The model of a system, with its own setting ``merge_copies``."""
@@ -161,12 +163,15 @@ class Trees:
         """What ``Disentangled`` does after its first training, which all its settings share."""
         from ramify.exchange import CheckedTraining
         from ramify.index import FixedTree
-        from ramify.models.trees.reassignment import Assignment, reassigned
+        from ramify.models.trees.reassignment import Assignment, assigned, reached_clusters
 
         chosen, (first, costs) = self.chosen, self._tree(System(), seed)
         part = CheckedTraining(X=self.matrices.X, Y=self.matrices.Y, seed=seed, threads=chosen.threads)
         how = Assignment(copies=system.copies, folds=chosen.folds, weighting=system.weighting, seed=seed)
-        new, reassign_cpu = timed(lambda: reassigned(first, part, how))
+        if seed not in self._reached:
+            self._reached[seed] = timed(lambda: reached_clusters(first, part, how))
+        reached, reached_cpu = self._reached[seed]
+        new, assign_cpu = timed(lambda: assigned(first.tree_, reached, part.Y, how))
         if chosen.warm_start:
             model, cpu = timed(lambda: first.regrown(new.tree, part.X, part.Y))
         else:
@@ -174,9 +179,9 @@ class Trees:
             company = chosen.positives == "company" and system.copies > 1
             options = {"visits": new.visits(part, chosen.threads)} if company else {}
             model, cpu = timed(lambda: again.fit(part.X, part.Y, **options))
+        spent = {"reassign_cpu_s": round(reached_cpu + assign_cpu, 3), "again_cpu_s": cpu}
         recall = {"recall_before": new.round.before.recall, "recall_after": new.round.after.recall}
-        sizes = {"leaves": model.tree_.n_leaves}
-        return model, costs | {"reassign_cpu_s": reassign_cpu, "again_cpu_s": cpu} | recall | sizes
+        return model, costs | spent | recall | {"leaves": model.tree_.n_leaves}
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:

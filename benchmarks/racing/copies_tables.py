@@ -24,10 +24,10 @@ COPIES_TEXT = """\
 `python benchmarks/disentanglement.py copies`. λ is the maximum number of clusters of a label; 1 only moves labels. A
 positive of a label counts for each cluster that it reaches 1 ("by count", as in the paper) or 1 / rank of the cluster
 ("by rank"). Means over the seeds on the test documents ± sample standard deviation. "2 trees": an ensemble of two
-trees with different seeds. CPU seconds of the whole training; CPU µs per document of `predict_topk`, the faster of
-two calls, in which all rows of a seed take turns; medians over the seeds. Recall: share of the labels of the
-training documents among the candidates of the cross-fitted matchers. "N documents": a random sample of the training
-documents."""
+trees with different seeds. CPU seconds of the whole training; CPU µs per document of `predict_topk`, the faster of two
+calls, in which all rows of a seed take turns; medians over the seeds. Recall: share of the labels of the training
+documents among the candidates of the cross-fitted matchers. "n / m documents": n random training documents and the
+first m test documents."""
 DIFFERENCES_TEXT = """\
 Differences in points; **bold** and <u>underlined</u>: significant gain or loss (5%) by a paired bootstrap that
 resamples documents and seeds. λ above 1 and ensembles are compared with the widest beam of each kind of λ = 1 that

@@ -72,3 +72,8 @@ def test_every_case_of_the_generator_is_there(number):
     assert {
         path.relative_to(HERE / f"format-{number}").as_posix() for path in (HERE / f"format-{number}").glob("*/*")
     } == wanted
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_labels_of_older_disentangled_models_were_assigned_by_count(number):
+    assert ramify.load(HERE / f"format-{number}" / "Disentangled" / "tree" / "model").weighting == "count"

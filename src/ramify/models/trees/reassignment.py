@@ -112,15 +112,32 @@ def reassigned(model: Any, training: CheckedTraining, how: Assignment) -> Reassi
     how : Assignment
         Settings of the reassignment.
     """
-    reached, current = _reached(model, training, how), clusters_of(model.tree_)
-    before = candidates(reached, training.Y, current)
+    return assigned(model.tree_, reached_clusters(model, training, how), training.Y, how)
+
+
+def assigned(tree: LabelTree, reached: CSR, Y: CSR, how: Assignment) -> Reassigned:
+    """Assign labels to the clusters that their positives reach; see ``reassigned``.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        The present tree.
+    reached : csr_matrix, shape (n, K)
+        From ``reached_clusters``.
+    Y : csr_matrix, shape (n, L)
+        Label assignments.
+    how : Assignment
+        Settings of the reassignment.
+    """
+    current = clusters_of(tree)
     cap = how.copies * int(np.bincount(current.indices).max()) if how.cap is None else how.cap
-    C = disentangled(model.tree_, reached, training.Y, copies=how.copies, cap=cap or None, weighting=how.weighting)
-    after = candidates(reached, training.Y, C)
-    return Reassigned(with_clusters(model.tree_, C), C, Round(before=before, after=after, leaves=C.nnz))
+    C = disentangled(tree, reached, Y, copies=how.copies, cap=cap or None, weighting=how.weighting)
+    before, after = candidates(reached, Y, current), candidates(reached, Y, C)
+    return Reassigned(with_clusters(tree, C), C, Round(before=before, after=after, leaves=C.nnz))
 
 
-def _reached(model: Any, training: CheckedTraining, how: Assignment) -> CSR:
+def reached_clusters(model: Any, training: CheckedTraining, how: Assignment) -> CSR:
+    """Clusters of each instance with their scores, shape (n, K); cross-fitted if ``how`` has folds."""
     unseen = how.folds > 1 and "above_leaves" in as_model(model).abilities and model.tree_.depth > 1
     if not unseen or training.X.shape[0] < 2 * how.folds:
         reached: CSR = model.clusters_reached(training.X, beam=how.beam)
