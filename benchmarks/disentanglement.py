@@ -32,7 +32,7 @@ from sklearn.base import clone
 from racing.copies_tables import PATH_WEIGHT, System, costs, shown_pairs
 from racing.matrices import Matrices, prepare
 from racing.places import CACHE, DATA, HERE
-from racing.quality import MEASURES, Answers, judged, paired_by_seed, read_answers
+from racing.quality import MEASURES, Answers, judged, paired, read_answers
 from racing.rows import Row, add_stamped, read_rows
 from racing.senses import SPLITS, agreements, merged, merged_pairs, sides
 
@@ -229,7 +229,7 @@ def compared(chosen: argparse.Namespace, matrices: Matrices) -> Iterator[Row]:
         key = setup | {"kind": "compared"} | asdict(own) | {"peer": asdict(peer), "seeds": seeds}
         if seeds and not _known(key):
             runs = [[answers(one)[seed] for seed in seeds] for one in (peer, own)]
-            yield key | {"differences": paired_by_seed(*runs)}
+            yield key | {"differences": paired(*runs, runs_in_pairs=True)}
 
 
 def senses(chosen: argparse.Namespace, matrices: Matrices, seed: int) -> Iterator[Row]:
