@@ -1,15 +1,15 @@
-"""Classifier chains: four fixed orders, re-sequencing, reinforcement and the composite of the two (docs/papers.md).
+"""Classifier chains: fixed orders, re-sequencing, reinforcement, and ensembles of two networks (docs/chains.md).
 
     python benchmarks/chains.py --sets bibtex delicious crs-bills-mini --seeds 3
-    python benchmarks/chains.py --sets bibtex --systems frequent-first resequenced --seeds 1
+    python benchmarks/chains.py --sets bibtex --systems rare-first resequenced --seeds 1
 
-Every system trains on the same nine tenths of the training set and is watched by the same tenth, drawn by the seed. The
-composite combines the re-sequenced and the reinforced chain of its seed, with the weight that ranks this tenth best;
-its minutes are those of both. Beside the ranking each row has F1 and exact matches of label sets: of the chain's own
-STOP, of the composite and of XR-Linear cut by one threshold for all labels that is best on the tenth.
+All networks of a seed are trained on the same nine tenths of the training documents and validated on the same tenth.
+An ensemble has two networks, with the seeds s and s + 1; the weight of the second is the one that ranks the tenth best.
+Label sets are cut by one threshold per system, which gives the best micro F1 on the tenth; those that a single chain
+ends with STOP are a second figure. Pairs of systems are compared by a paired bootstrap over documents and seeds.
 
-Rows go to ``results/chains.jsonl``; what is there already is passed over, so that a cut run goes on. What both chains
-say waits in the cache for the composite.
+Rows go to ``results/chains.jsonl``; rows that are there are skipped, so that an interrupted run continues. Scores of
+the networks are kept in the cache. With ``--compare`` only the comparisons are computed, from the kept scores.
 """
 
 from __future__ import annotations
@@ -19,30 +19,35 @@ import json
 import shlex
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from racing.chain_tables import CHAINS, MEASURES, SYSTEMS
+from racing.chain_members import Scores, Study, effective, set_quality, sources_of
+from racing.chain_tables import CHAINS, COMPARED, ENSEMBLES, MEASURES, SYSTEMS
 from racing.matrices import Matrices, prepare
-from racing.places import CACHE, DATA
+from racing.places import DATA
 from racing.rows import Row, add_stamped, read_rows
 
-HELD_OUT = 0.1
 SETTINGS: dict[str, dict[str, Any]] = {
     "bibtex": {},
     "delicious": {"epochs": 4},
     "crs-bills-mini": {"warmup": 12, "epochs": 5, "sampled": 1_000},
 }
-"""Of the networks, the same for all systems of a set; the rest are defaults. With 19 labels per document a few epochs
-are enough; with thousands of labels a sampled softmax takes two thirds of the time."""
+"""Settings of the networks, the same for all systems of a set; others are defaults. With 19 labels per document a few
+epochs are enough; with thousands of labels a sampled softmax takes two thirds of the time."""
 
 REINFORCED: dict[str, dict[str, Any]] = {"delicious": {"reward": "dcg", "epochs": 2}}
-"""Of the policy gradient: with 19 labels per document the gain in DCG ranks held-out documents better than the gain in
-the set's F1."""
+"""Settings of the policy gradient. With 19 labels per document the gain in DCG ranks held-out documents better than the
+gain in the set's F1."""
+
+LINEAR_SOURCES = ("cpp", *(f"src/ramify/{name}" for name in ("index", "kernels", "linear", "match", "models")))
+RESAMPLES = 2_000
+WATCHED = 50
+"""First labels per document that a threshold is fitted on."""
 
 
 def main() -> None:
@@ -50,174 +55,165 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", nargs="+", default=list(SETTINGS))
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--settings", type=json.loads, default={}, help="of LabelChain, over those of the set")
-    parser.add_argument("--reinforced", type=json.loads, default={}, help="of ReinforcedChain")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--compare", action="store_true", help="only compare systems that have rows")
     chosen = parser.parse_args()
+    command = {"command": shlex.join(["python", *sys.argv])}
     for name in chosen.sets:
         matrices = prepare(name, chosen.data)
-        for seed in range(chosen.seeds):
+        for seed in chosen.seeds if not chosen.compare else ():
+            run = Run(matrices, seed, chosen.threads)
             for system in chosen.systems:
-                run = Run(chosen, matrices, system, seed)
-                if not run.is_known():
-                    print(json.dumps(add_stamped(CHAINS, run.row())), flush=True)
+                if not run.is_known(system):
+                    print(json.dumps(add_stamped(CHAINS, run.row(system) | command)), flush=True)
+        for row in comparisons(matrices, chosen.seeds, chosen.threads):
+            print(json.dumps(add_stamped(CHAINS, row | command)), flush=True)
 
 
 class Run:
-    """One system on one set with one seed."""
+    """The systems on one set with one seed.
 
-    def __init__(self, chosen: argparse.Namespace, matrices: Matrices, system: str, seed: int) -> None:
-        from ramify import LabelChain, ReinforcedChain
-        from ramify.exchange import CheckedTraining
-        from ramify.label_vectors import unit_vectors
+    Parameters
+    ----------
+    matrices : Matrices
+    seed : int
+    threads : int
+    """
 
-        self.chosen, self.matrices, self.system, self.seed = chosen, matrices, system, seed
-        self.settings = SETTINGS.get(matrices.dataset, {}) | chosen.settings
-        self.reinforced = REINFORCED.get(matrices.dataset, {}) | chosen.reinforced
-        self.effective = {
-            "settings": {} if system == "xr-linear" else effective(LabelChain(**self.settings)),
-            "reinforced": effective(ReinforcedChain(**self.reinforced)),
-        }
-        whole = CheckedTraining(X=unit_vectors(matrices.X), Y=matrices.Y, seed=seed, threads=chosen.threads)
-        self.rest, self.held = whole.split(HELD_OUT, seed)
+    def __init__(self, matrices: Matrices, seed: int, threads: int) -> None:
+        name = matrices.dataset
+        self.matrices, self.seed, self.threads = matrices, seed, threads
+        self.study = Study(matrices, seed, SETTINGS.get(name, {}), REINFORCED.get(name, {}), threads)
 
     def key(self, system: str) -> Row:
-        """What makes two rows the same measurement."""
-        key = {"dataset": self.matrices.dataset, "matrices": self.matrices.fingerprint, "system": system}
-        key |= {"seed": self.seed, "settings": self.effective["settings"]}
-        if system in ("reinforced", "composite"):
-            key |= {"reinforced": self.effective["reinforced"]}
-        return key
+        """What makes two rows the same measurement: data, seed, settings and sources of all members."""
+        key = {"kind": "system", "dataset": self.matrices.dataset, "matrices": self.matrices.fingerprint}
+        key |= {"system": system, "seed": self.seed}
+        if system == "xr-linear":
+            from ramify import XRLinear
 
-    def is_known(self) -> bool:
+            return key | {"settings": effective(XRLinear()), "sources": sources_of(LINEAR_SOURCES)}
+        names = [name for name, _ in ENSEMBLES.get(system, [(system, 0)])]
+        identities = [self.study.identity(name) for name in names]
+        key |= {"settings": {name: one["settings"] for name, one in zip(names, identities, strict=True)}}
+        key |= {"sources": identities[-1]["sources"]}
+        return key | ({"reinforced": identities[-1]["reinforced"]} if "reinforced" in names else {})
+
+    def is_known(self, system: str) -> bool:
         """Whether the row is there."""
-        key = self.key(self.system)
+        key = self.key(system)
         return any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(CHAINS))
 
-    def row(self) -> Row:
-        """Train, ask, measure."""
-        from ramify import evaluate
-        from ramify.evaluation import top_k
+    def row(self, system: str) -> Row:
+        """Train the members that have no scores yet, and measure."""
+        found = self.scores(system)
+        Y_test = self.matrices.Y_test
+        measured = contributions(Y_test, found.test).mean(axis=0)
+        row = self.key(system) | {name: round(100 * float(x), 3) for name, x in zip(MEASURES, measured, strict=True)}
+        threshold = best_threshold(found.held, self.study.held.Y)
+        sets = set_quality(Y_test, sp.csr_matrix(found.test >= threshold)) | {"threshold": threshold}
+        return row | {"minutes": round(found.minutes, 3), "sets": sets, "threads": self.threads} | found.note
 
-        if self.system == "xr-linear":
-            return self._closed(*self.linear())
-        minutes, found = self.composite() if self.system == "composite" else self.answers(self.system)
-        report = evaluate(self.matrices.Y_test, top_k(found["test"], 5))
-        if self.system == "composite":
-            threshold = best_threshold(top_k(found["held"], self._watched()), self.held.Y)
-            sets = set_quality(self.matrices.Y_test, sp.csr_matrix(found["test"] >= threshold)) | {"cut": threshold}
-        else:
-            sets = found["sets"] | {"cut": "own"}
-        more = {name: found[name] for name in ("weight", "epochs") if name in found}
-        return self._closed(report, minutes, sets) | more
-
-    def _closed(self, report: Any, minutes: float, sets: Row) -> Row:
-        row = self.key(self.system) | {name: round(100 * float(report[name]), 3) for name in MEASURES}
-        row |= {"minutes": round(minutes, 2), "sets": sets, "threads": self.chosen.threads}
-        return row | {"command": shlex.join(["python", *sys.argv])}
-
-    def _watched(self) -> int:
-        return min(50, self.matrices.Y.shape[1])
-
-    def linear(self) -> tuple[Any, float, Row]:
-        """XR-Linear: its report, minutes and sets, cut by a threshold that was not fitted on what it learnt from."""
-        from ramify import XRLinear, evaluate
-
-        begun = time.perf_counter()
-        model = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(self.matrices.X, self.matrices.Y)
-        minutes = (time.perf_counter() - begun) / 60
-        watched = XRLinear(seed=self.seed, threads=self.chosen.threads).fit(self.rest.X, self.rest.Y)
-        threshold = best_threshold(watched.predict_topk(self.held.X, self._watched()), self.held.Y)
-        found = model.set_params(decision_threshold=threshold).predict(self.matrices.X_test)
-        report = evaluate(self.matrices.Y_test, model.predict_topk(self.matrices.X_test, 5))
-        return report, minutes, set_quality(self.matrices.Y_test, found) | {"cut": threshold}
-
-    def answers(self, system: str) -> tuple[float, Row]:
-        """Minutes of a chain's training, and all that it says; from the cache where it is there."""
-        home = CACHE / "chains" / f"{_digest(self.key(system))}.npz"
-        if home.exists():
-            with np.load(home) as kept:
-                note = json.loads(str(kept["note"]))
-                return note.pop("minutes"), {"held": kept["held"], "test": kept["test"]} | note
-        begun = time.perf_counter()
-        model = self.unfitted(system)
-        model.fit_parts(replace(self.rest, seed=model.seed), self.held)
-        minutes = (time.perf_counter() - begun) / 60
-        X_test, Y_test = self.matrices.X_test, self.matrices.Y_test
-        found = {"test": model.decision_function(X_test)}
-        note = {"sets": set_quality(Y_test, model.predict_sets(X_test)), "epochs": epochs_of(model)}
-        if system in ("resequenced", "reinforced"):
-            found["held"] = model.decision_function(self.held.X)
-            home.parent.mkdir(parents=True, exist_ok=True)
-            beside = home.with_suffix(".new.npz")  # a cut leaves nothing half-written that the next run would open
-            np.savez(beside, **found, note=json.dumps(note | {"minutes": minutes}))
-            beside.replace(home)
-        return minutes, found | note
-
-    def unfitted(self, system: str) -> Any:
-        """A chain with the settings of the set."""
-        from ramify import LabelChain, ReinforcedChain
-
-        if system != "reinforced":
-            return LabelChain(order=system, seed=self.seed, threads=self.chosen.threads, **self.settings)
-        warm = LabelChain(order="random", **self.settings)
-        # another first network than the re-sequenced chain's: what two alike networks say need not be combined
-        return ReinforcedChain(warm, seed=self.seed + 1, threads=self.chosen.threads, **self.reinforced)
-
-    def composite(self) -> tuple[float, Row]:
-        """Minutes of both chains of the seed, and what they say together, as ``CompositeChain`` does."""
+    def scores(self, system: str) -> Scores:
+        """Scores of a network, an ensemble or XR-Linear."""
+        if system == "xr-linear":
+            return self._linear()
+        if system not in ENSEMBLES:
+            return self.study.scores(system, 0)
         from ramify.chains.composite import best_weight, combined
 
-        (minutes, first), (more, second) = (self.answers(system) for system in ("resequenced", "reinforced"))
-        weight = best_weight(first["held"], second["held"], self.held.Y)
-        found = {part: combined(first[part], second[part], weight) for part in ("held", "test")}
-        return minutes + more, found | {"weight": weight}
+        first, second = (self.study.scores(name, number) for name, number in ENSEMBLES[system])
+        weight = best_weight(first.held, second.held, self.study.held.Y)
+        held, test = (combined(*part, weight) for part in ((first.held, second.held), (first.test, second.test)))
+        return Scores(held, test, first.minutes + second.minutes, {"weight": weight})
+
+    def _linear(self) -> Scores:
+        """Scores of XR-Linear trained on all training documents; the held-out ones are of a tree without these."""
+        from ramify import XRLinear
+
+        settings = {"seed": self.seed, "threads": self.threads}
+        begun = time.process_time()
+        model = XRLinear(**settings).fit(self.matrices.X, self.matrices.Y)
+        minutes = (time.process_time() - begun) / 60
+        watched = XRLinear(**settings).fit(self.study.rest.X, self.study.rest.Y)
+        held, test = _all_scores(watched, self.study.held.X), _all_scores(model, self.matrices.X_test)
+        return Scores(held, test, minutes, {})
 
 
-def effective(model: Any) -> Row:
-    """Settings that make a difference, defaults included: a row under other defaults is another measurement."""
-    free = ("order", "seed", "threads", "chain", "device", "checkpoint")
-    return {name: value for name, value in model.get_params(deep=False).items() if name not in free}
+def _all_scores(model: Any, X: Any) -> Any:
+    """Scores of the first labels as a float32 array, shape (n, L); -inf for others."""
+    top = model.predict_topk(X, min(WATCHED, model.n_labels_))
+    scores = np.full((X.shape[0], model.n_labels_ + 1), -np.inf, np.float32)  # a last column for label -1
+    np.put_along_axis(scores, top.labels, top.scores, axis=1)
+    return scores[:, :-1]
 
 
-def best_threshold(top: Any, Y: Any) -> float:
-    """The one under which micro F1 of held-out instances is largest."""
+def contributions(Y: Any, scores: Any) -> Any:
+    """What each test document adds to the measures, shape (n, measures)."""
+    from ramify import evaluate
+    from ramify.evaluation import top_k
+
+    report = evaluate(Y, top_k(scores, 5))
+    parts = [np.divide(*report.contributions(name)) for name in MEASURES]
+    return np.column_stack(parts)[report.measured.counted]
+
+
+def best_threshold(scores: Any, Y: Any) -> float:
+    """The threshold with the largest micro F1 on held-out instances."""
+    from ramify.evaluation import top_k
+
+    top = top_k(scores, min(WATCHED, Y.shape[1]))
     truth = Y.toarray() > 0
     hits = np.take_along_axis(truth, np.maximum(top.labels, 0), axis=1) & (top.labels >= 0)
-    scores, hits = top.scores[top.labels >= 0], hits[top.labels >= 0]
-    order = np.argsort(-scores, kind="stable")
+    found, hits = top.scores[top.labels >= 0], hits[top.labels >= 0]
+    order = np.argsort(-found, kind="stable")
     f1 = 2 * np.cumsum(hits[order]) / (np.arange(len(order)) + 1 + truth.sum())
-    return float(scores[order][int(np.argmax(f1))])
+    return float(found[order][int(np.argmax(f1))])
 
 
-def set_quality(Y: Any, found: Any) -> Row:
-    """Micro F1, macro F1 over labels that the test set has, and exact matches, in percent."""
-    hits = found.multiply(Y).tocsr()
-    per_label = [np.asarray(matrix.sum(axis=0)).ravel() for matrix in (hits, found, Y)]
-    macro = (2 * per_label[0] / np.maximum(1, per_label[1] + per_label[2]))[per_label[2] > 0]
-    rows = [np.asarray(matrix.sum(axis=1)).ravel() for matrix in (hits, found, Y)]
-    values = {
-        "micro F1": 2 * per_label[0].sum() / (per_label[1].sum() + per_label[2].sum()),
-        "macro F1": macro.mean(),
-        "exact match": ((rows[0] == rows[1]) & (rows[0] == rows[2])).mean(),
+def comparisons(matrices: Matrices, seeds: Sequence[int], threads: int) -> list[Row]:
+    """Paired bootstrap of pairs of systems over the seeds that both have rows for."""
+    runs = [Run(matrices, seed, threads) for seed in seeds]
+    parts: dict[tuple[str, int], Any] = {}
+
+    def part(system: str, run: Run) -> Any:
+        if (system, run.seed) not in parts:
+            parts[system, run.seed] = contributions(matrices.Y_test, run.scores(system).test)
+        return parts[system, run.seed]
+
+    rows = []
+    for first, second in COMPARED:
+        both = [run for run in runs if run.is_known(first) and run.is_known(second)]
+        if both:
+            key = {"kind": "comparison", "dataset": matrices.dataset, "matrices": matrices.fingerprint}
+            found = resampled(np.array([part(first, run) - part(second, run) for run in both]))
+            row = key | {"a": first, "b": second, "seeds": [run.seed for run in both], "differences": found}
+            rows.append(row | {"sources": both[0].key(first)["sources"]})
+    return rows
+
+
+def resampled(differences: Any) -> dict[str, list[float]]:
+    """Measure -> [mean difference, low, high, p], in percent, over resampled documents and resampled seeds.
+
+    Parameters
+    ----------
+    differences : float64 array, shape (seeds, documents, measures)
+        Of two systems; a resample draws seeds and documents with replacement.
+    """
+    from ramify.evaluation.bootstrap import intervals, two_sided_p
+
+    n_seeds, n, _ = differences.shape
+    rng = np.random.default_rng(0)
+    samples = np.empty((RESAMPLES, differences.shape[2]))
+    for number in range(RESAMPLES):
+        mean = differences[rng.integers(0, n_seeds, n_seeds)].mean(axis=0)
+        samples[number] = np.bincount(rng.integers(0, n, n), minlength=n) @ mean / n
+    values = zip(differences.mean(axis=(0, 1)), intervals(samples), two_sided_p(samples), strict=True)
+    return {
+        name: [*(round(100 * float(x), 3) for x in (mean, *edges)), round(float(p), 4)]
+        for name, (mean, edges, p) in zip(MEASURES, values, strict=True)
     }
-    return {name: round(100 * float(value), 3) for name, value in values.items()}
-
-
-def epochs_of(model: Any) -> list[int]:
-    """Epoch that was kept, of each stage of training."""
-    warm = [model.chain_.history_.best] if hasattr(model, "chain_") else []
-    return [*warm, model.history_.best]
-
-
-def _digest(key: Row) -> str:
-    import hashlib
-
-    from racing.systems import source_hash
-
-    text = json.dumps(key | {"sources": source_hash()}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 if __name__ == "__main__":

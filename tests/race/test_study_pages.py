@@ -71,15 +71,26 @@ NAMED = [
 ]
 
 
-def _chain(system, seed, value, draws=32):
-    row = {"dataset": "toy", "system": system, "seed": seed, "settings": {"draws": draws}, "minutes": 1.5}
-    return row | dict.fromkeys(MEASURES, value) | {"sets": dict.fromkeys(SETS, value / 2)}
+def _chain(system, seed, value, sources="new", **more):
+    row = {"kind": "system", "dataset": "toy", "matrices": "m", "system": system, "seed": seed, "sources": sources}
+    row |= dict.fromkeys(MEASURES, value) | {"minutes": 1.5, "sets": dict.fromkeys(SETS, value / 2)}
+    return row | more
+
+
+def _against(second, value, p):
+    row = {"kind": "comparison", "dataset": "toy", "matrices": "m", "a": "composite", "b": second, "seeds": [0, 1]}
+    return row | {"differences": {name: [value, value - 1, value + 1, p] for name in MEASURES}}
 
 
 CHAINS = [
-    *(_chain(system, 0, 99.0, draws=8) for system in FIXED),  # other settings than those measured last
-    *(_chain(system, seed, 40.0 + place + seed) for place, system in enumerate(FIXED) for seed in (0, 1)),
-    *(_chain("composite", seed, 44.0 + seed) for seed in (0, 1)),
+    {"dataset": "toy", "system": "random", "seed": 5} | dict.fromkeys(MEASURES, 98.0),  # a former row without kind
+    _chain("random", 2, 99.0, sources="old"),
+    *(_chain(system, seed, 40.0 + seed) for system in FIXED for seed in (0, 1)),
+    _chain("composite", 0, 44.0),
+    _chain("resequenced", 0, 44.0, **{"own sets": {"micro F1": 12.5}}),
+    _against("random ×2", 3.0, 0.01),
+    _against("random ×2", 0.5, 0.2),  # measured again
+    _against("rare-first ×2", -0.25, 0.04),
 ]
 FLOORS = [{"dataset": "toy", "ghz": 2.0, "lookups": 200, "additions": 1800, "groups_per_pass": 4e6}]
 
@@ -125,9 +136,12 @@ def test_names(page):
     assert "| toy | mixed | 20 | 0.2 | 12.3 |" in page
 
 
-def test_the_composite_beside_the_best_fixed_order(page):
-    assert "| random | 43.50 ±0.71 |" in page  # 8 draws do not count
-    assert "| toy | +1.00 (+2.3%, random) ✓ |" in page
+def test_chains_of_the_same_sources_and_their_differences(page):
+    assert "| random | 40.50 ±0.71 |" in page
+    assert "98.00" not in page and "99.00" not in page
+    assert "| 22.00 | 22.00 | 22.00 | 12.50 | 1.5 | 1 |" in page  # three thresholded measures, then that of STOP
+    assert "| composite – random ×2 | +0.50 |" in page
+    assert "| composite – rare-first ×2 | -0.25 * |" in page
 
 
 def test_floors_are_cycles(page):

@@ -30,17 +30,7 @@ from ramify.chains.answering import (
 from ramify.chains.answers import ChainAnswers
 from ramify.chains.order import ORDER
 from ramify.chains.stored import PREFIX, checked_arrays, checked_counts, network_arrays, sizes_of, stored_network
-from ramify.checks import (
-    SEED,
-    THREADS,
-    THRESHOLD,
-    Real,
-    Rules,
-    Whole,
-    YesNo,
-    rules_of,
-    whole_number,
-)
+from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Real, Rules, Whole, YesNo, rules_of, whole_number
 from ramify.errors import damage_reported
 from ramify.exchange import CheckedTraining, Sizes, Training
 from ramify.models.base.model import HELD_OUT
@@ -70,6 +60,9 @@ class LabelChain(ChainAnswers):
         Order of an instance's labels in training; the network's own, which depends on the input; by frequency; a new
         arbitrary order per instance and epoch; one arbitrary order. In Python also an object such as
         ``ramify.chains.OwnOrder``.
+    targets : {"next", "remaining"}, optional
+        Target of each step in training; the next label of the order, or any label that is not yet emitted, so that the
+        order determines only the labels before each step. None: "remaining" with the order "resequenced", else "next".
     embedding : int, default 128
         Width of the label vectors.
     hidden : int, default 256
@@ -133,6 +126,7 @@ class LabelChain(ChainAnswers):
 
     RULES: ClassVar[Rules] = {
         "order": ORDER,
+        "targets": OneOf(("next", "remaining"), optional=True),
         "embedding": Whole(1, 65_536),
         "hidden": Whole(1, 65_536),
         "dropout": Real(0, 0.9),
@@ -160,6 +154,7 @@ class LabelChain(ChainAnswers):
         self,
         *,
         order: Any = "resequenced",
+        targets: str | None = None,
         embedding: int = 128,
         hidden: int = 256,
         dropout: float = 0.5,
@@ -183,6 +178,7 @@ class LabelChain(ChainAnswers):
         threads: int | None = None,
     ) -> None:
         self.order = order
+        self.targets = targets
         self.embedding = embedding
         self.hidden = hidden
         self.dropout = dropout
@@ -236,9 +232,17 @@ class LabelChain(ChainAnswers):
         self.fit_parts(*self._held_out(training, self.held_out))
 
     def fit_parts(
-        self, rest: CheckedTraining, held: CheckedTraining | None, *, on_event: OnEvent | None = None
+        self,
+        rest: CheckedTraining,
+        held: CheckedTraining | None,
+        *,
+        on_event: OnEvent | None = None,
+        start: ChainNetwork | None = None,
     ) -> LabelChain:
-        """Train on one part and evaluate on another, with rows of X already scaled (``normalize``). Else as ``fit``."""
+        """Train on one part and evaluate on another, with rows of X already scaled (``normalize``). Else as ``fit``.
+
+        With ``start``, a network after its warm-up (``stages.warmed_up``), this network is trained further.
+        """
         require_torch(f"{type(self).__name__} and other systems on torch")
         from ramify.chains.stages import train_stages
 
@@ -247,7 +251,7 @@ class LabelChain(ChainAnswers):
         environment = Environment(self.device, self._threads(rest.threads))
         with environment.open():
             network, self.history_ = train_stages(
-                self, data, environment, lambda done: rest.report("train", done), on_event
+                self, data, environment, lambda done: rest.report("train", done), on_event, start
             )
         self.label_counts_, self.longest_ = data.counts, data.longest
         self.n_features_in_, self.n_labels_ = rest.X.shape[1], rest.Y.shape[1]
@@ -273,6 +277,7 @@ class LabelChain(ChainAnswers):
             feature_dropout=self.feature_dropout,
             sampled=min(sampled, n_labels),
             seed=rest.seed,
+            targets=self.targets or ("remaining" if self.order == "resequenced" else "next"),
         )
 
     def loop_config(self, seed: int) -> LoopConfig:

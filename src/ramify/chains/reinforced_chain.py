@@ -123,10 +123,18 @@ class ReinforcedChain(ChainAnswers):
         self.fit_parts(*self._held_out(training, self.warm_start().held_out))
 
     def fit_parts(
-        self, rest: CheckedTraining, held: CheckedTraining | None, *, on_event: OnEvent | None = None
+        self,
+        rest: CheckedTraining,
+        held: CheckedTraining | None,
+        *,
+        on_event: OnEvent | None = None,
+        start: LabelChain | None = None,
     ) -> ReinforcedChain:
-        """Train on one part and evaluate on another; see ``LabelChain.fit_parts``."""
-        chain = self.warm_start().fit_parts(rest.part_of_progress(0, 2), held, on_event=on_event)
+        """Train on one part and evaluate on another; see ``LabelChain.fit_parts``.
+
+        With ``start``, a fitted warm start, only the policy gradient follows; its network is replaced by the result.
+        """
+        chain = start or self.warm_start().fit_parts(rest.part_of_progress(0, 2), held, on_event=on_event)
         self.history_ = self._reinforce(chain, rest.part_of_progress(1, 2), held, on_event)
         return self._set_chain(chain)
 

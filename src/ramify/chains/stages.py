@@ -27,14 +27,39 @@ RATE_AFTER_WARMUP = 0.3
 """Factor of the chain's learning rate after a warm-up."""
 
 
+def warmed_up(
+    chain: LabelChain,
+    data: ChainData,
+    environment: Environment,
+    report_progress: Callable[[float], None],
+    on_event: OnEvent | None,
+) -> ChainNetwork:
+    """A new network after the warm-up; parameters as in ``train_stages``."""
+    shape = Shape(
+        n_features=data.X.shape[1], n_labels=data.Y.shape[1], embedding=int(chain.embedding), hidden=int(chain.hidden)
+    )
+    network = ChainNetwork(shape, environment.device, generator(data.seed))
+    if chain.warmup > 0:
+        train(
+            LabelwiseTask(network, data),
+            replace(chain.loop_config(data.seed), epochs=chain.warmup),
+            environment,
+            progress=report_progress,
+            on_event=on_event,
+            checkpoint=chain.checkpoint_for("warmup", data),
+        )
+    return network
+
+
 def train_stages(
     chain: LabelChain,
     data: ChainData,
     environment: Environment,
     report_progress: Callable[[float], None],
     on_event: OnEvent | None,
+    start: ChainNetwork | None = None,
 ) -> tuple[ChainNetwork, History]:
-    """Train a new network with the settings of a chain.
+    """Train a network with the settings of a chain.
 
     Parameters
     ----------
@@ -47,6 +72,8 @@ def train_stages(
         Called with the share done, 0 to 1.
     on_event : callable, optional
         Called after each evaluation of either stage.
+    start : ChainNetwork, optional
+        A network after its warm-up; it is trained further. None: a new one.
 
     Returns
     -------
@@ -54,22 +81,11 @@ def train_stages(
     History
         Of the second stage.
     """
-    shape = Shape(
-        n_features=data.X.shape[1], n_labels=data.Y.shape[1], embedding=int(chain.embedding), hidden=int(chain.hidden)
-    )
-    network = ChainNetwork(shape, environment.device, generator(data.seed))
     config = chain.loop_config(data.seed)
     warmup_cost = chain.warmup * WARMUP_COST
-    share = warmup_cost / (warmup_cost + chain.epochs)
+    share = 0.0 if start is not None else warmup_cost / (warmup_cost + chain.epochs)
+    network = start or warmed_up(chain, data, environment, lambda done: report_progress(share * done), on_event)
     if chain.warmup > 0:
-        train(
-            LabelwiseTask(network, data),
-            replace(config, epochs=chain.warmup),
-            environment,
-            progress=lambda done: report_progress(share * done),
-            on_event=on_event,
-            checkpoint=chain.checkpoint_for("warmup", data),
-        )
         config = replace(config, learning_rate=chain.learning_rate * RATE_AFTER_WARMUP)
     history = train(
         SupervisedTask(network, data, order_of(chain.order, data.seed)),

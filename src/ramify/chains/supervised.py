@@ -1,6 +1,10 @@
-"""Supervised training of a chain: cross-entropy of the next label given the labels before it (teacher forcing).
+"""Supervised training of a chain with teacher forcing: l_1..l_m, STOP are the labels of instance i in a given order.
 
-loss = -Σ_i Σ_t log p(l_t | x_i, l_1..l_{t-1})      l_1..l_m, STOP: the labels of instance i in the order of ``order``
+loss = -Σ_i Σ_t log p(l_t | x_i, l_1..l_{t-1})                  targets "next": the next label of the order
+loss = -Σ_i Σ_t log Σ_{s ≥ t} p(l_s | x_i, l_1..l_{t-1})        targets "remaining": any label not yet emitted
+
+STOP is a target of "remaining" after the last label only. The gradient of "remaining" increases each remaining label in
+proportion to its probability: the network chooses which one comes next. The order determines the prefixes only.
 
 A batch of padded sequences is one call of the GRU, without a loop over labels. With thousands of labels, a batch uses
 its own P labels and S uniformly sampled negatives; log((L - P) / S) is added to the logit of a sampled label, which
@@ -59,6 +63,7 @@ class ChainData:
     sampled : int
         Negative labels per batch; 0 for the full softmax.
     seed : int, default 0
+    targets : {"next", "remaining"}
     """
 
     X: CSR
@@ -70,10 +75,11 @@ class ChainData:
     feature_dropout: float
     sampled: int
     seed: int = 0
+    targets: str = "next"
 
 
 class SupervisedTask(Task):
-    """A ``torchloop.Task``: prediction of the next label in a given order.
+    """A ``torchloop.Task``: prediction of the next label of a sequence.
 
     Parameters
     ----------
@@ -97,7 +103,7 @@ class SupervisedTask(Task):
         return batches_by_cost(self.lengths, size, rng)
 
     def loss(self, shard: Shard) -> tuple[torch.Tensor, float]:
-        """See ``torchloop.Task``: the cross-entropy and the number of labels and STOPs."""
+        """See ``torchloop.Task``: the loss of the module's equations and the number of labels and STOPs."""
         data, network = self.data, self.network
         X, Y = features(data.X[shard.rows], network.output), data.Y[shard.rows]
         drawn = generator(*shard.counters)
@@ -106,9 +112,14 @@ class SupervisedTask(Task):
         outputs, wanted, place = forced_outputs(network, X, targets, Dropout(drawn, data.dropout, data.feature_dropout))
         logits = network.logits(outputs, candidates)
         logits = logits if corrections is None else logits + corrections
-        logits = logits.masked_fill_(closed(wanted, self.never, candidates)[place], -torch.inf)
-        own = positions(candidates, wanted[place])
-        return functional.cross_entropy(logits.float(), own, reduction="sum"), float(len(outputs))
+        shut = closed(wanted, self.never, candidates)[place]
+        logits = logits.masked_fill_(shut, -torch.inf).float()
+        if data.targets == "next":
+            own = positions(candidates, wanted[place])
+            return functional.cross_entropy(logits, own, reduction="sum"), float(len(outputs))
+        wrong = ~remaining(Y, place[0], shut, candidates)
+        losses = torch.logsumexp(logits, dim=1) - torch.logsumexp(logits.masked_fill(wrong, -torch.inf), dim=1)
+        return losses.sum(), float(len(outputs))
 
     def _targets(self, X: Any, Y: CSR, rng: np.random.Generator, candidates: torch.Tensor | None) -> torch.Tensor:
         data = self.data
@@ -199,6 +210,28 @@ def closed(targets: torch.Tensor, never: torch.Tensor, candidates: torch.Tensor 
     first.scatter_(1, torch.where(targets < 0, len(never) + 1, targets), at.expand(n, steps))
     first = first[:, :-1] if candidates is None else first[:, candidates]
     return at[None, :, None] > first[:, None, :]
+
+
+def remaining(Y: CSR, rows: torch.Tensor, shut: torch.Tensor, candidates: torch.Tensor | None) -> torch.Tensor:
+    """Labels of Y that are still to be emitted at each place; STOP where there are none.
+
+    Parameters
+    ----------
+    Y : csr_matrix, shape (n, L)
+    rows : int64 tensor, shape (places,)
+    shut : bool tensor, shape (places, L + 1) or (places, candidates)
+        Labels that are excluded at each place.
+    candidates : int64 tensor or None
+
+    Returns
+    -------
+    bool tensor, of the shape of ``shut``
+    """
+    labels = Y if candidates is None else Y[:, candidates[:-1].cpu().numpy()]
+    truth = functional.pad(torch.from_numpy(labels.toarray() > 0), (0, 1)).to(shut.device)
+    found = truth[rows] & ~shut
+    found[:, -1] = ~found.any(dim=1)
+    return found
 
 
 def positions(candidates: torch.Tensor | None, labels: torch.Tensor) -> torch.Tensor:
