@@ -257,6 +257,15 @@ def test_rewards_improve_label_sets():
     assert other.predict_sets(X).sum() < after.predict_sets(X).sum()
 
 
+@pytest.mark.parametrize(("held_out", "kept"), [(0.2, True), (0.0, False)], ids=["held out", "none held out"])
+def test_a_warm_start_is_kept_if_the_policy_gradient_ranks_held_out_instances_worse(held_out, kept):
+    warm = LabelChain(**SMALL | {"epochs": 6, "held_out": held_out})
+    model = ReinforcedChain(warm, epochs=1, learning_rate=1.0, threads=1).fit(PROBLEM.X, PROBLEM.Y)
+    start = warm.fit(PROBLEM.X, PROBLEM.Y)
+    same = [np.array_equal(array, model.chain_.arrays_[name]) for name, array in start.arrays_.items()]
+    assert all(same) if kept else not any(same[:3])
+
+
 def test_the_weight_of_a_composite_is_fitted_on_held_out_instances():
     chain = LabelChain(**SMALL | {"epochs": 6})
     bad = ReinforcedChain(LabelChain(**SMALL | {"epochs": 1, "learning_rate": 1e-6}), epochs=1, learning_rate=1e-6)

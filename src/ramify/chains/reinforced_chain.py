@@ -36,13 +36,13 @@ class ReinforcedChain(ChainAnswers):
     Parameters
     ----------
     chain : LabelChain, optional
-        The warm start; its network, ``held_out``, ``batch_size`` and ``patience`` are used in both stages. None:
-        ``LabelChain(order="random")``.
-    reward : {"set-f1", "dcg", "exact-match"}
-        Reward of an action; the gain in F1 of the label set, the gain in DCG, or 1 for an exactly correct set.
+        The warm start; its network, ``held_out``, ``batch_size`` and ``patience`` are used in both stages. It is kept
+        unless an epoch of the policy gradient ranks the held-out instances better. None: ``LabelChain()``.
+    reward : {"dcg", "set-f1", "exact-match"}
+        Reward of an action; the gain in DCG, the gain in F1 of the label set, or 1 for an exactly correct set.
     epochs : int, default 4
         Largest number of passes over the training instances after the warm start.
-    learning_rate : float, default 0.001
+    learning_rate : float, default 0.0003
         Learning rate of AdamW in these passes.
     entropy : float, default 0.02
         Weight of the entropy bonus, which delays convergence to a deterministic policy.
@@ -65,7 +65,8 @@ class ReinforcedChain(ChainAnswers):
     chain_ : LabelChain
         The warm start with the parameters of the second stage.
     history_ : History
-        Loss and held-out measure of each epoch after the warm start; those of the warm start: ``chain_.history_``.
+        Loss and held-out measure of each epoch of the policy gradient, also if the warm start is kept; those of the
+        warm start: ``chain_.history_``.
     normalized_rows_ : int
         Training rows that were scaled to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
@@ -82,15 +83,15 @@ class ReinforcedChain(ChainAnswers):
         **rules_of(LabelChain, "decision_threshold", "normalize", "seed", "threads"),
     }
     FLAGS = ("reward", "epochs", "learning_rate", "samples", "normalize")
-    PARTS = MappingProxyType({"chain": lambda: LabelChain(order="random")})
+    PARTS = MappingProxyType({"chain": LabelChain})
 
     def __init__(
         self,
         chain: LabelChain | None = None,
         *,
-        reward: str = "set-f1",
+        reward: str = "dcg",
         epochs: int = 4,
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.0003,
         entropy: float = 0.02,
         anchor: float = 0.5,
         samples: int = 2,
@@ -155,6 +156,8 @@ class ReinforcedChain(ChainAnswers):
     def _reinforce(
         self, chain: LabelChain, rest: CheckedTraining, held: CheckedTraining | None, on_event: OnEvent | None
     ) -> History:
+        import torch
+
         from ramify.chains.reinforced import ReinforcedTask
 
         data = chain.training_data(rest, held)
@@ -170,6 +173,9 @@ class ReinforcedChain(ChainAnswers):
                 anchor=self.anchor,
                 samples=self.samples,
             )
+            network.eval()
+            with torch.no_grad():
+                before = task.measure()
             history = train(
                 task,
                 self._loop_config(chain, data.seed),
@@ -178,7 +184,8 @@ class ReinforcedChain(ChainAnswers):
                 on_event=on_event,
                 checkpoint=chain.checkpoint_for("reinforced", data, self._identity()),
             )
-        chain.set_network(network)
+        if not history.evaluations[history.best].measure <= before:  # without held-out instances both are NaN
+            chain.set_network(network)
         return history
 
     def _identity(self) -> dict[str, Any]:

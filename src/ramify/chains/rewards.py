@@ -35,4 +35,4 @@ def exact_match(hits: Float64, emits: Float64, n_true: Float64) -> Float64:
     return rewards
 
 
-REWARDS = {"set-f1": set_f1_gain, "dcg": dcg_gain, "exact-match": exact_match}
+REWARDS = {"dcg": dcg_gain, "set-f1": set_f1_gain, "exact-match": exact_match}
