@@ -23,7 +23,7 @@ import torch
 from torch.nn import functional
 
 from chains import REINFORCED, SETTINGS, contributions
-from racing.chain_members import Study
+from racing.chain_members import Study, chain_scores
 from racing.chain_tables import IDEAS, MEASURES
 from racing.matrices import prepare
 from racing.places import DATA
@@ -44,7 +44,7 @@ from ramify.chains.supervised import (
 )
 from ramify.torchloop import Environment, Shard, train
 from ramify.torchloop.randomness import generator
-from ramify.values import CSR, Float32
+from ramify.values import CSR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +140,10 @@ class IdeaTask(SupervisedTask):
         if idea.own == 0 or shard.counters[1] < idea.own_from:
             return torch.from_numpy(sequences(Y, keys))
         emitted = self._emitted(X, Y, shard, candidates)
+        followed = Resequenced().follow(Y, emitted, rng)
         own = rng.random(Y.shape[0]) < idea.own
         rows = np.repeat(np.arange(Y.shape[0]), np.diff(Y.indptr))
-        keys = np.where(own[rows], Resequenced().follow(Y, emitted, rng), keys)
+        keys = np.where(own[rows], followed, keys)
         found = sequences(Y, keys)
         return torch.from_numpy(with_mistakes(Y, emitted, found) if idea.mistakes else found)
 
@@ -151,9 +152,7 @@ class IdeaTask(SupervisedTask):
         if self.idea.beam:
             return decode(self.network, X, never=self.never, beam=self.idea.beam, longest=longest).labels
         drawn = generator(*shard.counters, 7) if self.idea.sampled else None
-        return emit(
-            self.network, X, never=self.never, longest=longest, candidates=candidates, generator=drawn
-        )  # fmt: skip
+        return emit(self.network, X, never=self.never, longest=longest, candidates=candidates, generator=drawn)
 
     def _labelwise(self, X: Any, Y: CSR, drop: Dropout, candidates: Any, corrections: Any) -> torch.Tensor:
         logits = self.network.logits(self.network.encode(X, drop), candidates)[:, :-1]
@@ -221,8 +220,7 @@ def measured(study: Study, idea: Idea) -> Row:
     chain.label_counts_, chain.longest_ = data.counts, data.longest
     chain.n_features_in_, chain.n_labels_ = data.X.shape[1], data.Y.shape[1]
     chain.set_network(network)
-    scores: Float32 = chain.decision_function(study.held.X)
-    values = contributions(study.held.Y, scores).mean(axis=0)
+    values = contributions(study.held.Y, chain_scores(chain, study.held.X)).mean(axis=0)
     row = {name: round(100 * float(value), 3) for name, value in zip(MEASURES, values, strict=True)}
     return row | {"minutes": round(minutes, 3), "epochs": history.best}
 

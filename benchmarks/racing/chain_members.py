@@ -121,7 +121,8 @@ class Study:
         minutes = spent + (time.process_time() - begun) / 60
         if system == "resequenced":
             self._home(system, number).with_suffix(".pickle").write_bytes(pickle.dumps(model))
-        found = {"held": model.decision_function(self.held.X), "test": model.decision_function(self.X_test)}
+        chain = model.chain_ if system == "reinforced" else model
+        found = {"held": chain_scores(chain, self.held.X), "test": chain_scores(chain, self.X_test)}
         sets = set_quality(self.matrices.Y_test, model.predict_sets(self.X_test))
         self._keep(system, number, found, {"minutes": minutes, "epochs": model.history_.best, "own sets": sets})
 
@@ -221,6 +222,19 @@ def _code(file: Path) -> str:
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def chain_scores(chain: Any, X: Any) -> Any:
+    """``chain.decision_function(X)`` in float32: it takes half as long as in float64, and measures do not change."""
+    import torch
+
+    from ramify.chains.answering import PredictionNetwork, scores_by_block
+    from ramify.torchloop import Environment
+
+    environment = Environment("cpu", chain.threads)
+    network = chain.network().eval().requires_grad_(False)
+    inside = PredictionNetwork(network, torch.from_numpy(chain.label_counts_ == 0), chain.longest_)
+    return np.concatenate([scores for _, scores in scores_by_block(inside, X, chain.draws, environment)])
 
 
 def labelwise_scores(network: Any, X: Any) -> Any:

@@ -43,6 +43,9 @@ STOP. Minutes are CPU time of training, warm-up included; those of an ensemble a
 the target is the next label of the network's own order. `random, remaining` has the targets of `resequenced` with
 random orders. `label-wise` is the network after its warm-up, without a chain; `no warm-up` is `resequenced` without
 it."""
+IDEAS_TEXT = """\
+`python benchmarks/chain_ideas.py`. The same network after the same warm-up, without reading the test documents. Of one
+seed and one set, differences below about 0.5 points are noise. The default is `any remaining label, own order`."""
 PAIRS = """\
 Paired differences in percentage points, * where p < 0.05 (bootstrap over test documents and seeds; with one seed, over
 test documents)."""
@@ -62,7 +65,24 @@ def chain_section() -> str:
         parts += [f"### {dataset}", markdown(header, [*_lines(systems), *_published(dataset)])]
         pairs = _pairs(row for row in rows if row["kind"] == "comparison" and row["dataset"] == dataset)
         parts += [markdown(("difference", *MEASURES, "seeds"), pairs)] if pairs else []
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *_ideas(read_rows(IDEAS))])
+
+
+def _ideas(rows: Sequence[Row]) -> list[str]:
+    """The part on ideas: means over the seeds, in the order in which the rows came."""
+    found: dict[tuple[str, str], dict[int, Row]] = {}
+    for row in rows:
+        found.setdefault((row["dataset"], row["idea"]), {})[row["seed"]] = row
+    lines = []
+    for (dataset, idea), runs in sorted(found.items(), key=lambda item: item[0][0]):
+        means = [float(np.mean([row[measure] for row in runs.values()])) for measure in MEASURES]
+        lines.append([dataset, idea, *(f"{value:.2f}" for value in (*means, np.mean(means))), str(len(runs))])
+    header = ("set", "targets and order", *MEASURES, "mean", "seeds")
+    return (
+        ["### Ideas for the order, on held-out training documents", IDEAS_TEXT, markdown(header, lines)]
+        if lines
+        else []
+    )
 
 
 def _latest(rows: Iterable[Row]) -> list[Row]:

@@ -21,6 +21,7 @@ PLACES = {
     "ZERO_SHOT": racing.studies,
     "MAIN_JOB": racing.studies,
     "CHAINS": racing.chain_tables,
+    "IDEAS": racing.chain_tables,
     "FLOORS": racing.floor_tables,
     "INDEXERS": racing.indexer_tables,
     "ROWS": racing.floor_tables,
@@ -92,6 +93,7 @@ CHAINS = [
     _against("random ×2", 0.5, 0.2),  # measured again
     _against("rare-first ×2", -0.25, 0.04),
 ]
+IDEAS = [{"dataset": "toy", "idea": "x", "seed": seed} | dict.fromkeys(MEASURES, 30.0 + seed) for seed in (0, 1, 1)]
 FLOORS = [{"dataset": "toy", "ghz": 2.0, "lookups": 200, "additions": 1800, "groups_per_pass": 4e6}]
 
 
@@ -109,7 +111,7 @@ def write(tmp_path, monkeypatch):
 
 @pytest.fixture
 def page(write):
-    return write(DISENTANGLE=ROWS, ZERO_SHOT=NAMED, CHAINS=CHAINS, FLOORS=FLOORS)
+    return write(DISENTANGLE=ROWS, ZERO_SHOT=NAMED, CHAINS=CHAINS, IDEAS=IDEAS, FLOORS=FLOORS)
 
 
 def test_means_over_seeds_of_the_rows_measured_last(page):
@@ -142,6 +144,7 @@ def test_chains_of_the_same_sources_and_their_differences(page):
     assert "| 22.00 | 22.00 | 22.00 | 12.50 | 1.5 | 1 |" in page  # three thresholded measures, then that of STOP
     assert "| composite – random ×2 | +0.50 |" in page
     assert "| composite – rare-first ×2 | -0.25 * |" in page
+    assert "| toy | x | 30.50 | 30.50 | 30.50 | 30.50 | 30.50 | 30.50 | 2 |" in page
 
 
 def test_floors_are_cycles(page):

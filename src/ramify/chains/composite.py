@@ -2,7 +2,8 @@
 
 score = (1 - w) · score of the re-sequenced chain + w · score of the reinforced chain
 
-Both chains hold out the same instances; w is the weight with the best ranking of these.
+The two networks have different seeds and hold out the same instances; w is the weight with the best ranking of these.
+Two networks rank better than one: compare a composite with ensembles of two chains (``docs/chains.md``).
 
 Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
 Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742. See also
