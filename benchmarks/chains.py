@@ -154,8 +154,9 @@ def contributions(Y: Any, scores: Any) -> Any:
     from ramify.evaluation import top_k
 
     report = evaluate(Y, top_k(scores, 5))
-    parts = [np.divide(*report.contributions(name)) for name in MEASURES]
-    return np.column_stack(parts)[report.measured.counted]
+    counted = report.measured.counted
+    parts = [[part[counted] for part in report.contributions(name)] for name in MEASURES]
+    return np.column_stack([np.divide(*part) for part in parts])
 
 
 def best_threshold(scores: Any, Y: Any) -> float:
