@@ -5,8 +5,6 @@ predict  sample sequences; the score of a label is the estimated probability tha
 
 Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
 Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742.
-
-This module imports without torch; ``fit`` and prediction need it.
 """
 
 from __future__ import annotations
@@ -61,8 +59,8 @@ class LabelChain(ChainAnswers):
         arbitrary order per instance and epoch; one arbitrary order. In Python also an object such as
         ``ramify.chains.OwnOrder``.
     targets : {"next", "remaining"}, optional
-        Target of each step in training; the next label of the order, or any label that is not yet emitted, so that the
-        order determines only the labels before each step. None: "remaining" with the order "resequenced", else "next".
+        Target of each step in training; the next label of the order, or any label not yet emitted, in which case the order
+        determines only the input labels. None: "remaining" with the order "resequenced", else "next".
     embedding : int, default 128
         Width of the label vectors.
     hidden : int, default 256

@@ -3,8 +3,8 @@
 Four orders do not depend on the instance and are the baselines of the paper: frequent first, rare first, one fixed
 arbitrary order, and a new arbitrary order per instance and epoch. ``OwnOrder`` takes an order from the user.
 ``Resequenced`` is the model-based order of the paper: the network emits labels for the training instance; wrong labels
-are removed, correct labels keep their order, and missing labels are appended in random order. By default the target of a
-step is then any label not yet emitted (``supervised``), so that this order determines the prefixes only.
+are removed, correct labels keep their order, and missing labels are appended in random order. By default, its
+targets are all labels not yet emitted (``supervised``), and this order determines the input labels only.
 
 Jinseok Nam, Young-Bum Kim, Eneldo Loza Mencía, Sunghyun Park, Ruhi Sarikaya and Johannes Fürnkranz: Learning
 Context-dependent Label Permutations for Multi-label Classification. ICML 2019, PMLR 97:4733-4742.
