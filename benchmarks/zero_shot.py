@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from racing.matrices import PLAIN_TFIDF
 from racing.places import DATA, HERE
 from racing.rows import Row, add_stamped, read_rows
 
@@ -153,7 +154,7 @@ def trained(problem: Problem, way: Way, chosen: argparse.Namespace) -> tuple[Any
     from ramify import Ensemble, NearestInstances, Partitioned, Tfidf, XRLinear
     from ramify.label_vectors import names_as_instances
 
-    vectorizer, Y = Tfidf(threads=chosen.threads), problem.Y
+    vectorizer, Y = Tfidf(**PLAIN_TFIDF, threads=chosen.threads), problem.Y
     known = problem.names if way.in_tree else []
     X = vectorizer.fit_transform([*problem.texts, *known])[: len(problem.texts)]
     names = vectorizer.transform(problem.names)

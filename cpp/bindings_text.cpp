@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/tuple.h>
 
 #include "text_vocabulary.hpp"
@@ -171,15 +172,48 @@ void count_hashed(const Texts& texts, Table table, const GramSettings& settings,
     count_columns(held.views, settings, table.data(), columns.map, frequencies.data(), threads, &monitor);
 }
 
+// The words that have no stem yet, in no particular order, and their numbers of occurrences.
+std::pair<nb::typed<nb::list, nb::str>, nb::typed<nb::list, int64_t>> find_unstemmed(const Texts& texts, Table table,
+                                                                                   const GramSettings& settings,
+                                                                                   int threads) {
+    const HeldTexts held(texts, settings.lowercase);
+    WordCounts found;
+    {
+        PythonMonitor monitor;
+        nb::gil_scoped_release release;
+        found = words_without_stem(held.views, settings, table.data(), threads, &monitor);
+    }
+    nb::list words, counts;
+    for (size_t i = 0; i < found.counts.size(); ++i) {
+        const auto codes = found.words[i];
+        words.append(nb::steal(PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, codes.data(), Py_ssize_t(codes.size()))));
+        counts.append(found.counts[i]);
+    }
+    return {words, counts};
+}
+
+std::vector<TextView> views_of(const Texts& texts) {
+    std::vector<TextView> views;
+    views.reserve(texts.size());
+    for (const nb::handle text : texts) views.push_back(view_of(text));
+    return views;
+}
+
 void bind_settings(nb::module_& m) {
+    nb::class_<StemTable>(m, "TextStems")
+        .def("__init__", [](StemTable* self, const Texts& words, const Texts& stems) {
+            new (self) StemTable(views_of(words), views_of(stems));
+        }, nb::arg("words"), nb::arg("stems"));
     nb::class_<GramSettings>(m, "GramSettings")
         .def("__init__",
-             [](GramSettings* self, std::pair<int, int> words, std::pair<int, int> characters, bool within_words,
-                bool lowercase) {
+             [](GramSettings* self, std::pair<int, int> words, std::pair<int, int> characters,
+                std::pair<int, int> runs, bool within_words, bool lowercase, std::shared_ptr<StemTable> stems,
+                std::shared_ptr<StemTable> more_stems) {
                  new (self) GramSettings{words.first, words.second, characters.first, characters.second,
-                                         within_words, lowercase};
+                                         runs.first, runs.second, within_words, lowercase, stems, more_stems};
              },
-             nb::arg("words"), nb::arg("characters"), nb::arg("within_words"), nb::arg("lowercase"));
+             nb::arg("words"), nb::arg("characters"), nb::arg("runs"), nb::arg("within_words"), nb::arg("lowercase"),
+             nb::arg("stems").none(), nb::arg("more_stems").none());
     nb::class_<Columns>(m, "TextColumns")
         .def("__init__", [](Columns* self, In1<int32_t> slots, In1<uint64_t> hashes) {
             const ColumnMap map{slots.data(), int64_t(slots.size()), hashes.data(), int64_t(hashes.size()), false};
@@ -212,6 +246,8 @@ void bind_text(nb::module_& m) {
         .def(nb::init<Texts, Table, GramSettings>(), nb::arg("texts"), strict("table"), nb::arg("settings"))
         .def("weigh", &TextRows::weigh, nb::arg("columns"), nb::arg("weighting"), nb::arg("threads"))
         .def("fill", &TextRows::fill, strict("indptr"), strict("indices"), strict("values"));
+    m.def("words_without_stem", &find_unstemmed, nb::arg("texts"), strict("table"), nb::arg("settings"),
+          nb::arg("threads"));
     m.def("survey_texts", &survey_texts, nb::arg("texts"));
     m.def("weigh_text", &weigh_one, nb::arg("text"), strict("table"), nb::arg("settings"), nb::arg("columns"),
           nb::arg("weighting"), strict("indices"), strict("values"));

@@ -18,6 +18,7 @@ struct TextView {
 constexpr uint32_t kCodePoint = 0x1FFFFF;
 constexpr uint32_t kWord = 1u << 21;   // \w
 constexpr uint32_t kSpace = 1u << 22;  // \s
+constexpr uint32_t kRun = 1u << 23;    // in a run of a script without blanks between words; excludes kWord
 constexpr uint32_t kBlank = kSpace | 0x20;
 
 // Positions are 32 bits wide, and a text has at most 32 n-grams per code point.

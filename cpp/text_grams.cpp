@@ -37,10 +37,12 @@ const std::vector<Gram>& GramReader::read(const TextView& text) {
     counter_.start(text_.length());
     if (settings_.has_words()) {
         find_words();
+        if (settings_.has_stems()) stem_words();
         count_words();
     }
+    if (settings_.has_runs()) count_runs();
     if (settings_.has_characters() && settings_.within_words) count_characters_within_words();
-    if (settings_.has_characters() && !settings_.within_words) count_windows(1, text_.length() + 1);
+    if (settings_.has_characters() && !settings_.within_words) count_windows(1, text_.length() + 1, settings_.characters_low, settings_.characters_high);
     return counter_.grams();
 }
 
@@ -55,6 +57,30 @@ void GramReader::find_words() {
         uint64_t hash = kWordSeed;
         for (; entries[i] & kWord; ++i) hash = hash_step(hash, entries[i] & kCodePoint);  // stops at the blank behind
         if (i - start >= 2) words_.push_back({hash_finish(hash), uint32_t(start)});
+    }
+}
+
+void GramReader::stem_words() {
+    for (Word& word : words_) {
+        const auto [stems, number] = settings_.find_stem(word.hash);
+        if (stems != nullptr) word.hash = stems->stem_hash(number);
+    }
+}
+
+void GramReader::collect_words(const TextView& text, WordCounts& found, std::vector<uint32_t>& codes) {
+    text_.decode(text, table_, settings_.spaces());
+    find_words();
+    for (const Word& word : words_) {
+        if (settings_.find_stem(word.hash).first != nullptr) continue;
+        const uint32_t known = found.index.find(word.hash);
+        if (known != HashIndex::kNone) {
+            ++found.counts[known];
+            continue;
+        }
+        codes.clear();
+        for (const uint32_t* entry = text_.entries() + word.position; *entry & kWord; ++entry)
+            codes.push_back(*entry & kCodePoint);
+        found.add(word.hash, codes, 1);
     }
 }
 
@@ -81,9 +107,20 @@ void GramReader::count_characters_within_words() {
     }
 }
 
+void GramReader::count_runs() {
+    const uint32_t* entries = text_.entries();
+    const int64_t end = text_.length() + 1;
+    for (int64_t i = 1; i < end; ++i) {
+        if (!(entries[i] & kRun)) continue;
+        const int64_t start = i;
+        while (entries[i] & kRun) ++i;  // stops at the blank behind
+        count_windows(start, i, settings_.runs_low, settings_.runs_high);
+    }
+}
+
 // A word with its margins that is not longer than some n is counted whole, once, and no further.
 void GramReader::count_padded_word(int64_t begin, int64_t end) {
-    count_windows(begin, end);
+    count_windows(begin, end, settings_.characters_low, settings_.characters_high);
     const int64_t length = end - begin;
     if (length >= settings_.characters_low) return;
     uint64_t hash = kCharacterSeed;
@@ -91,15 +128,15 @@ void GramReader::count_padded_word(int64_t begin, int64_t end) {
     counter_.add(hash_finish(hash), uint32_t(begin), kCharacterTag | uint32_t(length));
 }
 
-// Every n-gram that lies within [begin, end).
-void GramReader::count_windows(int64_t begin, int64_t end) {
+// Every n-gram of low to high characters that lies within [begin, end).
+void GramReader::count_windows(int64_t begin, int64_t end, int low, int high) {
     const uint32_t* entries = text_.entries();
     for (int64_t first = begin; first < end; ++first) {
-        const int64_t longest = std::min<int64_t>(settings_.characters_high, end - first);
+        const int64_t longest = std::min<int64_t>(high, end - first);
         uint64_t hash = kCharacterSeed;
         for (int64_t length = 1; length <= longest; ++length) {
             hash = hash_step(hash, entries[first + length - 1] & kCodePoint);
-            if (length >= settings_.characters_low)
+            if (length >= low)
                 counter_.add(hash_finish(hash), uint32_t(first), kCharacterTag | uint32_t(length));
         }
     }

@@ -1,11 +1,13 @@
-// One text → its distinct n-grams of words and of characters with their counts, known by 64-bit hashes: no string is
+// One text → its distinct n-grams of words (or of their stems) and of characters with their counts, known by 64-bit hashes: no string is
 // built. Two n-grams with one hash are counted as one. With ten million distinct n-grams the probability of any
 // collision is 3 in a million, so collisions are not detected.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "text_document.hpp"
+#include "text_stems.hpp"
 
 namespace ramify {
 
@@ -16,11 +18,25 @@ struct GramSettings {
     int words_high = 2;
     int characters_low = 0;
     int characters_high = 0;
+    int runs_low = 0;  // characters in runs of code points with kRun
+    int runs_high = 0;
     bool within_words = true;
     bool lowercase = true;  // used by the maker of the table and the texts, not by the kernels
+    std::shared_ptr<const StemTable> stems;       // null: words are not stemmed
+    std::shared_ptr<const StemTable> more_stems;  // of words that the first table lacks
 
     bool has_words() const { return words_high > 0; }
     bool has_characters() const { return characters_high > 0; }
+    bool has_runs() const { return runs_high > 0; }
+    bool has_stems() const { return stems != nullptr || more_stems != nullptr; }
+    // The table that has the word, and its number there; null for a word without a stem.
+    std::pair<const StemTable*, uint32_t> find_stem(uint64_t word) const {
+        for (const StemTable* table : {stems.get(), more_stems.get()}) {
+            const uint32_t number = table == nullptr ? HashIndex::kNone : table->find(word);
+            if (number != HashIndex::kNone) return {table, number};
+        }
+        return {nullptr, 0};
+    }
     Spaces spaces() const {
         if (!has_characters()) return Spaces::keep;
         return within_words ? Spaces::blank : Spaces::collapse;
@@ -97,6 +113,9 @@ public:
     // Distinct n-grams in order of first occurrence within each kind; valid until the next call.
     const std::vector<Gram>& read(const TextView& text);
 
+    // Counts the words of a text that have no stem; `codes` is scratch.
+    void collect_words(const TextView& text, WordCounts& found, std::vector<uint32_t>& codes);
+
 private:
     struct Word {
         uint64_t hash;
@@ -104,9 +123,11 @@ private:
     };
 
     void find_words();
+    void stem_words();
     void count_words();
     void count_characters_within_words();
-    void count_windows(int64_t begin, int64_t end);
+    void count_runs();
+    void count_windows(int64_t begin, int64_t end, int low, int high);
     void count_padded_word(int64_t begin, int64_t end);
 
     GramSettings settings_;

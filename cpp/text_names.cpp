@@ -32,18 +32,36 @@ inline void append_utf8(uint32_t code, std::vector<char>& out) {
     append_many_bytes(code, out);
 }
 
+// The stem of the word at `at` if it has one, else the word. Returns the position behind the word.
+int64_t append_word(const uint32_t* entries, int64_t at, const GramSettings& settings, std::vector<char>& out) {
+    const size_t begin = out.size();
+    uint64_t hash = kWordSeed;
+    for (; entries[at] & kWord; ++at) {
+        append_utf8(entries[at] & kCodePoint, out);
+        if (settings.has_stems()) hash = hash_step(hash, entries[at] & kCodePoint);
+    }
+    if (!settings.has_stems()) return at;
+    const auto [stems, number] = settings.find_stem(hash_finish(hash));
+    if (stems == nullptr) return at;
+    out.resize(begin);
+    for (const uint32_t code : stems->stem(number)) append_utf8(code, out);
+    return at;
+}
+
 // n words from `at` on, a blank between: what stands between them in the text (and single characters) is left out.
-void append_words(const uint32_t* entries, int64_t at, uint32_t n_words, std::vector<char>& out) {
+void append_words(const uint32_t* entries, int64_t at, uint32_t n_words, const GramSettings& settings,
+                  std::vector<char>& out) {
     for (uint32_t word = 0; word < n_words; ++word) {
         if (word > 0) out.push_back(' ');
         while (!(entries[at] & entries[at + 1] & kWord)) ++at;  // single characters are no words
-        for (; entries[at] & kWord; ++at) append_utf8(entries[at] & kCodePoint, out);
+        at = append_word(entries, at, settings, out);
     }
 }
 
-void append_name(const DecodedText& text, const TermPlace& term, std::vector<char>& out) {
+void append_name(const DecodedText& text, const TermPlace& term, const GramSettings& settings,
+                 std::vector<char>& out) {
     const uint32_t* entries = text.entries();
-    if (!(term.tag & kCharacterTag)) return append_words(entries, term.position, term.tag, out);
+    if (!(term.tag & kCharacterTag)) return append_words(entries, term.position, term.tag, settings, out);
     const uint32_t length = term.tag & (kCharacterTag - 1);
     for (uint32_t i = 0; i < length; ++i) append_utf8(entries[term.position + i] & kCodePoint, out);
 }
@@ -190,7 +208,7 @@ private:
 
     void append_names(const DecodedText& text, Range range, Names& names) const {
         for (int64_t i = range.first; i < range.last; ++i) {
-            append_name(text, places_[i], names.blob);
+            append_name(text, places_[i], corpus_.settings(), names.blob);
             names.offsets.push_back(int64_t(names.blob.size()));
         }
     }

@@ -26,7 +26,7 @@ def main() -> None:
     folder, costs, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     train, test = read(folder / "train.jsonl.gz"), read(folder / "test.jsonl.gz")
     texts = list(train.texts[:MOST])
-    own = Tfidf(threads=1)
+    own = Tfidf(words=(1, 2), characters=None, runs=None, language=None, min_df=2, threads=1)
     low, high = own.words
     peer = TfidfVectorizer(
         ngram_range=(low, high),

@@ -1,7 +1,7 @@
 """The matrices of all systems: made once per data set, saved uncompressed, identified by a fingerprint.
 
-Texts become tf-idf of words and pairs of words, feature files rows of length 1. Test documents without a label that
-training has seen are left out: no one could find those labels.
+Texts become tf-idf of words and pairs of words (``PLAIN_TFIDF``), feature files rows of length 1. Test documents without
+a label that training has seen are left out: no one could find those labels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from racing.sets import GENERATED, HELD_BACK, HeldBack
 from racing.sources import source_hash
 
 NAMES = ("X", "Y", "X_test", "Y_test")
-WORDS = (1, 2)  # n-grams of words: stated here, so that a new default of ramify leaves the peers' rows valid
+PLAIN_TFIDF = {"words": (1, 2), "characters": None, "runs": None, "language": None, "min_df": 2}
+"""Settings of ``Tfidf`` with which it equals ``TfidfVectorizer``."""
 
 
 class MissingDataError(Exception):
@@ -144,7 +145,7 @@ def _read(folder: Path) -> tuple[Any, Any, Any, Any]:
         return X, train.Y, X_test, test.Y
     train = read(folder / "train.jsonl.gz")
     test = align(read(folder / "test.jsonl.gz"), list(train.label_names))
-    vectorizer = Tfidf(words=WORDS)
+    vectorizer = Tfidf(**PLAIN_TFIDF)
     X, X_test = vectorizer.fit_transform(train.texts), vectorizer.transform(test.texts)
     Y_test = sp.csr_matrix(test.Y[:, : train.n_labels])
     kept = np.flatnonzero(np.diff(Y_test.indptr))

@@ -20,6 +20,7 @@ from ramify.errors import InputError
 from ramify.wording import nearest_name, quoted
 
 MAX_THREADS = 4096
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,6 +325,35 @@ class Instance(Rule):
         """See ``Rule``."""
         check_inside(value)
         return value
+
+
+@dataclass(frozen=True)
+class OrAuto(Rule):
+    """The values of another rule, or "auto": the value is chosen in ``fit``."""
+
+    rule: Rule
+
+    @property
+    def wanted(self) -> str:
+        """See ``Rule``."""
+        return f"'{AUTO}' or {self.rule.wanted}"
+
+    @property
+    def spelled(self) -> str:
+        """See ``Rule``."""
+        return f"{AUTO} or {self.rule.spelled}"
+
+    def fits(self, value: Any) -> bool:
+        """See ``Rule``."""
+        return (isinstance(value, str) and value == AUTO) or self.rule.fits(value)
+
+    def from_text(self, text: str) -> Any:
+        """See ``Rule``."""
+        return text if text == AUTO else self.rule.from_text(text)
+
+    def plain(self, value: Any) -> Any:
+        """See ``Rule``."""
+        return value if isinstance(value, str) else self.rule.plain(value)
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,22 @@ _FROM_2_TO_3 = Step(
 )
 """November 2026. Every class stores its settings under "settings"; all label trees are stored in one way."""
 
-STEPS: tuple[Step, ...] = (_FROM_1_TO_2, _FROM_2_TO_3)
+
+def _plan_of_settings(part: Part) -> Part:
+    """The n-grams were those of the settings; words were not stemmed."""
+    settings = part.settings or {}
+    grams = {name: settings.get(name) for name in ("words", "characters", "min_df")}
+    plan = {"language": None, "share": None, "stemmer": None, "runs": None, **grams}
+    return replace(part, config={"plan": plan, **part.config})
+
+
+_FROM_3_TO_4 = Step(
+    absent={"Tfidf": {"runs": None, "language": None, "stemmer": None}},
+    changes={"Tfidf": _plan_of_settings},
+)
+"""November 2026. Tfidf stems words and chooses its n-grams by the corpus."""
+
+STEPS: tuple[Step, ...] = (_FROM_1_TO_2, _FROM_2_TO_3, _FROM_3_TO_4)
 """The n-th step, counted from 1, turns format n into format n + 1."""
 
 FORMAT = len(STEPS) + 1

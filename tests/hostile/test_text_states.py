@@ -63,7 +63,6 @@ def test_values(name, value):
     [
         ("words", [0, 3]),
         ("words", "ab"),
-        ("words", None),
         ("within_words", "yes"),
         ("norm", "l3"),
         ("n_words", 10_000),

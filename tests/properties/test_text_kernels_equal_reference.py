@@ -95,7 +95,7 @@ def test_a_corpus_of_many_chunks_and_blocks():
         for size in generator.integers(0, 800, 2500)
     ]
     texts[1234] = " ".join(words)
-    single, many = (Tfidf(max_features=5_000, threads=threads) for threads in (1, 4))
+    single, many = (Tfidf(words=(1, 2), max_features=5_000, language=None, threads=threads) for threads in (1, 4))
     X, parallel = single.fit_transform(texts), many.fit_transform(texts)
     assert (parallel != X).nnz == 0
     assert (many.transform(texts) != X).nnz == 0

@@ -17,6 +17,7 @@ NASTY = (
     "İstanbul ΣΊΣΥΦΟΣ Σ σς ΑΣ. ǅungla straße ſharp K Å \ud800 \udfff 𝔘𝔫𝔦 𐐀𐐨 日本語 ไทย हिन्दी ١٢٣ ½ ² e\u0301 i\u0307 "
     "\u00a0 \u2003 \u2028 \x1c \x85 \t\n \r\n a b aa bb_ _c it's zero\u200bwidth \x00 \U0010ffff \ufeff ﬁn"
 )
+PLAIN = {"characters": None, "runs": None, "language": None}
 texts_strategy = st.lists(
     st.lists(st.one_of(st.sampled_from(NASTY.split(" ")), st.text(max_size=6)), max_size=8).map(" ".join),
     min_size=1,
@@ -64,6 +65,8 @@ def test_any_text_any_setting(texts, new, analyzer, low, more, lowercase, sublin
     ours = Tfidf(
         words=ngrams if analyzer == "word" else None,
         characters=None if analyzer == "word" else ngrams,
+        runs=None,
+        language=None,
         within_words=analyzer == "char_wb",
         lowercase=lowercase,
         sublinear=sublinear,
@@ -81,8 +84,8 @@ def test_any_text_any_setting(texts, new, analyzer, low, more, lowercase, sublin
 )
 def test_the_nasty_text(analyzer, ngrams):
     texts = [NASTY, NASTY.swapcase(), "", " ", "ΟΔΟΣ ΟΔΟΣ", "Σ", "İİ"]
-    kinds = {"words": ngrams} if analyzer == "word" else {"words": None, "characters": ngrams}
-    ours = Tfidf(min_df=1, within_words=analyzer != "char", threads=1, **kinds)
+    kinds = {"words": ngrams, "characters": None} if analyzer == "word" else {"words": None, "characters": ngrams}
+    ours = Tfidf(min_df=1, within_words=analyzer != "char", runs=None, language=None, threads=1, **kinds)
     _assert_same(ours, _peer(analyzer, ngrams, sublinear_tf=True), texts, texts[::-1])
 
 
@@ -95,7 +98,7 @@ def test_the_cap_keeps_the_most_frequent_and_breaks_ties_by_name(texts, cap):
         return
     frequency = np.asarray(counter.transform(texts).sum(axis=0)).ravel()
     kept = np.sort(np.argsort(-frequency, kind="stable")[:cap])
-    ours = Tfidf(min_df=1, max_features=cap, threads=1).fit(texts)
+    ours = Tfidf(**PLAIN, words=(1, 2), min_df=1, max_features=cap, threads=1).fit(texts)
     assert list(ours.vocabulary_) == list(counter.get_feature_names_out()[kept])
 
 
@@ -103,10 +106,11 @@ def test_the_cap_keeps_the_most_frequent_and_breaks_ties_by_name(texts, cap):
 @given(texts=texts_strategy)
 def test_words_and_characters_stand_side_by_side(texts):
     try:
-        alone = [Tfidf(words=(1, 1), min_df=1).fit(texts), Tfidf(words=None, characters=(2, 3), min_df=1).fit(texts)]
+        kinds = ({"words": (1, 1), "characters": None}, {"words": None, "characters": (2, 3)})
+        alone = [Tfidf(**kind, runs=None, min_df=1).fit(texts) for kind in kinds]
     except ValueError:
         return
-    both = Tfidf(words=(1, 1), characters=(2, 3), min_df=1, norm=None, threads=1)
+    both = Tfidf(words=(1, 1), characters=(2, 3), runs=None, min_df=1, norm=None, threads=1)
     X = both.fit_transform(texts)
     assert list(both.vocabulary_) == [name for one in alone for name in one.vocabulary_]
     blocks = [one.set_params(norm=None).fit_transform(texts).toarray() for one in alone]
@@ -134,4 +138,4 @@ def test_only_two_characters_need_python_to_lower_them():
 def test_warnings_stay_away():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert Tfidf(min_df=1).fit_transform(["one two", ""]).shape == (2, 3)
+        assert Tfidf().fit_transform(["one two", ""]).shape == (2, 2)

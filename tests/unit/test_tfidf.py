@@ -19,8 +19,12 @@ from ramify.strings import StringTable
 TEXTS = ["water pollution control", "Water rights", "tax on water", "tax credit", "", "σίσυφος ΣΊΣΥΦΟΣ tax"]
 
 
+PLAIN = {"words": (1, 2), "characters": None, "runs": None, "language": None, "min_df": 2}
+"""Settings with which Tfidf equals TfidfVectorizer."""
+
+
 def test_names_are_the_columns():
-    tfidf = Tfidf(words=(1, 1)).fit(TEXTS)
+    tfidf = Tfidf(min_df=2).fit(TEXTS)
     assert isinstance(tfidf.vocabulary_, StringTable)
     assert list(tfidf.vocabulary_) == ["tax", "water"]
     assert tfidf.get_feature_names_out().tolist() == ["tax", "water"]
@@ -29,13 +33,13 @@ def test_names_are_the_columns():
 
 
 def test_an_empty_text_is_an_empty_row():
-    X = Tfidf(words=(1, 1)).fit_transform(TEXTS)
+    X = Tfidf(min_df=2).fit_transform(TEXTS)
     assert np.diff(X.indptr).tolist() == [1, 1, 2, 1, 0, 1]
     assert (X.dtype, X.indices.dtype, X.has_canonical_format) == (np.float32, np.int32, True)
 
 
 def test_no_texts_to_transform_give_no_rows():
-    assert Tfidf().fit(TEXTS).transform([]).shape == (0, 2)
+    assert Tfidf(min_df=2).fit(TEXTS).transform([]).shape == (0, 2)
 
 
 def test_it_fits_the_protocols():
@@ -64,15 +68,15 @@ def test_any_iterable_of_texts_serves():
 )
 def test_texts_that_are_none(texts, message):
     with pytest.raises(InputError, match=message):
-        Tfidf().fit(texts)
+        Tfidf(**PLAIN).fit(texts)
     with pytest.raises(InputError, match=message):
-        Tfidf().fit_transform(texts)
+        Tfidf(**PLAIN).fit_transform(texts)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"words": None}, "words and characters are both None"),
+        ({"words": None, "characters": None}, "words and characters are both None"),
         ({"words": (2, 1)}, r"words is \(2, 1\)"),
         ({"words": (0, 1)}, r"words is \(0, 1\)"),
         ({"words": (1, 17)}, "from 1 to 16"),
@@ -119,7 +123,7 @@ def test_absurdly_large_settings_are_no_limits():
 
 
 def test_fit_again_forgets():
-    tfidf = Tfidf(words=(1, 1))
+    tfidf = Tfidf(min_df=2)
     tfidf.fit(TEXTS).transform_one("water")
     tfidf.fit(["one two", "two one"])
     assert list(tfidf.vocabulary_) == ["one", "two"]

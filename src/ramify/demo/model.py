@@ -23,6 +23,6 @@ def demo_tagger(*, seed: int = 0, threads: int | None = None) -> Tagger:
     threads : int, optional
         None takes every CPU.
     """
-    vectorizer = Tfidf(characters=(4, 4), min_df=1, max_df=900, threads=threads)
+    vectorizer = Tfidf(words=(1, 2), characters=(4, 4), language=None, min_df=1, max_df=900, threads=threads)
     tree = XRLinear(cost_positive=1.0, cost_negative=0.5, seed=seed, threads=threads)
     return Tagger(Ensemble([tree], trees=TREES, threads=threads), vectorizer=vectorizer)

@@ -1,4 +1,4 @@
-"""Texts → tf-idf of n-grams of words and characters, with the results of scikit-learn.
+"""Texts → tf-idf of n-grams of words, stems and characters, chosen by language and size of the corpus.
 
 X[i, j] = tf(i, j) · idf(j), rows of length 1; tf = 1 + log(count), idf(j) = log((1 + n) / (1 + df(j))) + 1.
 """
@@ -6,7 +6,7 @@ X[i, j] = tf(i, j) · idf(j), rows of length 1; tf = 1 + log(count), idf(j) = lo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,18 +14,21 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
-from ramify.checks import Real, Rule, Rules, Whole, thread_count, whole_number
-from ramify.errors import InputError, damage_reported
+from ramify.checks import AUTO, OneOf, OrAuto, Real, Rule, Rules, Whole, thread_count, whole_number
+from ramify.errors import InputError, ModelFileError, damage_reported
+from ramify.features.languages import SNOWBALL, LanguageRule, snowball, snowball_version
+from ramify.features.plan import TextPlan, choose_plan
 from ramify.features.weighted_text import (
     DEFAULT_NORM,
-    DEFAULT_WORDS,
     LARGEST_COUNT,
     LARGEST_IDF,
     SHARED_RULES,
     WeightedText,
     stored_settings,
 )
-from ramify.kernels.text import CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
+from ramify.kernels.grams import MAX_TEXT_LENGTH, Grams
+from ramify.kernels.stems import Stems
+from ramify.kernels.text import MOST_KNOWN_WORDS, CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
 from ramify.strings import StringTable
 from ramify.values import CSR, Float32, Int64
 from ramify.wording import quoted
@@ -42,6 +45,8 @@ class DocumentLimit(Rule):
 
     def fits(self, value: Any) -> bool:
         """See ``Rule``."""
+        if isinstance(value, str):
+            return False
         whole = isinstance(value, int | np.integer)
         return Whole(1, math.inf).fits(value) if whole else Real(0, 1).fits(value)
 
@@ -54,7 +59,6 @@ class DocumentLimit(Rule):
         return int(value) if isinstance(value, int | np.integer) else float(value)
 
 
-DEFAULT_MIN_DF = 2
 DEFAULT_MAX_DF = 1.0
 DEFAULT_MAX_FEATURES = 200_000
 
@@ -64,18 +68,30 @@ class Tfidf(WeightedText):
 
     Parameters
     ----------
-    words : (int, int) or None, default (1, 2)
-        Shortest and longest n-gram of words; a word is ``\b\w\w+\b``: two or more word characters.
-    characters : (int, int) or None, default None
-        Shortest and longest n-gram of characters; their columns come after those of words.
+    words : "auto", (int, int) or None, default "auto"
+        Shortest and longest n-gram of words; a word is ``\b\w\w+\b``: two or more word characters. "auto": (1, 1).
+    characters : "auto", (int, int) or None, default "auto"
+        Shortest and longest n-gram of characters; their columns come after those of words. "auto": (4, 4) for 100
+        to 10,000 texts that are short (less than 400 characters on average) or not stemmed, (3, 5) without ``words``,
+        else None.
+    runs : "auto", (int, int) or None, default "auto"
+        Shortest and longest n-gram of characters in runs of scripts whose words have no blanks between them or
+        contain vowel signs (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan, scripts of India). Such runs then
+        contain no words. "auto": (1, 3) if at least 1% of the letters belong to these scripts, else None.
+    language : "auto", str or None, default "auto"
+        Two-letter code of ISO 639-1, which selects the stemmer. "auto": detected in ``fit`` (py3langid); unknown if the
+        texts have fewer than 1,000 letters, or if less than 75% of a sample are in one language. None: unknown.
+    stemmer : "auto", "snowball" or None, default "auto"
+        Words are replaced by their Snowball stems (PyStemmer). "auto": if there is a stemmer for the language.
+        "snowball": as "auto", but an error without one. None: words stay as they are.
     within_words : bool, default True
         Character n-grams stay within words padded with blanks (scikit-learn's "char_wb"), else run across ("char").
     lowercase : bool, default True
         Apply ``str.lower`` first.
     sublinear : bool, default True
         tf = 1 + log(count) in place of the count.
-    min_df : int or float, default 2
-        Texts that an n-gram must be in at least; a float is a share of the texts.
+    min_df : "auto", int or float, default "auto"
+        Texts that an n-gram must be in at least; a float is a share of the texts. "auto": 1 for short texts, else 2.
     max_df : int or float, default 1.0
         Texts that an n-gram may be in at most; a float is a share of the texts.
     max_features : int or None, default 200,000
@@ -93,29 +109,37 @@ class Tfidf(WeightedText):
         Inverse document frequencies.
     n_documents_ : int
         Number of texts fitted on.
+    plan_ : TextPlan
+        The language that was detected, and the values used for the settings that are "auto".
 
     Notes
     -----
-    With the same settings the result equals that of ``TfidfVectorizer``, including vocabulary and order of columns,
-    except for ties at ``max_features``, which scikit-learn breaks by an unstable sort.
+    Without ``runs`` and ``stemmer`` the result equals that of ``TfidfVectorizer`` with the same settings, including
+    vocabulary and order of columns, except for ties at ``max_features``, which scikit-learn breaks by an unstable sort.
     """
 
     RULES: ClassVar[Rules] = SHARED_RULES | {
-        "min_df": DocumentLimit(),
+        **{name: OrAuto(Grams.RULES[name], optional=True) for name in ("words", "characters", "runs")},
+        "language": LanguageRule(optional=True),
+        "stemmer": OneOf((AUTO, SNOWBALL), optional=True),
+        "min_df": OrAuto(DocumentLimit()),
         "max_df": DocumentLimit(),
         "max_features": Whole(1, math.inf, optional=True),
     }
-    FLAGS = ("words", "characters", "min_df", "max_df", "max_features")
+    FLAGS = ("words", "characters", "language", "stemmer", "min_df", "max_df", "max_features")
 
     def __init__(
         self,
         *,
-        words: tuple[int, int] | None = DEFAULT_WORDS,
-        characters: tuple[int, int] | None = None,
+        words: tuple[int, int] | str | None = AUTO,
+        characters: tuple[int, int] | str | None = AUTO,
+        runs: tuple[int, int] | str | None = AUTO,
+        language: str | None = AUTO,
+        stemmer: str | None = AUTO,
         within_words: bool = True,
         lowercase: bool = True,
         sublinear: bool = True,
-        min_df: float = DEFAULT_MIN_DF,
+        min_df: float | str = AUTO,
         max_df: float = DEFAULT_MAX_DF,
         max_features: int | None = DEFAULT_MAX_FEATURES,
         norm: str | None = DEFAULT_NORM,
@@ -123,6 +147,9 @@ class Tfidf(WeightedText):
     ) -> None:
         self.words = words
         self.characters = characters
+        self.runs = runs
+        self.language = language
+        self.stemmer = stemmer
         self.within_words = within_words
         self.lowercase = lowercase
         self.sublinear = sublinear
@@ -148,7 +175,10 @@ class Tfidf(WeightedText):
         Raises
         ------
         InputError
-            A setting out of range, a single string instead of a list, an item that is not a str, or no n-gram at all.
+            A setting out of range, a single string instead of a list, an item that is not a str, no n-gram at all, or
+            ``stemmer="snowball"`` without a stemmer for the language.
+        RamifyError
+            py3langid or PyStemmer is not installed.
         """
         self._count(texts, keep_rows=False)
         return self
@@ -170,31 +200,54 @@ class Tfidf(WeightedText):
 
     def _count(self, texts: Sequence[str], *, keep_rows: bool) -> CountedTexts:
         self.check_settings()
-        grams = self._grams()
         checked = checked_texts(texts)
-        low = math.ceil(_document_limit(self.min_df, len(checked)))
+        plan = choose_plan(
+            checked,
+            language=self.language,
+            stemmer=self.stemmer,
+            grams={name: self.RULES[name].check(name, getattr(self, name)) for name in ("words", "characters", "runs")},
+            min_df=self.RULES["min_df"].check("min_df", self.min_df),
+        )
+        low = math.ceil(_document_limit(plan.min_df, len(checked)))
         high = math.floor(_document_limit(self.max_df, len(checked)))
         if high < low and checked:
             raise InputError(
-                f"max_df={quoted(self.max_df)} keeps fewer texts than min_df={quoted(self.min_df)}: lower min_df"
+                f"max_df={quoted(self.max_df)} keeps fewer texts than min_df={quoted(plan.min_df)}: lower min_df"
             )
-        counted = CountedTexts(checked, grams, keep_rows=keep_rows, threads=thread_count(self.threads))
+        threads, stems = thread_count(self.threads), _stems(plan)
+        counted = CountedTexts(checked, self._grams_of(plan), keep_rows=keep_rows, threads=threads, stems=stems)
         columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=self.max_features)
         if len(columns.hashes) == 0:
-            raise InputError(self._no_columns(counted.n_grams, len(checked)))
+            raise InputError(self._no_columns(plan, counted.n_grams, len(checked)))
         self._set_columns(columns, _smooth_idf(documents, len(checked)), len(checked))
+        self._set_plan(plan, counted.known_words)
         return counted
 
-    def _no_columns(self, n_grams: int, n_texts: int) -> str:
+    def _no_columns(self, plan: TextPlan, n_grams: int, n_texts: int) -> str:
         if n_grams:
-            limits = f"min_df={self.min_df}, max_df={self.max_df}"
+            limits = f"min_df={plan.min_df}, max_df={self.max_df}"
             return f"no n-grams remain of {n_texts} text(s) with {limits}: lower min_df or raise max_df"
-        if self.characters is None:
+        if plan.characters is None:
             remedy = "words have two or more letters, so give longer texts or set characters=(1, 3)"
         else:
             remedy = "give longer texts or allow shorter n-grams"
-        ranges = f"words={self.words}, characters={self.characters}"
+        ranges = f"words={plan.words}, characters={plan.characters}"
         return f"no n-grams are in {n_texts} text(s) with {ranges}: {remedy}"
+
+    def _grams(self) -> Grams:
+        """Settings of the n-grams; those that are "auto" and not chosen yet have some valid value."""
+        valid = {"words": (1, 1), "characters": (4, 4), "runs": None}
+        given = {name: getattr(self, name) for name in valid}
+        chosen = {name: valid[name] if given[name] == AUTO else given[name] for name in valid}
+        return Grams(**chosen, within_words=self.within_words, lowercase=self.lowercase)
+
+    def _grams_of(self, plan: TextPlan) -> Grams:
+        kinds = {"words": plan.words, "characters": plan.characters, "runs": plan.runs}
+        return Grams(**kinds, within_words=self.within_words, lowercase=self.lowercase)
+
+    def _set_plan(self, plan: TextPlan, known_words: Sequence[str]) -> None:
+        self.plan_ = plan
+        self._known_words = StringTable.of(known_words)
 
     def _set_columns(self, columns: Vocabulary, idf: Float32, n_documents: int) -> None:
         self._columns = columns
@@ -209,7 +262,8 @@ class Tfidf(WeightedText):
     def _make_weigher(self) -> TextWeigher:
         if not hasattr(self, "idf_"):
             raise NotFittedError("this Tfidf is not fitted yet: call fit first")
-        return TextWeigher(self._grams(), self._columns, self._weighting())
+        stems = _stems(self.plan_, list(self._known_words))
+        return TextWeigher(self._grams_of(self.plan_), self._columns, self._weighting(), stems)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """Names of the columns, an object array of shape (d,)."""
@@ -225,7 +279,14 @@ class Tfidf(WeightedText):
         names = self._columns.names
         arrays = {"names": names.blob, "name_offsets": names.offsets, "hashes": self._columns.hashes}
         arrays |= {"slots": self._columns.slots, "idf": self.idf_}
-        return {"settings": self._plain_settings(), **sizes}, arrays
+        config = {"settings": self._plain_settings(), "plan": self.plan_.as_dict(), **sizes}
+        if self.plan_.stemmer is not None:
+            known = list(self._known_words)
+            stems = StringTable.of(_stemmer_of(self.plan_)(known))
+            config["stemmer_version"] = snowball_version()
+            arrays |= {"known_words/blob": self._known_words.blob, "known_words/offsets": self._known_words.offsets}
+            arrays |= {"known_stems/blob": stems.blob, "known_stems/offsets": stems.offsets}
+        return config, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Tfidf:
@@ -234,7 +295,9 @@ class Tfidf(WeightedText):
         Raises
         ------
         ModelFileError
-            Settings or arrays that are missing or inconsistent.
+            Settings or arrays that are missing or inconsistent, or the installed PyStemmer gives other stems.
+        RamifyError
+            PyStemmer is required and not installed.
         """
         with damage_reported("the saved tf-idf is"):
             tfidf = cls(**stored_settings(cls, config))
@@ -255,6 +318,9 @@ class Tfidf(WeightedText):
         if idf.shape != columns.hashes.shape or not ((idf > 0) & (idf <= LARGEST_IDF)).all():
             raise InputError(f"idf must be {len(columns.hashes)} positive numbers of at most {LARGEST_IDF:g}")
         self._set_columns(columns, idf, n_documents)
+        plan = TextPlan.from_dict(config["plan"])
+        DocumentLimit().check("min_df", plan.min_df)
+        self._set_plan(plan, _stored_words(plan, config, arrays) if plan.stemmer else [])
         self._new_weigher()
 
 
@@ -263,6 +329,40 @@ def _vector(arrays: dict[str, Any], name: str, dtype: Any) -> npt.NDArray[Any]:
     if array.dtype != dtype or array.ndim != 1:
         raise InputError(f"{name} must be a vector of {np.dtype(dtype)}, not {array.dtype} of shape {array.shape}")
     return array
+
+
+def _stemmer_of(plan: TextPlan) -> Callable[[Sequence[str]], list[str]]:
+    return snowball(str(plan.language))
+
+
+def _stems(plan: TextPlan, known: Sequence[str] = ()) -> Stems | None:
+    return None if plan.stemmer is None else Stems(_stemmer_of(plan), known)
+
+
+def _stored_words(plan: TextPlan, config: dict[str, Any], arrays: dict[str, Any]) -> list[str]:
+    """The known words, if the installed stemmer gives the stored stems.
+
+    Raises
+    ------
+    InputError
+        Words and stems that do not correspond, or too many.
+    ModelFileError
+        Other stems.
+    """
+    words, stems = (
+        list(StringTable(_vector(arrays, f"{name}/blob", np.uint8), _vector(arrays, f"{name}/offsets", np.int64)))
+        for name in ("known_words", "known_stems")
+    )
+    if len(words) != len(stems) or len(words) > MOST_KNOWN_WORDS or max(map(len, words), default=0) > MAX_TEXT_LENGTH:
+        raise InputError(f"{len(words)} known words do not go with {len(stems)} stems")
+    for word, stem, now in zip(words, stems, _stemmer_of(plan)(words), strict=True):
+        if stem != now:
+            raise ModelFileError(
+                f"the model was trained with PyStemmer {quoted(config['stemmer_version'])}, which stems {quoted(word)} "
+                f"to {quoted(stem)}, but the installed {snowball_version()} to {quoted(now)}: install that version, or "
+                "train the model again"
+            )
+    return words
 
 
 def _document_limit(value: Any, n_documents: int) -> float:

@@ -35,8 +35,8 @@ SHARED_RULES: dict[str, Rule] = {
 class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Texts → X; a subclass defines the columns and their idf."""
 
-    words: tuple[int, int] | None
-    characters: tuple[int, int] | None
+    words: Any
+    characters: Any
     within_words: bool
     lowercase: bool
     sublinear: bool

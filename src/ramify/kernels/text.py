@@ -16,6 +16,7 @@ import scipy.sparse as sp
 import ramify._native as _native  # noqa: PLR0402 (mypy loses a skipped module that comes by "from")
 from ramify.errors import InputError
 from ramify.kernels.grams import MAX_TEXT_LENGTH, Grams, character_table
+from ramify.kernels.stems import Stems, native_grams
 from ramify.strings import StringTable
 from ramify.values import CSR, Float32, Int32, Int64
 
@@ -23,6 +24,9 @@ UInt64 = npt.NDArray[np.uint64]
 
 _NO_LIMIT = np.iinfo(np.int64).max
 _MAX_COLUMNS = np.iinfo(np.int32).max
+
+MOST_KNOWN_WORDS = 8192
+"""Words whose stems a fitted vectorizer keeps ready; they are most words of a text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,13 +145,9 @@ def _useful_threads(threads: int, texts: tuple[str, ...]) -> int:
     return max(1, min(threads, len(texts)))  # each thread has its own buffers
 
 
-def _native_grams(grams: Grams) -> _native.GramSettings:
-    return _native.GramSettings(grams.words or (0, 0), grams.characters or (0, 0), grams.within_words, grams.lowercase)
-
-
 def _table_for(texts: tuple[str, ...], grams: Grams) -> npt.NDArray[np.uint32]:
     _, ascii_only = _native.survey_texts(texts)
-    return character_table(lowercase=grams.lowercase, ascii_only=ascii_only)
+    return character_table(lowercase=grams.lowercase, ascii_only=ascii_only, runs=grams.runs is not None)
 
 
 def _csr(parts: tuple[Float32, Int32, Int64], n_columns: int) -> CSR:
@@ -170,15 +170,26 @@ class CountedTexts:
         Whether ``rows`` will be called; if False, only the distinct n-grams are kept in memory.
     threads : int
         From ``thread_count``.
+    stems : Stems, optional
+        Words are replaced by their stems.
 
     Attributes
     ----------
     n_grams : int
         Distinct n-grams, before any limit.
+    known_words : list of str
+        With ``stems``: the ``MOST_KNOWN_WORDS`` most frequent words of the texts, sorted; else empty.
     """
 
-    def __init__(self, texts: tuple[str, ...], grams: Grams, *, keep_rows: bool, threads: int) -> None:
-        self._corpus = _native.TextCorpus(texts, _table_for(texts, grams), _native_grams(grams))
+    def __init__(
+        self, texts: tuple[str, ...], grams: Grams, *, keep_rows: bool, threads: int, stems: Stems | None = None
+    ) -> None:
+        table, settings = _table_for(texts, grams), native_grams(grams)
+        self.known_words: list[str] = []
+        if stems is not None:
+            workers = _useful_threads(threads, texts)
+            settings, self.known_words = stems.learn(texts, table, grams, workers, MOST_KNOWN_WORDS)
+        self._corpus = _native.TextCorpus(texts, table, settings)
         self._n_texts = len(texts)
         self._n_columns = 0
         self._threads = threads
@@ -236,9 +247,17 @@ class TextWeigher:
         Vocabulary or hash function that assigns columns.
     weighting : Weighting
         Weighting of the counts.
+    stems : Stems, optional
+        Words are replaced by their stems.
     """
 
-    def __init__(self, grams: Grams, columns: Vocabulary | HashedColumns, weighting: Weighting) -> None:
+    def __init__(
+        self,
+        grams: Grams,
+        columns: Vocabulary | HashedColumns,
+        weighting: Weighting,
+        stems: Stems | None = None,
+    ) -> None:
         self._columns = columns._native()
         self._n_columns = columns.n_columns
         idf = weighting.idf
@@ -246,13 +265,16 @@ class TextWeigher:
             raise InputError(f"idf is {idf.dtype} {idf.shape}, but must be float32 ({self._n_columns},)")
         self._weighting = _native.TextWeighting(idf, weighting.sublinear, weighting.normalise)
         self._grams = grams
-        self._native_grams = _native_grams(grams)
-        self._orders = sum(high - low + 1 for low, high in (grams.words or (1, 0), grams.characters or (1, 0)))
+        self._stems = stems
+        self._native_grams = native_grams(grams)
+        ranges = (grams.words, grams.characters, grams.runs)
+        self._orders = sum(high - low + 1 for low, high in (given or (1, 0) for given in ranges))
 
     def weigh(self, texts: tuple[str, ...], threads: int) -> CSR:
         """X, shape (n, d)."""
-        native = _native.TextRows(texts, _table_for(texts, self._grams), self._native_grams)
-        nnz = native.weigh(self._columns, self._weighting, _useful_threads(threads, texts))
+        table, workers = _table_for(texts, self._grams), _useful_threads(threads, texts)
+        native = _native.TextRows(texts, table, self._settings_for(texts, table, workers))
+        nnz = native.weigh(self._columns, self._weighting, workers)
         indptr, indices, data = np.empty(len(texts) + 1, np.int64), np.empty(nnz, np.int32), np.empty(nnz, np.float32)
         native.fill(indptr, indices, data)
         return _csr((data, indices, indptr), self._n_columns)
@@ -267,13 +289,21 @@ class TextWeigher:
         """
         if not isinstance(text, str) or len(text) > MAX_TEXT_LENGTH:
             raise InputError(f"text {_fault(text)}")
-        table = character_table(lowercase=self._grams.lowercase, ascii_only=text.isascii())
+        grams = self._grams
+        table = character_table(lowercase=grams.lowercase, ascii_only=text.isascii(), runs=grams.runs is not None)
+        settings = self._settings_for((text,), table, 1)
         # Capacity for every n-gram: a word with its two margins has fewer than 2 (length + 1) windows of any one size.
         # Lower-casing İ makes a text longer, because it becomes two code points.
         room = min(self._orders * 4 * (len(text) + 1), self._n_columns)
         indices, data = np.empty(room, np.int32), np.empty(room, np.float32)
-        used = _native.weigh_text(text, table, self._native_grams, self._columns, self._weighting, indices, data)
+        used = _native.weigh_text(text, table, settings, self._columns, self._weighting, indices, data)
         return indices[:used], data[:used]
+
+    def _settings_for(
+        self, texts: tuple[str, ...], table: npt.NDArray[np.uint32], threads: int
+    ) -> _native.GramSettings:
+        stems = self._stems
+        return self._native_grams if stems is None else stems.settings_for(texts, table, self._grams, threads)
 
     def document_frequencies(self, texts: Sequence[str], frequencies: Int64, threads: int) -> None:
         """Add the number of texts that contain each column to ``frequencies``, shape (d,), in place."""
