@@ -1,7 +1,7 @@
 """The matrices of all systems: made once per data set, saved uncompressed, identified by a fingerprint.
 
-Texts become tf-idf of words and pairs of words (``PLAIN_TFIDF``), feature files rows of length 1. Test documents without
-a label that training has seen are left out: no one could find those labels.
+Texts become tf-idf of words and pairs of words (``PLAIN_TFIDF``), feature files rows of length 1. Test documents
+without a label that training has seen are left out: no one could find those labels.
 """
 
 from __future__ import annotations

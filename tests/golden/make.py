@@ -233,6 +233,11 @@ CASES = [
         "Tagger/tfidf-characters",
         lambda: tagger(vectorizer=part("Tfidf", words=None, characters=(2, 2), max_features=40, sublinear=False)),
     ),
+    Case(
+        "Tagger/stems-and-runs",
+        lambda: tagger(vectorizer=part("Tfidf", language="de", min_df=1, runs=(1, 2), characters=(4, 4))),
+        first=4,
+    ),
     Case("Tagger/hashing", lambda: tagger(vectorizer=part("Hashing", n_features=64, idf=True))),
     Case(
         "Tagger/hashing-unsigned",

@@ -164,6 +164,7 @@ def _text(card: ModelCard, model: Path) -> str:
     directory = _directory(model)
     facts = [
         ("model", f"{card.model}, features by {card.vectorizer}"),
+        *([("texts", card.text_features)] if card.text_features else []),
         ("format", f"{directory['format']}, written by ramify {directory['version']}"),
         ("documents", f"{card.n_documents:,}" if card.n_documents else "unknown"),
         ("labels", f"{card.n_labels:,}"),

@@ -48,6 +48,7 @@ class TrainingReport:
             "documents": self.tagger.n_documents_,
             "labels": card.n_labels,
             "features": card.n_features,
+            "text_features": card.text_features,
             "weights": card.n_weights,
             "bytes": directory_bytes(self.out),
             "stage_seconds": self.stages.seconds,
@@ -77,6 +78,8 @@ class TrainingReport:
             ("peak memory", bytes_text(facts["peak_memory_bytes"])),
             ("time", f"{seconds_text(facts['wall_seconds'])} ({seconds_text(facts['cpu_seconds'])} of CPU)"),
         ]
+        if facts["text_features"]:
+            rows.insert(3, ("texts", facts["text_features"]))
         if facts["normalized_rows"]:
             scaled = (
                 f"{facts['normalized_rows']:,} of {facts['documents']:,} to length 1 (--normalize no disables scaling)"

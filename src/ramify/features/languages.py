@@ -45,8 +45,8 @@ SAMPLE_TEXTS = 500
 SAMPLE_CHARACTERS = 400
 """Number of texts sampled, and of characters of each."""
 
-FEWEST_LETTERS = 1000
-"""Samples with fewer letters are too small for a detection."""
+FEWEST_LETTERS, FEWEST_LETTERS_OF_A_TEXT = 1000, 8
+"""Samples with fewer letters are too small for a detection; texts with fewer are left out of it."""
 
 SMALLEST_SHARE = 0.75
 """Share of the corpus that its language has at least; a corpus with a smaller largest share is mixed."""
@@ -106,8 +106,10 @@ def detect(texts: Sequence[str]) -> Detection:
     Detection
     """
     step = max(1, len(texts) // SAMPLE_TEXTS)
-    sample = [text[:SAMPLE_CHARACTERS] for text in texts[::step]][: 2 * SAMPLE_TEXTS]
-    if sum(sum(map(str.isalpha, text)) for text in sample) < FEWEST_LETTERS:
+    cut = [text[:SAMPLE_CHARACTERS] for text in texts[::step]]
+    letters = [sum(map(str.isalpha, text)) for text in cut]
+    sample = [text for text, n in zip(cut, letters, strict=True) if n >= FEWEST_LETTERS_OF_A_TEXT]
+    if sum(letters) < FEWEST_LETTERS or not sample:
         return Detection()
     langid = _package("py3langid.langid", "the detection of languages", "py3langid")
     identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)  # 100 MB, freed after the detection

@@ -5,8 +5,8 @@ The rule was derived from held-out parts of training sets (docs/training.md, "Te
 - Words of a language with a Snowball stemmer are stemmed.
 - Features are single words. Those that occur in one text only are kept for short texts (titles), where rare words are
   most of the evidence, and dropped for longer texts.
-- Small corpora (``FEWEST_TEXTS_FOR_CHARACTERS`` to ``MOST_TEXTS_FOR_CHARACTERS`` texts) of short texts, or of a language
-  without a stemmer, also give n-grams of 4 characters.
+- Small corpora (``FEWEST_TEXTS_FOR_CHARACTERS`` to ``MOST_TEXTS_FOR_CHARACTERS`` texts) of short texts, or without
+  stems, also give n-grams of 4 characters.
 - Texts with letters of scripts without blanks between words also give n-grams of 1 to 3 characters of these scripts.
 """
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from ramify.kernels.grams import Grams
+from ramify.kernels.grams import RUN_SCRIPTS, Grams
 
 _WORD_SEED = 0x2545F4914F6CDD1D
 _CHARACTER_SEED = 0xD6E8FEB86659FD93
@@ -16,11 +17,28 @@ _MASK = (1 << 64) - 1
 Row = list[tuple[int, float]]
 
 
-def word_grams(text: str, grams: Grams) -> list[tuple[str, ...]]:
-    """n-grams of words, each as a tuple of its words."""
+def split_runs(text: str, grams: Grams) -> tuple[str, list[str]]:
+    """The text with a blank in place of each character of a run, and the runs."""
+    if grams.runs is None:
+        return text, []
+    in_run = [_in_run(character) for character in text]
+    marked = "".join(character if inside else "\0" for character, inside in zip(text, in_run, strict=True))
+    rest = "".join(" " if inside else character for character, inside in zip(text, in_run, strict=True))
+    return rest, [run for run in marked.split("\0") if run]
+
+
+def _in_run(character: str) -> bool:
+    within = any(first <= ord(character) <= last for first, last in RUN_SCRIPTS)
+    return within and unicodedata.category(character)[0] in "LMN"
+
+
+def word_grams(text: str, grams: Grams, stem: Callable[[str], str] | None = None) -> list[tuple[str, ...]]:
+    """n-grams of words or of their stems, each as a tuple of its words."""
     if grams.words is None:
         return []
-    words = re.findall(r"(?u)\b\w\w+\b", text.lower() if grams.lowercase else text)
+    rest, _ = split_runs(text.lower() if grams.lowercase else text, grams)
+    words = re.findall(r"(?u)\b\w\w+\b", rest)
+    words = words if stem is None else [stem(word) for word in words]
     shortest, longest = grams.words
     return [
         tuple(words[i : i + n]) for n in range(shortest, longest + 1) for i in range(len(words) - n + 1)
@@ -40,10 +58,18 @@ def character_grams(text: str, grams: Grams) -> list[str]:
     return found + [piece for piece in pieces if grams.within_words and len(piece) < shortest]
 
 
-def count_grams(text: str, grams: Grams) -> Counter[tuple[int, str]]:
+def run_grams(text: str, grams: Grams) -> list[str]:
+    """n-grams of characters in runs."""
+    _, runs = split_runs(text.lower() if grams.lowercase else text, grams)
+    shortest, longest = grams.runs or (1, 0)
+    return [run[i : i + n] for run in runs for n in range(shortest, longest + 1) for i in range(len(run) - n + 1)]
+
+
+def count_grams(text: str, grams: Grams, stem: Callable[[str], str] | None = None) -> Counter[tuple[int, str]]:
     """Occurrences by (kind, name): kind 0 are words, 1 characters."""
-    counts = Counter((0, " ".join(words)) for words in word_grams(text, grams))
+    counts = Counter((0, " ".join(words)) for words in word_grams(text, grams, stem))
     counts.update((1, name) for name in character_grams(text, grams))
+    counts.update((1, name) for name in run_grams(text, grams))
     return counts
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ramify.checks import Whole
 from ramify.errors import InputError
 from ramify.exchange import LevelSize
+from ramify.features import Tfidf
 from ramify.models.base.adapter import as_model, is_model, settings_of
 from ramify.models.base.persistence import part_to_state
 from ramify.tagger.tagger import Tagger
@@ -58,6 +59,8 @@ class ModelCard:
     ----------
     model, vectorizer : str
         Class names; the vectorizer is "none" if the model takes features.
+    text_features : str
+        Language, stems and n-grams of a ``Tfidf``; empty for other vectorizers.
     n_labels, n_features, n_documents, n_weights : int
         Numbers of labels, features, training documents (0 if unknown) and weights.
     frequent : list of (str, int)
@@ -74,6 +77,7 @@ class ModelCard:
 
     model: str
     vectorizer: str
+    text_features: str
     n_labels: int
     n_features: int
     n_documents: int
@@ -104,6 +108,7 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
     return ModelCard(
         model=type(model).__name__,
         vectorizer="none" if vectorizer is None else type(vectorizer).__name__,
+        text_features=vectorizer.plan_.describe() if isinstance(vectorizer, Tfidf) else "",
         n_labels=len(tagger.label_names_),
         n_features=int(size.features or 0),
         n_documents=tagger.n_documents_,
