@@ -56,7 +56,7 @@ def test_broken_files(case, refused, tmp_path):
         (["--branching", "1"], "branching is 1"),
         (["--branching", "many"], "--branching is 'many'"),
         (["--normalize", "perhaps"], "--normalize is 'perhaps'"),
-        (["--words", "1"], "--words is (1,), but must be two whole numbers"),
+        (["--words", "1"], "--words is (1,), but must be auto or two whole numbers"),
         (["--set", "loss=hing"], "did you mean 'hinge'?"),
         (["--negatives", "tfm"], "negatives names 'tfm'"),
         (["--model", "xr-liner"], "did you mean 'xr-linear'?"),

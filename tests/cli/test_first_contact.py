@@ -190,14 +190,17 @@ def test_results_are_utf8_in_any_locale(tmp_path):
         assert json.loads(done.stdout.decode())["labels"][0]["label"] == "税"
 
 
-def test_scripts_without_blanks_get_a_note(call, tmp_path):
+def test_words_alone_of_scripts_without_blanks_get_a_note(call, tmp_path):
     rows = [json.dumps({"text": text, "labels": [text[0]]}) for text in ("銀行の新しい税金", "川の魚と水質汚染") * 6]
     (tmp_path / "d.jsonl").write_text("\n".join(rows), "utf-8")
-    done = call("train", tmp_path / "d.jsonl", "--out", tmp_path / "m")
-    assert "--characters 1,3" in done.err
-    assert "--characters" not in call("train", tmp_path / "d.jsonl", "--out", tmp_path / "m", "-q").err
-    done = call("train", tmp_path / "d.jsonl", "--out", tmp_path / "m", "--characters", "1,3")
+    train = ("train", tmp_path / "d.jsonl", "--out", tmp_path / "m")
+    words = ("--set", "vectorizer.runs=none", "--set", "vectorizer.min_df=1")
+    assert "--characters 1,3" in call(*train, *words).err
+    assert "--characters" not in call(*train, *words, "-q").err
+    assert call(*train, *words, "--characters", "1,3").err == ""
+    done = call(*train)
     assert done.err == ""
+    assert "of characters of runs 1 to 3" in done.out
 
 
 def test_a_row_per_document_and_label_gets_a_note_and_can_be_grouped(call, documents, tmp_path):

@@ -386,3 +386,12 @@ def test_rules_of_the_catalogue_are_settable():
     for role, name in PARTS:
         for setting, rule in Part(role, name).made_of.RULES.items():
             assert not isinstance(rule, Own) or rule.role or rule.choices, (name, setting)
+
+
+def test_the_language_is_a_flag_and_is_shown(call, documents, tmp_path):
+    done = call("train", documents, "--out", tmp_path / "m", "--language", "fi", "--set", "vectorizer.stemmer=snowball")
+    assert (done.code, "language fi, Snowball stems" in done.out) == (0, True)
+    assert "language fi, Snowball stems" in call("inspect", tmp_path / "m").out
+    done = call("train", documents, "--out", tmp_path / "n", "--vectorizer", "hashing", "--language", "fi")
+    assert done.code == 2
+    assert "--language" in done.err

@@ -234,7 +234,7 @@ SENTENCES = [
     (XRLinear, "tail_cost", float("nan"), "tail_cost is nan, but must be a number of at least 0 and at most 10"),
     (XRLinear, "loss", "x" * 10_000, "x', but must be one of squared-hinge, hinge, logistic"),
     (Tfidf, "lowercase", None, "lowercase is None, but must be True or False"),
-    (Tfidf, "min_df", "two", "min_df is 'two', but must be a whole number of at least 1 or a share"),
+    (Tfidf, "min_df", "two", "min_df is 'two', but must be 'auto' or a whole number of at least 1 or a share"),
     (Disentangled, "warm_start", 2, "warm_start is 2, but must be True or False"),
     (Partitioned, "ranker", int, "ranker is <class 'int'>, but must be one of linear, cosine, mixed, or an object"),
 ]

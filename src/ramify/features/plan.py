@@ -90,7 +90,7 @@ class TextPlan:
     def describe(self) -> str:
         """One line for people: language, stems and n-grams."""
         language = "language unknown" if self.language is None else f"language {self.language}"
-        share = "" if self.share is None or self.language is None else f" ({self.share:.0%} of the sampled texts)"
+        share = "" if self.share is None or self.language is None else f" (share {self.share:.2f} of the sample)"
         kinds = {"words": self.words, "characters": self.characters, "characters of runs": self.runs}
         grams = [f"{kind} {low} to {high}" for kind, (low, high) in ((k, v) for k, v in kinds.items() if v)]
         stems = "Snowball stems" if self.stemmer else "no stems"

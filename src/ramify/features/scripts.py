@@ -35,8 +35,8 @@ def share_unsuited(texts: Sequence[str]) -> float:
 
 def advice_on_scripts(texts: Sequence[str], vectorizer: Any) -> str | None:
     """A warning if the vectorizer uses word n-grams only and most letters need character n-grams."""
-    kinds = ("characters_", "runs_") if hasattr(vectorizer, "runs_") else ("characters",)
-    if getattr(vectorizer, "words", None) is None or any(getattr(vectorizer, kind, None) for kind in kinds):
+    used = getattr(vectorizer, "plan_", vectorizer)  # the settings of a Tfidf may be "auto"
+    if getattr(used, "words", None) is None or any(getattr(used, kind, None) for kind in ("characters", "runs")):
         return None
     share = share_unsuited(texts)
     if share <= 0.5:

@@ -79,7 +79,7 @@ class Tfidf(WeightedText):
         contain vowel signs (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan, scripts of India). Such runs then
         contain no words. "auto": (1, 3) if at least 1% of the letters belong to these scripts, else None.
     language : "auto", str or None, default "auto"
-        Two-letter code of ISO 639-1, which selects the stemmer. "auto": detected in ``fit`` (py3langid); unknown if the
+        Language, a code of ISO 639-1. It selects the stemmer. "auto": detected in ``fit`` (py3langid); unknown if the
         texts have fewer than 1,000 letters, or if less than 75% of a sample are in one language. None: unknown.
     stemmer : "auto", "snowball" or None, default "auto"
         Words are replaced by their Snowball stems (PyStemmer). "auto": if there is a stemmer for the language.
@@ -126,7 +126,7 @@ class Tfidf(WeightedText):
         "max_df": DocumentLimit(),
         "max_features": Whole(1, math.inf, optional=True),
     }
-    FLAGS = ("words", "characters", "language", "stemmer", "min_df", "max_df", "max_features")
+    FLAGS = ("words", "characters", "language", "min_df", "max_df", "max_features")
 
     def __init__(
         self,
