@@ -50,13 +50,23 @@ struct LaneTargets {
     int relevance_stride = 0;              // as stride, or 0 if one row is used for all
 };
 
+// What a step reads of its row, in one place because rows are visited in random order.
+struct LaneRow {
+    int64_t begin;      // into entries
+    int32_t length;
+    float square, own_square;  // as in NodeRows
+    uint32_t positive;  // as in LaneTargets
+    uint32_t active;    // lanes that have not dropped the row
+    uint32_t held;      // lanes with a dual variable other than 0
+    uint32_t rests;     // 1: skipped in the next pass
+};
+
 struct LaneState {
     void* weights = nullptr;    // n_features x stride, float or half, initially 0
     float* dual = nullptr;      // n_rows x stride, zero at the start
     float* bias = nullptr;      // stride, zero at the start
-    uint32_t* active = nullptr; // n_rows
-    int32_t* order = nullptr;   // n_rows
-    uint8_t* rests = nullptr;   // n_rows; 1: skipped in the next pass
+    LaneRow* rows = nullptr;    // n_rows, workspace
+    int32_t* order = nullptr;   // n_rows, workspace
     uint64_t seed = 0;
     bool (*keep_going)(void*) = nullptr;  // called before every pass; false: stop at once, the state is then invalid
     void* asker = nullptr;

@@ -30,38 +30,68 @@ struct Lanes {
     }
 
     // One coordinate step for all `live` lanes of a row; returns the lanes that may skip the row from now on.
-    uint32_t step(int64_t row, uint32_t live, Pass* passes, bool& quiet) {
-        const LocalEntry* first = rows.entries + rows.begin[row];
-        const LocalEntry* last = rows.entries + rows.begin[row + 1];
+    uint32_t step(int32_t number, uint32_t live, Pass* passes, bool& quiet) {
+        LaneRow& row = state.rows[number];
+        const LocalEntry* first = rows.entries + row.begin;
+        const LocalEntry* last = first + row.length;
         Floats products[kParts], changes[kParts];
         dot<kParts>(first, last, static_cast<const Weight*>(state.weights), products);
         uint32_t leaving = 0, changed = 0;
+        if (loss != Loss::logistic && ((row.positive | row.held) & live) == 0 && satisfied(live, products, passes, leaving)) {
+            quiet = true;
+            return leaving;
+        }
+        leaving = 0;
         for (int part = 0; part < kParts; ++part)
-            leaving |= step_part(row, part, live >> (part * kLanes), products[part], passes[part], changes[part], changed)
+            leaving |= step_part(number, part, live >> (part * kLanes), products[part], passes[part], changes[part], changed)
                        << (part * kLanes);
         quiet = changed == 0;
         if (changed != 0) add<kParts>(first, last, changes, static_cast<Weight*>(state.weights));
         return leaving;
     }
 
-    uint32_t step_part(int64_t row, int part, uint32_t live, Floats product, Pass& pass, Floats& change, uint32_t& changed) {
+    // Most rows are negatives of all lanes with dual variables of 0 and margins above 1: whether this is such a row. If so,
+    // the passes have been updated; a step would change nothing.
+    bool satisfied(uint32_t live, const Floats* products, Pass* passes, uint32_t& leaving) const {
+        const float least = -0.1f * options.epsilon;
+        Floats gradients[kParts];
+        uint32_t violated = 0;
+        for (int part = 0; part < kParts; ++part) {
+            const Ints running = to_vector(live >> (part * kLanes));
+            gradients[part] = -(bias[part] + products[part]) - 1.0f;
+            violated |= to_mask(running & (gradients[part] < least));
+        }
+        if (violated != 0) return false;
+        for (int part = 0; part < kParts; ++part) {
+            const Ints running = to_vector(live >> (part * kLanes));
+            passes[part].smallest = (running & (gradients[part] < passes[part].smallest)) ? gradients[part] : passes[part].smallest;
+            leaving |= to_mask(running & (gradients[part] > passes[part].shrink_above)) << (part * kLanes);
+        }
+        return true;
+    }
+
+    uint32_t step_part(int32_t number, int part, uint32_t live, Floats product, Pass& pass, Floats& change, uint32_t& changed) {
         live &= low_bits(kLanes);
-        const Ints positive = to_vector(targets.positive[row] >> (part * kLanes));
+        LaneRow& row = state.rows[number];
+        const int shift = part * kLanes;
+        const Ints positive = to_vector(row.positive >> shift);
         const Floats sign = positive ? spread(1.0f) : spread(-1.0f);
-        float* const dual = state.dual + row * (kParts * kLanes) + part * kLanes;
+        float* const dual = state.dual + int64_t(number) * (kParts * kLanes) + shift;
         const Floats before = load(dual);
-        const Floats margin = sign * (bias[part] + product) + before * rows.own_square[row];
-        const Floats C = cost(row, part, positive);
+        const Floats margin = sign * (bias[part] + product) + before * row.own_square;
+        const Floats C = cost(number, part, positive);
         const Ints running = to_vector(live);
         Ints leaving = Ints{};
         Floats after;
         if constexpr (loss == Loss::logistic)
-            after = logistic_step(margin, before, C, rows.square[row], live, pass);
+            after = logistic_step(margin, before, C, row.square, live, pass);
         else
-            after = hinge_step(margin, before, C, rows.square[row], running, pass, leaving);
-        change = running ? (after - before) * sign : Floats{};
+            after = hinge_step(margin, before, C, row.square, running, pass, leaving);
+        after = running ? after : before;
+        change = (after - before) * sign;
         if (to_mask(change != 0.0f) != 0) {
-            store(dual, running ? after : before);
+            store(dual, after);
+            row.held = (row.held & ~(low_bits(kLanes) << shift)) | to_mask(after != 0.0f) << shift;
             bias[part] += change;
             changed = 1;
         }
@@ -130,19 +160,26 @@ struct Lanes {
         return finished;
     }
 
+    void set_rows() {
+        for (int64_t number = 0; number < rows.n_rows; ++number)
+            state.rows[number] = {rows.begin[number], int32_t(rows.begin[number + 1] - rows.begin[number]), rows.square[number],
+                                  rows.own_square[number], targets.positive[number], 0, 0, 0};
+    }
+
     int64_t all_rows(uint32_t reopened) {
-        for (int64_t row = 0; row < rows.n_rows; ++row) {
-            state.order[row] = int32_t(row);
-            state.active[row] |= targets.eligible[row] & reopened;
-            state.rests[row] = 0;
+        for (int64_t number = 0; number < rows.n_rows; ++number) {
+            state.order[number] = int32_t(number);
+            state.rows[number].active |= targets.eligible[number] & reopened;
+            state.rows[number].rests = 0;
         }
         return rows.n_rows;
     }
 
     // Rows are visited in random order: the first data of a step are prefetched some steps before.
-    void ask_for(int32_t row) const {
-        const LocalEntry* const first = rows.entries + rows.begin[row];
-        __builtin_prefetch(state.dual + int64_t(row) * (kParts * kLanes));
+    void ask_for(int32_t number) const {
+        const LaneRow& row = state.rows[number];
+        const LocalEntry* const first = rows.entries + row.begin;
+        if ((row.positive | row.held) != 0) __builtin_prefetch(state.dual + int64_t(number) * (kParts * kLanes));
         __builtin_prefetch(first);
         __builtin_prefetch(first + kLineEntries);
     }
@@ -151,21 +188,23 @@ struct Lanes {
     int64_t pass_over(int64_t n_active, uint32_t running, Pass* passes) {
         int64_t kept = 0;
         for (int64_t place = 0; place < n_active; ++place) {
-            const int32_t row = state.order[place];
+            const int32_t number = state.order[place];
+            if (place + 2 * kAhead < n_active) __builtin_prefetch(state.rows + state.order[place + 2 * kAhead]);
             if (place + kAhead < n_active) ask_for(state.order[place + kAhead]);
-            const uint32_t live = state.active[row] & running;
+            LaneRow& row = state.rows[number];
+            const uint32_t live = row.active & running;
             if (live == 0) continue;
-            if (state.rests[row] != 0) {
-                state.rests[row] = 0;
-                state.order[kept++] = row;
+            if (row.rests != 0) {
+                row.rests = 0;
+                state.order[kept++] = number;
                 continue;
             }
             bool quiet = false;
-            const uint32_t leaving = step(row, live, passes, quiet);
-            state.rests[row] = quiet && options.epsilon >= kLooseTolerance;
-            state.active[row] &= ~leaving;
+            const uint32_t leaving = step(number, live, passes, quiet);
+            row.rests = quiet && options.epsilon >= kLooseTolerance;
+            row.active &= ~leaving;
             for (int part = 0; part < kParts; ++part) passes[part].shrunk |= leaving >> (part * kLanes) & low_bits(kLanes);
-            if ((live & ~leaving) != 0) state.order[kept++] = row;
+            if ((live & ~leaving) != 0) state.order[kept++] = number;
         }
         return kept;
     }
@@ -175,7 +214,7 @@ struct Lanes {
         Pass passes[kParts];
         for (Pass& pass : passes) pass = {Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
         uint32_t running = targets.lanes;
-        for (int64_t row = 0; row < rows.n_rows; ++row) state.active[row] = 0;
+        set_rows();
         int64_t n_active = all_rows(running);
         for (int number = 0; number < options.max_passes && running != 0; ++number) {
             if (state.keep_going != nullptr && !state.keep_going(state.asker)) return;

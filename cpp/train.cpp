@@ -108,11 +108,10 @@ private:
         weights_.assign((weight_bytes + 3) / 4, 0);
         make_room(dual_, size_t(rows.n_rows) * size_t(stride_));
         dual_.assign(size_t(rows.n_rows) * size_t(stride_), 0.0f);
-        active_.resize(size_t(rows.n_rows));
+        lane_rows_.resize(size_t(rows.n_rows));
         order_.resize(size_t(rows.n_rows));
-        rests_.resize(size_t(rows.n_rows));
         float bias[32] = {};
-        LaneState state{weights_.data(), dual_.data(), bias,   active_.data(), order_.data(), rests_.data(), seed,
+        LaneState state{weights_.data(), dual_.data(), bias, lane_rows_.data(), order_.data(), seed,
                         [](void* monitor) { return static_cast<Monitor*>(monitor)->keep_going(-1.0); }, monitor_};
         const LaneTargets targets{stride_, low_bits(n_lanes_), positive_.data(), eligible_.data(),
                                   relevance_.empty() ? nullptr : relevance_.data(), relevance_stride_};
@@ -230,9 +229,9 @@ private:
     const float* factor_ = nullptr;
     Monitor* monitor_ = nullptr;
     std::vector<int32_t> place_;  // instance -> row of the node; stale if the node does not have it, so checked
-    std::vector<uint32_t> positive_, eligible_, active_;
+    std::vector<uint32_t> positive_, eligible_;
+    std::vector<LaneRow> lane_rows_;
     std::vector<int32_t> order_, count_;
-    std::vector<uint8_t> rests_;
     std::vector<float> relevance_;
     HugeVector<uint32_t> weights_;  // floats, or pairs of halves
     HugeVector<float> dual_;
