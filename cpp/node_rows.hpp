@@ -31,8 +31,11 @@ public:
 
 private:
     void count_features(const int32_t* instances, int64_t n_instances);
-    void copy_row(int32_t instance);
+    void copy_rows(const int32_t* instances, int64_t n_instances);
+    void ask_for(int32_t instance, bool values) const;
     void weigh(const int32_t* instances, int64_t n_instances, const float* factors);
+
+    static constexpr int64_t kAhead = 8;  // rows from the prefetch to the use
 
     const CsrView& X_;
     const float* instance_weights_;

@@ -3,6 +3,11 @@
 // All children of a parent train on the same rows, so one pass over the rows trains a whole block of siblings: weights
 // are stored as W[feature][lane], and each lane has its own dual variables, shrinking and stopping (Hsieh et al. 2008;
 // docs/papers.md).
+//
+// With a loose tolerance, the negatives that hardly share features with any positive of the lanes are merged into one row
+// without features: each of them has the margin -intercept, and one dual variable with a closed form replaces theirs.
+// The intercept then follows every step at once; otherwise each step of a positive takes steps of many negatives, which
+// only move the intercept back. The weights of the positives alone decide which rows are merged.
 #pragma once
 #include <cstdint>
 
@@ -20,7 +25,8 @@ struct SolverOptions {
     int max_passes = 100;
 };
 
-// From this tolerance on unchanged rows are skipped for a pass, and a large W is kept in half precision.
+// From this tolerance on unchanged rows are skipped for a pass, far rows are merged, rows that lanes have dropped are not
+// checked again, and a large W is kept in half precision.
 constexpr float kLooseTolerance = 0.1f;
 
 struct LocalEntry {
@@ -58,7 +64,7 @@ struct LaneRow {
     uint32_t positive;  // as in LaneTargets
     uint32_t active;    // lanes that have not dropped the row
     uint32_t held;      // lanes with a dual variable other than 0
-    uint32_t rests;     // 1: skipped in the next pass
+    uint32_t rests;     // 1: skipped in the next pass; 2: merged
 };
 
 struct LaneState {
@@ -67,6 +73,7 @@ struct LaneState {
     float* bias = nullptr;      // stride, zero at the start
     LaneRow* rows = nullptr;    // n_rows, workspace
     int32_t* order = nullptr;   // n_rows, workspace
+    float* strength = nullptr;  // n_features, workspace
     uint64_t seed = 0;
     bool (*keep_going)(void*) = nullptr;  // called before every pass; false: stop at once, the state is then invalid
     void* asker = nullptr;

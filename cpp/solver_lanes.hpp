@@ -6,6 +6,10 @@ namespace {
 
 constexpr float kInfinity = __builtin_inff();
 constexpr int64_t kAhead = 4;  // steps from the prefetch of a row to its use
+constexpr uint32_t kMerged = 2;           // LaneRow::rests of a merged row
+constexpr int kPositivePasses = 2;        // before rows are merged
+constexpr float kFar = 0.1f;              // products with the strength of the positives of rows that are merged
+constexpr float kLeastMerged = 1.0f;      // cost of the merged rows
 constexpr int64_t kLineEntries = 64 / sizeof(LocalEntry);
 
 struct Pass {
@@ -20,7 +24,17 @@ struct Lanes {
     const LaneTargets& targets;
     const SolverOptions& options;
     LaneState& state;
-    Floats bias[kParts] = {};
+    Floats bias[kParts] = {};       // sum of the signed dual variables of the rows
+    Floats merged[kParts] = {};     // dual variable of the merged rows
+    Floats intercept[kParts] = {};  // bias - merged
+    float gain = 0.0f;              // 1 / (1 + 0.5 / cost of the merged rows); 0: no row is merged
+
+    // Gives the merged rows, all of the margin -intercept, their best dual variable.
+    void settle(int part) {
+        const Floats best = (bias[part] + 1.0f) * gain;
+        merged[part] = best > 0.0f ? best : Floats{};
+        intercept[part] = bias[part] - merged[part];
+    }
 
     Floats cost(int64_t row, int part, Ints positive) const {
         Floats c = positive ? spread(options.cost_positive) : spread(options.cost_negative);
@@ -58,7 +72,7 @@ struct Lanes {
         uint32_t violated = 0;
         for (int part = 0; part < kParts; ++part) {
             const Ints running = to_vector(live >> (part * kLanes));
-            gradients[part] = -(bias[part] + products[part]) - 1.0f;
+            gradients[part] = -(intercept[part] + products[part]) - 1.0f;
             violated |= to_mask(running & (gradients[part] < least));
         }
         if (violated != 0) return false;
@@ -78,7 +92,7 @@ struct Lanes {
         const Floats sign = positive ? spread(1.0f) : spread(-1.0f);
         float* const dual = state.dual + int64_t(number) * (kParts * kLanes) + shift;
         const Floats before = load(dual);
-        const Floats margin = sign * (bias[part] + product) + before * row.own_square;
+        const Floats margin = sign * (intercept[part] + product) + before * row.own_square;
         const Floats C = cost(number, part, positive);
         const Ints running = to_vector(live);
         Ints leaving = Ints{};
@@ -86,21 +100,26 @@ struct Lanes {
         if constexpr (loss == Loss::logistic)
             after = logistic_step(margin, before, C, row.square, live, pass);
         else
-            after = hinge_step(margin, before, C, row.square, running, pass, leaving);
+            after = hinge_step(margin, before, C, curvature(row, part), running, pass, leaving);
         after = running ? after : before;
         change = (after - before) * sign;
         if (to_mask(change != 0.0f) != 0) {
             store(dual, after);
             row.held = (row.held & ~(low_bits(kLanes) << shift)) | to_mask(after != 0.0f) << shift;
             bias[part] += change;
+            settle(part);
             changed = 1;
         }
         return to_mask(leaving & running);
     }
 
-    Floats hinge_step(Floats margin, Floats before, Floats C, float square, Ints running, Pass& pass, Ints& leaving) {
+    // The diagonal of a row; the merged rows undo the most part of a change of the intercept.
+    Floats curvature(const LaneRow& row, int part) const {
+        return row.square - (merged[part] > 0.0f ? spread(gain) : Floats{});
+    }
+
+    Floats hinge_step(Floats margin, Floats before, Floats C, Floats diagonal, Ints running, Pass& pass, Ints& leaving) {
         Floats gradient = margin - 1.0f;
-        Floats diagonal = spread(square);
         Floats upper = spread(kInfinity);
         if constexpr (loss == Loss::squared_hinge) {
             gradient += before * (0.5f / C);
@@ -137,7 +156,8 @@ struct Lanes {
         return after;
     }
 
-    // After a pass: lanes that have converged on all their rows, and lanes that need another full pass.
+    // After a pass: lanes that have converged, and lanes that need another full pass because they have skipped rows. A loose
+    // tolerance does without that pass.
     uint32_t close_pass(Pass& pass, uint32_t running, uint32_t& reopened) const {
         uint32_t finished = 0, again = 0;
         for (uint32_t left = running; left != 0; left &= left - 1) {
@@ -147,7 +167,7 @@ struct Lanes {
             const float above = pass.largest[lane] > 0.0f ? pass.largest[lane] : 0.0f;
             const float below = pass.smallest[lane] < 0.0f ? pass.smallest[lane] : 0.0f;
             if (above - below <= options.epsilon) {
-                ((pass.shrunk & bit) != 0 ? again : finished) |= bit;
+                ((pass.shrunk & bit) != 0 && options.epsilon < kLooseTolerance ? again : finished) |= bit;
                 pass.shrink_above[lane] = kInfinity;
                 pass.shrink_below[lane] = -kInfinity;
             } else {
@@ -167,12 +187,15 @@ struct Lanes {
     }
 
     int64_t all_rows(uint32_t reopened) {
+        int64_t n = 0;
         for (int64_t number = 0; number < rows.n_rows; ++number) {
-            state.order[number] = int32_t(number);
-            state.rows[number].active |= targets.eligible[number] & reopened;
-            state.rows[number].rests = 0;
+            LaneRow& row = state.rows[number];
+            if (row.rests == kMerged) continue;
+            state.order[n++] = int32_t(number);
+            row.active |= targets.eligible[number] & reopened;
+            row.rests = 0;
         }
-        return rows.n_rows;
+        return n;
     }
 
     // Rows are visited in random order: the first data of a step are prefetched some steps before.
@@ -209,12 +232,86 @@ struct Lanes {
         return kept;
     }
 
+    // See solver.hpp. Starts from the solution of the positives alone if rows are merged, else from zero.
+    void merge_far_rows(Random& random, Pass* passes) {
+        if (!solve_positives(random, passes)) return;
+        measure_strength();
+        float cost = 0.0f;
+        for (int64_t number = 0; number < rows.n_rows; ++number) {
+            LaneRow& row = state.rows[number];
+            if (row.positive != 0 || targets.eligible[number] == 0 || !is_far(row)) continue;
+            row.rests = kMerged;
+            cost += options.cost_negative * (rows.weight == nullptr ? 1.0f : rows.weight[number]);
+        }
+        if (cost < kLeastMerged) return restart();
+        gain = 1.0f / (1.0f + 0.5f / cost);
+        for (int part = 0; part < kParts; ++part) settle(part);
+    }
+
+    // Solves for the positives, with the intercept that very many merged rows would have. False: too many are positive.
+    bool solve_positives(Random& random, Pass* passes) {
+        int64_t n = 0;
+        for (int64_t number = 0; number < rows.n_rows; ++number) {
+            LaneRow& row = state.rows[number];
+            row.active = row.positive & targets.eligible[number];
+            if (row.active != 0) state.order[n++] = int32_t(number);
+        }
+        if (2 * n > rows.n_rows) return false;
+        gain = 1.0f;
+        for (int part = 0; part < kParts; ++part) settle(part);
+        for (int number = 0; number < kPositivePasses; ++number) {
+            for (int64_t place = 0; place < n; ++place) state.rows[state.order[place]].rests = 0;
+            shuffle(state.order, n, random);
+            n = pass_over(n, targets.lanes, passes);
+        }
+        return true;
+    }
+
+    // The largest absolute weight of each feature over the lanes.
+    void measure_strength() {
+        const Weight* weights = static_cast<const Weight*>(state.weights);
+        for (int32_t feature = 0; feature < rows.n_features; ++feature) {
+            Floats largest{};
+            for (int part = 0; part < kParts; ++part, weights += kLanes) {
+                const Floats values = load_weights(weights), sizes = values < 0.0f ? -values : values;
+                largest = sizes > largest ? sizes : largest;
+            }
+            float strength = 0.0f;
+            for (int lane = 0; lane < kLanes; ++lane) strength = largest[lane] > strength ? largest[lane] : strength;
+            state.strength[feature] = strength;
+        }
+    }
+
+    bool is_far(const LaneRow& row) const {
+        float product = 0.0f;
+        const LocalEntry* const last = rows.entries + row.begin + row.length;
+        for (const LocalEntry* entry = rows.entries + row.begin; entry != last; ++entry)
+            product += state.strength[entry->feature] * (entry->value < 0.0f ? -entry->value : entry->value);
+        return product < kFar;
+    }
+
+    void restart() {
+        __builtin_memset(state.weights, 0, size_t(rows.n_features) * kParts * kLanes * sizeof(Weight));
+        for (int64_t number = 0; number < rows.n_rows; ++number) {
+            LaneRow& row = state.rows[number];
+            if (row.held != 0)
+                for (int part = 0; part < kParts; ++part) store(state.dual + (number * kParts + part) * kLanes, Floats{});
+            row.held = row.rests = 0;
+        }
+        gain = 0.0f;
+        for (int part = 0; part < kParts; ++part) {
+            bias[part] = Floats{};
+            settle(part);
+        }
+    }
+
     void solve() {
         Random random{state.seed};
         Pass passes[kParts];
-        for (Pass& pass : passes) pass = {Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
         uint32_t running = targets.lanes;
         set_rows();
+        for (Pass& pass : passes) pass = {Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
+        if (loss == Loss::squared_hinge && options.epsilon >= kLooseTolerance) merge_far_rows(random, passes);
         int64_t n_active = all_rows(running);
         for (int number = 0; number < options.max_passes && running != 0; ++number) {
             if (state.keep_going != nullptr && !state.keep_going(state.asker)) return;
@@ -232,7 +329,7 @@ struct Lanes {
             }
             if (reopened != 0) n_active = all_rows(reopened);
         }
-        for (int part = 0; part < kParts; ++part) store(state.bias + part * kLanes, bias[part]);
+        for (int part = 0; part < kParts; ++part) store(state.bias + part * kLanes, intercept[part]);
     }
 };
 

@@ -111,7 +111,8 @@ private:
         lane_rows_.resize(size_t(rows.n_rows));
         order_.resize(size_t(rows.n_rows));
         float bias[32] = {};
-        LaneState state{weights_.data(), dual_.data(), bias, lane_rows_.data(), order_.data(), seed,
+        strength_.resize(size_t(rows.n_features));
+        LaneState state{weights_.data(), dual_.data(), bias, lane_rows_.data(), order_.data(), strength_.data(), seed,
                         [](void* monitor) { return static_cast<Monitor*>(monitor)->keep_going(-1.0); }, monitor_};
         const LaneTargets targets{stride_, low_bits(n_lanes_), positive_.data(), eligible_.data(),
                                   relevance_.empty() ? nullptr : relevance_.data(), relevance_stride_};
@@ -231,6 +232,7 @@ private:
     std::vector<int32_t> place_;  // instance -> row of the node; stale if the node does not have it, so checked
     std::vector<uint32_t> positive_, eligible_;
     std::vector<LaneRow> lane_rows_;
+    std::vector<float> strength_;
     std::vector<int32_t> order_, count_;
     std::vector<float> relevance_;
     HugeVector<uint32_t> weights_;  // floats, or pairs of halves
