@@ -7,9 +7,12 @@ namespace {
 constexpr float kInfinity = __builtin_inff();
 constexpr int64_t kAhead = 4;  // steps from the prefetch of a row to its use
 constexpr uint32_t kMerged = 2;           // LaneRow::rests of a merged row
+constexpr int64_t kFewPositive = 8;       // rows are merged if at most one of so many is positive
 constexpr int kPositivePasses = 2;        // before rows are merged
 constexpr float kFar = 0.1f;              // products with the strength of the positives of rows that are merged
 constexpr float kLeastMerged = 1.0f;      // cost of the merged rows
+// Two loops of passes have one copy each of the steps, so that sums over rows stay in registers.
+#define RAMIFY_INLINED inline __attribute__((always_inline))
 constexpr int64_t kLineEntries = 64 / sizeof(LocalEntry);
 
 struct Pass {
@@ -30,7 +33,9 @@ struct Lanes {
     float gain = 0.0f;              // 1 / (1 + 0.5 / cost of the merged rows); 0: no row is merged
 
     // Gives the merged rows, all of the margin -intercept, their best dual variable.
-    void settle(int part) {
+    RAMIFY_INLINED void settle(int part) {
+        intercept[part] = bias[part];
+        if (gain == 0.0f) return;
         const Floats best = (bias[part] + 1.0f) * gain;
         merged[part] = best > 0.0f ? best : Floats{};
         intercept[part] = bias[part] - merged[part];
@@ -44,7 +49,7 @@ struct Lanes {
     }
 
     // One coordinate step for all `live` lanes of a row; returns the lanes that may skip the row from now on.
-    uint32_t step(int32_t number, uint32_t live, Pass* passes, bool& quiet) {
+    RAMIFY_INLINED uint32_t step(int32_t number, uint32_t live, Pass* passes, bool& quiet) {
         LaneRow& row = state.rows[number];
         const LocalEntry* first = rows.entries + row.begin;
         const LocalEntry* last = first + row.length;
@@ -66,7 +71,7 @@ struct Lanes {
 
     // Most rows are negatives of all lanes with dual variables of 0 and margins above 1: whether this is such a row. If so,
     // the passes have been updated; a step would change nothing.
-    bool satisfied(uint32_t live, const Floats* products, Pass* passes, uint32_t& leaving) const {
+    RAMIFY_INLINED bool satisfied(uint32_t live, const Floats* products, Pass* passes, uint32_t& leaving) const {
         const float least = -0.1f * options.epsilon;
         Floats gradients[kParts];
         uint32_t violated = 0;
@@ -84,7 +89,7 @@ struct Lanes {
         return true;
     }
 
-    uint32_t step_part(int32_t number, int part, uint32_t live, Floats product, Pass& pass, Floats& change, uint32_t& changed) {
+    RAMIFY_INLINED uint32_t step_part(int32_t number, int part, uint32_t live, Floats product, Pass& pass, Floats& change, uint32_t& changed) {
         live &= low_bits(kLanes);
         LaneRow& row = state.rows[number];
         const int shift = part * kLanes;
@@ -114,11 +119,12 @@ struct Lanes {
     }
 
     // The diagonal of a row; the merged rows undo the most part of a change of the intercept.
-    Floats curvature(const LaneRow& row, int part) const {
+    RAMIFY_INLINED Floats curvature(const LaneRow& row, int part) const {
+        if (gain == 0.0f) return spread(row.square);
         return row.square - (merged[part] > 0.0f ? spread(gain) : Floats{});
     }
 
-    Floats hinge_step(Floats margin, Floats before, Floats C, Floats diagonal, Ints running, Pass& pass, Ints& leaving) {
+    RAMIFY_INLINED Floats hinge_step(Floats margin, Floats before, Floats C, Floats diagonal, Ints running, Pass& pass, Ints& leaving) {
         Floats gradient = margin - 1.0f;
         Floats upper = spread(kInfinity);
         if constexpr (loss == Loss::squared_hinge) {
@@ -208,7 +214,7 @@ struct Lanes {
     }
 
     // One pass over the active rows; returns the number that remain active. A row without a change is skipped for one pass.
-    int64_t pass_over(int64_t n_active, uint32_t running, Pass* passes) {
+    RAMIFY_INLINED int64_t pass_over(int64_t n_active, uint32_t running, Pass* passes) {
         int64_t kept = 0;
         for (int64_t place = 0; place < n_active; ++place) {
             const int32_t number = state.order[place];
@@ -256,7 +262,7 @@ struct Lanes {
             row.active = row.positive & targets.eligible[number];
             if (row.active != 0) state.order[n++] = int32_t(number);
         }
-        if (2 * n > rows.n_rows) return false;
+        if (kFewPositive * n > rows.n_rows) return false;
         gain = 1.0f;
         for (int part = 0; part < kParts; ++part) settle(part);
         for (int number = 0; number < kPositivePasses; ++number) {
