@@ -1,6 +1,8 @@
 #include <nanobind/stl/vector.h>
 
 #include "beam.hpp"
+#include <limits>
+
 #include "bindings.hpp"
 #include "pack.hpp"
 
@@ -148,6 +150,29 @@ void search_one(Searcher& searcher, In1<int32_t> indices, In1<float> data, const
     searcher.singles.search(X, options, labels.data(), scores.data());
 }
 
+// Whether a row is as the kernels require it: ascending features below the width, finite values other than 0, and a
+// squared length within `slack` of 1.
+bool is_plain(In1<int32_t> indices, In1<float> data, int64_t width, float slack) {
+    int32_t last = -1;
+    float square = 0.0f;
+    for (size_t i = 0; i < indices.size(); ++i) {
+        if (indices(i) <= last || data(i) == 0.0f) return false;
+        last = indices(i);
+        square += data(i) * data(i);
+    }
+    const float distance = square > 1.0f ? square - 1.0f : 1.0f - square;
+    return last < width && square < std::numeric_limits<float>::infinity() && distance <= slack;
+}
+
+// search_one with checks; false: the row is not plain, and nothing has been searched.
+bool search_row(Searcher& searcher, In1<int32_t> indices, In1<float> data, int64_t length, int64_t n_columns, float slack,
+                const SearchOptions& options, Out2<int32_t> labels, Out2<float> scores) {
+    const bool whole = indices.size() == size_t(length) && data.size() == size_t(length);
+    if (!whole || !is_plain(indices, data, n_columns, slack)) return false;
+    search_one(searcher, indices, data, options, labels, scores);
+    return true;
+}
+
 void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
            In1<int64_t> leaves_indptr, In1<int32_t> leaves, const SearchOptions& options, Out1<float> scores,
            Out1<float> margins, Progress progress) {
@@ -198,6 +223,8 @@ void bind_predict(nb::module_& m) {
           strict("labels"), strict("scores"), nb::arg("progress").none());
     m.def("search_one", &search_one, nb::arg("searcher"), strict("indices"), strict("data"), nb::arg("options"),
           strict("labels"), strict("scores"));
+    m.def("search_row", &search_row, nb::arg("searcher"), strict("indices"), strict("data"), nb::arg("length"),
+          nb::arg("n_columns"), nb::arg("slack"), nb::arg("options"), strict("labels"), strict("scores"));
     m.def("merge", &merge, strict("pointers"), strict("leaves"), strict("scores"), strict("margins"),
           nb::arg("options"), strict("out"));
     m.def("score", &score, nb::arg("searcher"), strict("indptr"), strict("indices"), strict("data"),

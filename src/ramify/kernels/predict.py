@@ -282,6 +282,26 @@ class Searcher:
             ) from None
         return labels, scores
 
+    def search_row(self, X: CSR, options: NativeOptions, k: int, slack: float) -> tuple[Int32, Float32] | None:
+        """``search`` for a matrix with one row and n_features columns, without conversions.
+
+        None if the row would have to be converted or scaled: other types, indices that do not ascend, values that are 0
+        or not finite, or a squared length that differs from 1 by more than ``slack``. ``options`` is
+        ``config.native(k, 1)``.
+        """
+        pointers = X.indptr.tolist()
+        if len(pointers) != 2 or pointers[0] != 0:
+            return None
+        labels = np.empty((1, k), np.int32)
+        scores = np.empty((1, k), np.float32)
+        try:
+            plain = _native.search_row(
+                self._native, X.indices, X.data, pointers[1], self.n_features, slack, options, labels, scores
+            )
+        except (TypeError, ValueError):
+            return None
+        return (labels, scores) if plain else None
+
     def score(
         self, X: CSR, pointers: Int64, leaves: Int32, config: SearchConfig, *, threads: int = 1
     ) -> tuple[Float32, Float32]:

@@ -11,13 +11,13 @@ Predictions can be restricted to given labels: the search does not enter branche
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from ramify.checks import whole_number
+from ramify.checks import thread_count, whole_number
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import LevelSize
 from ramify.kernels.predict import NativeOptions, SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
@@ -28,6 +28,11 @@ from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
 from ramify.wording import quoted
 
 Progress = Callable[[float], None]
+RowSettings: TypeAlias = tuple[int, int | None, int, str, float, str]
+"""k, threads, beam, transform, path weight and rule for copies of a search for one row."""
+
+MOST_ROW_OPTIONS = 64
+"""Maximum number of ``RowSettings`` whose native options are kept."""
 
 
 class BeamSearch:
@@ -48,6 +53,7 @@ class BeamSearch:
         self.levels = tuple(levels)
         self.log_bias = log_bias
         self._searcher = Searcher(tree, self.levels, log_bias=log_bias)
+        self._row_options: dict[tuple[Any, ...], NativeOptions] = {}
 
     @classmethod
     def of(
@@ -107,6 +113,29 @@ class BeamSearch:
     def topk_one(self, indices: Int32, values: Float32, k: int, options: NativeOptions) -> tuple[Int32, Float32]:
         """Labels and scores, shapes (1, k), of one instance; arguments are not checked."""
         return self._searcher.search_one(indices, values, options, k)
+
+    def topk_row(self, X: CSR, settings: RowSettings, slack: float) -> TopK | None:
+        """``topk`` for a matrix with one row, without conversions; None if it needs them (``Searcher.search_row``).
+
+        Parameters
+        ----------
+        X : csr_matrix, shape (1, d)
+            Features; not checked before.
+        settings : RowSettings
+            Checked on their first use.
+        slack : float
+            Maximum deviation of the squared length of the row from 1.
+        """
+        options = self._row_options.get(settings)
+        if options is None:
+            k, threads, beam, transform, path_weight, copies = settings
+            config = SearchConfig(beam=beam, transform=transform, path_weight=path_weight, copies=copies)
+            thread_count(threads)
+            if len(self._row_options) >= MOST_ROW_OPTIONS:
+                self._row_options.clear()
+            options = self._row_options[settings] = config.native(k, 1)
+        found = self._searcher.search_row(X, options, settings[0], slack)
+        return None if found is None else TopK(*found)
 
     def scores(self, X: CSR, pairs: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
         """Path scores of the given (instance, label) pairs, without a beam.

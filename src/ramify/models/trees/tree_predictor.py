@@ -9,14 +9,18 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.errors import InputError
 from ramify.exchange import CheckedRequest, Single, Sizes
 from ramify.kernels.predict import SearchConfig
 from ramify.match import BeamSearch
 from ramify.models.base.prepared import PreparedCall
-from ramify.models.base.unit import UnitRowModel, unit_values
+from ramify.models.base.unit import SAFE, UnitRowModel, unit_values
 from ramify.values import CSR, Float32, TopK, as_label_matrix
 
 Self = TypeVar("Self", bound="TreePredictor")
+
+_ROW_TYPES = (sp.csr_matrix, sp.csr_array)
+_ANY_LENGTH = float("inf")
 
 
 class TreePredictor(UnitRowModel):
@@ -69,6 +73,19 @@ class TreePredictor(UnitRowModel):
             threads=request.threads,
             progress=None if request.progress is None else request.report,
         )
+
+    def _row_topk(self, X: Any, k: Any) -> TopK | None:
+        """A row that is checked by native code in one call; any other input, and every error, is left to ``answer``."""
+        search: BeamSearch | None = getattr(self, "search_", None)
+        if search is None or type(X) not in _ROW_TYPES or X.shape != (1, search.n_features):
+            return None
+        if type(k) is not int or not 1 <= k <= self.n_labels_:
+            return None
+        settings = (k, self.threads, self.beam, self.score_transform, self.path_weight, self.merge_copies)
+        try:
+            return search.topk_row(X, settings, SAFE if self.normalize else _ANY_LENGTH)
+        except (InputError, TypeError):  # a setting out of range, or one without a hash
+            return None
 
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``; the arrays of the instance are not checked."""
