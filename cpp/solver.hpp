@@ -25,8 +25,8 @@ struct SolverOptions {
     int max_passes = 100;
 };
 
-// From this tolerance on unchanged rows are skipped for a pass, far rows are merged, rows that lanes have dropped are not
-// checked again, and a large W is kept in half precision.
+// From this tolerance on unchanged rows are skipped for a pass, far rows are merged, and a large W is kept in half
+// precision. Where rows are merged, rows that lanes have dropped are not checked again.
 constexpr float kLooseTolerance = 0.1f;
 
 struct LocalEntry {

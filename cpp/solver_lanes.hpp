@@ -162,8 +162,8 @@ struct Lanes {
         return after;
     }
 
-    // After a pass: lanes that have converged, and lanes that need another full pass because they have skipped rows. A loose
-    // tolerance does without that pass.
+    // After a pass: lanes that have converged, and lanes that need another full pass because they have skipped rows. Where
+    // rows are merged, that pass is left out.
     uint32_t close_pass(Pass& pass, uint32_t running, uint32_t& reopened) const {
         uint32_t finished = 0, again = 0;
         for (uint32_t left = running; left != 0; left &= left - 1) {
@@ -173,7 +173,7 @@ struct Lanes {
             const float above = pass.largest[lane] > 0.0f ? pass.largest[lane] : 0.0f;
             const float below = pass.smallest[lane] < 0.0f ? pass.smallest[lane] : 0.0f;
             if (above - below <= options.epsilon) {
-                ((pass.shrunk & bit) != 0 && options.epsilon < kLooseTolerance ? again : finished) |= bit;
+                ((pass.shrunk & bit) != 0 && gain == 0.0f ? again : finished) |= bit;
                 pass.shrink_above[lane] = kInfinity;
                 pass.shrink_below[lane] = -kInfinity;
             } else {
