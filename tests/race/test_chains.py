@@ -5,11 +5,9 @@ import pytest
 import scipy.sparse as sp
 
 pytest.importorskip("torch", reason="needs the extra torch")
-pytest.importorskip("racing.chain_members", reason="the study has no members yet")
-
-from racing.chain_members import Scores, Study
 
 import chains
+from racing.chain_members import Scores, Study
 from racing.matrices import Matrices
 
 N, N_LABELS = 200, 6
