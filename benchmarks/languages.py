@@ -59,12 +59,13 @@ class Task(NamedTuple):
 
     @property
     def code(self) -> str:
-        """What ``Tfidf`` is given where the way has stems: the detection takes half a second."""
+        """The language that ``Tfidf`` is given where the way has stems: the detection takes half a second."""
         known = {"kirjastonhoitaja-fi": "fi", "gutenberg-lcsh": "auto"}
         return self.language or known.get(self.dataset, "en")
 
     @property
     def name(self) -> str:
+        """Name in the rows and for ``--only``."""
         parts = (self.language, f"first {self.cut} words" if self.cut else "", f"{self.size}" if self.size else "")
         return "/".join([self.dataset, *filter(None, parts)])
 

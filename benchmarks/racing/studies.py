@@ -9,6 +9,7 @@ from racing.command_line_tables import command_line_section
 from racing.copies_tables import copies_section, senses_section
 from racing.floor_tables import floor_section
 from racing.indexer_tables import indexer_section
+from racing.language_tables import language_section
 from racing.places import HERE
 from racing.rows import Row, read_rows
 from racing.tables import markdown, number
@@ -31,6 +32,7 @@ def study_sections(threads: int) -> str:
         _main_job(read_rows(MAIN_JOB)),
         floor_section(threads),
         indexer_section(),
+        language_section(),
         copies_section(),
         senses_section(),
         _zero_shot(read_rows(ZERO_SHOT)),

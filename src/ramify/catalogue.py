@@ -162,7 +162,7 @@ ENTRIES: list[Entry] = [
         name="Tfidf",
         module="ramify.features.tfidf",
         roles={VECTORIZER: "tfidf"},
-        summary="Words, n-grams and characters weighted by tf-idf.",
+        summary="Words, stems and n-grams of characters weighted by tf-idf, chosen by language and corpus.",
     ),
     Entry(
         name="Hashing",
