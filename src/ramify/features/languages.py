@@ -8,6 +8,7 @@ weights of a mixture, fitted to all likelihoods by expectation-maximization.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,8 @@ FEWEST_LETTERS, FEWEST_LETTERS_OF_A_TEXT = 1000, 8
 
 SMALLEST_SHARE = 0.75
 """Share of the corpus that its language has at least; a corpus with a smaller largest share is mixed."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 LONGEST_WORD = 64
 """Longer words are no words of a language and stay as they are."""
@@ -169,13 +172,19 @@ def snowball(language: str) -> Callable[[Sequence[str]], list[str]]:
         ) from None
     stemmer.maxCacheSize = 0  # each distinct word comes once
 
-    def stem(word: str) -> str:
-        try:
-            return stemmer.stemWord(word) if len(word) <= LONGEST_WORD else word
-        except UnicodeEncodeError:  # a lone surrogate
-            return word
+    def stems(words: Sequence[str]) -> list[str]:
+        found = stemmer.stemWords([word if len(word) <= LONGEST_WORD else "" for word in words])
+        return [stem or word for stem, word in zip(found, words, strict=True)]
 
-    return lambda words: [stem(word) or word for word in words]
+    def each(words: Sequence[str]) -> list[str]:
+        try:
+            return stems(words)
+        except UnicodeEncodeError:  # a lone surrogate
+            encodable = [word for word in words if not _SURROGATE.search(word)]
+            known = dict(zip(encodable, stems(encodable), strict=True))
+            return [known.get(word, word) for word in words]
+
+    return each
 
 
 def snowball_version() -> str:
