@@ -59,7 +59,7 @@ class Task(NamedTuple):
 
     @property
     def code(self) -> str:
-        """The language that ``Tfidf`` is given where the way has stems: the detection takes half a second."""
+        """The language that ``Tfidf`` is given where the way has stems, because the detection takes half a second."""
         known = {"kirjastonhoitaja-fi": "fi", "gutenberg-lcsh": "auto"}
         return self.language or known.get(self.dataset, "en")
 

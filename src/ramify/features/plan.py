@@ -27,7 +27,7 @@ from ramify.kernels.grams import Grams
 SHORT_TEXT = 400
 """Texts of fewer characters on average are short."""
 
-FEWEST_TEXTS_FOR_CHARACTERS, MOST_TEXTS_FOR_CHARACTERS = 100, 10_000
+FEWEST_TEXTS_FOR_CHARACTERS, MOST_TEXTS_FOR_CHARACTERS = 100, 5_000
 """Larger corpora have no n-grams of characters, which make training 2 to 4 times as long; the gain on smaller ones was
 not measured."""
 

@@ -72,7 +72,7 @@ class Tfidf(WeightedText):
         Shortest and longest n-gram of words; a word is ``\b\w\w+\b``: two or more word characters. "auto": (1, 1).
     characters : "auto", (int, int) or None, default "auto"
         Shortest and longest n-gram of characters; their columns come after those of words. "auto": (4, 4) for 100
-        to 10,000 texts that are short (less than 400 characters on average) or not stemmed, (3, 5) without ``words``,
+        to 5,000 texts that are short (less than 400 characters on average) or not stemmed, (3, 5) without ``words``,
         else None.
     runs : "auto", (int, int) or None, default "auto"
         Shortest and longest n-gram of characters in runs of scripts whose words have no blanks between them or
