@@ -113,7 +113,7 @@ def _made_from(dataset: str, data: Path) -> str:
     if not files:
         raise MissingDataError(f"{dataset}: no data in {folder}; give the folder of the data sets with --data")
     sources = source_hash("ramify.data", "ramify.features.tfidf")
-    return f"{sources} {WORDS} {held_back} {[(file.name, file.stat().st_size) for file in files]}"
+    return f"{sources} {PLAIN_TFIDF} {held_back} {[(file.name, file.stat().st_size) for file in files]}"
 
 
 def _parts(dataset: str, data: Path) -> tuple[Any, Any, Any, Any]:
