@@ -91,7 +91,8 @@ class Disentangled(RankingModel):
         that the instance reaches; "count": 1 for each of them.
     positives : {"all", "company"}, default "all"
         Positive instances of the copies of a label; "all": every copy is trained on all; "company": each positive
-        trains only the copy whose cluster's other labels it is most similar to, which separates senses.
+        trains only the copy whose cluster's other labels it is most similar to, which separates senses better and costs
+        precision.
     warm_start : bool, default False
         Keep the classifiers of leaves that stay in their cluster, and train only the clusters and new leaves. It needs
         a model with ``regrown``, and positives "all". Training is faster; precision on rare labels is slightly lower.
