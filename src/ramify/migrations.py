@@ -172,7 +172,6 @@ _GRAMS = ("words", "characters", "within_words", "lowercase", "sublinear", "norm
 
 _FROM_2_TO_3 = Step(
     settings={"XRLinear": {"balanced": None}},  # removed in 31b6eb0; it changed the training only
-    absent={"Disentangled": {"weighting": "count"}},
     arrays={"Blend": {"favour": "label_bias"}},
     changes={
         "Tagger": _takes_texts,
@@ -196,10 +195,13 @@ def _plan_of_settings(part: Part) -> Part:
 
 
 _FROM_3_TO_4 = Step(
-    absent={"Tfidf": {"runs": None, "language": None, "stemmer": None}},
+    absent={
+        "Tfidf": {"runs": None, "language": None, "stemmer": None},
+        "Disentangled": {"weighting": "count"},
+    },
     changes={"Tfidf": _plan_of_settings},
 )
-"""November 2026. Tfidf stems words and chooses its n-grams by the corpus."""
+"""November 2026. Tfidf stems words and chooses its n-grams by the corpus; Disentangled weights clusters by rank."""
 
 STEPS: tuple[Step, ...] = (_FROM_1_TO_2, _FROM_2_TO_3, _FROM_3_TO_4)
 """The n-th step, counted from 1, turns format n into format n + 1."""

@@ -74,6 +74,6 @@ def test_every_case_of_the_generator_is_there(number):
     } == wanted
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_labels_of_older_disentangled_models_were_assigned_by_count(number):
     assert ramify.load(HERE / f"format-{number}" / "Disentangled" / "tree" / "model").weighting == "count"
