@@ -59,8 +59,8 @@ class LabelChain(ChainAnswers):
         arbitrary order per instance and epoch; one arbitrary order. In Python also an object such as
         ``ramify.chains.OwnOrder``.
     targets : {"next", "remaining"}, optional
-        Target of each step in training; the next label of the order, or any label not yet emitted, in which case the order
-        determines only the input labels. None: "remaining" with the order "resequenced", else "next".
+        Target of each step in training; the next label of the order, or any label not yet emitted (the order then
+        determines the input labels only). None: "remaining" with the order "resequenced", else "next".
     embedding : int, default 128
         Width of the label vectors.
     hidden : int, default 256
