@@ -9,7 +9,7 @@ constexpr int64_t kAhead = 4;  // steps from the prefetch of a row to its use
 constexpr uint32_t kMerged = 2;           // LaneRow::rests of a merged row
 constexpr int64_t kFewPositive = 8;       // rows are merged if at most one of so many is positive
 constexpr int kPositivePasses = 2;        // before rows are merged
-constexpr float kFar = 0.1f;              // products with the strength of the positives of rows that are merged
+constexpr float kFar = 0.2f;              // products with the strength of the positives of rows that are merged
 constexpr float kLeastMerged = 1.0f;      // cost of the merged rows
 // Two loops of passes have one copy each of the steps, so that sums over rows stay in registers.
 #define RAMIFY_INLINED inline __attribute__((always_inline))
