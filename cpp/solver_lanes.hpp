@@ -115,6 +115,7 @@ struct Lanes {
             settle(part);
             changed = 1;
         }
+        if (gain != 0.0f) leaving &= ~positive;  // dropped rows are not checked again: a label must keep its few positives
         return to_mask(leaving & running);
     }
 

@@ -274,3 +274,32 @@ def test_a_node_too_large_for_the_cache_comes_as_near_to_the_optimum():
             for level in (loose, fine)
         )
         assert best * (1 - 1e-3) <= found <= best * 1.01 + 0.02, f"node {node}: {found} instead of {best}"
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_merged_rows_keep_the_objective_at_the_default_tolerance(seed, weighted):
+    rng = np.random.default_rng(seed)
+    X = sp.random(160, 80, 0.05, "csr", np.float32, rng)
+    positives = sp.lil_matrix((6, 160), dtype=np.float32)
+    for node in range(6):
+        positives[node, rng.choice(160, 1 + node % 3, replace=False)] = 1
+    rows = sp.csr_matrix(np.ones((1, 160), np.float32))
+    if weighted:
+        rows.data[:] = rng.choice([0.3, 1.0], 160)
+    problem = LevelProblem(Blocks.below(np.array([6])), rows, sp.csr_matrix(positives))
+    config = SolverConfig(threshold=0.0, cost_positive=0.5, cost_negative=0.5)
+    native = train(X, [problem], config)[0]
+    plain = reference.train(X, [problem], config)[0]
+    dense = np.hstack([X.toarray().astype(float), np.ones((160, 1))])
+    W, V = (np.vstack([level.matrix().toarray(), level.bias]).astype(float) for level in (native, plain))
+    ratios = []
+    for node in range(6):
+        chosen, signs, costs = reference.node_problem(problem, node, config, np.ones(160))
+        found, best = (reference.objective(w[:, node], dense[chosen], signs, costs, config.loss) for w in (W, V))
+        assert found <= best + 2 * config.epsilon, (
+            f"node {node}: {found} instead of {best}"
+        )  # dual variables are about 2
+        ratios.append(found / best)
+    assert np.median(ratios) < 1.02
+    np.testing.assert_allclose(native.bias, plain.bias, atol=0.2)
