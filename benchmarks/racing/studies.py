@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from racing.chain_tables import chain_section
 from racing.command_line_tables import command_line_section
 from racing.copies_tables import copies_section, senses_section
+from racing.cost_tables import cost_section
 from racing.floor_tables import floor_section
 from racing.indexer_tables import indexer_section
 from racing.language_tables import language_section
@@ -31,6 +32,7 @@ def study_sections(threads: int) -> str:
         command_line_section(threads),
         _main_job(read_rows(MAIN_JOB)),
         floor_section(threads),
+        cost_section(),
         indexer_section(),
         language_section(),
         copies_section(),
