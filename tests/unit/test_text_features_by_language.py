@@ -285,13 +285,11 @@ def test_hashing_has_no_stems():
 def test_the_description_is_one_line():
     chosen = TextPlan(language="fi", share=0.98, stemmer="snowball", words=(1, 1), characters=(4, 4), min_df=1)
     assert chosen.describe() == (
-        "language fi (share 0.98 of the sample), Snowball stems, n-grams of words 1 to 1, of characters 4 to 4, "
-        "in at least 1 text(s)"
+        "language fi (98% of the sample), Snowball stems, single words, 4 characters, in at least 1 text"
     )
     unknown = TextPlan(words=(1, 2), characters=None, runs=(1, 3), min_df=0.1)
     assert unknown.describe() == (
-        "language unknown, no stems, n-grams of words 1 to 2, of characters of runs 1 to 3, "
-        "in at least 0.1 of the texts"
+        "language unknown, no stems, 1-2 words, 1-3 characters of runs, in at least 10.00% of the texts"
     )
 
 

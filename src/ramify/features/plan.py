@@ -90,13 +90,19 @@ class TextPlan:
     def describe(self) -> str:
         """One line for people: language, stems and n-grams."""
         language = "language unknown" if self.language is None else f"language {self.language}"
-        share = "" if self.share is None or self.language is None else f" (share {self.share:.2f} of the sample)"
+        share = "" if self.share is None or self.language is None else f" ({self.share:.0%} of the sample)"
         kinds = {"words": self.words, "characters": self.characters, "characters of runs": self.runs}
-        grams = [f"{kind} {low} to {high}" for kind, (low, high) in ((k, v) for k, v in kinds.items() if v)]
+        grams = [_grams(kind, *lengths) for kind, lengths in kinds.items() if lengths]
+        share_of = f"{self.min_df:.2%} of the" if isinstance(self.min_df, float) else f"{self.min_df:,}"
+        texts = "text" if self.min_df == 1 and isinstance(self.min_df, int) else "texts"
         stems = "Snowball stems" if self.stemmer else "no stems"
-        return f"{language}{share}, {stems}, n-grams of {', of '.join(grams)}, in at least {self.min_df:g}" + (
-            " of the texts" if isinstance(self.min_df, float) else " text(s)"
-        )
+        return f"{language}{share}, {stems}, {', '.join(grams)}, in at least {share_of} {texts}"
+
+
+def _grams(kind: str, low: int, high: int) -> str:
+    if high == 1:
+        return f"single {kind}"
+    return f"{low} {kind}" if low == high else f"{low}-{high} {kind}"
 
 
 def choose_plan(
