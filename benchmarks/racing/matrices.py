@@ -164,6 +164,6 @@ def read_held_back(wanted: HeldBack, data: Path) -> tuple[Any, Any, Any, Any]:
     labels = np.sort(np.argsort(-counts, kind="stable")[list(wanted.labels)])
     Y, Y_test = (sp.csr_matrix(part.Y[:, labels]) for part in (train, test))
     kept, kept_test = np.flatnonzero(odd & (np.diff(Y.indptr) > 0)), np.flatnonzero(np.diff(Y_test.indptr))
-    vectorizer = Tfidf(words=(1, 1))
+    vectorizer = Tfidf(**PLAIN_TFIDF | {"words": (1, 1)})
     X = vectorizer.fit_transform([train.texts[row] for row in kept])
     return X, Y[kept], vectorizer.transform([test.texts[row] for row in kept_test]), Y_test[kept_test]
