@@ -94,5 +94,5 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        print("cut; the next call goes on from here", file=sys.stderr)
+        print("stopped; the next call continues with the missing rows", file=sys.stderr)
         sys.exit(130)
