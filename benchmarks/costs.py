@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from racing.cost_tables import ONE_VS_REST, RESULTS
+from racing.cost_tables import COST_ROWS, ONE_VS_REST
 from racing.held_out import parsed, sampled, split
 from racing.matrices import prepare
 from racing.places import DATA
@@ -120,7 +120,7 @@ def main() -> None:
     chosen = parser.parse_args()
     sources = source_hash("ramify.models.trees.xr_linear")
     names = ("dataset", "cut", "split", "setting", "sources")
-    seen = {tuple(row[name] for name in names) for row in read_rows(RESULTS)}
+    seen = {tuple(row[name] for name in names) for row in read_rows(COST_ROWS)}
     for dataset in chosen.sets:
         name, amount = parsed(dataset)
         matrices = prepare(name, chosen.data)
@@ -135,7 +135,7 @@ def main() -> None:
                     flat = {"max_leaf": Y.shape[1]} if one else {}
                     row = dict(zip(names, (dataset, cut, number, setting, sources), strict=True))
                     row |= {"documents": X.shape[0], "labels": Y.shape[1], "threads": chosen.threads}
-                    print(json.dumps(add_stamped(RESULTS, row | measure(settings | flat, data, chosen.threads))))
+                    print(json.dumps(add_stamped(COST_ROWS, row | measure(settings | flat, data, chosen.threads))))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from racing.places import HERE
 from racing.rows import Row, read_rows
 from racing.tables import markdown
 
-RESULTS = HERE / "results" / "costs.jsonl"
+COST_ROWS = HERE / "results" / "costs.jsonl"
 ONE_VS_REST = "one-vs-rest"
 OTHERS = ("tree", "former", ONE_VS_REST)
 TEXT = """\
@@ -26,7 +26,7 @@ labels, 15 random features per instance."""
 
 def cost_section() -> str:
     """Markdown, or an empty string without rows."""
-    rows = read_rows(RESULTS)
+    rows = read_rows(COST_ROWS)
     if not rows:
         return ""
     newest = {row["dataset"]: row["sources"] for row in rows}

@@ -31,7 +31,7 @@ def test_train_reports_numbers_as_json(call, documents, tmp_path):
     assert facts["documents"] == 48
     assert facts["evaluation"]["n_documents"] == 12
     assert facts["settings"]["seed"] == 3
-    assert {"read", "features", "index", "train", "save"} <= set(facts["stage_seconds"])
+    assert {"read", "features", "choose", "train", "save"} <= set(facts["stage_seconds"])
     assert facts["bytes"] == sum(file.stat().st_size for file in (tmp_path / "m").iterdir())
     assert facts["peak_memory_bytes"] > 10_000_000
     assert facts["wall_seconds"] >= facts["stage_seconds"]["train"]

@@ -123,7 +123,7 @@ def test_trees_of_a_blend_are_its_own(call):
     assert found["model_settings"]["trees"] == 3
     assert found["ensemble_settings"]["trees"] == 1
     found = json.loads(call("train", "--preset", "best", "--set", "ensemble.trees=2", "--show-config").out)
-    assert (found["model_settings"]["trees"], found["ensemble_settings"]["trees"]) == (2, 2)
+    assert (found["model_settings"]["trees"], found["ensemble_settings"]["trees"]) == (3, 2)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -8,8 +8,10 @@ from race_tools import run_row
 import racing.chain_tables
 import racing.command_line_tables
 import racing.copies_tables
+import racing.cost_tables
 import racing.floor_tables
 import racing.indexer_tables
+import racing.language_tables
 import racing.studies
 from racing.chain_tables import FIXED, MEASURES, SETS
 from racing.copies_tables import SIX
@@ -23,7 +25,9 @@ PLACES = {
     "CHAINS": racing.chain_tables,
     "IDEAS": racing.chain_tables,
     "FLOORS": racing.floor_tables,
+    "COST_ROWS": racing.cost_tables,
     "INDEXERS": racing.indexer_tables,
+    "LANGUAGES": racing.language_tables,
     "ROWS": racing.floor_tables,
 }
 

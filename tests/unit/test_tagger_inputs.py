@@ -83,7 +83,7 @@ def test_names_follow_the_rules_of_data_files():
     assert list(tagger.label_names_) == ["Fish", "Tax", "Water"]
     numbered = small().fit(TEXTS, [[number % 3, np.int64(7)] for number in range(24)])
     assert list(numbered.label_names_) == ["0", "1", "2", "7"]
-    assert numbered.score(TEXTS, [[np.int64(7)]] * 24) == 1.0
+    assert numbered.score(TEXTS, [[np.int64(7), 0, 1, 2]] * 24) == 1.0
     with pytest.raises(InputError, match="labels of text 0 are 'Water', but must be a list of names"):
         tagger.score(TEXTS, ["Water"] * 24)
 
@@ -235,7 +235,8 @@ PLAIN = {
 def test_scripts_that_words_do_not_suit_get_a_warning(language):
     texts = (SCRIPTS | PLAIN)[language] * 4
     names = [["a"], ["b"], ["c"]] * 4
-    words = Tagger(vectorizer=Tfidf(min_df=1, words=(1, 2), characters=(5, 5) if language == "numbers" else None))
+    longer = (5, 5) if language == "numbers" else None
+    words = Tagger(vectorizer=Tfidf(min_df=1, words=(1, 2), characters=longer, runs=None))
     characters = Tagger(vectorizer=Tfidf(min_df=1, characters=(1, 3)))
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
