@@ -131,7 +131,9 @@ class IdeaTask(SupervisedTask):
         else:
             loss = weighted_loss(logits, remaining(Y, place[0], shut, candidates), idea.power)
         if idea.labelwise:
-            loss = loss + idea.labelwise * self._labelwise(X, Y, drop, candidates, corrections) * len(outputs) / len(Y)
+            loss = (
+                loss + idea.labelwise * self._labelwise(X, Y, drop, candidates, corrections) * len(outputs) / Y.shape[0]
+            )
         return loss, float(len(outputs))
 
     def _sequences(self, X: Any, Y: CSR, shard: Shard, candidates: torch.Tensor | None) -> torch.Tensor:
