@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from chains import REINFORCED, SETTINGS, contributions
+from chains import REINFORCED, SETTINGS, measures_of
 from racing.chain_members import Study, chain_scores
-from racing.chain_tables import IDEAS, MEASURES
+from racing.chain_tables import IDEAS
 from racing.matrices import prepare
 from racing.places import DATA
 from racing.rows import Row, add_stamped, read_rows
@@ -222,9 +222,10 @@ def measured(study: Study, idea: Idea) -> Row:
     chain.label_counts_, chain.longest_ = data.counts, data.longest
     chain.n_features_in_, chain.n_labels_ = data.X.shape[1], data.Y.shape[1]
     chain.set_network(network)
-    values = contributions(study.held.Y, chain_scores(chain, study.held.X)).mean(axis=0)
-    row = {name: round(100 * float(value), 3) for name, value in zip(MEASURES, values, strict=True)}
-    return row | {"minutes": round(minutes, 3), "epochs": history.best}
+    return measures_of(study.held.Y, chain_scores(chain, study.held.X)) | {
+        "minutes": round(minutes, 3),
+        "epochs": history.best,
+    }
 
 
 if __name__ == "__main__":

@@ -26,11 +26,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from racing.chain_members import Scores, Study, effective, set_quality, sources_of
+from racing.chain_members import Scores, Study, effective, set_quality
 from racing.chain_tables import CHAINS, COMPARED, ENSEMBLES, MEASURES, SYSTEMS
 from racing.matrices import Matrices, prepare
 from racing.places import DATA
+from racing.quality import judged, paired
 from racing.rows import Row, add_stamped, read_rows
+from racing.sources import source_hash
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "bibtex": {},
@@ -43,8 +45,6 @@ epochs are enough; with thousands of labels a sampled softmax takes two thirds o
 REINFORCED: dict[str, dict[str, Any]] = {"delicious": {"epochs": 2}, "crs-bills-mini": {"epochs": 2}}
 """Settings of the policy gradient."""
 
-LINEAR_SOURCES = ("cpp", *(f"src/ramify/{name}" for name in ("index", "kernels", "linear", "match", "models")))
-RESAMPLES = 2_000
 WATCHED = 50
 """First labels per document that a threshold is fitted on."""
 
@@ -92,7 +92,7 @@ class Run:
         if system == "xr-linear":
             from ramify import XRLinear
 
-            return key | {"settings": effective(XRLinear()), "sources": sources_of(LINEAR_SOURCES)}
+            return key | {"settings": effective(XRLinear()), "sources": source_hash("ramify.models.trees.xr_linear")}
         names = [name for name, _ in ENSEMBLES.get(system, [(system, 0)])]
         identities = [self.study.identity(name) for name in names]
         key |= {"settings": {name: one["settings"] for name, one in zip(names, identities, strict=True)}}
@@ -108,8 +108,7 @@ class Run:
         """Train the members that have no scores yet, and measure."""
         found = self.scores(system)
         Y_test = self.matrices.Y_test
-        measured = contributions(Y_test, found.test).mean(axis=0)
-        row = self.key(system) | {name: round(100 * float(x), 3) for name, x in zip(MEASURES, measured, strict=True)}
+        row = self.key(system) | measures_of(Y_test, found.test)
         threshold = best_threshold(found.held, self.study.held.Y)
         sets = set_quality(Y_test, sp.csr_matrix(found.test >= threshold)) | {"threshold": threshold}
         return row | {"minutes": round(found.minutes, 3), "sets": sets, "threads": self.threads} | found.note
@@ -148,15 +147,13 @@ def _all_scores(model: Any, X: Any) -> Any:
     return scores[:, :-1]
 
 
-def contributions(Y: Any, scores: Any) -> Any:
-    """What each test document adds to the measures, shape (n, measures)."""
+def measures_of(Y: Any, scores: Any) -> Row:
+    """The measures of some scores, in percent."""
     from ramify import evaluate
     from ramify.evaluation import top_k
 
     report = evaluate(Y, top_k(scores, 5))
-    counted = report.measured.counted
-    parts = [[part[counted] for part in report.contributions(name)] for name in MEASURES]
-    return np.column_stack([np.divide(*part) for part in parts])
+    return {name: round(100 * float(report[name]), 3) for name in MEASURES}
 
 
 def best_threshold(scores: Any, Y: Any) -> float:
@@ -173,13 +170,15 @@ def best_threshold(scores: Any, Y: Any) -> float:
 
 
 def comparisons(matrices: Matrices, seeds: Sequence[int], threads: int) -> list[Row]:
-    """Paired bootstrap of pairs of systems over the seeds that both have rows for."""
+    """Paired bootstrap of pairs of systems, over documents and the seeds that both have rows for."""
+    from ramify.evaluation import top_k
+
     runs = [Run(matrices, seed, threads) for seed in seeds]
     parts: dict[tuple[str, int], Any] = {}
 
     def part(system: str, run: Run) -> Any:
         if (system, run.seed) not in parts:
-            parts[system, run.seed] = contributions(matrices.Y_test, run.scores(system).test)
+            parts[system, run.seed] = judged(matrices, top_k(run.scores(system).test, 5))
         return parts[system, run.seed]
 
     rows = []
@@ -187,33 +186,11 @@ def comparisons(matrices: Matrices, seeds: Sequence[int], threads: int) -> list[
         both = [run for run in runs if run.is_known(first) and run.is_known(second)]
         if both:
             key = {"kind": "comparison", "dataset": matrices.dataset, "matrices": matrices.fingerprint}
-            found = resampled(np.array([part(first, run) - part(second, run) for run in both]))
+            own, others = ([part(name, run) for run in both] for name in (first, second))
+            found = paired(others, own, runs_in_pairs=True)
             row = key | {"a": first, "b": second, "seeds": [run.seed for run in both], "differences": found}
             rows.append(row | {"sources": both[0].key(first)["sources"]})
     return rows
-
-
-def resampled(differences: Any) -> dict[str, list[float]]:
-    """Measure -> [mean difference, low, high, p], in percent, over resampled documents and resampled seeds.
-
-    Parameters
-    ----------
-    differences : float64 array, shape (seeds, documents, measures)
-        Of two systems; a resample draws seeds and documents with replacement.
-    """
-    from ramify.evaluation.bootstrap import intervals, two_sided_p
-
-    n_seeds, n, _ = differences.shape
-    rng = np.random.default_rng(0)
-    samples = np.empty((RESAMPLES, differences.shape[2]))
-    for number in range(RESAMPLES):
-        mean = differences[rng.integers(0, n_seeds, n_seeds)].mean(axis=0)
-        samples[number] = np.bincount(rng.integers(0, n, n), minlength=n) @ mean / n
-    values = zip(differences.mean(axis=(0, 1)), intervals(samples), two_sided_p(samples), strict=True)
-    return {
-        name: [*(round(100 * float(x), 3) for x in (mean, *edges)), round(float(p), 4)]
-        for name, (mean, edges, p) in zip(MEASURES, values, strict=True)
-    }
 
 
 if __name__ == "__main__":

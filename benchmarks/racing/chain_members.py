@@ -6,22 +6,20 @@ settings and the sources of ``ramify.chains`` and ``ramify.torchloop``: other ch
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import pickle
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from racing.matrices import Matrices
-from racing.places import CACHE, REPOSITORY
+from racing.places import CACHE
 from racing.rows import Row
+from racing.sources import module_hash
 
 HELD_OUT = 0.1
 FIXED = ("frequent-first", "rare-first", "fixed", "random")
@@ -40,11 +38,12 @@ FREE = ("seed", "threads", "chain", "device", "checkpoint", "decision_threshold"
 """Settings that are given elsewhere, or that change neither training nor scores."""
 
 
-SUFFIXES = (".py", ".cpp", ".h", ".hpp")
-CHAIN_FILES = (
-    "answering", "decoding", "label_chain", "network", "order", "sequences", "stages", "stored", "supervised", "warmup",
-)  # fmt: skip
-REINFORCED_FILES = ("reinforced", "reinforced_chain", "rewards")
+CHAIN_MODULES = (
+    *(f"ramify.chains.{name}" for name in ("answering", "decoding", "label_chain", "network", "order", "sequences")),
+    *(f"ramify.chains.{name}" for name in ("stages", "stored", "supervised", "warmup")),
+    *(f"ramify.torchloop.{name}" for name in ("batching", "config", "loop", "randomness", "state", "task")),
+)
+REINFORCED_MODULES = tuple(f"ramify.chains.{name}" for name in ("reinforced", "reinforced_chain", "rewards"))
 
 
 @dataclass(frozen=True)
@@ -189,39 +188,9 @@ def effective(model: Any) -> Row:
     return plain
 
 
-@cache
 def chain_sources(system: str) -> str:
-    """Digest of the sources that determine the scores of a network."""
-    names = (*CHAIN_FILES, *(REINFORCED_FILES if system == "reinforced" else ()))
-    return sources_of(("src/ramify/torchloop", *(f"src/ramify/chains/{name}.py" for name in names)))
-
-
-@cache
-def sources_of(places: Sequence[str]) -> str:
-    """Digest of some files and folders of the repository; in Python, comments, docstrings and layout do not count."""
-    digest = hashlib.sha256()
-    for place in places:
-        whole = REPOSITORY / place
-        for file in sorted([whole] if whole.is_file() else [*whole.rglob("*")]):
-            if file.suffix in SUFFIXES:
-                digest.update(f"{file.relative_to(REPOSITORY)}\0{_code(file)}".encode())
-    return digest.hexdigest()[:12]
-
-
-def _code(file: Path) -> str:
-    text = file.read_text("utf-8")
-    if file.suffix != ".py":
-        return text
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [one for one in body if not _is_text(one)]  # type: ignore[attr-defined]
-    return ast.dump(tree)
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    """Fingerprint of the modules that determine the scores of a network; other changes do not train it again."""
+    return module_hash(*CHAIN_MODULES, *(REINFORCED_MODULES if system == "reinforced" else ()))
 
 
 def chain_scores(chain: Any, X: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -40,11 +40,21 @@ CPP_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 def source_hash(*modules: str) -> str:
     """Fingerprint of these modules with what they depend on; without modules, of all sources."""
     names = modules_of(*modules) if modules else frozenset(_all_modules())
+    kernels = any(name.startswith("ramify.kernels") for name in names)
+    return _digest(names, native_files(names) if kernels else ())
+
+
+@cache
+def module_hash(*modules: str) -> str:
+    """Fingerprint of these modules alone, without what they import."""
+    return _digest(modules, ())
+
+
+def _digest(names: Iterable[str], native: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for name in sorted(names):
         digest.update(f"{name}\0{_plain_python(_file(name))}\0".encode())
-    kernels = any(name.startswith("ramify.kernels") for name in names)
-    for file in sorted(native_files(names)) if kernels else ():
+    for file in sorted(native):
         digest.update(f"{file.name}\0{_plain_cpp(file)}\0".encode())
     return digest.hexdigest()[:12]
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from racing import sources
-from racing.sources import modules_of, native_files, source_hash
+from racing.sources import module_hash, modules_of, native_files, source_hash
 from racing.systems import ours
 
 TREE, BLEND = "ramify.models.trees.xr_linear", "ramify.models.mixtures.blend"
@@ -36,6 +36,7 @@ def copy(tmp_path, monkeypatch):
 
 def forget():
     source_hash.cache_clear()
+    module_hash.cache_clear()
     sources._imported.cache_clear()
 
 
@@ -92,3 +93,12 @@ def test_without_modules_all_sources_count(copy):
     before = source_hash()
     copy("src/ramify/chains/order.py", CODE)
     assert source_hash() != before
+
+
+def test_a_fingerprint_of_modules_alone_ignores_what_they_import(copy):
+    known = module_hash(TREE)
+    for change in ("targets", "docstring"):
+        copy(*CHANGES[change][:2])
+        assert module_hash(TREE) == known
+    copy(*CHANGES["tree"][:2])
+    assert module_hash(TREE) != known
