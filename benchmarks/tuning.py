@@ -8,7 +8,8 @@
 SET:0.2 is a share of the training instances of a set, SET:40000 a number of them. Every setting trains on four fifths
 of these instances and ranks the rest, over the given splits and seeds; differences are to the defaults on the same
 splits and seeds. The standard error of their mean is that of a sample (n - 1), and null for a single run. Adds rows
-to ``benchmarks/results/tuning.jsonl``.
+to ``benchmarks/results/tuning.jsonl`` and skips settings that have a row of the present sources with the same splits
+and seeds. ``python benchmarks/race.py table`` writes the section "Settings" of ``RESULTS.md`` from the rows.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import numpy as np
 from racing.held_out import parsed, sampled, split
 from racing.matrices import prepare
 from racing.places import DATA, HERE
-from racing.rows import add_stamped
+from racing.rows import add_stamped, read_rows
+from racing.sources import source_hash
 
 RESULTS = HERE / "results" / "tuning.jsonl"
 MEASURES = ("P@1", "P@3", "P@5", "PSP@1", "PSP@3", "PSP@5")
@@ -45,14 +47,32 @@ def main() -> None:
     except ValueError as refused:
         parser.error(str(refused))
     for name, (dataset, amount) in zip(chosen.sets, sets, strict=True):
+        due = [settings for settings in ({}, *chosen.vary) if is_due(chosen, name, settings)]
+        if not due:
+            continue
         matrices = prepare(dataset, chosen.data)
         X, Y = sampled(matrices.X, matrices.Y, amount)
         splits = [split(X, Y, number) for number in range(chosen.splits)]
-        plain = None
-        for settings in ({}, *chosen.vary):
+        plain, cpu = measure(chosen, {}, splits)
+        if {} in due:
+            record(chosen, name, {}, (plain, plain - plain, cpu))
+        for settings in filter(None, due):
             values, cpu = measure(chosen, settings, splits)
-            plain = values if plain is None else plain
             record(chosen, name, settings, (values, values - plain, cpu))
+
+
+def is_due(chosen: argparse.Namespace, name: str, settings: dict[str, Any]) -> bool:
+    """Whether these settings have no row yet."""
+    wanted = {"dataset": name, "settings": settings} | common(chosen)
+    return not any(wanted == {key: row.get(key) for key in wanted} for row in read_rows(RESULTS))
+
+
+def common(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The fields that all rows of a call share."""
+    from ramify import catalogue
+
+    sources = source_hash(catalogue.find("model", chosen.model, "--model").load().__module__)
+    return {"model": chosen.model, "splits": chosen.splits, "seeds": chosen.seeds, "sources": sources}
 
 
 def measure(chosen: argparse.Namespace, settings: dict[str, Any], splits: list[Any]) -> tuple[Any, float]:
@@ -77,10 +97,10 @@ def measure(chosen: argparse.Namespace, settings: dict[str, Any], splits: list[A
 def record(chosen: argparse.Namespace, name: str, settings: dict[str, Any], found: tuple[Any, Any, float]) -> None:
     values, differences, cpu = found
     error = standard_error(differences)
-    row = {"dataset": name, "model": chosen.model, "settings": settings, "runs": len(values)}
+    row = {"dataset": name, "settings": settings, "runs": len(values)} | common(chosen)
     row |= {"measures": dict(zip(MEASURES, values.mean(axis=0).round(2).tolist(), strict=True))}
     row |= {"difference": differences.mean(axis=0).round(2).tolist(), "standard_error": error}
-    row |= {"train_cpu_s": round(cpu, 2), "threads": chosen.threads, "splits": chosen.splits, "seeds": chosen.seeds}
+    row |= {"train_cpu_s": round(cpu, 2), "threads": chosen.threads}
     print(json.dumps(add_stamped(RESULTS, row)), flush=True)
 
 
