@@ -13,6 +13,7 @@ import racing.floor_tables
 import racing.indexer_tables
 import racing.language_tables
 import racing.studies
+import racing.tuning_tables
 from racing.chain_tables import FIXED, MEASURES, SETS
 from racing.copies_tables import SIX
 from racing.studies import ZERO, study_sections
@@ -27,6 +28,7 @@ PLACES = {
     "FLOORS": racing.floor_tables,
     "COST_ROWS": racing.cost_tables,
     "INDEXERS": racing.indexer_tables,
+    "TUNING": racing.tuning_tables,
     "LANGUAGES": racing.language_tables,
     "ROWS": racing.floor_tables,
 }

@@ -96,3 +96,14 @@ def test_settings_are_compared_with_the_defaults_on_the_same_splits_and_seeds(tu
     expected = np.subtract(list(varied["measures"].values()), list(plain["measures"].values()))
     np.testing.assert_allclose(varied["difference"], expected, atol=0.015)
     assert abs(expected).max() > 1
+
+
+def test_settings_with_a_row_of_the_same_sources_are_skipped(tune, monkeypatch):
+    X, Y = _random_labels()
+    (first,) = tune(X, Y)
+    assert tune(X, Y) == [first]
+    rows = tune(X, Y, "--vary", '{"tail_cost": 0.0}')
+    assert [row["settings"] for row in rows] == [{}, {"tail_cost": 0.0}]
+    assert tune(X, Y, "--splits", "2")[2:] != []
+    monkeypatch.setattr(tuning, "source_hash", lambda module: "changed")
+    assert [row["sources"] for row in tune(X, Y)[3:]] == ["changed"]
