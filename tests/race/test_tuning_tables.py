@@ -49,10 +49,10 @@ def test_the_row_with_most_runs_of_the_sources_measured_last_counts():
 )
 def test_differences_are_marked_by_a_t_test(page, value, runs, shown):
     text = page(_row({}, 0.0, runs=runs), _row({"negatives": "tfn"}, value, runs=runs, seconds=1.0))
-    assert f"| `negatives=\"tfn\"` | {' / '.join([shown] * 3)} |" in text
+    assert f'| `negatives="tfn"` | {" / ".join([shown] * 3)} |' in text
     assert "| defaults | 40.00 / 40.00 / 40.00 |" in text
     assert "| defaults | 2.00 s |" in text
-    assert "| `negatives=\"tfn\"` | 0.50 |" in text
+    assert '| `negatives="tfn"` | 0.50 |' in text
     assert f"| held-out parts × seeds | {runs} × 1 |" in text
 
 
