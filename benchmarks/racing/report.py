@@ -41,7 +41,7 @@ labels, with a beam of 10 where the system has one; `best` and `tail` of ramify 
 {threads} threads, single documents one thread, through the public Python API of each system. "one scipy row": one row
 of a CSR matrix in, `predict_topk` of ramify. "one doc as arrays": arrays of indices and values, `single(k)` of ramify;
 omikuji takes lists of pairs; the other peers have no such call. Test documents without a label that occurs in
-training are left out.
+training are left out, and labels that do not occur in training do not count as missed for the others.
 
 Peers. libpecos: defaults, prediction with hash-chunked weights. omikuji: 3 balanced trees, and Bonsai-like trees (k =
 100, unbalanced, depth 3), both without the time to parse its text format. napkinXC: PLT with defaults; its training

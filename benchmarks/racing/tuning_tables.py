@@ -20,8 +20,9 @@ TEXT = """\
 `python benchmarks/tuning.py`. Held-out fifths of the training sets; test sets are not read. Cells: P@1 / P@5 / PSP@5;
 the defaults in percent, other settings as the mean of the paired differences to the defaults over the splits and
 seeds, in points. **Bold** or <u>underlined</u>: better or worse than the defaults (two-sided t-test of the paired
-differences, 5%). †: the sources of the model have changed since these rows were measured. Training: CPU seconds of the
-defaults, and those of other settings relative to them, 1 thread, on a shared machine."""
+differences, 5%). Where the default trains no tree, settings of the tree, of negatives and of paths have no effect;
+with `max_leaf` it trains one. †: the sources of the model have changed since these rows were measured. Training: CPU
+seconds of the defaults, and those of other settings relative to them, 1 thread, on a shared machine."""
 
 Measured = Mapping[str, Mapping[str, Row]]
 """Data set -> settings -> row."""
