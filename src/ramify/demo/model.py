@@ -19,7 +19,7 @@ def demo_tagger(*, seed: int = 0, threads: int | None = None) -> Tagger:
     Parameters
     ----------
     seed : int, default 0
-        Same seed, same model.
+        The same seed gives the same model on one machine.
     threads : int, optional
         None takes every CPU.
     """

@@ -62,7 +62,7 @@ def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
         precision (a ``Blend``, several times the cost); "tail": rare labels are ranked higher (a ``Blend``), at some
         cost in precision.
     seed : int, default 0
-        Random seed; the same seed gives the same model.
+        Random seed; the same seed gives the same model on one machine.
     threads : int, optional
         Number of threads; None uses every CPU.
 

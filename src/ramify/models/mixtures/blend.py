@@ -72,7 +72,7 @@ class Blend(RankingModel):
         Divide each row of X by its Euclidean length in training and prediction; for the trees only, because the
         search for nearest instances uses the cosine.
     seed : int, default 0
-        Random seed; the same seed gives the same model, for any number of threads.
+        Random seed; the same seed gives the same model on one machine, for any number of threads.
     threads : int, optional
         Number of threads; None uses every CPU.
 

@@ -67,7 +67,8 @@ class DenseNeighbours(RankingModel):
     decision_threshold : float, default 0.5
         Minimum score of a label that ``predict`` returns.
     seed : int, default 0
-        Random seed of the singular value decomposition; the same seed gives the same model, for any number of threads.
+        Random seed of the singular value decomposition; the same seed gives the same model on one machine, for any
+        number of threads.
     threads : int, optional
         Number of threads of prediction; None uses every CPU. The graph is built by one thread to be reproducible.
 

@@ -97,7 +97,8 @@ class XRLinear(TreePredictor):
     relevance_norm : {"none", "l1", "l2", "max"}, default "none"
         Norm by which the weights of an instance's positives are divided on each level.
     tail_cost : float, default 0.5
-        Positives of label l are weighted by (1 / propensity of l)^tail_cost; larger favours rare labels.
+        Positives of label l are weighted by (1 / propensity of l)^tail_cost; larger favours rare labels. Affects the
+        leaves only, unless ``relevance`` is "induced".
     tail_rank : float, default 0
         Scores are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher. The
         scores are then only meaningful for ranking.
@@ -119,7 +120,7 @@ class XRLinear(TreePredictor):
         Divide each row of X by its Euclidean length in training and prediction. Rows of length 1, such as those of
         ``Tfidf``, stay as they are.
     seed : int, default 0
-        Random seed; the same seed gives the same model, for any number of threads.
+        Random seed; the same seed gives the same model on one machine, for any number of threads.
     threads : int, optional
         Number of threads; None uses every CPU.
 
