@@ -22,7 +22,8 @@ the defaults in percent, other settings as the mean of the paired differences to
 seeds, in points. **Bold** or <u>underlined</u>: better or worse than the defaults (two-sided t-test of the paired
 differences, 5%). Where the default trains no tree, settings of the tree, of negatives and of paths have no effect;
 with `max_leaf` it trains one. †: the sources of the model have changed since these rows were measured. Training: CPU
-seconds of the defaults, and those of other settings relative to them, 1 thread, on a shared machine."""
+seconds of the defaults, and those of other settings relative to them, 1 thread, on a shared machine; the ratios of
+settings without an effect show how rough they are."""
 
 Measured = Mapping[str, Mapping[str, Row]]
 """Data set -> settings -> row."""
