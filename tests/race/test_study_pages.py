@@ -29,7 +29,6 @@ PLACES = {
     "COST_ROWS": racing.cost_tables,
     "INDEXERS": racing.indexer_tables,
     "TUNING": racing.tuning_tables,
-    "RESULTS": racing.cost_tables,
     "LANGUAGES": racing.language_tables,
     "ROWS": racing.floor_tables,
 }
