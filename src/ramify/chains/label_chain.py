@@ -60,7 +60,8 @@ class LabelChain(ChainAnswers):
         ``ramify.chains.OwnOrder``.
     targets : {"next", "remaining"}, optional
         Target of each step in training; the next label of the order, or any label not yet emitted (the order then
-        determines the input labels only). None: "remaining" with the order "resequenced", else "next".
+        determines the input labels only). None: "remaining" with the order "resequenced", else "next". Use "next" if
+        instances have many labels.
     embedding : int, default 128
         Width of the label vectors.
     hidden : int, default 256
