@@ -59,9 +59,8 @@ class LabelChain(ChainAnswers):
         arbitrary order per instance and epoch; one arbitrary order. In Python also an object such as
         ``ramify.chains.OwnOrder``.
     targets : {"next", "remaining"}, optional
-        Target of each step in training; the next label of the order, or any label not yet emitted (the order then
-        determines the input labels only). None: "remaining" with the order "resequenced", else "next". Use "next" if
-        instances have many labels.
+        Target of each step in training; the next label of the order, or any label not yet emitted (only better with few
+        labels per instance). None: "remaining" with the order "resequenced", else "next".
     embedding : int, default 128
         Width of the label vectors.
     hidden : int, default 256
