@@ -200,7 +200,7 @@ def test_words_alone_of_scripts_without_blanks_get_a_note(call, tmp_path):
     assert call(*train, *words, "--characters", "1,3").err == ""
     done = call(*train)
     assert done.err == ""
-    assert "of characters of runs 1 to 3" in done.out
+    assert "1-3 characters of runs" in done.out
 
 
 def test_a_row_per_document_and_label_gets_a_note_and_can_be_grouped(call, documents, tmp_path):

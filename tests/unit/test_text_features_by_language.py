@@ -285,7 +285,7 @@ def test_hashing_has_no_stems():
 def test_the_description_is_one_line():
     chosen = TextPlan(language="fi", share=0.98, stemmer="snowball", words=(1, 1), characters=(4, 4), min_df=1)
     assert chosen.describe() == (
-        "language fi (98% of the sample), Snowball stems, single words, 4 characters, in at least 1 text"
+        "language fi (share 0.98 of the sample), Snowball stems, single words, 4 characters, in at least 1 text"
     )
     unknown = TextPlan(words=(1, 2), characters=None, runs=(1, 3), min_df=0.1)
     assert unknown.describe() == (

@@ -90,7 +90,7 @@ class TextPlan:
     def describe(self) -> str:
         """One line for people: language, stems and n-grams."""
         language = "language unknown" if self.language is None else f"language {self.language}"
-        share = "" if self.share is None or self.language is None else f" ({self.share:.0%} of the sample)"
+        share = "" if self.share is None or self.language is None else f" (share {self.share:.2f} of the sample)"
         kinds = {"words": self.words, "characters": self.characters, "characters of runs": self.runs}
         grams = [_grams(kind, *lengths) for kind, lengths in kinds.items() if lengths]
         share_of = f"{self.min_df:.2%} of the" if isinstance(self.min_df, float) else f"{self.min_df:,}"
