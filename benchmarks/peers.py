@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import signal
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +30,7 @@ from racing.places import CACHE, DATA
 from racing.rows import Row, add_stamped, read_rows
 from racing.runner import Limits, watch
 from racing.sets import HELD_BACK, RACE, TRIED_AMOUNT, TRIED_SPLITS
+from racing.stopping import run_until_stopped
 from racing.systems import System, all_systems
 from racing.track import load_of, variables
 
@@ -150,9 +149,4 @@ def _measures(folder: Path, top: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the process under watch ends too
-    try:
-        main()
-    except KeyboardInterrupt:
-        print("stopped; the next call continues with the missing trials", file=sys.stderr)
-        sys.exit(130)
+    run_until_stopped(main, "trials")

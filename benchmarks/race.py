@@ -14,8 +14,6 @@ settings of the tuned peers first.
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from racing.report import readme_table, results_page, write_readme
 from racing.rows import read_rows
 from racing.runner import Limits
 from racing.sets import GENERATED, GROWTH_SYSTEMS, HELD_BACK, RACE
+from racing.stopping import run_until_stopped
 from racing.studies import study_sections
 from racing.systems import all_systems
 from racing.texts import run_texts
@@ -90,9 +89,4 @@ def run_growth(race: Race, datasets: Sequence[str], systems: Sequence[str]) -> N
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the process under watch ends too
-    try:
-        main()
-    except KeyboardInterrupt:
-        print("stopped; the next call continues with the missing rows", file=sys.stderr)
-        sys.exit(130)
+    run_until_stopped(main, "rows")
