@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import ramify
 from ramify import LabelTree, Tagger, Tfidf, XRLinear
 from ramify.errors import InputError
+from ramify.exchange import CheckedTraining
 from ramify.index import FixedTree
 from ramify.kernels.predict import SearchConfig, Searcher, pack
 from ramify.kernels.train import SolverConfig
@@ -185,9 +186,8 @@ def test_weights_that_make_no_sense(weights):
 def test_relevance_is_the_factor_of_a_positive():
     X, Y = _problem()
     given = as_csr(np.where(np.arange(7) == 2, 1e-5, 3.0) * Y.toarray() * (np.arange(7) != 5))  # label 5 keeps 1
-    model = _fixed()
-    model.tree_ = _tree()
-    targets = model._targets(Y, given)[-1].toarray()
+    training = CheckedTraining(X=X, Y=Y, relevance=given, seed=0, threads=1)
+    targets = _fixed()._learner().targets(training, _tree())[-1].toarray()
     factor = np.array([3, 3, 1e-5, 3, 3, 1, 3])[_tree().leaf_labels]
     np.testing.assert_allclose(targets, Y.toarray()[:, _tree().leaf_labels] * factor, rtol=1e-6)
     has = Y.toarray()[:, 2] > 0

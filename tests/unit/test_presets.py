@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import ramify
 from ramify import Blend, Ensemble, InputError, NearestInstances, XRLinear, preset
@@ -123,7 +124,7 @@ def _precisions(X, Y, model, shares):
     """Held-out mean of P@1, P@3 and P@5, in percent, of mixtures of a tree and nearest instances."""
     rest, held = CheckedTraining(X=X, Y=Y, seed=0, threads=1).split(0.3, 0)
     k = min(20, Y.shape[1])
-    tree = model._tree(rest).fit(rest.X, rest.Y)
+    tree = clone(model.ensemble_.members_[0]).fit(rest.X, rest.Y)
     nearest = NearestInstances(threads=1).fit(rest.X, rest.Y)
 
     def precision(share):
@@ -150,8 +151,21 @@ def test_a_member_that_gains_less_than_its_price_is_left_out(monkeypatch):
     assert Blend(seed=0, threads=1, held_out=0.3).fit(X, Y).choice_.share > 0
     monkeypatch.setattr(choice, "NEAREST_PRICE", 100.0)
     assert Blend(seed=0, threads=1, held_out=0.3).fit(X, Y).choice_.share == 0
+
+
+@pytest.mark.parametrize("held_out", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("max_leaf", "trees"), [(5, 3), (24, 3), (25, 1), (None, 1)], ids=["clusters", "two clusters", "flat", "few labels"]
+)
+def test_several_trees_are_considered_only_where_there_are_clusters(max_leaf, trees, held_out, monkeypatch):
+    X, Y = _copies(0)
+    assert len(np.unique(Y.indices)) == 25
     monkeypatch.setattr(choice, "TREE_PRICE", -100.0)
-    assert Blend(seed=0, threads=1, trees=3, held_out=0.3).fit(X, Y).choice_.trees == 3
+    model = Blend(seed=4, threads=1, trees=3, max_leaf=max_leaf, held_out=held_out).fit(X, Y)
+    members = [member for member in model.ensemble_.members_ if isinstance(member, XRLinear)]
+    assert model.choice_.trees == len(members) == trees
+    assert [member.seed for member in members] == [4, 5, 6][:trees]
+    assert {member.tree_.depth for member in members} == {1 if trees == 1 else 2}
 
 
 def test_the_largest_tail_rank_that_loses_no_precision_is_chosen(monkeypatch):

@@ -23,9 +23,9 @@ from ramify.models.base.prepared import PreparedCall
 from ramify.models.base.unit import unit_rows
 from ramify.models.mixtures.choice import BEAMS, RERANKED, TAIL_RANKS, Choice, Trial, label_bias
 from ramify.models.mixtures.ensemble import Ensemble
-from ramify.models.mixtures.members import TREES, tree_seeds
+from ramify.models.mixtures.members import TREES, clones_by_seed, tree_seeds
 from ramify.models.neighbours.nearest import NearestInstances
-from ramify.models.trees.indexing import few_labels
+from ramify.models.trees.indexing import is_flat
 from ramify.models.trees.tail import TAIL_POWER, reranked
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.values import CSR, Float32, Int32, TopK
@@ -51,6 +51,7 @@ class Blend(RankingModel):
     ----------
     trees : int, default 2
         Maximum number of trees of the final model, with consecutive seeds. A tree that gains too little is left out.
+        Trees without clusters are the same for all seeds, so there is only one then.
     branching : int, default 256
         Children per inner cluster of the trees; larger than the default of ``XRLinear``, hence slower and more precise.
     max_leaf : int, optional
@@ -130,50 +131,48 @@ class Blend(RankingModel):
 
     def _learn(self, training: CheckedTraining) -> None:
         """Choose C, members and settings, then train on all instances."""
+        flat = is_flat(training, self.max_leaf)
+        tree = self._tree(flat)
         rows = unit_rows(training.X)[0] if self.normalize else training.X
-        self.cost_ = self._tree().chosen_cost(replace(training, X=rows)) or 1.0
-        self.choice_ = self._choose(training)
+        self.cost_ = tree.chosen_cost(replace(training, X=rows)) or 1.0
+        tree.set_params(seed=training.seed, cost_positive=self.cost_, cost_negative=self.cost_)
+        self.choice_ = self._choose(training, tree, flat)
         self.label_bias_ = label_bias(training.Y, self.choice_.tail_rank)
-        final: Ensemble = self._final(training).fit_training(training.part_of_progress(1, 2))
-        self._set_ensemble(final)
+        self._set_ensemble(self._final(tree).fit_training(training.part_of_progress(1, 2)))
 
     def check_settings(self) -> None:
         """Raise InputError if a setting breaks its rule, or the seeds of the trees exceed the maximum."""
         super().check_settings()
         tree_seeds(self.seed, self.trees)
 
-    def _choose(self, training: CheckedTraining) -> Choice:
-        """The choice on held-out instances; without any, all trees and no nearest instances."""
+    def _choose(self, training: CheckedTraining, tree: XRLinear, flat: bool) -> Choice:
+        """The choice on held-out instances; without any, all trees and no nearest instances.
+
+        Flat trees of different seeds are the same classifiers, up to the tolerance of the solver, and their search has
+        no beam. Therefore only one tree and one beam are considered.
+        """
+        n_trees, n_beams = (1, 1) if flat else (self.trees, len(BEAMS))
         parts = training.split(self.held_out, training.seed, most_rest=MOST_TRIED, most_held=MOST_HELD_OUT)
         if parts is None:
-            return Choice(trees=self.trees, beam=self.beam or 20, share=0.0, tail_rank=self.tail_rank or 0.0)
+            return Choice(trees=n_trees, beam=self.beam or 20, share=0.0, tail_rank=self.tail_rank or 0.0)
         rest, held = parts
-        trees = [self._tree(rest, training.seed + number) for number in range(self.trees)]
-        beams = BEAMS if self.beam is None else (self.beam,)
-        trial = Trial(rest.part_of_progress(0, 2), held, trees, beams)
+        beams = BEAMS[:n_beams] if self.beam is None else (self.beam,)
+        trial = Trial(rest.part_of_progress(0, 2), held, clones_by_seed(tree, n_trees), beams)
         return trial.choose(TAIL_RANKS if self.tail_rank is None else (self.tail_rank,))
 
-    def _tree(self, training: CheckedTraining | None = None, seed: int = 0, beam: int = 10) -> XRLinear:
-        """An unfitted tree; without ``training``, one whose C is not chosen yet."""
-        max_leaf = self.max_leaf
-        if training is not None and max_leaf is None and few_labels(training) is None:
-            max_leaf = MAX_LEAF
-        cost = None if training is None else self.cost_
+    def _tree(self, flat: bool) -> XRLinear:
+        """An unfitted tree whose C is not chosen yet."""
         return XRLinear(
             branching=self.branching,
-            max_leaf=max_leaf,
-            cost_positive=cost,
-            cost_negative=cost,
+            max_leaf=self.max_leaf if flat else self.max_leaf or MAX_LEAF,
             epsilon=EPSILON,
             tail_cost=self.tail_cost,
-            beam=beam,
             normalize=self.normalize,
-            seed=seed,
         )
 
-    def _final(self, training: CheckedTraining) -> Ensemble:
+    def _final(self, tree: XRLinear) -> Ensemble:
         share = self.choice_.share
-        tree = self._tree(training, training.seed, self.choice_.beam)
+        tree.set_params(beam=self.choice_.beam)
         models, weights = ([tree], [1.0]) if share == 0 else ([tree, NearestInstances()], [1 - share, share])
         return Ensemble(models, trees=self.choice_.trees, weights=weights, threads=self.threads)
 

@@ -81,7 +81,6 @@ class Trial:
         request = Request(X=held.X, k=min(RERANKED, held.Y.shape[1]), threads=rest.threads)
         parts = [replace(rest.part_of_progress(n, len(trees)), seed=tree.seed) for n, tree in enumerate(trees)]
         fitted = [tree.fit_training(part) for tree, part in zip(trees, parts, strict=True)]
-        beams = beams if fitted[0].tree_.depth > 1 else beams[:1]
         self.by_beam = {beam: [tree.answer(replace(request, beam=beam)) for tree in fitted] for beam in beams}
         self.nearest = NearestInstances().fit_training(replace(rest, progress=None)).answer(request)
 
@@ -90,7 +89,8 @@ class Trial:
         shapes = {(n, beam): self._ranked(n, beam, 0.0) for beam in self.by_beam for n in range(1, self.n_trees + 1)}
         worth = {shape: self._precision(top) - _price(*shape) for shape, top in shapes.items()}
         trees, beam = max(worth, key=lambda shape: worth[shape])
-        mixed = {share: self._ranked(trees, beam, share) for share in SHARES}
+        shares = [share for share in SHARES if share > 0]
+        mixed = {0.0: shapes[trees, beam]} | {share: self._ranked(trees, beam, share) for share in shares}
         gains = {share: self._precision(top) - NEAREST_PRICE * (share > 0) for share, top in mixed.items()}
         share = max(gains, key=lambda one: gains[one])
         tails = {rank: self._precision(self._reranked(mixed[share], rank)) for rank in tail_ranks}

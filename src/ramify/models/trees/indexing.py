@@ -19,11 +19,30 @@ CHEAP = 1_500_000_000
 """Multiplications per pass, stored values of X times labels: less than a CPU second of training without a tree."""
 
 
-def few_labels(training: CheckedTraining) -> Int32 | None:
-    """The labels to train, without those that have no instance, if a flat tree is as fast as clusters; or None."""
-    labels = kept_labels(training.Y, keep_unused=False)
-    flat = len(labels) <= FEW_LABELS or training.X.nnz * len(labels) <= CHEAP
-    return labels if flat else None
+def is_flat(training: CheckedTraining, max_leaf: int | None) -> bool:
+    """Whether the tree of a training has no clusters; labels without an instance do not count.
+
+    Parameters
+    ----------
+    training : CheckedTraining
+        Instances and labels.
+    max_leaf : int or None
+        Maximum number of labels per leaf cluster: a tree of at most so many labels is flat. None: a tree is flat if it
+        has so few labels, or so little data, that it is as fast as clusters.
+    """
+    n_labels = len(_used_labels(training))
+    if max_leaf is not None:
+        return n_labels <= max_leaf
+    return n_labels <= FEW_LABELS or training.X.nnz * n_labels <= CHEAP
+
+
+def flat_tree(training: CheckedTraining) -> LabelTree:
+    """A tree without clusters of the labels that have an instance."""
+    return LabelTree.flat(_used_labels(training), training.Y.shape[1])
+
+
+def _used_labels(training: CheckedTraining) -> Int32:
+    return kept_labels(training.Y, keep_unused=False)
 
 
 def built_tree(training: CheckedTraining, indexer: Indexer, representation: Representation | None) -> LabelTree:

@@ -17,44 +17,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import (
-    COUNT,
-    INDEXER,
-    REPRESENTATION,
-    SEED,
-    THREADS,
-    THRESHOLD,
-    OneOf,
-    Parsed,
-    Real,
-    Rules,
-    YesNo,
-    rules_of,
-)
+from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Parsed, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import EXTRAS, CheckedTraining, Training
 from ramify.index import FixedTree, KMeansIndexer
-from ramify.kernels.check import LARGEST_FACTOR, SMALLEST_FACTOR, factors
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
-from ramify.linear import NORMS, KnownLeaves, TreeTrainer, TreeTrainingConfig, level_targets
+from ramify.linear import KnownLeaves, TreeTrainingConfig
 from ramify.linear.cost import chosen_cost
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
 from ramify.match import BeamSearch
 from ramify.models.base.unit import stored_count
-from ramify.models.trees.indexing import MAX_LEAF, built_tree, few_labels
-from ramify.models.trees.tail import TAIL_POWER, costs_by_rarity, log_bias_by_rarity
+from ramify.models.trees.indexing import MAX_LEAF, built_tree, flat_tree, is_flat
+from ramify.models.trees.learning import TreeLearner, with_checked_extras
 from ramify.models.trees.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
-from ramify.values import CSR, Float32, LabelTree, StageProgress, as_csr, as_label_matrix, nonzero
-from ramify.weights import PRECISIONS
+from ramify.values import LabelTree, StageProgress
 
-RELEVANCE = ("equal", "induced")
-COST = Real(SMALLEST_FACTOR, LARGEST_FACTOR, optional=True)
+COST = replace(SolverConfig.RULES["cost_positive"], optional=True)
 
 
 class XRLinear(TreePredictor):
@@ -70,7 +53,7 @@ class XRLinear(TreePredictor):
         Children per inner cluster.
     max_leaf : int, optional
         Maximum number of labels per leaf cluster. None: 100, or no clusters at all (one-vs-rest, ranked without beam
-        search) if there are few labels (see ``indexing.few_labels``).
+        search) if there are few labels (see ``indexing.is_flat``).
     cluster_iterations : int, default 20
         Maximum number of k-means iterations per cluster.
     negatives : str or sequence of str, default "tfn,tfn+man"
@@ -150,12 +133,9 @@ class XRLinear(TreePredictor):
         **SolverConfig.RULES,
         "cost_positive": COST,
         "cost_negative": COST,
-        "relevance": OneOf(RELEVANCE),
-        "relevance_norm": OneOf(NORMS),
-        "tail_cost": TAIL_POWER,
-        "tail_rank": TAIL_POWER,
+        **rules_of(TreeLearner, "relevance", "relevance_norm", "tail_cost", "tail_rank"),
         **rules_of(SearchConfig, "beam", "path_weight", score_transform="transform", merge_copies="copies"),
-        "precision": OneOf(PRECISIONS),
+        **rules_of(TreeLearner, "precision"),
         "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
         "seed": SEED,
@@ -288,16 +268,10 @@ class XRLinear(TreePredictor):
         return super().abilities | {*EXTRAS, "regrown", "above_leaves"}
 
     def _learn(self, training: CheckedTraining) -> None:
-        X, Y = training.X, training.Y
-        weights = _sample_weight(training.sample_weight, X.shape[0])
-        self.cost_ = self.chosen_cost(training, weights)
-        config = self._tree_training_config()
-        own = None
-        if training.own_negatives is not None:
-            own = as_label_matrix(training.own_negatives, X.shape[0], n_labels=Y.shape[1])
-        self.tree_ = self._index(training)
-        trainer = TreeTrainer(X, self.tree_, self._targets(Y, training.relevance, training.visits), config, own)
-        self._train(trainer, training, weights)
+        training = with_checked_extras(training)
+        self.cost_ = self.chosen_cost(training)
+        learner = self._learner()
+        self._set_search(learner.learn(training, self._index(training)))
 
     def regrown(
         self, tree: LabelTree, X: Any, Y: Any, *, threads: int | None = None, progress: StageProgress | None = None
@@ -322,36 +296,20 @@ class XRLinear(TreePredictor):
         again: XRLinear = clone(self).set_params(indexer=FixedTree(tree))
         again.check_settings()
         training = again._checked_training(Training(X=X, Y=Y, threads=threads, progress=progress))
-        X, Y = training.X, training.Y
-        if X.shape[1] != self.n_features_in_:
+        (_, n_features), (_, n_labels) = training.X.shape, training.Y.shape
+        if n_features != self.n_features_in_:
             raise InputError(
-                f"X has {X.shape[1]} features, but the model has {self.n_features_in_}: give the training data"
+                f"X has {n_features} features, but the model has {self.n_features_in_}: give the training data"
             )
-        if not tree.n_labels == Y.shape[1] == self.n_labels_:
+        if not tree.n_labels == n_labels == self.n_labels_:
             raise InputError(
-                f"tree and Y have {tree.n_labels} and {Y.shape[1]} labels, but the model has {self.n_labels_}"
+                f"tree and Y have {tree.n_labels} and {n_labels} labels, but the model has {self.n_labels_}"
             )
         before = self.tree_.parents[:-1]
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
-        again.tree_, again.cost_ = tree, self.cost_
-        config = again._tree_training_config()
-        again._train(TreeTrainer(X, tree, again._targets(Y, None), config, known=known), training)
-        return again
-
-    def _train(self, trainer: TreeTrainer, training: CheckedTraining, weights: Float32 | None = None) -> None:
-        training.report("train", 0.0)
-        levels = trainer.run(
-            instance_weights=weights,
-            seed=training.seed,
-            threads=training.threads,
-            progress=lambda done: training.report("train", done),
-        )
-        training.report("train", 1.0)
-        training.report("pack", 0.0)
-        log_bias = log_bias_by_rarity(training.Y, self.tail_rank) if self.tail_rank > 0 else None
-        self._set_search(BeamSearch.of(trainer.tree, levels, self.precision, log_bias))
-        training.report("pack", 1.0)
+        again.cost_ = self.cost_
+        return again._set_search(again._learner().learn(training, tree, known))
 
     def _with_search(self, matcher: BeamSearch) -> XRLinear:
         model: XRLinear = super()._with_search(matcher)
@@ -368,6 +326,10 @@ class XRLinear(TreePredictor):
         upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0)
         return upper
 
+    def _learner(self) -> TreeLearner:
+        own = {name: getattr(self, name) for name in TreeLearner.RULES}
+        return TreeLearner(config=self._tree_training_config(), **own)
+
     def _tree_training_config(self) -> TreeTrainingConfig:
         return TreeTrainingConfig(
             solver=self._solver(1.0 if self.cost_ is None else self.cost_),
@@ -382,11 +344,11 @@ class XRLinear(TreePredictor):
         own |= {name: cost for name, value in own.items() if value is None}
         return SolverConfig(**own)
 
-    def chosen_cost(self, training: CheckedTraining, weights: Float32 | None = None) -> float | None:
+    def chosen_cost(self, training: CheckedTraining) -> float | None:
         """C of a model with these settings on this training; None if both costs are given."""
         if self.cost_positive is not None and self.cost_negative is not None:
             return None
-        X, Y = training.X, training.Y
+        X, Y, weights = training.X, training.Y, training.sample_weight
         if weights is not None:
             X, Y = X[weights > 0], Y[weights > 0]
         training.report("choose", 0.0)
@@ -395,28 +357,12 @@ class XRLinear(TreePredictor):
         return cost
 
     def _index(self, training: CheckedTraining) -> LabelTree:
-        if self.indexer is None and self.max_leaf is None and (labels := few_labels(training)) is not None:
-            return LabelTree.flat(labels, training.Y.shape[1])
+        if self.indexer is None and is_flat(training, self.max_leaf):
+            return flat_tree(training)
         indexer = self.indexer or KMeansIndexer(
             branching=self.branching, max_leaf=self.max_leaf or MAX_LEAF, iterations=self.cluster_iterations
         )
         return built_tree(training, indexer, self.representation)
-
-    def _targets(self, Y: CSR, relevance: Any, visits: Any = None) -> list[CSR]:
-        if relevance is not None:
-            given = as_csr(relevance, "relevance", n_columns=Y.shape[1])
-            if given.shape[0] != Y.shape[0] or (given.data < 0).any():
-                raise InputError(f"relevance must have {Y.shape[0]} rows and no negative value")
-            factors("relevance", given.data, given.nnz)
-            # Positives without a relevance keep the weight 1.
-            Y = sp.csr_matrix((Y - Y.multiply(nonzero(given))) + Y.multiply(given))
-        if self.tail_cost > 0:
-            Y = costs_by_rarity(Y, self.tail_cost)
-        if visits is not None:
-            clusters = self.tree_.level_sizes[-2] if self.tree_.depth > 1 else 1
-            visits = as_label_matrix(visits, Y.shape[0], n_labels=clusters)
-        induced = self.relevance == "induced"
-        return level_targets(Y, self.tree_, visits=visits, induced=induced, norm=self.relevance_norm)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; without representation and indexer, which only training uses."""
@@ -445,12 +391,3 @@ class XRLinear(TreePredictor):
             model.normalized_rows_ = stored_count(config)
             matcher = BeamSearch.from_state(config["matcher"], arrays)
         return model._with_search(matcher)
-
-
-def _sample_weight(weights: npt.ArrayLike | None, n: int) -> Float32 | None:
-    if weights is None:
-        return None
-    array = factors("sample_weight", weights, n)
-    if not array.any():
-        raise InputError("sample_weight is zero for every instance, so there is nothing to learn: give some weight")
-    return array
