@@ -18,14 +18,19 @@ SOURCE = Path(ramify.__file__).parents[1]
 
 
 def ramify_process(arguments: Sequence[object], cwd: Path, **options: object) -> subprocess.Popen[str]:
-    """Start ``python -m ramify``, which hears Ctrl-C even where the tests run in a background that is deaf to it."""
+    """Start ``python -m ramify`` as ``python_process`` does."""
+    return python_process(["-m", "ramify", *arguments], cwd, **options)
+
+
+def python_process(arguments: Sequence[object], cwd: Path, **options: object) -> subprocess.Popen[str]:
+    """Start Python, which receives Ctrl-C even where the tests run in a background that ignores it."""
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
-    command = [sys.executable, "-m", "ramify", *map(str, arguments)]
+    command = [sys.executable, *map(str, arguments)]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen(command, cwd=cwd, text=True, env=environment, preexec_fn=_hear_interrupts, **pipes)  # noqa: PLW1509
+    return subprocess.Popen(command, cwd=cwd, text=True, env=environment, preexec_fn=_accept_interrupts, **pipes)  # noqa: PLW1509
 
 
-def _hear_interrupts() -> None:
+def _accept_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

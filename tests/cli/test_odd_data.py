@@ -1,4 +1,4 @@
-"""What strangers bring and ask for, of copies, parts and inspection: answered, or told in one sentence."""
+"""Unusual data and requests for copies, parts and inspection give a result or an error of one sentence."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def test_more_copies_than_clusters_and_caps_smaller_than_clusters(call, world, t
     assert tree.n_leaves <= 20 * min(copies, tree.level_sizes[-2])
 
 
-def test_copies_without_a_second_cluster_are_told(call, world, tmp_path):
-    told = "all labels are in one cluster"
+def test_copies_without_a_second_cluster_give_a_warning(call, world, tmp_path):
+    warning = "all labels are in one cluster"
     done = call("train", world, "--out", tmp_path / "m", "--copies", 2, "--threads", 1)
-    assert told in done.err
+    assert warning in done.err
     assert "--max-leaf" in done.err
-    assert told not in call("train", world, "--out", tmp_path / "m", "--copies", 2, "--max-leaf", 3).err
+    assert warning not in call("train", world, "--out", tmp_path / "m", "--copies", 2, "--max-leaf", 3).err
 
 
 @pytest.mark.parametrize("model", ["nearest-instances", "blend"])

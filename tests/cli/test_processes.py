@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_tools import SOURCE, Terminal, ramify_process
+from cli_tools import SOURCE, Terminal, python_process, ramify_process
 
 import ramify
+from ramify.models.mixtures.choice import Trial
 
 
 def finish(process):
@@ -99,3 +100,47 @@ def test_an_interrupted_training_leaves_the_old_model(number, code, documents, m
     assert "Traceback" not in seen
     assert sorted(path.name for path in tmp_path.iterdir()) == ["large.jsonl", "m"]
     assert {file.name: file.read_bytes() for file in (tmp_path / "m").iterdir()} == before
+
+
+def test_ctrl_c_while_settings_are_chosen_leaves_no_model(documents, tmp_path):
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import sys, time\n"
+        "from ramify.cli import main\n"
+        "from ramify.models.trees import xr_linear\n"
+        "xr_linear.chosen_cost = lambda *given, **options: time.sleep(60)\n"
+        f"sys.argv = ['ramify', 'train', {str(documents)!r}, '--out', 'm', '--threads', '1']\n"
+        "main()\n"
+    )
+    terminal = Terminal()
+    process = python_process([slow], tmp_path, stderr=terminal.slave)
+    terminal.close_slave()
+    try:
+        assert "choose " in terminal.read_until(b"choose ")
+        process.send_signal(signal.SIGINT)
+        seen = terminal.read_until(None)
+        assert process.wait(timeout=60) == 130
+    finally:
+        process.kill()
+    assert "interrupted; no partial output" in seen
+    assert "Traceback" not in seen
+    assert [path.name for path in tmp_path.iterdir()] == ["slow.py"]
+
+
+@pytest.mark.parametrize("place", ["cost of one tree", "cost of a blend", "members of a blend"])
+def test_an_interrupt_in_a_choice_of_settings_leaves_no_model(place, call, documents, tmp_path, monkeypatch):
+    reached = []
+
+    def interrupt(*given, **options):
+        reached.append(given)
+        raise KeyboardInterrupt
+
+    if place == "members of a blend":
+        monkeypatch.setattr(Trial, "choose", interrupt)
+    else:
+        monkeypatch.setattr("ramify.models.trees.xr_linear.chosen_cost", interrupt)
+    preset = "default" if place == "cost of one tree" else "best"
+    done = call("train", documents, "--out", tmp_path / "m", "--preset", preset, "--threads", 1, "-q")
+    assert reached
+    assert (done.code, done.out, done.err) == (130, "", "ramify: interrupted; no partial output is left\n")
+    assert list(tmp_path.iterdir()) == []

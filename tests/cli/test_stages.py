@@ -28,7 +28,7 @@ def test_an_unknown_part_is_told(refused):
     assert "did you mean 'cosine'" in refused("train", "x", "--out", "m", "--model", "partitioned", "--ranker", "cosin")
 
 
-def test_a_missing_extra_is_told_before_anything_is_read(refused, monkeypatch):
+def test_a_missing_extra_raises_before_anything_is_read(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "usearch", None)
     sentence = refused("train", "x.jsonl", "--out", "m", "--model", "partitioned", "--matcher", "dense")
     assert 'pip install "ramify[ann]"' in sentence

@@ -207,12 +207,12 @@ def test_a_wrong_value_gets_one_sentence(kind, base, use):
     for name, label in itertools.product(_settings(kind), WRONG):
         value = WRONG[label]
         try:
-            told = _sentence(lambda name=name, value=value: _case(kind, base, use, name, value, train=False))
+            message = _sentence(lambda name=name, value=value: _case(kind, base, use, name, value, train=False))
         except Exception as error:
             raise AssertionError(f"{kind.__name__}({name}={label}) raises {type(error).__name__}: {error}") from error
-        if told is not None:
-            assert "\n" not in told, told
-            assert len(told) < LONGEST, told
+        if message is not None:
+            assert "\n" not in message, message
+            assert len(message) < LONGEST, message
     for matrix, copy in zip((X, Y), before, strict=True):
         assert (matrix != copy).nnz == 0
 
@@ -243,21 +243,21 @@ SENTENCES = [
 @pytest.mark.parametrize(("kind", "name", "value", "sentence"), SENTENCES)
 def test_sentences(kind, name, value, sentence):
     [use] = [use for other, _, use in CATALOGUE if other is kind]
-    told = _sentence(lambda: use(kind(**{name: value})))
-    assert told is not None
-    assert sentence in told
+    message = _sentence(lambda: use(kind(**{name: value})))
+    assert message is not None
+    assert sentence in message
 
 
 def test_a_part_inside_is_checked_before_the_work_begins():
-    told = []
+    stages = []
     for model in (
         Ensemble([XRLinear(), XRLinear(max_leaf="x")]),
         Disentangled(XRLinear(max_leaf="x")),
         Partitioned(matcher=XRLinear(max_leaf="x")),
     ):
         with pytest.raises(InputError, match="max_leaf is 'x'"):
-            model.fit(X, Y, progress=lambda stage, done: told.append(stage))
-    assert told == []
+            model.fit(X, Y, progress=lambda stage, done: stages.append(stage))
+    assert stages == []
 
 
 @pytest.mark.parametrize(
@@ -331,10 +331,10 @@ SMALL = ramify.Dataset(Y=Y, label_names=list("abcdef"), X=X)
 @pytest.mark.parametrize("split", [split_random, split_label_aware])
 def test_splits(split, label):
     for name in ("test_size", "seed"):
-        told = _sentence(lambda name=name: split(SMALL, **{name: WRONG[label]}))
-        if told is not None:
-            assert "\n" not in told
-            assert len(told) < LONGEST
+        message = _sentence(lambda name=name: split(SMALL, **{name: WRONG[label]}))
+        if message is not None:
+            assert "\n" not in message
+            assert len(message) < LONGEST
 
 
 @pytest.mark.parametrize("label", WRONG)
@@ -347,10 +347,10 @@ def test_arguments_of_trees(label):
         lambda: model.predict_topk(X, WRONG[label]),
         lambda: ramify.preset(WRONG[label]),
     ):
-        told = _sentence(call)
-        if told is not None:
-            assert "\n" not in told
-            assert len(told) < LONGEST
+        message = _sentence(call)
+        if message is not None:
+            assert "\n" not in message
+            assert len(message) < LONGEST
 
 
 def test_a_flat_tree_has_no_subtree():

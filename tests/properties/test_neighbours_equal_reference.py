@@ -102,18 +102,24 @@ def test_a_neighbour_in_all_votes_scores_one_and_lengths_do_not_count():
         np.testing.assert_allclose(scaled[1], scores, rtol=1e-4)
 
 
-def test_progress_is_told_and_an_error_in_it_stops_the_search():
+def test_progress_is_reported_and_an_error_in_it_stops_the_search():
     known, Y, X = _problem(1, n=4000, m=4000, d=100)
-    searcher, told = NeighbourSearcher.of(known, Y), []
+    searcher, shares = NeighbourSearcher.of(known, Y), []
 
     def stop(done):
-        told.append(done)
+        shares.append(done)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        for copies in (1, 4, 16, 64, 256):  # progress is told ten times a second: a fast machine needs more to do
+        for copies in (
+            1,
+            4,
+            16,
+            64,
+            256,
+        ):  # progress is reported ten times a second, so a fast machine needs a longer search
             searcher.search(sp.vstack([X] * copies, format="csr"), 5, VoteConfig(), threads=2, progress=stop)
-    assert 0 < told[0] <= 1
+    assert 0 < shares[0] <= 1
     fresh = NeighbourSearcher.of(known, Y)
     assert np.array_equal(searcher.search(X[:50], 5, VoteConfig())[1], fresh.search(X[:50], 5, VoteConfig())[1])
 

@@ -183,24 +183,24 @@ def test_an_unknown_precision_is_refused(precision):
 
 
 @pytest.mark.parametrize("name", ["words", "counts", "entries", "keys"])
-def test_damage_is_told_by_unpack_or_changes_weights_only(name):
+def test_damage_raises_in_unpack_or_changes_weights_only(name):
     rng = np.random.default_rng(5)
     _, level = _level(rng, [4, 9], 300, [rng.integers(300, size=60), rng.integers(300, size=90)])
-    packed, told = pack(level), 0
+    packed, n_errors = pack(level), 0
     for _ in range(200):
         array = getattr(packed, name).copy()
         array.view(np.uint8)[rng.integers(array.nbytes)] ^= 1 << rng.integers(8)
         try:
             again = unpack(replace(packed, **{name: array}))
         except ModelFileError:
-            told += 1
+            n_errors += 1
         else:
             assert (again.features < 300).all()
             assert (
                 again.children
                 < np.repeat([4, 9], np.add.reduceat(np.diff(again.row_entries), [0, again.block_rows[1]]))
             ).all()
-    assert told > 0
+    assert n_errors > 0
 
 
 @settings(max_examples=60, deadline=None)

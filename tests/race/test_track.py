@@ -134,25 +134,25 @@ def test_ours_are_compared_with_peers(start, monkeypatch):
 
 
 def test_a_limit_ends_the_whole_group(tmp_path):
-    told = tmp_path / "pid"
-    program = f"sleep 60 & echo $! > {told}; wait"
+    pid_file = tmp_path / "pid"
+    program = f"sleep 60 & echo $! > {pid_file}; wait"
     outcome = watch(["bash", "-c", program], dict(os.environ), tmp_path / "log", Limits(1.0, 1 << 40))
     assert outcome.failed == "not finished after 1 s"
-    assert _is_gone(int(told.read_text()))
+    assert _is_gone(int(pid_file.read_text()))
 
 
 def test_an_interrupt_ends_the_whole_group(tmp_path, monkeypatch):
-    told = tmp_path / "pid"
+    pid_file = tmp_path / "pid"
 
     def interrupt(pid, elapsed, limits):
-        if told.exists() and told.read_text().endswith("\n"):
+        if pid_file.exists() and pid_file.read_text().endswith("\n"):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "_beyond", interrupt)
-    program = f"sleep 60 & echo $! > {told}; wait"
+    program = f"sleep 60 & echo $! > {pid_file}; wait"
     with pytest.raises(KeyboardInterrupt):
         watch(["bash", "-c", program], dict(os.environ), tmp_path / "log", Limits(1.0, 1 << 40))
-    assert _is_gone(int(told.read_text()))
+    assert _is_gone(int(pid_file.read_text()))
 
 
 def test_a_limit_of_memory(tmp_path):

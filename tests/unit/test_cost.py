@@ -87,7 +87,7 @@ def test_the_choice_does_not_depend_on_threads_and_is_stored(tmp_path):
 def test_one_given_cost_is_kept():
     X, Y = topics(500, noise=0.5)
     model = XRLinear(cost_positive=3.0, threads=1).fit(X, Y)
-    solver = model._tree_training_config().solver
+    solver = model._tree_training_config(model.cost_).solver
     assert (solver.cost_positive, solver.cost_negative) == (3.0, model.cost_)
 
 

@@ -41,9 +41,9 @@ def test_a_label_has_a_leaf_beside_the_labels_of_each_of_its_senses(seed):
     """The words of the topics dominate: a beam of 1 reaches both senses of a label only through two leaves."""
     (X, Y), (X_test, Y_test) = (_two_senses(one, n, (0.6, 0.1)) for one, n in ((seed, 800), (seed + 100, 2000)))
     plain, model = clone(TREE).fit(X, Y), Disentangled(TREE, copies=3, beam=2).fit(X, Y)
-    told = model.rounds_[0]
-    assert told.after.recall >= told.before.recall
-    assert told.leaves == model.tree_.n_leaves
+    first_round = model.rounds_[0]
+    assert first_round.after.recall >= first_round.before.recall
+    assert first_round.leaves == model.tree_.n_leaves
     before, after = clusters_of(plain.tree_).toarray(), clusters_of(model.tree_).toarray()
     topics = {int(before[labels].sum(axis=0).argmax()) for labels in ([1, 2, 3], [12, 13, 14])}
     assert topics <= set(np.flatnonzero(after[0]).tolist())

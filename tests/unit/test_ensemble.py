@@ -125,15 +125,15 @@ def test_an_interrupted_fit_leaves_nothing_behind(problem):
 
 
 def test_progress_is_a_share_of_all_members(problem):
-    told = {}
+    reported = {}
     ensemble = Ensemble(XRLinear(**SMALL), trees=3, threads=1)
-    ensemble.fit(problem.X, problem.Y, progress=lambda stage, done: told.setdefault(stage, []).append(done))
-    ensemble.predict_topk(problem.X_test, 3, progress=lambda stage, done: told.setdefault(stage, []).append(done))
-    assert set(told) == {"choose", "represent", "index", "train", "pack", "predict"}
-    for shares in told.values():
+    ensemble.fit(problem.X, problem.Y, progress=lambda stage, done: reported.setdefault(stage, []).append(done))
+    ensemble.predict_topk(problem.X_test, 3, progress=lambda stage, done: reported.setdefault(stage, []).append(done))
+    assert set(reported) == {"choose", "represent", "index", "train", "pack", "predict"}
+    for shares in reported.values():
         assert shares == sorted(shares)
         assert shares[-1] == 1
-    assert told["represent"][:3] == [0, 1 / 3, 1 / 3]
+    assert reported["represent"][:3] == [0, 1 / 3, 1 / 3]
 
 
 def test_weights_are_the_models_and_shared_by_their_trees(problem):

@@ -101,9 +101,9 @@ def test_instances_of_a_cluster(use):
     for cluster in range(4):
         chosen, full = _instances(given, cluster), _instances(by_label, cluster)
         positive = set(np.flatnonzero(targets[2].toarray()[:, tree.parents[2] == cluster].any(axis=1)).tolist())
-        told = dict(zip(rows[cluster].indices.tolist(), rows[cluster].data.tolist(), strict=True))
+        weights = dict(zip(rows[cluster].indices.tolist(), rows[cluster].data.tolist(), strict=True))
         hard = chosen - full - positive
-        assert told == {row: 0.25 if row in hard else float(row in chosen) for row in chosen | positive}
+        assert weights == {row: 0.25 if row in hard else float(row in chosen) for row in chosen | positive}
 
 
 def _instances(matrices, cluster):
@@ -187,7 +187,7 @@ def test_relevance_is_the_factor_of_a_positive():
     X, Y = _problem()
     given = as_csr(np.where(np.arange(7) == 2, 1e-5, 3.0) * Y.toarray() * (np.arange(7) != 5))  # label 5 keeps 1
     training = CheckedTraining(X=X, Y=Y, relevance=given, seed=0, threads=1)
-    targets = _fixed()._learner().targets(training, _tree())[-1].toarray()
+    targets = _fixed()._learner(None).targets(training, _tree())[-1].toarray()
     factor = np.array([3, 3, 1e-5, 3, 3, 1, 3])[_tree().leaf_labels]
     np.testing.assert_allclose(targets, Y.toarray()[:, _tree().leaf_labels] * factor, rtol=1e-6)
     has = Y.toarray()[:, 2] > 0

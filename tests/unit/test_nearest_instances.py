@@ -110,8 +110,8 @@ def test_in_an_ensemble(tmp_path):
     mixed = Ensemble(members, weights=[0.7, 0.3], candidates=18, threads=1).fit(problem.X, problem.Y)
     linear, instances = mixed.members_
     top = mixed.predict_topk(problem.X_test, 5)
-    told = [np.maximum(member.decision_function(problem.X_test), 0) for member in (linear, instances)]
-    exact = 0.7 * told[0].astype(np.float64) + 0.3 * told[1].astype(np.float64)
+    scores = [np.maximum(member.decision_function(problem.X_test), 0) for member in (linear, instances)]
+    exact = 0.7 * scores[0].astype(np.float64) + 0.3 * scores[1].astype(np.float64)
     np.testing.assert_allclose(top.scores, -np.sort(-exact, axis=1)[:, :5], atol=1e-6)
     mixed.save(tmp_path / "model")
     assert same(ramify.load(tmp_path / "model").predict_topk(problem.X_test, 5), top)

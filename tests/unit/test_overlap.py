@@ -119,11 +119,11 @@ def test_an_instance_visits_the_copy_of_its_label_whose_company_is_most_like_it(
     like = X.toarray() @ centres.T
     found = visits(X, Z, Y, sp.csr_matrix(C.astype(np.float32)))
     assert (found.data == 1).all()
-    told = found.toarray() > 0
+    visited = found.toarray() > 0
     for row, label in zip(*Y.nonzero(), strict=True):
         best = np.flatnonzero(C[label] & (like[row] >= like[row][C[label]].max() - 1e-5))
-        assert told[row, best].any()
-    assert told.sum(axis=1).max(initial=0) <= np.diff(Y.indptr).max(initial=0)
+        assert visited[row, best].any()
+    assert visited.sum(axis=1).max(initial=0) <= np.diff(Y.indptr).max(initial=0)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -104,11 +104,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_settings_out_of_range_are_told_before_anything_is_learnt(name, value):
-    begun = []
+def test_settings_out_of_range_raise_before_the_training_begins(name, value):
+    reports = []
     with pytest.raises(InputError, match=name):
-        Blend(**{name: value}).fit(*_linear(0), progress=lambda *told: begun.append(told))
-    assert not begun
+        Blend(**{name: value}).fit(*_linear(0), progress=lambda *report: reports.append(report))
+    assert not reports
 
 
 def test_the_compared_mixtures_are_those_of_the_ensemble():
@@ -181,6 +181,27 @@ def test_the_beam_is_chosen_among_the_given_ones_where_there_are_clusters():
     settings = {"seed": 0, "threads": 1, "held_out": 0.3, "branching": 4, "max_leaf": 5}
     assert Blend(**settings).fit(X, Y).choice_.beam in choice.BEAMS
     assert Blend(**settings, beam=3).fit(X, Y).choice_.beam == 3
+
+
+@pytest.mark.parametrize("kind", [XRLinear, Blend])
+def test_an_interrupted_fit_leaves_a_fitted_model_unchanged(kind):
+    (X, Y), (other_X, other_Y) = _copies(0), _linear(0)
+    reports = []
+    kind(threads=1, max_leaf=5).fit(other_X, other_Y, progress=lambda *report: reports.append(report))
+    model = kind(threads=1, max_leaf=5).fit(X, Y)
+    before, top = model.to_state()[0], model.predict_topk(X, 4)
+    for last in range(len(reports)):
+        left = iter(range(last))
+
+        def interrupt(stage, done, left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(other_X, other_Y, progress=interrupt)
+        assert model.to_state()[0] == before
+        again = model.predict_topk(X, 4)
+        assert np.array_equal(again.labels, top.labels) and np.array_equal(again.scores, top.scores)
 
 
 def _tailed(**settings):

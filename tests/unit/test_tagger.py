@@ -159,7 +159,7 @@ def test_allowed_and_forbidden_names(tagger):
     [(["Watr"], "did you mean 'Water'"), (["zzz"], "labels are like 'Fish'"), ("Water", "list"), ([3], "no label 3"),
      (3, "list"), ([["Water"]], "no label")],
 )  # fmt: skip
-def test_unknown_names_are_told_with_the_nearest(tagger, names, message):
+def test_unknown_names_raise_with_the_nearest(tagger, names, message):
     for name in ("allowed", "forbidden"):
         with pytest.raises(InputError, match=message):
             tagger.tag(TEXTS[:1], **{name: names})
@@ -258,9 +258,9 @@ def test_loading_another_class_is_refused(tmp_path, tagger):
 
 
 def test_fitting_tells_its_progress():
-    told = []
-    _tagger().fit(TEXTS, LABELS, progress=lambda stage, done: told.append((stage, done)))
-    assert [stage for stage, done in told if done == 0.0] == [
+    reported = []
+    _tagger().fit(TEXTS, LABELS, progress=lambda stage, done: reported.append((stage, done)))
+    assert [stage for stage, done in reported if done == 0.0] == [
         "features",
         "choose",
         "represent",
@@ -268,4 +268,4 @@ def test_fitting_tells_its_progress():
         "train",
         "pack",
     ]
-    assert all(0 <= done <= 1 for _, done in told)
+    assert all(0 <= done <= 1 for _, done in reported)

@@ -134,11 +134,13 @@ class Blend(RankingModel):
         flat = is_flat(training, self.max_leaf)
         tree = self._tree(flat)
         rows = unit_rows(training.X)[0] if self.normalize else training.X
-        self.cost_ = tree.chosen_cost(replace(training, X=rows)) or 1.0
-        tree.set_params(seed=training.seed, cost_positive=self.cost_, cost_negative=self.cost_)
-        self.choice_ = self._choose(training, tree, flat)
-        self.label_bias_ = label_bias(training.Y, self.choice_.tail_rank)
-        self._set_ensemble(self._final(tree).fit_training(training.part_of_progress(1, 2)))
+        cost = tree.chosen_cost(replace(training, X=rows)) or 1.0
+        tree.set_params(seed=training.seed, cost_positive=cost, cost_negative=cost)
+        choice = self._choose(training, tree, flat)
+        ensemble: Ensemble = self._final(tree, choice).fit_training(training.part_of_progress(1, 2))
+        self.cost_, self.choice_ = cost, choice
+        self.label_bias_ = label_bias(training.Y, choice.tail_rank)
+        self._set_ensemble(ensemble)
 
     def check_settings(self) -> None:
         """Raise InputError if a setting breaks its rule, or the seeds of the trees exceed the maximum."""
@@ -170,11 +172,11 @@ class Blend(RankingModel):
             normalize=self.normalize,
         )
 
-    def _final(self, tree: XRLinear) -> Ensemble:
-        share = self.choice_.share
-        tree.set_params(beam=self.choice_.beam)
+    def _final(self, tree: XRLinear, choice: Choice) -> Ensemble:
+        share = choice.share
+        tree.set_params(beam=choice.beam)
         models, weights = ([tree], [1.0]) if share == 0 else ([tree, NearestInstances()], [1 - share, share])
-        return Ensemble(models, trees=self.choice_.trees, weights=weights, threads=self.threads)
+        return Ensemble(models, trees=choice.trees, weights=weights, threads=self.threads)
 
     def _set_ensemble(self, ensemble: Ensemble) -> Blend:
         size = ensemble.size()

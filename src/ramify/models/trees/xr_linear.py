@@ -269,9 +269,10 @@ class XRLinear(TreePredictor):
 
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
-        self.cost_ = self.chosen_cost(training)
-        learner = self._learner()
-        self._set_search(learner.learn(training, self._index(training)))
+        cost = self.chosen_cost(training)
+        learner = self._learner(cost)
+        search = learner.learn(training, self._index(training))
+        self._set_search(search).cost_ = cost
 
     def regrown(
         self, tree: LabelTree, X: Any, Y: Any, *, threads: int | None = None, progress: StageProgress | None = None
@@ -309,7 +310,7 @@ class XRLinear(TreePredictor):
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
         again.cost_ = self.cost_
-        return again._set_search(again._learner().learn(training, tree, known))
+        return again._set_search(again._learner(self.cost_).learn(training, tree, known))
 
     def _with_search(self, matcher: BeamSearch) -> XRLinear:
         model: XRLinear = super()._with_search(matcher)
@@ -326,13 +327,13 @@ class XRLinear(TreePredictor):
         upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0)
         return upper
 
-    def _learner(self) -> TreeLearner:
+    def _learner(self, cost: float | None) -> TreeLearner:
         own = {name: getattr(self, name) for name in TreeLearner.RULES}
-        return TreeLearner(config=self._tree_training_config(), **own)
+        return TreeLearner(config=self._tree_training_config(cost), **own)
 
-    def _tree_training_config(self) -> TreeTrainingConfig:
+    def _tree_training_config(self, cost: float | None) -> TreeTrainingConfig:
         return TreeTrainingConfig(
-            solver=self._solver(1.0 if self.cost_ is None else self.cost_),
+            solver=self._solver(1.0 if cost is None else cost),
             negatives=self.negatives,
             search=self._search_config(),
             hard_negative_weight=self.hard_negative_weight,
@@ -387,7 +388,7 @@ class XRLinear(TreePredictor):
             model = cls(**config["settings"])
             model.check_settings()
             model.cost_ = COST.check("cost", config.get("cost"))
-            model._tree_training_config()
+            model._tree_training_config(model.cost_)
             model.normalized_rows_ = stored_count(config)
             matcher = BeamSearch.from_state(config["matcher"], arrays)
         return model._with_search(matcher)
