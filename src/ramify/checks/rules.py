@@ -1,18 +1,11 @@
-"""Rules for the types and ranges of settings.
-
-A class lists one rule per parameter in ``RULES``. ``check_settings`` applies them before work begins and raises an
-InputError that names the setting, the value and the limits. Estimators call it in ``fit``, because ``clone`` of
-scikit-learn requires that ``__init__`` accepts all values; frozen dataclasses call it when they are made.
-"""
+"""Rules for single values: numbers, names, lists, and values that a function parses."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -258,76 +251,6 @@ class Several(Rule):
 
 
 @dataclass(frozen=True)
-class Own(Rule):
-    """An object with given methods, or one of the names of built-in ones; its own settings are checked as well.
-
-    Parameters
-    ----------
-    methods : sequence of str
-        Methods that the object has; "one|other" where either will do, and the first is named in errors.
-    names : callable, default tuple
-        Returns the names; called at each check, so that classes need not be imported to state the rule.
-    role : str, default ""
-        Role of the catalogue whose classes fit; "" where none do.
-    """
-
-    methods: Sequence[str]
-    names: Callable[[], Iterable[str]] = tuple
-    role: str = ""
-
-    @property
-    def wanted(self) -> str:
-        """See ``Rule``."""
-        names = f"one of {', '.join(self.choices)}, or " if self.choices else ""
-        return f"{names}an object with {' and '.join(method.partition('|')[0] for method in self.methods)}"
-
-    @property
-    def spelled(self) -> str:
-        """See ``Rule``."""
-        return f"one of {', '.join(self.choices)}" if self.choices else self.wanted
-
-    @property
-    def choices(self) -> Sequence[str]:
-        """See ``Rule``."""
-        return tuple(self.names())
-
-    def fits(self, value: Any) -> bool:
-        """See ``Rule``."""
-        if isinstance(value, str):
-            return value in self.choices
-        if isinstance(value, type | Mapping):  # a Mapping has keys, as an order has
-            return False
-        return all(any(callable(getattr(value, name, None)) for name in method.split("|")) for method in self.methods)
-
-    def plain(self, value: Any) -> Any:
-        """See ``Rule``."""
-        check_inside(value)
-        return value
-
-
-@dataclass(frozen=True)
-class Instance(Rule):
-    """An object of a class; its own settings are checked as well."""
-
-    kind: type
-    called: str
-
-    @property
-    def wanted(self) -> str:
-        """See ``Rule``."""
-        return self.called
-
-    def fits(self, value: Any) -> bool:
-        """See ``Rule``."""
-        return isinstance(value, self.kind)
-
-    def plain(self, value: Any) -> Any:
-        """See ``Rule``."""
-        check_inside(value)
-        return value
-
-
-@dataclass(frozen=True)
 class OrAuto(Rule):
     """The values of another rule, or "auto": the value is chosen in ``fit``."""
 
@@ -389,95 +312,3 @@ SEED = Whole(0, 2**32 - 1)
 THREADS = Whole(1, MAX_THREADS, optional=True)
 THRESHOLD = Real(-1e30, 1e30)
 COUNT = Whole(1, 2**31 - 1)
-REPRESENTATION = Own(("represent",), role="representation", optional=True)
-INDEXER = Own(("build",), role="indexer", optional=True)
-
-
-Rules: TypeAlias = Mapping[str, Rule]
-
-
-class Checked:
-    """Base of classes with settings."""
-
-    RULES: ClassVar[Rules] = {}
-    """One rule for each parameter of ``__init__``."""
-
-    FLAGS: ClassVar[tuple[str, ...]] = ()
-    """Settings that are flags of ``ramify train``, at most 10; the others are set by ``--set`` and settings files."""
-
-    PARTS: ClassVar[Mapping[str, Callable[[], Any]]] = {}
-    """Makes the object that is used where the setting of this name is None."""
-
-    def check_settings(self) -> None:
-        """Raise InputError if a setting is not accepted by its rule."""
-        for name, rule in self.RULES.items():
-            rule.check(name, getattr(self, name))
-
-
-class CheckedWhenMade(Checked):
-    """Base of frozen dataclasses with settings; NumPy's scalars become Python's."""
-
-    def __post_init__(self) -> None:
-        self.check_settings()
-        for name, rule in self.RULES.items():
-            object.__setattr__(self, name, rule.check(name, getattr(self, name)))
-
-
-def check_inside(part: Any) -> None:
-    """Raise InputError for a wrong setting of an object with rules; other objects are not checked."""
-    if isinstance(part, Checked):
-        part.check_settings()
-
-
-def rules_of(owner: type[Checked], *names: str, **renamed: str) -> dict[str, Rule]:
-    """Rules of another class, for settings that are passed on to it; ``setting="its name there"`` where it differs."""
-    return {name: owner.RULES[there] for name, there in ({name: name for name in names} | renamed).items()}
-
-
-def whole_number(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
-    """The value as an int.
-
-    Raises
-    ------
-    InputError
-        Not a whole number in low..high.
-    """
-    if type(value) is int and low <= value <= high:
-        return value  # at once: single predictions take microseconds
-    number: int = Whole(low, high).check(name, value)
-    return number
-
-
-def real_number(name: str, value: Any, low: float, high: float) -> float:
-    """The value as a float.
-
-    Raises
-    ------
-    InputError
-        Not a number in low..high.
-    """
-    number: float = Real(low, high).check(name, value)
-    return number
-
-
-def given_path(name: str, value: Any) -> Path:
-    """The path that a caller gave; InputError for another type and for "", which would be the current directory."""
-    if not isinstance(value, str | os.PathLike):
-        raise InputError(f"{name} is {quoted(value)}, but must be a path: give a str or a pathlib.Path")
-    if not str(value):
-        raise InputError(f"{name} is an empty string: give a path")
-    return Path(value)
-
-
-def thread_count(threads: int | None) -> int:
-    """The number of threads to use; None uses all CPUs that are available to this process.
-
-    Raises
-    ------
-    InputError
-        Fewer than 1, or more than 4096.
-    """
-    given: int | None = THREADS.check("threads", threads)
-    if given is not None:
-        return given
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

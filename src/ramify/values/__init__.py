@@ -1,0 +1,28 @@
+"""The values that the stages exchange; frozen, and validated when they are made.
+
+``Dataset`` (texts or X, Y, label names) → X → ``LabelTree`` → candidates → scores → ``TopK``
+"""
+
+from ramify.values.dataset import Dataset
+from ramify.values.matrices import as_csr, as_label_matrix, empty_csr, nonzero, row_lengths
+from ramify.values.topk import TopK
+from ramify.values.tree import LabelTree
+from ramify.values.types import CSR, Bool, Float32, Float64, Int32, Int64, StageProgress
+
+__all__ = [
+    "CSR",
+    "Bool",
+    "Dataset",
+    "Float32",
+    "Float64",
+    "Int32",
+    "Int64",
+    "LabelTree",
+    "StageProgress",
+    "TopK",
+    "as_csr",
+    "as_label_matrix",
+    "empty_csr",
+    "nonzero",
+    "row_lengths",
+]
