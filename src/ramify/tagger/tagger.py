@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, whole_number
 from ramify.errors import InputError
-from ramify.exchange import Request, Single, Sizes, Training
+from ramify.exchange import Training
 from ramify.features import Tfidf
 from ramify.features.columns import Columns
 from ramify.models.base.adapter import as_model, is_model
 from ramify.models.base.persistence import load_as, save
 from ramify.models.trees.xr_linear import XRLinear
-from ramify.protocols import Model
 from ramify.strings import StringTable
 from ramify.tagger import state as tagger_state
-from ramify.tagger.given_labels import given_labels, ids_of, is_matrix, label_sets, name_lists, of_used_labels
+from ramify.tagger.fitted import FittedTagger, listed
+from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_used_labels
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
-from ramify.values import CSR, Bool, Dataset, Int64, StageProgress, TopK, as_csr
-from ramify.wording import quoted
+from ramify.values import Dataset, StageProgress, as_csr
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
 
-Tags = list[tuple[str, float]]
-
 DEFAULT_PARTS = {"model": XRLinear, "vectorizer": Tfidf}
 """Default parts, used if the argument is None."""
 
-MOST_KEPT = 32
-"""Calls for single texts that a tagger keeps, one for each k."""
 
-
-class Tagger(BaseEstimator):  # type: ignore[misc]
+class Tagger(FittedTagger):
     """Assigns label names to texts.
 
     Parameters
@@ -72,18 +63,6 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
     label_form_ : {"names", "matrix"}
         Form of the labels in ``fit``; ``predict`` returns the same form.
     """
-
-    model_: Any
-    vectorizer_: Any
-    label_names_: Sequence[str]
-    label_keys_: Sequence[str] | None
-    label_counts_: Int64 | None
-    n_documents_: int
-    columns_: Columns | None
-    takes_texts_: bool
-    fields_: dict[str, str]
-    label_form_: str
-    _kept: dict[str, Any]  # made when needed, for the present results of fit: calls for single texts by k, label ids
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
         self.model = model
@@ -130,7 +109,7 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             Different numbers of texts and labels, a string instead of a list, or no labels. The tagger is not changed.
         """
         features = is_matrix(texts)
-        instances: Any = as_csr(texts) if features else _listed(texts)
+        instances: Any = as_csr(texts) if features else listed(texts)
         names, Y = given_labels(labels, label_names)
         n = instances.shape[0] if features else len(instances)
         if n != Y.shape[0]:
@@ -176,21 +155,6 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
         )
         return self
 
-    def _set_fitted(self, **fitted: Any) -> None:
-        """Set all fitted attributes at once, so that a failed fit does not change the tagger."""
-        fresh: dict[str, Any] = {"label_keys_": None, "fields_": {}, "label_form_": "names"}
-        self.__dict__.update(fresh | fitted | {"_kept": {}})
-
-    def _snapshot(self) -> Tagger:
-        """The tagger with its present results, which a ``fit`` in another thread leaves as they are."""
-        tagger = object.__new__(type(self))
-        tagger.__dict__.update(self.__dict__)
-        return tagger
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        return state | {"_kept": {}} if "_kept" in state else state
-
     @classmethod
     def of(cls, model: Any, label_names: Sequence[str], *, vectorizer: Any = None) -> Tagger:
         """A tagger made of fitted parts.
@@ -225,188 +189,6 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             columns_=None if size.features is None else Columns(size.features),
         )
         return tagger
-
-    def tag(
-        self,
-        texts: Sequence[str],
-        k: int = 5,
-        *,
-        allowed: Iterable[str] | None = None,
-        forbidden: Iterable[str] | None = None,
-        beam: int | None = None,
-        threads: int | None = None,
-    ) -> list[Tags]:
-        """The k best labels of each text.
-
-        Parameters
-        ----------
-        texts : sequence of str, length n
-            Texts, or features if the tagger was fitted on features. A text without known features gets no label.
-        k : int, default 5
-            Maximum number of labels per text.
-        allowed, forbidden : names of labels, optional
-            The only labels that may be predicted, and labels that must not be predicted.
-        beam : int, optional
-            Nodes kept per level of the tree; the model's setting when None.
-        threads : int, optional
-            Number of threads of the model; its setting when None. The vectorizer uses its own setting.
-
-        Returns
-        -------
-        list of list of (name, score)
-            Labels with scores, best first; the result for a text does not depend on the other texts.
-
-        Raises
-        ------
-        InputError
-            A single string instead of a list, an unknown label name, k out of range.
-        """
-        check_is_fitted(self)
-        now = self._snapshot()
-        k = now._checked_k(k)
-        if now.takes_texts_:
-            texts = _listed(texts)
-            if not texts:
-                return []
-            plain = allowed is None and forbidden is None and beam is None
-            call = now._single_call(k) if plain and len(texts) == 1 else None
-            if call is not None:
-                return [now._tag_one(texts[0], call)]
-        top = now.predict_topk(texts, k, allowed=allowed, forbidden=forbidden, beam=beam, threads=threads)
-        names = now.label_names_
-        return [[(names[label], score) for label, score in row] for row in top.rows()]
-
-    def _single_call(self, k: int) -> Single | None:
-        """The model's call for single instances, kept; None where vectorizer or model have no way for single texts."""
-        kept: tuple[Any, Single | None] = self._kept.get(f"single {k}", (None, None))
-        model, call = kept
-        if model is not self.model_:
-            adapted = self._adapted_model()
-            fits = adapted.needs == {"X"} and hasattr(self.vectorizer_, "transform_one")
-            call = adapted.single(k) if fits else None
-            if len(self._kept) > MOST_KEPT:
-                self._kept.clear()
-            self._kept[f"single {k}"] = (self.model_, call)
-        return call
-
-    def _tag_one(self, text: str, call: Single) -> Tags:
-        indices, values = self.vectorizer_.transform_one(text)
-        if self.columns_ is not None:
-            indices, values = self.columns_.select_one(indices, values)
-        if len(indices) == 0:
-            return []
-        labels, scores = call(indices, values)
-        names = self.label_names_
-        return [(names[i], s) for i, s in zip(labels[0].tolist(), scores[0].tolist(), strict=True) if i >= 0]
-
-    def _adapted_model(self) -> Model:
-        """The model as ``protocols.Model``."""
-        width = None if self.columns_ is None else self.columns_.n_kept
-        return as_model(self.model_, Sizes(features=width, labels=len(self.label_names_)))
-
-    def predict(self, texts: Any) -> Any:
-        """The predicted labels of each text, in the form of the labels in ``fit``.
-
-        Parameters
-        ----------
-        texts : sequence of str, length n
-            Texts, or features if the tagger was fitted on features.
-
-        Returns
-        -------
-        object array of shape (n,), or csr_matrix of shape (n, L)
-            Lists of names, or a 0/1 matrix: labels with scores of at least the model's ``decision_threshold``. For a
-            model without ``predict``: at least 0.5, among the 20 best labels.
-        """
-        check_is_fitted(self)
-        now = self._snapshot()
-        request, empty = now._request(texts)
-        if len(request) == 0:
-            found = as_csr(np.zeros((0, len(now.label_names_)), np.float32))
-        else:
-            found = as_csr(now._adapted_model().decide(request))
-        Y = as_csr(found.multiply(~empty[:, None]))
-        return Y if now.label_form_ == "matrix" else name_lists(Y, now.label_names_)
-
-    def _request(self, texts: Any) -> tuple[Request, Bool]:
-        """The request to the model, and a mask of the instances without known features or text, shape (n,)."""
-        needs = self._adapted_model().needs
-        texts = _listed(texts) if self.takes_texts_ else texts
-        X = None if self.takes_texts_ and "X" not in needs else self.features(texts)
-        kept = texts if self.takes_texts_ and "texts" in needs else None
-        empty = np.array([not text.strip() for text in texts], bool) if X is None else np.diff(X.indptr) == 0
-        return Request(X=X, texts=kept), empty
-
-    def predict_topk(
-        self,
-        texts: Any,
-        k: int | None = None,
-        *,
-        allowed: Iterable[str] | None = None,
-        forbidden: Iterable[str] | None = None,
-        beam: int | None = None,
-        threads: int | None = None,
-        progress: StageProgress | None = None,
-    ) -> TopK:
-        """Like ``tag``, but with label ids: a TopK of shape (n, min(k, L)), for evaluation.
-
-        Parameters
-        ----------
-        texts, k, allowed, forbidden
-            As in ``tag``; the model's default of k when None.
-        beam : int, optional
-            Nodes kept per level of the tree; the model's setting when None.
-        threads : int, optional
-            Number of threads; the model's setting when None.
-        progress : callable, optional
-            Called with ("predict", share done).
-        """
-        check_is_fitted(self)
-        now = self._snapshot()
-        request, empty = now._request(texts)
-        asked = replace(
-            request,
-            k=k if k is None else now._checked_k(k),
-            beam=beam,
-            allowed=None if allowed is None else now.label_ids(allowed),
-            forbidden=None if forbidden is None else now.label_ids(forbidden),
-            threads=threads,
-            progress=progress,
-        )
-        top = now._adapted_model().answer(asked)
-        if not empty.any():
-            return top
-        labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
-        return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
-
-    def check_beam(self, beam: Any) -> None:
-        """Raise InputError if the model has no beam search, or the beam is out of range."""
-        if "beam" not in self._adapted_model().abilities:
-            raise InputError(f"beam is {quoted(beam)}, but the model has no beam search: leave it out")
-        COUNT.check("beam", beam)
-
-    def _checked_k(self, k: Any) -> int:
-        return min(whole_number("k", k, 1, 2**31 - 1), len(self.label_names_))
-
-    def features(self, texts: Any) -> CSR:
-        """Features of texts as the model uses them, shape (n, d); takes features if the tagger was fitted on them."""
-        check_is_fitted(self)
-        X = as_csr(self.vectorizer_.transform(_listed(texts)) if self.takes_texts_ else texts)
-        return X if self.columns_ is None else self.columns_.select(X)
-
-    def label_ids(self, names: Iterable[str]) -> list[int]:
-        """Ids of labels by their names or their identifiers in the training file.
-
-        Raises
-        ------
-        InputError
-            An unknown name; the message suggests the nearest one.
-        """
-        ids = self._kept.get("ids")
-        if ids is None:
-            keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
-            ids = self._kept["ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
-        return ids_of(names, ids)
 
     def score(self, texts: Any, labels: Any) -> float:
         """Share of texts whose best label is correct (P@1); the labels have a form that ``fit`` accepts."""
@@ -450,11 +232,3 @@ class Tagger(BaseEstimator):  # type: ignore[misc]
             Missing, invalid or inconsistent parts.
         """
         return tagger_state.from_state(cls, config, arrays, parts)
-
-
-def _listed(texts: Iterable[str]) -> list[str]:
-    if isinstance(texts, str | bytes):
-        raise InputError("texts is a single string: wrap it in a list, as in [text]")
-    if not isinstance(texts, Iterable):
-        raise InputError(f"texts is {quoted(texts)}, but must be a list of str")
-    return list(texts)

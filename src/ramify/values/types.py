@@ -20,4 +20,4 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
 Bool: TypeAlias = npt.NDArray[np.bool_]
 StageProgress: TypeAlias = Callable[[str, float], None]
-"""Called with the name of the stage (features, choose, represent, index, train, pack, predict) and the share that is done."""
+"""Called with the name of the stage (features, choose, represent, index, train, pack, predict) and the share done."""
