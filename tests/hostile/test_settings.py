@@ -22,7 +22,6 @@ import ramify.label_vectors.vectors
 import ramify.models
 from ramify import catalogue
 from ramify.checks import Checked
-from ramify.data import split_label_aware, split_random
 from ramify.errors import InputError, MissingExtraError, ModelFileError
 from ramify.evaluation import EvaluationConfig
 from ramify.evaluation.config import checked_ks
@@ -183,7 +182,7 @@ def _all_cases() -> Iterator[tuple[type, dict[str, Any], Callable[[Any], Any], s
             yield kind, base, use, name, label
 
 
-def _sentence(call: Callable[[], Any]) -> str | None:
+def sentence_of(call: Callable[[], Any]) -> str | None:
     """What a call refuses with; None where it succeeds."""
     try:
         with warnings.catch_warnings():
@@ -202,12 +201,12 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("kind", "base", "use"), CATALOGUE, ids=lambda one: getattr(one, "__name__", ""))
-def test_a_wrong_value_gets_one_sentence(kind, base, use):
+def test_a_wrong_value_gets_onesentence_of(kind, base, use):
     before = (X.copy(), Y.copy())
     for name, label in itertools.product(_settings(kind), WRONG):
         value = WRONG[label]
         try:
-            message = _sentence(lambda name=name, value=value: _case(kind, base, use, name, value, train=False))
+            message = sentence_of(lambda name=name, value=value: _case(kind, base, use, name, value, train=False))
         except Exception as error:
             raise AssertionError(f"{kind.__name__}({name}={label}) raises {type(error).__name__}: {error}") from error
         if message is not None:
@@ -243,7 +242,7 @@ SENTENCES = [
 @pytest.mark.parametrize(("kind", "name", "value", "sentence"), SENTENCES)
 def test_sentences(kind, name, value, sentence):
     [use] = [use for other, _, use in CATALOGUE if other is kind]
-    message = _sentence(lambda: use(kind(**{name: value})))
+    message = sentence_of(lambda: use(kind(**{name: value})))
     assert message is not None
     assert sentence in message
 
@@ -321,68 +320,7 @@ def test_cases_for_a_long_run():
     assert len(cases) == 20
     assert [label for label, _ in cases] == [label for label, _ in wrong_settings(3, 20, train=False)]
     for _, call in cases:
-        _sentence(call)
-
-
-SMALL = ramify.Dataset(Y=Y, label_names=list("abcdef"), X=X)
-
-
-@pytest.mark.parametrize("label", WRONG)
-@pytest.mark.parametrize("split", [split_random, split_label_aware])
-def test_splits(split, label):
-    for name in ("test_size", "seed"):
-        message = _sentence(lambda name=name: split(SMALL, **{name: WRONG[label]}))
-        if message is not None:
-            assert "\n" not in message
-            assert len(message) < LONGEST
-
-
-@pytest.mark.parametrize("label", WRONG)
-def test_arguments_of_trees(label):
-    model = XRLinear(threads=1, branching=2, max_leaf=2).fit(X, Y)
-    for call in (
-        lambda: model.subtree(WRONG[label], 0),
-        lambda: model.subtree(0, WRONG[label]),
-        lambda: model.predict_topk(X, 3, beam=WRONG[label]),
-        lambda: model.predict_topk(X, WRONG[label]),
-        lambda: ramify.preset(WRONG[label]),
-    ):
-        message = _sentence(call)
-        if message is not None:
-            assert "\n" not in message
-            assert len(message) < LONGEST
-
-
-def test_a_flat_tree_has_no_subtree():
-    with pytest.raises(InputError, match="the tree has no clusters"):
-        XRLinear(threads=1).fit(X, Y).subtree(0, 0)
-
-
-def test_label_vectors_of_dense_matrices():
-    for representation in (PII(), PIFA()):
-        dense, sparse = (representation.represent(*given) for given in ((X.toarray(), Y.toarray()), (X, Y)))
-        assert (dense != sparse).nnz == 0
-
-
-def _spoilt(**arrays: Any) -> Any:
-    matrix = X.copy()
-    for name, array in arrays.items():
-        setattr(matrix, name, array)
-    return matrix
-
-
-@pytest.mark.parametrize(
-    "matrix",
-    [
-        _spoilt(data=X.data.reshape(1, -1)),
-        _spoilt(indices=X.indices.astype(np.float64)),
-        _spoilt(indptr=X.indptr.astype(np.float64)),
-        _spoilt(indices=X.indices.reshape(1, -1)),
-    ],
-)
-def test_sparse_matrices_with_arrays_of_another_kind(matrix):
-    with pytest.raises(InputError, match="whose arrays have the wrong type or shape: rebuild it"):
-        XRLinear(threads=1).fit(matrix, Y)
+        sentence_of(call)
 
 
 @pytest.mark.parametrize("kind", [PopularLabels, DenseNeighbours])

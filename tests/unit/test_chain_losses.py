@@ -8,11 +8,12 @@ torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 from ramify import LabelChain
 from ramify.chains import OwnOrder
+from ramify.chains.decoding import probabilities
 from ramify.chains.network import ChainNetwork, Shape
 from ramify.chains.order import Resequenced
 from ramify.chains.reinforced import ReinforcedTask
 from ramify.chains.sequences import features
-from ramify.chains.supervised import ChainData, SupervisedTask
+from ramify.chains.supervised import ChainData, SupervisedTask, remaining
 from ramify.testing.values import planted_clusters
 from ramify.torchloop import Shard
 from ramify.torchloop.randomness import generator
@@ -254,3 +255,33 @@ def test_actions_are_sampled_by_the_counters():
     torch.manual_seed(3)
     assert sampled((0, 0, 0)) == first
     assert sampled((0, 0, 1)) != first
+
+
+SETS = sp.csr_matrix(np.array([[1, 0, 1, 1], [0, 1, 0, 0], [0, 0, 0, 0]], np.float32))
+
+
+@pytest.mark.parametrize("targets", ["next", "remaining"])
+def test_the_loss_of_a_sequence_equals_its_step_probabilities(targets):
+    """-log p of the next label, or of all labels that follow in the sequence together."""
+    X = sp.csr_matrix(np.random.default_rng(0).random((3, D)).astype(np.float32))
+    rates = {"dropout": 0.0, "feature_dropout": 0.0, "sampled": 0}
+    data = ChainData(X=X, Y=SETS, held=None, counts=np.array([1, 1, 1, 1]), longest=4, targets=targets, **rates)
+    network = small_network(4)
+    loss, count = SupervisedTask(network, data, OwnOrder([2, 3, 1, 0])).loss(Shard(np.arange(3), (0, 0, 0)))
+    wanted = 0.0
+    for row, labels in enumerate([[2, 3, 0], [1], []]):
+        steps = probabilities(network, features(X[row], network.output), labels, torch.zeros(4, dtype=torch.bool))
+        for place, label in enumerate(whole := [*labels, 4]):
+            right = [label] if targets == "next" else labels[place:] or [4]
+            wanted -= np.log(steps[place, right].sum())
+        assert len(steps) == len(whole)
+    assert count == 7
+    assert loss.item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_remaining_labels_among_candidates():
+    rows = torch.tensor([0, 0, 1, 2])
+    shut = torch.tensor([[False, False, False], [True, False, False], [False, True, False], [False, False, False]])
+    found = remaining(SETS, rows, shut, torch.tensor([0, 1, 4]))
+    assert found.int().tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]]
+    assert remaining(SETS, rows[:1], torch.zeros((1, 5), dtype=torch.bool), None).int().tolist() == [[1, 0, 1, 1, 0]]

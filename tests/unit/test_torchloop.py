@@ -1,7 +1,4 @@
-"""The training loop: same seed same result, a stopped run continues to the same end, no global state is changed."""
-
-import itertools
-from dataclasses import asdict
+"""The training loop: the same seed gives the same result for any number of threads; no global state is changed."""
 
 import numpy as np
 import pytest
@@ -10,138 +7,14 @@ torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 from torch import nn
 from torch.nn import functional
+from torchloop_tasks import EncoderTask, Line, run, same, weights
 
-from ramify.errors import InputError, ModelFileError, RamifyError
-from ramify.torchloop import (
-    Checkpoint,
-    Environment,
-    History,
-    LoopConfig,
-    ParameterGroup,
-    Shard,
-    Task,
-    train,
-    without_decay_of_vectors,
-)
+from ramify.errors import InputError, RamifyError
+from ramify.torchloop import Environment, LoopConfig, ParameterGroup, Shard, without_decay_of_vectors
 from ramify.torchloop.batching import batches_by_cost, random_batches
 from ramify.torchloop.loop import _batch_gradients, _shards
 from ramify.torchloop.randomness import OwnGenerator, generator
 from ramify.torchloop.state import RunState
-
-
-class Line(Task):
-    """Fit y = w x + b with noise drawn from the shard's counters."""
-
-    draws_globally = False
-
-    def __init__(self, noise=0.1):
-        rng = np.random.default_rng(0)
-        self.X = torch.tensor(rng.normal(size=(200, 3)), dtype=torch.float32)
-        self.y = self.X @ torch.tensor([1.0, -2.0, 0.5]) + 3
-        self.network = nn.Linear(3, 1, device="meta").to_empty(device="cpu")
-        self.noise = noise
-        with torch.no_grad():
-            for parameter in self.network.parameters():
-                parameter.zero_()
-        self.measures = iter(())
-
-    def batches(self, epoch, size, rng):
-        return random_batches(200, size, rng)
-
-    def loss(self, shard):
-        noise = torch.randn(len(shard.rows), generator=generator(*shard.counters)) * self.noise
-        rows = torch.from_numpy(shard.rows)
-        return ((self.network(self.X[rows])[:, 0] - self.y[rows] + noise) ** 2).sum(), float(len(shard.rows))
-
-    def measure(self):
-        given = next(self.measures, None)
-        return float(-((self.network(self.X)[:, 0] - self.y) ** 2).mean()) if given is None else given
-
-
-class TinyEncoder(nn.Module):
-    """Layers of torch that draw from its global generator: modules, attention, and functional dropout."""
-
-    def __init__(self, dropout=0.3, checkpointed=False):
-        super().__init__()
-        self.embedding = nn.Embedding(30, 8)
-        self.attention = nn.MultiheadAttention(8, 2, dropout=dropout, batch_first=True)
-        self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=dropout, batch_first=True)
-        self.drop, self.rate = nn.Dropout(dropout), dropout
-        self.norm, self.head = nn.LayerNorm(8), nn.Linear(8, 3)
-        self.checkpointed = checkpointed
-
-    def block(self, x):
-        x = x + self.attention(x, x, x, need_weights=False)[0]
-        rate = self.rate if self.training else 0.0
-        x = x + functional.scaled_dot_product_attention(x, x, x, dropout_p=rate)
-        return self.layer(self.drop(x))
-
-    def forward(self, tokens):
-        x = self.drop(self.embedding(tokens))
-        if self.checkpointed:
-            x = torch.utils.checkpoint.checkpoint(self.block, x, use_reentrant=False)
-        else:
-            x = self.block(x)
-        return self.head(self.norm(x).mean(dim=1))
-
-
-class EncoderTask(Task):
-    """Classify sequences of tokens; two rates, and no weight decay of vectors."""
-
-    smallest_shard = 4
-
-    def __init__(self, **settings):
-        rng = np.random.default_rng(1)
-        self.tokens = torch.from_numpy(rng.integers(0, 30, (40, 6)))
-        self.labels = functional.one_hot(self.tokens // 10).sum(dim=1).argmax(dim=1)  # the most frequent ten
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(5)
-            self.network = TinyEncoder(**settings)
-        self.stop_at = None
-
-    def batches(self, epoch, size, rng):
-        return batches_by_cost(self.labels.numpy(), size, rng)
-
-    def loss(self, shard):
-        if self.stop_at is not None and tuple(shard.counters[1:3]) == self.stop_at:
-            raise KeyboardInterrupt
-        rows = torch.from_numpy(shard.rows)
-        logits = self.network(self.tokens[rows])
-        return functional.cross_entropy(logits.float(), self.labels[rows], reduction="sum"), float(len(rows))
-
-    def measure(self):
-        assert not self.network.training
-        assert not torch.is_grad_enabled()
-        return float((self.network(self.tokens).argmax(dim=1) == self.labels).float().mean())
-
-    def parameter_groups(self):
-        head = list(self.network.head.parameters())
-        own = {id(parameter) for parameter in head}
-        encoder = [parameter for parameter in self.network.parameters() if id(parameter) not in own]
-        return [*without_decay_of_vectors(encoder, 0.01), ParameterGroup(head, 0.05, 0.0)]
-
-
-CONFIG = {"epochs": 6, "batch_size": 50, "learning_rate": 0.1, "warmup": 1, "average": 0.5, "patience": 3}
-ENCODER = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.1, "patience": 100}
-
-
-def run(task, threads=1, checkpoint=None, precision="auto", events=None, **settings):
-    base = ENCODER if isinstance(task, EncoderTask) else CONFIG
-    if "steps" in settings:
-        base = base | {"epochs": None}
-    config = LoopConfig(**base | settings)
-    with Environment("cpu", threads, precision).open() as environment:
-        on_event = None if events is None else events.append
-        history = train(task, config, environment, checkpoint=checkpoint, on_event=on_event)
-    return history, weights(task)
-
-
-def weights(task):
-    return [parameter.detach().numpy().copy() for parameter in task.network.parameters()]
-
-
-def same(first, second):
-    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def test_learns_and_is_the_same_for_any_number_of_threads():
@@ -232,143 +105,6 @@ def test_native_dropout_with_an_own_generator_scales_and_has_a_gradient():
     assert 0.7 < float(mask.float().mean()) < 0.8
     assert torch.allclose(found, mask / 0.75)
     assert torch.allclose(x.grad, mask / 0.75)
-
-
-STOPPED = [
-    {},
-    {"micro_batch": 3, "checkpoint_every": 1},
-    {"checkpoint_every": 2, "average": 0.9, "decay": "cosine", "warmup": 0.5},
-    {"steps": 7, "warmup": 3, "evaluate_every": 3, "checkpoint_every": 1},
-    {"steps": 7, "evaluate_every": 2, "patience": 1},
-]
-
-
-@pytest.mark.parametrize("settings", STOPPED)
-def test_a_run_stopped_at_any_step_continues_to_the_same_end(tmp_path, settings):
-    history, whole = run(EncoderTask(), **settings)
-    for stop_at in itertools.product((0, 1, 2), (0, 1, 2)):
-        where = Checkpoint(tmp_path / f"{stop_at}", {"data": "tokens"})
-        task = EncoderTask()
-        task.stop_at = stop_at
-        events = []
-        try:
-            run(task, 2, checkpoint=where, events=events, **settings)
-        except KeyboardInterrupt:
-            task = EncoderTask()
-            again, resumed = run(task, checkpoint=where, events=events, **settings)
-            assert same(resumed, whole)
-            assert again == history
-        assert tuple(events) == history.evaluations
-
-
-def test_a_run_stopped_again_and_again_ends_the_same(tmp_path):
-    settings = {"micro_batch": 5, "checkpoint_every": 1}
-    history, whole = run(EncoderTask(), **settings)
-    where = Checkpoint(tmp_path / "run", {})
-    for stop_at in itertools.product((0, 1), (0, 1, 2)):
-        task = EncoderTask()
-        task.stop_at = stop_at
-        with pytest.raises(KeyboardInterrupt):
-            run(task, checkpoint=where, **settings)
-    again, resumed = run(EncoderTask(), checkpoint=where, **settings)
-    assert same(resumed, whole)
-    assert again == history
-    task = EncoderTask()
-    task.loss = lambda shard: pytest.fail("trained")
-    finished, kept = run(task, checkpoint=where, **settings)  # nothing is left to do
-    assert same(kept, whole)
-    assert finished == history
-
-
-def test_checkpoints_of_other_runs_and_damaged_ones(tmp_path):
-    where = tmp_path / "run"
-    run(Line(), checkpoint=Checkpoint(where, {"data": "line"}))
-    with pytest.raises(InputError, match="another run"):
-        run(Line(), checkpoint=Checkpoint(where, {"data": "curve"}))
-    with pytest.raises(InputError, match="another run"):
-        run(Line(), checkpoint=Checkpoint(where, {"data": "line"}), batch_size=49)
-    run(Line(), checkpoint=Checkpoint(where, {"data": "line"}), checkpoint_every=3)  # no other result
-    arrays = next(where.glob("*.safetensors"))
-    arrays.write_bytes(arrays.read_bytes()[:-8])
-    with pytest.raises(ModelFileError):
-        run(Line(), checkpoint=Checkpoint(where, {"data": "line"}))
-
-
-@pytest.mark.parametrize("name", [".arrays-0123456789abcdef.part", "arrays-0123456789abcdef.safetensors"])
-def test_a_checkpoint_whose_first_save_was_killed(tmp_path, name):
-    where = Checkpoint(tmp_path / "run", {"data": "line"})
-    where.directory.mkdir()
-    (where.directory / name).write_text("unfinished")
-    history, _ = run(Line(), checkpoint=where)
-    assert run(Line(), checkpoint=where)[0] == history
-
-
-def test_a_checkpoint_among_other_files_is_refused_before_training(tmp_path):
-    (tmp_path / "thesis.md").write_text("months")
-    task = Line()
-    task.measure = lambda: pytest.fail("trained")
-    with pytest.raises(InputError, match=r"other files \('thesis.md'\)"):
-        run(task, checkpoint=Checkpoint(tmp_path, {"data": "line"}))
-
-
-def test_stops_without_progress_and_keeps_the_best():
-    task = Line()
-    task.measures = iter([0.1, 0.5, 0.4, 0.3, 0.2, 0.9])
-    seen = []
-    task.measure = lambda inner=task.measure: (seen.append(weights(task)), inner())[1]
-    history, kept = run(task)
-    assert [event.measure for event in history.evaluations] == [0.1, 0.5, 0.4, 0.3, 0.2]
-    assert history.best == 1
-    assert same(kept, seen[1])
-    assert not same(kept, seen[2])
-
-
-def test_stops_in_the_middle_of_an_epoch():
-    task = Line()
-    task.measures = iter([0.5, 0.4, 0.3, 0.9])
-    history, _ = run(task, evaluate_every=1, patience=2)
-    assert [(event.epoch, event.step) for event in history.evaluations] == [(0, 1), (0, 2), (0, 3)]
-
-
-def test_no_measure_keeps_the_last():
-    task = Line()
-    task.measures = iter([float("nan")] * 6)
-    history, _ = run(task)
-    assert len(history.evaluations) == 6
-    assert history.best == 5
-
-
-@pytest.mark.parametrize(
-    ("settings", "steps"),
-    [
-        ({"epochs": 3}, [4, 8, 12]),
-        ({"steps": 10}, [4, 8, 10]),
-        ({"epochs": 3, "evaluate_every": 5}, [5, 10, 12]),
-        ({"steps": 10, "evaluate_every": 5}, [5, 10]),
-        ({"steps": 2}, [2]),
-    ],
-)
-def test_budget_and_evaluations(settings, steps):
-    history, _ = run(Line(), patience=100, **settings)
-    assert [event.step for event in history.evaluations] == steps
-    assert [event.epoch for event in history.evaluations] == [(step - 1) // 4 for step in steps]
-    assert History.from_json(history.to_json()) == history
-
-
-def test_a_history_of_an_older_model_directory():
-    history = History.from_json([[0.5, "0.25", True], [0.4, "nan", False]])
-    assert asdict(history.evaluations[0]) == {
-        "epoch": 0,
-        "step": 0,
-        "loss": 0.5,
-        "measure": 0.25,
-        "best": True,
-    }
-    assert history.evaluations[1].epoch == 1
-
-
-def test_the_same_budget_in_steps_and_in_epochs():
-    assert same(run(Line(), epochs=3, warmup=1)[1], run(Line(), steps=12, warmup=4)[1])
 
 
 @pytest.mark.parametrize("micro_batch", [1, 3, 7, 16, 49])
@@ -482,24 +218,6 @@ def test_a_frozen_parameter_stays():
     assert abs(matrix).min() > 0
 
 
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"steps": 8, "warmup": 4}, [0.25, 0.5, 0.75, 1, 1, 0.75, 0.5, 0.25]),
-        ({"steps": 4, "final_rate": 0.2}, [1, 0.8, 0.6, 0.4]),
-        ({"steps": 4, "decay": "constant", "warmup": 2, "final_rate": 0.2}, [0.5, 1, 1, 1]),
-        ({"steps": 4, "decay": "cosine", "final_rate": 0.5}, [1, 0.75 + 0.25 * 0.5**0.5, 0.75, 0.75 - 0.25 * 0.5**0.5]),
-        ({"steps": 4, "warmup": 2, "decay_start": 0}, [0.5, 0.75, 0.5, 0.25]),
-        ({"steps": 4, "decay_start": 2}, [1, 1, 1, 0.5]),
-        ({"epochs": 4, "warmup": 2}, [0.5, 1, 1, 0.5]),
-    ],
-)
-def test_learning_rates(settings, expected):
-    config = LoopConfig(**settings)
-    rates = [config.rate(0.1, step, step + 1) for step in range(len(expected))]
-    assert rates == pytest.approx([0.1 * share for share in expected])
-
-
 def test_bfloat16_keeps_parameters_in_float32_and_the_result_for_any_number_of_threads():
     _, found = run(EncoderTask(), precision="bfloat16")
     assert all(array.dtype == np.float32 for array in found)
@@ -550,38 +268,6 @@ def test_nothing_global_is_changed():
     run(Line(), threads=2)
     assert torch.equal(before, torch.get_rng_state())
     assert torch.get_num_threads() == threads
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("epochs", 0),
-        ("steps", 0),
-        ("batch_size", 0),
-        ("micro_batch", 0),
-        ("learning_rate", 0),
-        ("warmup", -1),
-        ("warmup", 3),
-        ("decay", "square"),
-        ("final_rate", 2),
-        ("clip", -1),
-        ("evaluate_every", 0),
-        ("checkpoint_every", 0),
-        ("patience", 0),
-        ("average", 1.0),
-        ("seed", -1),
-        ("weight_decay", "much"),
-    ],
-)
-def test_settings_out_of_range(name, value):
-    with pytest.raises(InputError, match=name):
-        LoopConfig(**{"epochs": 2, name: value})
-
-
-def test_exactly_one_budget():
-    for settings in ({}, {"epochs": 1, "steps": 1}):
-        with pytest.raises(InputError, match="exactly one"):
-            LoopConfig(**settings)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""A stopped run continues from its checkpoint to the same end; other and damaged checkpoints raise an error."""
+
+import itertools
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra torch")
+
+from torchloop_tasks import EncoderTask, Line, run, same
+
+from ramify.errors import InputError, ModelFileError
+from ramify.torchloop import Checkpoint
+
+STOPPED = [
+    {},
+    {"micro_batch": 3, "checkpoint_every": 1},
+    {"checkpoint_every": 2, "average": 0.9, "decay": "cosine", "warmup": 0.5},
+    {"steps": 7, "warmup": 3, "evaluate_every": 3, "checkpoint_every": 1},
+    {"steps": 7, "evaluate_every": 2, "patience": 1},
+]
+
+
+@pytest.mark.parametrize("settings", STOPPED)
+def test_a_run_stopped_at_any_step_continues_to_the_same_end(tmp_path, settings):
+    history, whole = run(EncoderTask(), **settings)
+    for stop_at in itertools.product((0, 1, 2), (0, 1, 2)):
+        where = Checkpoint(tmp_path / f"{stop_at}", {"data": "tokens"})
+        task = EncoderTask()
+        task.stop_at = stop_at
+        events = []
+        try:
+            run(task, 2, checkpoint=where, events=events, **settings)
+        except KeyboardInterrupt:
+            task = EncoderTask()
+            again, resumed = run(task, checkpoint=where, events=events, **settings)
+            assert same(resumed, whole)
+            assert again == history
+        assert tuple(events) == history.evaluations
+
+
+def test_a_run_stopped_again_and_again_ends_the_same(tmp_path):
+    settings = {"micro_batch": 5, "checkpoint_every": 1}
+    history, whole = run(EncoderTask(), **settings)
+    where = Checkpoint(tmp_path / "run", {})
+    for stop_at in itertools.product((0, 1), (0, 1, 2)):
+        task = EncoderTask()
+        task.stop_at = stop_at
+        with pytest.raises(KeyboardInterrupt):
+            run(task, checkpoint=where, **settings)
+    again, resumed = run(EncoderTask(), checkpoint=where, **settings)
+    assert same(resumed, whole)
+    assert again == history
+    task = EncoderTask()
+    task.loss = lambda shard: pytest.fail("trained")
+    finished, kept = run(task, checkpoint=where, **settings)  # nothing is left to do
+    assert same(kept, whole)
+    assert finished == history
+
+
+def test_checkpoints_of_other_runs_and_damaged_ones(tmp_path):
+    where = tmp_path / "run"
+    run(Line(), checkpoint=Checkpoint(where, {"data": "line"}))
+    with pytest.raises(InputError, match="another run"):
+        run(Line(), checkpoint=Checkpoint(where, {"data": "curve"}))
+    with pytest.raises(InputError, match="another run"):
+        run(Line(), checkpoint=Checkpoint(where, {"data": "line"}), batch_size=49)
+    run(Line(), checkpoint=Checkpoint(where, {"data": "line"}), checkpoint_every=3)  # no other result
+    arrays = next(where.glob("*.safetensors"))
+    arrays.write_bytes(arrays.read_bytes()[:-8])
+    with pytest.raises(ModelFileError):
+        run(Line(), checkpoint=Checkpoint(where, {"data": "line"}))
+
+
+@pytest.mark.parametrize("name", [".arrays-0123456789abcdef.part", "arrays-0123456789abcdef.safetensors"])
+def test_a_checkpoint_whose_first_save_was_killed(tmp_path, name):
+    where = Checkpoint(tmp_path / "run", {"data": "line"})
+    where.directory.mkdir()
+    (where.directory / name).write_text("unfinished")
+    history, _ = run(Line(), checkpoint=where)
+    assert run(Line(), checkpoint=where)[0] == history
+
+
+def test_a_checkpoint_among_other_files_is_refused_before_training(tmp_path):
+    (tmp_path / "thesis.md").write_text("months")
+    task = Line()
+    task.measure = lambda: pytest.fail("trained")
+    with pytest.raises(InputError, match=r"other files \('thesis.md'\)"):
+        run(task, checkpoint=Checkpoint(tmp_path, {"data": "line"}))
