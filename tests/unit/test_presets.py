@@ -183,27 +183,6 @@ def test_the_beam_is_chosen_among_the_given_ones_where_there_are_clusters():
     assert Blend(**settings, beam=3).fit(X, Y).choice_.beam == 3
 
 
-@pytest.mark.parametrize("kind", [XRLinear, Blend])
-def test_an_interrupted_fit_leaves_a_fitted_model_unchanged(kind):
-    (X, Y), (other_X, other_Y) = _copies(0), _linear(0)
-    reports = []
-    kind(threads=1, max_leaf=5).fit(other_X, other_Y, progress=lambda *report: reports.append(report))
-    model = kind(threads=1, max_leaf=5).fit(X, Y)
-    before, top = model.to_state()[0], model.predict_topk(X, 4)
-    for last in range(len(reports)):
-        left = iter(range(last))
-
-        def interrupt(stage, done, left=left):
-            if next(left, None) is None:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(other_X, other_Y, progress=interrupt)
-        assert model.to_state()[0] == before
-        again = model.predict_topk(X, 4)
-        assert np.array_equal(again.labels, top.labels) and np.array_equal(again.scores, top.scores)
-
-
 def _tailed(**settings):
     X, Y = _copies(3)
     return Blend(tail_cost=0.5, tail_rank=0.6, threads=1, held_out=0.3, **settings).fit(X, Y), X, Y

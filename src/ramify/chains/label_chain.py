@@ -223,8 +223,9 @@ class LabelChain(ChainAnswers):
             torch is not installed.
         """
         self.check_settings()
-        training = self._checked_training(Training(X=X, Y=Y, progress=progress))
-        return self.fit_parts(*self._held_out(training, self.held_out), on_event=on_event)
+        with self._restored_after_errors():
+            training = self._checked_training(Training(X=X, Y=Y, progress=progress))
+            return self.fit_parts(*self._held_out(training, self.held_out), on_event=on_event)
 
     def _learn(self, training: CheckedTraining) -> None:
         self.fit_parts(*self._held_out(training, self.held_out))
@@ -262,9 +263,8 @@ class LabelChain(ChainAnswers):
         from ramify.chains.supervised import ChainData
 
         n_labels = rest.Y.shape[1]
-        sampled = self.sampled
-        if sampled is None:
-            sampled = 0 if n_labels <= FULL_SOFTMAX else SAMPLED
+        default = 0 if n_labels <= FULL_SOFTMAX else SAMPLED
+        sampled = default if self.sampled is None else self.sampled
         return ChainData(
             X=rest.X,
             Y=rest.Y,

@@ -117,8 +117,9 @@ class ReinforcedChain(ChainAnswers):
     ) -> ReinforcedChain:
         """Train with supervision, then by policy gradient; parameters and errors as ``LabelChain.fit``."""
         self.check_settings()
-        training = self._checked_training(Training(X=X, Y=Y, progress=progress))
-        return self.fit_parts(*self._held_out(training, self.warm_start().held_out), on_event=on_event)
+        with self._restored_after_errors():
+            training = self._checked_training(Training(X=X, Y=Y, progress=progress))
+            return self.fit_parts(*self._held_out(training, self.warm_start().held_out), on_event=on_event)
 
     def _learn(self, training: CheckedTraining) -> None:
         self.fit_parts(*self._held_out(training, self.warm_start().held_out))

@@ -8,7 +8,8 @@ A model implements ``_learn`` and ``_rank``; both receive checked data, with thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -85,10 +86,23 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return self.fit_training(Training(X=X, Y=Y, progress=progress))
 
     def fit_training(self: Self, training: Training) -> Self:
-        """Train; see ``fit``, and ``Training`` for the other fields."""
+        """Train; see ``fit``, and ``Training`` for the other fields. The model is unchanged if an error is raised."""
         self.check_settings()
-        self._learn(self._checked_training(training))
+        with self._restored_after_errors():
+            self._learn(self._checked_training(training))
         return self
+
+    @contextmanager
+    def _restored_after_errors(self) -> Iterator[None]:
+        """Restore all attributes if the block raises, also for Ctrl-C: the results of an earlier fit stay valid."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            for name in self.__dict__.keys() - before.keys():
+                delattr(self, name)
+            self.__dict__.update(before)
+            raise
 
     def _learn(self, training: CheckedTraining) -> None:
         """Train on checked data."""
