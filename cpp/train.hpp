@@ -27,6 +27,9 @@ struct TrainOptions {
     int64_t max_weights = 0;   // per child, the largest are kept; 0: no limit
     uint64_t seed = 0;
     int threads = 1;
+    // Stored values times solves of the smallest node that several threads share. A smaller one takes less than 0.1 s, and
+    // one thread needs less memory.
+    double least_shared = 1e7;
 };
 
 // Whether half precision is exact enough for the weights during training: not for small tolerances, nor if features

@@ -142,7 +142,7 @@ struct Trainer {
     std::vector<float> weights;
     Level levels[2];
 
-    Trained run(Loss loss, int threads, bool plain) {
+    Trained run(Loss loss, int threads, bool plain, bool shared = false) {
         std::vector<LevelTask> tasks;
         for (int number = 0; number < 2; ++number) {
             Level& level = levels[number];
@@ -153,6 +153,7 @@ struct Trainer {
         TrainOptions options;
         options.solver.loss = loss;
         options.threads = threads;
+        if (shared) options.least_shared = 0.0;
         options.threshold = plain ? 0.05f : 0.0f;
         options.max_weights = plain ? 20 : 0;
         Solvers solvers = solvers_for(detect_isa(), plain);
@@ -316,6 +317,7 @@ void test_all(int32_t cols, int32_t n_parents, int32_t first_children) {
         for (const bool plain : {false, true}) {
             const Trained one = trainer.run(loss, 1, plain);
             check(same(one, trainer.run(loss, 3, plain)), "threads change the weights");
+            check(same(one, trainer.run(loss, 3, plain, true)), "nodes shared by threads have other weights");
             const Plain levels[2] = {Plain(one[0], tree.block_begin[0]), Plain(one[1], tree.block_begin[1])};
             int bits = 6;
             while ((int64_t(1) << bits) < cols) ++bits;
@@ -336,7 +338,7 @@ void test_refusal() {
     for (const int threads : {1, 3}) {
         bool told = false;
         try {
-            trainer.run(Loss::hinge, threads, true);
+            trainer.run(Loss::hinge, threads, true, threads > 1);
         } catch (const std::invalid_argument&) {
             told = true;
         }
