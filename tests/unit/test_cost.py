@@ -87,7 +87,7 @@ def test_the_choice_does_not_depend_on_threads_and_is_stored(tmp_path):
 def test_one_given_cost_is_kept():
     X, Y = topics(500, noise=0.5)
     model = XRLinear(cost_positive=3.0, threads=1).fit(X, Y)
-    solver = model._tree_training_config(model.cost_).solver
+    solver = model._tree_training_config(model.cost_, 100).solver
     assert (solver.cost_positive, solver.cost_negative) == (3.0, model.cost_)
 
 
@@ -112,6 +112,17 @@ def test_little_data_has_no_clusters_and_labels_without_an_instance_no_leaf():
     model = XRLinear(threads=1).fit(X, Y)
     assert model.tree_.depth == 1
     np.testing.assert_array_equal(model.tree_.leaf_labels, np.unique(Y.indices))
+
+
+@pytest.mark.parametrize(("n", "tolerance"), [(4000, 0.2), (4001, 0.4)])
+def test_the_tolerance_depends_on_the_number_of_instances(n, tolerance):
+    X, Y = topics(n, noise=0.5)
+    weights = [XRLinear(epsilon=epsilon, threads=1).fit(X, Y).to_state()[1] for epsilon in (None, tolerance, 0.3)]
+    same = [
+        all(np.array_equal(a, b) for a, b in zip(weights[0].values(), other.values(), strict=True))
+        for other in weights[1:]
+    ]
+    assert same == [True, False]
 
 
 def test_a_flat_tree_ranks_like_one_vs_rest():

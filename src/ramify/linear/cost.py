@@ -97,7 +97,8 @@ def _best_exponent(tried: dict[float, Float64]) -> float:
 def _inverse(matrix: Float64) -> Float64:
     """The inverse of a 2 × 2 matrix; LAPACK would read 0.4 MB of code for it."""
     (p, q), (r, s) = matrix
-    return np.array([[s, -q], [-r, p]]) / (p * s - q * r)
+    inverse: Float64 = np.array([[s, -q], [-r, p]]) / (p * s - q * r)
+    return inverse
 
 
 def _held_out_ndcg(X: CSR, Y: CSR, X_held: CSR, Y_held: CSR, solver: SolverConfig, seed: int, threads: int) -> Float64:

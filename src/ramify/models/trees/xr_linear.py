@@ -29,6 +29,7 @@ from ramify.kernels.train import SolverConfig
 from ramify.linear import KnownLeaves, TreeTrainingConfig
 from ramify.linear.cost import chosen_cost
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
+from ramify.linear.tolerance import default_tolerance
 from ramify.match import BeamSearch
 from ramify.models.base.unit import stored_count
 from ramify.models.trees.indexing import MAX_LEAF, built_tree, flat_tree, is_flat
@@ -67,8 +68,8 @@ class XRLinear(TreePredictor):
         Training loss of a margin.
     cost_positive, cost_negative : float, optional
         C of positive and negative instances; None: chosen on a sample of the instances (see ``linear.cost``).
-    epsilon : float, default 0.4
-        Tolerance of the solver.
+    epsilon : float, optional
+        Tolerance of the solver. None: 0.2 for up to 4,000 instances, otherwise 0.4.
     max_passes : int, default 20
         Maximum number of passes of the solver.
     threshold : float, default 0.1
@@ -133,6 +134,7 @@ class XRLinear(TreePredictor):
         **SolverConfig.RULES,
         "cost_positive": COST,
         "cost_negative": COST,
+        "epsilon": replace(SolverConfig.RULES["epsilon"], optional=True),
         **rules_of(TreeLearner, "relevance", "relevance_norm", "tail_cost", "tail_rank"),
         **rules_of(SearchConfig, "beam", "path_weight", score_transform="transform", merge_copies="copies"),
         **rules_of(TreeLearner, "precision"),
@@ -168,7 +170,7 @@ class XRLinear(TreePredictor):
         loss: str = "squared-hinge",
         cost_positive: float | None = None,
         cost_negative: float | None = None,
-        epsilon: float = 0.4,
+        epsilon: float | None = None,
         max_passes: int = 20,
         threshold: float = 0.1,
         max_weights: int = 0,
@@ -270,7 +272,7 @@ class XRLinear(TreePredictor):
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
         cost = self.chosen_cost(training)
-        learner = self._learner(cost)
+        learner = self._learner(cost, training.X.shape[0])
         search = learner.learn(training, self._index(training))
         self._set_search(search).cost_ = cost
 
@@ -310,7 +312,7 @@ class XRLinear(TreePredictor):
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
         again.cost_ = self.cost_
-        return again._set_search(again._learner(self.cost_).learn(training, tree, known))
+        return again._set_search(again._learner(self.cost_, training.X.shape[0]).learn(training, tree, known))
 
     def _with_search(self, matcher: BeamSearch) -> XRLinear:
         model: XRLinear = super()._with_search(matcher)
@@ -327,23 +329,23 @@ class XRLinear(TreePredictor):
         upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0)
         return upper
 
-    def _learner(self, cost: float | None) -> TreeLearner:
+    def _learner(self, cost: float | None, n_instances: int) -> TreeLearner:
         own = {name: getattr(self, name) for name in TreeLearner.RULES}
-        return TreeLearner(config=self._tree_training_config(cost), **own)
+        return TreeLearner(config=self._tree_training_config(cost, n_instances), **own)
 
-    def _tree_training_config(self, cost: float | None) -> TreeTrainingConfig:
+    def _tree_training_config(self, cost: float | None, n_instances: int) -> TreeTrainingConfig:
         return TreeTrainingConfig(
-            solver=self._solver(1.0 if cost is None else cost),
+            solver=self._solver(1.0 if cost is None else cost, n_instances),
             negatives=self.negatives,
             search=self._search_config(),
             hard_negative_weight=self.hard_negative_weight,
         )
 
-    def _solver(self, cost: float) -> SolverConfig:
+    def _solver(self, cost: float, n_instances: int) -> SolverConfig:
         """Settings of the solver; ``cost`` is C where none is given."""
-        own: dict[str, Any] = {name: getattr(self, name) for name in SolverConfig.RULES}
-        own |= {name: cost for name, value in own.items() if value is None}
-        return SolverConfig(**own)
+        chosen = {"cost_positive": cost, "cost_negative": cost, "epsilon": default_tolerance(n_instances)}
+        given = {name: getattr(self, name) for name in SolverConfig.RULES}
+        return SolverConfig(**(given | {name: value for name, value in chosen.items() if given[name] is None}))
 
     def chosen_cost(self, training: CheckedTraining) -> float | None:
         """C of a model with these settings on this training; None if both costs are given."""
@@ -353,7 +355,7 @@ class XRLinear(TreePredictor):
         if weights is not None:
             X, Y = X[weights > 0], Y[weights > 0]
         training.report("choose", 0.0)
-        cost = chosen_cost(X, Y, self._solver(1.0), seed=training.seed, threads=training.threads)
+        cost = chosen_cost(X, Y, self._solver(1.0, X.shape[0]), seed=training.seed, threads=training.threads)
         training.report("choose", 1.0)
         return cost
 
@@ -388,7 +390,7 @@ class XRLinear(TreePredictor):
             model = cls(**config["settings"])
             model.check_settings()
             model.cost_ = COST.check("cost", config.get("cost"))
-            model._tree_training_config(model.cost_)
+            model._tree_training_config(model.cost_, n_instances=1)
             model.normalized_rows_ = stored_count(config)
             matcher = BeamSearch.from_state(config["matcher"], arrays)
         return model._with_search(matcher)
