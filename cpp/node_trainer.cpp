@@ -35,7 +35,7 @@ void NodeTrainer::enter(const LevelTask& level, int32_t parent, const NodeGather
     for (int64_t row = 0; row < n_rows; ++row) place_[instances_[row]] = int32_t(row);
 }
 
-std::vector<ChildWeight>& NodeTrainer::train(const LevelTask& level, int64_t level_number, const ChildRange& children, Monitor& monitor) {
+const std::vector<ChildWeight>& NodeTrainer::train(const LevelTask& level, int64_t level_number, const ChildRange& children, Monitor& monitor) {
     make_room_for_weights(size_t(children.last - children.first));
     for (int64_t child = children.first; child < children.last; child += solver_.lanes) {
         n_lanes_ = int(std::min<int64_t>(solver_.lanes, children.last - child));

@@ -32,8 +32,8 @@ public:
     // The level must stay where it is.
     void enter(const LevelTask& level, int32_t parent, const NodeGatherer* gathered);
 
-    // Trains children of one block of the node. Their weights are valid until the next call; they may be moved away.
-    std::vector<ChildWeight>& train(const LevelTask& level, int64_t level_number, const ChildRange& children, Monitor& monitor);
+    // Trains children of one block of the node. Their weights are valid until the next call.
+    const std::vector<ChildWeight>& train(const LevelTask& level, int64_t level_number, const ChildRange& children, Monitor& monitor);
 
     // Groups the weights of a block, in one or more parts, by feature, features ascending.
     void write(std::span<const std::vector<ChildWeight>> parts, BlockWeights& out);

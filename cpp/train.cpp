@@ -163,9 +163,9 @@ private:
 };
 
 // Keeps the weights of a part; with the last part, writes the block.
-void finish_part(const Task& task, std::vector<ChildWeight>& found, NodeTrainer& trainer, BlockWeights& out) {
+void finish_part(const Task& task, const std::vector<ChildWeight>& found, NodeTrainer& trainer, BlockWeights& out) {
     BlockParts& parts = *task.parts;
-    parts.found[task.part] = std::move(found);
+    parts.found[task.part] = found;  // a copy has no spare capacity
     if (parts.left.fetch_sub(1) == 1) {
         trainer.write(parts.found, out);
         parts.found.clear();
@@ -202,7 +202,7 @@ std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const floa
             const int32_t parent = level.block_parent[task.block];
             BlockWeights& out = result[task.level][size_t(task.block)];
             trainer->enter(level, parent, task.rows == nullptr ? nullptr : &task.rows->gathered(X, instance_weights, level.rows, parent));
-            auto& found = trainer->train(level, int64_t(task.level), task.children, worker == 0 ? static_cast<Monitor&>(progress) : follower);
+            const auto& found = trainer->train(level, int64_t(task.level), task.children, worker == 0 ? static_cast<Monitor&>(progress) : follower);
             if (task.rows == nullptr)
                 trainer->write({&found, 1}, out);
             else
