@@ -125,6 +125,14 @@ def test_the_tolerance_depends_on_the_number_of_instances(n, tolerance):
     assert same == [True, False]
 
 
+def test_instances_without_weight_do_not_change_the_tolerance():
+    X, Y = topics(4100, noise=0.5)
+    weight = np.repeat([1.0, 0.0], [3000, 1100])
+    fitted = [XRLinear(epsilon=epsilon, threads=1).fit(X, Y, sample_weight=weight) for epsilon in (None, 0.2)]
+    default, given = (model.to_state()[1] for model in fitted)
+    assert all(np.array_equal(default[name], given[name]) for name in default)
+
+
 def test_a_flat_tree_ranks_like_one_vs_rest():
     from sklearn.svm import LinearSVC
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import scipy.sparse as sp
 
 from ramify.checks import CheckedWhenMade, OneOf, Rules
@@ -46,6 +47,12 @@ def with_checked_extras(training: CheckedTraining) -> CheckedTraining:
     if own is not None:
         own = as_label_matrix(own, n, n_labels=n_labels)
     return replace(training, sample_weight=weights, relevance=relevance, own_negatives=own)
+
+
+def n_weighted(training: CheckedTraining) -> int:
+    """Number of instances whose weight is not 0."""
+    weights = training.sample_weight
+    return int(training.Y.shape[0] if weights is None else np.count_nonzero(weights))
 
 
 @dataclass(frozen=True, kw_only=True)

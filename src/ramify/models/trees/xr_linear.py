@@ -33,7 +33,7 @@ from ramify.linear.tolerance import default_tolerance
 from ramify.match import BeamSearch
 from ramify.models.base.unit import stored_count
 from ramify.models.trees.indexing import MAX_LEAF, built_tree, flat_tree, is_flat
-from ramify.models.trees.learning import TreeLearner, with_checked_extras
+from ramify.models.trees.learning import TreeLearner, n_weighted, with_checked_extras
 from ramify.models.trees.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
 from ramify.values import LabelTree, StageProgress
@@ -69,7 +69,7 @@ class XRLinear(TreePredictor):
     cost_positive, cost_negative : float, optional
         C of positive and negative instances; None: chosen on a sample of the instances (see ``linear.cost``).
     epsilon : float, optional
-        Tolerance of the solver. None: 0.2 for up to 4,000 instances, otherwise 0.4.
+        Tolerance of the solver. None: 0.2 for up to 4,000 instances with a weight above 0, otherwise 0.4.
     max_passes : int, default 20
         Maximum number of passes of the solver.
     threshold : float, default 0.1
@@ -272,7 +272,7 @@ class XRLinear(TreePredictor):
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
         cost = self.chosen_cost(training)
-        learner = self._learner(cost, training.X.shape[0])
+        learner = self._learner(cost, n_weighted(training))
         search = learner.learn(training, self._index(training))
         self._set_search(search).cost_ = cost
 
