@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from test_settings import LONGEST, WRONG, X, Y, sentence_of
 
 import ramify
@@ -50,6 +51,28 @@ def test_label_vectors_of_dense_matrices():
     for representation in (PII(), PIFA()):
         dense, sparse = (representation.represent(*given) for given in ((X.toarray(), Y.toarray()), (X, Y)))
         assert (dense != sparse).nnz == 0
+
+
+MATRICES = {
+    "rows": np.ones((3, 6)),
+    "columns": np.ones((X.shape[0], 7)),
+    "negative": -np.ones((X.shape[0], 6)),
+    "NaN": np.full((X.shape[0], 6), np.nan),
+    "strings": np.full((X.shape[0], 6), "a"),
+}
+
+
+@pytest.mark.parametrize("matrix", MATRICES.values(), ids=MATRICES)
+@pytest.mark.parametrize("name", ["relevance", "own_negatives", "visits", "allowed", "forbidden", "pairs"])
+def test_an_error_names_the_matrix(name, matrix):
+    model = XRLinear(threads=1, branching=2, max_leaf=1).fit(X, Y)
+    calls = {
+        "pairs": lambda: model.score_pairs(X, matrix),
+        "allowed": lambda: model.predict_topk(X, 2, allowed=matrix),
+        "forbidden": lambda: model.predict_topk(X, 2, forbidden=matrix),
+    }
+    with pytest.raises(InputError, match=f"^(X has {X.shape[0]} rows, but )?{name} (has|holds|contains) "):
+        calls.get(name, lambda: clone(model).fit(X, Y, **{name: matrix}))()
 
 
 def _spoilt(**arrays: Any) -> Any:

@@ -51,10 +51,7 @@ def _matrix(labels: Any, name: str, n: int, n_labels: int) -> CSR | None:
     """The matrix form, or None for a list of ids or None."""
     if labels is None or (not sp.issparse(labels) and np.ndim(labels) != 2):
         return None
-    try:
-        return as_label_matrix(labels, n, n_labels=n_labels)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+    return as_label_matrix(labels, n, n_labels=n_labels, name=name)
 
 
 def _mask(allowed: Any, forbidden: Any, n_labels: int) -> Bool:

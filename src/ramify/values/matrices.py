@@ -155,17 +155,26 @@ def _canonical(csr: CSR) -> CSR:
     return csr
 
 
-def as_label_matrix(labels: Any, n_rows: int | None = None, *, n_labels: int | None = None) -> CSR:
-    """Convert label assignments to a 0/1 CSR matrix Y, shape (n, L).
+def as_label_matrix(labels: Any, n_rows: int | None = None, *, n_labels: int | None = None, name: str = "Y") -> CSR:
+    """Convert label assignments to a 0/1 CSR matrix, shape (n, L).
+
+    Parameters
+    ----------
+    labels : array-like or sparse, shape (n, L)
+        Entries above 0 become 1.
+    n_rows, n_labels : int, optional
+        Required n and L.
+    name : str, default "Y"
+        Name in error messages.
 
     Raises
     ------
     InputError
         Negative entries, NaN, or a wrong number of rows or columns.
     """
-    Y = as_csr(labels, "Y", n_columns=n_labels)
+    Y = as_csr(labels, name, n_columns=n_labels)
     if n_rows is not None and Y.shape[0] != n_rows:
-        raise InputError(f"X has {n_rows} rows, but Y has {Y.shape[0]}: give one row of labels per instance")
+        raise InputError(f"X has {n_rows} rows, but {name} has {Y.shape[0]}: give one row of labels per instance")
     if Y.data.size and Y.data.min() < 0:
-        raise InputError(f"Y holds the negative value {Y.data.min():g}, but must be 0 or 1")
+        raise InputError(f"{name} holds the negative value {Y.data.min():g}, but must be 0 or 1")
     return sp.csr_matrix((np.ones_like(Y.data), Y.indices, Y.indptr), shape=Y.shape)

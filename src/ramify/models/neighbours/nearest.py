@@ -156,7 +156,7 @@ class NearestInstances(RankingModel):
         """
         check_is_fitted(self)
         X = self._features(X)
-        wanted = as_label_matrix(pairs, X.shape[0], n_labels=self.n_labels_)
+        wanted = as_label_matrix(pairs, X.shape[0], n_labels=self.n_labels_, name="pairs")
         scores = np.full(wanted.nnz, -np.inf, np.float32)
         most = int(np.diff(wanted.indptr).max())
         if most:

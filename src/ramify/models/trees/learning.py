@@ -41,11 +41,11 @@ def with_checked_extras(training: CheckedTraining) -> CheckedTraining:
             raise InputError("sample_weight is zero for every instance, so there is nothing to learn: give some weight")
     if relevance is not None:
         relevance = as_csr(relevance, "relevance", n_columns=n_labels)
-        if relevance.shape[0] != n or (relevance.data < 0).any():
-            raise InputError(f"relevance must have {n} rows and no negative value")
+        if relevance.shape[0] != n:
+            raise InputError(f"X has {n} rows, but relevance has {relevance.shape[0]}: give one row per instance")
         factors("relevance", relevance.data, relevance.nnz)
     if own is not None:
-        own = as_label_matrix(own, n, n_labels=n_labels)
+        own = as_label_matrix(own, n, n_labels=n_labels, name="own_negatives")
     return replace(training, sample_weight=weights, relevance=relevance, own_negatives=own)
 
 
@@ -132,5 +132,5 @@ class TreeLearner(CheckedWhenMade):
             Y = costs_by_rarity(Y, self.tail_cost)
         if visits is not None:
             clusters = tree.level_sizes[-2] if tree.depth > 1 else 1
-            visits = as_label_matrix(visits, Y.shape[0], n_labels=clusters)
+            visits = as_label_matrix(visits, Y.shape[0], n_labels=clusters, name="visits")
         return level_targets(Y, tree, visits=visits, induced=self.relevance == "induced", norm=self.relevance_norm)

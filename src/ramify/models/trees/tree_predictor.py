@@ -122,7 +122,7 @@ class TreePredictor(UnitRowModel):
         """
         check_is_fitted(self)
         X = self._features(X)
-        wanted = as_label_matrix(pairs, X.shape[0], n_labels=self.n_labels_)
+        wanted = as_label_matrix(pairs, X.shape[0], n_labels=self.n_labels_, name="pairs")
         return self.search_.scores(X, wanted, self._search_config(), threads=self._threads())
 
     def decision_function(self, X: Any) -> Float32:
