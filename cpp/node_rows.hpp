@@ -16,7 +16,7 @@ struct PrivateFeature {
     float value;
 };
 
-// One per worker, reused for all its nodes.
+// Reused for all nodes of a worker, or made for one node that several workers share.
 class NodeGatherer {
 public:
     NodeGatherer(const CsrView& X, const float* instance_weights);

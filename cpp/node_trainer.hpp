@@ -29,7 +29,7 @@ public:
     NodeTrainer(const CsrView& X, const float* instance_weights, const TrainOptions& options, const Solvers& solvers);
 
     // Chooses the node whose children are trained next. `gathered` has its rows; if null, the trainer gathers them.
-    // The level must stay where it is.
+    // A node is recognised by the address of its level, so levels must not be moved.
     void enter(const LevelTask& level, int32_t parent, const NodeGatherer* gathered);
 
     // Trains children of one block of the node. Their weights are valid until the next call.

@@ -11,8 +11,8 @@
 namespace ramify {
 namespace {
 
-// Rows of a node whose children are trained by several tasks, maybe of several workers: gathered by the first of them, freed
-// by the last.
+// Rows of a node whose children are trained by several tasks, on one or several workers. The first task gathers them, the
+// last one frees them.
 class SharedRows {
 public:
     explicit SharedRows(int64_t tasks) : left_(tasks) {}

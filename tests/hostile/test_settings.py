@@ -183,7 +183,7 @@ def _all_cases() -> Iterator[tuple[type, dict[str, Any], Callable[[Any], Any], s
 
 
 def sentence_of(call: Callable[[], Any]) -> str | None:
-    """What a call refuses with; None where it succeeds."""
+    """The message of the InputError that a call raises; None if it succeeds or an extra is missing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -201,7 +201,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("kind", "base", "use"), CATALOGUE, ids=lambda one: getattr(one, "__name__", ""))
-def test_a_wrong_value_gets_onesentence_of(kind, base, use):
+def test_a_wrong_value_gets_one_sentence(kind, base, use):
     before = (X.copy(), Y.copy())
     for name, label in itertools.product(_settings(kind), WRONG):
         value = WRONG[label]

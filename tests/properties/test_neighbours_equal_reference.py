@@ -111,13 +111,8 @@ def test_progress_is_reported_and_an_error_in_it_stops_the_search():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        for copies in (
-            1,
-            4,
-            16,
-            64,
-            256,
-        ):  # progress is reported ten times a second, so a fast machine needs a longer search
+        # Progress is reported ten times a second, so a fast machine needs a longer search.
+        for copies in (1, 4, 16, 64, 256):
             searcher.search(sp.vstack([X] * copies, format="csr"), 5, VoteConfig(), threads=2, progress=stop)
     assert 0 < shares[0] <= 1
     fresh = NeighbourSearcher.of(known, Y)
