@@ -77,7 +77,7 @@ public:
     double total() const { return total_; }
 
 private:
-    static constexpr int kTasksPerThread = 4;  // a node is shared if it is a larger part of the work than one of so many
+    static constexpr int kTasksPerThread = 4;  // a node is shared if its cost exceeds total / (kTasksPerThread * threads)
 
     std::vector<NodeCost> costs(const CsrView& X, int lanes) const {
         std::vector<NodeCost> nodes;
@@ -130,7 +130,8 @@ public:
 
     bool keep_going(double) override {
         try {
-            if (inner_ != nullptr && !inner_->keep_going(done_.load() / total_)) stopped_ = true;
+            // The rounded costs of the parts of nodes may add up to more than the total.
+            if (inner_ != nullptr && !inner_->keep_going(std::min(1.0, done_.load() / total_))) stopped_ = true;
         } catch (...) {
             stopped_ = true;
             throw;
