@@ -91,6 +91,11 @@ void NodeGatherer::gather(const int32_t* instances, int64_t n_instances, const f
     weigh(instances, n_instances, factors);
 }
 
+void NodeGatherer::finish() {
+    std::vector<int32_t>().swap(number_);
+    std::vector<int32_t>().swap(touched_);
+}
+
 NodeRows NodeGatherer::rows() const {
     return {int64_t(square_.size()), int32_t(features_.size()), begin_.data(),  entries_.data(),
             own_square_.data(),      square_.data(),            weight_.empty() ? nullptr : weight_.data()};

@@ -25,6 +25,9 @@ public:
     // the weight is unchanged. Views are valid until the next call.
     void gather(const int32_t* instances, int64_t n_instances, const float* factors = nullptr);
 
+    // Frees the memory that only `gather` needs; it cannot be called again.
+    void finish();
+
     NodeRows rows() const;
     const std::vector<int32_t>& features() const { return features_; }  // node's number -> column of X
     const std::vector<PrivateFeature>& private_features() const { return private_; }

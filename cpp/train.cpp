@@ -22,6 +22,7 @@ public:
             rows_ = std::make_unique<NodeGatherer>(X, instance_weights);
             const float* const factors = rows.data == nullptr ? nullptr : rows.data + rows.begin(parent);
             rows_->gather(rows.indices + rows.begin(parent), rows.length(parent), factors);
+            rows_->finish();
         });
         return *rows_;
     }
@@ -98,9 +99,10 @@ private:
 
     void add(const NodeCost& node, bool large) {
         const LevelTask& level = levels_[node.level];
-        if (!large && node.last_block - node.first_block == 1) {
-            const int64_t begin = level.block_begin[node.first_block];
-            tasks_.push_back({node.level, node.first_block, {begin, level.block_begin[node.first_block + 1], begin}, node.cost});
+        const int64_t begin = level.block_begin[node.first_block], end = level.block_begin[node.first_block + 1];
+        const bool one_block = node.last_block - node.first_block == 1;
+        if (one_block && (!large || end - begin <= lanes_)) {
+            tasks_.push_back({node.level, node.first_block, {begin, end, begin}, node.cost});
             return;
         }
         const auto parts_of = [&](int64_t block) { return (level.block_begin[block + 1] - level.block_begin[block] + lanes_ - 1) / lanes_; };
@@ -109,10 +111,10 @@ private:
         const auto rows = std::make_shared<SharedRows>(n);
         for (int64_t block = node.first_block; block < node.last_block; ++block) {
             const auto parts = std::make_shared<BlockParts>(parts_of(block));
-            const int64_t begin = level.block_begin[block], end = level.block_begin[block + 1];
+            const int64_t block_begin = level.block_begin[block], block_end = level.block_begin[block + 1];
             for (int64_t part = 0; part < parts_of(block); ++part) {
-                const int64_t first = begin + part * lanes_;
-                tasks_.push_back({node.level, block, {first, std::min(first + lanes_, end), begin}, node.cost / double(n), rows, parts, size_t(part)});
+                const int64_t first = block_begin + part * lanes_;
+                tasks_.push_back({node.level, block, {first, std::min(first + lanes_, block_end), block_begin}, node.cost / double(n), rows, parts, size_t(part)});
             }
         }
     }

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import COUNT, THRESHOLD, Rules, real_number, rules_of, whole_number
 from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
+from ramify.linear.tolerance import default_tolerance
 from ramify.models.base.model import HELD_OUT, RankingModel
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.prepared import PreparedCall
@@ -31,7 +32,7 @@ from ramify.models.trees.xr_linear import XRLinear
 from ramify.values import CSR, Float32, Int32, TopK
 
 EPSILON = 0.3
-"""Solver tolerance of the trees. Above 4,000 instances the default of ``XRLinear`` is looser and about 5% faster."""
+"""Maximum solver tolerance of the trees. For large data the default of ``XRLinear`` is looser and about 5% faster."""
 
 MAX_LEAF = 256
 """Maximum number of labels per leaf cluster of the trees."""
@@ -132,7 +133,7 @@ class Blend(RankingModel):
     def _learn(self, training: CheckedTraining) -> None:
         """Choose C, members and settings, then train on all instances."""
         flat = is_flat(training, self.max_leaf)
-        tree = self._tree(flat)
+        tree = self._tree(flat, training.X.shape[0])
         rows = unit_rows(training.X)[0] if self.normalize else training.X
         cost = tree.chosen_cost(replace(training, X=rows)) or 1.0
         tree.set_params(seed=training.seed, cost_positive=cost, cost_negative=cost)
@@ -162,12 +163,12 @@ class Blend(RankingModel):
         trial = Trial(rest.part_of_progress(0, 2), held, clones_by_seed(tree, n_trees), beams)
         return trial.choose(TAIL_RANKS if self.tail_rank is None else (self.tail_rank,))
 
-    def _tree(self, flat: bool) -> XRLinear:
+    def _tree(self, flat: bool, n_instances: int) -> XRLinear:
         """An unfitted tree whose C is not chosen yet."""
         return XRLinear(
             branching=self.branching,
             max_leaf=self.max_leaf if flat else self.max_leaf or MAX_LEAF,
-            epsilon=EPSILON,
+            epsilon=min(EPSILON, default_tolerance(n_instances)),
             tail_cost=self.tail_cost,
             normalize=self.normalize,
         )
