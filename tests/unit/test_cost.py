@@ -8,6 +8,7 @@ from ramify import XRLinear, evaluate, load
 from ramify.kernels.train import SolverConfig
 from ramify.linear import cost as module
 from ramify.linear.cost import chosen_cost
+from ramify.linear.defaults import solver_defaults
 
 
 def topics(n, noise, seed=0, n_labels=20, d=400, words=12):
@@ -36,9 +37,10 @@ def _precision(X, Y, X_test, Y_test, cost):
 
 def test_wrong_labels_give_a_smaller_cost_than_right_ones():
     X, Y = topics(3000, noise=0.5, n_labels=100, d=20_000)
-    clean = chosen_cost(X, Y, SolverConfig())
-    noisy = chosen_cost(X, flipped(Y, 0.5), SolverConfig())
-    assert noisy < clean / 1.5
+    clean, noisy = (
+        np.mean([chosen_cost(X, one, SolverConfig(), seed=seed) for seed in range(6)]) for one in (Y, flipped(Y, 0.5))
+    )
+    assert noisy < clean / 1.2
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4])
@@ -87,7 +89,7 @@ def test_the_choice_does_not_depend_on_threads_and_is_stored(tmp_path):
 def test_one_given_cost_is_kept():
     X, Y = topics(500, noise=0.5)
     model = XRLinear(cost_positive=3.0, threads=1).fit(X, Y)
-    solver = model._tree_training_config(model.cost_, 100).solver
+    solver = model._learner(model.cost_, solver_defaults(100, flat=True)).config.solver
     assert (solver.cost_positive, solver.cost_negative) == (3.0, model.cost_)
 
 
@@ -131,6 +133,15 @@ def test_instances_without_weight_do_not_change_the_tolerance():
     fitted = [XRLinear(epsilon=epsilon, threads=1).fit(X, Y, sample_weight=weight) for epsilon in (None, 0.2)]
     default, given = (model.to_state()[1] for model in fitted)
     assert all(np.array_equal(default[name], given[name]) for name in default)
+
+
+@pytest.mark.parametrize(("max_leaf", "threshold"), [(None, 0.05), (10, 0.1)])
+def test_a_tree_without_clusters_keeps_smaller_weights(max_leaf, threshold):
+    X, Y = topics(400, noise=0.5)
+    model = XRLinear(max_leaf=max_leaf, precision="fp32", threads=1).fit(X, Y)
+    assert model.tree_.depth == (1 if max_leaf is None else 2)
+    values = np.abs(model.search_.weights(model.tree_.depth - 1).values)
+    assert threshold <= values.min() < 1.2 * threshold
 
 
 def test_a_flat_tree_ranks_like_one_vs_rest():

@@ -14,6 +14,7 @@ from ramify.index import FixedTree
 from ramify.kernels.predict import SearchConfig, Searcher, pack
 from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, TreeTrainer, TreeTrainingConfig, level_targets
+from ramify.linear.defaults import solver_defaults
 from ramify.linear.negatives import balanced_weight, own_clusters, parse_negatives, training_rows
 from ramify.values import as_csr
 
@@ -187,7 +188,7 @@ def test_relevance_is_the_factor_of_a_positive():
     X, Y = _problem()
     given = as_csr(np.where(np.arange(7) == 2, 1e-5, 3.0) * Y.toarray() * (np.arange(7) != 5))  # label 5 keeps 1
     training = CheckedTraining(X=X, Y=Y, relevance=given, seed=0, threads=1)
-    targets = _fixed()._learner(None, 100).targets(training, _tree())[-1].toarray()
+    targets = _fixed()._learner(None, solver_defaults(100, flat=True)).targets(training, _tree())[-1].toarray()
     factor = np.array([3, 3, 1e-5, 3, 3, 1, 3])[_tree().leaf_labels]
     np.testing.assert_allclose(targets, Y.toarray()[:, _tree().leaf_labels] * factor, rtol=1e-6)
     has = Y.toarray()[:, 2] > 0

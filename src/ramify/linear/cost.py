@@ -24,8 +24,8 @@ from ramify.linear.negatives import everything
 from ramify.values import CSR, Float64, LabelTree
 from ramify.weights import Blocks
 
-SHARE, FEWEST, MOST = 4, 1_000, 8_000
-"""The sample has a fourth of the instances with a frequent label, within these limits; half of them are held out."""
+SHARE, FEWEST, MOST = 2, 1_000, 8_000
+"""The sample has half of the instances with a frequent label, within these limits; half of them are held out."""
 
 GROWTH = -0.35
 """The best C changes with this power of the number of training instances."""

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import COUNT, THRESHOLD, Rules, real_number, rules_of, whole_number
 from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
-from ramify.linear.tolerance import default_tolerance
+from ramify.linear.defaults import default_tolerance
 from ramify.models.base.model import HELD_OUT, RankingModel
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.prepared import PreparedCall

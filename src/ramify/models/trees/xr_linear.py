@@ -28,8 +28,8 @@ from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
 from ramify.linear import KnownLeaves, TreeTrainingConfig
 from ramify.linear.cost import chosen_cost
+from ramify.linear.defaults import solver_defaults
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
-from ramify.linear.tolerance import default_tolerance
 from ramify.match import BeamSearch
 from ramify.models.base.unit import stored_count
 from ramify.models.trees.indexing import MAX_LEAF, built_tree, flat_tree, is_flat
@@ -72,8 +72,8 @@ class XRLinear(TreePredictor):
         Tolerance of the solver. None: 0.2 for up to 4,000 instances with a weight above 0, otherwise 0.4.
     max_passes : int, default 20
         Maximum number of passes of the solver.
-    threshold : float, default 0.1
-        Weights with a smaller absolute value are dropped.
+    threshold : float, optional
+        Weights with a smaller absolute value are dropped. None: 0.05 without clusters, otherwise 0.1.
     max_weights : int, default 0
         Maximum number of weights per node; 0: no limit.
     relevance : {"equal", "induced"}, default "equal"
@@ -101,8 +101,7 @@ class XRLinear(TreePredictor):
     decision_threshold : float, default 0.5
         Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length in training and prediction. Rows of length 1, such as those of
-        ``Tfidf``, stay as they are.
+        Divide each row of X by its Euclidean length, unless that is 1, in training and prediction.
     seed : int, default 0
         Random seed; the same seed gives the same model on one machine, for any number of threads.
     threads : int, optional
@@ -135,6 +134,7 @@ class XRLinear(TreePredictor):
         "cost_positive": COST,
         "cost_negative": COST,
         "epsilon": replace(SolverConfig.RULES["epsilon"], optional=True),
+        "threshold": replace(SolverConfig.RULES["threshold"], optional=True),
         **rules_of(TreeLearner, "relevance", "relevance_norm", "tail_cost", "tail_rank"),
         **rules_of(SearchConfig, "beam", "path_weight", score_transform="transform", merge_copies="copies"),
         **rules_of(TreeLearner, "precision"),
@@ -172,7 +172,7 @@ class XRLinear(TreePredictor):
         cost_negative: float | None = None,
         epsilon: float | None = None,
         max_passes: int = 20,
-        threshold: float = 0.1,
+        threshold: float | None = None,
         max_weights: int = 0,
         relevance: str = "equal",
         relevance_norm: str = "none",
@@ -272,7 +272,7 @@ class XRLinear(TreePredictor):
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
         cost = self.chosen_cost(training)
-        learner = self._learner(cost, n_weighted(training))
+        learner = self._learner(cost, self._defaults(training))
         search = learner.learn(training, self._index(training))
         self._set_search(search).cost_ = cost
 
@@ -312,7 +312,7 @@ class XRLinear(TreePredictor):
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
         again.cost_ = self.cost_
-        return again._set_search(again._learner(self.cost_, training.X.shape[0]).learn(training, tree, known))
+        return again._set_search(again._learner(self.cost_, self._defaults(training)).learn(training, tree, known))
 
     def _with_search(self, matcher: BeamSearch) -> XRLinear:
         model: XRLinear = super()._with_search(matcher)
@@ -329,21 +329,22 @@ class XRLinear(TreePredictor):
         upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0)
         return upper
 
-    def _learner(self, cost: float | None, n_instances: int) -> TreeLearner:
-        own = {name: getattr(self, name) for name in TreeLearner.RULES}
-        return TreeLearner(config=self._tree_training_config(cost, n_instances), **own)
+    def _defaults(self, training: CheckedTraining) -> dict[str, float]:
+        flat = self.indexer is None and is_flat(training, self.max_leaf)
+        return solver_defaults(n_weighted(training), flat)
 
-    def _tree_training_config(self, cost: float | None, n_instances: int) -> TreeTrainingConfig:
-        return TreeTrainingConfig(
-            solver=self._solver(1.0 if cost is None else cost, n_instances),
+    def _learner(self, cost: float | None, defaults: dict[str, float]) -> TreeLearner:
+        config = TreeTrainingConfig(
+            solver=self._solver(1.0 if cost is None else cost, defaults),
             negatives=self.negatives,
             search=self._search_config(),
             hard_negative_weight=self.hard_negative_weight,
         )
+        return TreeLearner(config=config, **{name: getattr(self, name) for name in TreeLearner.RULES})
 
-    def _solver(self, cost: float, n_instances: int) -> SolverConfig:
+    def _solver(self, cost: float, defaults: dict[str, float]) -> SolverConfig:
         """Settings of the solver; ``cost`` is C where none is given."""
-        chosen = {"cost_positive": cost, "cost_negative": cost, "epsilon": default_tolerance(n_instances)}
+        chosen = {"cost_positive": cost, "cost_negative": cost, **defaults}
         given = {name: getattr(self, name) for name in SolverConfig.RULES}
         return SolverConfig(**(given | {name: value for name, value in chosen.items() if given[name] is None}))
 
@@ -355,7 +356,9 @@ class XRLinear(TreePredictor):
         if weights is not None:
             X, Y = X[weights > 0], Y[weights > 0]
         training.report("choose", 0.0)
-        cost = chosen_cost(X, Y, self._solver(1.0, X.shape[0]), seed=training.seed, threads=training.threads)
+        cost = chosen_cost(
+            X, Y, self._solver(1.0, self._defaults(training)), seed=training.seed, threads=training.threads
+        )
         training.report("choose", 1.0)
         return cost
 
@@ -390,7 +393,7 @@ class XRLinear(TreePredictor):
             model = cls(**config["settings"])
             model.check_settings()
             model.cost_ = COST.check("cost", config.get("cost"))
-            model._tree_training_config(model.cost_, n_instances=1)
+            model._learner(model.cost_, solver_defaults(1, flat=False))
             model.normalized_rows_ = stored_count(config)
             matcher = BeamSearch.from_state(config["matcher"], arrays)
         return model._with_search(matcher)
