@@ -31,6 +31,7 @@ FEATURES = ("bibtex", "delicious")
 HELD_BACK = {
     "held-back-100": HeldBack("crs-bills-104-110", range(100, 200)),  # long texts, 2.9 labels per document
     "held-back-370": HeldBack("yso-finna-en", range(370)),  # titles, 1.3 labels per document
+    "held-back-300": HeldBack("gutenberg-lcsh", range(300)),  # titles of books
 }
 SMALL = (*FEATURES, "crs-bills-mini", "kirjastonhoitaja-fi")
 LARGE = ("crs-bills-104-110", "yso-finna-en")
