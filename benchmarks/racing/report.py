@@ -60,13 +60,13 @@ two on crs-bills-mini, one elsewhere; on crs-bills-104-110 of a fifth of the tra
 40,000. `libpecos-tuned-3-trees`: three such trees with other seeds; mean of their scores (`CsrEnsembler`), after a
 sigmoid where the scores are those of the leaf alone; costs are those of all three.
 
-`held-back-100`, `held-back-370` and `held-back-300` (`HeldBack` in `benchmarks/racing/sets.py` defines them) are raced by
-`python benchmarks/race.py run --held-back`; the settings of tuned peers on them are from held-out fifths of their training
-documents (`python benchmarks/peers.py --held-back`). The first race on the first two, at commit 2985020, found no
-significant loss on `held-back-100`, but losses on `held-back-370`: -0.1 / -0.3 / -0.3 points of P@1, 3, 5 beside
-libpecos-tuned and -0.5 / -0.5 / -0.3 beside scikit-learn-tuned. `threshold` without clusters and the sample for C were then
-changed, by held-out parts of the training data of other labels and other documents. The figures of these two sets below
-are those after the change. `held-back-300` was added after it and was raced once."""
+`held-back-100`, `held-back-370` and `held-back-300` (`HeldBack` in `benchmarks/racing/sets.py` defines them) are
+raced by `python benchmarks/race.py run --held-back`; the settings of tuned peers on them are from held-out fifths
+of their training documents (`python benchmarks/peers.py --held-back`). The first race on the first two, at commit
+2985020, found no significant loss on `held-back-100`, but losses on `held-back-370`: -0.1 / -0.3 / -0.3 points of
+P@1, 3, 5 beside libpecos-tuned and -0.5 / -0.5 / -0.3 beside scikit-learn-tuned. `threshold` without clusters and
+the sample for C were then changed, by held-out parts of the training data of other labels and other documents. The
+figures of these two sets below are those after the change. `held-back-300` was added after it and was raced once."""
 
 
 def results_page(rows: Sequence[Row], threads: int) -> str:
