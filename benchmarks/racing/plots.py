@@ -64,7 +64,7 @@ def _overview(datasets: dict[str, dict[str, Summary]], path: Path) -> Path:
     """One panel per data set: precision over training CPU; a line joins ramify's systems in order of their cost."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2.0 * len(datasets) + 0.4, 2.6), layout="constrained")
+    figure = Figure(figsize=(2.0 * len(datasets) + 0.4, 2.8), layout="constrained")
     figure.patch.set_facecolor("white")  # readable on dark pages, too
     shown: dict[str, Any] = {}
     for axes, (dataset, systems) in zip(
@@ -82,7 +82,8 @@ def _overview(datasets: dict[str, dict[str, Summary]], path: Path) -> Path:
         axes.set_title(dataset, loc="left", fontweight="bold")
     figure.axes[0].set_ylabel(f"{MEASURE} in percent, 95% interval")
     names = sorted(shown, key=[*OVERVIEW, *COLOURS, *shown].index)
-    figure.legend([shown[name] for name in names], names, loc="outside lower center", ncols=len(names), frameon=False)
+    columns = (len(names) + 1) // 2
+    figure.legend([shown[name] for name in names], names, loc="outside lower center", ncols=columns, frameon=False)
     figure.savefig(path, metadata={"Date": None})
     return path
 
