@@ -101,7 +101,7 @@ class XRLinear(TreePredictor):
     decision_threshold : float, default 0.5
         Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length, unless that is 1, in training and prediction.
+        Divide each row of X by its Euclidean length in training and prediction. Rows of length 1 stay as they are.
     seed : int, default 0
         Random seed; the same seed gives the same model on one machine, for any number of threads.
     threads : int, optional
