@@ -30,7 +30,7 @@ class Training:
     ----------
     Y : csr_matrix, shape (n, L)
         Label assignments, 0/1.
-    X : csr_matrix, shape (n, d), optional
+    X : csr_matrix or Hybrid, shape (n, d), optional
         Features.
     texts : sequence of str, length n, optional
         Texts of the instances.
@@ -55,7 +55,7 @@ class Training:
     """
 
     Y: CSR
-    X: CSR | None = None
+    X: Any = None
     texts: Sequence[str] | None = None
     label_names: Sequence[str] | None = None
     sample_weight: Any = None
@@ -288,6 +288,7 @@ class Sizes:
 
 ABILITIES = {
     **dict.fromkeys(EXTRAS, "a field of ``Training`` that the model uses"),
+    "hybrid": "X may be a ``Hybrid``, with a dense block",
     "beam": "a field of ``Request`` that the model uses",
     "score_pairs": "exact scores of given pairs",
     "decision_function": "scores of all labels",

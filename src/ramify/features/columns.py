@@ -6,12 +6,13 @@ The header of a file may have 2**31 - 1 features, as with hashing, of which a fe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.values import CSR, Bool, Float32, Int32
+from ramify.values import Bool, Features, Float32, Hybrid, Int32
 
 NARROW_ENOUGH = 1 << 20
 """Matrices up to this width keep all columns; a model needs a few bytes per column."""
@@ -50,15 +51,17 @@ class Columns:
         return self.width if self.used is None else len(self.used)
 
     @classmethod
-    def of(cls, matrix: CSR) -> Columns:
+    def of(cls, matrix: Features) -> Columns:
         """The columns of a training matrix."""
+        if isinstance(matrix, Hybrid):
+            matrix = matrix.sparse
         width = int(matrix.shape[1])
         if width <= NARROW_ENOUGH:
             return cls(width)
         used = np.unique(matrix.indices).astype(np.int32)
         return cls(width, used) if 0 < len(used) < width // 2 else cls(width)
 
-    def select(self, matrix: CSR) -> CSR:
+    def select(self, matrix: Any) -> Any:
         """The matrix in the model's columns; entries in columns that training did not use are dropped.
 
         Parameters
@@ -74,6 +77,8 @@ class Columns:
         InputError
             More columns than ``width``.
         """
+        if isinstance(matrix, Hybrid):
+            return Hybrid(self.select(matrix.sparse), matrix.dense)
         if matrix.shape[1] > self.width:
             raise InputError(
                 f"X has {matrix.shape[1]} features, but the model was trained on {self.width}: "

@@ -17,7 +17,7 @@ from ramify.features.columns import Columns
 from ramify.models.base.adapter import as_model
 from ramify.protocols import Model
 from ramify.tagger.given_labels import ids_of, name_lists
-from ramify.values import CSR, Bool, Int64, StageProgress, TopK, as_csr
+from ramify.values import Bool, Int64, StageProgress, TopK, as_csr, as_features
 from ramify.wording import quoted
 
 Tags = list[tuple[str, float]]
@@ -219,10 +219,10 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
     def _checked_k(self, k: Any) -> int:
         return min(whole_number("k", k, 1, 2**31 - 1), len(self.label_names_))
 
-    def features(self, texts: Any) -> CSR:
+    def features(self, texts: Any) -> Any:
         """Features of texts as the model uses them, shape (n, d); takes features if the tagger was fitted on them."""
         check_is_fitted(self)
-        X = as_csr(self.vectorizer_.transform(listed(texts)) if self.takes_texts_ else texts)
+        X = as_features(self.vectorizer_.transform(listed(texts)) if self.takes_texts_ else texts)
         return X if self.columns_ is None else self.columns_.select(X)
 
     def label_ids(self, names: Iterable[str]) -> list[int]:

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from ramify.data.labels import LabelRows, NumberNames, label_name, named_rows
 from ramify.errors import InputError
 from ramify.features.columns import Columns
-from ramify.values import CSR, Dataset, as_label_matrix
+from ramify.values import CSR, Dataset, Hybrid, as_label_matrix
 from ramify.wording import nearest_name, quoted
 
 SEQUENCES = (list, tuple, np.ndarray)
@@ -21,7 +21,11 @@ SEQUENCES = (list, tuple, np.ndarray)
 
 def is_matrix(given: Any) -> bool:
     """Whether labels or instances are a matrix of numbers, not a sequence with one item per text."""
-    return sp.issparse(given) or (isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind in "fiub")
+    return (
+        isinstance(given, Hybrid)
+        or sp.issparse(given)
+        or (isinstance(given, np.ndarray) and given.ndim == 2 and given.dtype.kind in "fiub")
+    )
 
 
 def given_labels(labels: Any, label_names: Sequence[str] | None = None) -> tuple[Sequence[str], CSR]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from ramify.errors import InputError, RamifyWarning
 from ramify.features.scripts import advice_on_scripts
 from ramify.models.base.adapter import unfitted
-from ramify.values import CSR, Dataset, StageProgress, as_csr
+from ramify.values import Dataset, Features, StageProgress, as_features
 from ramify.wording import quoted
 
 
@@ -35,10 +35,10 @@ def unfitted_part(name: str, given: Any, is_valid: Callable[[Any], bool], defaul
     return unfitted(given)
 
 
-def features_of(dataset: Dataset, vectorizer: Any, progress: StageProgress | None) -> tuple[Any, CSR]:
+def features_of(dataset: Dataset, vectorizer: Any, progress: StageProgress | None) -> tuple[Any, Features]:
     """The vectorizer, fitted on the texts, and their features; (None, X) for a Dataset without texts."""
     if dataset.texts is None:
-        return None, cast(CSR, dataset.X)  # a Dataset has texts or X
+        return None, cast(Features, dataset.X)  # a Dataset has texts or X
     if dataset.X is not None:
         warnings.warn(
             "the data contain texts and X: the features are computed from the texts, and X is ignored",
@@ -47,7 +47,7 @@ def features_of(dataset: Dataset, vectorizer: Any, progress: StageProgress | Non
         )
     report_progress = progress or (lambda stage, done: None)
     report_progress("features", 0.0)
-    X = as_csr(vectorizer.fit_transform(dataset.texts))
+    X = as_features(vectorizer.fit_transform(dataset.texts))
     report_progress("features", 1.0)
     advice = advice_on_scripts(dataset.texts, vectorizer)
     if advice is not None:

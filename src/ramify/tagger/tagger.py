@@ -21,7 +21,7 @@ from ramify.tagger import state as tagger_state
 from ramify.tagger.fitted import FittedTagger, listed
 from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_used_labels
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
-from ramify.values import Dataset, StageProgress, as_csr
+from ramify.values import Dataset, StageProgress, as_features
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
@@ -109,7 +109,7 @@ class Tagger(FittedTagger):
             Different numbers of texts and labels, a string instead of a list, or no labels. The tagger is not changed.
         """
         features = is_matrix(texts)
-        instances: Any = as_csr(texts) if features else listed(texts)
+        instances: Any = as_features(texts) if features else listed(texts)
         names, Y = given_labels(labels, label_names)
         n = instances.shape[0] if features else len(instances)
         if n != Y.shape[0]:

@@ -4,6 +4,7 @@
 """
 
 from ramify.values.dataset import Dataset
+from ramify.values.hybrid import Features, Hybrid, as_features
 from ramify.values.matrices import as_csr, as_label_matrix, empty_csr, nonzero, row_lengths
 from ramify.values.topk import TopK
 from ramify.values.tree import LabelTree
@@ -13,14 +14,17 @@ __all__ = [
     "CSR",
     "Bool",
     "Dataset",
+    "Features",
     "Float32",
     "Float64",
+    "Hybrid",
     "Int32",
     "Int64",
     "LabelTree",
     "StageProgress",
     "TopK",
     "as_csr",
+    "as_features",
     "as_label_matrix",
     "empty_csr",
     "nonzero",

@@ -26,7 +26,7 @@ from ramify.exchange import EXTRAS, CheckedRequest, CheckedTraining, Request, Si
 from ramify.match import restriction
 from ramify.models.base.adapter import DEFAULT_K, as_model, labels_above
 from ramify.models.base.persistence import load_as, save
-from ramify.values import CSR, Float32, Int32, StageProgress, TopK, as_csr, as_label_matrix
+from ramify.values import CSR, Float32, Hybrid, Int32, StageProgress, TopK, as_features, as_label_matrix
 from ramify.wording import quoted
 
 Self = TypeVar("Self", bound="RankingModel")
@@ -130,8 +130,17 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         }
         return CheckedTraining(**(vars(training) | settled))
 
-    def _training_rows(self, X: Any) -> CSR:
+    def _training_rows(self, X: Any) -> Any:
         """Checked and preprocessed X of the training."""
+        return self._instances(X)
+
+    def _instances(self, X: Any) -> Any:
+        """X for the kernels; InputError if it has a dense block that the model does not use."""
+        if isinstance(X, Hybrid) and "hybrid" not in self.abilities:
+            raise InputError(
+                f"X has a dense block of {X.dense.shape[1]} columns, but {type(self).__name__} uses sparse features "
+                "only: give X.sparse, or use XRLinear"
+            )
         return instances(X)
 
     def predict_topk(
@@ -229,8 +238,8 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
             )
         return int(k)
 
-    def _features(self, X: Any) -> CSR:
-        features = instances(X)
+    def _features(self, X: Any) -> Any:
+        features = self._instances(X)
         if features.shape[1] != self.n_features_in_:
             raise InputError(
                 f"X has {features.shape[1]} features, but {type(self).__name__} "
@@ -347,9 +356,9 @@ def mean_precision(Y: CSR, top: TopK, Y_train: CSR) -> float:
     return float(np.mean([float(report[f"P@{k}"]) for k in ranks]))
 
 
-def instances(X: Any) -> CSR:
-    """X as CSR for the kernels; InputError if it has no rows, no columns, or more than ``MOST_FEATURES`` columns."""
-    features = as_csr(X)
+def instances(X: Any) -> Any:
+    """X for the kernels; InputError if it has no rows, no columns, or more than ``MOST_FEATURES`` columns."""
+    features = as_features(X)
     n, width = features.shape
     if n == 0:
         raise InputError(f"X has 0 sample(s) (shape={n, width}) while a minimum of 1 is required: give instances")

@@ -12,8 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.checks import whole_number
-from ramify.models.base.model import RankingModel, instances
-from ramify.values import CSR, Float32, row_lengths
+from ramify.models.base.model import RankingModel
+from ramify.values import CSR, Float32, Hybrid, as_csr, row_lengths
 
 TOLERANCE = 1e-3
 """Maximum deviation of a row length from 1 without scaling. Normalised float32 rows are within 1e-6."""
@@ -37,6 +37,8 @@ def unit_rows(X: CSR) -> tuple[CSR, int]:
     int
         Number of rows that were scaled.
     """
+    if isinstance(X, Hybrid):
+        X = as_csr(sp.hstack([X.sparse, sp.csr_matrix(X.dense)]))  # until the kernels take both blocks
     lengths = row_lengths(X.indptr, X.data)
     changed = (lengths > 0) & (np.abs(lengths - 1) > TOLERANCE)
     count = int(changed.sum())
@@ -82,7 +84,7 @@ class UnitRowModel(RankingModel):
 
     def _training_rows(self, X: Any) -> CSR:
         """Checked X of the training, scaled with ``normalize``; sets ``normalized_rows_``."""
-        rows = instances(X)
+        rows = self._instances(X)
         rows, self.normalized_rows_ = unit_rows(rows) if self.normalize else (rows, 0)
         return rows
 

@@ -247,7 +247,7 @@ class Ensemble(RankingModel):
         self.n_labels_ = n_labels
         return self
 
-    def _features(self, X: Any) -> CSR:
+    def _features(self, X: Any) -> Any:
         return instances(X) if self.n_features_in_ is None else super()._features(X)
 
     def inside(self) -> Mapping[str, Any]:

@@ -267,7 +267,7 @@ class XRLinear(TreePredictor):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return super().abilities | {*EXTRAS, "regrown", "above_leaves"}
+        return super().abilities | {*EXTRAS, "hybrid", "regrown", "above_leaves"}
 
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
