@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -34,6 +36,17 @@ def test_a_chain_is_trained_asked_and_inspected(call, documents, tmp_path):
     shown = call("inspect", tmp_path / "m").out
     assert "LabelChain" in shown
     assert "frequent-first" in shown
+
+
+def test_two_processes_train_one_model(call, documents, tmp_path):
+    flags = ("--model", "label-chain", "--set", "held_out=0", "--embedding", "8", "--hidden", "16", "--epochs", "8")
+    flags += ("--batch-size", "16", "--learning-rate", "0.03", "--set", "average=0", "--threads", "1")
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "ramify")
+    command = (*launcher, "train", str(documents), "--out", str(tmp_path / "m"), "--json", *flags)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)["labels"]  # one report, of process 0
+    assert json.loads(call("evaluate", tmp_path / "m", documents, "--json").out)["values"]["P@1"] > 0.8
 
 
 def test_chains_inside_a_chain_are_set(call, refused, documents, tmp_path):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -188,7 +189,7 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
     check_target(options.out)
-    _train(options, plan, tagger)
+    _train(options if _is_first_process() else replace(options, quiet=True), plan, tagger)
 
 
 def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
@@ -204,6 +205,8 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         _note_oddities(options, training)
         with warnings_as_notes(quiet=options.quiet):
             tagger.fit_dataset(training, progress=stages)
+        if not _is_first_process():
+            return
         tagger.fields_ = {name: value for name, value in options.given_fields().items() if name in REMEMBERED}
         _note_lack_of_clusters(options, tagger)
         with stages.stage("save"):
@@ -213,6 +216,11 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
             with stages.stage("evaluate"):
                 report = tagger.evaluate(test)
     TrainingReport(tagger, options.out, stages, report, plan.as_dict()).show(as_json=options.json)
+
+
+def _is_first_process() -> bool:
+    """Whether this process writes the model: ``torchrun`` starts several, which train together (``torchloop``)."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _read(options: TrainOptions, data: str, seed: int) -> tuple[Dataset, Dataset | None]:

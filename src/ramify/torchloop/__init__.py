@@ -1,7 +1,7 @@
 """One training loop for every system on torch. A system gives a ``Task``; the loop contains no model.
 
 ``loop``         the loop; ``state``: what a step changes; ``checkpoint``: its storage
-``config``       settings; ``environment``: device, threads, precision
+``config``       settings; ``environment``: device, threads, precision; ``processes``: several processes or machines
 ``task``         the base class of tasks; ``batching``: random batches; ``randomness``: reproducible draws
 ``events``       evaluations and their history
 

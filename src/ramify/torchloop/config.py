@@ -29,7 +29,7 @@ class LoopConfig(CheckedWhenMade):
     steps : int, optional
         Largest number of steps, that is, updates of the parameters.
     batch_size : int, default 32
-        Instances per step.
+        Instances per step and process.
     micro_batch : int, optional
         Largest number of instances per forward and backward pass. The gradients of a batch are accumulated; the update
         is that of the whole batch. None: no limit.

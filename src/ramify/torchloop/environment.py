@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ramify.checks import MAX_THREADS, OneOf, Whole
 from ramify.errors import InputError, MissingExtraError
+from ramify.torchloop.processes import Processes
 
 if TYPE_CHECKING:
-    pass
+    import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,7 +36,7 @@ class Environment:
     """A device, and threads that each compute one shard of a batch.
 
     A single operation is never split over threads, because its sums would then depend on their number. One process uses
-    one device.
+    one device; several processes share a run (``processes``).
 
     Parameters
     ----------
@@ -61,7 +62,8 @@ class Environment:
         has_gpu = torch.cuda.is_available()
         if device == "cuda" and not has_gpu:
             raise InputError("device is 'cuda', but torch finds no GPU: use 'cpu' or 'auto'")
-        self.device = torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
+        self.processes = Processes()
+        self.device = _gpu(self.processes) if has_gpu and device != "cpu" else torch.device("cpu")
         self.threads = int(Whole(1, MAX_THREADS).check("threads", threads))
         on_gpu = self.device.type == "cuda"
         self.bfloat16 = precision == "bfloat16" or (precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
@@ -75,15 +77,22 @@ class Environment:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            if self.threads == 1 or self.device.type != "cpu":
-                yield self
-                return
-            with ThreadPoolExecutor(self.threads) as pool:
-                self._pool = pool
+            with self.processes.open(self.device), self._threads_open():
                 yield self
         finally:
-            self._pool = None
             torch.set_num_threads(before)
+
+    @contextmanager
+    def _threads_open(self) -> Iterator[None]:
+        if self.threads == 1 or self.device.type != "cpu":
+            yield
+            return
+        with ThreadPoolExecutor(self.threads) as pool:
+            self._pool = pool
+            try:
+                yield
+            finally:
+                self._pool = None
 
     def map(self, call: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Results of all items in their order; on a CPU with several threads, items are computed in parallel."""
@@ -102,3 +111,17 @@ class Environment:
             enabled=self.bfloat16,
             cache_enabled=self.device.type != "cpu",
         )
+
+
+def _gpu(processes: Processes) -> torch.device:
+    """The GPU of this process; InputError if the machine has fewer GPUs than processes."""
+    import torch
+
+    count = torch.cuda.device_count()
+    if processes.count > 1 and processes.local_rank >= count:
+        raise InputError(
+            f"process {processes.local_rank} finds {count} GPUs: start one process per GPU, or use the CPU"
+        )
+    if processes.count > 1:
+        torch.cuda.set_device(processes.local_rank)
+    return torch.device("cuda", torch.cuda.current_device())

@@ -71,12 +71,13 @@ def train(
     from ramify.torchloop.state import RunState
 
     report_progress = progress or (lambda done: None)
+    processes = environment.processes
     state = RunState(task, config)
     if checkpoint is not None:
         checkpoint.restore(state)
     while not state.is_finished():
         epoch, first = state.position.epoch, state.position.batch
-        batches = task.batches(epoch, config.batch_size, np.random.default_rng([config.seed, epoch]))
+        batches = task.batches(epoch, config.batch_size * processes.count, np.random.default_rng([config.seed, epoch]))
         n_batches = len(batches)
         if first >= n_batches:
             raise InputError(f"epoch {epoch} has {n_batches} batches, but batch {first} is next: check the data")
@@ -92,9 +93,11 @@ def train(
             if state.evaluation_is_due():
                 task.network.eval()
                 with state.averaged(), torch.no_grad():
-                    event = state.record(task.measure())
+                    event = state.record(processes.of_first(task.measure(), environment.device))
             if checkpoint is not None and (event is not None or state.checkpoint_is_due()):
-                checkpoint.save(state)
+                if processes.rank == 0:
+                    checkpoint.save(state)
+                processes.wait()
             if event is not None and on_event is not None:
                 on_event(event)
             if state.is_finished():
@@ -113,12 +116,17 @@ def _batch_gradients(
 
     gradients: list[torch.Tensor] = []
     loss, targets = 0.0, 0.0
+    processes = environment.processes
     for part, part_loss, part_targets in _shard_gradients(task, state, rows, counters, environment):
         if gradients:
             torch._foreach_add_(gradients, part)
         else:
             gradients = _writable(part)
         loss, targets = loss + part_loss, targets + part_targets
+    if not gradients:  # fewer shards than processes
+        gradients = [torch.zeros_like(parameter) for parameter in state.parameters]
+    processes.sum(gradients)
+    loss, targets = processes.total([loss, targets], environment.device)
     if not math.isfinite(loss):
         step = state.position.step + 1
         raise RamifyError(f"the training loss of step {step} is {loss}: lower learning_rate or lengthen the warm-up")
@@ -132,9 +140,10 @@ def _shard_gradients(
     """Gradient, loss and targets of each shard in turn; no more gradients are in memory than there are threads."""
     shards = _shards(task, state.config, rows, counters, environment)
     parallel = 1 if task.draws_globally and task.recomputes else environment.threads
-    for first in range(0, len(shards), parallel):
+    own = environment.processes.own(shards)
+    for first in range(0, len(own), parallel):
         yield from environment.map(
-            lambda shard: _gradient(task, state, shard, environment), shards[first : first + parallel]
+            lambda shard: _gradient(task, state, shard, environment), own[first : first + parallel]
         )
 
 
@@ -144,9 +153,10 @@ def _shards(
     """Every n-th instance each: batches may be sorted by length, and shards should take equally long."""
     most = MOST_SHARDS if environment.device.type == "cpu" else 1
     count = max(1, min(most, len(rows) // task.smallest_shard))
+    count = max(count, environment.processes.count)
     if config.micro_batch is not None:
         count = max(count, math.ceil(len(rows) / config.micro_batch))
-    return [Shard(rows[start::count], (*counters, start)) for start in range(count)]
+    return [Shard(rows[start::count], (*counters, start)) for start in range(min(count, len(rows)))]
 
 
 def _gradient(

@@ -185,7 +185,7 @@ class Ensemble(RankingModel):
         found = [as_model(part).abilities for part in getattr(self, "members_", None) or self._models()]
         common = frozenset.intersection(*found)
         exact = {"score_pairs", "decision_function"} if self.combine in ("average", "sigmoid") else set()
-        return (common & PASSED_ON) | (common & exact) | ({"beam"} & frozenset.union(*found))
+        return (common & (PASSED_ON | exact | {"hybrid"})) | ({"beam"} & frozenset.union(*found))
 
     def _checked_training(self, training: Training) -> CheckedTraining:
         for model in self._models():
