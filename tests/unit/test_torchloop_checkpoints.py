@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
-from torchloop_tasks import EncoderTask, Line, run, same
+from torchloop_tasks import EncoderTask, Line, OwnHead, run, same, weights
 
 from ramify.errors import InputError, ModelFileError
 from ramify.torchloop import Checkpoint
@@ -55,6 +55,21 @@ def test_a_run_stopped_again_and_again_ends_the_same(tmp_path):
     finished, kept = run(task, checkpoint=where, **settings)  # nothing is left to do
     assert same(kept, whole)
     assert finished == history
+
+
+def test_tensors_that_the_task_updates_itself_are_part_of_a_checkpoint(tmp_path):
+    whole = OwnHead()
+    settings = {"steps": 5, "warmup": 2, "evaluate_every": 5, "checkpoint_every": 1}
+    run(whole, **settings)
+    assert whole.rates == pytest.approx([0.5, 1, 1, 2 / 3, 1 / 3])
+    stopped = OwnHead()
+    stopped.stop_at = (1, 0)
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, checkpoint=Checkpoint(tmp_path / "run", {}), **settings)
+    again = OwnHead()
+    run(again, 2, checkpoint=Checkpoint(tmp_path / "run", {}), **settings)
+    assert len(again.rates) == 5 - len(stopped.rates) < 5
+    assert same(weights(again), weights(whole))
 
 
 def test_checkpoints_of_other_runs_and_damaged_ones(tmp_path):

@@ -88,7 +88,9 @@ def train(
             counters = (config.seed, epoch, number)
             gradients, loss, targets = _batch_gradients(task, state, batches[number], counters, environment)
             state.advance(n_batches, loss, targets)
-            state.update(gradients, before, state.done(n_batches))
+            after = state.done(n_batches)
+            state.update(gradients, before, after)
+            task.after_step(batches[number], config.rate(1.0, before, after), processes)
             event = None
             if state.evaluation_is_due():
                 task.network.eval()

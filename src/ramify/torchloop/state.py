@@ -66,6 +66,7 @@ class RunState:
         trained = {name: value for name, value in task.network.named_parameters() if value.requires_grad}
         groups = task.parameter_groups()
         _check_groups(trained, groups)
+        self.task = task
         self.names = list(trained)
         self.parameters: list[torch.Tensor] = list(trained.values())
         self.config = config
@@ -187,11 +188,12 @@ class RunState:
             parts["average"] = self.average
         for part in ("step", "exp_avg", "exp_avg_sq"):
             parts[part] = [self.optimizer.state[parameter][part] for parameter in self.parameters]
-        return {
+        named = {
             f"{part}/{name}": tensor
             for part, tensors in parts.items()
             for name, tensor in zip(self.names, tensors, strict=True)
         }
+        return named | {f"own/{name}": tensor for name, tensor in self.task.own_state().items()}
 
 
 def _options(group: ParameterGroup, config: LoopConfig) -> dict[str, Any]:

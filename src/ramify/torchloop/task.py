@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from ramify.values import Int64
 
 if TYPE_CHECKING:
     import torch
+
+    from ramify.torchloop.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -111,3 +113,23 @@ class Task(ABC):
     def parameter_groups(self) -> Sequence[ParameterGroup]:
         """Groups that contain every trained parameter once."""
         return [ParameterGroup([parameter for parameter in self.network.parameters() if parameter.requires_grad])]
+
+    def after_step(self, rows: Int64, rate: float, processes: Processes) -> None:
+        """Update tensors that are not parameters of ``network``, such as the rows of a large head that a batch uses.
+
+        The loop calls it after each update of the parameters, on the thread that called ``train``. The update must be a
+        function of the batch and of the state before the step, and the same in all processes.
+
+        Parameters
+        ----------
+        rows : int64 array
+            The instances of the batch, of all processes.
+        rate : float
+            Factor of the learning rate of this step by warm-up and decay, 0 to 1.
+        processes : Processes
+            For sums over the processes.
+        """
+
+    def own_state(self) -> Mapping[str, torch.Tensor]:
+        """The tensors that ``after_step`` changes, by name: a checkpoint contains them."""
+        return {}
