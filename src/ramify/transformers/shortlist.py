@@ -29,10 +29,20 @@ class Active:
         The positives of an instance first, then its negatives; -1 is padding.
     weights : float32 array, shape (n, m)
         Weight of each positive; 0 for negatives and padding.
+    all_nodes : bool, default False
+        Whether every instance has all nodes of the level, in their order.
     """
 
     nodes: Int32
     weights: Float32
+    all_nodes: bool = False
+
+    @classmethod
+    def everywhere(cls, targets: CSR) -> Active:
+        """All nodes, in their order, for instances with these targets."""
+        n, width = targets.shape
+        nodes = np.broadcast_to(np.arange(width, dtype=np.int32), (n, width))
+        return cls(nodes, np.asarray(targets.todense(), np.float32), all_nodes=True)
 
 
 @dataclass(frozen=True)
@@ -43,19 +53,23 @@ class Shortlist:
     ----------
     targets : csr_matrix, shape (n, nodes)
         Weight of each positive.
-    above : csr_matrix, shape (n, nodes above)
-        Nodes above whose children are active, with scores above 0: children of larger scores come first.
-    first_children : int64 array, shape (nodes above + 1,)
+    above : csr_matrix, shape (n, nodes above), or None
+        Nodes above whose children are active, with scores above 0: children of larger scores come first. None: all
+        nodes are active.
+    first_children : int64 array, shape (nodes above + 1,), or None
         See ``LabelTree.first_children``.
     """
 
     targets: CSR
-    above: CSR
-    first_children: Int64
+    above: CSR | None = None
+    first_children: Int64 | None = None
 
     def active(self, rows: Int64) -> Active:
         """The active nodes of the instances with these numbers, padded to the largest number among them."""
-        targets, above = self.targets[rows], self.above[rows]
+        targets = self.targets[rows]
+        if self.above is None or self.first_children is None:
+            return Active.everywhere(targets)
+        above = self.above[rows]
         row, node, rank = _children(above, self.first_children)
         weight = np.asarray(targets[row, node], np.float32).ravel()
         order = np.lexsort((node, rank, weight == 0, row))

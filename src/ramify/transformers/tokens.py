@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,13 @@ class Tokens:
         """Tokens per text, int64, shape (n,)."""
         lengths: Int64 = np.diff(self.indptr)
         return lengths
+
+    def take(self, rows: Int64) -> Tokens:
+        """The tokens of some texts, in the given order; ``n_truncated`` is not divided."""
+        lengths = self.lengths[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        places = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], lengths)
+        return replace(self, ids=self.ids[places], indptr=indptr)
 
     def padded(self, rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """A batch, padded to its longest text.

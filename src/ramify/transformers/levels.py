@@ -1,0 +1,130 @@
+"""The levels of a label tree on which an encoder is fine-tuned, and the linear models between two levels.
+
+Y_T = Y · leaves        Y_{t-1} = Y_t · C_t        counts: a node with three labels of an instance has the weight 3
+
+Between two levels, linear models on the embeddings of the previous level give
+    the start of the new head (bootstrapping)   min_w ½‖w‖² + C Σ_i w_i max(0, 1 - y_i (w·h_i + b))²,  C = 100
+    the matched nodes of the level above (MAN)  beam search of an XR-Linear model on [tf-idf | embedding]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.index import FixedTree
+from ramify.kernels.train import LevelProblem, SolverConfig, train
+from ramify.linear import level_targets
+from ramify.linear.negatives import everything
+from ramify.models.trees.xr_linear import XRLinear
+from ramify.values import CSR, Float32, Hybrid, Int64, LabelTree, TopK
+from ramify.weights import Blocks
+
+BOOTSTRAP = SolverConfig(cost_positive=100.0, cost_negative=100.0, epsilon=0.1, threshold=0.0)
+"""Settings of the linear solver for the start of a head: PECOS's, which leave the weights unpruned."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of a tree that are fine-tuned, from the coarsest to the finest.
+
+    Parameters
+    ----------
+    tree : LabelTree
+    numbers : tuple of int
+        Numbers of consecutive levels of the tree.
+    targets : tuple of csr_matrix, shape (n, nodes of the level)
+        Number of labels of each instance below each node, for all levels of the tree.
+    """
+
+    tree: LabelTree
+    numbers: tuple[int, ...]
+    targets: tuple[CSR, ...]
+
+    @classmethod
+    def of(cls, tree: LabelTree, Y: CSR, *, count: int, most_nodes: int) -> Levels:
+        """The finest ``count`` levels with at most ``most_nodes`` nodes; the first level if all are larger."""
+        small = [level for level, size in enumerate(tree.level_sizes) if size <= most_nodes]
+        return cls(tree, tuple(small[-count:] or [0]), tuple(level_targets(Y, tree, induced=True)))
+
+    def positives(self, level: int) -> CSR:
+        """0/1 targets of a level."""
+        counts = self.targets[level]
+        return sp.csr_matrix((np.ones_like(counts.data), counts.indices, counts.indptr), shape=counts.shape)
+
+    def cut(self, level: int) -> LabelTree:
+        """The tree down to a level, whose nodes are the labels."""
+        n_nodes = self.tree.level_sizes[level]
+        return LabelTree(self.tree.parents[: level + 1], np.arange(n_nodes, dtype=np.int32), n_nodes)
+
+
+def matched_nodes(levels: Levels, level: int, X: Hybrid, rows: Int64, asked: Int64, k: int, how: Solving) -> TopK:
+    """The k best nodes of a level for some instances, by a linear model that is trained on some instances.
+
+    Parameters
+    ----------
+    levels : Levels
+    level : int
+        Number of the level.
+    X : Hybrid, shape (n, d + width)
+        Features of the instances; only those of ``rows`` and ``asked`` are used.
+    rows, asked : int64 array
+        Instances to train on, and instances to predict for.
+    k : int
+        Nodes per instance, at most those of the level.
+    how : Solving
+    """
+    tree = levels.cut(level)
+    model = XRLinear(indexer=FixedTree(tree), cost_positive=1.0, cost_negative=1.0, tail_cost=0.0, beam=max(10, k))
+    model.set_params(seed=how.seed, threads=how.threads).fit(X[rows], levels.positives(level)[rows])
+    return model.predict_topk(X[asked], min(k, tree.n_labels))
+
+
+@dataclass(frozen=True)
+class Solving:
+    """Seed and threads of linear models."""
+
+    seed: int
+    threads: int
+
+
+def linear_head(
+    embeddings: Float32, targets: CSR, blocks: Blocks, above: CSR | None, how: Solving
+) -> tuple[Float32, Float32]:
+    """Weights (nodes, width) and intercepts (nodes,) of linear classifiers on the embeddings of some instances.
+
+    Parameters
+    ----------
+    embeddings : float32 array, shape (n, width)
+    targets : csr_matrix, shape (n, nodes)
+        Weight of each positive.
+    blocks : Blocks
+        The nodes by the node above.
+    above : csr_matrix, shape (n, nodes above), or None
+        Instances that the classifiers of the children of each node above are trained on; None: all, for a single block
+        above.
+    how : Solving
+    """
+    n, width = embeddings.shape
+    rows = everything(n) if above is None else _pattern(above)
+    positives = sp.csr_matrix(targets.T)
+    positives.sort_indices()
+    problem = LevelProblem(blocks, rows, positives)
+    [level] = train(_as_csr(embeddings), [problem], BOOTSTRAP, seed=how.seed, threads=how.threads)
+    return np.ascontiguousarray(level.matrix().T.toarray(), np.float32), level.bias
+
+
+def _pattern(above: CSR) -> CSR:
+    """0/1 matrix, shape (nodes above, n)."""
+    rows = sp.csr_matrix(above.T)
+    rows.sort_indices()
+    rows.data[:] = 1
+    return rows
+
+
+def _as_csr(dense: Float32) -> CSR:
+    n, width = dense.shape
+    indices = np.tile(np.arange(width, dtype=np.int32), n)
+    return sp.csr_matrix((dense.ravel(), indices, np.arange(n + 1, dtype=np.int64) * width), shape=(n, width))
