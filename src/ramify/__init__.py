@@ -64,6 +64,9 @@ if TYPE_CHECKING:
     from ramify.models import load as load
     from ramify.models import preset as preset
     from ramify.tagger import Tagger as Tagger
+    from ramify.transformers import FlatTransformer as FlatTransformer
+    from ramify.transformers import XRTransformer as XRTransformer
+    from ramify.transformers import XTransformer as XTransformer
     from ramify.values import Dataset as Dataset
     from ramify.values import LabelTree as LabelTree
     from ramify.values import TopK as TopK

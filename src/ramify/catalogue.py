@@ -129,6 +129,27 @@ ENTRIES: list[Entry] = [
         extra="torch",
     ),
     Entry(
+        name="XRTransformer",
+        module="ramify.transformers.xr_transformer",
+        roles={MODEL: "xr-transformer"},
+        summary="A pretrained encoder fine-tuned level by level on a label tree, then XRLinear on its embeddings.",
+        extra="torch",
+    ),
+    Entry(
+        name="XTransformer",
+        module="ramify.transformers.x_transformer",
+        roles={MODEL: "x-transformer"},
+        summary="A pretrained encoder fine-tuned on label clusters, then XRLinear on its embeddings.",
+        extra="torch",
+    ),
+    Entry(
+        name="FlatTransformer",
+        module="ramify.transformers.flat_transformer",
+        roles={MODEL: "flat-transformer"},
+        summary="A pretrained encoder fine-tuned on all labels in chunks, then XRLinear on its embeddings.",
+        extra="torch",
+    ),
+    Entry(
         name="Disentangled",
         module="ramify.models.trees.disentangled",
         roles={WRAPPER: "disentangled"},

@@ -104,6 +104,23 @@ class Checkpoint:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(f"the checkpoint {self.directory} is damaged ({error}): delete it") from None
 
+    def steps_done(self) -> int:
+        """Number of steps of the run in the directory; 0 without a checkpoint. Its identity is not compared.
+
+        Raises
+        ------
+        ModelFileError
+            The checkpoint is damaged.
+        """
+        from ramify.torchloop.state import Position
+
+        if not holds_model(self.directory):
+            return 0
+        try:
+            return Position.from_json(open_model(self.directory, verify=False).config["position"]).step
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"the checkpoint {self.directory} is damaged ({error}): delete it") from None
+
     def _identity(self, state: RunState) -> dict[str, Any]:
         settings = dataclasses.asdict(state.config)
         del settings["checkpoint_every"]  # has no effect on the result

@@ -114,7 +114,7 @@ class Task(ABC):
         """Groups that contain every trained parameter once."""
         return [ParameterGroup([parameter for parameter in self.network.parameters() if parameter.requires_grad])]
 
-    def after_step(self, rows: Int64, rate: float, processes: Processes) -> None:
+    def after_step(self, rows: Int64, rate: float, processes: Processes) -> None:  # noqa: B027 - optional
         """Update tensors that are not parameters of ``network``, such as the rows of a large head that a batch uses.
 
         The loop calls it after each update of the parameters, on the thread that called ``train``. The update must be a

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ramify.checks import CheckedWhenMade, OneOf, Parsed, Rules, Whole
+from ramify.checks import CheckedWhenMade, OneOf, Rules, Whole
 from ramify.errors import InputError, MissingExtraError
 from ramify.torchloop.randomness import seed_of
-from ramify.transformers.checkpoints import check_is_encoder, checkpoint_path, loading, own_pooling
+from ramify.transformers.checkpoints import ENCODER_NAME, check_is_encoder, checkpoint_path, loading, own_pooling
 from ramify.transformers.tokens import TextTokenizer
 from ramify.wording import quoted
 
@@ -32,16 +32,6 @@ FEWEST_TOKENS = 8
 LORA_ALPHA_PER_RANK = 2
 PREFIX = "weights/"
 """Prefix of the encoder's parameters among the arrays of a model directory."""
-
-
-def _encoder_name(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise InputError(f"encoder is {quoted(value)}, but must be the name or the directory of an encoder")
-    return value
-
-
-ENCODER_NAME = Parsed(_encoder_name, wanted_text="the name or the directory of an encoder")
-"""Rule of settings that name an encoder; whether it exists is checked when it is loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,6 +95,15 @@ class FineTuning:
             return None
         return Checkpoint(self.checkpoint / f"stage-{stage}", {"stage": stage, **self.identity})
 
+    def steps_done(self, stage: int) -> int:
+        """Number of steps of a stage in its checkpoint; 0 without one."""
+        checkpoint = self.stage_checkpoint(stage)
+        return 0 if checkpoint is None else checkpoint.steps_done()
+
+    def is_finished(self, stage: int) -> bool:
+        """Whether the checkpoint of a stage has all of its steps."""
+        return self.steps_done(stage) >= (self.loop.steps or 0)
+
     def train(self, task: EncoderTask, stage: int, n_stages: int) -> History:
         """Train the encoder on a task; ``stage`` counts from 0."""
 

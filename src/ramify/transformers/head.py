@@ -48,7 +48,7 @@ class Head:
         return {"rows": self.rows, "first": self.first, "second": self.second, "steps": self.steps}
 
     def outputs(self, embeddings: torch.Tensor, active: Active) -> torch.Tensor:
-        """z of the active nodes, shape (n, m); padding has an arbitrary value."""
+        """Z of the active nodes, shape (n, m); padding has an arbitrary value."""
         used, place = _used_rows(active, self.rows.device)
         return _outputs(embeddings, self.rows[used], place)
 
@@ -84,8 +84,8 @@ def _used_rows(active: Active, device: torch.device) -> tuple[torch.Tensor | sli
     used, place = np.unique(active.nodes, return_inverse=True)
     if used[0] == -1:  # padding takes the place of another node, without effect on the loss
         used, place = used[1:], np.maximum(place - 1, 0)
-    place = torch.from_numpy(place.reshape(active.nodes.shape)).to(device)
-    return torch.from_numpy(used.astype(np.int64)).to(device), place
+    rows = torch.from_numpy(used.astype(np.int64)).to(device)
+    return rows, torch.from_numpy(place.reshape(active.nodes.shape)).to(device)
 
 
 def _outputs(embeddings: torch.Tensor, rows: torch.Tensor, place: torch.Tensor | None) -> torch.Tensor:

@@ -9,17 +9,22 @@ Between two levels, linear models on the embeddings of the previous level give
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.index import FixedTree
+from ramify.exchange import CheckedTraining
+from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear import level_targets
 from ramify.linear.negatives import everything
+from ramify.models.base.unit import unit_rows
+from ramify.models.trees.disentangled import Disentangled
+from ramify.models.trees.indexing import built_tree
 from ramify.models.trees.xr_linear import XRLinear
-from ramify.values import CSR, Float32, Hybrid, Int64, LabelTree, TopK
+from ramify.protocols import Indexer
+from ramify.values import CSR, Float32, Hybrid, LabelTree, TopK
 from ramify.weights import Blocks
 
 BOOTSTRAP = SolverConfig(cost_positive=100.0, cost_negative=100.0, epsilon=0.1, threshold=0.0)
@@ -49,37 +54,25 @@ class Levels:
         small = [level for level, size in enumerate(tree.level_sizes) if size <= most_nodes]
         return cls(tree, tuple(small[-count:] or [0]), tuple(level_targets(Y, tree, induced=True)))
 
+    @classmethod
+    def clusters(cls, tree: LabelTree, Y: CSR) -> Levels:
+        """The level above the leaves only; the leaves of a tree without clusters."""
+        return cls(tree, (max(0, tree.depth - 2),), tuple(level_targets(Y, tree, induced=True)))
+
     def positives(self, level: int) -> CSR:
         """0/1 targets of a level."""
         counts = self.targets[level]
         return sp.csr_matrix((np.ones_like(counts.data), counts.indices, counts.indptr), shape=counts.shape)
 
+    def blocks(self, stage: int) -> Blocks:
+        """The nodes of a stage by their nodes above; those of the first stage are in one block."""
+        number = self.numbers[stage]
+        return Blocks.of(self.tree, number) if stage > 0 else Blocks.below(np.array([self.tree.level_sizes[number]]))
+
     def cut(self, level: int) -> LabelTree:
         """The tree down to a level, whose nodes are the labels."""
         n_nodes = self.tree.level_sizes[level]
         return LabelTree(self.tree.parents[: level + 1], np.arange(n_nodes, dtype=np.int32), n_nodes)
-
-
-def matched_nodes(levels: Levels, level: int, X: Hybrid, rows: Int64, asked: Int64, k: int, how: Solving) -> TopK:
-    """The k best nodes of a level for some instances, by a linear model that is trained on some instances.
-
-    Parameters
-    ----------
-    levels : Levels
-    level : int
-        Number of the level.
-    X : Hybrid, shape (n, d + width)
-        Features of the instances; only those of ``rows`` and ``asked`` are used.
-    rows, asked : int64 array
-        Instances to train on, and instances to predict for.
-    k : int
-        Nodes per instance, at most those of the level.
-    how : Solving
-    """
-    tree = levels.cut(level)
-    model = XRLinear(indexer=FixedTree(tree), cost_positive=1.0, cost_negative=1.0, tail_cost=0.0, beam=max(10, k))
-    model.set_params(seed=how.seed, threads=how.threads).fit(X[rows], levels.positives(level)[rows])
-    return model.predict_topk(X[asked], min(k, tree.n_labels))
 
 
 @dataclass(frozen=True)
@@ -88,6 +81,49 @@ class Solving:
 
     seed: int
     threads: int
+
+
+def preliminary_tree(
+    training: CheckedTraining, indexer: Indexer | None, branching: int, max_leaf: int, copies: int
+) -> LabelTree:
+    """The tree of the fine-tuning, by PIFA on tf-idf.
+
+    Parameters
+    ----------
+    training : CheckedTraining
+    indexer : Indexer or None
+        None: k-means.
+    branching, max_leaf : int
+        Children per node, and labels per leaf cluster, of k-means.
+    copies : int
+        Largest number of clusters per label; with more than 1, an XR-Linear model assigns them (label disentanglement).
+    """
+    training = replace(training, X=unit_rows(training.X)[0], texts=None)
+    tree = built_tree(training, indexer or KMeansIndexer(branching=branching, max_leaf=max_leaf), None)
+    if copies > 1:
+        linear = XRLinear(indexer=FixedTree(tree), cost_positive=1.0, cost_negative=1.0, threads=training.threads)
+        tree = Disentangled(linear, copies=copies, seed=training.seed).fit_training(training).tree_
+    return tree
+
+
+def matched_nodes(tree: LabelTree, X: Hybrid, Y: CSR, k: int, how: Solving) -> TopK:
+    """The k best nodes of some instances, by a linear model that is trained on the first of them.
+
+    Parameters
+    ----------
+    tree : LabelTree
+        The nodes as its labels (``Levels.cut``).
+    X : Hybrid, shape (n, d + width)
+        Features.
+    Y : csr_matrix, shape (m, nodes)
+        Positives of the first m instances, which are used for training.
+    k : int
+        Nodes per instance; all if the tree has fewer.
+    how : Solving
+    """
+    model = XRLinear(indexer=FixedTree(tree), cost_positive=1.0, cost_negative=1.0, tail_cost=0.0, beam=max(10, k))
+    model.set_params(seed=how.seed, threads=how.threads).fit(X[: Y.shape[0]], Y)
+    return model.predict_topk(X, min(k, tree.n_labels))
 
 
 def linear_head(
@@ -107,7 +143,7 @@ def linear_head(
         above.
     how : Solving
     """
-    n, width = embeddings.shape
+    n = len(embeddings)
     rows = everything(n) if above is None else _pattern(above)
     positives = sp.csr_matrix(targets.T)
     positives.sort_indices()

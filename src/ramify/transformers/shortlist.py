@@ -64,6 +64,10 @@ class Shortlist:
     above: CSR | None = None
     first_children: Int64 | None = None
 
+    def rows(self, rows: Int64) -> CSR | None:
+        """The nodes above of some instances; None if all nodes are active."""
+        return None if self.above is None else self.above[rows]
+
     def active(self, rows: Int64) -> Active:
         """The active nodes of the instances with these numbers, padded to the largest number among them."""
         targets = self.targets[rows]
@@ -85,7 +89,7 @@ class Shortlist:
 
 
 def _children(above: CSR, first_children: Int64) -> tuple[Int64, Int64, Int64]:
-    """Row, node and rank of the node above, for all children of the given nodes above; no node occurs twice in a row."""
+    """Row, node and rank of the node above, for all children of the given nodes above; no node is twice in a row."""
     row = np.repeat(np.arange(above.shape[0]), np.diff(above.indptr))
     order = np.lexsort((-above.data, row))
     parent = above.indices[order]
@@ -106,7 +110,7 @@ def with_positives(matched: TopK, positives: CSR) -> CSR:
     positives : csr_matrix, shape (n, nodes above)
         Nodes with a positive of the instance (TFN), which get at least the score 1.
     """
-    ranks = np.broadcast_to(1 / np.arange(1, matched.k + 1, dtype=np.float32), matched.labels.shape)
+    ranks: Float32 = np.broadcast_to(1 / np.arange(1, matched.k + 1, dtype=np.float32), matched.labels.shape)
     predicted = matched.matrix(matched.labels >= 0, ranks, positives.shape[1])
     known = sp.csr_matrix((np.ones_like(positives.data), positives.indices, positives.indptr), shape=positives.shape)
     union = sp.csr_matrix(predicted + known)

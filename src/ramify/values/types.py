@@ -20,4 +20,7 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
 Bool: TypeAlias = npt.NDArray[np.bool_]
 StageProgress: TypeAlias = Callable[[str, float], None]
-"""Called with the name of the stage (features, choose, represent, index, train, pack, predict) and the share done."""
+"""Called with the name of the stage and the share done.
+
+Stages: features, choose, represent, index, train, pack, predict; with an encoder tokens, fine-tune, embed and match.
+"""

@@ -1,0 +1,148 @@
+"""FlatTransformer: an encoder fine-tuned with a head over all labels, without a tree while training.
+
+For each chunk c of labels, with h = dropout(encoder(text) / |encoder(text)|):
+    p_ic = sigmoid(W_c h_i + b_c)                       loss: binary cross-entropy, summed over all labels
+    ∂/∂h_i += W_cᵀ (p_ic - y_ic)                        the gradient of the encoder
+    W_c -= learning_rate Σ_i (p_ic - y_ic) h_iᵀ         plain SGD, without optimizer state
+ranker = XRLinear on [tf-idf | h] with a new tree       the only part that serves
+
+A head over all labels trained chunk by chunk, so that its gradient is never in memory as a whole, is published as Renee
+(MLSys 2023) and ELMO (ICML 2025); see docs/papers.md for what differs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ramify.checks import COUNT, Real, Rules
+from ramify.models.trees.xr_linear import XRLinear
+from ramify.transformers.checkpoints import ENCODER_NAME
+from ramify.transformers.model import TransformerModel
+
+if TYPE_CHECKING:
+    from ramify.torchloop import History
+    from ramify.transformers.fine_tuning import FineTuning
+
+
+class FlatTransformer(TransformerModel):
+    """An encoder fine-tuned with a head over all labels, and a tree of linear classifiers on tf-idf and embeddings.
+
+    Parameters
+    ----------
+    encoder : str, default "minilm"
+        Pretrained encoder: "minilm", the name of a Hugging Face repository, or a directory.
+    steps : int, default 300
+        Training steps.
+    batch_size : int, default 32
+        Texts per step.
+    learning_rate : float, default 5e-5
+        Learning rate of AdamW for the encoder, after the warm-up.
+    head_learning_rate : float, default 0.1
+        Learning rate of plain SGD for the head, for the sum of the loss over the texts of a step.
+    max_tokens : int, default 128
+        Largest number of tokens per text; longer texts are truncated.
+    chunk : int, default 16384
+        Labels per chunk: the memory of a step is one chunk.
+    dropout : float, default 0.3
+        Share of the entries of an embedding that are dropped before the head in training.
+    copies : int, default 1
+        Largest number of clusters per label in the final tree (label disentanglement).
+    ranker : XRLinear, optional
+        The final model on tf-idf and embeddings, unfitted.
+    warmup : float, default 0.1
+        Share of the steps in which the learning rate rises; it falls linearly afterwards.
+    weight_decay : float, default 0.01
+        Weight decay of AdamW, without biases and normalisation layers.
+    micro_batch : int, optional
+        Largest number of texts per forward pass; gradients are accumulated. None: no limit.
+    evaluate_every : int, default 100
+        Steps between evaluations on held-out texts. The encoder of the best evaluation is kept.
+    held_out : float, default 0.05
+        Share of the texts that are held out from the fine-tuning, at most 256 texts.
+    lora_rank : int, default 0
+        Rank of low-rank adapters that are trained in place of the weights; 0: all weights are trained.
+    checkpoint : str, optional
+        Directory for the state of an unfinished fit; a fit with the same settings and data resumes from it.
+    device : {"cpu", "cuda", "auto"}
+        Device of torch; "auto": a GPU if there is one, else the CPU.
+    decision_threshold : float, default 0.5
+        Smallest score of a label that ``predict`` returns.
+    seed : int, default 0
+        The same seed gives the same model for any number of threads on a CPU.
+    threads : int, optional
+        None: all CPUs.
+
+    Attributes
+    ----------
+    ranker_ : XRLinear or Disentangled
+        The model on [tf-idf | embedding].
+    histories_ : tuple of History
+        Loss and held-out precision of the labels (mean of P@1, P@3 and P@5) of the only stage.
+    encoder_config_, encoder_arrays_ : dict
+        The fine-tuned encoder.
+    n_features_in_, n_labels_ : int
+        Number of columns of X and of labels.
+    """
+
+    RULES: ClassVar[Rules] = {
+        "encoder": ENCODER_NAME,
+        **TransformerModel.SHARED,
+        "chunk": COUNT,
+        "dropout": Real(0, 0.9),
+    }
+    FLAGS = (
+        "encoder", "steps", "batch_size", "learning_rate", "max_tokens", "chunk", "copies", "checkpoint", "device",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        encoder: str = "minilm",
+        steps: int = 300,
+        batch_size: int = 32,
+        learning_rate: float = 5e-5,
+        head_learning_rate: float = 0.1,
+        max_tokens: int = 128,
+        chunk: int = 16_384,
+        dropout: float = 0.3,
+        copies: int = 1,
+        ranker: XRLinear | None = None,
+        warmup: float = 0.1,
+        weight_decay: float = 0.01,
+        micro_batch: int | None = None,
+        evaluate_every: int = 100,
+        held_out: float = 0.05,
+        lora_rank: int = 0,
+        checkpoint: str | None = None,
+        device: str = "cpu",
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.head_learning_rate = head_learning_rate
+        self.max_tokens = max_tokens
+        self.chunk = chunk
+        self.dropout = dropout
+        self.copies = copies
+        self.ranker = ranker
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.micro_batch = micro_batch
+        self.evaluate_every = evaluate_every
+        self.held_out = held_out
+        self.lora_rank = lora_rank
+        self.checkpoint = checkpoint
+        self.device = device
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
+        from ramify.transformers.flat_task import FlatTask
+
+        task = FlatTask(run, run.rest, self.head_learning_rate, self.chunk, self.dropout)
+        return (run.train(task, 0, 1),)

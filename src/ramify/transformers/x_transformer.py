@@ -1,0 +1,163 @@
+"""X-Transformer: an encoder fine-tuned as a matcher over the clusters of a label tree, all clusters at once.
+
+Wei-Cheng Chang, Hsiang-Fu Yu, Kai Zhong, Yiming Yang, Inderjit S. Dhillon: Taming Pretrained Transformers for Extreme
+Multi-label Text Classification, KDD 2020 (docs/papers.md, X-Transformer).
+
+clusters   = leaf clusters of indexer(PIFA(tf-idf, Y))
+M          = Y · C                                                      labels of each instance in each cluster
+minimise Σ_i 1/K Σ_{c=1..K} w_ic max(0, 1 - m_ic (W h_i + b)_c)²        over encoder and W, m_ic = ±1
+ranker     = XRLinear on [tf-idf | h] with a new tree                   the only part that serves
+
+It is the case of one level of ``multi_resolution``, without a shortlist and without bootstrapping: the cost of a step
+grows with the number of clusters K.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ramify.checks import COUNT, INDEXER, OneOf, Rules
+from ramify.models.trees.xr_linear import XRLinear
+from ramify.protocols import Indexer
+from ramify.transformers.checkpoints import ENCODER_NAME
+from ramify.transformers.levels import Levels, preliminary_tree
+from ramify.transformers.model import LOSSES, TransformerModel
+
+if TYPE_CHECKING:
+    from ramify.torchloop import History
+    from ramify.transformers.fine_tuning import FineTuning
+
+
+BRANCHING = 16
+"""Children per node above the clusters; these levels are not used."""
+
+
+class XTransformer(TransformerModel):
+    """An encoder fine-tuned as a matcher of label clusters, and a tree of linear classifiers on tf-idf and embeddings.
+
+    Parameters
+    ----------
+    encoder : str, default "minilm"
+        Pretrained encoder: "minilm", the name of a Hugging Face repository, or a directory.
+    steps : int, default 300
+        Training steps.
+    batch_size : int, default 32
+        Texts per step.
+    learning_rate : float, default 5e-5
+        Learning rate of AdamW for the encoder, after the warm-up.
+    head_learning_rate : float, default 1e-3
+        Learning rate of Adam for the head.
+    max_tokens : int, default 128
+        Largest number of tokens per text; longer texts are truncated.
+    max_leaf : int, default 64
+        Largest number of labels per cluster of the preliminary tree; the clusters are the classes of the fine-tuning.
+    loss : {"squared-hinge", "hinge", "bce"}
+        Loss of an output of the head.
+    indexer : Indexer, optional
+        Builds the preliminary tree, whose labels may have several leaves; k-means with ``max_leaf`` when None.
+    copies : int, default 1
+        Largest number of clusters per label, in the preliminary and in the final tree (label disentanglement).
+    ranker : XRLinear, optional
+        The final model on tf-idf and embeddings, unfitted.
+    warmup : float, default 0.1
+        Share of the steps in which the learning rate rises; it falls linearly afterwards.
+    weight_decay : float, default 0.01
+        Weight decay of AdamW, without biases and normalisation layers.
+    micro_batch : int, optional
+        Largest number of texts per forward pass; gradients are accumulated. None: no limit.
+    evaluate_every : int, default 100
+        Steps between evaluations on held-out texts. The encoder of the best evaluation is kept.
+    held_out : float, default 0.05
+        Share of the texts that are held out from the fine-tuning, at most 256 texts.
+    lora_rank : int, default 0
+        Rank of low-rank adapters that are trained in place of the weights; 0: all weights are trained.
+    checkpoint : str, optional
+        Directory for the state of an unfinished fit; a fit with the same settings and data resumes from it.
+    device : {"cpu", "cuda", "auto"}
+        Device of torch; "auto": a GPU if there is one, else the CPU.
+    decision_threshold : float, default 0.5
+        Smallest score of a label that ``predict`` returns.
+    seed : int, default 0
+        The same seed gives the same model for any number of threads on a CPU.
+    threads : int, optional
+        None: all CPUs.
+
+    Attributes
+    ----------
+    ranker_ : XRLinear or Disentangled
+        The model on [tf-idf | embedding].
+    histories_ : tuple of History
+        Loss and held-out precision of the clusters (mean of P@1, P@3 and P@5) of the only stage.
+    encoder_config_, encoder_arrays_ : dict
+        The fine-tuned encoder.
+    n_features_in_, n_labels_ : int
+        Number of columns of X and of labels.
+    """
+
+    RULES: ClassVar[Rules] = {
+        "encoder": ENCODER_NAME,
+        **TransformerModel.SHARED,
+        "max_leaf": COUNT,
+        "loss": OneOf(LOSSES),
+        "indexer": INDEXER,
+    }
+    FLAGS = (
+        "encoder", "steps", "batch_size", "learning_rate", "max_tokens", "max_leaf", "copies", "checkpoint", "device",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        encoder: str = "minilm",
+        steps: int = 300,
+        batch_size: int = 32,
+        learning_rate: float = 5e-5,
+        head_learning_rate: float = 1e-3,
+        max_tokens: int = 128,
+        max_leaf: int = 64,
+        loss: str = "squared-hinge",
+        indexer: Indexer | None = None,
+        copies: int = 1,
+        ranker: XRLinear | None = None,
+        warmup: float = 0.1,
+        weight_decay: float = 0.01,
+        micro_batch: int | None = None,
+        evaluate_every: int = 100,
+        held_out: float = 0.05,
+        lora_rank: int = 0,
+        checkpoint: str | None = None,
+        device: str = "cpu",
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.head_learning_rate = head_learning_rate
+        self.max_tokens = max_tokens
+        self.max_leaf = max_leaf
+        self.loss = loss
+        self.indexer = indexer
+        self.copies = copies
+        self.ranker = ranker
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.micro_batch = micro_batch
+        self.evaluate_every = evaluate_every
+        self.held_out = held_out
+        self.lora_rank = lora_rank
+        self.checkpoint = checkpoint
+        self.device = device
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
+        from ramify.transformers.multi_resolution import HeadSettings, fine_tune_levels
+
+        tree = preliminary_tree(run.training, self.indexer, BRANCHING, self.max_leaf, self.copies)
+        clusters = Levels.clusters(tree, run.training.Y)
+        settings = HeadSettings(loss=self.loss, learning_rate=self.head_learning_rate, matched=1, bootstrap=False)
+        return fine_tune_levels(run, clusters, settings)

@@ -1,0 +1,176 @@
+"""XR-Transformer: an encoder fine-tuned on the levels of a label tree, from the coarsest to the finest.
+
+Jiong Zhang, Wei-Cheng Chang, Hsiang-Fu Yu, Inderjit S. Dhillon: Fast Multi-resolution Transformer Fine-tuning for
+Extreme Multi-label Text Classification, NeurIPS 2021 (docs/papers.md, XR-Transformer).
+
+tree       = indexer(PIFA(tf-idf, Y))                                   preliminary
+Y_{t-1}    = Y_t · C_t                                                  counts, the weights of positives
+for t in levels:                                                        those with at most ``max_level`` nodes
+    A_t    = children of TFN ∪ MAN nodes of level t-1; all nodes on the first level
+    W_t    = linear solve on the embeddings of the previous level       bootstrapping
+    minimise Σ_i 1/|A_t(i)| Σ_{j in A_t(i)} w_ij max(0, 1 - y_ij (W_t h_i + b_t)_j)²    over encoder and W_t
+ranker     = XRLinear on [tf-idf | h] with a new tree                   the only part that serves
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ramify.checks import COUNT, INDEXER, OneOf, Rules, Whole
+from ramify.models.trees.xr_linear import XRLinear
+from ramify.protocols import Indexer
+from ramify.transformers.checkpoints import ENCODER_NAME
+from ramify.transformers.levels import Levels, preliminary_tree
+from ramify.transformers.model import LOSSES, TransformerModel
+
+if TYPE_CHECKING:
+    from ramify.torchloop import History
+    from ramify.transformers.fine_tuning import FineTuning
+
+
+class XRTransformer(TransformerModel):
+    """An encoder fine-tuned level by level, and a tree of linear classifiers on tf-idf and its embeddings.
+
+    Parameters
+    ----------
+    encoder : str, default "minilm"
+        Pretrained encoder: "minilm", the name of a Hugging Face repository, or a directory.
+    steps : int, default 300
+        Training steps per level.
+    batch_size : int, default 32
+        Texts per step.
+    learning_rate : float, default 5e-5
+        Learning rate of AdamW for the encoder, after the warm-up.
+    head_learning_rate : float, default 1e-3
+        Learning rate of Adam for the heads.
+    max_tokens : int, default 128
+        Largest number of tokens per text; longer texts are truncated.
+    levels : int, default 3
+        Largest number of levels that are fine-tuned: the finest ones with at most ``max_level`` nodes.
+    branching : int, default 16
+        Children per node of the preliminary tree.
+    max_level : int, default 32768
+        Largest number of nodes of a level that is fine-tuned.
+    matched : int, default 10
+        Nodes per text that the linear model of the level above predicts; their children are hard negatives (MAN).
+    loss : {"squared-hinge", "hinge", "bce"}
+        Loss of an output of a head.
+    indexer : Indexer, optional
+        Builds the preliminary tree, whose labels may have several leaves; k-means with ``branching`` when None.
+    copies : int, default 1
+        Largest number of clusters per label, in the preliminary and in the final tree (label disentanglement).
+    ranker : XRLinear, optional
+        The final model on tf-idf and embeddings, unfitted.
+    warmup : float, default 0.1
+        Share of the steps of a level in which the learning rate rises; it falls linearly afterwards.
+    weight_decay : float, default 0.01
+        Weight decay of AdamW, without biases and normalisation layers.
+    micro_batch : int, optional
+        Largest number of texts per forward pass; gradients are accumulated. None: no limit.
+    evaluate_every : int, default 100
+        Steps between evaluations on held-out texts. The encoder of the best evaluation of a level is kept.
+    held_out : float, default 0.05
+        Share of the texts that are held out from the fine-tuning, at most 256 texts.
+    lora_rank : int, default 0
+        Rank of low-rank adapters that are trained in place of the weights; 0: all weights are trained.
+    checkpoint : str, optional
+        Directory for the state of an unfinished fit; a fit with the same settings and data resumes from it.
+    device : {"cpu", "cuda", "auto"}
+        Device of torch; "auto": a GPU if there is one, else the CPU.
+    decision_threshold : float, default 0.5
+        Smallest score of a label that ``predict`` returns.
+    seed : int, default 0
+        The same seed gives the same model for any number of threads on a CPU.
+    threads : int, optional
+        None: all CPUs.
+
+    Attributes
+    ----------
+    ranker_ : XRLinear or Disentangled
+        The model on [tf-idf | embedding].
+    histories_ : tuple of History
+        Loss and held-out precision of the nodes (mean of P@1, P@3 and P@5) of each level.
+    encoder_config_, encoder_arrays_ : dict
+        The fine-tuned encoder.
+    n_features_in_, n_labels_ : int
+        Number of columns of X and of labels.
+    """
+
+    RULES: ClassVar[Rules] = {
+        "encoder": ENCODER_NAME,
+        **TransformerModel.SHARED,
+        "levels": Whole(1, 64),
+        "branching": Whole(2, 2**31 - 1),
+        "max_level": COUNT,
+        "matched": COUNT,
+        "loss": OneOf(LOSSES),
+        "indexer": INDEXER,
+    }
+    FLAGS = (
+        "encoder", "steps", "batch_size", "learning_rate", "max_tokens", "levels", "copies", "checkpoint", "device",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        encoder: str = "minilm",
+        steps: int = 300,
+        batch_size: int = 32,
+        learning_rate: float = 5e-5,
+        head_learning_rate: float = 1e-3,
+        max_tokens: int = 128,
+        levels: int = 3,
+        branching: int = 16,
+        max_level: int = 32_768,
+        matched: int = 10,
+        loss: str = "squared-hinge",
+        indexer: Indexer | None = None,
+        copies: int = 1,
+        ranker: XRLinear | None = None,
+        warmup: float = 0.1,
+        weight_decay: float = 0.01,
+        micro_batch: int | None = None,
+        evaluate_every: int = 100,
+        held_out: float = 0.05,
+        lora_rank: int = 0,
+        checkpoint: str | None = None,
+        device: str = "cpu",
+        decision_threshold: float = 0.5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.head_learning_rate = head_learning_rate
+        self.max_tokens = max_tokens
+        self.levels = levels
+        self.branching = branching
+        self.max_level = max_level
+        self.matched = matched
+        self.loss = loss
+        self.indexer = indexer
+        self.copies = copies
+        self.ranker = ranker
+        self.warmup = warmup
+        self.weight_decay = weight_decay
+        self.micro_batch = micro_batch
+        self.evaluate_every = evaluate_every
+        self.held_out = held_out
+        self.lora_rank = lora_rank
+        self.checkpoint = checkpoint
+        self.device = device
+        self.decision_threshold = decision_threshold
+        self.seed = seed
+        self.threads = threads
+
+    def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
+        from ramify.transformers.multi_resolution import HeadSettings, fine_tune_levels
+
+        tree = preliminary_tree(run.training, self.indexer, self.branching, self.branching, self.copies)
+        levels = Levels.of(tree, run.training.Y, count=self.levels, most_nodes=self.max_level)
+        settings = HeadSettings(
+            loss=self.loss, learning_rate=self.head_learning_rate, matched=self.matched, bootstrap=True
+        )
+        return fine_tune_levels(run, levels, settings)
