@@ -2,7 +2,7 @@
 
 ``checkpoints``, ``encoder``   a Hugging Face encoder as a module; ``tokens``: token ids; ``embedding``: its vectors
 ``model``                      base of the estimators: fine-tune, embed, rank by XRLinear on [tf-idf | embedding]
-``xr_transformer``             fine-tuning level by level; ``x_transformer``: on one level; ``flat_transformer``: no tree
+``xr_transformer``             fine-tuning level by level; ``x_transformer``: one level; ``flat_transformer``: no tree
 ``multi_resolution``           the loop over levels; ``levels``: targets and linear models; ``shortlist``: active nodes
 ``level_task``, ``flat_task``  what a step computes; ``head``, ``losses``: the head of a level; ``fine_tuning``: the run
 

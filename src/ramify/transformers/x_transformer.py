@@ -45,7 +45,7 @@ class XTransformer(TransformerModel):
         Texts per step.
     learning_rate : float, default 5e-5
         Learning rate of AdamW for the encoder, after the warm-up.
-    head_learning_rate : float, default 1e-3
+    head_learning_rate : float, default 1e-2
         Learning rate of Adam for the head.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
@@ -112,7 +112,7 @@ class XTransformer(TransformerModel):
         steps: int = 300,
         batch_size: int = 32,
         learning_rate: float = 5e-5,
-        head_learning_rate: float = 1e-3,
+        head_learning_rate: float = 1e-2,
         max_tokens: int = 128,
         max_leaf: int = 64,
         loss: str = "squared-hinge",
