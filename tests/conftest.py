@@ -1,6 +1,16 @@
 """Settings of all tests."""
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("untimed", deadline=None)  # a busy machine must not make a test fail
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory):
+    """Directory of a small encoder with random weights."""
+    from tiny_encoder import save_tiny_encoder
+
+    words = "river lake rain flood flame smoke heat burn soil stone clay sand water fire earth a bill to the"
+    return save_tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny", [words])

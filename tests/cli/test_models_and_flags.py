@@ -24,8 +24,8 @@ MODELS = catalogue.named(catalogue.MODEL)
 VECTORIZERS = catalogue.named(catalogue.VECTORIZER)
 PARTS = [(role, name) for role in ("model", "wrapper", "vectorizer") for name in catalogue.named(role)]
 
-FEW = {"epochs": 1, "warmup": 1, "embedding": 4, "hidden": 8, "dimensions": 8, "checkpoint": None}
-"""Values that keep the chains' training short."""
+FEW = {"epochs": 1, "warmup": 1, "embedding": 4, "hidden": 8, "dimensions": 8, "checkpoint": None, "steps": 1}
+"""Values that keep the training of networks short."""
 
 THREE = {
     "xr-linear": ["epsilon=0.2", "representation=graph-spectrum", "representation.dimensions=4"],
@@ -36,6 +36,9 @@ THREE = {
     "popular-labels": ["decision_threshold=0.2", "vectorizer.lowercase=no", "vectorizer.norm=none"],
     "label-chain": ["average=0", "held_out=0", "warmup=1"],
     "reinforced-chain": ["chain.hidden=8", "chain.epochs=1", "chain.warmup=1"],
+    "xr-transformer": ["branching=2", "loss=bce", "ranker.beam=5"],
+    "x-transformer": ["head_learning_rate=0.1", "preliminary_indexer=kmeans", "held_out=0"],
+    "flat-transformer": ["dropout=0", "ranker.max_leaf=2", "weight_decay=0"],
     "composite-chain": ["resequenced.epochs=1", "reinforced.epochs=1", "reinforced.chain.epochs=1"],
 }
 
@@ -71,8 +74,12 @@ def test_a_flag_belongs_to_one_part(model, vectorizer):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_kind_trains_with_each_of_its_flags_and_three_settings(call, documents, tmp_path, model):
+def test_every_kind_trains_with_each_of_its_flags_and_three_settings(
+    call, documents, tmp_path, model, monkeypatch, request
+):
     pytest.importorskip(catalogue.EXTRA_MODULES.get(MODELS[model].extra, "ramify"))
+    if model.endswith("transformer"):
+        monkeypatch.setitem(FEW, "encoder", request.getfixturevalue("tiny_encoder"))
     flags = ["--model", model, "--threads", 1, "-q", *_flags(model)]
     if "--combine" in flags:
         flags[flags.index("--trees") + 1] = 2

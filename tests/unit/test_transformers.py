@@ -9,8 +9,6 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 pytest.importorskip("transformers", reason="needs the extra torch")
 
-from tiny_encoder import save_tiny_encoder
-
 import ramify
 from ramify import FlatTransformer, Tagger, XRLinear, XRTransformer, XTransformer
 from ramify.errors import InputError, ModelFileError
@@ -23,6 +21,7 @@ from ramify.transformers.fine_tuning import FineTuning, held_out
 from ramify.transformers.flat_task import FlatTask
 from ramify.transformers.tokens import tokenized
 from ramify.values import as_csr
+from tiny_encoder import save_tiny_encoder
 
 WORDS = [f"word{number}" for number in range(16)]
 KINDS = {
@@ -84,7 +83,7 @@ def test_the_result_is_the_same_for_any_number_of_threads(kind, encoder):
     assert same(answered(first, data), answered(second, data))
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Raised in place of the kill of a process."""
 
 
@@ -98,7 +97,7 @@ def test_a_fit_that_is_stopped_again_and_again_ends_with_the_same_bits(kind, enc
 
     def stopping(self, rows, rate, processes, step=None):
         if next(calls) % 5 == 4:
-            raise Stopped
+            raise StoppedError
         original(self, rows, rate, processes)
 
     from ramify.transformers.fine_tuning import EncoderTask
@@ -110,7 +109,7 @@ def test_a_fit_that_is_stopped_again_and_again_ends_with_the_same_bits(kind, enc
         try:
             resumed = fitted(kind, encoder, data, **settings)
             break
-        except Stopped:
+        except StoppedError:
             stops += 1
     assert stops >= len(whole.histories_)
     for name, array in whole.encoder_arrays_.items():
@@ -139,7 +138,7 @@ def test_labels_with_copies(encoder):
     assert isinstance(model.ranker_, Disentangled)
     assert model.ranker_.tree_.overlapping
     assert answered(model, data).labels.max() < 20
-    own = fitted(XRTransformer, encoder, data, indexer=Twice())
+    own = fitted(XRTransformer, encoder, data, preliminary_indexer=Twice())
     assert same(answered(own, data), answered(own, data))
 
 

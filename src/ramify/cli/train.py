@@ -31,7 +31,7 @@ METAVARS = {"Whole": "N", "Real": "X", "DocumentLimit": "X", "YesNo": "yes|no", 
 HELP = """Train a model on a data file and save it.
 
 The extension determines the format: .jsonl, .csv, .tsv (also .gz) and .parquet contain texts; .txt of the Extreme
-Classification Repository and .npz contain features. JSON lines look like {"text": "...", "labels": ["...", "..."]}.
+Classification Repository and .npz contain features. JSON lines look like {"text": "...", "labels": ["..."]}.
 
 Examples:
 
@@ -39,7 +39,7 @@ Examples:
   ramify train books.csv --text title,subtitle --labels subjects --out model
   ramify train train.txt.gz --out model --max-leaf 50 --set epsilon=0.1
   ramify train bills.jsonl --out model --model partitioned --matcher nearest
-  ramify train bills.jsonl --out model --config settings.json
+  ramify train bills.jsonl --out model --model xr-transformer --device auto
 """
 
 
@@ -85,9 +85,7 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     holdout: Annotated[
         Optional[float],  # noqa: UP045
-        Option(
-            metavar="SHARE", help="Share of the documents that is held out for evaluation.", rich_help_panel=DATA_PANEL
-        ),
+        Option(metavar="SHARE", help="Share of the documents held out for evaluation.", rich_help_panel=DATA_PANEL),
     ] = None
 
 

@@ -30,23 +30,23 @@ class FlatTransformer(TransformerModel):
     Parameters
     ----------
     encoder : str, default "minilm"
-        Pretrained encoder: "minilm", the name of a Hugging Face repository, or a directory.
+        Pretrained encoder; "minilm", a repository of Hugging Face, or a directory.
     steps : int, default 300
         Training steps.
     batch_size : int, default 32
         Texts per step.
     learning_rate : float, default 5e-5
-        Learning rate of AdamW for the encoder, after the warm-up.
+        Learning rate of the encoder; of AdamW, after the warm-up.
     head_learning_rate : float, default 0.1
         Learning rate of plain SGD for the head, for the sum of the loss over the texts of a step.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
     chunk : int, default 16384
-        Labels per chunk: the memory of a step is one chunk.
+        Labels per chunk; the memory of a step is one chunk.
     dropout : float, default 0.3
         Share of the entries of an embedding that are dropped before the head in training.
     copies : int, default 1
-        Largest number of clusters per label in the final tree (label disentanglement).
+        Largest number of clusters per label; in the final tree (label disentanglement).
     ranker : XRLinear, optional
         The final model on tf-idf and embeddings, unfitted.
     warmup : float, default 0.1

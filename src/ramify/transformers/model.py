@@ -151,8 +151,8 @@ class TransformerModel(RankingModel):
         from ramify.transformers.fine_tuning import FineTuning, held_out, identity_of
 
         settings = {name: value for name, value in self._plain_settings().items() if name not in NO_EFFECT}
-        if "indexer" in settings and settings["indexer"] is not None:
-            settings["indexer"] = type(settings["indexer"]).__name__
+        if settings.get("preliminary_indexer") is not None:
+            settings["preliminary_indexer"] = type(settings["preliminary_indexer"]).__name__
         rest, held = held_out(len(training), self.held_out, training.seed)
         return FineTuning(
             training=training,
@@ -241,7 +241,7 @@ class TransformerModel(RankingModel):
         """Settings and arrays for a model directory; without an indexer, which only training uses."""
         check_is_fitted(self)
         settings = self._plain_settings()
-        for name in ("ranker", "indexer"):
+        for name in ("ranker", "preliminary_indexer"):
             settings.pop(name, None)
         inside, arrays = parts_to_state(self.inside())
         config = {"settings": settings, "encoder": self.encoder_config_, "n_features": self.n_features_in_, **inside}

@@ -38,25 +38,25 @@ class XTransformer(TransformerModel):
     Parameters
     ----------
     encoder : str, default "minilm"
-        Pretrained encoder: "minilm", the name of a Hugging Face repository, or a directory.
+        Pretrained encoder; "minilm", a repository of Hugging Face, or a directory.
     steps : int, default 300
         Training steps.
     batch_size : int, default 32
         Texts per step.
     learning_rate : float, default 5e-5
-        Learning rate of AdamW for the encoder, after the warm-up.
+        Learning rate of the encoder; of AdamW, after the warm-up.
     head_learning_rate : float, default 1e-2
         Learning rate of Adam for the head.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
     max_leaf : int, default 64
-        Largest number of labels per cluster of the preliminary tree; the clusters are the classes of the fine-tuning.
+        Largest number of labels per cluster; the clusters are the classes of the fine-tuning.
     loss : {"squared-hinge", "hinge", "bce"}
         Loss of an output of the head.
-    indexer : Indexer, optional
+    preliminary_indexer : Indexer, optional
         Builds the preliminary tree, whose labels may have several leaves; k-means with ``max_leaf`` when None.
     copies : int, default 1
-        Largest number of clusters per label, in the preliminary and in the final tree (label disentanglement).
+        Largest number of clusters per label; in the preliminary and in the final tree (label disentanglement).
     ranker : XRLinear, optional
         The final model on tf-idf and embeddings, unfitted.
     warmup : float, default 0.1
@@ -99,7 +99,7 @@ class XTransformer(TransformerModel):
         **TransformerModel.SHARED,
         "max_leaf": COUNT,
         "loss": OneOf(LOSSES),
-        "indexer": INDEXER,
+        "preliminary_indexer": INDEXER,
     }
     FLAGS = (
         "encoder", "steps", "batch_size", "learning_rate", "max_tokens", "max_leaf", "copies", "checkpoint", "device",
@@ -116,7 +116,7 @@ class XTransformer(TransformerModel):
         max_tokens: int = 128,
         max_leaf: int = 64,
         loss: str = "squared-hinge",
-        indexer: Indexer | None = None,
+        preliminary_indexer: Indexer | None = None,
         copies: int = 1,
         ranker: XRLinear | None = None,
         warmup: float = 0.1,
@@ -139,7 +139,7 @@ class XTransformer(TransformerModel):
         self.max_tokens = max_tokens
         self.max_leaf = max_leaf
         self.loss = loss
-        self.indexer = indexer
+        self.preliminary_indexer = preliminary_indexer
         self.copies = copies
         self.ranker = ranker
         self.warmup = warmup
@@ -157,7 +157,7 @@ class XTransformer(TransformerModel):
     def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
         from ramify.transformers.multi_resolution import HeadSettings, fine_tune_levels
 
-        tree = preliminary_tree(run.training, self.indexer, BRANCHING, self.max_leaf, self.copies)
+        tree = preliminary_tree(run.training, self.preliminary_indexer, BRANCHING, self.max_leaf, self.copies)
         clusters = Levels.clusters(tree, run.training.Y)
         settings = HeadSettings(loss=self.loss, learning_rate=self.head_learning_rate, matched=1, bootstrap=False)
         return fine_tune_levels(run, clusters, settings)

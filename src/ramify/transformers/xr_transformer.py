@@ -34,19 +34,19 @@ class XRTransformer(TransformerModel):
     Parameters
     ----------
     encoder : str, default "minilm"
-        Pretrained encoder: "minilm", the name of a Hugging Face repository, or a directory.
+        Pretrained encoder; "minilm", a repository of Hugging Face, or a directory.
     steps : int, default 300
         Training steps per level.
     batch_size : int, default 32
         Texts per step.
     learning_rate : float, default 5e-5
-        Learning rate of AdamW for the encoder, after the warm-up.
+        Learning rate of the encoder; of AdamW, after the warm-up.
     head_learning_rate : float, default 1e-3
         Learning rate of Adam for the heads.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
     levels : int, default 3
-        Largest number of levels that are fine-tuned: the finest ones with at most ``max_level`` nodes.
+        Largest number of levels that are fine-tuned; the finest ones with at most ``max_level`` nodes.
     branching : int, default 16
         Children per node of the preliminary tree.
     max_level : int, default 32768
@@ -55,10 +55,10 @@ class XRTransformer(TransformerModel):
         Nodes per text that the linear model of the level above predicts; their children are hard negatives (MAN).
     loss : {"squared-hinge", "hinge", "bce"}
         Loss of an output of a head.
-    indexer : Indexer, optional
+    preliminary_indexer : Indexer, optional
         Builds the preliminary tree, whose labels may have several leaves; k-means with ``branching`` when None.
     copies : int, default 1
-        Largest number of clusters per label, in the preliminary and in the final tree (label disentanglement).
+        Largest number of clusters per label; in the preliminary and in the final tree (label disentanglement).
     ranker : XRLinear, optional
         The final model on tf-idf and embeddings, unfitted.
     warmup : float, default 0.1
@@ -104,7 +104,7 @@ class XRTransformer(TransformerModel):
         "max_level": COUNT,
         "matched": COUNT,
         "loss": OneOf(LOSSES),
-        "indexer": INDEXER,
+        "preliminary_indexer": INDEXER,
     }
     FLAGS = (
         "encoder", "steps", "batch_size", "learning_rate", "max_tokens", "levels", "copies", "checkpoint", "device",
@@ -124,7 +124,7 @@ class XRTransformer(TransformerModel):
         max_level: int = 32_768,
         matched: int = 10,
         loss: str = "squared-hinge",
-        indexer: Indexer | None = None,
+        preliminary_indexer: Indexer | None = None,
         copies: int = 1,
         ranker: XRLinear | None = None,
         warmup: float = 0.1,
@@ -150,7 +150,7 @@ class XRTransformer(TransformerModel):
         self.max_level = max_level
         self.matched = matched
         self.loss = loss
-        self.indexer = indexer
+        self.preliminary_indexer = preliminary_indexer
         self.copies = copies
         self.ranker = ranker
         self.warmup = warmup
@@ -168,7 +168,7 @@ class XRTransformer(TransformerModel):
     def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
         from ramify.transformers.multi_resolution import HeadSettings, fine_tune_levels
 
-        tree = preliminary_tree(run.training, self.indexer, self.branching, self.branching, self.copies)
+        tree = preliminary_tree(run.training, self.preliminary_indexer, self.branching, self.branching, self.copies)
         levels = Levels.of(tree, run.training.Y, count=self.levels, most_nodes=self.max_level)
         settings = HeadSettings(
             loss=self.loss, learning_rate=self.head_learning_rate, matched=self.matched, bootstrap=True
