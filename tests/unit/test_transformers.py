@@ -2,6 +2,9 @@
 
 import itertools
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,3 +231,61 @@ def test_the_input_gradient_of_chunks_is_that_of_the_whole_head(encoder):
         task.update_head(inputs, rest, 0.1)
         torch.testing.assert_close(task.weight, (weight - 0.05 * gradients[1]).detach(), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(task.bias, (bias - 0.05 * gradients[2]).detach(), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_interrupted_fit_changes_nothing(kind, encoder):
+    data, other = texts_of_order(40, 0), texts_of_order(50, 1)
+    model = fitted(kind, encoder, data, steps=2)
+    state, top = repr(model.to_state()[0]), answered(model, data)
+    seen = []
+    training = Training(X=other[1], Y=other[2], texts=other[0], progress=lambda stage, done: seen.append(stage))
+    fitted(kind, encoder, other, steps=2).fit_training(training)
+    assert {"tokens", "fine-tune", "embed", "train"} <= set(seen)
+    for stop_at in range(0, len(seen), 3):
+        calls = itertools.count()
+
+        def progress(stage, done, calls=calls, stop_at=stop_at):
+            if next(calls) == stop_at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            model.fit_training(Training(X=other[1], Y=other[2], texts=other[0], progress=progress))
+        assert repr(model.to_state()[0]) == state
+        assert same(answered(model, data), top)
+
+
+def test_members_of_an_ensemble(encoder, tmp_path):
+    texts, _, Y = texts_of_order(150, 0)
+    labels = [[str(label) for label in Y[row].indices] for row in range(150)]
+    usual = {"encoder": encoder, "steps": 2, "threads": 1}
+    members = [XRTransformer(**usual, branching=4), FlatTransformer(**usual), XRLinear(threads=1)]
+    tagger = Tagger(ramify.Ensemble(members, threads=1)).fit(texts, labels)
+    found = tagger.tag(texts[:5], 3)
+    tagger.save(tmp_path / "model")
+    assert ramify.load(tmp_path / "model").tag(texts[:5], 3) == found
+
+
+SCRIPT = """
+import json, os, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1:3]
+from test_transformers import XRTransformer, fitted, texts_of_order
+model = fitted(XRTransformer, sys.argv[3], texts_of_order(142, 0), batch_size=16)
+row = [[event.loss for event in history.evaluations] for history in model.histories_]
+Path(sys.argv[4], os.environ["RANK"] + ".json").write_text(json.dumps(row))
+"""
+
+
+def test_two_processes_have_the_loss_curve_of_twice_the_batch(encoder, tmp_path):
+    here = Path(__file__).parent  # 128 of the 142 texts are not held out: 4 full batches, whose shards are the same
+    (tmp_path / "script.py").write_text(SCRIPT)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*launcher, tmp_path / "script.py", here, here.parent, encoder, tmp_path]
+    done = subprocess.run([str(one) for one in command], check=False, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first == second
+    alone = fitted(XRTransformer, encoder, texts_of_order(142, 0), batch_size=32)
+    wanted = [[event.loss for event in history.evaluations] for history in alone.histories_]
+    np.testing.assert_allclose(first, wanted, rtol=1e-3)
