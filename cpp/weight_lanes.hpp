@@ -72,6 +72,70 @@ inline void add(const LocalEntry* first, const LocalEntry* last, const Floats* s
         }
 }
 
+// Dense rows of one group, and the factor of each.
+template <int kRows>
+struct DenseRows {
+    const float* values[kRows];
+    float scale[kRows];
+};
+
+// products[row] = scale * (values · weights), weights[column][lane]: each weight is loaded once for all rows. The `next` rows
+// are prefetched line by line, because a prefetch of whole rows at once would wait for memory.
+template <int kRows, int kParts>
+inline void multiply_dense(const DenseRows<kRows>& rows, const float* const* next, int64_t n, const float* weights, Floats (*products)[kParts]) {
+    constexpr int kSums = kRows * kParts, kChains = kSums < 8 ? 8 / kSums : 1;  // two fused operations per cycle, each of four cycles
+    constexpr int64_t kStride = kParts * kLanes, kLine = 64 / sizeof(float);
+    Floats sums[kChains][kRows][kParts] = {};
+    int64_t column = 0;
+    for (; column + kLine <= n; column += kLine) {
+        for (int row = 0; row < kRows; ++row) __builtin_prefetch(next[row] + column);
+        for (int64_t at = column; at < column + kLine; at += kChains)
+            for (int i = 0; i < kChains; ++i)
+                for (int part = 0; part < kParts; ++part) {
+                    const Floats w = load(weights + (at + i) * kStride + part * kLanes);
+                    for (int row = 0; row < kRows; ++row) sums[i][row][part] += rows.values[row][at + i] * w;
+                }
+    }
+    for (; column < n; ++column)
+        for (int part = 0; part < kParts; ++part) {
+            const Floats w = load(weights + column * kStride + part * kLanes);
+            for (int row = 0; row < kRows; ++row) sums[0][row][part] += rows.values[row][column] * w;
+        }
+    for (int row = 0; row < kRows; ++row)
+        for (int part = 0; part < kParts; ++part) {
+            Floats sum = sums[0][row][part];
+            for (int i = 1; i < kChains; ++i) sum += sums[i][row][part];
+            products[row][part] = rows.scale[row] * sum;
+        }
+}
+
+// weights[column] += sum over rows of scale * values[column] * steps.
+template <int kRows, int kParts>
+inline void add_dense(const DenseRows<kRows>& rows, int64_t n, const Floats (*steps)[kParts], float* weights) {
+    Floats scaled[kRows][kParts];
+    for (int row = 0; row < kRows; ++row)
+        for (int part = 0; part < kParts; ++part) scaled[row][part] = rows.scale[row] * steps[row][part];
+    for (int64_t column = 0; column < n; ++column)
+        for (int part = 0; part < kParts; ++part) {
+            float* const at = weights + (column * kParts + part) * kLanes;
+            Floats w = load(at);
+            for (int row = 0; row < kRows; ++row) w += rows.values[row][column] * scaled[row][part];
+            store(at, w);
+        }
+}
+
+inline float dense_dot(const float* a, const float* b, int64_t n) {
+    Floats sums[4] = {};
+    int64_t column = 0;
+    for (; column + 4 * kLanes <= n; column += 4 * kLanes)
+        for (int i = 0; i < 4; ++i) sums[i] += load(a + column + i * kLanes) * load(b + column + i * kLanes);
+    const Floats sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    float dot = 0.0f;
+    for (int lane = 0; lane < kLanes; ++lane) dot += sum[lane];
+    for (; column < n; ++column) dot += a[column] * b[column];
+    return dot;
+}
+
 // z in (0, C) with a (z - z0) + b + log(z / (C - z)) = 0, by Newton steps on the logit of z inside a bracket:
 // there the function rises with slope 1 to 1 + aC/4, so it cannot run away (dual of Yu, Huang and Lin 2011).
 inline float logistic_root(float a, float b, float z0, float C, float* gradient) {

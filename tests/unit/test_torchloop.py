@@ -284,3 +284,13 @@ def test_a_gpu_that_is_not_there():
     with pytest.raises(InputError, match="no GPU"):
         Environment("cuda")
     assert Environment("auto").device.type == "cpu"
+
+
+@pytest.mark.parametrize("hardware", [True, False])
+def test_bfloat16_is_native_on_a_cpu_with_its_instructions(hardware, monkeypatch):
+    if torch.cuda.is_available():
+        pytest.skip("the GPU decides")
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: hardware, raising=False)
+    found = {name: Environment("cpu", 1, name).bfloat16 for name in ("auto", "native", "float32", "bfloat16")}
+    assert found == {"auto": False, "native": hardware, "float32": False, "bfloat16": True}
