@@ -58,13 +58,14 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     preset: Annotated[
         Optional[str],  # noqa: UP045
-        Option(
-            metavar="NAME", help="Model and settings to start from: fast, default, best or tail. (default: default)"
-        ),
+        Option(metavar="NAME", help="fast, default, semantic, best or tail."),
     ] = None
     vectorizer: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help="tfidf or hashing. (default: tfidf)"),
+        Option(
+            metavar="NAME",
+            help="tfidf, hashing, static, encoder; or a+b.",
+        ),
     ] = None
     set: Annotated[
         Optional[list[str]],  # noqa: UP045

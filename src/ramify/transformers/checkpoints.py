@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ramify.checks import Parsed
 from ramify.errors import InputError
 from ramify.wording import one_line, quoted
 
@@ -32,16 +31,6 @@ POOLING_MODES = {
     "pooling_mode_cls_token": "cls",
 }
 """Settings of sentence-transformers, with the name here."""
-
-
-def _encoder_name(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise InputError(f"encoder is {quoted(value)}, but must be the name or the directory of an encoder")
-    return value
-
-
-ENCODER_NAME = Parsed(_encoder_name, wanted_text="the name or the directory of an encoder")
-"""Rule of settings that name an encoder; whether it exists is checked when it is loaded."""
 
 
 def checkpoint_path(name: str) -> str:

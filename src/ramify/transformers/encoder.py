@@ -13,60 +13,25 @@ import inspect
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from ramify.checks import CheckedWhenMade, OneOf, Rules, Whole
+from ramify.checks import OneOf, Whole
 from ramify.errors import InputError, MissingExtraError
 from ramify.torchloop.randomness import seed_of
-from ramify.transformers.checkpoints import ENCODER_NAME, check_is_encoder, checkpoint_path, loading, own_pooling
+from ramify.transformers.checkpoints import check_is_encoder, checkpoint_path, loading, own_pooling
+from ramify.transformers.config import POOLING, EncoderConfig
 from ramify.transformers.tokens import TextTokenizer
 from ramify.wording import quoted
 
-POOLING = ("mean", "cls", "pooler")
-FEWEST_TOKENS = 8
+__all__ = ["EncoderConfig", "TextEncoder", "encoder_from_state", "encoder_to_state", "load_encoder", "merged"]
+
 LORA_ALPHA_PER_RANK = 2
 PREFIX = "weights/"
 """Prefix of the encoder's parameters among the arrays of a model directory."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderConfig(CheckedWhenMade):
-    """Which encoder, and how it is used.
-
-    Parameters
-    ----------
-    name : str
-        A repository of the Hugging Face hub, a directory, or "minilm" (see ``checkpoints.checkpoint_path``).
-    pooling : {"auto", "mean", "cls", "pooler"}
-        "auto": that of the checkpoint's sentence-transformers configuration if there is one, else "mean".
-    max_tokens : int, default 128
-        Largest number of tokens per text, special tokens included; at most the limit of the encoder is used.
-    lora_rank : int, default 0
-        Rank of low-rank adapters in all linear layers, which are trained in place of the encoder's weights (package
-        peft); 0: all weights are trained.
-
-    Raises
-    ------
-    InputError
-        A value out of range.
-    """
-
-    name: str
-    pooling: str = "auto"
-    max_tokens: int = 128
-    lora_rank: int = 0
-
-    RULES: ClassVar[Rules] = {
-        "name": ENCODER_NAME,
-        "pooling": OneOf(("auto", *POOLING)),
-        "max_tokens": Whole(FEWEST_TOKENS, 1_000_000),
-        "lora_rank": Whole(0, 4096),
-    }
 
 
 class TextEncoder(nn.Module):
@@ -133,13 +98,13 @@ def load_encoder(config: EncoderConfig) -> tuple[TextEncoder, TextTokenizer]:
 
     path = checkpoint_path(config.name)
     with loading(config.name):
-        own = AutoConfig.from_pretrained(path)
+        own = AutoConfig.from_pretrained(path, trust_remote_code=False)
         check_is_encoder(config.name, own)
         pooling = own_pooling(path) if config.pooling == "auto" else config.pooling
         tokenizer = _load_tokenizer(config.name, path)
         with torch.random.fork_rng(devices=[]):  # weights that the checkpoint lacks are random
             torch.manual_seed(seed_of(0))
-            model, info = AutoModel.from_pretrained(path, config=own, output_loading_info=True)
+            model, info = AutoModel.from_pretrained(path, config=own, output_loading_info=True, trust_remote_code=False)
     missing = sorted(name for name in info["missing_keys"] if pooling == "pooler" or not name.startswith("pooler."))
     if missing:
         raise InputError(
@@ -156,9 +121,9 @@ def load_encoder(config: EncoderConfig) -> tuple[TextEncoder, TextTokenizer]:
 def _load_tokenizer(name: str, path: str) -> TextTokenizer:
     from transformers import AutoTokenizer
 
-    loaded = AutoTokenizer.from_pretrained(path)
+    loaded = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     backend = getattr(loaded, "backend_tokenizer", None)
-    if not loaded.is_fast or backend is None:
+    if not loaded.is_fast or backend is None or backend.get_vocab_size() <= len(loaded.all_special_tokens):
         raise InputError(
             f"the encoder {quoted(name)} has no fast tokenizer (tokenizer.json): give a checkpoint that has one"
         )

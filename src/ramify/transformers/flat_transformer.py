@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ramify.checks import COUNT, Real, Rules
 from ramify.models.trees.xr_linear import XRLinear
-from ramify.transformers.checkpoints import ENCODER_NAME
+from ramify.transformers.config import ENCODER_NAME
 from ramify.transformers.model import TransformerModel
 
 if TYPE_CHECKING:

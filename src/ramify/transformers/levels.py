@@ -24,7 +24,7 @@ from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.indexing import built_tree
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.protocols import Indexer
-from ramify.values import CSR, Float32, Hybrid, LabelTree, TopK
+from ramify.values import CSR, Float32, Hybrid, LabelTree, TopK, empty_csr
 from ramify.weights import Blocks
 
 BOOTSTRAP = SolverConfig(cost_positive=100.0, cost_negative=100.0, epsilon=0.1, threshold=0.0)
@@ -143,13 +143,14 @@ def linear_head(
         above.
     how : Solving
     """
-    n = len(embeddings)
-    rows = everything(n) if above is None else _pattern(above)
+    X = Hybrid(empty_csr(len(embeddings), 1), embeddings)
+    rows = everything(len(embeddings)) if above is None else _pattern(above)
     positives = sp.csr_matrix(targets.T)
     positives.sort_indices()
     problem = LevelProblem(blocks, rows, positives)
-    [level] = train(_as_csr(embeddings), [problem], BOOTSTRAP, seed=how.seed, threads=how.threads)
-    return np.ascontiguousarray(level.matrix().T.toarray(), np.float32), level.bias
+    [level] = train(X, [problem], BOOTSTRAP, seed=how.seed, threads=how.threads)
+    assert level.dense is not None
+    return level.dense, level.bias
 
 
 def _pattern(above: CSR) -> CSR:
@@ -158,9 +159,3 @@ def _pattern(above: CSR) -> CSR:
     rows.sort_indices()
     rows.data[:] = 1
     return rows
-
-
-def _as_csr(dense: Float32) -> CSR:
-    n, width = dense.shape
-    indices = np.tile(np.arange(width, dtype=np.int32), n)
-    return sp.csr_matrix((dense.ravel(), indices, np.arange(n + 1, dtype=np.int64) * width), shape=(n, width))

@@ -29,6 +29,7 @@ from ramify.models.trees.xr_linear import XRLinear
 from ramify.torchloop import Environment, History, LoopConfig, require_torch
 from ramify.torchloop.checkpoint import CHECKPOINT
 from ramify.torchloop.environment import DEVICE
+from ramify.transformers.config import EncoderConfig
 from ramify.values import Hybrid, TopK
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class TransformerModel(RankingModel):
         if len(texts) != training.Y.shape[0]:
             raise InputError(f"there are {len(texts)} texts, but Y has {training.Y.shape[0]} rows: give one text each")
         self._checked_ranker(training)
-        from ramify.transformers.encoder import EncoderConfig, encoder_to_state, load_encoder
+        from ramify.transformers.encoder import encoder_to_state, load_encoder
         from ramify.transformers.tokens import tokenized
 
         environment = Environment(self.device, training.threads)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ramify.checks import COUNT, INDEXER, OneOf, Rules, Whole
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.protocols import Indexer
-from ramify.transformers.checkpoints import ENCODER_NAME
+from ramify.transformers.config import ENCODER_NAME
 from ramify.transformers.levels import Levels, preliminary_tree
 from ramify.transformers.model import LOSSES, TransformerModel
 
