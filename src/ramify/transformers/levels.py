@@ -122,7 +122,7 @@ def matched_nodes(tree: LabelTree, X: Hybrid, Y: CSR, k: int, how: Solving) -> T
     how : Solving
     """
     model = XRLinear(indexer=FixedTree(tree), cost_positive=1.0, cost_negative=1.0, tail_cost=0.0, beam=max(10, k))
-    model.set_params(seed=how.seed, threads=how.threads).fit(X[: Y.shape[0]], Y)
+    model.set_params(dense_weight=1.0, seed=how.seed, threads=how.threads).fit(X[: Y.shape[0]], Y)
     return model.predict_topk(X, min(k, tree.n_labels))
 
 

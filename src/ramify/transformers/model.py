@@ -122,7 +122,7 @@ class TransformerModel(RankingModel):
             raise InputError(f"there are {len(texts)} texts, but Y has {training.Y.shape[0]} rows: give one text each")
         self._checked_ranker(training)
         from ramify.transformers.encoder import encoder_to_state, load_encoder
-        from ramify.transformers.tokens import tokenized
+        from ramify.transformers.tokens import tokenized, warn_of_truncation
 
         environment = Environment(self.device, training.threads)
         encoder, tokenizer = load_encoder(
@@ -131,6 +131,7 @@ class TransformerModel(RankingModel):
         training.report("tokens", 0.0)
         tokens = tokenized(tokenizer, texts, encoder.max_tokens, threads=training.threads)
         training.report("tokens", 1.0)
+        warn_of_truncation(tokens.n_truncated, len(tokens), encoder.max_tokens)
         with environment.open():
             run = self._run(training, encoder, tokens, environment)
             self.histories_ = self._fine_tune(run)
@@ -194,7 +195,7 @@ class TransformerModel(RankingModel):
         """Embeddings of the texts of a request: float32, shape (n, width), rows of length 1."""
         check_is_fitted(self)
         from ramify.transformers.embedding import embedded
-        from ramify.transformers.tokens import tokenized
+        from ramify.transformers.tokens import tokenized, warn_of_truncation
 
         environment = Environment(self.device, self._threads(request.threads))
         encoder, tokenizer = self._encoder()

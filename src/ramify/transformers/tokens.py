@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ramify.errors import InputError
+from ramify.errors import InputError, RamifyWarning
 from ramify.kernels.subwords import subword_ids, tokenizer_from_json
 from ramify.kernels.text import checked_texts
 from ramify.values import Int32, Int64
@@ -196,3 +197,14 @@ class _TokenFile:
             raise InputError(
                 f"the token ids cannot be written to {self.directory} ({reason}): free space or give another directory"
             ) from None
+
+
+def warn_of_truncation(n_truncated: int, n: int, limit: int) -> None:
+    """Report by one RamifyWarning how many of n texts have more than ``limit`` tokens, if any."""
+    if n_truncated:
+        warnings.warn(
+            f"{n_truncated:,} of {n:,} texts have more than {limit} tokens, and their end is not used: raise "
+            "max_tokens if the encoder allows it",
+            RamifyWarning,
+            stacklevel=3,
+        )
