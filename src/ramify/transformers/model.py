@@ -195,7 +195,7 @@ class TransformerModel(RankingModel):
         """Embeddings of the texts of a request: float32, shape (n, width), rows of length 1."""
         check_is_fitted(self)
         from ramify.transformers.embedding import embedded
-        from ramify.transformers.tokens import tokenized, warn_of_truncation
+        from ramify.transformers.tokens import tokenized
 
         environment = Environment(self.device, self._threads(request.threads))
         encoder, tokenizer = self._encoder()
