@@ -188,7 +188,8 @@ class EncoderTask(Task):
         ids, mask = self.run.tokens.padded(shard.rows)
         vectors = self.network(ids.to(self.device), mask.to(self.device))
         embeddings = functional.normalize(vectors.float(), dim=1)
-        loss, inputs = self.head_loss(embeddings, shard)
+        with torch.autocast(self.device.type, enabled=False):
+            loss, inputs = self.head_loss(embeddings, shard)
         self._seen.update(zip(shard.rows.tolist(), inputs.detach(), strict=True))
         return loss, float(len(shard.rows))
 

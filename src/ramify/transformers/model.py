@@ -28,7 +28,7 @@ from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.torchloop import Environment, History, LoopConfig, require_torch
 from ramify.torchloop.checkpoint import CHECKPOINT
-from ramify.torchloop.environment import DEVICE
+from ramify.torchloop.environment import DEVICE, PRECISION
 from ramify.transformers.config import EncoderConfig
 from ramify.values import Hybrid, TopK
 
@@ -77,6 +77,7 @@ class TransformerModel(RankingModel):
     micro_batch: int | None
     checkpoint: str | None
     device: str
+    precision: str
     threads: int | None
 
     SHARED: ClassVar[Rules] = {
@@ -93,6 +94,7 @@ class TransformerModel(RankingModel):
         "lora_rank": Whole(0, 4096),
         "checkpoint": CHECKPOINT,
         "device": DEVICE,
+        "precision": PRECISION,
         "decision_threshold": THRESHOLD,
         "seed": SEED,
         "threads": THREADS,
@@ -124,7 +126,7 @@ class TransformerModel(RankingModel):
         from ramify.transformers.encoder import encoder_to_state, load_encoder
         from ramify.transformers.tokens import tokenized, warn_of_truncation
 
-        environment = Environment(self.device, training.threads)
+        environment = Environment(self.device, training.threads, self.precision)
         encoder, tokenizer = load_encoder(
             EncoderConfig(name=self.encoder, max_tokens=self.max_tokens, lora_rank=self.lora_rank)
         )
@@ -135,7 +137,8 @@ class TransformerModel(RankingModel):
         with environment.open():
             run = self._run(training, encoder, tokens, environment)
             self.histories_ = self._fine_tune(run)
-            X = Hybrid(training.X, run.embeddings())
+            with Environment(self.device, training.threads).open() as environment:  # the precision of predictions
+                X = Hybrid(training.X, replace(run, environment=environment).embeddings())
         self.encoder_config_, self.encoder_arrays_ = encoder_to_state(encoder, tokenizer)
         self.__dict__.pop("_loaded", None)
         ranker = self._checked_ranker(training)
@@ -145,7 +148,7 @@ class TransformerModel(RankingModel):
     def _checked_ranker(self, training: CheckedTraining) -> Any:
         """The unfitted ranker; with copies, a ``Disentangled`` around it."""
         ranker = XRLinear() if self.ranker is None else clone(self.ranker)
-        ranker.set_params(seed=training.seed, threads=self.threads)
+        ranker.set_params(seed=training.seed, threads=self.threads, decision_threshold=self.decision_threshold)
         ranker.check_settings()
         return ranker if self.copies == 1 else Disentangled(ranker, copies=self.copies, seed=training.seed)
 

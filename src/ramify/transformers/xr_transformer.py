@@ -77,6 +77,9 @@ class XRTransformer(TransformerModel):
         Directory for the state of an unfinished fit; a fit with the same settings and data resumes from it.
     device : {"cpu", "cuda", "auto"}
         Device of torch; "auto": a GPU if there is one, else the CPU.
+    precision : {"native", "auto", "float32", "bfloat16"}
+        Number format of the forward passes of the fine-tuning; "native": bfloat16 on a GPU or CPU with instructions for
+        it, else float32; "auto": bfloat16 on a GPU only. The embeddings of the ranker are float32 on a CPU.
     decision_threshold : float, default 0.5
         Smallest score of a label that ``predict`` returns.
     seed : int, default 0
@@ -135,6 +138,7 @@ class XRTransformer(TransformerModel):
         lora_rank: int = 0,
         checkpoint: str | None = None,
         device: str = "cpu",
+        precision: str = "native",
         decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
@@ -161,6 +165,7 @@ class XRTransformer(TransformerModel):
         self.lora_rank = lora_rank
         self.checkpoint = checkpoint
         self.device = device
+        self.precision = precision
         self.decision_threshold = decision_threshold
         self.seed = seed
         self.threads = threads
