@@ -71,12 +71,12 @@ def level_task(run: FineTuning, levels: Levels, stage: int, settings: HeadSettin
     elif starts:
         known = _sample(rows, MOST_BOOTSTRAPPED, training.seed)
         embeddings = run.embeddings(known)
-        training.report("match", 0.0)
     shape = (targets.shape[1], run.encoder.width)
     start = (np.zeros(shape, np.float32), np.zeros(shape[0], np.float32))
     if starts and embeddings is not None:
+        training.report("match", 0.5)
         start = linear_head(embeddings[: len(known)], targets[known], levels.blocks(stage), shortlist.rows(known), how)
-    training.report("match", 1.0)
+        training.report("match", 1.0)
     head = Head(*start, settings.loss, run.environment.device)
     return LevelTask(run, rows, head, shortlist, settings.learning_rate)
 
