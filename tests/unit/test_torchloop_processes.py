@@ -23,6 +23,7 @@ from torchloop_tasks import EncoderTask, run
 from ramify.torchloop import Checkpoint
 from pathlib import Path
 out = Path(sys.argv[2])
+run(EncoderTask(), epochs=1)  # connects the processes, which the next run must not do again
 history, found = run(EncoderTask(), 1, Checkpoint(out / "checkpoint", {}), batch_size=int(sys.argv[3]))
 rank = __import__("os").environ["RANK"]
 row = {"loss": [event.loss for event in history.evaluations], "weights": [array.ravel().tolist() for array in found]}

@@ -10,6 +10,7 @@ and have the same seed. Process 0 writes checkpoints, in a directory that every 
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,7 +48,11 @@ class Processes:
 
     @contextmanager
     def open(self, device: torch.device) -> Iterator[None]:
-        """Within, the processes are connected; a connection that was made before is used and left open."""
+        """Within, the processes are connected. The connection stays open until the process ends.
+
+        A second connection through the same server of torchrun would not be established, and a process that continues
+        after the others have ended, to predict, needs none.
+        """
         if self.count == 1:
             yield
             return
@@ -61,10 +66,8 @@ class Processes:
         except (ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"the {self.count} processes cannot be connected ({reason}): use torchrun") from None
-        try:
-            yield
-        finally:
-            distributed.destroy_process_group()
+        atexit.register(distributed.destroy_process_group)
+        yield
 
     def own(self, items: Sequence[Item]) -> Sequence[Item]:
         """The items of this process: every ``count``-th one."""
