@@ -37,7 +37,7 @@ class FlatTransformer(TransformerModel):
         Texts per step.
     learning_rate : float, default 5e-5
         Learning rate of the encoder; of AdamW, after the warm-up.
-    head_learning_rate : float, default 0.1
+    head_learning_rate : float, default 1.0
         Learning rate of plain SGD for the head, for the sum of the loss over the texts of a step.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
@@ -104,7 +104,7 @@ class FlatTransformer(TransformerModel):
         steps: int = 300,
         batch_size: int = 32,
         learning_rate: float = 5e-5,
-        head_learning_rate: float = 0.1,
+        head_learning_rate: float = 1.0,
         max_tokens: int = 128,
         chunk: int = 16_384,
         dropout: float = 0.3,

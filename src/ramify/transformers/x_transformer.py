@@ -45,7 +45,7 @@ class XTransformer(TransformerModel):
         Texts per step.
     learning_rate : float, default 5e-5
         Learning rate of the encoder; of AdamW, after the warm-up.
-    head_learning_rate : float, default 1e-2
+    head_learning_rate : float, default 0.02
         Learning rate of Adam for the head.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
@@ -115,7 +115,7 @@ class XTransformer(TransformerModel):
         steps: int = 300,
         batch_size: int = 32,
         learning_rate: float = 5e-5,
-        head_learning_rate: float = 1e-2,
+        head_learning_rate: float = 0.02,
         max_tokens: int = 128,
         max_leaf: int = 64,
         loss: str = "squared-hinge",
