@@ -148,7 +148,7 @@ class TransformerModel(RankingModel):
     def _checked_ranker(self, training: CheckedTraining) -> Any:
         """The unfitted ranker; with copies, a ``Disentangled`` around it."""
         ranker = XRLinear() if self.ranker is None else clone(self.ranker)
-        if ranker.dense_weight is None:  # held-out training texts would overrate embeddings that were fine-tuned on them
+        if ranker.dense_weight is None:  # a choice on training texts would overrate embeddings fine-tuned on them
             ranker.set_params(dense_weight=1.0)
         ranker.set_params(seed=training.seed, threads=self.threads, decision_threshold=self.decision_threshold)
         ranker.check_settings()
