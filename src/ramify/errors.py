@@ -51,10 +51,13 @@ class MissingExtraError(RamifyError, ImportError):
         The feature that needs it, e.g. "Parquet files".
     extra : str
         The extra to install, e.g. "data".
+    package : str, optional
+        The package to install, if it is not part of the extra.
     """
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f'{what} need an optional dependency: pip install "ramify[{extra}]"')
+    def __init__(self, what: str, extra: str, package: str | None = None) -> None:
+        wanted = f'"ramify[{extra}]"' if package is None else package
+        super().__init__(f"{what} need an optional dependency: pip install {wanted}")
         self.extra = extra
 
 

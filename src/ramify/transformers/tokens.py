@@ -1,0 +1,240 @@
+"""Token ids of texts: computed once, kept as one flat array, padded per batch.
+
+text i = ids[indptr[i] : indptr[i + 1]], special tokens included, at most ``max_tokens`` ids
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ramify.errors import InputError
+from ramify.kernels.text import checked_texts
+from ramify.values import Int32, Int64
+
+if TYPE_CHECKING:
+    import torch
+
+CHUNK = 1024
+"""Texts per call of the tokenizer."""
+
+PARALLELISM = "TOKENIZERS_PARALLELISM"
+
+
+@dataclass(frozen=True)
+class TextTokenizer:
+    """A fast tokenizer and the number of its padding token.
+
+    Parameters
+    ----------
+    backend : tokenizers.Tokenizer
+    pad_id : int, default 0
+        Fills the rows of a batch; the mask excludes it.
+    """
+
+    backend: Any
+    pad_id: int = 0
+
+    @property
+    def n_special(self) -> int:
+        """Number of special tokens that every text receives."""
+        return int(self.backend.num_special_tokens_to_add(False))
+
+    def to_json(self) -> str:
+        """The ``tokenizer.json``."""
+        return str(self.backend.to_str())
+
+    @classmethod
+    def from_json(cls, text: str, pad_id: int) -> TextTokenizer:
+        """What ``to_json`` wrote; ValueError for anything else."""
+        from tokenizers import Tokenizer
+
+        try:
+            backend = Tokenizer.from_str(text)
+        except Exception as error:  # the package raises Exception itself
+            raise ValueError(f"the tokenizer cannot be read: {error}") from None
+        return cls(backend, pad_id)
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Token ids of n texts.
+
+    Parameters
+    ----------
+    ids : int32 array, shape (total,)
+        Ids of all texts, one after another; memory-mapped if a directory was given to ``tokenized``.
+    indptr : int64 array, shape (n + 1,)
+        Text i has the ids ``indptr[i]`` to ``indptr[i + 1]``.
+    n_truncated : int
+        Texts with more tokens than the limit; their last tokens are missing.
+    pad_id, n_special : int
+        See ``TextTokenizer``.
+    """
+
+    ids: Int32
+    indptr: Int64
+    n_truncated: int = 0
+    pad_id: int = 0
+    n_special: int = 0
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def lengths(self) -> Int64:
+        """Tokens per text, int64, shape (n,)."""
+        lengths: Int64 = np.diff(self.indptr)
+        return lengths
+
+    def padded(self, rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """A batch, padded to its longest text.
+
+        Parameters
+        ----------
+        rows : int array, shape (m,)
+            Numbers of the texts.
+
+        Returns
+        -------
+        (ids, mask) : int64 tensors, shape (m, longest)
+            The mask is 1 at tokens and 0 at padding. A text without tokens gets one padding token with mask 1.
+        """
+        import torch
+
+        rows = np.asarray(rows, np.int64)
+        starts, lengths = self.indptr[rows], self.indptr[rows + 1] - self.indptr[rows]
+        places = np.arange(max(1, int(lengths.max(initial=0))))
+        mask = places < lengths[:, None]
+        ids = np.full(mask.shape, self.pad_id, np.int64)
+        ids[mask] = self.ids[(starts[:, None] + places)[mask]]
+        mask[:, 0] = True
+        return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+
+
+def tokenized(
+    tokenizer: TextTokenizer,
+    texts: Sequence[str],
+    max_tokens: int,
+    *,
+    threads: int,
+    directory: str | os.PathLike[str] | None = None,
+) -> Tokens:
+    """Token ids of texts.
+
+    Parameters
+    ----------
+    tokenizer : TextTokenizer
+    texts : sequence of str, length n
+    max_tokens : int
+        Largest number of tokens per text, special tokens included.
+    threads : int
+        The result is the same for any number.
+    directory : path-like, optional
+        Directory of a temporary file for the ids, which are then memory-mapped; it is removed with the ``Tokens``.
+        None: the ids stay in memory.
+
+    Returns
+    -------
+    Tokens
+
+    Raises
+    ------
+    InputError
+        A single string instead of a list, an item that is not a str, or a directory that cannot be written.
+    """
+    texts = checked_texts(texts)
+    file, lengths, n_truncated = _TokenFile(directory), [np.zeros(0, np.int64)], 0
+    chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
+    with _one_thread_per_call(), ThreadPoolExecutor(threads) as pool:
+        for first in range(0, len(chunks), threads):
+            group = chunks[first : first + threads]
+            for ids, counts, cut in pool.map(lambda chunk: _encoded(tokenizer, chunk, max_tokens), group):
+                file.append(ids)
+                lengths.append(counts)
+                n_truncated += cut
+    indptr = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(np.concatenate(lengths), out=indptr[1:])
+    return Tokens(file.whole(), indptr, n_truncated, tokenizer.pad_id, tokenizer.n_special)
+
+
+def _encoded(tokenizer: TextTokenizer, texts: Sequence[str], max_tokens: int) -> tuple[Int32, Int64, int]:
+    """Ids of some texts, tokens per text, and the number of texts that were truncated."""
+    backend, room = tokenizer.backend, max_tokens - tokenizer.n_special
+    try:
+        encodings = backend.encode_batch_fast(list(texts), add_special_tokens=False)
+    except TypeError:  # lone surrogates have no UTF-8 form
+        plain = [text.encode("utf-8", "replace").decode() for text in texts]
+        encodings = backend.encode_batch_fast(plain, add_special_tokens=False)
+    n_truncated = 0
+    rows = []
+    for encoding in encodings:
+        if len(encoding) > room:
+            encoding.truncate(room)
+            n_truncated += 1
+        rows.append(backend.post_process(encoding).ids)
+    counts = np.array([len(row) for row in rows], np.int64)
+    return np.fromiter(chain.from_iterable(rows), np.int32, int(counts.sum())), counts, n_truncated
+
+
+class _TokenFile:
+    """Collects arrays of ids in memory, or in a temporary file, which the system removes with the last reference."""
+
+    def __init__(self, directory: str | os.PathLike[str] | None) -> None:
+        self.parts: list[Int32] = []
+        self.directory = directory
+        self.file: Any = None
+        if directory is None:
+            return
+        with self._failures_named():
+            self.file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - the memory map keeps it
+
+    def append(self, ids: Int32) -> None:
+        """Add the ids of some texts."""
+        if self.file is None:
+            self.parts.append(ids)
+            return
+        with self._failures_named():
+            self.file.write(ids.tobytes())
+
+    def whole(self) -> Int32:
+        """All ids."""
+        if self.file is None:
+            return np.concatenate([np.zeros(0, np.int32), *self.parts])
+        with self._failures_named():
+            self.file.flush()
+            if self.file.tell() == 0:
+                return np.zeros(0, np.int32)
+            return np.memmap(self.file, np.int32, "r")
+
+    @contextmanager
+    def _failures_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(
+                f"the token ids cannot be written to {self.directory} ({reason}): free space or give another directory"
+            ) from None
+
+
+@contextmanager
+def _one_thread_per_call() -> Iterator[None]:
+    """Within, the package tokenizers uses the calling thread only: it has no argument for the number of threads."""
+    before = os.environ.get(PARALLELISM)
+    os.environ[PARALLELISM] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(PARALLELISM, None)
+        else:
+            os.environ[PARALLELISM] = before
