@@ -171,6 +171,25 @@ ENTRIES: list[Entry] = [
         summary="Words and n-grams hashed into a fixed number of columns.",
     ),
     Entry(
+        name="StaticEncoder",
+        module="ramify.features.static",
+        roles={VECTORIZER: "static"},
+        summary="Means of static word or sub-word vectors, weighted by frequency.",
+    ),
+    Entry(
+        name="Encoder",
+        module="ramify.transformers.vectorizer",
+        roles={VECTORIZER: "encoder"},
+        summary="Embeddings of a pretrained encoder, such as a sentence encoder of Hugging Face.",
+        extra="torch",
+    ),
+    Entry(
+        name="Concatenated",
+        module="ramify.features.concatenated",
+        roles={VECTORIZER: "concatenated"},
+        summary="The columns of two vectorizers side by side, such as tf-idf and static vectors.",
+    ),
+    Entry(
         name="KMeansIndexer",
         module="ramify.index.kmeans",
         roles={INDEXER: "kmeans"},
@@ -220,6 +239,9 @@ ENTRIES: list[Entry] = [
     ),
 ]
 """All entries, in the order of help pages and tables."""
+
+ADAPTER = ENTRIES[-1]
+"""Adapter that saves the vectorizers of scikit-learn."""
 
 
 def named(role: str) -> dict[str, Entry]:

@@ -18,8 +18,11 @@ from ramify.wording import nearest_name, quoted
 if TYPE_CHECKING:
     from ramify.tagger import Tagger
 
-NAMES = {"model": "xr-linear", "vectorizer": "tfidf"}
-"""Parts that are chosen by name in a settings file and on the command line, with their defaults."""
+NAMES = ("model", "vectorizer")
+"""Parts that are chosen by name in a settings file and on the command line."""
+
+CONCATENATED = "concatenated"
+"""Vectorizer of names with "+" between them, such as tfidf+static."""
 
 SWITCHES = {"disentangled": ("copies", "indexer"), "ensemble": ("trees", "seed")}
 """Wrappers, innermost first: the setting that adds it if it is not 1, and a setting that its model must have."""
@@ -76,7 +79,7 @@ class Start:
                 f"--preset {preset} is for the model {chosen.model}, but the model is {quoted(name)}: "
                 "leave one of them out"
             )
-        return cls(name, vectorizer or content.get("vectorizer", NAMES["vectorizer"]), chosen, path, content)
+        return cls(name, vectorizer or content.get("vectorizer", chosen.vectorizer), chosen, path, content)
 
     def parts(self) -> dict[str, Part]:
         """The parts, by ``KINDS``, with the preset; without wrappers that the model does not support."""
@@ -88,7 +91,17 @@ class Start:
             if needed in model.made_of.RULES:
                 parts[kind] = Part(catalogue.WRAPPER, kind)
                 parts[kind].values[switch] = 1
-        return parts | {"vectorizer": Part(catalogue.VECTORIZER, self.vectorizer)}
+        return parts | {"vectorizer": _vectorizer(self.vectorizer)}
+
+
+def _vectorizer(name: str) -> Part:
+    """A vectorizer by its name in the catalogue, or by several names with "+" between them."""
+    first, plus, second = name.rpartition("+")
+    if not plus:
+        return Part(catalogue.VECTORIZER, name)
+    part = Part(catalogue.VECTORIZER, CONCATENATED)
+    part.values |= {"first": _vectorizer(first), "second": _vectorizer(second)}
+    return part
 
 
 def own_flags(parts: Mapping[str, Part]) -> dict[str, tuple[Part, str]]:
@@ -101,7 +114,16 @@ def own_flags(parts: Mapping[str, Part]) -> dict[str, tuple[Part, str]]:
         if kind in SWITCHES and SWITCHES[kind][0] in parts["model"].settings:
             continue
         prefix = "" if kind == "model" else f"{kind}."
-        found |= {name: (part, prefix + name) for name in part.made_of.FLAGS}
+        found = _flags_inside(part, prefix) | found
+    return found
+
+
+def _flags_inside(part: Part, prefix: str) -> dict[str, tuple[Part, str]]:
+    """Flags of a part, and of the vectorizers that it concatenates; those of the first have precedence."""
+    found = {name: (part, prefix + name) for name in part.made_of.FLAGS}
+    if part.kind == CONCATENATED:
+        for name, inner in part.values.items():
+            found = _flags_inside(inner, f"{prefix}{name}.") | found
     return found
 
 
@@ -198,8 +220,9 @@ def _assignments(
     own = own_flags(parts)
     found = {}
     for name, text in flags.items():
-        kind = next(kind for kind, part in parts.items() if part is own[name][0])
-        found[f"{kind}.{name}"] = ("--" + name.replace("_", "-"), text)
+        part, path = own[name]
+        full = f"model.{path}" if part is parts["model"] else path
+        found[full] = ("--" + name.replace("_", "-"), text)
     for one in sets:
         path, equals, text = one.partition("=")
         if not equals or not path:

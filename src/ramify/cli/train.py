@@ -59,12 +59,16 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     preset: Annotated[
         Optional[str],  # noqa: UP045
         Option(
-            metavar="NAME", help="Model and settings to start from: fast, default, best or tail. (default: default)"
+            metavar="NAME",
+            help="Model and settings to start from: fast, default, semantic, best or tail. (default: default)",
         ),
     ] = None
     vectorizer: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help="tfidf or hashing. (default: tfidf)"),
+        Option(
+            metavar="NAME",
+            help="tfidf, hashing, static, encoder, or several as in tfidf+static. (default: that of the preset)",
+        ),
     ] = None
     set: Annotated[
         Optional[list[str]],  # noqa: UP045

@@ -25,9 +25,11 @@ class Columns:
     Parameters
     ----------
     width : int
-        Columns of the training matrix.
+        Columns of the training matrix, those of a dense block included.
     used : int32 array, or None
-        The columns with an entry, ascending, where the matrix is wide and most columns have none; None keeps all.
+        The sparse columns with an entry, ascending, if the matrix is wide and most columns have none; None keeps all.
+    n_dense : int, optional
+        Columns of the dense block, which are all kept; None where that is not known.
 
     Raises
     ------
@@ -37,6 +39,7 @@ class Columns:
 
     width: int
     used: Int32 | None = None
+    n_dense: int | None = None
 
     def __post_init__(self) -> None:
         if self.used is None:
@@ -48,37 +51,41 @@ class Columns:
     @property
     def n_kept(self) -> int:
         """Columns of the model."""
-        return self.width if self.used is None else len(self.used)
+        return self.width if self.used is None else len(self.used) + (self.n_dense or 0)
 
     @classmethod
     def of(cls, matrix: Features) -> Columns:
         """The columns of a training matrix."""
-        if isinstance(matrix, Hybrid):
-            matrix = matrix.sparse
-        width = int(matrix.shape[1])
-        if width <= NARROW_ENOUGH:
-            return cls(width)
-        used = np.unique(matrix.indices).astype(np.int32)
-        return cls(width, used) if 0 < len(used) < width // 2 else cls(width)
+        sparse, n_dense = (matrix.sparse, matrix.dense.shape[1]) if isinstance(matrix, Hybrid) else (matrix, 0)
+        width = int(sparse.shape[1])
+        used = np.unique(sparse.indices).astype(np.int32) if width > NARROW_ENOUGH else None
+        few = used is not None and 0 < len(used) < width // 2
+        return cls(width + n_dense, used if few else None, n_dense)
 
     def select(self, matrix: Any) -> Any:
         """The matrix in the model's columns; entries in columns that training did not use are dropped.
 
         Parameters
         ----------
-        matrix : csr_matrix, shape (n, at most ``width``)
+        matrix : csr_matrix or Hybrid, shape (n, at most ``width``)
 
         Returns
         -------
-        csr_matrix, shape (n, used columns)
+        csr_matrix or Hybrid, shape (n, kept columns)
 
         Raises
         ------
         InputError
-            More columns than ``width``.
+            More columns than ``width``, or another number of dense columns than in training.
         """
-        if isinstance(matrix, Hybrid):
-            return Hybrid(self.select(matrix.sparse), matrix.dense)
+        n_dense = matrix.dense.shape[1] if isinstance(matrix, Hybrid) else 0
+        if self.n_dense not in (None, n_dense):
+            raise InputError(
+                f"X has {n_dense} dense columns, but the model was trained on {self.n_dense}: "
+                "give the features of the training data"
+            )
+        if isinstance(matrix, Hybrid) and matrix.shape[1] <= self.width:
+            return Hybrid(Columns(self.width - n_dense, self.used).select(matrix.sparse), matrix.dense)
         if matrix.shape[1] > self.width:
             raise InputError(
                 f"X has {matrix.shape[1]} features, but the model was trained on {self.width}: "

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from ramify.checks import THREADS, Checked, OneOf, Rule, YesNo, rules_of, thread_count
 from ramify.errors import InputError
+from ramify.features.addable import Addable
 from ramify.kernels.grams import Grams
 from ramify.kernels.text import TextWeigher, checked_texts
 from ramify.values import CSR, Float32, Int32
@@ -32,7 +33,7 @@ SHARED_RULES: dict[str, Rule] = {
 """Rules of the settings of both classes."""
 
 
-class WeightedText(Checked, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class WeightedText(Checked, Addable, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Texts → X; a subclass defines the columns and their idf."""
 
     words: Any
@@ -119,7 +120,7 @@ def _stored_names(kind: Any) -> list[str]:
     return [name for name in kind.RULES if name != "threads"]
 
 
-def stored_settings(kind: type[WeightedText], config: dict[str, Any]) -> dict[str, Any]:
+def stored_settings(kind: type[Checked], config: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments of a class, from a model directory; the class checks their values.
 
     Raises

@@ -11,7 +11,7 @@ from ramify.label_vectors.vectors import (
     names_as_instances,
     unit_vectors,
 )
-from ramify.label_vectors.word_vectors import from_word_vectors, read_word_vectors
+from ramify.label_vectors.word_vectors import from_word_vectors
 
 __all__ = [
     "PIFA",
@@ -23,6 +23,5 @@ __all__ = [
     "Mixture",
     "from_word_vectors",
     "names_as_instances",
-    "read_word_vectors",
     "unit_vectors",
 ]

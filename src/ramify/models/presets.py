@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
 from ramify import catalogue
 from ramify.errors import InputError
 from ramify.wording import nearest_name, quoted
 
+TFIDF = "tfidf"
+
 
 @dataclass(frozen=True)
 class Preset:
-    """A model and its settings.
+    """A model with its settings, and a vectorizer.
 
     Parameters
     ----------
@@ -20,10 +24,28 @@ class Preset:
         Name of the model in the catalogue.
     settings : dict
         Settings that differ from the defaults of the class.
+    vectorizer : str, default "tfidf"
+        Name of the vectorizer in the catalogue, or several names with "+" between them.
     """
 
     model: str = "xr-linear"
     settings: dict[str, Any] = field(default_factory=dict)
+    vectorizer: str = TFIDF
+
+    def build(self, *, seed: int, threads: int | None) -> Any:
+        """The unfitted model."""
+        kind: Any = catalogue.find(catalogue.MODEL, self.model, "model").load()
+        return kind(**self.settings, seed=seed, threads=threads)
+
+    def vectorize(self, *, threads: int | None) -> Any:
+        """The unfitted vectorizer."""
+        kinds: list[Any] = [catalogue.find(catalogue.VECTORIZER, name, "vectorizer") for name in self.names()]
+        parts = [kind.load()(threads=threads) for kind in kinds]
+        return reduce(add, parts)
+
+    def names(self) -> list[str]:
+        """Names of the vectorizers that are added."""
+        return self.vectorizer.split("+")
 
 
 PRESETS = {
@@ -32,6 +54,7 @@ PRESETS = {
         {"negatives": "tfn", "path_weight": 0.75, "epsilon": 0.5, "max_leaf": 64, "tail_cost": 0.0},
     ),
     "default": Preset(),
+    "semantic": Preset(vectorizer="tfidf+static"),
     "best": Preset("blend", {"trees": 3, "tail_cost": 0.5}),
     "tail": Preset("blend", {"trees": 3, "tail_cost": 0.5, "tail_rank": 0.6}),
 }
@@ -73,7 +96,12 @@ def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
     Raises
     ------
     InputError
-        An unknown name.
+        An unknown name, or "semantic", which consists of a model and a vectorizer: see ``Tagger.of_preset``.
     """
     chosen = named(name)
-    return catalogue.find(catalogue.MODEL, chosen.model, "model").load()(**chosen.settings, seed=seed, threads=threads)
+    if chosen.vectorizer != TFIDF:
+        raise InputError(
+            f"the preset {name} has a vectorizer beside the model: use Tagger.of_preset({name!r}) in place of "
+            f"Tagger(preset({name!r}))"
+        )
+    return chosen.build(seed=seed, threads=threads)

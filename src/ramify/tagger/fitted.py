@@ -17,7 +17,8 @@ from ramify.features.columns import Columns
 from ramify.models.base.adapter import as_model
 from ramify.protocols import Model
 from ramify.tagger.given_labels import ids_of, name_lists
-from ramify.values import Bool, Int64, StageProgress, TopK, as_csr, as_features
+from ramify.tagger.parts import features_for
+from ramify.values import Bool, Int64, StageProgress, TopK, as_csr, as_features, empty_rows
 from ramify.wording import quoted
 
 Tags = list[tuple[str, float]]
@@ -165,7 +166,7 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         texts = listed(texts) if self.takes_texts_ else texts
         X = None if self.takes_texts_ and "X" not in needs else self.features(texts)
         kept = texts if self.takes_texts_ and "texts" in needs else None
-        empty = np.array([not text.strip() for text in texts], bool) if X is None else np.diff(X.indptr) == 0
+        empty = np.array([not text.strip() for text in texts], bool) if X is None else empty_rows(X)
         return Request(X=X, texts=kept), empty
 
     def predict_topk(
@@ -222,7 +223,10 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
     def features(self, texts: Any) -> Any:
         """Features of texts as the model uses them, shape (n, d); takes features if the tagger was fitted on them."""
         check_is_fitted(self)
-        X = as_features(self.vectorizer_.transform(listed(texts)) if self.takes_texts_ else texts)
+        if self.takes_texts_:
+            X = features_for(self._adapted_model(), self.vectorizer_.transform(listed(texts)))
+        else:
+            X = as_features(texts)
         return X if self.columns_ is None else self.columns_.select(X)
 
     def label_ids(self, names: Iterable[str]) -> list[int]:

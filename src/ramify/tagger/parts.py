@@ -6,10 +6,15 @@ import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
+
 from ramify.errors import InputError, RamifyWarning
+from ramify.features import Concatenated
+from ramify.features.dense_text import DenseText
 from ramify.features.scripts import advice_on_scripts
 from ramify.models.base.adapter import unfitted
-from ramify.values import Dataset, Features, StageProgress, as_features
+from ramify.protocols import Model
+from ramify.values import Dataset, Features, Hybrid, StageProgress, as_features, empty_csr
 from ramify.wording import quoted
 
 
@@ -35,9 +40,29 @@ def unfitted_part(name: str, given: Any, is_valid: Callable[[Any], bool], defaul
     return unfitted(given)
 
 
-def features_of(dataset: Dataset, vectorizer: Any, progress: StageProgress | None) -> tuple[Any, Features]:
-    """The vectorizer, fitted on the texts, and their features; (None, X) for a Dataset without texts."""
+def features_for(model: Model, X: Any) -> Features:
+    """The features of a vectorizer as X of a model; an array becomes the dense block if the model takes one."""
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "f" and "hybrid" in model.abilities:
+        return Hybrid(empty_csr(X.shape[0], 0), X)
+    return as_features(X)
+
+
+def features_of(
+    dataset: Dataset, vectorizer: Any, model: Model, progress: StageProgress | None
+) -> tuple[Any, Features]:
+    """The vectorizer, fitted on the texts, and their features for a model; (None, X) for a Dataset without texts.
+
+    Raises
+    ------
+    InputError
+        A Dataset without texts, and a vectorizer with an encoder.
+    """
     if dataset.texts is None:
+        if isinstance(vectorizer, DenseText | Concatenated):
+            raise InputError(
+                f"{type(vectorizer).__name__} needs texts, but the data contain features only: give texts, or leave "
+                "the vectorizer out"
+            )
         return None, cast(Features, dataset.X)  # a Dataset has texts or X
     if dataset.X is not None:
         warnings.warn(
@@ -47,7 +72,7 @@ def features_of(dataset: Dataset, vectorizer: Any, progress: StageProgress | Non
         )
     report_progress = progress or (lambda stage, done: None)
     report_progress("features", 0.0)
-    X = as_features(vectorizer.fit_transform(dataset.texts))
+    X = features_for(model, vectorizer.fit_transform(dataset.texts))
     report_progress("features", 1.0)
     advice = advice_on_scripts(dataset.texts, vectorizer)
     if advice is not None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ramify.checks import Whole
 from ramify.errors import InputError, damage_reported
-from ramify.features import Hashing, Tfidf
 from ramify.features.columns import Columns
-from ramify.features.sklearn_text import SklearnText
+from ramify.features.concatenated import width_of
 from ramify.models.base.adapter import as_model, is_model
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.stored import stored_size
@@ -34,6 +34,7 @@ def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
         "vectorizer": None,
         "n_documents": tagger.n_documents_,
         "n_columns": None if tagger.columns_ is None else tagger.columns_.width,
+        "n_dense": None if tagger.columns_ is None else tagger.columns_.n_dense,
         "takes_texts": tagger.takes_texts_,
         "fields": dict(tagger.fields_),
         "label_form": tagger.label_form_,
@@ -82,7 +83,8 @@ def _columns(config: dict[str, Any], arrays: dict[str, Any], model: Any) -> Colu
     width = config.get("n_columns", features)
     if width is None:
         return None
-    columns = Columns(stored_size(width, "n_columns"), arrays.get("columns/used"))
+    n_dense = Whole(0, stored_size(width, "n_columns"), optional=True).check("n_dense", config.get("n_dense"))
+    columns = Columns(width, arrays.get("columns/used"), n_dense)
     if features not in (None, columns.n_kept):
         raise InputError(f"{columns.n_kept} columns are selected, but the model has {features} features")
     return columns
@@ -101,16 +103,9 @@ def _check_parts(model: Any, vectorizer: Any, columns: Columns | None) -> None:
     """Raise an error if the parts have wrong types or different numbers of features."""
     if not is_model(model) or (vectorizer is not None and not is_vectorizer(vectorizer)):
         raise TypeError(f"a {type(model).__name__} and a {type(vectorizer).__name__} are not a model and a vectorizer")
-    width = _width(vectorizer)
+    width = None if vectorizer is None else width_of(vectorizer)
     if columns is not None and width not in (None, columns.width):
         raise ValueError(f"the vectorizer has {width} features, but the model has {columns.width}")
-
-
-def _width(vectorizer: Any) -> int | None:
-    """Number of columns of a vectorizer of ramify or scikit-learn; None for other vectorizers."""
-    if not isinstance(vectorizer, Tfidf | Hashing) and not SklearnText.takes(vectorizer):
-        return None
-    return len(vectorizer.vocabulary_) if hasattr(vectorizer, "vocabulary_") else int(vectorizer.n_features)
 
 
 def _keys(tagger: Tagger, arrays: dict[str, Any]) -> StringTable | None:

@@ -15,6 +15,7 @@ from ramify.features import Tfidf
 from ramify.features.columns import Columns
 from ramify.models.base.adapter import as_model, is_model
 from ramify.models.base.persistence import load_as, save
+from ramify.models.presets import named as named_preset
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.strings import StringTable
 from ramify.tagger import state as tagger_state
@@ -39,8 +40,9 @@ class Tagger(FittedTagger):
         Any object with ``fit(X, Y)`` and ``predict_topk(X, k)``, or with ``fit_training(training)`` and
         ``answer(request)`` (see ``protocols.Model``); ``XRLinear()`` when None.
     vectorizer : Vectorizer, optional
-        Converts texts to features: ``Tfidf()`` when None, ``Hashing``, or a vectorizer of scikit-learn. Not used if the
-        tagger is fitted on features.
+        Converts texts to features: ``Tfidf()`` when None, ``Hashing``, ``StaticEncoder``, ``Encoder``, a sum of these
+        such as ``Tfidf() + StaticEncoder()``, or a vectorizer of scikit-learn. Not used if the tagger is fitted on
+        features.
 
     Attributes
     ----------
@@ -136,7 +138,7 @@ class Tagger(FittedTagger):
         if dataset.texts is not None and "X" not in adapted.needs:
             vectorizer, X, columns = None, None, None
         else:
-            vectorizer, X = features_of(dataset, vectorizer, progress)
+            vectorizer, X = features_of(dataset, vectorizer, adapted, progress)
             columns = Columns.of(X)
             X = columns.select(X)
         adapted.fit_training(
@@ -189,6 +191,25 @@ class Tagger(FittedTagger):
             columns_=None if size.features is None else Columns(size.features),
         )
         return tagger
+
+    @classmethod
+    def of_preset(cls, name: str, *, seed: int = 0, threads: int | None = None) -> Tagger:
+        """An unfitted tagger with the model and the vectorizer of a preset.
+
+        Parameters
+        ----------
+        name : {"fast", "default", "semantic", "best", "tail"}
+            See ``preset``; "semantic": ``XRLinear`` on tf-idf and static vectors.
+        seed, threads
+            As in ``preset``.
+
+        Raises
+        ------
+        InputError
+            An unknown name.
+        """
+        chosen = named_preset(name)
+        return cls(chosen.build(seed=seed, threads=threads), vectorizer=chosen.vectorize(threads=threads))
 
     def score(self, texts: Any, labels: Any) -> float:
         """Share of texts whose best label is correct (P@1); the labels have a form that ``fit`` accepts."""

@@ -8,25 +8,19 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ramify.errors import InputError
+from ramify.kernels.subwords import subword_ids, tokenizer_from_json
 from ramify.kernels.text import checked_texts
 from ramify.values import Int32, Int64
 
 if TYPE_CHECKING:
     import torch
-
-CHUNK = 1024
-"""Texts per call of the tokenizer."""
-
-PARALLELISM = "TOKENIZERS_PARALLELISM"
 
 
 @dataclass(frozen=True)
@@ -55,13 +49,7 @@ class TextTokenizer:
     @classmethod
     def from_json(cls, text: str, pad_id: int) -> TextTokenizer:
         """What ``to_json`` wrote; ValueError for anything else."""
-        from tokenizers import Tokenizer
-
-        try:
-            backend = Tokenizer.from_str(text)
-        except Exception as error:  # the package raises Exception itself
-            raise ValueError(f"the tokenizer cannot be read: {error}") from None
-        return cls(backend, pad_id)
+        return cls(tokenizer_from_json(text), pad_id)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,36 +141,13 @@ def tokenized(
     """
     texts = checked_texts(texts)
     file, lengths, n_truncated = _TokenFile(directory), [np.zeros(0, np.int64)], 0
-    chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
-    with _one_thread_per_call(), ThreadPoolExecutor(threads) as pool:
-        for first in range(0, len(chunks), threads):
-            group = chunks[first : first + threads]
-            for ids, counts, cut in pool.map(lambda chunk: _encoded(tokenizer, chunk, max_tokens), group):
-                file.append(ids)
-                lengths.append(counts)
-                n_truncated += cut
+    for ids, counts, cut in subword_ids(tokenizer.backend, texts, threads=threads, max_tokens=max_tokens):
+        file.append(ids)
+        lengths.append(counts)
+        n_truncated += cut
     indptr = np.zeros(len(texts) + 1, np.int64)
     np.cumsum(np.concatenate(lengths), out=indptr[1:])
     return Tokens(file.whole(), indptr, n_truncated, tokenizer.pad_id, tokenizer.n_special)
-
-
-def _encoded(tokenizer: TextTokenizer, texts: Sequence[str], max_tokens: int) -> tuple[Int32, Int64, int]:
-    """Ids of some texts, tokens per text, and the number of texts that were truncated."""
-    backend, room = tokenizer.backend, max_tokens - tokenizer.n_special
-    try:
-        encodings = backend.encode_batch_fast(list(texts), add_special_tokens=False)
-    except TypeError:  # lone surrogates have no UTF-8 form
-        plain = [text.encode("utf-8", "replace").decode() for text in texts]
-        encodings = backend.encode_batch_fast(plain, add_special_tokens=False)
-    n_truncated = 0
-    rows = []
-    for encoding in encodings:
-        if len(encoding) > room:
-            encoding.truncate(room)
-            n_truncated += 1
-        rows.append(backend.post_process(encoding).ids)
-    counts = np.array([len(row) for row in rows], np.int64)
-    return np.fromiter(chain.from_iterable(rows), np.int32, int(counts.sum())), counts, n_truncated
 
 
 class _TokenFile:
@@ -224,17 +189,3 @@ class _TokenFile:
             raise InputError(
                 f"the token ids cannot be written to {self.directory} ({reason}): free space or give another directory"
             ) from None
-
-
-@contextmanager
-def _one_thread_per_call() -> Iterator[None]:
-    """Within, the package tokenizers uses the calling thread only: it has no argument for the number of threads."""
-    before = os.environ.get(PARALLELISM)
-    os.environ[PARALLELISM] = "false"
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(PARALLELISM, None)
-        else:
-            os.environ[PARALLELISM] = before

