@@ -61,13 +61,23 @@ def test_a_kind_has_at_most_ten_flags_and_each_is_a_setting(role, name):
         assert part.settings[flag].help, flag
 
 
-@pytest.mark.parametrize(("model", "vectorizer"), list(itertools.product(MODELS, VECTORIZERS)))
+def _with_inner_vectorizers(part: Part) -> list[Part]:
+    inner = [one for value in part.values.values() if isinstance(value, Part) for one in _with_inner_vectorizers(value)]
+    return [part, *inner] if part.role == catalogue.VECTORIZER else [part]
+
+
+@pytest.mark.parametrize(("model", "vectorizer"), list(itertools.product(MODELS, [*VECTORIZERS, "static+encoder"])))
 def test_a_flag_belongs_to_one_part(model, vectorizer):
-    names = [name for part in _parts(model, vectorizer).values() for name in part.made_of.FLAGS]
-    switch_is_taken = "trees" in _parts(model)["model"].settings
-    wanted = {name for name in names if not (switch_is_taken and name == "combine")}
-    assert set(own_flags(_parts(model, vectorizer))) == wanted
-    assert len(names) - len(set(names)) == switch_is_taken
+    parts = _parts(model, vectorizer)
+    owners = [one for part in parts.values() for one in _with_inner_vectorizers(part)]
+    names = [name for one in owners for name in one.made_of.FLAGS]
+    switch_is_taken = "trees" in parts["model"].settings
+    own = own_flags(parts)
+    assert set(own) == {name for name in names if not (switch_is_taken and name == "combine")}
+    for name, (part, _) in own.items():
+        assert part is next(one for one in owners if name in one.made_of.FLAGS), name
+    repeated = {name for name in names if names.count(name) > 1}
+    assert repeated <= {"trees", "device", "encoder"}  # of a model and of the encoder in its vectorizer
 
 
 @pytest.mark.parametrize("model", MODELS)

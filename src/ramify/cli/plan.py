@@ -114,7 +114,7 @@ def own_flags(parts: Mapping[str, Part]) -> dict[str, tuple[Part, str]]:
         if kind in SWITCHES and SWITCHES[kind][0] in parts["model"].settings:
             continue
         prefix = "" if kind == "model" else f"{kind}."
-        found = _flags_inside(part, prefix) | found
+        found |= {name: place for name, place in _flags_inside(part, prefix).items() if name not in found}
     return found
 
 
@@ -122,8 +122,9 @@ def _flags_inside(part: Part, prefix: str) -> dict[str, tuple[Part, str]]:
     """Flags of a part, and of the vectorizers that it concatenates; those of the first have precedence."""
     found = {name: (part, prefix + name) for name in part.made_of.FLAGS}
     if part.kind == CONCATENATED:
-        for name, inner in part.values.items():
-            found = _flags_inside(inner, f"{prefix}{name}.") | found
+        for setting, inner in part.values.items():
+            inside = _flags_inside(inner, f"{prefix}{setting}.")
+            found |= {name: place for name, place in inside.items() if name not in found}
     return found
 
 

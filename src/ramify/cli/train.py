@@ -58,16 +58,13 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     preset: Annotated[
         Optional[str],  # noqa: UP045
-        Option(
-            metavar="NAME",
-            help="Model and settings to start from: fast, default, semantic, best or tail. (default: default)",
-        ),
+        Option(metavar="NAME", help="fast, default, semantic, best or tail."),
     ] = None
     vectorizer: Annotated[
         Optional[str],  # noqa: UP045
         Option(
             metavar="NAME",
-            help="tfidf, hashing, static, encoder, or several as in tfidf+static. (default: that of the preset)",
+            help="tfidf, hashing, static, encoder; or a+b.",
         ),
     ] = None
     set: Annotated[

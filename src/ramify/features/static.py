@@ -41,8 +41,9 @@ class StaticEncoder(DenseText):
     Parameters
     ----------
     vectors : str, path-like or StaticVectors, default "wordllama"
-        "wordllama": the vectors of that package (32,000 sub-words, 256 dimensions); a file of word vectors (text format
-        of word2vec and GloVe, also .gz); a directory of model2vec; or vectors made by ``transformers.distilled``.
+        The package wordllama, a file of word vectors, or a directory of model2vec. "wordllama": 32,000 sub-words, 256
+        dimensions. Files have the text format of word2vec and GloVe, also with .gz. ``transformers.distilled`` makes
+        vectors from an encoder.
     smoothing : "auto", float or None, default "auto"
         a of the token weights a / (a + p); smaller values reduce the weight of frequent tokens more. "auto": 0.001, or
         None if the vectors are already weighted by frequency. None: all tokens have weight 1.

