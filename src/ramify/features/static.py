@@ -18,11 +18,11 @@ from sklearn.exceptions import NotFittedError
 from ramify.checks import AUTO, COUNT, THREADS, OrAuto, Parsed, Real, Rules, Whole, YesNo, thread_count
 from ramify.errors import InputError, damage_reported
 from ramify.features.dense_text import DenseText
-from ramify.features.static_vectors import WORD, WORDLLAMA, StaticVectors, open_vectors
+from ramify.features.static_vectors import WORDLLAMA, StaticVectors, open_vectors
 from ramify.features.weighted_text import stored_settings
 from ramify.kernels.text import checked_texts
 from ramify.strings import StringTable
-from ramify.values import Float32
+from ramify.values import Float32, Int32, Int64
 from ramify.wording import quoted
 
 SMOOTHING = 1e-3
@@ -104,15 +104,12 @@ class StaticEncoder(DenseText):
         MissingExtraError
             A package that the vectors need is not installed.
         """
-        self.check_settings()
-        checked = checked_texts(texts)
-        self._fit(self._opened(checked), checked)
+        self._fit(checked_texts(texts))
         return self
 
     def fit_transform(self, texts: Sequence[str], y: Any = None) -> Float32:
         """``fit(texts).transform(texts)``, shape (n, m)."""
-        checked = checked_texts(texts)
-        return self.fit(checked).transform(checked)
+        return self._means(*self._fit(checked_texts(texts)))
 
     def transform(self, texts: Sequence[str]) -> Float32:
         """Vectors of texts.
@@ -132,7 +129,10 @@ class StaticEncoder(DenseText):
             A single string instead of a list, or an item that is not a str.
         """
         self._check_fitted()
-        ids, indptr = self.vectors_.ids(checked_texts(texts), thread_count(self.threads))
+        return self._means(*self.vectors_.ids(checked_texts(texts), thread_count(self.threads)))
+
+    def _means(self, ids: Int32, indptr: Int64) -> Float32:
+        """Weighted means of the vectors of each text, scaled to length 1."""
         used, columns = np.unique(ids, return_inverse=True)
         table = self.vectors_.vectors[used].astype(np.float32) * self.weights_[used, None]
         counts = sp.csr_matrix((np.ones(len(ids), np.float32), columns, indptr), (len(indptr) - 1, len(used)))
@@ -192,19 +192,20 @@ class StaticEncoder(DenseText):
     def _opened(self, texts: Sequence[str]) -> StaticVectors:
         if isinstance(self.vectors, StaticVectors):
             return self.vectors
-        words = {word for text in texts for word in WORD.findall(text)}
-        return open_vectors(self.vectors, words | {word.lower() for word in words}, self.max_words)
+        return open_vectors(self.vectors, texts, self.max_words)
 
-    def _fit(self, opened: StaticVectors, texts: Sequence[str]) -> None:
-        ids, _ = opened.ids(texts, thread_count(self.threads))
+    def _fit(self, texts: Sequence[str]) -> tuple[Int32, Int64]:
+        """Read the vectors, and weight them by the tokens of the texts; their ids, as by ``StaticVectors.ids``."""
+        self.check_settings()
+        opened = self._opened(texts)
+        ids, indptr = opened.ids(texts, thread_count(self.threads))
         shares = np.bincount(ids, minlength=len(opened.vectors)) / max(1, len(ids))
         a: Any = self.smoothing
         if a == AUTO:
             a = None if opened.is_weighted else SMOOTHING
         weights = np.ones_like(shares) if a is None else a / (a + shares)
-        vectors = opened.vectors.astype(np.float16)
-        self.vectors_ = StaticVectors(vectors, opened.words, opened.tokenizer, opened.is_weighted)
-        self.weights_ = weights.astype(np.float32)
+        self.vectors_, self.weights_ = opened.half(), weights.astype(np.float32)
+        return ids, indptr
 
 
 def _unit(rows: Float32) -> Float32:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from os import PathLike
@@ -77,6 +77,12 @@ class StaticVectors:
     def _tokenizer(self) -> Any:
         return tokenizer_from_json(str(self.tokenizer))
 
+    def half(self) -> StaticVectors:
+        """The same vectors as float16, which a model directory holds."""
+        halved = replace(self, vectors=self.vectors.astype(np.float16))
+        halved.__dict__.update({name: made for name, made in vars(self).items() if name.startswith("_")})
+        return halved
+
     def check_tokenizer(self) -> None:
         """Raise ValueError if ``tokenizer`` cannot be read; MissingExtraError without the package tokenizers."""
         if self.tokenizer is not None:
@@ -133,16 +139,17 @@ class StaticVectors:
             raise InputError(f"the vectors cannot be saved to {target}: {error.strerror or error}") from None
 
 
-def open_vectors(source: str | PathLike[str], wanted: Collection[str], n_first: int) -> StaticVectors:
+def open_vectors(source: str | PathLike[str], texts: Sequence[str] = (), n_first: int = 0) -> StaticVectors:
     """Static vectors by name or path.
 
     Parameters
     ----------
     source : str or path-like
         "wordllama" (the package), a directory of model2vec, or a file of word vectors (word2vec or GloVe text).
-    wanted : collection of str
-        Words that are read from a file of word vectors, in addition to the first ``n_first`` words.
-    n_first : int
+    texts : sequence of str, default ()
+        Texts whose words are read from a file of word vectors.
+    n_first : int, default 0
+        Number of further words, from the beginning of the file.
 
     Raises
     ------
@@ -163,7 +170,8 @@ def open_vectors(source: str | PathLike[str], wanted: Collection[str], n_first: 
             f"vectors is {quoted(str(source))}, but must be {WORDLLAMA}, a file of word vectors, or a directory of "
             f"model2vec{hint}"
         )
-    table = read_word_vectors(path, wanted, n_first)
+    words = {word for text in texts for word in WORD.findall(text)}
+    table = read_word_vectors(path, words | {word.lower() for word in words}, n_first)
     if not table:
         raise DataFileError("contains no word vectors", path)
     return StaticVectors(np.array(list(table.values()), np.float32), words=StringTable.of(table))

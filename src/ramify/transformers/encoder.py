@@ -98,13 +98,13 @@ def load_encoder(config: EncoderConfig) -> tuple[TextEncoder, TextTokenizer]:
 
     path = checkpoint_path(config.name)
     with loading(config.name):
-        own = AutoConfig.from_pretrained(path)
+        own = AutoConfig.from_pretrained(path, trust_remote_code=False)
         check_is_encoder(config.name, own)
         pooling = own_pooling(path) if config.pooling == "auto" else config.pooling
         tokenizer = _load_tokenizer(config.name, path)
         with torch.random.fork_rng(devices=[]):  # weights that the checkpoint lacks are random
             torch.manual_seed(seed_of(0))
-            model, info = AutoModel.from_pretrained(path, config=own, output_loading_info=True)
+            model, info = AutoModel.from_pretrained(path, config=own, output_loading_info=True, trust_remote_code=False)
     missing = sorted(name for name in info["missing_keys"] if pooling == "pooler" or not name.startswith("pooler."))
     if missing:
         raise InputError(
@@ -121,9 +121,9 @@ def load_encoder(config: EncoderConfig) -> tuple[TextEncoder, TextTokenizer]:
 def _load_tokenizer(name: str, path: str) -> TextTokenizer:
     from transformers import AutoTokenizer
 
-    loaded = AutoTokenizer.from_pretrained(path)
+    loaded = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     backend = getattr(loaded, "backend_tokenizer", None)
-    if not loaded.is_fast or backend is None:
+    if not loaded.is_fast or backend is None or backend.get_vocab_size() <= len(loaded.all_special_tokens):
         raise InputError(
             f"the encoder {quoted(name)} has no fast tokenizer (tokenizer.json): give a checkpoint that has one"
         )
