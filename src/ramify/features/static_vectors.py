@@ -213,4 +213,9 @@ def _read(vectors_file: Path, tokenizer_file: Path, name: str, *, is_weighted: b
         vectors, is_weighted = vectors * arrays["weights"].astype(np.float32)[:, None], True
     if not np.isfinite(vectors).all():
         raise DataFileError("contains NaN or infinite values", vectors_file)
-    return StaticVectors(vectors, tokenizer=tokenizer, is_weighted=is_weighted)
+    found = StaticVectors(vectors, tokenizer=tokenizer, is_weighted=is_weighted)
+    try:
+        found.check_tokenizer()
+    except ValueError as error:
+        raise DataFileError(f"{error}: give a tokenizer.json of the package tokenizers", tokenizer_file) from None
+    return found
