@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     from ramify.errors import RamifyWarning as RamifyWarning
     from ramify.evaluation import compare as compare
     from ramify.evaluation import evaluate as evaluate
+    from ramify.features import Concatenated as Concatenated
     from ramify.features import Hashing as Hashing
+    from ramify.features import StaticEncoder as StaticEncoder
     from ramify.features import Tfidf as Tfidf
     from ramify.models import Blend as Blend
     from ramify.models import CosineRanker as CosineRanker
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from ramify.models import load as load
     from ramify.models import preset as preset
     from ramify.tagger import Tagger as Tagger
+    from ramify.transformers import Encoder as Encoder
     from ramify.values import Dataset as Dataset
     from ramify.values import LabelTree as LabelTree
     from ramify.values import TopK as TopK
