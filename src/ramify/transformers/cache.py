@@ -28,7 +28,7 @@ Keys = npt.NDArray[np.uint64]
 
 def encoder_digest(config: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], max_tokens: int) -> str:
     """Digest of weights, tokenizer, pooling and number of tokens, from ``encoder_to_state``."""
-    digest = hashlib.sha256(repr((config["pooling"], config["pad_id"], max_tokens)).encode())
+    digest = hashlib.sha256(repr((config.get("pooling"), config["pad_id"], max_tokens)).encode())
     for name in sorted(arrays):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(arrays[name]).view(np.uint8).data)
