@@ -14,11 +14,23 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from tampering import LABELS, TEXTS
 
 import ramify
-from ramify import Disentangled, Ensemble, Hashing, NearestInstances, Partitioned, Tagger, Tfidf, XRLinear
+from ramify import (
+    Disentangled,
+    Ensemble,
+    Hashing,
+    NearestInstances,
+    Partitioned,
+    StaticEncoder,
+    Tagger,
+    Tfidf,
+    XRLinear,
+)
+from ramify.features.static_vectors import StaticVectors
 from ramify.models import Blend, CosineRanker, DenseNeighbours, LinearRanker, MixedRanker, PopularLabels
 from ramify.models.base.persistence import save
+from ramify.strings import StringTable
 from ramify.testing.values import Problem, planted_clusters
-from ramify.values import Dataset, as_csr
+from ramify.values import Dataset, Hybrid, as_csr
 
 LARGEST_CALL = 2_000_000
 """Most scores that a case requests: all scores of 2**31 labels need memory for good reason."""
@@ -55,10 +67,18 @@ def _models() -> dict[str, Callable[[], Any]]:
     return models
 
 
+def _static() -> StaticEncoder:
+    words = sorted({word for text in TEXTS for word in text.lower().split()})
+    vectors = np.random.default_rng(0).normal(size=(len(words), 4)).astype(np.float32)
+    return StaticEncoder(StaticVectors(vectors, words=StringTable.of(words)), threads=1)
+
+
 def _vectorizers() -> dict[str, Callable[[], Any]]:
     return {
         "tfidf": lambda: Tfidf(min_df=1, characters=(2, 3), threads=1),
         "hashing": lambda: Hashing(n_features=64, idf=True, threads=1),
+        "static": _static,
+        "sum": lambda: Hashing(n_features=64, threads=1) + _static(),
         "sklearn-tfidf": lambda: TfidfVectorizer(sublinear_tf=True, stop_words=["and", "of"]),
         "sklearn-tf": lambda: TfidfVectorizer(use_idf=False),
         "sklearn-count": lambda: CountVectorizer(binary=True),
@@ -152,7 +172,7 @@ def _use_model(model: Any, X: Any) -> None:
     model.predict(X)
     if hasattr(model, "decision_function"):
         model.decision_function(X)
-    if hasattr(model, "single"):
+    if hasattr(model, "single") and not isinstance(X, Hybrid):
         row = X[0]
         model.single(k)(row.indices, row.data)
 

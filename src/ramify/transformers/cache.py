@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ramify import __version__
+from ramify.checks import existing_path
 from ramify.errors import InputError, ModelFileError, RamifyWarning
 from ramify.store import StoredModel, holds_model, open_model, save_model
 from ramify.values import Bool, Float32
@@ -60,7 +61,7 @@ class EmbeddingCache:
         self.digest = digest
         self.keys: Keys = np.zeros((0, 2), np.uint64)
         self.vectors: Float32 = np.zeros((0, width), np.float32)
-        if holds_model(self.path):
+        if existing_path(self.path) is not None and holds_model(self.path):
             self._read(width)
 
     def _read(self, width: int) -> None:
