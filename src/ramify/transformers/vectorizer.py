@@ -42,8 +42,9 @@ class Encoder(DenseText):
         Largest number of tokens per text, special tokens included; at most the limit of the encoder is used.
     device : {"auto", "cpu", "cuda"}
         Device of the encoder. "auto": a GPU if there is one, else the CPU.
-    precision : {"auto", "float32", "bfloat16"}
-        "auto": bfloat16 on a GPU that supports it, else float32.
+    precision : {"auto", "native", "float32", "bfloat16"}
+        "auto": bfloat16 on a GPU that supports it, else float32. "native": bfloat16 on a CPU with instructions for it
+        as well; embeddings of a text in two batches then differ by about 0.001.
     backend : {"torch", "onnx", "onnx-int8"}
         "onnx": the encoder is exported in ``fit`` and run by onnxruntime on the CPU; "onnx-int8": with weights and
         activations in int8, which changes the embeddings. Saved models then need no torch.
