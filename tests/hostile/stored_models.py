@@ -14,9 +14,21 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from tampering import LABELS, TEXTS
 
 import ramify
-from ramify import Disentangled, Ensemble, Hashing, NearestInstances, Partitioned, Tagger, Tfidf, XRLinear
+from ramify import (
+    Disentangled,
+    Ensemble,
+    Hashing,
+    NearestInstances,
+    Partitioned,
+    StaticEncoder,
+    Tagger,
+    Tfidf,
+    XRLinear,
+)
+from ramify.features.static_vectors import StaticVectors
 from ramify.models import Blend, CosineRanker, DenseNeighbours, LinearRanker, MixedRanker, PopularLabels
 from ramify.models.base.persistence import save
+from ramify.strings import StringTable
 from ramify.testing.values import Problem, planted_clusters
 from ramify.values import Dataset, Hybrid, as_csr
 
@@ -55,10 +67,18 @@ def _models() -> dict[str, Callable[[], Any]]:
     return models
 
 
+def _static() -> StaticEncoder:
+    words = sorted({word for text in TEXTS for word in text.lower().split()})
+    vectors = np.random.default_rng(0).normal(size=(len(words), 4)).astype(np.float32)
+    return StaticEncoder(StaticVectors(vectors, words=StringTable.of(words)), threads=1)
+
+
 def _vectorizers() -> dict[str, Callable[[], Any]]:
     return {
         "tfidf": lambda: Tfidf(min_df=1, characters=(2, 3), threads=1),
         "hashing": lambda: Hashing(n_features=64, idf=True, threads=1),
+        "static": _static,
+        "sum": lambda: Hashing(n_features=64, threads=1) + _static(),
         "sklearn-tfidf": lambda: TfidfVectorizer(sublinear_tf=True, stop_words=["and", "of"]),
         "sklearn-tf": lambda: TfidfVectorizer(use_idf=False),
         "sklearn-count": lambda: CountVectorizer(binary=True),
@@ -94,10 +114,6 @@ def _kinds() -> dict[str, Callable[[], Any]]:
     for name, make in _vectorizers().items():
         kinds[f"texts-{name}"] = lambda make=make: make().fit(TEXTS)
         kinds[f"tagger-{name}"] = lambda make=make: _tagger(XRLinear(**TREE), make())
-    beside = Hybrid(problem.X, problem.X.toarray()[:, :3])
-    kinds["hybrid"] = lambda: XRLinear(**TREE, threshold=0.01).fit(beside, problem.Y)
-    kinds["hybrid-fp32"] = lambda: XRLinear(**TREE, precision="fp32").fit(beside, problem.Y)
-    kinds["hybrid-blend"] = lambda: Blend(trees=1, max_leaf=2, threads=1).fit(beside, problem.Y)
     kinds["tagger-columns"] = lambda: _tagger_of_columns(problem)
     return kinds
 
@@ -122,7 +138,7 @@ def use(model: Any, place: Path) -> None:
     if isinstance(model, Tagger):
         _use_tagger(model)
     elif hasattr(model, "predict_topk"):
-        _use_model(model, _rows_for(model))
+        _use_model(model, _rows(model.n_features_in_))
     else:
         model.transform(TEXTS)
         model.transform(TEXTS[:1])
@@ -156,17 +172,9 @@ def _use_model(model: Any, X: Any) -> None:
     model.predict(X)
     if hasattr(model, "decision_function"):
         model.decision_function(X)
-    if hasattr(model, "single"):
-        row = X[0:1]
-        one = (row.sparse.indices, row.sparse.data, row.dense[0]) if isinstance(X, Hybrid) else (row.indices, row.data)
-        model.single(k)(*one)
-
-
-def _rows_for(model: Any) -> Any:
-    parts = [model, *(model.ensemble_.members_ if hasattr(model, "ensemble_") else ())]
-    n_dense = max(part.search_.n_dense if hasattr(part, "search_") else 0 for part in parts)
-    X = _rows(max(1, model.n_features_in_ - n_dense))
-    return Hybrid(X, np.ones((X.shape[0], n_dense))) if n_dense else X
+    if hasattr(model, "single") and not isinstance(X, Hybrid):
+        row = X[0]
+        model.single(k)(row.indices, row.data)
 
 
 def _rows(width: int) -> Any:

@@ -20,12 +20,14 @@ import ramify.features
 import ramify.index
 import ramify.label_vectors.vectors
 import ramify.models
+import ramify.transformers
 from ramify import catalogue
 from ramify.checks import Checked
 from ramify.errors import InputError, MissingExtraError, ModelFileError
 from ramify.evaluation import EvaluationConfig
 from ramify.evaluation.config import checked_ks
-from ramify.features import Hashing, Tfidf
+from ramify.features import Concatenated, Hashing, StaticEncoder, Tfidf
+from ramify.features.static_vectors import StaticVectors
 from ramify.features.tfidf import DocumentLimit
 from ramify.index import FixedTree, KMeansIndexer, NeighbourIndexer, tree_from_assignment
 from ramify.label_vectors import PIFA, PII, Concatenation, Given, GraphSpectrum, LabelText, Mixture
@@ -42,6 +44,7 @@ from ramify.models import (
     PopularLabels,
     XRLinear,
 )
+from ramify.strings import StringTable
 from ramify.wording import quoted
 
 LONGEST = 400
@@ -86,6 +89,9 @@ TREE = tree_from_assignment([0, 0, 0, 1, 1, 1])
 QUICK = {"epochs": 1, "warmup": 0, "embedding": 4, "hidden": 4, "draws": 2}
 
 
+_VECTORS = StaticVectors(np.eye(3, dtype=np.float32), words=StringTable.of(["word0", "and", "more"]))
+
+
 def _fit(model: Any) -> Any:
     return model.fit(X, Y)
 
@@ -122,6 +128,9 @@ CATALOGUE: list[tuple[type, dict[str, Any], Callable[[Any], Any]]] = [
     (MixedRanker, {}, _use_ranker),
     (Tfidf, {"threads": 1, "min_df": 1}, lambda made: made.fit_transform(TEXTS)),
     (Hashing, {"threads": 1, "n_features": 64}, lambda made: made.fit_transform(TEXTS)),
+    (StaticEncoder, {"vectors": _VECTORS, "threads": 1}, lambda made: made.fit_transform(TEXTS)),
+    (Concatenated, {"first": Hashing(n_features=64), "second": Hashing(n_features=8)}, lambda made: made.fit(TEXTS)),
+    (ramify.transformers.Encoder, {}, lambda made: made.check_settings()),
     (PII, {}, _represent),
     (PIFA, {}, _represent),
     (GraphSpectrum, {}, _represent),

@@ -324,6 +324,8 @@ def test_a_cache_that_is_no_directory(folder, tmp_path):
     with pytest.warns(RamifyWarning, match="the embeddings are not cached"):
         _encoder(folder, cache=tmp_path / "file").fit_transform(TEXTS)
     assert Path(tmp_path / "file").read_text() == "x"
+    with pytest.warns(RamifyWarning, match="the embeddings are not cached: .*File name too long"):
+        _encoder(folder, cache=tmp_path / ("x" * 999)).fit_transform(TEXTS)
 
 
 def test_distilled_vectors(folder, tmp_path):

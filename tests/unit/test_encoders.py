@@ -280,7 +280,9 @@ def test_damaged_checkpoints_are_named_in_one_line(folder, tmp_path, damage, wan
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a\0b", 3, None, "./nowhere", "/nowhere/at/all", "two words"])
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a\0b", 3, None, "./nowhere", "/nowhere/at/all", "two words", "x" * 9999, "~nobody/x"]
+)
 def test_impossible_names(name):
     with pytest.raises(InputError, match="encoder"):
         load_encoder(EncoderConfig(name=name))

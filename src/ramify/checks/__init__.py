@@ -5,7 +5,7 @@ InputError that names the setting, the value and the limits. Estimators call it 
 scikit-learn requires that ``__init__`` accepts all values; frozen dataclasses call it when they are made.
 """
 
-from ramify.checks.arguments import given_path, real_number, thread_count, whole_number
+from ramify.checks.arguments import existing_path, given_path, real_number, thread_count, whole_number
 from ramify.checks.rules import (
     AUTO,
     COUNT,
@@ -59,6 +59,7 @@ __all__ = [
     "Whole",
     "YesNo",
     "check_inside",
+    "existing_path",
     "given_path",
     "real_number",
     "rules_of",

@@ -46,6 +46,15 @@ def given_path(name: str, value: Any) -> Path:
     return Path(value)
 
 
+def existing_path(value: str | os.PathLike[str]) -> Path | None:
+    """The path, with "~" expanded; None if there is nothing, or if the value cannot be a path."""
+    try:
+        path = Path(value).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a character that no path has, or an unknown user
+        return None
+
+
 def thread_count(threads: int | None) -> int:
     """The number of threads to use; None uses all CPUs that are available to this process.
 

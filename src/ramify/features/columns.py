@@ -85,7 +85,8 @@ class Columns:
                 "give the features of the training data"
             )
         if isinstance(matrix, Hybrid) and matrix.shape[1] <= self.width:
-            return Hybrid(Columns(self.width - n_dense, self.used).select(matrix.sparse), matrix.dense, matrix.dense_scale)
+            sparse = Columns(self.width - n_dense, self.used).select(matrix.sparse)
+            return Hybrid(sparse, matrix.dense, matrix.dense_scale)
         if matrix.shape[1] > self.width:
             raise InputError(
                 f"X has {matrix.shape[1]} features, but the model was trained on {self.width}: "

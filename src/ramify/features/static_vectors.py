@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ramify.checks import given_path
+from ramify.checks import existing_path, given_path
 from ramify.errors import DataFileError, InputError, MissingExtraError
 from ramify.kernels.subwords import subword_ids, tokenizer_from_json
 from ramify.strings import StringTable
@@ -160,10 +160,10 @@ def open_vectors(source: str | PathLike[str], texts: Sequence[str] = (), n_first
     """
     if str(source) == WORDLLAMA:
         return _of_wordllama()
-    path = Path(source).expanduser()
-    if path.is_dir():
+    path = existing_path(source)
+    if path is not None and path.is_dir():
         return _of_directory(path)
-    if not path.exists():
+    if path is None:
         near = nearest_name(str(source), [WORDLLAMA])
         hint = "" if near is None else f": did you mean {near!r}?"
         raise InputError(

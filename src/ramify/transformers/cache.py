@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ramify import __version__
+from ramify.checks import existing_path
 from ramify.errors import InputError, ModelFileError, RamifyWarning
 from ramify.store import StoredModel, holds_model, open_model, save_model
 from ramify.values import Bool, Float32
@@ -28,7 +29,7 @@ Keys = npt.NDArray[np.uint64]
 
 def encoder_digest(config: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], max_tokens: int) -> str:
     """Digest of weights, tokenizer, pooling and number of tokens, from ``encoder_to_state``."""
-    digest = hashlib.sha256(repr((config["pooling"], config["pad_id"], max_tokens)).encode())
+    digest = hashlib.sha256(repr((config.get("pooling"), config["pad_id"], max_tokens)).encode())
     for name in sorted(arrays):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(arrays[name]).view(np.uint8).data)
@@ -60,7 +61,7 @@ class EmbeddingCache:
         self.digest = digest
         self.keys: Keys = np.zeros((0, 2), np.uint64)
         self.vectors: Float32 = np.zeros((0, width), np.float32)
-        if holds_model(self.path):
+        if existing_path(self.path) is not None and holds_model(self.path):
             self._read(width)
 
     def _read(self, width: int) -> None:

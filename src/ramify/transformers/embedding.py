@@ -15,7 +15,7 @@ from ramify.values import Float32, Int64
 if TYPE_CHECKING:
     from ramify.transformers.encoder import TextEncoder
 
-BUDGET_CPU, BUDGET_GPU = 2048, 65_536
+BUDGET_CPU, BUDGET_GPU = 1024, 65_536
 """Tokens per batch, padding included."""
 
 

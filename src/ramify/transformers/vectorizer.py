@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from ramify.checks import THREADS, Parsed, Rules, given_path, rules_of, thread_count
-from ramify.errors import RamifyWarning, damage_reported
+from ramify.checks import THREADS, OneOf, Parsed, Rules, given_path, rules_of, thread_count
+from ramify.errors import InputError, RamifyWarning, damage_reported
 from ramify.features.dense_text import DenseText
 from ramify.features.weighted_text import stored_settings
 from ramify.kernels.text import checked_texts
@@ -19,8 +19,11 @@ from ramify.torchloop import Environment, require_torch
 from ramify.torchloop.environment import DEVICE, PRECISION
 from ramify.transformers.cache import EmbeddingCache, encoder_digest
 from ramify.transformers.config import EncoderConfig
+from ramify.transformers.onnx_encoder import OnnxEncoder, exported, onnx_from_state, onnx_to_state
+from ramify.transformers.tokens import tokenized
 from ramify.values import Float32
 
+BACKENDS = ("torch", "onnx", "onnx-int8")
 CACHE = Parsed(lambda value: given_path("cache", value), optional=True, wanted_text="a directory")
 
 
@@ -39,8 +42,12 @@ class Encoder(DenseText):
         Largest number of tokens per text, special tokens included; at most the limit of the encoder is used.
     device : {"auto", "cpu", "cuda"}
         Device of the encoder. "auto": a GPU if there is one, else the CPU.
-    precision : {"auto", "float32", "bfloat16"}
-        "auto": bfloat16 on a GPU that supports it, else float32.
+    precision : {"auto", "native", "float32", "bfloat16"}
+        "auto": bfloat16 on a GPU that supports it, else float32. "native": bfloat16 on a CPU with instructions for it
+        as well; embeddings of a text in two batches then differ by about 0.001.
+    backend : {"torch", "onnx", "onnx-int8"}
+        "onnx": the encoder is exported in ``fit`` and run by onnxruntime on the CPU; "onnx-int8": with weights and
+        activations in int8, which changes the embeddings. Saved models then need no torch.
     cache : path-like or None, default None
         Directory that keeps embeddings for further runs. They are found by a digest of encoder, settings and text.
     threads : int or None, default None
@@ -48,7 +55,7 @@ class Encoder(DenseText):
 
     Attributes
     ----------
-    encoder_ : TextEncoder
+    encoder_ : TextEncoder or OnnxEncoder
         The encoder.
     n_truncated_ : int
         Texts of ``fit`` or ``fit_transform`` with more than ``max_tokens`` tokens, whose end was not used.
@@ -58,6 +65,7 @@ class Encoder(DenseText):
         **rules_of(EncoderConfig, "pooling", "max_tokens", encoder="name"),
         "device": DEVICE,
         "precision": PRECISION,
+        "backend": OneOf(BACKENDS),
         "cache": CACHE,
         "threads": THREADS,
     }
@@ -75,6 +83,7 @@ class Encoder(DenseText):
         max_tokens: int = 128,
         device: str = "auto",
         precision: str = "auto",
+        backend: str = "torch",
         cache: Any = None,
         threads: int | None = None,
     ) -> None:
@@ -83,6 +92,7 @@ class Encoder(DenseText):
         self.max_tokens = max_tokens
         self.device = device
         self.precision = precision
+        self.backend = backend
         self.cache = cache
         self.threads = threads
 
@@ -102,9 +112,9 @@ class Encoder(DenseText):
         Raises
         ------
         InputError
-            A setting out of range, an encoder that cannot be loaded, or texts that are not a list of str.
+            A setting out of range, an encoder that cannot be loaded or exported, or texts that are not a list of str.
         MissingExtraError
-            torch is not installed.
+            torch is not installed, or a package of the backend.
         """
         self.check_settings()
         checked_texts(texts)
@@ -113,7 +123,9 @@ class Encoder(DenseText):
 
         self._environment()  # a device that does not exist is found before the encoder is loaded
         config = EncoderConfig(name=self.encoder, pooling=self.pooling, max_tokens=self.max_tokens)
-        self.encoder_, self._tokenizer = load_encoder(config)
+        loaded, self._tokenizer = load_encoder(config)
+        exports = self.backend != "torch"
+        self.encoder_ = exported(loaded, self._tokenizer, int8=self.backend == "onnx-int8") if exports else loaded
         self._digest = None  # of the encoder that was loaded before
         self.n_truncated_ = 0
         return self
@@ -173,15 +185,20 @@ class Encoder(DenseText):
         return Z, n_truncated
 
     def _computed(self, texts: Sequence[str]) -> tuple[Float32, int]:
+        threads = thread_count(self.threads)
+        tokens = tokenized(self._tokenizer, texts, self.encoder_.max_tokens, threads=threads)
+        if isinstance(self.encoder_, OnnxEncoder):
+            return self.encoder_.embedded(tokens, threads), tokens.n_truncated
         from ramify.transformers.embedding import embedded
-        from ramify.transformers.tokens import tokenized
 
         environment = self._environment()
-        tokens = tokenized(self._tokenizer, texts, self.encoder_.max_tokens, threads=environment.threads)
         with environment.open():
             return embedded(self.encoder_, tokens, environment), tokens.n_truncated
 
     def _environment(self) -> Environment:
+        """The environment of torch; InputError if the backend cannot use the device."""
+        if self.backend != "torch" and self.device == "cuda":
+            raise InputError(f"device is 'cuda', but backend {self.backend} computes on the CPU: use backend torch")
         return Environment(self.device, thread_count(self.threads), self.precision)
 
     def _own_digest(self) -> str:
@@ -194,6 +211,8 @@ class Encoder(DenseText):
             raise NotFittedError("this Encoder is not fitted yet: call fit first")
 
     def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        if isinstance(self.encoder_, OnnxEncoder):
+            return onnx_to_state(self.encoder_, self._tokenizer)
         from ramify.transformers.encoder import encoder_to_state
 
         return encoder_to_state(self.encoder_, self._tokenizer)
@@ -216,12 +235,18 @@ class Encoder(DenseText):
         MissingExtraError
             torch is not installed.
         """
-        require_torch("encoders")
-        from ramify.transformers.encoder import encoder_from_state
-
         with damage_reported("the saved encoder is"):
             encoder = cls(**stored_settings(cls, config))
             encoder.check_settings()
-            encoder.encoder_, encoder._tokenizer = encoder_from_state(config["encoder"], arrays)
+            restore = _of_torch if encoder.backend == "torch" else onnx_from_state
+            encoder.encoder_, encoder._tokenizer = restore(config["encoder"], arrays)
             encoder.n_truncated_ = 0
         return encoder
+
+
+def _of_torch(config: dict[str, Any], arrays: dict[str, Any]) -> tuple[Any, Any]:
+    """``encoder_from_state``, imported only if it is used."""
+    require_torch("encoders")
+    from ramify.transformers.encoder import encoder_from_state
+
+    return encoder_from_state(config, arrays)
