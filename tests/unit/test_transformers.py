@@ -168,6 +168,21 @@ def test_save_and_load(encoder, tmp_path):
     np.testing.assert_array_equal(loaded.decide(request).toarray(), model.decide(request).toarray())
 
 
+@pytest.mark.parametrize("backend", ["onnx", "onnx-int8"])
+def test_an_exported_encoder_gives_the_same_bits_for_a_text_alone(encoder, tmp_path, backend):
+    pytest.importorskip("onnx", reason="needs the extra onnx")
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    data = texts_of_order(100, 0)
+    model = fitted(XTransformer, encoder, data, steps=3, backend=backend)
+    top = answered(model, data)
+    for row in range(4):
+        alone = model.answer(Request(X=data[1][row], texts=data[0][row : row + 1], k=3))
+        np.testing.assert_array_equal(alone.labels[0], top.labels[row])
+        np.testing.assert_array_equal(alone.scores[0], top.scores[row])
+    model.save(tmp_path / "model")
+    assert same(answered(ramify.load(tmp_path / "model"), data), top)
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import SEED, THREADS, THRESHOLD, Instance, Real, Rules, Whole, rules_of
+from ramify.checks import SEED, THREADS, THRESHOLD, Instance, OneOf, Real, Rules, Whole, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, Training
 from ramify.models.base.adapter import as_model
@@ -30,12 +31,13 @@ from ramify.torchloop import Environment, History, LoopConfig, require_torch
 from ramify.torchloop.checkpoint import CHECKPOINT
 from ramify.torchloop.environment import DEVICE, PRECISION
 from ramify.transformers.config import EncoderConfig
-from ramify.values import Hybrid, TopK
+from ramify.transformers.serving import ServingEncoder, stored_width
+from ramify.transformers.tokens import tokenized, warn_of_truncation
+from ramify.transformers.vectorizer import BACKENDS
+from ramify.values import Float32, Hybrid, TopK
 
 if TYPE_CHECKING:
-    from ramify.transformers.encoder import TextEncoder
     from ramify.transformers.fine_tuning import FineTuning
-    from ramify.transformers.tokens import TextTokenizer
 
 ENCODER = "encoder/"
 """Prefix of the encoder's arrays in a model directory."""
@@ -43,7 +45,7 @@ ENCODER = "encoder/"
 LOSSES = ("squared-hinge", "hinge", "bce")
 """Names of the losses of a head (see ``losses``)."""
 
-NO_EFFECT = ("ranker", "decision_threshold", "checkpoint", "threads")
+NO_EFFECT = ("ranker", "backend", "decision_threshold", "checkpoint", "threads")
 """Settings that have no effect on the fine-tuning."""
 
 
@@ -53,7 +55,7 @@ class TransformerModel(RankingModel):
     Attributes
     ----------
     encoder_config_, encoder_arrays_ : dict
-        The fine-tuned encoder and its tokenizer (see ``encoder.encoder_to_state``).
+        The fine-tuned encoder and its tokenizer (see ``serving.ServingEncoder``).
     ranker_ : XRLinear or Disentangled
         The model on [tf-idf | embedding].
     histories_ : tuple of History
@@ -78,6 +80,7 @@ class TransformerModel(RankingModel):
     checkpoint: str | None
     device: str
     precision: str
+    backend: str
     threads: int | None
 
     SHARED: ClassVar[Rules] = {
@@ -95,6 +98,7 @@ class TransformerModel(RankingModel):
         "checkpoint": CHECKPOINT,
         "device": DEVICE,
         "precision": PRECISION,
+        "backend": OneOf(BACKENDS),
         "decision_threshold": THRESHOLD,
         "seed": SEED,
         "threads": THREADS,
@@ -123,13 +127,14 @@ class TransformerModel(RankingModel):
         if len(texts) != training.Y.shape[0]:
             raise InputError(f"there are {len(texts)} texts, but Y has {training.Y.shape[0]} rows: give one text each")
         self._checked_ranker(training)
-        from ramify.transformers.encoder import encoder_to_state, load_encoder
-        from ramify.transformers.tokens import tokenized, warn_of_truncation
+        from ramify.transformers.encoder import load_encoder
 
         environment = Environment(self.device, training.threads, self.precision)
         encoder, tokenizer = load_encoder(
             EncoderConfig(name=self.encoder, max_tokens=self.max_tokens, lora_rank=self.lora_rank)
         )
+        if self.backend != "torch":  # an encoder that cannot be exported is found before it is trained
+            ServingEncoder.of(encoder, tokenizer, self.backend)
         training.report("tokens", 0.0)
         tokens = tokenized(tokenizer, texts, encoder.max_tokens, threads=training.threads)
         training.report("tokens", 1.0)
@@ -137,10 +142,11 @@ class TransformerModel(RankingModel):
         with environment.open():
             run = self._run(training, encoder, tokens, environment)
             self.histories_ = self._fine_tune(run)
-            with Environment(self.device, training.threads).open() as environment:  # the precision of predictions
-                X = Hybrid(training.X, replace(run, environment=environment).embeddings())
-        self.encoder_config_, self.encoder_arrays_ = encoder_to_state(encoder, tokenizer)
+        serving = ServingEncoder.of(encoder, tokenizer, self.backend)
+        embeddings = serving.embedded(tokens, self.device, training.threads, partial(training.report, "embed"))
+        self.encoder_config_, self.encoder_arrays_ = serving.to_state()
         self.__dict__.pop("_loaded", None)
+        X = Hybrid(training.X, embeddings)
         ranker = self._checked_ranker(training)
         fitted = as_model(ranker).fit_training(replace(Training(**vars(training)), X=X, texts=None))
         self._set_ranker(fitted, training.X.shape[1])
@@ -196,27 +202,19 @@ class TransformerModel(RankingModel):
         X = Hybrid(request.X, self.embeddings(request))
         return as_model(self.ranker_).answer(replace(Request(**vars(request)), X=X, texts=None, progress=None))
 
-    def embeddings(self, request: Request) -> Any:
+    def embeddings(self, request: Request) -> Float32:
         """Embeddings of the texts of a request: float32, shape (n, width), rows of length 1."""
         check_is_fitted(self)
-        from ramify.transformers.embedding import embedded
-        from ramify.transformers.tokens import tokenized
+        serving, threads = self._serving(), self._threads(request.threads)
+        tokens = tokenized(serving.tokenizer, request.texts or (), serving.encoder.max_tokens, threads=threads)
+        return serving.embedded(tokens, self.device, threads, request.report)
 
-        environment = Environment(self.device, self._threads(request.threads))
-        encoder, tokenizer = self._encoder()
-        tokens = tokenized(tokenizer, request.texts or (), encoder.max_tokens, threads=environment.threads)
-        with environment.open():
-            return embedded(encoder, tokens, environment, report_progress=request.report)
-
-    def _encoder(self) -> tuple[TextEncoder, TextTokenizer]:
+    def _serving(self) -> ServingEncoder:
         """The fine-tuned encoder, loaded on first use and kept."""
-        kept = self.__dict__.get("_loaded")
+        kept: ServingEncoder | None = self.__dict__.get("_loaded")
         if kept is None:
-            from ramify.transformers.encoder import encoder_from_state
-
-            kept = self.__dict__["_loaded"] = encoder_from_state(self.encoder_config_, self.encoder_arrays_)
-        loaded: tuple[TextEncoder, TextTokenizer] = kept
-        return loaded
+            kept = self.__dict__["_loaded"] = ServingEncoder.from_state(self.encoder_config_, self.encoder_arrays_)
+        return kept
 
     def _checked_request(self, request: Request) -> CheckedRequest:
         checked = super()._checked_request(request)
@@ -277,7 +275,7 @@ class TransformerModel(RankingModel):
                 name.removeprefix(ENCODER): array for name, array in arrays.items() if name.startswith(ENCODER)
             }
             model.histories_ = tuple(History.from_json(rows) for rows in config["histories"])
-            width = stored_size(model.encoder_config_["hugging_face"]["hidden_size"], "hidden_size")
+            width = stored_size(stored_width(model.encoder_config_), "width")
             n_features = stored_size(config["n_features"], "n_features")
             if ranker.n_features_in_ != n_features + width:
                 raise InputError(f"its ranker has {ranker.n_features_in_} features, but must have {n_features + width}")

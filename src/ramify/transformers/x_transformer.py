@@ -78,6 +78,9 @@ class XTransformer(TransformerModel):
     precision : {"native", "auto", "float32", "bfloat16"}
         Number format of the forward passes of the fine-tuning; "native": bfloat16 on a GPU or CPU with instructions for
         it, else float32; "auto": bfloat16 on a GPU only. The embeddings of the ranker are float32 on a CPU.
+    backend : {"torch", "onnx", "onnx-int8"}
+        What computes the embeddings of the ranker and of predictions; with "onnx" and "onnx-int8" the fine-tuned
+        encoder is exported and run by onnxruntime on the CPU, without torch in predictions (extra ``onnx``).
     decision_threshold : float, default 0.5
         Smallest score of a label that ``predict`` returns.
     seed : int, default 0
@@ -131,6 +134,7 @@ class XTransformer(TransformerModel):
         checkpoint: str | None = None,
         device: str = "cpu",
         precision: str = "native",
+        backend: str = "torch",
         decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
@@ -155,6 +159,7 @@ class XTransformer(TransformerModel):
         self.checkpoint = checkpoint
         self.device = device
         self.precision = precision
+        self.backend = backend
         self.decision_threshold = decision_threshold
         self.seed = seed
         self.threads = threads
