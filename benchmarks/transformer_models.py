@@ -1,8 +1,7 @@
 """Encoders: static and frozen vectors beside tf-idf, X-, XR- and FlatTransformer, ensembles, and libpecos.
 
     python benchmarks/transformer_models.py tune --sets crs-bills-mini --systems xr-transformer
-    python benchmarks/transformer_models.py tune --sets crs-bills-mini --systems xr-transformer \\
-        --vary '{"learning_rate": 1e-4, "steps": 600}'
+    python benchmarks/transformer_models.py tune --systems xr-transformer --vary '{"learning_rate": 1e-4, "steps": 600}'
     python benchmarks/transformer_models.py run                      # every system on the three sets
     python benchmarks/transformer_models.py run --sets yso-finna-en gutenberg-lcsh --systems xr-linear static frozen
     python benchmarks/transformer_models.py run --sets crs-bills-mini --systems xr-transformer@25 xr-transformer@50
@@ -23,7 +22,6 @@ import argparse
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +124,7 @@ def run(matrices: Matrices, systems: Sequence[System], chosen: argparse.Namespac
         threads=chosen.threads,
         limits=Limits(chosen.limit, int(chosen.memory * 1e9)),
         rows=ROWS,
-        script=Path(__file__).name,
+        script="transformer_models.py run",
     )
     trials = read_rows(TRIALS)
     ready = [on(system, matrices.dataset, matrices.fingerprint, trials) for system in systems]

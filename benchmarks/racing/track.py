@@ -45,7 +45,7 @@ class Race:
     rows : Path
         Where rows are kept.
     script : str
-        The script that runs the race, for the commands in the rows.
+        The script that runs the race, with its subcommand, for the commands in the rows.
     """
 
     data: Path
@@ -56,7 +56,7 @@ class Race:
     retry_failed: bool = False
     missing_answers: bool = False
     rows: Path = ROWS
-    script: str = "race.py"
+    script: str = "race.py run"
 
 
 def run_race(race: Race, datasets: Sequence[str], systems: Sequence[System]) -> None:
@@ -120,7 +120,7 @@ def command(race: Race, dataset: str, system: str) -> str:
     """What to type for this row."""
     where = "--held-back" if dataset in HELD_BACK else f"--sets {dataset}"
     words = f"{where} --systems {system} --runs {race.runs} --threads {race.threads}"
-    return f"python benchmarks/{race.script} run {words} --limit {race.limits.seconds:g}"
+    return f"python benchmarks/{race.script} {words} --limit {race.limits.seconds:g}"
 
 
 def _measure(race: Race, matrices: Matrices, system: System, number: int) -> Row:
