@@ -24,16 +24,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from contestants.contest import forget_peak, memory
-from racing.generated_texts import GENERATOR, generated_texts, thin_encoder
+from racing.generated_texts import GENERATOR, WIDTH, generated_texts, thin_encoder
 from racing.machine import machine
 from racing.rows import Row, add_stamped, read_rows
 from racing.sources import module_hash, modules_of
+from racing.stages import StagePeaks, measured_stages
 from racing.stopping import run_until_stopped
 from racing.text_systems import OWN
 from racing.transformer_tables import COSTS
@@ -51,8 +50,8 @@ MEMORY_LABELS = (5_000, 40_000, 400_000)
 MEMORY_SYSTEMS = ("xr-transformer", "flat-transformer")
 
 
-class Finished(Exception):
-    """The stage that is measured has ended."""
+class FineTunedError(Exception):
+    """Ends a fit after its fine-tuning: the ranker is not measured."""
 
 
 def main() -> None:
@@ -123,7 +122,7 @@ def step_costs(case: Row) -> list[Row]:
     X = Tfidf(words=(1, 1), language=None, min_df=1).fit_transform(texts)
     rows: list[Row] = []
     for steps, profiled in ((case["steps"], False), (PROFILED_STEPS, True)):
-        with _measured_stages(profiled=profiled) as stages:
+        with measured_stages(profiled=profiled) as stages:
             _fine_tune(_model(case | {"steps": steps}, encoder="minilm", max_tokens=32), X, Y, texts)
         if profiled:
             rows = [row | stage for row, stage in zip(rows, stages, strict=True)]
@@ -140,82 +139,13 @@ def _fine_tune(model: Any, X: Any, Y: Any, texts: list[str]) -> None:
 
     def fine_tune(self: Any, run: Any) -> None:
         own(self, run)
-        raise Finished
+        raise FineTunedError
 
     model._fine_tune = fine_tune.__get__(model)
     try:
         model.fit_training(Training(X=X, Y=Y, texts=texts))
-    except Finished:
+    except FineTunedError:
         return
-
-
-@contextmanager
-def _measured_stages(*, profiled: bool) -> Iterator[list[Row]]:
-    """A list that gets the figures of each stage: of its time, or of its operators."""
-    from ramify.transformers import fine_tuning
-
-    stages: list[Row] = []
-    plain = fine_tuning.FineTuning.train
-
-    def train(self: Any, task: Any, stage: int, n_stages: int) -> Any:
-        spent = _timed(task, ("head_loss", "update_head"))
-        with _profiler() if profiled else nullcontext() as profile:
-            begun = time.perf_counter()
-            history = plain(self, task, stage, n_stages)
-            seconds = time.perf_counter() - begun
-        outputs = _outputs(task)
-        if profiled:
-            stages.append({"operators": _operators(profile)})
-        else:
-            parts = {name: round(value / seconds, 3) for name, value in spent.items()}
-            stages.append(
-                {"outputs": outputs, "seconds": seconds, "parts": parts | {"rest": round(1 - sum(parts.values()), 3)}}
-            )
-        return history
-
-    fine_tuning.FineTuning.train = train  # type: ignore[method-assign]
-    try:
-        yield stages
-    finally:
-        fine_tuning.FineTuning.train = plain  # type: ignore[method-assign]
-
-
-def _timed(task: Any, names: tuple[str, ...]) -> dict[str, float]:
-    """Seconds that some methods of a task take, from now on."""
-    spent = dict.fromkeys(names, 0.0)
-
-    def timed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            begun = time.perf_counter()
-            try:
-                return method(*arguments)
-            finally:
-                spent[name] += time.perf_counter() - begun
-
-        return call
-
-    for name in names:
-        setattr(task, name, timed(name, getattr(task, name)))
-    return spent
-
-
-def _outputs(task: Any) -> int:
-    """Number of outputs of the head: all state of a head has a row per output."""
-    return max(len(tensor) for tensor in task.own_state().values())
-
-
-def _profiler() -> Any:
-    from torch.profiler import ProfilerActivity, profile
-
-    return profile(activities=[ProfilerActivity.CPU])
-
-
-def _operators(profile: Any, most: int = 8) -> dict[str, float]:
-    """Share of the CPU time of the operators with the most, their callees not included."""
-    found = {event.key: event.self_cpu_time_total for event in profile.key_averages()}
-    total = sum(found.values())
-    best = sorted(found, key=lambda name: -found[name])[:most]
-    return {name.removeprefix("aten::"): round(found[name] / total, 3) for name in best}
 
 
 def peaks(case: Row) -> list[Row]:
@@ -226,9 +156,9 @@ def peaks(case: Row) -> list[Row]:
     labels = case["labels"]
     texts, Y = generated_texts(labels, labels // 4, 8)
     X = Tfidf(words=(1, 1), language=None, min_df=1).fit_transform(texts)
-    with tempfile.TemporaryDirectory() as folder, _measured_stages(profiled=False) as stages:
+    with tempfile.TemporaryDirectory() as folder, measured_stages() as stages:
         model = _model(case, encoder=thin_encoder(Path(folder)), max_tokens=32)
-        _imported(case["system"])
+        _import_torch()
         watch = StagePeaks()
         begun = time.perf_counter()
         model.fit_training(Training(X=X, Y=Y, texts=texts, progress=watch))
@@ -238,39 +168,15 @@ def peaks(case: Row) -> list[Row]:
     return [row | {"outputs": outputs, "head_bytes": _head_bytes(case["system"], outputs)}]
 
 
-def _imported(system: str) -> None:
+def _import_torch() -> None:
     """Import what training imports, so that it is not part of the growth."""
-    import torch  # noqa: F401
-
-    import ramify.transformers.embedding
-    import ramify.transformers.encoder  # noqa: F401
+    import_module("ramify.transformers.embedding")
+    import_module("ramify.transformers.encoder")
 
 
 def _head_bytes(system: str, outputs: int) -> int:
     """Memory of the head: weights, and for the heads of levels two moments of Adam as well."""
-    from racing.generated_texts import WIDTH
-
     return 4 * outputs * (WIDTH + 1) * (1 if system == "flat-transformer" else 3)
-
-
-class StagePeaks:
-    """A progress callback that keeps the largest resident memory of each stage above that at the start."""
-
-    def __init__(self) -> None:
-        forget_peak()
-        self.before = memory("VmRSS")
-        self.stage = "start"
-        self.peaks: dict[str, int] = {}
-
-    def __call__(self, stage: str, done: float) -> None:
-        self.close()
-        self.stage = stage
-
-    def close(self) -> None:
-        """Count the memory so far for the present stage."""
-        peak = memory("VmHWM") - self.before
-        self.peaks[self.stage] = max(self.peaks.get(self.stage, 0), peak)
-        forget_peak()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """ramify's XRLinear on tf-idf beside a dense block, given as a ``Hybrid``.
 
-Settings: those of ``XRLinear``. The folder has ``sparse.npz``, ``dense.npy``, ``sparse_test.npz`` and ``dense_test.npy``
-beside the matrices of the peers, which hold both blocks as CSR.
+Settings: those of ``XRLinear``. The folder has ``sparse.npz``, ``dense.npy``, ``sparse_test.npz`` and
+``dense_test.npy`` beside the matrices of the peers, which hold both blocks as CSR.
 """
 # ruff: noqa: D102 - the methods are those of contest.Contestant
 

@@ -9,11 +9,15 @@ from racing.held_out import CRITERION, quality
 from racing.hybrid_tables import mean_measure, pair_table
 from racing.places import HERE
 from racing.rows import Row, counted, current, read_rows
+from racing.stages import HEAD
 from racing.tables import markdown, number
 from racing.text_systems import COMPARED, ENSEMBLES, ROWS, STEPS, TRIALS
 
 COSTS = HERE / "results" / "transformer-costs.jsonl"
+GPU = HERE / "results" / "transformers-gpu.jsonl"
 MEASURES = ("P@1", "P@3", "P@5", "nDCG@5", "PSP@1", "PSP@3", "PSP@5")
+OPERATORS = 4
+"""Operators shown of a profile."""
 PAIRED = ("P@1", "P@3", "P@5", "PSP@5")
 TEXT = """\
 `python benchmarks/transformer_models.py run`. All systems are given the same texts; SET:10000 is a sample of 10,000
@@ -30,12 +34,19 @@ TRIED = """\
 `python benchmarks/transformer_models.py tune`. Mean of P@1, P@3 and P@5 on held-out fifths of the training documents,
 and the difference to the first settings of the system; **bold**: chosen."""
 STEP_COSTS = """\
-`python benchmarks/transformer_costs.py steps`: generated texts and labels, batches of 32. Milliseconds per training
-step, as the difference between a run with more and one with fewer steps, and the largest shares of CPU time."""
+`python benchmarks/transformer_costs.py steps`: 8,192 generated documents with 65,536 labels, MiniLM, 32 tokens,
+batches of 32, 1 thread. Milliseconds per training step, shares of the head's loss and update in it, and the operators
+with the most CPU time (torch's profiler). XR-Transformer trains all its levels in one run."""
 MEMORY = """\
 `python benchmarks/transformer_costs.py memory`: generated texts and labels, an encoder of one layer of width 384.
-Largest resident memory in each stage above that before training, in MB; in brackets without the weights of the head
-itself (labels × width × 4 bytes)."""
+Largest resident memory in each stage above that before training, in MB; in brackets without the head itself: weights,
+and for XR-Transformer two moments of Adam, whose largest level has at most 32,768 nodes."""
+
+
+GPU_TEXT = """\
+`python benchmarks/transformer_gpu.py`: all training documents, bfloat16, on one GPU. Texts per second of the training
+steps of each stage; TFLOP/s: 6 operations per weight and token and those of the attention, beside what a product of
+two bfloat16 matrices of 8,192 × 8,192 reaches on the same card. Minutes: whole training by the clock."""
 
 
 def transformer_section(threads: int = 2) -> str:
@@ -51,7 +62,7 @@ def transformer_section(threads: int = 2) -> str:
         parts += pair_table(rows, systems, dataset, COMPARED, PAIRED)
     parts += _by_steps(found)
     parts += _trials(read_rows(TRIALS))
-    parts += _step_costs(read_rows(COSTS)) + _memory(read_rows(COSTS))
+    parts += _step_costs(read_rows(COSTS)) + _memory(read_rows(COSTS)) + _gpu(read_rows(GPU))
     return "\n\n".join(parts)
 
 
@@ -138,18 +149,18 @@ def _changes(row: Row) -> str:
 
 
 def _step_costs(rows: Sequence[Row]) -> list[str]:
-    latest = {(row["system"], row["labels"]): row for row in rows if row["kind"] == "steps"}
+    latest = {(row["system"], row["outputs"]): row for row in rows if row["kind"] == "steps"}
     lines = [
         [
             row["system"],
-            f"{row['labels']:,}",
-            " → ".join(f"{size:,}" for size in row["levels"]),
+            f"{row['outputs']:,}",
             number(row["step_ms"]),
-            ", ".join(f"{name} {share:.0%}" for name, share in row["profile"].items()),
+            *(f"{row['parts'][part]:.1%}" for part in HEAD),
+            ", ".join(f"{name} {share:.0%}" for name, share in list(row["operators"].items())[:OPERATORS]),
         ]
-        for row in sorted(latest.values(), key=lambda row: (row["system"], row["labels"]))
+        for row in sorted(latest.values(), key=lambda row: (row["system"], row["outputs"]))
     ]
-    header = ("system", "labels", "outputs of the head", "ms per step", "profile")
+    header = ("system", "outputs of the head", "ms per step", "loss of the head", "update of the head", "operators")
     return ["### Cost of a step", STEP_COSTS, markdown(header, lines)] if lines else []
 
 
@@ -171,3 +182,21 @@ def _stage(row: Row, stage: str) -> str:
     peak = row["stages"][stage]
     rest = f" ({number((peak - row['head_bytes']) / 1e6)})" if stage == "fine-tune" else ""
     return f"{number(peak / 1e6)}{rest}"
+
+
+def _gpu(rows: Sequence[Row]) -> list[str]:
+    latest = {(row["gpu"], row["dataset"], row["system"]): row for row in rows}
+    lines = []
+    for (gpu, dataset, system), row in latest.items():
+        for stage in row["stages"]:
+            speed = [
+                f"{stage['texts_per_s']:,.0f}",
+                number(stage["tflops"]),
+                f"{stage['tflops'] / row['peak_tflops']:.1%}",
+            ]
+            quality_cells = [f"{row['measures'][name]:.2f}" for name in PAIRED]
+            costs = [number(row["wall_s"] / 60), number(row["gpu_bytes"] / 1e9)]
+            lines.append([gpu, dataset, system, f"{stage['outputs']:,}", *speed, *costs, *quality_cells])
+    speeds = ("texts/s", "TFLOP/s", "of the card's peak")
+    header = ("GPU", "set", "system", "outputs", *speeds, "minutes", "GPU GB", *PAIRED)
+    return ["### On a GPU", GPU_TEXT, markdown(header, lines)] if lines else []
