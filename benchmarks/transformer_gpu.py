@@ -4,9 +4,9 @@
     python benchmarks/transformer_gpu.py --minutes 3 --sets gutenberg-lcsh --out rows.jsonl
 
 Trains XR-Transformer on all training documents of gutenberg-lcsh and crs-bills-104-110, ranks the test documents
-and adds a row to ``results/transformers-gpu.jsonl`` (``--out``). A set that would begin after ``--minutes`` is left out,
-with a message. Needs the packages of the extra "torch" and a build of torch for the GPU. ``--device cpu --documents 500
---steps 3`` is a trial of the script without a GPU; its row is not kept.
+and adds a row to ``results/transformers-gpu.jsonl`` (``--out``). A set that would begin after ``--minutes`` is left
+out, with a message. Needs the packages of the extra "torch" and a build of torch for the GPU. ``--device cpu
+--documents 500 --steps 3`` tries the script without a GPU; its row is not kept.
 """
 
 from __future__ import annotations
