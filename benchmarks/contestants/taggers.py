@@ -33,24 +33,25 @@ def best_twice(seed: int, threads: int, settings: Settings) -> Any:
 
 
 def semantic(seed: int, threads: int, settings: Settings) -> Any:
-    """tf-idf beside the static vectors of the preset "semantic"."""
+    """The preset "semantic": tf-idf beside the static vectors of the package wordllama."""
     from ramify import StaticEncoder
 
     return _beside(StaticEncoder, {}, seed, threads, settings)
 
 
 def static(seed: int, threads: int, settings: Settings) -> Any:
-    """tf-idf beside static vectors distilled from the encoder."""
+    """tf-idf beside static vectors distilled from the encoder, here."""
     from ramify import StaticEncoder
+    from ramify.transformers.distill import distilled
 
-    return _beside(StaticEncoder.distilled, {"encoder": ENCODER}, seed, threads, settings)
+    return _beside(StaticEncoder, {"vectors": distilled(ENCODER, threads=threads)}, seed, threads, settings)
 
 
 def frozen(seed: int, threads: int, settings: Settings) -> Any:
     """tf-idf beside the embeddings of the encoder as it was pretrained."""
     from ramify import Encoder
 
-    return _beside(Encoder, {"encoder": ENCODER}, seed, threads, settings)
+    return _beside(Encoder, {"encoder": ENCODER, "device": "cpu"}, seed, threads, settings)
 
 
 def x_transformer(seed: int, threads: int, settings: Settings) -> Any:
@@ -85,7 +86,7 @@ def _beside(make: Any, encoder: Settings, seed: int, threads: int, settings: Set
     from ramify import Tagger, Tfidf, XRLinear
 
     settings = dict(settings)
-    part = make(**encoder | settings.pop("vectorizer", {}))
+    part = make(**encoder | {"threads": threads} | settings.pop("vectorizer", {}))
     model = XRLinear(seed=seed, threads=threads, **settings)
     return Tagger(model, vectorizer=Tfidf(threads=threads) + part)
 

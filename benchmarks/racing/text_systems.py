@@ -29,6 +29,8 @@ OWN = ("ramify.transformers", "ramify.torchloop", "ramify.linear", "ramify.model
 """The packages whose sources count for systems with an encoder: hours of training are not repeated for others."""
 ENCODING = ("frozen", "x-transformer", "xr-transformer", "flat-transformer")
 FINE_TUNED = ENCODING[1:]
+FURTHER = {"static": ("ramify.transformers.distill",)}
+"""Modules that a system depends on besides those of its parts."""
 STEPS = "@"
 """Between the name of a system and its number of steps: "xr-transformer@50"."""
 ENSEMBLES = {
@@ -70,7 +72,7 @@ class TextSystem(System):
     def sources(self) -> str:
         """Sources and all settings, defaults included."""
         own = [name for name in modules_of(*self.modules) if name.startswith(OWN)]
-        digest = module_hash(*own) if self.settings["system"] in ENCODING else source_hash(*self.modules)
+        digest = module_hash(*own) if self.settings["system"] in (*ENCODING, "static") else source_hash(*self.modules)
         return f"{digest} {json.dumps(self._effective, sort_keys=True, default=repr)}"
 
     @cached_property
@@ -96,7 +98,7 @@ def text_system(name: str) -> System:
     shown = f"{name}{STEPS}{steps}" if steps else name
     if name == LIBPECOS.name:
         return replace(LIBPECOS, name=shown, settings=settings)
-    modules = tuple(sorted(set(_modules(_tagger(name, {})))))
+    modules = tuple(sorted({*_modules(_tagger(name, {})), *FURTHER.get(name, ())}))
     return TextSystem(shown, "run_tagger.py", __version__, settings={"system": name} | settings, modules=modules)
 
 
@@ -108,9 +110,10 @@ def names() -> tuple[str, ...]:
 
 
 def _tagger(name: str, settings: dict[str, Any]) -> Any:
+    """An unfitted tagger, for its classes and settings: one with other vectors for "static", which distils them."""
     from contestants.taggers import TAGGERS
 
-    return TAGGERS[name](0, 1, settings)
+    return TAGGERS["semantic" if name == "static" else name](0, 1, settings)
 
 
 def _modules(part: Any) -> Iterable[str]:
