@@ -5,6 +5,7 @@ these parts.
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 Settings = dict[str, Any]
@@ -42,9 +43,9 @@ def semantic(seed: int, threads: int, settings: Settings) -> Any:
 def static(seed: int, threads: int, settings: Settings) -> Any:
     """tf-idf beside static vectors distilled from the encoder, here."""
     from ramify import StaticEncoder
-    from ramify.transformers.distill import distilled
 
-    return _beside(StaticEncoder, {"vectors": distilled(ENCODER, threads=threads)}, seed, threads, settings)
+    distilled = import_module("ramify.transformers.distill").distilled(ENCODER, threads=threads)
+    return _beside(StaticEncoder, {"vectors": distilled}, seed, threads, settings)
 
 
 def frozen(seed: int, threads: int, settings: Settings) -> Any:
