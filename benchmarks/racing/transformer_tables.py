@@ -52,9 +52,7 @@ two bfloat16 matrices of 8,192 × 8,192 reaches on the same card. Minutes: whole
 def transformer_section(threads: int = 2) -> str:
     """The section of ``RESULTS.md``; empty without rows."""
     rows = read_rows(ROWS)
-    found: dict[str, dict[str, list[Row]]] = {}
-    for row in current(rows, "run", threads=threads):
-        found.setdefault(row["dataset"], {}).setdefault(row["system"], []).append(row)
+    found = by_set(rows, threads)
     parts = ["## Encoders", TEXT, PAIRS] if found else []
     for dataset, systems in found.items():
         whole = {name: runs for name, runs in systems.items() if STEPS not in name}
@@ -64,6 +62,14 @@ def transformer_section(threads: int = 2) -> str:
     parts += _trials(read_rows(TRIALS))
     parts += _step_costs(read_rows(COSTS)) + _memory(read_rows(COSTS)) + _gpu(read_rows(GPU))
     return "\n\n".join(parts)
+
+
+def by_set(rows: Sequence[Row], threads: int) -> dict[str, dict[str, list[Row]]]:
+    """Data set -> system -> its runs on the machine that the set was measured on last."""
+    found: dict[str, dict[str, list[Row]]] = {}
+    for row in current(rows, "run", threads=threads):
+        found.setdefault(row["dataset"], {}).setdefault(row["system"], []).append(row)
+    return found
 
 
 def _systems(systems: dict[str, list[Row]]) -> str:
@@ -89,10 +95,11 @@ def _costs(runs: Sequence[Row]) -> list[str]:
         ("single_p50_us", 1e3),
         ("peak_bytes", 1e6),
     )
-    return [number(_median(runs, key) / unit) for key, unit in costs]
+    return [number(median(runs, key) / unit) for key, unit in costs]
 
 
-def _median(runs: Iterable[Row], key: str) -> float:
+def median(runs: Iterable[Row], key: str) -> float:
+    """The median of a figure over the runs that have it; NaN without any."""
     values = [row[key] for row in runs if key in row]
     return statistics.median(values) if values else float("nan")
 
@@ -134,7 +141,7 @@ def _trials(rows: Sequence[Row]) -> list[str]:
 
 
 def _trial(tried: Sequence[Row], difference: float) -> list[str]:
-    wall = _median(tried, "train_wall_s") / 60
+    wall = median(tried, "train_wall_s") / 60
     return [f"{_mean(tried, quality):.2f}", f"{difference:+.2f}", number(wall)]
 
 

@@ -9,9 +9,11 @@ from race_tools import failed_row, paired_row, run_row
 
 import racing.hybrid_tables
 import racing.transformer_tables
+from racing import transformer_plots
 from racing.hybrid_sets import joined_rows
 from racing.hybrid_tables import hybrid_section
-from racing.transformer_tables import transformer_section
+from racing.transformer_plots import draw_encoders
+from racing.transformer_tables import by_set, transformer_section
 
 LONGER = {"PSP@1": 1.0, "PSP@3": 2.0, "PSP@5": 3.0}
 
@@ -101,6 +103,19 @@ def test_speed_on_a_gpu_is_shown_beside_the_peak_of_the_card(page):
         "| card | small | xr-transformer | 256 | 1,234 | 50.0 | 10.0% | 1.50 | 2.00 | 40.00 | 40.00 | 40.00 | 40.00 |"
         in page(GPU=[row])
     )
+
+
+def test_the_chart_joins_the_runs_of_a_system_with_more_steps(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra plot")
+    rows = [run_row("static", train_wall_s=30.0), run_row("best, second")]
+    rows += [run_row(f"x-transformer@{steps}", quality=50.0 + steps, train_wall_s=60.0 * steps) for steps in (2, 1)]
+    assert transformer_plots._points(by_set(rows, 2)["bibtex"]) == {
+        "static": [(0.5, 60.0)],
+        "x-transformer": [(1.0, 51.0), (2.0, 52.0)],
+    }
+    drawn = [draw_encoders(rows, 2, tmp_path / name)[0].read_bytes() for name in ("a", "b")]
+    assert drawn[0] == drawn[1]
+    assert draw_encoders([], 2, tmp_path / "c") == []
 
 
 def test_costs_of_hybrid_features_are_shown_beside_those_of_libpecos(page):
