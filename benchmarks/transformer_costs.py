@@ -125,7 +125,7 @@ def step_costs(case: Row) -> list[Row]:
         with measured_stages(profiled=profiled) as stages:
             _fine_tune(_model(case | {"steps": steps}, encoder="minilm", max_tokens=32), X, Y, texts)
         if profiled:
-            rows = [row | stage for row, stage in zip(rows, stages, strict=True)]
+            rows = [row | {"operators": stage["operators"]} for row, stage in zip(rows, stages, strict=True)]
         else:
             rows = [stage | {"step_ms": round(1e3 * stage.pop("seconds") / steps, 2)} for stage in stages]
     return rows
