@@ -49,6 +49,7 @@ from racing.text_systems import (
     chosen_settings,
     names,
     on,
+    shortened_pairs,
     text_system,
 )
 from racing.track import Race, compare, take_turn, top_path
@@ -134,7 +135,7 @@ def run(matrices: Matrices, systems: Sequence[System], chosen: argparse.Namespac
                 take_turn(race, matrices, system, number)
     for name, members in ENSEMBLES.items():
         add_ensemble(race, matrices, name, members)
-    compare(race, matrices, COMPARED)
+    compare(race, matrices, (*COMPARED, *shortened_pairs(system.name for system in systems)))
 
 
 def _takes_long(race: Race, matrices: Matrices, system: System) -> bool:

@@ -65,6 +65,11 @@ COMPARED = (
 """Pairs of systems whose difference is tested."""
 
 
+def shortened_pairs(systems: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of the systems with a number of steps, each with libpecos' XR-Transformer."""
+    return [(name, LIBPECOS.name) for name in systems if STEPS in name and not name.startswith(LIBPECOS.name)]
+
+
 @dataclass(frozen=True)
 class TextSystem(System):
     """One of ramify's taggers."""

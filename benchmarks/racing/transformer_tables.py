@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
@@ -11,7 +12,7 @@ from racing.places import HERE
 from racing.rows import Row, counted, current, read_rows
 from racing.stages import HEAD
 from racing.tables import markdown, number
-from racing.text_systems import COMPARED, ENSEMBLES, ROWS, STEPS, TRIALS
+from racing.text_systems import COMPARED, ENSEMBLES, LIBPECOS, ROWS, STEPS, TRIALS, shortened_pairs
 
 COSTS = HERE / "results" / "transformer-costs.jsonl"
 GPU = HERE / "results" / "transformers-gpu.jsonl"
@@ -29,7 +30,7 @@ prediction in a batch, and p50 of single documents by the clock. Costs of an ens
 its memory the largest. Means over the runs, with seeds 0 and 1; a single run where training takes over 20 minutes."""
 PAIRS = "Paired differences in percentage points, * where p < 0.05 (bootstrap over test documents and runs)."
 BY_STEPS = """\
-NAME@N has N training steps (per level), with the same other settings."""
+NAME@N has N training steps (per level), with the other settings of NAME."""
 TRIED = """\
 `python benchmarks/transformer_models.py tune`. Mean of P@1, P@3 and P@5 on held-out fifths of the training documents,
 and the difference to the first settings of the system; **bold**: chosen."""
@@ -57,7 +58,7 @@ def transformer_section(threads: int = 2) -> str:
     for dataset, systems in found.items():
         whole = {name: runs for name, runs in systems.items() if STEPS not in name}
         parts += [f"### {dataset}", _systems(whole)] if whole else []
-        parts += pair_table(rows, systems, dataset, COMPARED, PAIRED)
+        parts += pair_table(rows, systems, dataset, (*COMPARED, *shortened_pairs(systems)), PAIRED)
     parts += _by_steps(found)
     parts += _trials(read_rows(TRIALS))
     parts += _step_costs(read_rows(COSTS)) + _memory(read_rows(COSTS)) + _gpu(read_rows(GPU))
@@ -107,7 +108,9 @@ def median(runs: Iterable[Row], key: str) -> float:
 def _by_steps(found: dict[str, dict[str, list[Row]]]) -> list[str]:
     lines = []
     for dataset, systems in found.items():
-        for name in sorted((name for name in systems if STEPS in name), key=_steps):
+        shortened = {name.partition(STEPS)[0] for name in systems if STEPS in name}
+        shown = {*shortened, LIBPECOS.name} if shortened else set()
+        for name in sorted((name for name in systems if name.partition(STEPS)[0] in shown), key=_steps):
             runs, busy = counted(systems[name])
             if runs:
                 values = [f"{mean_measure(runs, measure):.2f}" for measure in MEASURES]
@@ -116,9 +119,10 @@ def _by_steps(found: dict[str, dict[str, list[Row]]]) -> list[str]:
     return ["### Quality by training steps", BY_STEPS, markdown(header, lines)] if lines else []
 
 
-def _steps(name: str) -> tuple[str, int]:
+def _steps(name: str) -> tuple[str, float]:
+    """Order of the lines: by number of steps, the chosen number last."""
     base, _, steps = name.partition(STEPS)
-    return base, int(steps)
+    return base, int(steps) if steps else math.inf
 
 
 def _trials(rows: Sequence[Row]) -> list[str]:

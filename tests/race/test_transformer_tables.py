@@ -49,19 +49,26 @@ def test_systems_on_texts_have_means_and_costs(page):
     ensemble = run_row("best ×2", quality=70.0)
     for name in ("single_p50_us", "model_bytes"):
         del ensemble[name]  # an ensemble of kept answers has none
-    found = page(ROWS=[ensemble, *runs, failed_row("frozen", "train: no luck"), run_row("static@50", threads=2)])
+    found = page(
+        ROWS=[ensemble, *runs, failed_row("frozen", "train: no luck"), *(run_row(f"static@{n}") for n in (100, 50))]
+    )
     assert line(found, "| static |") == (
         "| static | 51.50 | 51.50 | 51.50 | 51.50 | 51.50 | 51.50 | 51.50 | 1.50 | 0.0167 | 0.0200 | 0.0100 | 110 | 2 |"
     )
     assert line(found, "| best ×2 |").endswith("| 0.0100 | 0.0167 | 0.0200 | – | 110 | 1 |")
     assert found.index("| static |") < found.index("| best ×2 |")  # ensembles come last
     assert "| frozen: train: no luck |" in found
-    assert line(found, "| bibtex | static@50 |").endswith("| 0.0100 | 0.0167 | 1 |")
+    steps = [one for one in found.splitlines() if one.startswith("| bibtex | static")]
+    assert [one.split(" | ")[1] for one in steps] == ["static@50", "static@100", "static"]
+    assert steps[0].endswith("| 0.0100 | 0.0167 | 1 |")
 
 
 def test_differences_are_of_the_present_rows(page):
     rows = [run_row("static"), run_row("xr-linear"), paired_row("static", "xr-linear", -1.5, 0.01)]
     assert "| static – xr-linear | -1.50 * | -1.50 * | -1.50 * | -1.50 * | 1 and 1 |" in page(ROWS=rows)
+    rows += [run_row("static@5"), run_row("libpecos-xr-transformer")]
+    rows.append(paired_row("static@5", "libpecos-xr-transformer", 1.0, 0.2))
+    assert "| static@5 – libpecos-xr-transformer | +1.00 | +1.00 | +1.00 | +1.00 | 1 and 1 |" in page(ROWS=rows)
     assert "static – xr-linear" not in page(ROWS=[*rows, run_row("static", identity="other")])
 
 
