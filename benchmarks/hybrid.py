@@ -1,7 +1,9 @@
 """tf-idf beside 384 dense columns: ramify on a ``Hybrid``, libpecos on the same rows as CSR.
 
-    python benchmarks/hybrid.py                             # gutenberg-lcsh
+    python benchmarks/hybrid.py                             # gutenberg-lcsh with two kinds of tf-idf
     python benchmarks/hybrid.py --sets crs-bills-mini --runs 1
+
+"SET" has the tf-idf of ``Tfidf()``, "SET+pairs" that of the race: words and pairs of words, as of scikit-learn.
 
 The dense block: MiniLM embeddings of the texts, made once and kept in the cache (minutes of CPU for gutenberg-lcsh; an
 interrupted call continues). All systems have the same weight of the block (``hybrid_sets.WEIGHT``), except "ramify,
@@ -46,7 +48,7 @@ def systems() -> tuple[System, ...]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [system.name for system in systems()]
-    parser.add_argument("--sets", nargs="+", default=["gutenberg-lcsh"])
+    parser.add_argument("--sets", nargs="+", default=["gutenberg-lcsh", "gutenberg-lcsh+pairs"])
     parser.add_argument("--systems", nargs="+", default=names, choices=names, metavar="SYSTEM", help=", ".join(names))
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
@@ -65,7 +67,7 @@ def main() -> None:
     for name in chosen.sets:
         try:
             matrices = prepare_hybrid(name, chosen.data, chosen.threads)
-        except MissingDataError as missing:
+        except (MissingDataError, ValueError) as missing:
             print(missing)
             continue
         for number in range(1, chosen.runs + 1):

@@ -12,10 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from racing.embeddings import embeddings
-from racing.matrices import Matrices, cached
+from racing.matrices import Matrices, cached, prepare
 from racing.places import CACHE
 from racing.text_sets import PARTS, prepare_texts, texts_of
 
+PAIRS = "+pairs"
+"""End of the name of a set with the tf-idf of the race."""
 WEIGHT = 0.8
 """Weight of the dense block, in the middle of the range that does well on gutenberg-lcsh (0.6 to 1.0)."""
 
@@ -23,19 +25,33 @@ WEIGHT = 0.8
 def prepare_hybrid(name: str, data: Path, threads: int) -> Matrices:
     """The cached blocks and matrices of a set; X and X_test hold both blocks.
 
+    Parameters
+    ----------
+    name : str
+        As in ``prepare_texts``, with the tf-idf of ``Tfidf()``; or "SET+pairs", with that of the race.
+    data : Path
+        Folder of the data sets.
+    threads : int
+        For the embeddings.
+
     Raises
     ------
     MissingDataError
         The files are not there.
     """
-    texts = prepare_texts(name, data)
+    base, plus, rest = name.partition(PAIRS)
+    texts = prepare_texts(base, data)
+    sparse = prepare(base, data) if plus else texts
+    if rest or sparse.Y_test.shape != texts.Y_test.shape or (sparse.Y_test != texts.Y_test).nnz:
+        raise ValueError(f"{name}: the labels of the race differ from those of the texts")
     folder = CACHE / "hybrid" / name.replace(":", "-")
-    return cached(name, folder, f"{texts.fingerprint} {WEIGHT}", lambda: _written(texts, folder, threads))
+    made_from = f"{sparse.fingerprint} {texts.fingerprint} {WEIGHT}"
+    return cached(name, folder, made_from, lambda: _written(texts, sparse, folder, threads))
 
 
-def _written(texts: Matrices, folder: Path, threads: int) -> tuple[Any, Any, Any, Any]:
+def _written(texts: Matrices, tfidf: Matrices, folder: Path, threads: int) -> tuple[Any, Any, Any, Any]:
     joined = []
-    for part, suffix, sparse in zip(PARTS, ("", "_test"), (texts.X, texts.X_test), strict=True):
+    for part, suffix, sparse in zip(PARTS, ("", "_test"), (tfidf.X, tfidf.X_test), strict=True):
         dense = embeddings(texts_of(texts, part), f"{texts.dataset}-{part}", threads=threads)
         np.save(folder / f"dense{suffix}.npy", dense)
         sp.save_npz(folder / f"sparse{suffix}.npz", sparse, compressed=False)

@@ -21,10 +21,10 @@ COSTS = {"train_cpu_s": ("train CPU s", 1.0), "batch_cpu_us": ("batch CPU µs/do
 }
 SHOWN = ("P@1", "P@3", "P@5", "PSP@5")
 TEXT = f"""\
-`python benchmarks/hybrid.py`, 1 thread. tf-idf of `Tfidf()` beside 384 columns of MiniLM embeddings with the weight
-{WEIGHT}; `ramify, chosen weight` chooses it in its training time. `ramify` takes a `Hybrid`, `libpecos` and
-`ramify, CSR` the same rows as CSR. The data that a system is given are part of "peak in all". Costs are medians over
-the runs, N× the ratio to `libpecos`; quality is the mean in percent."""
+`python benchmarks/hybrid.py`, 1 thread. tf-idf of `Tfidf()`, or of words and pairs of words as in the race ("+pairs"),
+beside 384 columns of MiniLM embeddings with the weight {WEIGHT}; `ramify, chosen weight` chooses it in its training
+time. `ramify` takes a `Hybrid`, `libpecos` and `ramify, CSR` the same rows as CSR. The data that a system is given are
+part of "peak in all". Costs are medians over the runs, N× the ratio to `libpecos`; quality is the mean in percent."""
 PAIRS = "Paired differences in percentage points, * where p < 0.05 (bootstrap over test documents and runs)."
 
 
