@@ -35,7 +35,7 @@ from racing.sources import module_hash, modules_of
 from racing.stages import StagePeaks, measured_stages
 from racing.stopping import run_until_stopped
 from racing.text_systems import OWN
-from racing.transformer_tables import COSTS
+from racing.transformer_tables import ENCODER_COSTS
 
 LABELS, DOCUMENTS = 65_536, 8_192
 PROFILED_STEPS = 10
@@ -70,10 +70,10 @@ def main() -> None:
     for case in cases(chosen):
         key = case | {"kind": chosen.task, "machine": machine(), "generator": GENERATOR}
         key |= {"sources": sources(case["system"])}
-        if any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(COSTS)):
+        if any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(ENCODER_COSTS)):
             continue
         for row in _in_process(chosen.task, case):
-            print(json.dumps(add_stamped(COSTS, key | row)), flush=True)
+            print(json.dumps(add_stamped(ENCODER_COSTS, key | row)), flush=True)
 
 
 def cases(chosen: argparse.Namespace) -> list[Row]:

@@ -25,7 +25,7 @@ from racing.places import DATA
 from racing.rows import Row, add_stamped
 from racing.stages import measured_stages
 from racing.text_sets import prepare_texts, texts_of
-from racing.transformer_tables import GPU
+from racing.transformer_tables import ENCODERS_GPU
 from racing.trials import measures_of
 
 SETS = ("gutenberg-lcsh", "crs-bills-104-110")
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=6, help="no set begins after these")
     parser.add_argument("--settings", type=json.loads, default={}, help="further settings as a JSON object")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
-    parser.add_argument("--out", type=Path, default=GPU)
+    parser.add_argument("--out", type=Path, default=ENCODERS_GPU)
     chosen = parser.parse_args()
     begun = time.monotonic()
     peak = matrix_peak(chosen.device)

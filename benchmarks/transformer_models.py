@@ -40,12 +40,12 @@ from racing.text_sets import held_out_texts, prepare_texts
 from racing.text_systems import (
     COMBINED,
     COMPARED,
+    ENCODER_TRIALS,
+    ENCODERS,
     ENSEMBLES,
     LIBPECOS,
     MINUTES,
-    ROWS,
     STEPS,
-    TRIALS,
     chosen_settings,
     names,
     on,
@@ -124,10 +124,10 @@ def run(matrices: Matrices, systems: Sequence[System], chosen: argparse.Namespac
         runs=chosen.runs,
         threads=chosen.threads,
         limits=Limits(chosen.limit, int(chosen.memory * 1e9)),
-        rows=ROWS,
+        rows=ENCODERS,
         script="transformer_models.py run",
     )
-    trials = read_rows(TRIALS)
+    trials = read_rows(ENCODER_TRIALS)
     ready = [on(system, matrices.dataset, matrices.fingerprint, trials) for system in systems]
     for number in range(1, chosen.runs + 1):
         for system in ready:
@@ -178,7 +178,7 @@ def combined_by(matrices: Matrices, name: str) -> str:
 
     Ranks need no common scale of the members' scores.
     """
-    found = chosen_settings(read_rows(TRIALS), matrices.dataset, matrices.fingerprint, name)
+    found = chosen_settings(read_rows(ENCODER_TRIALS), matrices.dataset, matrices.fingerprint, name)
     return str(found.get("combine", "rank"))
 
 
@@ -197,7 +197,7 @@ def tune(matrices: Matrices, systems: Sequence[System], chosen: argparse.Namespa
                 row=row,
                 threads=chosen.threads,
                 limits=limits,
-                rows=TRIALS,
+                rows=ENCODER_TRIALS,
                 answers=part.folder / "top",
             )
             changes = chosen.vary if chosen.vary is not None else GRIDS.get(system.name, [])
@@ -206,22 +206,21 @@ def tune(matrices: Matrices, systems: Sequence[System], chosen: argparse.Namespa
         for name, members in ENSEMBLES.items():
             _try_ensemble(shared | {"system": name}, part, members)
     for name in (*(system.name for system in systems), *ENSEMBLES):
-        print(f"{matrices.dataset}: {name}: {chosen_settings(read_rows(TRIALS), *_of(matrices), name)}", flush=True)
-
-
-def _of(matrices: Matrices) -> tuple[str, str]:
-    return matrices.dataset, matrices.fingerprint
+        print(
+            f"{matrices.dataset}: {name}: {chosen_settings(read_rows(ENCODER_TRIALS), *_of(matrices), name)}",
+            flush=True,
+        )
 
 
 def _is_due(wanted: Row) -> bool:
     """Whether a trial has no row. Trials of earlier sources count: a choice of settings is not repeated for them."""
     names = ("dataset", "matrices", "system", "split", "settings")
-    return not any(all(row.get(name) == wanted[name] for name in names) for row in read_rows(TRIALS))
+    return not any(all(row.get(name) == wanted[name] for name in names) for row in read_rows(ENCODER_TRIALS))
 
 
 def _try_ensemble(shared: Row, part: Matrices, members: Sequence[str]) -> None:
     """A trial of each rule of merging, from the kept answers of the members under their best settings so far."""
-    known = read_rows(TRIALS)
+    known = read_rows(ENCODER_TRIALS)
     paths, settings = [], []
     for name in members:
         best = chosen_settings(known, shared["dataset"], shared["matrices"], name)
@@ -235,7 +234,7 @@ def _try_ensemble(shared: Row, part: Matrices, members: Sequence[str]) -> None:
     for combine in COMBINED:
         row = shared | {"settings": {"combine": combine}, "models": settings}
         if not any(_is_trial(one, row) and one.get("models") == settings for one in known):
-            add_stamped(TRIALS, row | {"measures": measures_of(part.folder, merged(paths, combine))})
+            add_stamped(ENCODER_TRIALS, row | {"measures": measures_of(part.folder, merged(paths, combine))})
 
 
 def _is_trial(row: Row, wanted: dict[str, Any]) -> bool:

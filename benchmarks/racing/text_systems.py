@@ -21,8 +21,8 @@ from racing.rows import Row
 from racing.sources import module_hash, modules_of, source_hash
 from racing.systems import System
 
-ROWS = HERE / "results" / "transformers.jsonl"
-TRIALS = HERE / "results" / "transformers-tuning.jsonl"
+ENCODERS = HERE / "results" / "transformers.jsonl"
+ENCODER_TRIALS = HERE / "results" / "transformers-tuning.jsonl"
 MINUTES = 20
 """A run that takes longer is not repeated with a second seed."""
 OWN = ("ramify.transformers", "ramify.torchloop", "ramify.linear", "ramify.models.trees", "ramify.features")

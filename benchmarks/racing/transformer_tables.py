@@ -12,10 +12,10 @@ from racing.places import HERE
 from racing.rows import Row, counted, current, read_rows
 from racing.stages import HEAD
 from racing.tables import markdown, number
-from racing.text_systems import COMPARED, ENSEMBLES, LIBPECOS, ROWS, STEPS, TRIALS, shortened_pairs
+from racing.text_systems import COMPARED, ENCODER_TRIALS, ENCODERS, ENSEMBLES, LIBPECOS, STEPS, shortened_pairs
 
-COSTS = HERE / "results" / "transformer-costs.jsonl"
-GPU = HERE / "results" / "transformers-gpu.jsonl"
+ENCODER_COSTS = HERE / "results" / "transformer-costs.jsonl"
+ENCODERS_GPU = HERE / "results" / "transformers-gpu.jsonl"
 MEASURES = ("P@1", "P@3", "P@5", "nDCG@5", "PSP@1", "PSP@3", "PSP@5")
 OPERATORS = 4
 """Operators shown of a profile."""
@@ -52,7 +52,7 @@ two bfloat16 matrices of 8,192 × 8,192 reaches on the same card. Minutes: whole
 
 def transformer_section(threads: int = 2) -> str:
     """The section of ``RESULTS.md``; empty without rows."""
-    rows = read_rows(ROWS)
+    rows = read_rows(ENCODERS)
     found = by_set(rows, threads)
     parts = ["## Encoders", TEXT, PAIRS] if found else []
     for dataset, systems in found.items():
@@ -60,8 +60,8 @@ def transformer_section(threads: int = 2) -> str:
         parts += [f"### {dataset}", _systems(whole)] if whole else []
         parts += pair_table(rows, systems, dataset, (*COMPARED, *shortened_pairs(systems)), PAIRED)
     parts += _by_steps(found)
-    parts += _trials(read_rows(TRIALS))
-    parts += _step_costs(read_rows(COSTS)) + _memory(read_rows(COSTS)) + _gpu(read_rows(GPU))
+    parts += _trials(read_rows(ENCODER_TRIALS))
+    parts += _step_costs(read_rows(ENCODER_COSTS)) + _memory(read_rows(ENCODER_COSTS)) + _gpu(read_rows(ENCODERS_GPU))
     return "\n\n".join(parts)
 
 

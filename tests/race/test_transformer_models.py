@@ -100,8 +100,8 @@ def race(tmp_path, monkeypatch):
     (tmp_path / "top").mkdir()
     minutes = {}
     for module in (transformer_models, text_systems):
-        monkeypatch.setattr(module, "ROWS", tmp_path / "rows.jsonl")
-        monkeypatch.setattr(module, "TRIALS", tmp_path / "trials.jsonl")
+        monkeypatch.setattr(module, "ENCODERS", tmp_path / "rows.jsonl")
+        monkeypatch.setattr(module, "ENCODER_TRIALS", tmp_path / "trials.jsonl")
     monkeypatch.setattr(transformer_models, "machine", lambda: "here")
     monkeypatch.setattr(quality, "RESAMPLES", 20)
 
@@ -159,7 +159,7 @@ def test_trials_of_ensembles_are_made_of_the_kept_answers_of_their_members(tmp_p
     Y = sp.csr_matrix(np.eye(N_LABELS, dtype=np.float32))
     for name in ("Y", "Y_test"):
         sp.save_npz(tmp_path / f"{name}.npz", Y)
-    monkeypatch.setattr(transformer_models, "TRIALS", tmp_path / "trials.jsonl")
+    monkeypatch.setattr(transformer_models, "ENCODER_TRIALS", tmp_path / "trials.jsonl")
     (tmp_path / "top").mkdir()
     shared = {"kind": "trial", "dataset": "small", "matrices": "m", "split": 0, "system": "best + xr-transformer"}
     part = Matrices("small", tmp_path, "part", {})

@@ -20,12 +20,12 @@ LONGER = {"PSP@1": 1.0, "PSP@3": 2.0, "PSP@5": 3.0}
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """``page(ROWS=[...])`` writes rows into the files of both sections and returns their text."""
+    """``page(ENCODERS=[...])`` writes rows into the files of both sections and returns their text."""
 
     def put(**rows):
         for module, names in (
             (racing.hybrid_tables, ("HYBRID",)),
-            (racing.transformer_tables, ("ROWS", "TRIALS", "COSTS", "GPU")),
+            (racing.transformer_tables, ("ENCODERS", "ENCODER_TRIALS", "ENCODER_COSTS", "ENCODERS_GPU")),
         ):
             for name in names:
                 path = tmp_path / name
@@ -50,7 +50,7 @@ def test_systems_on_texts_have_means_and_costs(page):
     for name in ("single_p50_us", "model_bytes"):
         del ensemble[name]  # an ensemble of kept answers has none
     found = page(
-        ROWS=[ensemble, *runs, failed_row("frozen", "train: no luck"), *(run_row(f"static@{n}") for n in (100, 50))]
+        ENCODERS=[ensemble, *runs, failed_row("frozen", "train: no luck"), *(run_row(f"static@{n}") for n in (100, 50))]
     )
     assert line(found, "| static |") == (
         "| static | 51.50 | 51.50 | 51.50 | 51.50 | 51.50 | 51.50 | 51.50 | 1.50 | 0.0167 | 0.0200 | 0.0100 | 110 | 2 |"
@@ -65,11 +65,11 @@ def test_systems_on_texts_have_means_and_costs(page):
 
 def test_differences_are_of_the_present_rows(page):
     rows = [run_row("static"), run_row("xr-linear"), paired_row("static", "xr-linear", -1.5, 0.01)]
-    assert "| static – xr-linear | -1.50 * | -1.50 * | -1.50 * | -1.50 * | 1 and 1 |" in page(ROWS=rows)
+    assert "| static – xr-linear | -1.50 * | -1.50 * | -1.50 * | -1.50 * | 1 and 1 |" in page(ENCODERS=rows)
     rows += [run_row("static@5"), run_row("libpecos-xr-transformer")]
     rows.append(paired_row("static@5", "libpecos-xr-transformer", 1.0, 0.2))
-    assert "| static@5 – libpecos-xr-transformer | +1.00 | +1.00 | +1.00 | +1.00 | 1 and 1 |" in page(ROWS=rows)
-    assert "static – xr-linear" not in page(ROWS=[*rows, run_row("static", identity="other")])
+    assert "| static@5 – libpecos-xr-transformer | +1.00 | +1.00 | +1.00 | +1.00 | 1 and 1 |" in page(ENCODERS=rows)
+    assert "static – xr-linear" not in page(ENCODERS=[*rows, run_row("static", identity="other")])
 
 
 def test_trials_are_shown_beside_the_first_settings(page):
@@ -82,7 +82,7 @@ def test_trials_are_shown_beside_the_first_settings(page):
 
     failed = trial(0.0, steps=9) | {"failed": "killed"}
     del failed["measures"]
-    found = page(TRIALS=[trial(50.0), trial(50.5, dense_weight=0.6), failed])
+    found = page(ENCODER_TRIALS=[trial(50.0), trial(50.5, dense_weight=0.6), failed])
     assert "| small | frozen | defaults | 50.00 | +0.00 | 2.00 |" in found
     assert "| small | frozen | **dense_weight 0.6** | 50.50 | +0.50 | 2.00 |" in found
     assert "| small | frozen | steps 9 | killed | – | – |" in found
@@ -95,7 +95,7 @@ def test_costs_of_steps_and_memory_are_sorted_by_size(page):
     memory |= {"stages": {"tokens": 1_000_000, "fine-tune": 12_000_000}}
     rows = [steps | {"outputs": 4096, "step_ms": 9.0}, steps | {"outputs": 256, "step_ms": 3.0}, memory]
     rows.append(steps | {"outputs": 4096, "step_ms": 6.0})  # measured again
-    found = page(COSTS=rows)
+    found = page(ENCODER_COSTS=rows)
     assert line(found, "| x-transformer | 256 |").startswith("| x-transformer | 256 | 3.00 | 10.0% | 5.0% | mm 50%,")
     assert "| x-transformer | 4,096 | 6.00 | 10.0% | 5.0% | mm 50%, addmm 20%, fill_ 10%, gather 5% |" in found
     assert found.index("| 256 | 3.00") < found.index("| 4,096 | 6.00")
@@ -108,7 +108,7 @@ def test_speed_on_a_gpu_is_shown_beside_the_peak_of_the_card(page):
     row |= {"wall_s": 90.0, "gpu_bytes": 2e9, "measures": dict.fromkeys(("P@1", "P@3", "P@5", "PSP@5"), 40.0)}
     assert (
         "| card | small | xr-transformer | 256 | 1,234 | 50.0 | 10.0% | 1.50 | 2.00 | 40.00 | 40.00 | 40.00 | 40.00 |"
-        in page(GPU=[row])
+        in page(ENCODERS_GPU=[row])
     )
 
 
