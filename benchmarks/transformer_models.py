@@ -206,10 +206,8 @@ def tune(matrices: Matrices, systems: Sequence[System], chosen: argparse.Namespa
         for name, members in ENSEMBLES.items():
             _try_ensemble(shared | {"system": name}, part, members)
     for name in (*(system.name for system in systems), *ENSEMBLES):
-        print(
-            f"{matrices.dataset}: {name}: {chosen_settings(read_rows(ENCODER_TRIALS), *_of(matrices), name)}",
-            flush=True,
-        )
+        best = chosen_settings(read_rows(ENCODER_TRIALS), matrices.dataset, matrices.fingerprint, name)
+        print(f"{matrices.dataset}: {name}: {best}", flush=True)
 
 
 def _is_due(wanted: Row) -> bool:
