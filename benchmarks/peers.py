@@ -12,38 +12,21 @@ read.
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 import tempfile
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import scipy.sparse as sp
 
-from racing.environments import InstallError
 from racing.grids import GRIDS, TRIALS, Tried, trial_key
-from racing.held_out import CRITERION, sampled, split
+from racing.held_out import sampled, split
 from racing.matrices import Matrices, MissingDataError, prepare
-from racing.places import CACHE, DATA
-from racing.rows import Row, add_stamped, read_rows
-from racing.runner import Limits, watch
+from racing.places import DATA
+from racing.rows import read_rows
+from racing.runner import Limits
 from racing.sets import HELD_BACK, RACE, TRIED_AMOUNT, TRIED_SPLITS
 from racing.stopping import run_until_stopped
-from racing.systems import System, all_systems
-from racing.track import load_of, variables
-
-
-@dataclass(frozen=True)
-class Trials:
-    """Trials of one peer on one held-out part: ``folder`` holds its matrices, ``row`` what all its rows share."""
-
-    system: System
-    folder: Path
-    row: Row
-    threads: int
-    limits: Limits
+from racing.systems import all_systems
+from racing.trials import Trials, run_trials
 
 
 def main() -> None:
@@ -76,21 +59,17 @@ def tune(matrices: Matrices, name: str, threads: int, limits: Limits) -> None:
     for _ in range(2):  # the grid, then what follows from its best settings
         settings = _tried(matrices, name).settings()
         for number in range(TRIED_SPLITS.get(dataset, 1)):
+            folder = held_out_folder(matrices, amount, number)
             row = shared | {"split": number}
+            trials = Trials(system=system, folder=folder, row=row, threads=threads, limits=limits, rows=TRIALS)
             known = {trial_key(one) for one in read_rows(TRIALS)}
-            wanted = [one for one in settings if trial_key(row | _identified(system, one)) not in known]
-            if wanted:
-                folder = held_out_folder(matrices, amount, number)
-                _run_trials(Trials(system, folder, row, threads, limits), GRIDS[name].models(wanted))
+            wanted = [one for one in settings if trial_key(row | trials.identified(one)) not in known]
+            run_trials(trials, GRIDS[name].models(wanted))
     print(f"{dataset}: {name}: {_tried(matrices, name).winner()}", flush=True)
 
 
 def _tried(matrices: Matrices, name: str) -> Tried:
     return Tried(name, matrices.dataset, matrices.fingerprint, read_rows(TRIALS))
-
-
-def _identified(system: System, settings: dict[str, Any]) -> Row:
-    return {"settings": settings, "identity": replace(system, settings=settings).identity()}
 
 
 def held_out_folder(matrices: Matrices, amount: float | None, number: int) -> Path:
@@ -103,49 +82,6 @@ def held_out_folder(matrices: Matrices, amount: float | None, number: int) -> Pa
             sp.save_npz(beside / f"{name}.npz", matrix, compressed=False)
         beside.rename(folder)
     return folder
-
-
-def _run_trials(trials: Trials, models: list[list[dict[str, Any]]]) -> None:
-    """Train each model once and score it under its settings of prediction."""
-    for scored in models:
-        work = Path(tempfile.mkdtemp(prefix="run-", dir=CACHE))
-        try:
-            failed, costs = _call(trials, "train", work, scored[0])
-            for settings in scored:
-                row = trials.row | _identified(trials.system, settings) | costs
-                failed, answered = (failed, {}) if failed else _call(trials, "answer", work, settings)
-                row |= {"failed": failed} if failed else {"measures": _measures(trials.folder, work / "top.npz")}
-                row |= {"busy": costs.get("busy", False) or answered.get("busy", False)}
-                shown = failed or " / ".join(f"{row['measures'][name]:.2f}" for name in CRITERION)
-                print(f"{row['dataset']}, part {row['split']}: {row['system']} {settings}: {shown}", flush=True)
-                add_stamped(TRIALS, row)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-
-
-def _call(trials: Trials, task: str, work: Path, settings: dict[str, Any]) -> tuple[str | None, Row]:
-    """The reason of a failure, and what the row keeps of the costs."""
-    try:
-        python = trials.system.python()
-    except InstallError as failure:
-        return str(failure), {}
-    words = [task, trials.folder, work, trials.threads, 0, json.dumps(settings)]
-    program = [str(python), str(trials.system.path()), *map(str, words)]
-    outcome = watch(program, variables(trials.system, trials.threads), work / "log.txt", trials.limits)
-    if outcome.failed:
-        return f"{task}: {outcome.failed}", {"busy": load_of([outcome])["busy"]}
-    costs = json.loads((work / "costs.json").read_text())
-    kept = {name: float(f"{costs[name]:.5g}") for name in ("train_cpu_s",) if name in costs}
-    return None, kept | {"busy": load_of([outcome])["busy"]}
-
-
-def _measures(folder: Path, top: Path) -> dict[str, float]:
-    from ramify import TopK, evaluate
-
-    found = np.load(top)
-    Y, Y_held = (sp.load_npz(folder / f"{name}.npz").tocsr() for name in ("Y", "Y_test"))
-    report = evaluate(Y_held, TopK(found["labels"], found["scores"]), Y_train=Y)
-    return {name: round(100 * float(report[name]), 3) for name in (*CRITERION, "PSP@1", "PSP@3", "PSP@5")}
 
 
 if __name__ == "__main__":

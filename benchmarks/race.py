@@ -29,8 +29,10 @@ from racing.sets import GENERATED, GROWTH_SYSTEMS, HELD_BACK, RACE
 from racing.stopping import run_until_stopped
 from racing.studies import study_sections
 from racing.systems import all_systems
+from racing.text_systems import ENCODERS
 from racing.texts import run_texts
 from racing.track import Race, run_race
+from racing.transformer_plots import draw_encoders
 
 SETS = (*RACE, *GENERATED)
 
@@ -79,6 +81,7 @@ def main() -> None:
         write_readme(README, "\n\n".join(filter(None, parts)))
     if chosen.task in ("all", "plot"):
         draw_plots(read_rows(ROWS), chosen.threads, PLOTS)
+        draw_encoders(read_rows(ENCODERS), chosen.threads, PLOTS)
 
 
 def run_growth(race: Race, datasets: Sequence[str], systems: Sequence[str]) -> None:

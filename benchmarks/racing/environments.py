@@ -22,6 +22,9 @@ class Environment:
     ----------
     name : str
         Part of the folder's name.
+    first : tuple of str
+        Requirements installed before the others and apart from them: resolved together with others, torch may come as
+        a build for GPUs, of gigabytes.
     bare : tuple of str
         Requirements installed without what they ask for themselves.
     requirements : tuple of str
@@ -29,6 +32,7 @@ class Environment:
     """
 
     name: str
+    first: tuple[str, ...] = ()
     bare: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
 
@@ -50,7 +54,7 @@ class Environment:
         InstallError
             The installer's last words.
         """
-        ready, wanted = self.folder / "ready.txt", "\n".join((*self.bare, "--", *self.requirements)) + "\n"
+        ready, wanted = self.folder / "ready.txt", "\n".join((*self.first, *self.bare, "--", *self.requirements)) + "\n"
         if ready.exists() and ready.read_text() == wanted:
             return self.python
         print(f"making the environment {self.folder.name}", flush=True)
@@ -58,6 +62,8 @@ class Environment:
             self.folder.unlink()
         _run([sys.executable, "-m", "venv", "--clear", str(self.folder)])
         pip = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if self.first:
+            _run([*pip, *self.first])
         if self.bare:
             _run([*pip, "--no-deps", *self.bare])
         if self.requirements:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,7 +83,14 @@ def prepare(dataset: str, data: Path) -> Matrices:
     MissingDataError
         The files are not there.
     """
-    folder, made_from = CACHE / dataset, _made_from(dataset, data)
+    return cached(dataset, CACHE / dataset, _made_from(dataset, data), lambda: _parts(dataset, data))
+
+
+def cached(dataset: str, folder: Path, made_from: str, make: Callable[[], tuple[Any, Any, Any, Any]]) -> Matrices:
+    """The matrices X, Y, X_test, Y_test of a folder, made again if ``made_from`` differs from that of the last time.
+
+    Further files that ``make`` writes into the folder belong to them.
+    """
     note = folder / "matrices.json"
     if note.exists():
         known = json.loads(note.read_text())
@@ -91,7 +99,7 @@ def prepare(dataset: str, data: Path) -> Matrices:
     print(f"making the matrices of {dataset}", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     note.unlink(missing_ok=True)
-    parts = _parts(dataset, data)
+    parts = make()
     for name, matrix in zip(NAMES, parts, strict=True):
         beside = folder / f"{name}.{os.getpid()}.npz"  # another process may be reading, or making the same
         sp.save_npz(beside, matrix, compressed=False)

@@ -51,7 +51,7 @@ def _draw(datasets: dict[str, dict[str, Summary]], path: Path) -> Path:
     for line, (dataset, systems) in zip(grid, datasets.items(), strict=True):
         for axes, (cost, title) in zip(line, AXES, strict=True):
             shown |= {one.system: _point(axes, one, cost) for one in measured(systems)}
-            _scale(axes, title)
+            log_scale(axes, title)
         line[0].set_ylabel(f"{MEASURE}, 95% interval")
         line[0].set_title(dataset, loc="left", fontweight="bold")
     names = sorted(shown, key=[*COLOURS, *shown].index)
@@ -78,7 +78,7 @@ def _overview(datasets: dict[str, dict[str, Summary]], path: Path) -> Path:
         shown |= {
             one.system: _point(axes, one, "train_cpu_s") for one in measured(systems) if one in ours or not one.ours
         }
-        _scale(axes, "training, CPU s", subs=(1, 3))
+        log_scale(axes, "training, CPU s", subs=(1, 3))
         axes.set_title(dataset, loc="left", fontweight="bold")
     figure.axes[0].set_ylabel(f"{MEASURE} in percent, 95% interval")
     names = sorted(shown, key=[*OVERVIEW, *COLOURS, *shown].index)
@@ -100,7 +100,8 @@ def _point(axes: Any, one: Summary, cost: str) -> Any:
     return axes.plot([x], [y], "o" if one.ours else "s", color=colour, markersize=6, alpha=0.9)[0]
 
 
-def _scale(axes: Any, title: str, subs: Sequence[int] = (1, 2, 5)) -> None:
+def log_scale(axes: Any, title: str, subs: Sequence[int] = (1, 2, 5)) -> None:
+    """A logarithmic x axis with plain numbers at the multiples ``subs`` of each power of ten."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_xscale("log")

@@ -9,11 +9,13 @@ from racing.command_line_tables import command_line_section
 from racing.copies_tables import copies_section, senses_section
 from racing.cost_tables import cost_section
 from racing.floor_tables import floor_section
+from racing.hybrid_tables import hybrid_section
 from racing.indexer_tables import indexer_section
 from racing.language_tables import language_section
 from racing.places import HERE
 from racing.rows import Row, read_rows
 from racing.tables import markdown, number
+from racing.transformer_tables import transformer_section
 from racing.tuning_tables import settings_section
 
 ZERO_SHOT = HERE / "results" / "zero-shot.jsonl"
@@ -42,6 +44,8 @@ def study_sections(threads: int) -> str:
         senses_section(),
         _zero_shot(read_rows(ZERO_SHOT)),
         chain_section(),
+        hybrid_section(),
+        transformer_section(),
     ]
     return "".join(f"\n{part}\n" for part in parts if part)
 

@@ -67,10 +67,14 @@ class System:
 
     def identity(self) -> str:
         """What a measured row stays true for: version, settings, script, protocol, and for ramify its sources."""
-        own = source_hash(*self.modules) if self.ours else ""
+        own = self.sources() if self.ours else ""
         script = ast.dump(ast.parse(self.path().read_text()))  # comments and layout do not count
         parts = (self.version, json.dumps(self.settings, sort_keys=True), script, str(PROTOCOL), own)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+    def sources(self) -> str:
+        """Fingerprint of the sources of ramify that its figures depend on."""
+        return source_hash(*self.modules)
 
     def on(self, dataset: str, fingerprint: str) -> System | None:
         """The system with its settings for a data set; None for a tuned peer whose trials are not complete."""

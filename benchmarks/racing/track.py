@@ -44,6 +44,8 @@ class Race:
         Runs whose answers are not in the cache are due again: answers are needed for comparisons and not committed.
     rows : Path
         Where rows are kept.
+    script : str
+        The script that runs the race, with its subcommand, for the commands in the rows.
     """
 
     data: Path
@@ -54,6 +56,7 @@ class Race:
     retry_failed: bool = False
     missing_answers: bool = False
     rows: Path = ROWS
+    script: str = "race.py run"
 
 
 def run_race(race: Race, datasets: Sequence[str], systems: Sequence[System]) -> None:
@@ -67,8 +70,8 @@ def run_race(race: Race, datasets: Sequence[str], systems: Sequence[System]) -> 
         ready = [one for one in (_with_settings(system, matrices) for system in systems) if one is not None]
         for number in range(1, race.runs + 1):
             for system in ready:
-                _take_turn(race, matrices, system, number)
-        _compare(race, matrices)
+                take_turn(race, matrices, system, number)
+        compare(race, matrices)
 
 
 def _with_settings(system: System, matrices: Matrices) -> System | None:
@@ -79,7 +82,8 @@ def _with_settings(system: System, matrices: Matrices) -> System | None:
     return ready
 
 
-def _take_turn(race: Race, matrices: Matrices, system: System, number: int) -> None:
+def take_turn(race: Race, matrices: Matrices, system: System, number: int) -> None:
+    """Run ``number`` of a system, if it is due; adds its row."""
     row: Row = {
         "kind": "run",
         "dataset": matrices.dataset,
@@ -116,7 +120,7 @@ def command(race: Race, dataset: str, system: str) -> str:
     """What to type for this row."""
     where = "--held-back" if dataset in HELD_BACK else f"--sets {dataset}"
     words = f"{where} --systems {system} --runs {race.runs} --threads {race.threads}"
-    return f"python benchmarks/race.py run {words} --limit {race.limits.seconds:g}"
+    return f"python benchmarks/{race.script} {words} --limit {race.limits.seconds:g}"
 
 
 def _measure(race: Race, matrices: Matrices, system: System, number: int) -> Row:
@@ -179,8 +183,11 @@ def _summary(row: Row) -> str:
     return f"{quality}, trained in {row['train_cpu_s']:.2f} CPU s, p50 {row['single_p50_us']:.0f} µs{busy}"
 
 
-def _compare(race: Race, matrices: Matrices) -> None:
-    """A row for each of ramify's systems beside each peer, over all runs of both that left their answers."""
+def compare(race: Race, matrices: Matrices, pairs: Sequence[tuple[str, str]] | None = None) -> None:
+    """A row for each pair of systems, over all runs of both that left their answers.
+
+    Without ``pairs``: each of ramify's systems beside each peer.
+    """
     known = read_rows(race.rows)
     answers: dict[str, dict[Path, Row]] = {}
     for row in current(known, "run", threads=race.threads):
@@ -192,13 +199,15 @@ def _compare(race: Race, matrices: Matrices) -> None:
     def judged(name: str) -> list[Answers]:
         return [read_answers(matrices, path) for path in sorted(answers[name])]
 
-    for own in (name for name in answers if is_ours(name)):
-        for peer in (name for name in answers if not is_ours(name)):
-            row = _pair(race, matrices, answers[own], answers[peer])
-            if not any(all(other.get(name) == value for name, value in row.items()) for other in known):
-                print(f"{matrices.dataset}: {own} beside {peer}", flush=True)
-                row |= {"measures": paired(judged(peer), judged(own)), "commit": commit(), "date": today()}
-                add_row(race.rows, row)
+    every = [(own, peer) for own in answers if is_ours(own) for peer in answers if not is_ours(peer)]
+    for own, peer in every if pairs is None else pairs:
+        if own not in answers or peer not in answers:
+            continue
+        row = _pair(race, matrices, answers[own], answers[peer])
+        if not any(all(other.get(name) == value for name, value in row.items()) for other in known):
+            print(f"{matrices.dataset}: {own} beside {peer}", flush=True)
+            row |= {"measures": paired(judged(peer), judged(own)), "commit": commit(), "date": today()}
+            add_row(race.rows, row)
 
 
 def _pair(race: Race, matrices: Matrices, own_runs: dict[Path, Row], peer_runs: dict[Path, Row]) -> Row:

@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 import peers
-from racing import systems, track
+from racing import systems, track, trials
 from racing.grids import DEFAULTS, GRIDS, SCORED, TRAININGS, Grid, Tried
 from racing.held_out import parsed, quality, sampled, split
 from racing.matrices import Matrices, read_held_back
@@ -171,7 +171,7 @@ def tuned(tmp_path, monkeypatch):
     monkeypatch.setattr(systems.System, "python", lambda self: sys.executable)
     for module in (peers, systems):
         monkeypatch.setattr(module, "TRIALS", tmp_path / "trials.jsonl")
-    monkeypatch.setattr(peers, "CACHE", tmp_path)
+    monkeypatch.setattr(trials, "CACHE", tmp_path)
 
     def run():
         peers.tune(matrices, "peer", 1, Limits(60.0, 1 << 40))

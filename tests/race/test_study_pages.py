@@ -10,9 +10,11 @@ import racing.command_line_tables
 import racing.copies_tables
 import racing.cost_tables
 import racing.floor_tables
+import racing.hybrid_tables
 import racing.indexer_tables
 import racing.language_tables
 import racing.studies
+import racing.transformer_tables
 import racing.tuning_tables
 from racing.chain_tables import FIXED, MEASURES, SETS
 from racing.copies_tables import SIX
@@ -31,6 +33,11 @@ PLACES = {
     "TUNING": racing.tuning_tables,
     "LANGUAGES": racing.language_tables,
     "ROWS": racing.floor_tables,
+    "HYBRID": racing.hybrid_tables,
+    "ENCODERS": racing.transformer_tables,
+    "ENCODER_TRIALS": racing.transformer_tables,
+    "ENCODER_COSTS": racing.transformer_tables,
+    "ENCODERS_GPU": racing.transformer_tables,
 }
 
 
