@@ -71,7 +71,10 @@ def test_a_sum_is_an_estimator():
     assert (total.first.min_df, again.first.min_df, again.second.smoothing) == (1, 2, 0.5)
     again.fit(TEXTS)
     assert again.first is not again.first_ and not hasattr(again.first, "idf_")
-    assert Concatenated(_tfidf(), _static(), threads=3).fit(TEXTS).second_.threads == 3
+    fitted = Concatenated(_tfidf(), CountVectorizer() + _static(), threads=3).fit(TEXTS)
+    assert (fitted.first_.threads, fitted.second_.second_.threads) == (3, 3)
+    fitted.set_params(threads=2)
+    assert (fitted.first_.threads, fitted.second_.second_.threads, fitted.first.threads) == (2, 2, 1)
     usual = Concatenated()
     assert [type(usual.PARTS[name]()) for name in ("first", "second")] == [Tfidf, StaticEncoder]
     with pytest.raises(NotFittedError):
