@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 import ramify
-from ramify import Concatenated, Hashing, NearestInstances, StaticEncoder, Tagger, Tfidf, XRLinear
+from ramify import Concatenated, Hashing, StaticEncoder, Tagger, Tfidf, TopK, XRLinear
 from ramify.errors import InputError, ModelFileError, RamifyWarning
 from ramify.features.columns import Columns
 from ramify.features.static_vectors import StaticVectors
@@ -71,7 +71,10 @@ def test_a_sum_is_an_estimator():
     assert (total.first.min_df, again.first.min_df, again.second.smoothing) == (1, 2, 0.5)
     again.fit(TEXTS)
     assert again.first is not again.first_ and not hasattr(again.first, "idf_")
-    assert Concatenated(_tfidf(), _static(), threads=3).fit(TEXTS).second_.threads == 3
+    fitted = Concatenated(_tfidf(), CountVectorizer() + _static(), threads=3).fit(TEXTS)
+    assert (fitted.first_.threads, fitted.second_.second_.threads) == (3, 3)
+    fitted.set_params(threads=2)
+    assert (fitted.first_.threads, fitted.second_.second_.threads, fitted.first.threads) == (2, 2, 1)
     usual = Concatenated()
     assert [type(usual.PARTS[name]()) for name in ("first", "second")] == [Tfidf, StaticEncoder]
     with pytest.raises(NotFittedError):
@@ -107,11 +110,22 @@ def test_a_tagger_finds_the_topic_of_unseen_words(make, tmp_path):
     assert ramify.load(tmp_path / "n").fit(TEXTS, LABELS).tag(["ocean"], 1)[0][0][0] == "water"
 
 
-def test_models_without_a_dense_block():
-    tagger = Tagger(NearestInstances(threads=1), vectorizer=_static()).fit(TEXTS, LABELS)
-    assert tagger.tag(["ocean"], 1)[0][0][0] == "water"
-    with pytest.raises(InputError, match="X has a dense block of 3 columns, but NearestInstances uses sparse"):
-        Tagger(NearestInstances(threads=1), vectorizer=_tfidf() + _static()).fit(TEXTS, LABELS)
+class Means:
+    """A model of a user's own, which takes sparse matrices."""
+
+    def fit(self, X, Y):
+        assert sp.issparse(X)
+        self.means = np.asarray((Y.T @ X).todense())
+
+    def predict_topk(self, X, k):
+        scores = np.asarray(X @ self.means.T, np.float32)
+        labels = np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int32)
+        return TopK(labels, np.take_along_axis(scores, labels, axis=1))
+
+
+def test_a_model_without_a_dense_block_gets_a_sparse_matrix():
+    tagger = Tagger(Means(), vectorizer=_static()).fit(TEXTS, LABELS)
+    assert [row[0][0] for row in tagger.tag(list(UNSEEN), 1)] == list(UNSEEN.values())
 
 
 @pytest.mark.parametrize("make", [_static, lambda: _tfidf() + _static()])
@@ -183,7 +197,7 @@ def test_the_preset(tmp_path):
     assert [type(part) for part in (tagger.model, tagger.vectorizer)] == [XRLinear, Concatenated]
     pytest.importorskip("wordllama")
     tagger.fit(TEXTS, LABELS).save(tmp_path / "m")
-    assert [row[0][0] for row in ramify.load(tmp_path / "m").tag(["ocean", "embers"], 1)] == ["water", "fire"]
+    assert [row[0][0] for row in ramify.load(tmp_path / "m").tag(["stream", "embers"], 1)] == ["water", "fire"]
 
 
 # Encoders

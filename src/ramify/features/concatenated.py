@@ -55,6 +55,14 @@ class Concatenated(Checked, Addable, TransformerMixin, BaseEstimator):  # type: 
         self.second = second
         self.threads = threads
 
+    def set_params(self, **params: Any) -> Concatenated:
+        """Set settings; ``threads`` also applies to the fitted parts."""
+        super().set_params(**params)
+        if "threads" in params and hasattr(self, "first_"):
+            _set_threads(self.first_, self.threads)
+            _set_threads(self.second_, self.threads)
+        return self
+
     def fit(self, texts: Sequence[str], y: Any = None) -> Concatenated:
         """Fit copies of both parts.
 
@@ -105,8 +113,8 @@ class Concatenated(Checked, Addable, TransformerMixin, BaseEstimator):  # type: 
     def _unfitted(self, name: str) -> Any:
         given = getattr(self, name)
         part = self.PARTS[name]() if given is None else clone(given, safe=False)
-        if self.threads is not None and "threads" in getattr(part, "get_params", dict)():
-            part.set_params(threads=self.threads)
+        if self.threads is not None:
+            _set_threads(part, self.threads)
         return part
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,6 +145,11 @@ class Concatenated(Checked, Addable, TransformerMixin, BaseEstimator):  # type: 
         return concatenated
 
 
+def _set_threads(part: Any, threads: int | None) -> None:
+    if "threads" in getattr(part, "get_params", dict)():
+        part.set_params(threads=threads)
+
+
 def width_of(vectorizer: Any) -> int | None:
     """Number of columns of a fitted vectorizer of ramify or scikit-learn; None for other vectorizers."""
     if isinstance(vectorizer, Concatenated | DenseText):
@@ -151,8 +164,8 @@ def _joined(first: Any, second: Any) -> Features:
     sparse = [block for block, _ in blocks if block is not None]
     dense = [block for _, block in blocks if block is not None]
     n = blocks[0][0 if blocks[0][1] is None else 1].shape[0]
-    joined = as_csr(sp.hstack(sparse, format="csr")) if sparse else empty_csr(n, 0)
-    return Hybrid(joined, np.hstack(dense)) if dense else joined
+    columns = as_csr(sparse[0] if len(sparse) == 1 else sp.hstack(sparse, format="csr")) if sparse else empty_csr(n, 0)
+    return Hybrid(columns, dense[0] if len(dense) == 1 else np.hstack(dense)) if dense else columns
 
 
 def _blocks(X: Any) -> tuple[Any, Any]:

@@ -69,6 +69,10 @@ def subword_ids(
         Number of texts that were cut.
     """
     chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
+    if len(chunks) == 1:
+        with _one_thread_per_call():
+            yield _encoded(tokenizer, texts, max_tokens)
+        return
     with _one_thread_per_call(), ThreadPoolExecutor(threads) as pool:
         for first in range(0, len(chunks), threads):
             yield from pool.map(lambda part: _encoded(tokenizer, part, max_tokens), chunks[first : first + threads])

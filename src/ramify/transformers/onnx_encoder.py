@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 EXTRA = "onnx"
 OPSET = 17
-CHUNK = 64
+CHUNK = 16
 """Texts per task of a thread."""
 
 FEWEST = {"width": 1, "max_tokens": 1, "pad_id": 0}
@@ -90,6 +90,9 @@ class OnnxEncoder:
             for row in chunk:
                 Z[row] = self._one(tokens.ids[tokens.indptr[row] : tokens.indptr[row + 1]])
 
+        if len(rows) <= CHUNK:
+            embed(rows)
+            return Z
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(embed, [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]))
         return Z
