@@ -52,7 +52,7 @@ class ChunkSearch {
 public:
     explicit ChunkSearch(const SearchModel& model) : model_(model), kernels_(score_kernels_for(detect_isa())) {}
 
-    void run(const CsrView& X, int64_t first, int64_t last, const SearchOptions& options, const Forbidden& forbidden,
+    void run(const FeatureView& X, int64_t first, int64_t last, const SearchOptions& options, const Forbidden& forbidden,
              int32_t* labels, float* scores) {
         start(X, first, last, options, forbidden);
         const size_t bottom = model_.levels.size() - 1;
@@ -70,7 +70,7 @@ private:
         float worst;  // lowest score that could still be among the best
     };
 
-    void start(const CsrView& X, int64_t first, int64_t last, const SearchOptions& options, const Forbidden& forbidden) {
+    void start(const FeatureView& X, int64_t first, int64_t last, const SearchOptions& options, const Forbidden& forbidden) {
         n_ = size_t(last - first);
         X_ = X;
         first_ = first;
@@ -130,13 +130,27 @@ private:
             for (; end < visits_.size() && visits_[end].block == block; ++end) n_features += length(visits_[end]);
             const bool pays = end - at > 1 && opening_pays(level, block, n_features);
             const OpenBlock* const open = pays ? &opener_.open(level, block) : nullptr;
-            for (; at < end; ++at) score_visit(number, visits_[at], open);
+            for (; at < end; at += kDenseGroup) score_group(number, at, std::min(end, at + kDenseGroup), open);
         }
+    }
+
+    // Visits of the same block.
+    void score_group(size_t number, size_t first, size_t last, const OpenBlock* open) {
+        const bool dense = X_.n_dense != 0;
+        if (dense) multiply_dense(model_.levels[number], first, last);
+        for (size_t at = first; at < last; ++at)
+            score_visit(number, visits_[at], open, dense ? dense_sums_ + (at - first) * 256 : nullptr);
+    }
+
+    void multiply_dense(const PackedLevel& level, size_t first, size_t last) {
+        DenseGroup group{{}, int(last - first)};
+        for (size_t at = first; at < last; ++at) group.values[at - first] = X_.dense_row(first_ + visits_[at].document);
+        kernels_.multiply(level, visits_[first].block, group, dense_sums_);
     }
 
     int64_t length(const Visit& visit) const { return X_.length(first_ + visit.document); }
 
-    void score_visit(size_t number, const Visit& visit, const OpenBlock* open) {
+    void score_visit(size_t number, const Visit& visit, const OpenBlock* open, const float* dense_sums) {
         const PackedLevel& level = model_.levels[number];
         const uint8_t* const allowed = model_.allowed[number];
         const bool bottom = number + 1 == model_.levels.size();
@@ -144,7 +158,8 @@ private:
         const HashedFeatures features = document(i);
         const int64_t first = level.block_begin[visit.block];
         const auto n_children = int(level.block_begin[visit.block + 1] - first);
-        kernels_.score(level, visit.block, open, features, room_of_scores_.of(features.n), margins_);
+        const DenseProducts dense{dense_sums, X_.scale_of(first_ + visit.document)};
+        kernels_.score(level, visit.block, open, features, dense, room_of_scores_.of(features.n), margins_);
         const int n_chosen = kernels_.choose(margins_, n_children, visit.score, options_.transform, kept_[i].worst, chosen_);
         for (const uint8_t* child = chosen_; child != chosen_ + n_chosen; ++child) {
             const auto node = int32_t(first + *child);
@@ -216,7 +231,7 @@ private:
     const SearchModel& model_;
     const ScoreKernels kernels_;
     SearchOptions options_;
-    CsrView X_;
+    FeatureView X_;
     Forbidden forbidden_;
     int64_t first_ = 0, limit_ = 1, room_ = 1;
     size_t n_ = 0;
@@ -232,6 +247,7 @@ private:
     BlockOpener opener_;
     CopyMerger merger_;
     float margins_[256] = {};
+    alignas(64) float dense_sums_[kDenseGroup * 256];
     uint8_t chosen_[256];
 };
 
@@ -254,7 +270,7 @@ int64_t chunk_size(const SearchModel& model, int64_t n, const SearchOptions& opt
 
 }  // namespace
 
-void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions& options, const Forbidden& forbidden,
+void beam_search(const SearchModel& model, const FeatureView& X, const SearchOptions& options, const Forbidden& forbidden,
                  int32_t* labels, float* scores, Monitor* monitor) {
     const int64_t size = chunk_size(model, X.rows, options);
     std::vector<std::unique_ptr<ChunkSearch>> searches(static_cast<size_t>(options.threads));
@@ -271,7 +287,7 @@ void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions
 SingleSearches::SingleSearches(const SearchModel& model) : model_(model) {}
 SingleSearches::~SingleSearches() = default;
 
-void SingleSearches::search(const CsrView& X, const SearchOptions& options, int32_t* labels, float* scores) {
+void SingleSearches::search(const FeatureView& X, const SearchOptions& options, int32_t* labels, float* scores) {
     std::unique_ptr<ChunkSearch> search = take();
     search->run(X, 0, 1, options, {}, labels, scores);
     give_back(std::move(search));

@@ -42,7 +42,7 @@ struct Forbidden {
 
 // labels, scores: rows x k, descending, ties by larger leaf margin, then smaller leaf; padded with -1 and -inf.
 // The scores of a document do not depend on the batch or the number of threads: same bits.
-void beam_search(const SearchModel& model, const CsrView& X, const SearchOptions& options, const Forbidden& forbidden,
+void beam_search(const SearchModel& model, const FeatureView& X, const SearchOptions& options, const Forbidden& forbidden,
                  int32_t* labels, float* scores, Monitor* monitor);
 
 class ChunkSearch;
@@ -54,7 +54,7 @@ public:
     ~SingleSearches();
 
     // The only document of X.
-    void search(const CsrView& X, const SearchOptions& options, int32_t* labels, float* scores);
+    void search(const FeatureView& X, const SearchOptions& options, int32_t* labels, float* scores);
 
 private:
     std::unique_ptr<ChunkSearch> take();
@@ -66,7 +66,7 @@ private:
 };
 
 // Scores and margins of given leaves without a beam: leaves[indptr[i]..indptr[i + 1]) of document i.
-void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
+void score_leaves(const SearchModel& model, const FeatureView& X, const int64_t* indptr, const int32_t* leaves,
                   const SearchOptions& options, float* scores, float* margins, Monitor* monitor);
 
 // Scores of labels from those of their leaves: label i has the leaves [pointers[i], pointers[i + 1]), ascending. Scores

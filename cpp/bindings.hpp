@@ -35,6 +35,22 @@ inline CsrView csr_view(const In1<int64_t>& indptr, const In1<int32_t>& indices,
     return {int64_t(indptr.size()) - 1, cols, indptr.data(), indices.data(), data.data()};
 }
 
+// Instances that Python passes in one argument; keeps their arrays alive. Shapes are checked in Python.
+struct FeatureArrays {
+    In1<int64_t> indptr;
+    In1<int32_t> indices;
+    In1<float> data;
+    int64_t n_columns;  // sparse ones
+    std::optional<In2<float>> dense;
+    std::optional<In1<float>> dense_scale;
+
+    FeatureView view() const {
+        const CsrView sparse = csr_view(indptr, indices, data, n_columns);
+        if (!dense) return sparse;
+        return {sparse, int64_t(dense->shape(1)), dense->data(), dense_scale ? dense_scale->data() : nullptr};
+    }
+};
+
 // Checks for Ctrl-C and reports progress at most ten times per second; only then is the GIL acquired.
 class PythonMonitor : public Monitor {
 public:
@@ -56,6 +72,7 @@ private:
 };
 
 // One function per group of kernels, defined in bindings_<group>.cpp.
+void bind_features(nb::module_& m);
 void bind_text(nb::module_& m);
 void bind_cluster(nb::module_& m);
 void bind_train(nb::module_& m);

@@ -10,83 +10,51 @@ using Pointers = In1<int64_t>;
 using Indices = In1<int32_t>;
 using Numbers = In1<float>;
 
+CsrView members_of(const Pointers& y_indptr, const Indices& y_rows, const FeatureView& X) {
+    return {int64_t(y_indptr.size()) - 1, X.rows, y_indptr.data(), y_rows.data(), nullptr};
+}
+
 void bind_pifa(nb::module_& m) {
     m.def(
         "pifa_count",
-        [](const Pointers& x_indptr, const Indices& x_indices, const Numbers& x_data, int64_t n_columns,
-           const Pointers& y_indptr, const Indices& y_rows, int64_t max_features, int threads, Out1<int64_t> counts) {
-            const CsrView X = csr_view(x_indptr, x_indices, x_data, n_columns);
-            const CsrView members{int64_t(y_indptr.size()) - 1, X.rows, y_indptr.data(), y_rows.data(), nullptr};
+        [](const FeatureArrays& features, const Pointers& y_indptr, const Indices& y_rows, int64_t max_features,
+           int threads, Out1<int64_t> counts) {
+            const FeatureView X = features.view();
             PythonMonitor monitor;
             nb::gil_scoped_release release;
-            pifa_count({X, members, nullptr, max_features, threads}, counts.data(), &monitor);
+            pifa_count({X, members_of(y_indptr, y_rows, X), nullptr, max_features, threads}, counts.data(), &monitor);
         },
-        strict("x_indptr"), strict("x_indices"), strict("x_data"),
-        nb::arg("n_columns"), strict("y_indptr"), strict("y_rows"), nb::arg("max_features"),
-        nb::arg("threads"), strict("counts"));
+        nb::arg("features"), strict("y_indptr"), strict("y_rows"), nb::arg("max_features"), nb::arg("threads"),
+        strict("counts"));
     m.def(
         "pifa_fill",
-        [](const Pointers& x_indptr, const Indices& x_indices, const Numbers& x_data, int64_t n_columns,
-           const Pointers& y_indptr, const Indices& y_rows, const Numbers& weights, int64_t max_features, int threads,
-           const Pointers& indptr, Out1<int32_t> indices, Out1<float> data) {
-            const CsrView X = csr_view(x_indptr, x_indices, x_data, n_columns);
-            const CsrView members{int64_t(y_indptr.size()) - 1, X.rows, y_indptr.data(), y_rows.data(), nullptr};
+        [](const FeatureArrays& features, const Pointers& y_indptr, const Indices& y_rows, const Numbers& weights,
+           int64_t max_features, int threads, const Pointers& indptr, Out1<int32_t> indices, Out1<float> data,
+           std::optional<Out2<float>> dense) {
+            const FeatureView X = features.view();
             PythonMonitor monitor;
             nb::gil_scoped_release release;
-            pifa_fill({X, members, weights.data(), max_features, threads}, indptr.data(), indices.data(), data.data(),
-                      &monitor);
+            pifa_fill({X, members_of(y_indptr, y_rows, X), weights.data(), max_features, threads},
+                      {indptr.data(), indices.data(), data.data(), dense ? dense->data() : nullptr}, &monitor);
         },
-        strict("x_indptr"), strict("x_indices"), strict("x_data"),
-        nb::arg("n_columns"), strict("y_indptr"), strict("y_rows"),
-        strict("weights"), nb::arg("max_features"), nb::arg("threads"), strict("indptr"),
-        strict("indices"), strict("data"));
-}
-
-LabelVectors sparse_vectors(const Pointers& indptr, const Indices& indices, const Numbers& data, int64_t n_columns) {
-    LabelVectors Z;
-    Z.sparse = csr_view(indptr, indices, data, n_columns);
-    Z.rows = Z.sparse.rows;
-    Z.cols = n_columns;
-    return Z;
-}
-
-LabelVectors dense_vectors(const In2<float>& dense) {
-    LabelVectors Z;
-    Z.dense = dense.data();
-    Z.rows = int64_t(dense.shape(0));
-    Z.cols = int64_t(dense.shape(1));
-    return Z;
+        nb::arg("features"), strict("y_indptr"), strict("y_rows"), strict("weights"), nb::arg("max_features"),
+        nb::arg("threads"), strict("indptr"), strict("indices"), strict("data"), strict("dense").none());
 }
 
 void bind_bisect(nb::module_& m) {
     nb::class_<BisectOptions>(m, "BisectOptions")
         .def(nb::init<bool, int, double, uint64_t, int, int, int>(), nb::arg("spherical"), nb::arg("iterations"),
              nb::arg("tolerance"), nb::arg("seed"), nb::arg("threads"), nb::arg("sketch"), nb::arg("refinements"));
-    const auto run = [](const LabelVectors& Z, const Pointers& middles, const Indices& lefts, const Indices& rights,
-                        const BisectOptions& options, Out1<int32_t>& order) {
-        const CutPlan plan{int64_t(middles.size()), middles.data(), lefts.data(), rights.data()};
-        PythonMonitor monitor;
-        nb::gil_scoped_release release;
-        balanced_order(Z, plan, options, order.data(), &monitor);
-    };
     m.def(
-        "balanced_order_sparse",
-        [run](const Pointers& indptr, const Indices& indices, const Numbers& data, int64_t n_columns,
-              const Pointers& middles, const Indices& lefts, const Indices& rights, const BisectOptions& options,
-              Out1<int32_t> order) {
-            run(sparse_vectors(indptr, indices, data, n_columns), middles, lefts, rights, options, order);
+        "balanced_order",
+        [](const FeatureArrays& vectors, const Pointers& middles, const Indices& lefts, const Indices& rights,
+           const BisectOptions& options, Out1<int32_t> order) {
+            const CutPlan plan{int64_t(middles.size()), middles.data(), lefts.data(), rights.data()};
+            PythonMonitor monitor;
+            nb::gil_scoped_release release;
+            balanced_order(vectors.view(), plan, options, order.data(), &monitor);
         },
-        strict("indptr"), strict("indices"), strict("data"),
-        nb::arg("n_columns"), strict("middles"), strict("lefts"),
-        strict("rights"), nb::arg("options"), strict("order"));
-    m.def(
-        "balanced_order_dense",
-        [run](const In2<float>& vectors, const Pointers& middles, const Indices& lefts, const Indices& rights,
-              const BisectOptions& options, Out1<int32_t> order) {
-            run(dense_vectors(vectors), middles, lefts, rights, options, order);
-        },
-        strict("vectors"), strict("middles"), strict("lefts"),
-        strict("rights"), nb::arg("options"), strict("order"));
+        nb::arg("vectors"), strict("middles"), strict("lefts"), strict("rights"), nb::arg("options"), strict("order"));
 }
 
 void bind_nearest(nb::module_& m) {

@@ -30,10 +30,27 @@ PackedLevel sized_level(const std::vector<int64_t>& sizes) {
     return level;
 }
 
+// Weights of a dense block; `numbers` are the bytes of its weights.
+struct DenseWeights {
+    int64_t n_dense;
+    In1<int64_t> block_dense;
+    In1<uint8_t> numbers;
+    In1<float> scale;
+};
+
+void add_dense(LevelHandle& handle, DenseWeights& dense) {
+    PackedLevel& level = handle.level;
+    level.n_dense = dense.n_dense;
+    level.block_dense = dense.block_dense.data();
+    level.dense = dense.numbers.data();
+    level.dense_scale = dense.scale.data();
+    handle.owners.insert(handle.owners.end(), {dense.block_dense.cast(), dense.numbers.cast(), dense.scale.cast()});
+}
+
 LevelHandle make_level(const std::vector<int64_t>& sizes, In1<int64_t> parent_blocks, In1<int64_t> block_begin,
                        In1<int64_t> block_words, In1<int64_t> block_rows, In1<int64_t> block_entries,
                        In1<uint64_t> words, In1<uint8_t> keys, In1<uint8_t> counts, In1<uint8_t> entries,
-                       In1<float> scale, In1<float> bias) {
+                       In1<float> scale, In1<float> bias, DenseWeights* dense) {
     LevelHandle handle{{}, sized_level(sizes)};
     PackedLevel& level = handle.level;
     level.parent_blocks = parent_blocks.data();
@@ -50,6 +67,7 @@ LevelHandle make_level(const std::vector<int64_t>& sizes, In1<int64_t> parent_bl
     handle.owners = {parent_blocks.cast(), block_begin.cast(), block_words.cast(), block_rows.cast(),
                      block_entries.cast(), words.cast(),       keys.cast(),        counts.cast(),
                      entries.cast(),       scale.cast(),       bias.cast()};
+    if (dense != nullptr) add_dense(handle, *dense);
     return handle;
 }
 
@@ -128,10 +146,16 @@ void check_out(const Out2<int32_t>& labels, const Out2<float>& scores, size_t ro
     if (!fits || scores.shape(1) != size_t(k)) throw std::invalid_argument("the arrays for the answers have another shape");
 }
 
-void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
-            const SearchOptions& options, In1<int64_t> forbidden_indptr, In1<int32_t> forbidden_labels,
+// The kernels read as many dense values of a document as the model has dense weights.
+void check_dense(const Searcher& searcher, int64_t n_dense) {
+    for (const PackedLevel& level : searcher.model.levels)
+        if (level.n_dense != n_dense) throw std::invalid_argument("the dense block has another width than the model");
+}
+
+void search(const Searcher& searcher, const FeatureArrays& features, const SearchOptions& options, In1<int64_t> forbidden_indptr, In1<int32_t> forbidden_labels,
             Out2<int32_t> labels, Out2<float> scores, Progress progress) {
-    const CsrView X = csr_view(indptr, indices, data, n_columns);
+    const FeatureView X = features.view();
+    check_dense(searcher, X.n_dense);
     check_out(labels, scores, size_t(X.rows), options.k);
     const Forbidden forbidden{forbidden_indptr.size() == 0 ? nullptr : forbidden_indptr.data(), forbidden_labels.data()};
     PythonMonitor monitor(std::move(progress));
@@ -139,13 +163,17 @@ void search(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices,
     beam_search(searcher.model, X, options, forbidden, labels.data(), scores.data(), &monitor);
 }
 
-// One document without the cost of a matrix: its features and values directly.
-void search_one(Searcher& searcher, In1<int32_t> indices, In1<float> data, const SearchOptions& options,
-                Out2<int32_t> labels, Out2<float> scores) {
+using DenseRow = std::optional<In1<float>>;
+
+// One document without the cost of a matrix: its features and values directly, and its dense block, times `dense_scale`.
+void search_one(Searcher& searcher, In1<int32_t> indices, In1<float> data, DenseRow dense, float dense_scale,
+                const SearchOptions& options, Out2<int32_t> labels, Out2<float> scores) {
     if (indices.size() != data.size()) throw std::invalid_argument("as many feature numbers as values are needed");
     check_out(labels, scores, 1, options.k);
     const int64_t indptr[2] = {0, int64_t(indices.size())};
-    const CsrView X{1, 0, indptr, indices.data(), data.data()};
+    FeatureView X(CsrView{1, 0, indptr, indices.data(), data.data()});
+    if (dense) X = {X, int64_t(dense->size()), dense->data(), &dense_scale};
+    check_dense(searcher, X.n_dense);
     nb::gil_scoped_release release;
     searcher.singles.search(X, options, labels.data(), scores.data());
 }
@@ -169,14 +197,14 @@ bool search_row(Searcher& searcher, In1<int32_t> indices, In1<float> data, int64
                 const SearchOptions& options, Out2<int32_t> labels, Out2<float> scores) {
     const bool whole = indices.size() == size_t(length) && data.size() == size_t(length);
     if (!whole || !is_plain(indices, data, n_columns, slack)) return false;
-    search_one(searcher, indices, data, options, labels, scores);
+    search_one(searcher, indices, data, std::nullopt, 1.0f, options, labels, scores);
     return true;
 }
 
-void score(const Searcher& searcher, In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
-           In1<int64_t> leaves_indptr, In1<int32_t> leaves, const SearchOptions& options, Out1<float> scores,
+void score(const Searcher& searcher, const FeatureArrays& features, In1<int64_t> leaves_indptr, In1<int32_t> leaves, const SearchOptions& options, Out1<float> scores,
            Out1<float> margins, Progress progress) {
-    const CsrView X = csr_view(indptr, indices, data, n_columns);
+    const FeatureView X = features.view();
+    check_dense(searcher, X.n_dense);
     PythonMonitor monitor(std::move(progress));
     nb::gil_scoped_release release;
     score_leaves(searcher.model, X, leaves_indptr.data(), leaves.data(), options, scores.data(), margins.data(), &monitor);
@@ -192,6 +220,12 @@ void merge(In1<int64_t> pointers, In1<int32_t> leaves, In1<float> scores, In1<fl
 
 void bind_predict(nb::module_& m) {
     nb::class_<LevelHandle>(m, "PackedLevel");
+    nb::class_<DenseWeights>(m, "DenseWeights")
+        .def("__init__",
+             [](DenseWeights* self, int64_t n_dense, In1<int64_t> block_dense, In1<uint8_t> numbers, In1<float> scale) {
+                 new (self) DenseWeights{n_dense, block_dense, numbers, scale};
+             },
+             nb::arg("n_dense"), strict("block_dense"), strict("numbers"), strict("scale"));
     nb::class_<Packing>(m, "Packing").def_prop_ro("words", &Packing::words);
     nb::class_<SearchOptions>(m, "SearchOptions")
         .def("__init__",
@@ -209,7 +243,7 @@ void bind_predict(nb::module_& m) {
              strict("log_bias").none(), nb::arg("max_copies"));
     m.def("make_level", &make_level, nb::arg("sizes"), strict("parent_blocks"), strict("block_begin"),
           strict("block_words"), strict("block_rows"), strict("block_entries"), strict("words"), strict("keys"),
-          strict("counts"), strict("entries"), strict("scale"), strict("bias"));
+          strict("counts"), strict("entries"), strict("scale"), strict("bias"), nb::arg("dense").none());
     m.def("plan_pack", &plan, strict("block_begin"), strict("block_rows"), strict("features"), strict("row_entries"),
           strict("children"), strict("values"), nb::arg("n_nodes"), nb::arg("hash_bits"));
     m.def("fill_pack", &fill, nb::arg("packing"), strict("block_begin"), strict("block_rows"), strict("features"),
@@ -218,17 +252,15 @@ void bind_predict(nb::module_& m) {
           strict("entries"), strict("scale"), strict("block_entries"));
     m.def("unpack", &take_apart, nb::arg("level"), strict("features"), strict("row_entries"), strict("children"),
           strict("values"));
-    m.def("search", &search, nb::arg("searcher"), strict("indptr"), strict("indices"), strict("data"),
-          nb::arg("n_columns"), nb::arg("options"), strict("forbidden_indptr"), strict("forbidden_labels"),
+    m.def("search", &search, nb::arg("searcher"), nb::arg("features"), nb::arg("options"), strict("forbidden_indptr"), strict("forbidden_labels"),
           strict("labels"), strict("scores"), nb::arg("progress").none());
-    m.def("search_one", &search_one, nb::arg("searcher"), strict("indices"), strict("data"), nb::arg("options"),
-          strict("labels"), strict("scores"));
+    m.def("search_one", &search_one, nb::arg("searcher"), strict("indices"), strict("data"), strict("dense").none(),
+          nb::arg("dense_scale"), nb::arg("options"), strict("labels"), strict("scores"));
     m.def("search_row", &search_row, nb::arg("searcher"), strict("indices"), strict("data"), nb::arg("length"),
           nb::arg("n_columns"), nb::arg("slack"), nb::arg("options"), strict("labels"), strict("scores"));
     m.def("merge", &merge, strict("pointers"), strict("leaves"), strict("scores"), strict("margins"),
           nb::arg("options"), strict("out"));
-    m.def("score", &score, nb::arg("searcher"), strict("indptr"), strict("indices"), strict("data"),
-          nb::arg("n_columns"), strict("leaves_indptr"), strict("leaves"), nb::arg("options"), strict("scores"),
+    m.def("score", &score, nb::arg("searcher"), nb::arg("features"), strict("leaves_indptr"), strict("leaves"), nb::arg("options"), strict("scores"),
           strict("margins"), nb::arg("progress").none());
 }
 

@@ -73,6 +73,7 @@ struct LevelArrays {
     In1<int32_t> positives_indices;
     In1<float> positives_relevance;  // empty: all 1
     Out1<float> bias;
+    std::optional<Out2<float>> dense;  // weights of the dense block, shape (nodes, n_dense)
 
     LevelTask task(int64_t n_instances) const {
         auto pattern = [&](const In1<int64_t>& indptr, const In1<int32_t>& indices, const In1<float>& data) {
@@ -81,14 +82,14 @@ struct LevelArrays {
         };
         return {int64_t(block_parent.size()), block_begin.data(), block_parent.data(),
                 pattern(rows_indptr, rows_indices, rows_factor),
-                pattern(positives_indptr, positives_indices, positives_relevance), bias.data()};
+                pattern(positives_indptr, positives_indices, positives_relevance), bias.data(),
+                dense ? dense->data() : nullptr};
     }
 };
 
-TrainedLevels train(In1<int64_t> indptr, In1<int32_t> indices, In1<float> data, int64_t n_columns,
-                    In1<float> instance_weights, const std::vector<LevelArrays*>& levels, const TrainOptions& options,
+TrainedLevels train(const FeatureArrays& features, In1<float> instance_weights, const std::vector<LevelArrays*>& levels, const TrainOptions& options,
                     Progress progress) {
-    const CsrView X = csr_view(indptr, indices, data, n_columns);
+    const FeatureView X = features.view();
     std::vector<LevelTask> tasks;
     for (const LevelArrays* level : levels) tasks.push_back(level->task(X.rows));
     PythonMonitor monitor(std::move(progress));
@@ -109,13 +110,14 @@ void bind_train(nb::module_& m) {
         .def("__init__",
              [](LevelArrays* self, In1<int64_t> block_begin, In1<int32_t> block_parent, In1<int64_t> rows_indptr,
                 In1<int32_t> rows_indices, In1<float> rows_factor, In1<int64_t> positives_indptr,
-                In1<int32_t> positives_indices, In1<float> positives_relevance, Out1<float> bias) {
+                In1<int32_t> positives_indices, In1<float> positives_relevance, Out1<float> bias,
+                std::optional<Out2<float>> dense) {
                  new (self) LevelArrays{block_begin,      block_parent,      rows_indptr,         rows_indices, rows_factor,
-                                        positives_indptr, positives_indices, positives_relevance, bias};
+                                        positives_indptr, positives_indices, positives_relevance, bias,         dense};
              },
              strict("block_begin"), strict("block_parent"), strict("rows_indptr"), strict("rows_indices"),
              strict("rows_factor"), strict("positives_indptr"), strict("positives_indices"),
-             strict("positives_relevance"), strict("bias"));
+             strict("positives_relevance"), strict("bias"), strict("dense").none());
     nb::class_<TrainOptions>(m, "TrainOptions")
         .def("__init__",
              [](TrainOptions* self, int loss, float cost_positive, float cost_negative, float epsilon, int max_passes,
@@ -125,8 +127,7 @@ void bind_train(nb::module_& m) {
              },
              nb::kw_only(), nb::arg("loss"), nb::arg("cost_positive"), nb::arg("cost_negative"), nb::arg("epsilon"),
              nb::arg("max_passes"), nb::arg("threshold"), nb::arg("max_weights"), nb::arg("seed"), nb::arg("threads"));
-    m.def("train", &train, strict("indptr"), strict("indices"), strict("data"), nb::arg("n_columns"),
-          strict("instance_weights"), nb::arg("levels"), nb::arg("options"), nb::arg("progress").none());
+    m.def("train", &train, nb::arg("features"), strict("instance_weights"), nb::arg("levels"), nb::arg("options"), nb::arg("progress").none());
 }
 
 }  // namespace ramify

@@ -10,11 +10,24 @@ namespace ramify {
 // Log score of a margin s: -max(0, 1 - s)^power, or log(1 / (1 + exp(-s))).
 enum class Transform { hinge1 = 1, hinge2 = 2, hinge3 = 3, hinge4 = 4, sigmoid = 5 };
 
-// A document's features: hashed once for all blocks of all levels.
+// A document's sparse features, hashed once for all blocks of all levels.
 struct HashedFeatures {
     const uint32_t* hashes;
     const float* values;
     int64_t n;
+};
+
+// The product of a document's dense block with the weights of each child of a block; null sums without a dense block.
+struct DenseProducts {
+    const float* sums;  // before the scales of document and child
+    float scale;        // of the document
+};
+
+// The dense blocks of documents that visit the same block: its weights are read and converted once for all of them.
+constexpr int kDenseGroup = 8;
+struct DenseGroup {
+    const float* values[kDenseGroup];  // per document
+    int n;
 };
 
 // A feature that the block has weights for.
@@ -49,7 +62,10 @@ constexpr int64_t kDenseShare = 10;
 static inline bool is_dense(int64_t count, int64_t n_children) { return count * kDenseShare >= n_children; }
 
 // margins[child] for every child of the block; room for 256. `open` may be null.
-using ScoreBlock = void (*)(const PackedLevel& level, int64_t block, const OpenBlock* open, const HashedFeatures& features, const ScoreScratch& scratch, float* margins);
+using ScoreBlock = void (*)(const PackedLevel& level, int64_t block, const OpenBlock* open, const HashedFeatures& features, const DenseProducts& dense, const ScoreScratch& scratch, float* margins);
+
+// sums[document][child]; a document has room for 256.
+using MultiplyDense = void (*)(const PackedLevel& level, int64_t block, const DenseGroup& documents, float* sums);
 
 // Selects the margins whose log score plus the parent's score `above` could reach `worst`, and possibly a few others.
 // Returns their number; the rest of `chosen` is undefined. margins has room for 256; NaN is treated as -inf.
@@ -57,6 +73,7 @@ using ChooseChildren = int (*)(float* margins, int n, float above, Transform tra
 
 struct ScoreKernels {
     ScoreBlock score;
+    MultiplyDense multiply;
     ChooseChildren choose;
 };
 

@@ -17,8 +17,8 @@ class TwoMeans {
 public:
     TwoMeans(const Patch& patch, int64_t left_size, const BisectOptions& options, int threads, Monitor* monitor)
         : patch_(patch), left_size_(left_size), options_(options), threads_(patch.cost() < kParallelCost ? 1 : threads), monitor_(monitor),
-          total_(size_t(patch.columns), 0.0f), left_(size_t(patch.columns), 0.0f),
-          direction_(size_t(patch.columns), 0.0f), projections_(size_t(patch.size())) {}
+          total_(size_t(patch.width()), 0.0f), left_(size_t(patch.width()), 0.0f),
+          direction_(size_t(patch.width()), 0.0f), projections_(size_t(patch.size())) {}
 
     // From two random labels.
     std::vector<int32_t> run(uint64_t seed) {
@@ -53,8 +53,8 @@ private:
         first_ = int64_t(random.below(uint64_t(patch_.size())));
         second_ = int64_t(random.below(uint64_t(patch_.size() - 1)));
         second_ += second_ >= first_;
-        add_row(patch_, first_, 1.0f, direction_.data(), 0, patch_.columns);
-        add_row(patch_, second_, -1.0f, direction_.data(), 0, patch_.columns);
+        add_row(patch_, first_, 1.0f, direction_.data(), 0, patch_.width());
+        add_row(patch_, second_, -1.0f, direction_.data(), 0, patch_.width());
     }
 
     void add_first_pair() {
@@ -73,7 +73,7 @@ private:
 
     // Each worker takes a range of columns, so that every sum adds its rows in one order.
     void update_sums(bool first, const std::vector<int32_t>& before, const std::vector<int32_t>& sides) {
-        const int64_t columns = patch_.columns;
+        const int64_t columns = patch_.width();
         parallel_for(threads_, threads_, [&](int64_t part, int) {
             const int64_t from = columns * part / threads_, to = columns * (part + 1) / threads_;
             for (int64_t row = 0; row < patch_.size(); ++row) {
@@ -180,7 +180,7 @@ private:
 
 }  // namespace
 
-void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOptions& options, int32_t* order,
+void balanced_order(const FeatureView& Z, const CutPlan& plan, const BisectOptions& options, int32_t* order,
                     Monitor* monitor) {
     std::vector<int32_t> labels(size_t(Z.rows));
     for (int64_t label = 0; label < Z.rows; ++label) labels[size_t(label)] = int32_t(label);
@@ -193,7 +193,7 @@ void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOpti
     std::vector<PatchMaker> makers(static_cast<size_t>(options.threads));
     Patch sketch_patch;
     if (const Sketch sketch = make_sketch(Z, options.sketch); !sketch.empty())
-        sketch_patch = makers[0].gather(sketch.vectors(Z.cols), labels);
+        sketch_patch = makers[0].gather(sketch.vectors(Z), labels);
     large.push_back({makers[0].gather(Z, std::move(labels)), std::move(sketch_patch), 0, 0});
     const int64_t enough = large[0].patch.cost() / (32 * options.threads);
     while (!large.empty()) {  // near the root: one cut at a time, its labels shared among the threads

@@ -2,7 +2,7 @@
 //
 // A plan that does not depend on the data contains the cuts of the ranges of label positions. 2-means (spherical or not)
 // assigns the labels to the sides, whose sizes are planned. The result is the same for any number of threads. Long vectors
-// are first split by a sketch of their largest entries; a few steps with the full vectors refine the result.
+// are first split by a sketch of their largest sparse entries; a few steps with the full vectors refine the result.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -31,7 +31,7 @@ struct CutPlan {
 };
 
 // order: label ids by position; within an uncut range they ascend.
-void balanced_order(const LabelVectors& Z, const CutPlan& plan, const BisectOptions& options, int32_t* order,
+void balanced_order(const FeatureView& Z, const CutPlan& plan, const BisectOptions& options, int32_t* order,
                     Monitor* monitor);
 
 }  // namespace ramify

@@ -31,7 +31,7 @@ void sparse_dots(const SparseDots& work) {
     sparse_dots_plain(work);
 }
 
-void dense_dots(const DenseDots& work) {
+void add_dense_dots(const DenseDots& work) {
     constexpr int kLanes = 16;
     for (int64_t row = work.begin; row < work.end; ++row) {
         const float* vector = work.vectors + int64_t(work.labels[row]) * work.columns;
@@ -42,7 +42,7 @@ void dense_dots(const DenseDots& work) {
         float sum = 0.0f;
         for (; k < work.columns; ++k) sum += vector[k] * work.direction[k];
         for (const float part : sums) sum += part;
-        work.products[row] = sum;
+        work.products[row] += sum;
     }
 }
 

@@ -14,7 +14,7 @@ struct SparseDots {
     float* products;
 };
 
-// products[row] = vectors[labels[row]] · direction.
+// products[row] += vectors[labels[row]] · direction.
 struct DenseDots {
     const int32_t* labels;
     const float* vectors;
@@ -25,7 +25,7 @@ struct DenseDots {
 };
 
 void sparse_dots(const SparseDots& work);
-void dense_dots(const DenseDots& work);
+void add_dense_dots(const DenseDots& work);
 
 void sparse_dots_avx512(const SparseDots& work);
 

@@ -6,17 +6,6 @@
 #include "cluster_dot.hpp"
 
 namespace ramify {
-namespace {
-
-Patch dense_patch(const float* dense, int64_t columns, std::vector<int32_t> labels) {
-    Patch patch;
-    patch.labels = std::move(labels);
-    patch.columns = columns;
-    patch.dense = dense;
-    return patch;
-}
-
-}  // namespace
 
 // Counts in how many rows each column is, up to 2. Without branches: half of the columns are new, at random.
 template <class RowOf>
@@ -83,13 +72,15 @@ Patch PatchMaker::compact(std::vector<int32_t> labels, int64_t columns, RowOf&& 
     return patch;
 }
 
-Patch PatchMaker::gather(const LabelVectors& Z, std::vector<int32_t> labels) {
-    if (Z.dense) return dense_patch(Z.dense, Z.cols, std::move(labels));
+Patch PatchMaker::gather(const FeatureView& Z, std::vector<int32_t> labels) {
     const std::vector<int32_t> rows = labels;
-    return compact(std::move(labels), Z.cols, [&](int64_t i) {
-        const int64_t begin = Z.sparse.begin(rows[size_t(i)]);
-        return Row{Z.sparse.indices + begin, Z.sparse.data + begin, Z.sparse.length(rows[size_t(i)]), 0.0f};
+    Patch patch = compact(std::move(labels), Z.cols, [&](int64_t i) {
+        const int64_t begin = Z.begin(rows[size_t(i)]);
+        return Row{Z.indices + begin, Z.data + begin, Z.length(rows[size_t(i)]), 0.0f};
     });
+    patch.n_dense = Z.n_dense;
+    patch.dense = Z.dense;
+    return patch;
 }
 
 Patch PatchMaker::select(const Patch& from, const std::vector<int32_t>& sides, int32_t side) {
@@ -99,12 +90,14 @@ Patch PatchMaker::select(const Patch& from, const std::vector<int32_t>& sides, i
         labels.push_back(from.labels[size_t(i)]);
         rows.push_back(int32_t(i));
     }
-    if (from.dense) return dense_patch(from.dense, from.columns, std::move(labels));
-    return compact(std::move(labels), from.columns, [&](int64_t i) {
+    Patch patch = compact(std::move(labels), from.columns, [&](int64_t i) {
         const size_t row = size_t(rows[size_t(i)]);
         const int64_t begin = from.indptr[row];
         return Row{from.indices.data() + begin, from.data.data() + begin, from.indptr[row + 1] - begin, from.own[row]};
     });
+    patch.n_dense = from.n_dense;
+    patch.dense = from.dense;
+    return patch;
 }
 
 void add_row(const Patch& patch, int64_t row, float sign, float* sums, int64_t from, int64_t to) {
@@ -112,11 +105,9 @@ void add_row(const Patch& patch, int64_t row, float sign, float* sums, int64_t f
 }
 
 void project(const Patch& patch, const float* direction, int64_t begin, int64_t end, float* products) {
-    if (patch.dense) {
-        dense_dots({patch.labels.data(), patch.dense, patch.columns, direction, begin, end, products});
-        return;
-    }
     sparse_dots({patch.indptr.data(), patch.indices.data(), patch.data.data(), direction, begin, end, products});
+    if (patch.n_dense != 0)
+        add_dense_dots({patch.labels.data(), patch.dense, patch.n_dense, direction + patch.columns, begin, end, products});
 }
 
 }  // namespace ramify

@@ -1,7 +1,8 @@
 // The labels of one tree node with their vectors, gathered close together.
 //
 // Columns are renumbered to those that at least two labels of the node share, so that centroids stay in cache. A column
-// of a single label contributes to no dot product with other labels: only the sum of its squares is kept (`own`).
+// of a single label contributes to no dot product with other labels: only the sum of its squares is kept (`own`). Dense
+// columns follow the sparse ones; their values are read in place.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -14,25 +15,19 @@ namespace ramify {
 
 using std::size_t;
 
-// Label vectors from the caller: sparse, or dense when `dense` is set.
-struct LabelVectors {
-    CsrView sparse;
-    const float* dense = nullptr;  // (rows, cols), row after row
-    int64_t rows = 0;
-    int64_t cols = 0;
-};
-
 struct Patch {
     std::vector<int32_t> labels;   // ascending
-    int64_t columns = 0;
-    const float* dense = nullptr;  // set: rows are read from here by label id, the arrays below stay empty
+    int64_t columns = 0;           // sparse columns that several labels share
+    int64_t n_dense = 0;
+    const float* dense = nullptr;  // n_dense values per label id
     std::vector<int64_t> indptr{0};
     std::vector<int32_t> indices;
     std::vector<float> data;
     std::vector<float> own;
 
     int64_t size() const { return int64_t(labels.size()); }
-    int64_t entries() const { return dense ? size() * columns : int64_t(indices.size()); }
+    int64_t width() const { return columns + n_dense; }
+    int64_t entries() const { return size() * n_dense + int64_t(indices.size()); }
     int64_t cost() const { return entries() + 4 * size(); }
     float own_of(int64_t row) const { return own.empty() ? 0.0f : own[size_t(row)]; }
 };
@@ -41,7 +36,7 @@ struct Patch {
 class PatchMaker {
 public:
     // The patch of some labels, ascending.
-    Patch gather(const LabelVectors& Z, std::vector<int32_t> labels);
+    Patch gather(const FeatureView& Z, std::vector<int32_t> labels);
 
     // The patch of the rows whose side is `side`.
     Patch select(const Patch& from, const std::vector<int32_t>& sides, int32_t side);
@@ -63,19 +58,16 @@ private:
     std::vector<int32_t> touched_;  // columns to set back to 0
 };
 
-// Calls use(column, entry) for the row's entries in columns [from, to), ascending.
+// Calls use(column, entry) for the row's entries in columns [from, to) of the patch's width, ascending.
 template <class Use>
 inline void for_entries(const Patch& patch, int64_t row, int64_t from, int64_t to, Use&& use) {
-    if (patch.dense) {
-        const float* entries = patch.dense + int64_t(patch.labels[size_t(row)]) * patch.columns;
-        for (int64_t column = from; column < to; ++column) use(column, entries[column]);
-        return;
-    }
     const int32_t* indices = patch.indices.data();
     int64_t k = patch.indptr[size_t(row)];
     const int64_t end = patch.indptr[size_t(row) + 1];
     if (from > 0) k = std::lower_bound(indices + k, indices + end, from) - indices;
     for (; k < end && indices[k] < to; ++k) use(int64_t(indices[k]), patch.data[size_t(k)]);
+    const float* const entries = patch.dense + int64_t(patch.labels[size_t(row)]) * patch.n_dense;
+    for (int64_t column = std::max(from, patch.columns); column < to; ++column) use(column, entries[column - patch.columns]);
 }
 
 // sums[column] += sign * the row's entry, for columns in [from, to).

@@ -29,25 +29,21 @@ void keep_largest(const CsrView& Z, int64_t row, int64_t keep, std::vector<float
 
 }  // namespace
 
-LabelVectors Sketch::vectors(int64_t cols) const {
-    LabelVectors Z;
-    Z.rows = int64_t(indptr.size()) - 1;
-    Z.cols = cols;
-    Z.sparse = {Z.rows, cols, indptr.data(), indices.data(), data.data()};
-    return Z;
+FeatureView Sketch::vectors(const FeatureView& Z) const {
+    return {CsrView{Z.rows, Z.cols, indptr.data(), indices.data(), data.data()}, Z.n_dense, Z.dense, Z.dense_scale};
 }
 
-Sketch make_sketch(const LabelVectors& Z, int64_t keep) {
+Sketch make_sketch(const FeatureView& Z, int64_t keep) {
     Sketch sketch;
-    if (Z.dense || keep == 0) return sketch;
+    if (keep == 0) return sketch;
     int64_t kept = 0;
-    for (int64_t row = 0; row < Z.rows; ++row) kept += std::min(Z.sparse.length(row), keep);
-    if (2 * kept > Z.sparse.nnz()) return sketch;
+    for (int64_t row = 0; row < Z.rows; ++row) kept += std::min(Z.length(row), keep);
+    if (2 * kept > Z.nnz() || kept == 0) return sketch;
     sketch.indptr.push_back(0);
     sketch.indices.reserve(size_t(kept));
     sketch.data.reserve(size_t(kept));
     std::vector<float> sizes;
-    for (int64_t row = 0; row < Z.rows; ++row) keep_largest(Z.sparse, row, keep, sizes, sketch);
+    for (int64_t row = 0; row < Z.rows; ++row) keep_largest(Z, row, keep, sizes, sketch);
     return sketch;
 }
 

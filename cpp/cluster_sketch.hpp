@@ -13,11 +13,11 @@ struct Sketch {
     std::vector<float> data;
 
     bool empty() const { return indptr.empty(); }
-    LabelVectors vectors(int64_t cols) const;
+    FeatureView vectors(const FeatureView& Z) const;  // with the dense block of Z
 };
 
-// At most `keep` entries per row, the largest in absolute value, ties by the lower column. Empty if that would not
-// remove half of the entries, if Z is dense, or for keep = 0.
-Sketch make_sketch(const LabelVectors& Z, int64_t keep);
+// At most `keep` sparse entries per row, the largest in absolute value, ties by the lower column. Empty if that would not
+// remove half of the sparse entries, or for keep = 0.
+Sketch make_sketch(const FeatureView& Z, int64_t keep);
 
 }  // namespace ramify

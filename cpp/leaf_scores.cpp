@@ -14,11 +14,13 @@ public:
     LeafScores(const SearchModel& model, const SearchOptions& options)
         : model_(model), options_(options), kernels_(score_kernels_for(detect_isa())) {}
 
-    void run(const CsrView& X, int64_t row, const int32_t* leaves, int64_t n_leaves, float* scores, float* margins) {
+    void run(const FeatureView& X, int64_t row, const int32_t* leaves, int64_t n_leaves, float* scores, float* margins) {
         const int64_t n = X.length(row);
         hashes_.resize(size_t(n));
         hash_features(X.indices + X.begin(row), n, model_.levels[0].hash_bits, hashes_.data());
         features_ = {hashes_.data(), X.data + X.begin(row), n};
+        dense_ = X.n_dense == 0 ? nullptr : X.dense_row(row);
+        dense_scale_ = X.scale_of(row);
         trace_ancestors(leaves, n_leaves);
         above_ = {{0, 0.0f}};
         for (size_t level = 0; level < model_.levels.size(); ++level) score_level(level);
@@ -51,7 +53,7 @@ private:
         for (const int32_t node : wanted_[number]) {
             while (parent->node != model_.parents[number][node]) ++parent;
             const int64_t block = level.parent_blocks[parent->node] + (node - level.first_child(parent->node)) / 256;
-            if (block != scored_block) kernels_.score(level, block, nullptr, features_, room_.of(features_.n), margins_);
+            if (block != scored_block) score_block(level, block);
             scored_block = block;
             const float margin = ordered(margins_[node - level.block_begin[block]]);
             scored_.push_back({parent->score + log_score(options_.transform, margin), margin, node});
@@ -62,15 +64,23 @@ private:
             above_.push_back({one.node, to_leaves ? weighted(one.score, options_) : one.score});
     }
 
+    void score_block(const PackedLevel& level, int64_t block) {
+        if (dense_ != nullptr) kernels_.multiply(level, block, {{dense_}, 1}, dense_sums_);
+        const DenseProducts dense{dense_ == nullptr ? nullptr : dense_sums_, dense_scale_};
+        kernels_.score(level, block, nullptr, features_, dense, room_.of(features_.n), margins_);
+    }
+
     const SearchModel& model_;
     const SearchOptions& options_;
     const ScoreKernels kernels_;
     std::vector<uint32_t> hashes_;
     HashedFeatures features_{};
+    const float* dense_ = nullptr;
+    float dense_scale_ = 1.0f;
     std::vector<std::vector<int32_t>> wanted_;
     std::vector<BeamNode> above_;
     std::vector<Candidate> scored_;
-    float margins_[256];
+    float margins_[256], dense_sums_[256];
     ScoreRoom room_;
 };
 
@@ -88,7 +98,7 @@ void merge_leaves(const LeafAnswers& answers, int64_t n_labels, const SearchOpti
     }
 }
 
-void score_leaves(const SearchModel& model, const CsrView& X, const int64_t* indptr, const int32_t* leaves,
+void score_leaves(const SearchModel& model, const FeatureView& X, const int64_t* indptr, const int32_t* leaves,
                   const SearchOptions& options, float* scores, float* margins, Monitor* monitor) {
     std::vector<std::unique_ptr<LeafScores>> scorers(static_cast<size_t>(options.threads));
     parallel_for(

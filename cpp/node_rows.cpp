@@ -4,8 +4,8 @@
 
 namespace ramify {
 
-NodeGatherer::NodeGatherer(const CsrView& X, const float* instance_weights)
-    : X_(X), instance_weights_(instance_weights), number_(size_t(X.cols), 0) {}
+NodeGatherer::NodeGatherer(const FeatureView& X, const float* dense_squares, const float* instance_weights)
+    : X_(X), dense_squares_(dense_squares), instance_weights_(instance_weights), number_(size_t(X.cols), 0) {}
 
 // Instances of a node are far apart in X: the first data of a row are prefetched some rows before.
 void NodeGatherer::ask_for(int32_t instance, bool values) const {
@@ -69,6 +69,16 @@ void NodeGatherer::copy_rows(const int32_t* instances, int64_t n_instances) {
     private_.pop_back();
 }
 
+void NodeGatherer::point_at_dense_rows(const int32_t* instances, int64_t n_instances) {
+    dense_.resize(size_t(n_instances));
+    dense_scale_.resize(size_t(n_instances));
+    for (int64_t i = 0; i < n_instances; ++i) {
+        dense_[size_t(i)] = X_.dense_row(instances[i]);
+        dense_scale_[size_t(i)] = X_.scale_of(instances[i]);
+        square_[size_t(i)] += dense_squares_[instances[i]];
+    }
+}
+
 // Weight of an instance in this node; a factor of 0 restricts the children that train on it, not its weight.
 void NodeGatherer::weigh(const int32_t* instances, int64_t n_instances, const float* factors) {
     weight_.clear();
@@ -88,6 +98,7 @@ void NodeGatherer::gather(const int32_t* instances, int64_t n_instances, const f
     begin_[0] = 0;
     copy_rows(instances, n_instances);
     for (const int32_t column : touched_) number_[column] = 0;
+    if (X_.n_dense != 0) point_at_dense_rows(instances, n_instances);
     weigh(instances, n_instances, factors);
 }
 
@@ -98,7 +109,8 @@ void NodeGatherer::finish() {
 
 NodeRows NodeGatherer::rows() const {
     return {int64_t(square_.size()), int32_t(features_.size()), begin_.data(),  entries_.data(),
-            own_square_.data(),      square_.data(),            weight_.empty() ? nullptr : weight_.data()};
+            own_square_.data(),      square_.data(),            weight_.empty() ? nullptr : weight_.data(),
+            X_.n_dense,              dense_.data(),             dense_scale_.data()};
 }
 
 }  // namespace ramify

@@ -19,7 +19,7 @@ struct PrivateFeature {
 // Reused for all nodes of a worker, or made for one node that several workers share.
 class NodeGatherer {
 public:
-    NodeGatherer(const CsrView& X, const float* instance_weights);
+    NodeGatherer(const FeatureView& X, const float* dense_squares, const float* instance_weights);
 
     // Gathers the given instances (rows of X, ascending). A factor multiplies the weight of an instance in this node; with 0
     // the weight is unchanged. Views are valid until the next call.
@@ -36,11 +36,13 @@ private:
     void count_features(const int32_t* instances, int64_t n_instances);
     void copy_rows(const int32_t* instances, int64_t n_instances);
     void ask_for(int32_t instance, bool values) const;
+    void point_at_dense_rows(const int32_t* instances, int64_t n_instances);
     void weigh(const int32_t* instances, int64_t n_instances, const float* factors);
 
     static constexpr int64_t kAhead = 8;  // rows from the prefetch to the use
 
-    const CsrView& X_;
+    const FeatureView& X_;
+    const float* dense_squares_;  // per row of X: squared length of its dense block; null without one
     const float* instance_weights_;
     std::vector<int32_t> number_;  // per column of X: rows that have it, then its number + 1; all zero between calls
     std::vector<int32_t> touched_;
@@ -49,6 +51,8 @@ private:
     std::vector<int64_t> begin_;
     HugeVector<LocalEntry> entries_;
     std::vector<float> own_square_, square_, weight_;
+    std::vector<const float*> dense_;  // values stay in X
+    std::vector<float> dense_scale_;
 };
 
 }  // namespace ramify

@@ -15,8 +15,8 @@ uint64_t mix(uint64_t a, uint64_t b) {  // splitmix64 of a pair: seeds depend on
 
 }  // namespace
 
-NodeTrainer::NodeTrainer(const CsrView& X, const float* instance_weights, const TrainOptions& options, const Solvers& solvers)
-    : X_(X), instance_weights_(instance_weights), options_(options), solvers_(solvers), solver_(solvers.floats), place_(size_t(X.rows), -1) {}
+NodeTrainer::NodeTrainer(const FeatureView& X, const float* dense_squares, const float* instance_weights, const TrainOptions& options, const Solvers& solvers)
+    : X_(X), dense_squares_(dense_squares), instance_weights_(instance_weights), options_(options), solvers_(solvers), solver_(solvers.floats), place_(size_t(X.rows), -1) {}
 
 void NodeTrainer::enter(const LevelTask& level, int32_t parent, const NodeGatherer* gathered) {
     if (gathered != nullptr && level_ == &level && parent_ == parent) return;
@@ -26,7 +26,7 @@ void NodeTrainer::enter(const LevelTask& level, int32_t parent, const NodeGather
     factor_ = level.rows.data == nullptr ? nullptr : level.rows.data + level.rows.begin(parent);
     const int64_t n_rows = level.rows.length(parent);
     if (gathered == nullptr) {
-        if (own_ == nullptr) own_ = std::make_unique<NodeGatherer>(X_, instance_weights_);
+        if (own_ == nullptr) own_ = std::make_unique<NodeGatherer>(X_, dense_squares_, instance_weights_);
         own_->gather(instances_, n_rows, factor_);
         gathered = own_.get();
     }
@@ -42,6 +42,7 @@ const std::vector<ChildWeight>& NodeTrainer::train(const LevelTask& level, int64
         stride_ = solver_.stride(n_lanes_);
         set_targets(level, child);
         solve(mix(mix(options_.seed, uint64_t(level_number)), uint64_t(child)), level.bias + child, monitor);
+        if (X_.n_dense != 0) write_dense(level.dense + child * X_.n_dense);
         collect(uint8_t(child - children.block_begin));
     }
     return found_;
@@ -103,17 +104,24 @@ void NodeTrainer::solve(uint64_t seed, float* bias_out, Monitor& monitor) {
     weights_.assign((weight_bytes + 3) / 4, 0);
     make_room(dual_, size_t(rows.n_rows) * size_t(stride_));
     dual_.assign(size_t(rows.n_rows) * size_t(stride_), 0.0f);
+    dense_weights_.assign(size_t(X_.n_dense * stride_), 0.0f);
     lane_rows_.resize(size_t(rows.n_rows));
     order_.resize(size_t(rows.n_rows));
     float bias[32] = {};
     strength_.resize(size_t(rows.n_features));
-    LaneState state{weights_.data(), dual_.data(), bias, lane_rows_.data(), order_.data(), strength_.data(), seed,
+    LaneState state{weights_.data(), dual_.data(), bias, lane_rows_.data(), order_.data(), strength_.data(), dense_weights_.data(), seed,
                     [](void* monitor) { return static_cast<Monitor*>(monitor)->keep_going(-1.0); }, &monitor};
     const LaneTargets targets{stride_, low_bits(n_lanes_), positive_.data(), eligible_.data(),
                               relevance_.empty() ? nullptr : relevance_.data(), relevance_stride_};
     solver_.solve(rows, targets, options_.solver, state);
     if (!monitor.keep_going(-1.0)) throw Interrupted();
     std::copy(bias, bias + n_lanes_, bias_out);
+}
+
+// The dense weights of all lanes, one row per lane; they are not pruned.
+void NodeTrainer::write_dense(float* out) const {
+    for (int lane = 0; lane < n_lanes_; ++lane)
+        for (int64_t column = 0; column < X_.n_dense; ++column) *out++ = dense_weights_[size_t(column * stride_ + lane)];
 }
 
 // Keeps the weights that pass the pruning; lane 0 is the child `first`.

@@ -26,7 +26,7 @@ struct ChildRange {
 // Working memory of one worker, reused for all its nodes.
 class NodeTrainer {
 public:
-    NodeTrainer(const CsrView& X, const float* instance_weights, const TrainOptions& options, const Solvers& solvers);
+    NodeTrainer(const FeatureView& X, const float* dense_squares, const float* instance_weights, const TrainOptions& options, const Solvers& solvers);
 
     // Chooses the node whose children are trained next. `gathered` has its rows; if null, the trainer gathers them.
     // A node is recognised by the address of its level, so levels must not be moved.
@@ -44,13 +44,15 @@ private:
     bool alike_within_lanes(const LevelTask& level, int64_t child) const;
     void set_eligible(uint32_t all);
     void solve(uint64_t seed, float* bias_out, Monitor& monitor);
+    void write_dense(float* out) const;
     void collect(uint8_t first);
     void collect_private(uint8_t first);
     float largest_dual(int32_t row) const;
     void collect_one(const PrivateFeature& own, int32_t number, uint8_t first);
     void limit_weights(size_t begin, uint8_t first);
 
-    const CsrView& X_;
+    const FeatureView& X_;
+    const float* dense_squares_;
     const float* instance_weights_;
     const TrainOptions& options_;
     const Solvers solvers_;
@@ -70,7 +72,7 @@ private:
     std::vector<int32_t> order_, count_;
     std::vector<float> relevance_;
     HugeVector<uint32_t> weights_;  // floats, or pairs of halves
-    HugeVector<float> dual_;
+    HugeVector<float> dual_, dense_weights_;
     std::vector<ChildWeight> found_;
     std::vector<std::pair<int32_t, int32_t>> used_;
     std::vector<int64_t> start_;

@@ -4,6 +4,9 @@
 // by an odd multiplier modulo 2^bits, which is a bijection; the top bits name a slot of a bitmap with about 8 slots a
 // row, so one bit identifies most features that the block does not have. Rows lie in slot order: the rank of the bit is the
 // row's number, and the key (low bits of the hash) distinguishes rows of neighbouring slots exactly.
+//
+// Weights of a dense block of columns are beside them: per block, per 16 children (the last ones padded by zeros), a matrix
+// of columns x 16 children.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -59,10 +62,16 @@ struct PackedLevel {
     const uint8_t* entries = nullptr;
     const float* scale = nullptr;            // per node
     const float* bias = nullptr;             // per node
+    int64_t n_dense = 0;                     // columns of the dense block
+    const int64_t* block_dense = nullptr;    // n_blocks + 1, into dense
+    const void* dense = nullptr;             // int8, bf16 or float: see Precision
+    const float* dense_scale = nullptr;      // per node
 
     int64_t first_child(int64_t parent) const { return block_begin[parent_blocks[parent]]; }
     int64_t end_child(int64_t parent) const { return block_begin[parent_blocks[parent + 1]]; }
 };
+
+constexpr int64_t kPanel = 16;  // children of one matrix of dense weights
 
 constexpr uint32_t kHashMultiplier = 0x9e3779b1u;
 

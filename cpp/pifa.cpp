@@ -117,12 +117,33 @@ void keep_largest(Scratch& scratch, int64_t keep) {
     columns.erase(kept, columns.end());
 }
 
-void fill_label(const PifaInput& input, int64_t label, Scratch& scratch, int32_t* indices, float* data) {
+// Writes the sum of the dense rows of the label; returns its squared length.
+double aggregate_dense(const PifaInput& input, int64_t label, float* sums) {
+    const FeatureView& X = input.X;
+    const CsrView& members = input.members;
+    std::fill(sums, sums + X.n_dense, 0.0f);
+    for (int64_t m = members.begin(label); m < members.end(label); ++m) {
+        const int32_t row = members.indices[m];
+        const float weight = input.weights[row] * X.scale_of(row);
+        const float* const values = X.dense_row(row);
+        for (int64_t column = 0; column < X.n_dense; ++column) sums[column] += weight * values[column];
+    }
+    double square = 0.0;
+    for (int64_t column = 0; column < X.n_dense; ++column) square += double(sums[column]) * sums[column];
+    return square;
+}
+
+void fill_label(const PifaInput& input, int64_t label, Scratch& scratch, const PifaOutput& output) {
     aggregate(input, label, scratch);
     keep_largest(scratch, input.max_features);
-    double square = 0.0;
+    int32_t* indices = output.indices + output.indptr[label];
+    float* data = output.data + output.indptr[label];
+    const int64_t n_dense = input.X.n_dense;
+    float* const dense = output.dense + label * n_dense;
+    double square = n_dense == 0 ? 0.0 : aggregate_dense(input, label, dense);
     for (const int32_t column : scratch.columns) square += double(scratch.sums[column]) * scratch.sums[column];
     const double scale = square > 0.0 ? 1.0 / std::sqrt(square) : 0.0;
+    for (int64_t column = 0; column < n_dense; ++column) dense[column] = float(dense[column] * scale);
     for (const int32_t column : scratch.columns) {
         *indices++ = column;
         *data++ = float(scratch.sums[column] * scale);
@@ -151,14 +172,14 @@ void pifa_count(const PifaInput& input, int64_t* counts, Monitor* monitor) {
         monitor);
 }
 
-void pifa_fill(const PifaInput& input, const int64_t* indptr, int32_t* indices, float* data, Monitor* monitor) {
+void pifa_fill(const PifaInput& input, const PifaOutput& output, Monitor* monitor) {
     std::vector<Scratch> scratch(size_t(workers(input)), Scratch(input.X.cols));
     parallel_for(
         block_count(input.members.rows), workers(input),
         [&](int64_t block, int worker) {
             const int64_t end = std::min((block + 1) * kBlock, input.members.rows);
             for (int64_t label = block * kBlock; label < end; ++label)
-                fill_label(input, label, scratch[size_t(worker)], indices + indptr[label], data + indptr[label]);
+                fill_label(input, label, scratch[size_t(worker)], output);
         },
         monitor);
 }

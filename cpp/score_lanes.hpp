@@ -166,6 +166,68 @@ inline Floats load_numbers(const int8_t* p) {
 #endif
 }
 
+inline Floats load_numbers(const uint16_t* p) {  // bf16
+#if RAMIFY_LANES == 16 && defined(__AVX512F__)
+    return (Floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16);
+#elif RAMIFY_LANES == 8 && defined(__AVX2__)
+    return (Floats)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16);
+#else
+    Ints bits;
+    for (int lane = 0; lane < kLanes; ++lane) bits[lane] = int32_t(uint32_t(p[lane]) << 16);
+    return (Floats)bits;
+#endif
+}
+
+// The sums of kDocuments documents and kParts * kLanes children, all in registers. Each sum adds its columns in order, so
+// its bits do not depend on the tile.
+template <int kDocuments, int kParts, class Number>
+void multiply_tile(const Number* weights, int64_t first_child, int64_t n_dense, const float* const* values, float* sums) {
+    const Number* parts[kParts];
+    for (int part = 0; part < kParts; ++part) {
+        const int64_t child = first_child + part * kLanes;
+        parts[part] = weights + child / kPanel * kPanel * n_dense + child % kPanel;
+    }
+    Floats tile[kDocuments][kParts] = {};
+    for (int64_t column = 0; column < n_dense; ++column) {
+        Floats row[kParts];
+        for (int part = 0; part < kParts; ++part) row[part] = load_numbers(parts[part] + column * kPanel);
+        for (int document = 0; document < kDocuments; ++document)
+            for (int part = 0; part < kParts; ++part) tile[document][part] += values[document][column] * row[part];
+    }
+    for (int document = 0; document < kDocuments; ++document)
+        for (int part = 0; part < kParts; ++part)
+            store(sums + document * 256 + first_child + part * kLanes, tile[document][part]);
+}
+
+template <int kDocuments, int kParts, class Number>
+void multiply_documents(const Number* weights, int64_t n_children, int64_t n_dense, const float* const* values, float* sums) {
+    int64_t child = 0;
+    for (; n_children - child >= kParts * kLanes; child += kParts * kLanes)
+        multiply_tile<kDocuments, kParts>(weights, child, n_dense, values, sums);
+    for (; child < n_children; child += kLanes) multiply_tile<kDocuments, 1>(weights, child, n_dense, values, sums);
+}
+
+template <class Number>
+void multiply_block(const Number* weights, int64_t n_children, int64_t n_dense, const DenseGroup& documents, float* sums) {
+    constexpr int kTile = kLanes == 16 ? 8 : 4;  // with two parts, half of the registers
+    int first = 0;
+    for (; documents.n - first >= kTile; first += kTile)
+        multiply_documents<kTile, 2>(weights, n_children, n_dense, documents.values + first, sums + first * 256);
+    for (; documents.n - first >= 2; first += 2)
+        multiply_documents<2, 4>(weights, n_children, n_dense, documents.values + first, sums + first * 256);
+    if (first < documents.n)
+        multiply_documents<1, 4>(weights, n_children, n_dense, documents.values + first, sums + first * 256);
+}
+
+void multiply_dense(const PackedLevel& level, int64_t block, const DenseGroup& documents, float* sums) {
+    const int64_t n = level.block_begin[block + 1] - level.block_begin[block], first = level.block_dense[block];
+    switch (level.precision) {
+        case Precision::int8: return multiply_block(static_cast<const int8_t*>(level.dense) + first, n, level.n_dense, documents, sums);
+        case Precision::bf16: return multiply_block(static_cast<const uint16_t*>(level.dense) + first, n, level.n_dense, documents, sums);
+        case Precision::fp32: return multiply_block(static_cast<const float*>(level.dense) + first, n, level.n_dense, documents, sums);
+    }
+}
+
 // 16 * kGroups children of dense rows, whose sums stay in registers.
 template <int kGroups, class Number>
 void add_dense_columns(const Number* dense, int64_t stride, const Hit* hits, int64_t n_hits, float* sums) {
@@ -225,7 +287,7 @@ void sum_hits(const Block& block, const OpenBlock* open, const uint8_t* entries,
     accumulate<precision>(entries, scratch.hits, find_entries<entry_bytes(precision)>(block, entries, n_hits, scratch.hits), n_children, sums);
 }
 
-void score_block(const PackedLevel& level, int64_t number, const OpenBlock* open, const HashedFeatures& features, const ScoreScratch& scratch, float* margins) {
+void score_block(const PackedLevel& level, int64_t number, const OpenBlock* open, const HashedFeatures& features, const DenseProducts& dense, const ScoreScratch& scratch, float* margins) {
     const int64_t first = level.block_begin[number];
     const int64_t n_children = level.block_begin[number + 1] - first;
     Sums sums;
@@ -243,6 +305,9 @@ void score_block(const PackedLevel& level, int64_t number, const OpenBlock* open
     }
     for (int64_t child = 0; child < n_children; ++child)
         margins[child] = (sums.dense[child] + sums.sparse[child]) * level.scale[first + child] + level.bias[first + child];
+    if (dense.sums == nullptr) return;
+    for (int64_t child = 0; child < n_children; ++child)
+        margins[child] += dense.sums[child] * (level.dense_scale[first + child] * dense.scale);
 }
 
 inline Floats log_scores(Transform transform, Floats margin) {
@@ -273,6 +338,6 @@ int choose_children(float* margins, int n, float above, Transform transform, flo
 
 }  // namespace
 
-ScoreKernels score_kernels() { return {&score_block, &choose_children}; }
+ScoreKernels score_kernels() { return {&score_block, &multiply_dense, &choose_children}; }
 
 }  // namespace ramify::RAMIFY_ISA_NAMESPACE

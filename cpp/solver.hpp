@@ -8,6 +8,9 @@
 // without features: each of them has the margin -intercept, and one dual variable with a closed form replaces theirs.
 // The intercept then follows every step at once; otherwise each step of a positive takes steps of many negatives, which
 // only move the intercept back. The weights of the positives alone decide which rows are merged.
+//
+// Rows may have a dense block: its weights are W[column][lane] as well, always in float, and a row's values are read in
+// place, without indices. No product of two dense rows is 0, so rows with a dense block are not merged.
 #pragma once
 #include <cstdint>
 
@@ -44,6 +47,9 @@ struct NodeRows {
     const float* own_square = nullptr;   // sum of squares of the row's private features
     const float* square = nullptr;       // squared norm of the whole row, the intercept's 1 included
     const float* weight = nullptr;       // instance weights, or null
+    int64_t n_dense = 0;                 // columns of the dense block
+    const float* const* dense = nullptr; // per row: its dense values; null without a dense block
+    const float* dense_scale = nullptr;  // per row: factor of the dense values
 };
 
 // Bit l of a mask is for lane l. Values per row and lane are at [row * stride + lane].
@@ -74,6 +80,7 @@ struct LaneState {
     LaneRow* rows = nullptr;    // n_rows, workspace
     int32_t* order = nullptr;   // n_rows, workspace
     float* strength = nullptr;  // n_features, workspace
+    float* dense_weights = nullptr;  // n_dense x stride, initially 0
     uint64_t seed = 0;
     bool (*keep_going)(void*) = nullptr;  // called before every pass; false: stop at once, the state is then invalid
     void* asker = nullptr;

@@ -55,6 +55,7 @@ struct Lanes {
         const LocalEntry* last = first + row.length;
         Floats products[kParts], changes[kParts];
         dot<kParts>(first, last, static_cast<const Weight*>(state.weights), products);
+        if (rows.n_dense != 0) add_dense_dot<kParts>(rows.dense[number], rows.n_dense, rows.dense_scale[number], state.dense_weights, products);
         uint32_t leaving = 0, changed = 0;
         if (loss != Loss::logistic && ((row.positive | row.held) & live) == 0 && satisfied(live, products, passes, leaving)) {
             quiet = true;
@@ -65,7 +66,10 @@ struct Lanes {
             leaving |= step_part(number, part, live >> (part * kLanes), products[part], passes[part], changes[part], changed)
                        << (part * kLanes);
         quiet = changed == 0;
-        if (changed != 0) add<kParts>(first, last, changes, static_cast<Weight*>(state.weights));
+        if (changed != 0) {
+            add<kParts>(first, last, changes, static_cast<Weight*>(state.weights));
+            if (rows.n_dense != 0) add_dense_row<kParts>(rows.dense[number], rows.n_dense, rows.dense_scale[number], changes, state.dense_weights);
+        }
         return leaving;
     }
 
@@ -212,6 +216,7 @@ struct Lanes {
         if ((row.positive | row.held) != 0) __builtin_prefetch(state.dual + int64_t(number) * (kParts * kLanes));
         __builtin_prefetch(first);
         __builtin_prefetch(first + kLineEntries);
+        if (rows.n_dense != 0) __builtin_prefetch(rows.dense[number]);
     }
 
     // One pass over the active rows; returns the number that remain active. A row without a change is skipped for one pass.
@@ -318,7 +323,7 @@ struct Lanes {
         uint32_t running = targets.lanes;
         set_rows();
         for (Pass& pass : passes) pass = {Floats{}, Floats{}, spread(kInfinity), spread(-kInfinity), 0};
-        if (loss == Loss::squared_hinge && options.epsilon >= kLooseTolerance) merge_far_rows(random, passes);
+        if (loss == Loss::squared_hinge && options.epsilon >= kLooseTolerance && rows.n_dense == 0) merge_far_rows(random, passes);
         int64_t n_active = all_rows(running);
         for (int number = 0; number < options.max_passes && running != 0; ++number) {
             if (state.keep_going != nullptr && !state.keep_going(state.asker)) return;

@@ -17,9 +17,11 @@ class SharedRows {
 public:
     explicit SharedRows(int64_t tasks) : left_(tasks) {}
 
-    const NodeGatherer& gathered(const CsrView& X, const float* instance_weights, const CsrView& rows, int32_t parent) {
+    // `fresh` is a gatherer of the training.
+    template <class Fresh>
+    const NodeGatherer& gathered(Fresh&& fresh, const CsrView& rows, int32_t parent) {
         std::call_once(once_, [&] {
-            rows_ = std::make_unique<NodeGatherer>(X, instance_weights);
+            rows_ = fresh();
             const float* const factors = rows.data == nullptr ? nullptr : rows.data + rows.begin(parent);
             rows_->gather(rows.indices + rows.begin(parent), rows.length(parent), factors);
             rows_->finish();
@@ -64,7 +66,7 @@ struct NodeCost {
 
 class Plan {
 public:
-    Plan(const CsrView& X, const std::vector<LevelTask>& levels, const Solvers& solvers, const TrainOptions& options)
+    Plan(const FeatureView& X, const std::vector<LevelTask>& levels, const Solvers& solvers, const TrainOptions& options)
         : levels_(levels), lanes_(std::max(solvers.floats.lanes, solvers.halves.lanes)) {
         std::vector<NodeCost> nodes = costs(X, solvers.floats.lanes);
         // The largest first: a worker that takes a large node last would work alone.
@@ -78,18 +80,20 @@ public:
     double total() const { return total_; }
 
 private:
+    static constexpr double kDensePerSparse = 4.0;  // dense values that cost as much as a sparse one
     static constexpr int kTasksPerThread = 4;  // a node is shared if its cost exceeds total / (kTasksPerThread * threads)
 
-    std::vector<NodeCost> costs(const CsrView& X, int lanes) const {
+    std::vector<NodeCost> costs(const FeatureView& X, int lanes) const {
         std::vector<NodeCost> nodes;
         for (size_t number = 0; number < levels_.size(); ++number) {
             const LevelTask& level = levels_[number];
             for (int64_t block = 0, next = 0; block < level.n_blocks; block = next) {
                 const int32_t parent = level.block_parent[block];
                 while (next < level.n_blocks && level.block_parent[next] == parent) ++next;
+                const double dense = double(X.n_dense) / kDensePerSparse;
                 double nnz = 0;
                 for (int64_t at = level.rows.begin(parent); at < level.rows.end(parent); ++at)
-                    nnz += double(X.length(level.rows.indices[at])) + 1.0;
+                    nnz += double(X.length(level.rows.indices[at])) + dense + 1.0;
                 const int64_t children = level.block_begin[next] - level.block_begin[block];
                 nodes.push_back({number, block, next, nnz * double(1 + (children + lanes - 1) / lanes)});
             }
@@ -176,9 +180,21 @@ void finish_part(const Task& task, const std::vector<ChildWeight>& found, NodeTr
     task.rows->leave();
 }
 
+// Squared lengths of the scaled dense rows; empty without a dense block.
+std::vector<float> dense_squares(const FeatureView& X) {
+    std::vector<float> squares(X.n_dense == 0 ? 0 : size_t(X.rows), 0.0f);
+    for (size_t row = 0; row < squares.size(); ++row) {
+        const float* const values = X.dense_row(int64_t(row));
+        double square = 0.0;
+        for (int64_t column = 0; column < X.n_dense; ++column) square += double(values[column]) * values[column];
+        squares[row] = float(square) * X.scale_of(int64_t(row)) * X.scale_of(int64_t(row));
+    }
+    return squares;
+}
+
 }  // namespace
 
-bool halves_suffice(const CsrView& X, const SolverOptions& options) {
+bool halves_suffice(const FeatureView& X, const SolverOptions& options) {
     constexpr float kLargestFeature = 100.0f, kSmallestCost = 0.01f, kLargestSquare = 1e9f;
     const float largest = std::max(options.cost_positive, options.cost_negative);
     const float smallest = std::min(options.cost_positive, options.cost_negative);
@@ -186,11 +202,12 @@ bool halves_suffice(const CsrView& X, const SolverOptions& options) {
     return std::all_of(X.data, X.data + X.nnz(), [](float value) { return std::fabs(value) <= kLargestFeature; });
 }
 
-std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const float* instance_weights,
+std::vector<std::vector<BlockWeights>> train_levels(const FeatureView& X, const float* instance_weights,
                                                     const std::vector<LevelTask>& levels, const TrainOptions& options,
                                                     const Solvers& solvers, Monitor* monitor) {
     std::vector<std::vector<BlockWeights>> result;
     for (const LevelTask& level : levels) result.emplace_back(size_t(level.n_blocks));
+    const std::vector<float> squares = dense_squares(X);
     const Plan plan(X, levels, solvers, options);
     WorkMonitor progress(monitor, plan.total());
     Follower follower(progress);
@@ -199,12 +216,13 @@ std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const floa
         int64_t(plan.tasks().size()), options.threads,
         [&](int64_t number, int worker) {
             auto& trainer = trainers[size_t(worker)];
-            if (trainer == nullptr) trainer = std::make_unique<NodeTrainer>(X, instance_weights, options, solvers);
+            if (trainer == nullptr) trainer = std::make_unique<NodeTrainer>(X, squares.data(), instance_weights, options, solvers);
             const Task& task = plan.tasks()[size_t(number)];
             const LevelTask& level = levels[task.level];
             const int32_t parent = level.block_parent[task.block];
             BlockWeights& out = result[task.level][size_t(task.block)];
-            trainer->enter(level, parent, task.rows == nullptr ? nullptr : &task.rows->gathered(X, instance_weights, level.rows, parent));
+            const auto fresh = [&] { return std::make_unique<NodeGatherer>(X, squares.data(), instance_weights); };
+            trainer->enter(level, parent, task.rows == nullptr ? nullptr : &task.rows->gathered(fresh, level.rows, parent));
             const auto& found = trainer->train(level, int64_t(task.level), task.children, worker == 0 ? static_cast<Monitor&>(progress) : follower);
             if (task.rows == nullptr)
                 trainer->write({&found, 1}, out);

@@ -18,7 +18,8 @@ struct LevelTask {
     const int32_t* block_parent = nullptr;  // n_blocks
     CsrView rows;       // parent -> its instances; data: factor of its cost, 0: only children that it is a positive of train on it
     CsrView positives;  // child -> its positive instances, all among its parent's rows; data: relevance, or null
-    float* bias = nullptr;  // out, one per child
+    float* bias = nullptr;   // out, one per child
+    float* dense = nullptr;  // out, children x n_dense: weights of the dense block
 };
 
 struct TrainOptions {
@@ -34,7 +35,7 @@ struct TrainOptions {
 
 // Whether half precision is exact enough for the weights during training: not for small tolerances, nor if features
 // or costs are so large or small that weights could leave the range of a half (|w| <= sqrt(2 n C)).
-bool halves_suffice(const CsrView& X, const SolverOptions& options);
+bool halves_suffice(const FeatureView& X, const SolverOptions& options);
 
 // Weights of one block, by feature: features[i] has counts[i] entries.
 struct BlockWeights {
@@ -45,7 +46,7 @@ struct BlockWeights {
 };
 
 // Per level, per block. Same result for any number of threads.
-std::vector<std::vector<BlockWeights>> train_levels(const CsrView& X, const float* instance_weights,
+std::vector<std::vector<BlockWeights>> train_levels(const FeatureView& X, const float* instance_weights,
                                                     const std::vector<LevelTask>& levels, const TrainOptions& options,
                                                     const Solvers& solvers, Monitor* monitor);
 

@@ -72,6 +72,37 @@ inline void add(const LocalEntry* first, const LocalEntry* last, const Floats* s
         }
 }
 
+// products += scale * (values · weights), weights[column][lane].
+template <int kParts>
+inline void add_dense_dot(const float* values, int64_t n, float scale, const float* weights, Floats* products) {
+    constexpr int kChains = 8 / kParts;  // two fused multiply-adds per cycle, each of four cycles
+    constexpr int64_t kStride = kParts * kLanes;
+    Floats sums[kChains][kParts] = {};
+    int64_t column = 0;
+    for (; column + kChains <= n; column += kChains)
+        for (int i = 0; i < kChains; ++i)
+            for (int part = 0; part < kParts; ++part)
+                sums[i][part] += values[column + i] * load(weights + (column + i) * kStride + part * kLanes);
+    for (; column < n; ++column)
+        for (int part = 0; part < kParts; ++part) sums[0][part] += values[column] * load(weights + column * kStride + part * kLanes);
+    for (int half = kChains / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; ++i)
+            for (int part = 0; part < kParts; ++part) sums[i][part] += sums[i + half][part];
+    for (int part = 0; part < kParts; ++part) products[part] += scale * sums[0][part];
+}
+
+// weights[column] += scale * values[column] * steps
+template <int kParts>
+inline void add_dense_row(const float* values, int64_t n, float scale, const Floats* steps, float* weights) {
+    Floats scaled[kParts];
+    for (int part = 0; part < kParts; ++part) scaled[part] = scale * steps[part];
+    for (int64_t column = 0; column < n; ++column)
+        for (int part = 0; part < kParts; ++part) {
+            float* const w = weights + (column * kParts + part) * kLanes;
+            store(w, load(w) + values[column] * scaled[part]);
+        }
+}
+
 // z in (0, C) with a (z - z0) + b + log(z / (C - z)) = 0, by Newton steps on the logit of z inside a bracket:
 // there the function rises with slope 1 to 1 + aC/4, so it cannot run away (dual of Yu, Huang and Lin 2011).
 inline float logistic_root(float a, float b, float z0, float C, float* gradient) {

@@ -13,13 +13,16 @@ from typing import Any, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.values import CSR, Float32, Int32, Int64, StageProgress
+from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, StageProgress
 
 T = TypeVar("T", bound="Training")
 R = TypeVar("R", bound="Request")
 
-Single = Callable[[Int32, Float32], tuple[Int32, Float32]]
-"""Maps one instance's (feature numbers, values) to its (labels, scores), shapes (1, k)."""
+Single = Callable[..., tuple[Int32, Float32]]
+"""Maps one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
+
+The function of a model that was trained on a ``Hybrid`` has a third argument: the dense block, a float32 vector.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +124,9 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedTraining(Training):
-    """A validated ``Training``: X and Y are CSR matrices as the kernels require; seed and threads are set."""
+    """A validated ``Training``: X and Y are as the kernels require; seed and threads are set."""
 
-    X: CSR
+    X: Features
     seed: int
     threads: int
 
@@ -136,9 +139,9 @@ class VectorCache:
     """Cache of label vectors by representation, for models that train on the same X and Y."""
 
     def __init__(self) -> None:
-        self._made: list[tuple[Any, CSR, CSR, Any]] = []
+        self._made: list[tuple[Any, Features, CSR, Any]] = []
 
-    def represent(self, representation: Any, X: CSR, Y: CSR, threads: int) -> Any:
+    def represent(self, representation: Any, X: Features, Y: CSR, threads: int) -> Any:
         """Label vectors, shape (L, m); cached for an equal representation and equal matrices."""
         for maker, seen_X, seen_Y, Z in self._made:
             if (maker is representation or maker == representation) and same_rows(seen_X, X) and same_rows(seen_Y, Y):
@@ -148,12 +151,23 @@ class VectorCache:
         return Z
 
 
-def same_rows(first: CSR, second: CSR) -> bool:
+def same_rows(first: Features, second: Features) -> bool:
     """Whether two matrices are equal, entry by entry."""
-    return first is second or (
-        first.shape == second.shape
-        and all(np.array_equal(getattr(first, name), getattr(second, name)) for name in ("indptr", "indices", "data"))
-    )
+    if first is second:
+        return True
+    if isinstance(first, Hybrid) and isinstance(second, Hybrid):
+        scales = (first.dense_scale, second.dense_scale)
+        return (
+            _same(first.dense, second.dense) and _same(*scales) and same_rows(first.sparse, second.sparse)
+        )
+    if isinstance(first, Hybrid) or isinstance(second, Hybrid) or first.shape != second.shape:
+        return False
+    return all(_same(getattr(first, name), getattr(second, name)) for name in ("indptr", "indices", "data"))
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two arrays, or two None, are equal."""
+    return first is second or bool(np.array_equal(first, second))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +227,7 @@ class Request:
 class CheckedRequest(Request):
     """A validated ``Request``: X and restrictions as the kernels require; k and threads are set."""
 
-    X: CSR
+    X: Features
     k: int
     threads: int
 

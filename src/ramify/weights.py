@@ -26,6 +26,9 @@ ROWS_AT_ONCE = 1 << 16
 PRECISIONS = ("int8", "bf16", "fp32")
 ENTRY_BYTES = {"int8": 2, "bf16": 3, "fp32": 5}
 
+PANEL = 16
+"""Children of a block whose dense weights are stored together."""
+
 
 @dataclass(frozen=True)
 class Blocks:
@@ -71,7 +74,7 @@ class LevelWeights:
     blocks : Blocks
         Blocks of siblings of the level.
     n_features : int
-        Width d of X.
+        Width of X, with the columns of a dense block.
     block_rows : int64 array, length blocks + 1
         Rows of block b are [block_rows[b], block_rows[b + 1]); a row is a feature that the block uses.
     features : int32 array, length rows
@@ -84,6 +87,8 @@ class LevelWeights:
         Its weight.
     bias : float32 array, length nodes
         Intercepts.
+    dense : float32 array, shape (nodes, m), optional
+        Weights of the last m columns of X, the dense block of a ``Hybrid``.
     """
 
     blocks: Blocks
@@ -94,12 +99,25 @@ class LevelWeights:
     children: npt.NDArray[np.uint8]
     values: Float32
     bias: Float32
+    dense: Float32 | None = None
 
     def __post_init__(self) -> None:
         n_rows, n_entries, n_blocks = len(self.features), len(self.values), len(self.blocks.begin) - 1
         fits = len(self.block_rows) == n_blocks + 1 and len(self.row_entries) == n_rows + 1
         if not fits or len(self.children) != n_entries or len(self.bias) != self.blocks.begin[-1]:
             raise InputError("the arrays of LevelWeights differ in length: see the docstring of LevelWeights")
+        if self.dense is not None and (self.dense.ndim != 2 or len(self.dense) != self.n_nodes):
+            raise InputError("the dense weights of LevelWeights must have one row per node")
+
+    @property
+    def n_dense(self) -> int:
+        """Columns of the dense block of X, m."""
+        return 0 if self.dense is None else int(self.dense.shape[1])
+
+    @property
+    def n_sparse(self) -> int:
+        """Sparse columns of X."""
+        return self.n_features - self.n_dense
 
     @property
     def n_nodes(self) -> int:
@@ -120,12 +138,16 @@ class LevelWeights:
         starts = range(0, n_rows, ROWS_AT_ONCE)
         if not sound or not all(self._rows_are_sound(start, min(n_rows, start + ROWS_AT_ONCE)) for start in starts):
             raise InputError("LevelWeights are inconsistent: see the docstring of LevelWeights")
+        if self.dense is not None and not all(
+            np.isfinite(self.dense[first : first + ROWS_AT_ONCE]).all() for first in range(0, self.n_nodes, ROWS_AT_ONCE)
+        ):
+            raise InputError("the dense weights of LevelWeights are not finite")
 
     def _rows_are_sound(self, first: int, last: int) -> bool:
         """Whether rows first..last - 1 are valid and follow the row before them."""
         pointers, features = self.row_entries[first : last + 1], self.features[first:last]
         sizes = np.diff(pointers)
-        if sizes.min() < 1 or sizes.max() > MAX_BLOCK or features.min() < 0 or features.max() >= self.n_features:
+        if sizes.min() < 1 or sizes.max() > MAX_BLOCK or features.min() < 0 or features.max() >= self.n_sparse:
             return False
         before = max(0, first - 1)
         block = np.searchsorted(self.block_rows, np.arange(before, last), side="right") - 1
@@ -139,13 +161,13 @@ class LevelWeights:
         )
 
     def matrix(self) -> sp.csc_matrix:
-        """W, shape (d, nodes), as a csc_matrix: one column per node, without intercepts."""
+        """Weights of the sparse columns, shape (d, nodes): one column per node, without intercepts."""
         rows_of_block = np.diff(self.block_rows)
         block_of_row = np.repeat(np.arange(len(rows_of_block)), rows_of_block)
         entries_of_row = np.diff(self.row_entries)
         nodes = np.repeat(self.blocks.begin[block_of_row], entries_of_row) + self.children
         features = np.repeat(self.features, entries_of_row)
-        return sp.csc_matrix((self.values, (features, nodes)), shape=(self.n_features, self.n_nodes))
+        return sp.csc_matrix((self.values, (features, nodes)), shape=(self.n_sparse, self.n_nodes))
 
 
 def joined(parts: Sequence[tuple[LevelWeights, Int64]], blocks: Blocks) -> LevelWeights:
@@ -158,9 +180,13 @@ def joined(parts: Sequence[tuple[LevelWeights, Int64]], blocks: Blocks) -> Level
     blocks : Blocks
         Blocks of the new level. Nodes that are in no part have weights of 0.
     """
-    bias = np.zeros(blocks.begin[-1], np.float32)
+    n_nodes, n_dense = int(blocks.begin[-1]), parts[0][0].n_dense
+    bias = np.zeros(n_nodes, np.float32)
+    dense = np.zeros((n_nodes, n_dense), np.float32) if n_dense else None
     for level, places in parts:
         bias[places[places >= 0]] = level.bias[places >= 0]
+        if dense is not None and level.dense is not None:
+            dense[places[places >= 0]] = level.dense[places >= 0]
     pieces = [_joined_below(parent, parts, blocks) for parent in range(len(blocks.parent_blocks) - 1)]
     rows, features, sizes, children, values = (np.concatenate(column) for column in zip(*pieces, strict=True))
     return LevelWeights(
@@ -172,6 +198,7 @@ def joined(parts: Sequence[tuple[LevelWeights, Int64]], blocks: Blocks) -> Level
         children=children.astype(np.uint8),
         values=values,
         bias=bias,
+        dense=dense,
     )
 
 
@@ -206,7 +233,8 @@ def _entries_below(parent: int, level: LevelWeights, places: Int64) -> tuple[Int
 class PackedLevel:
     """Classifiers of one level in the form of prediction; every array may be memory-mapped.
 
-    See cpp/packed.hpp for the meaning of the arrays.
+    See cpp/packed.hpp for the meaning of the arrays. Without a dense block in X, ``n_dense`` is 0, and ``dense`` and
+    ``dense_scale`` are None.
     """
 
     n_features: int
@@ -222,11 +250,30 @@ class PackedLevel:
     entries: npt.NDArray[np.uint8]
     scale: Float32
     bias: Float32
+    n_dense: int = 0
+    dense: npt.NDArray[Any] | None = None
+    dense_scale: Float32 | None = None
 
     @property
     def n_nodes(self) -> int:
         """Nodes of the level."""
         return len(self.bias)
+
+    @property
+    def n_sparse(self) -> int:
+        """Sparse columns of X."""
+        return self.n_features - self.n_dense
+
+    @property
+    def n_entries(self) -> int:
+        """Number of weights of sparse columns."""
+        return int(self.block_entries[-1])
+
+    @property
+    def block_dense(self) -> Int64:
+        """Place of the dense weights of each block, length blocks + 1."""
+        panels = -(-np.diff(self.block_begin) // PANEL)
+        return np.concatenate([[0], np.cumsum(panels * PANEL * self.n_dense)]).astype(np.int64)
 
     @property
     def n_parents(self) -> int:
@@ -236,12 +283,12 @@ class PackedLevel:
     @property
     def n_weights(self) -> int:
         """Number of weights."""
-        return int(self.block_entries[-1])
+        return self.n_entries + self.n_nodes * self.n_dense
 
     @property
     def hash_bits(self) -> int:
         """Features hash into [0, 2^hash_bits)."""
-        return hash_bits(self.n_features)
+        return hash_bits(self.n_sparse)
 
     @property
     def nbytes(self) -> int:
@@ -250,7 +297,8 @@ class PackedLevel:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays by name, for a model directory."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("n_features", "precision")}
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: array for name, array in named.items() if isinstance(array, np.ndarray)}
 
 
 def hash_bits(n_features: int) -> int:

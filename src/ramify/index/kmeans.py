@@ -16,7 +16,7 @@ from ramify.checks import COUNT, CheckedWhenMade, Rules, Whole, YesNo, rules_of,
 from ramify.errors import InputError
 from ramify.index.shape import balanced_shape, cut_plan
 from ramify.kernels.cluster import KMeansConfig, balanced_order
-from ramify.values import CSR, Int32, LabelTree, as_csr
+from ramify.values import CSR, Hybrid, Int32, LabelTree, as_csr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class KMeansIndexer(CheckedWhenMade):
 
         Parameters
         ----------
-        Z : csr_matrix or float array, shape (L, d)
+        Z : csr_matrix, Hybrid or float array, shape (L, d)
             Label vectors; they are not scaled, so L2-normalise the rows for the cosine.
         Y : csr_matrix, shape (n, L)
             0/1 label assignments; labels without an entry are unused.
@@ -96,8 +96,10 @@ class KMeansIndexer(CheckedWhenMade):
 
 
 def label_vectors(Z: Any, n_labels: int) -> Any:
-    """Convert Z for the kernels to CSR or dense float32; InputError unless it has one finite row per label."""
-    if sp.issparse(Z):
+    """Convert Z for the kernels: CSR, Hybrid or dense float32; InputError unless it has one finite row per label."""
+    if isinstance(Z, Hybrid):
+        pass
+    elif sp.issparse(Z):
         Z = as_csr(Z, "Z")
     else:
         try:

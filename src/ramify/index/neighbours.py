@@ -18,7 +18,7 @@ from ramify.checks import COUNT, CheckedWhenMade, Rules, Whole, YesNo, thread_co
 from ramify.index.kmeans import kept_labels, label_vectors
 from ramify.index.shape import ClusterShape
 from ramify.kernels.cluster import nearest
-from ramify.values import CSR, Float32, Int32, Int64, LabelTree
+from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, LabelTree, row_products, row_sums
 
 _PASSES = 12  # per round, over the clusters that are still free
 _MOST_PAIRS = 20_000_000  # candidates per pass
@@ -63,7 +63,7 @@ class NeighbourIndexer(CheckedWhenMade):
 
         Parameters
         ----------
-        Z : csr_matrix or float array, shape (L, d)
+        Z : csr_matrix, Hybrid or float array, shape (L, d)
             Label vectors, compared by cosine.
         Y : csr_matrix, shape (n, L)
             0/1 label assignments; labels without an entry are unused.
@@ -123,11 +123,14 @@ def _pair(Z: Any, members: Int64, k: int, threads: int) -> Int64:
     return np.unique(lower, return_inverse=True)[1]
 
 
-def _cluster_vectors(Z: CSR | Float32, members: Int64) -> CSR | Float32:
+def _cluster_vectors(Z: Features | Float32, members: Int64) -> Features | Float32:
     """Sum of the label vectors of each cluster, scaled to length one."""
     n_labels = len(members)
     shape = (int(members.max()) + 1, n_labels)
-    sums = sp.csr_matrix((np.ones(n_labels, np.float32), (members, np.arange(n_labels))), shape=shape) @ Z
+    added = sp.csr_matrix((np.ones(n_labels, np.float32), (members, np.arange(n_labels))), shape=shape)
+    if isinstance(Z, Hybrid):
+        return row_sums(added, Z).unit()
+    sums = added @ Z
     if isinstance(sums, np.ndarray):
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         unit: Float32 = np.divide(sums, lengths, out=np.zeros_like(sums), where=lengths > 0)
@@ -138,7 +141,7 @@ def _cluster_vectors(Z: CSR | Float32, members: Int64) -> CSR | Float32:
     return sums
 
 
-def _nearest(vectors: CSR | Float32, k: int, threads: int) -> tuple[Int32, Float32]:
+def _nearest(vectors: Features | Float32, k: int, threads: int) -> tuple[Int32, Float32]:
     if sp.issparse(vectors):
         return nearest(vectors, k, threads=threads)
     k = min(k, len(vectors) - 1)
@@ -146,7 +149,8 @@ def _nearest(vectors: CSR | Float32, k: int, threads: int) -> tuple[Int32, Float
     products = np.empty((len(vectors), k), np.float32)
     for begin in range(0, len(vectors), _DENSE_BLOCK):
         rows = np.arange(begin, min(begin + _DENSE_BLOCK, len(vectors)))
-        block = vectors[rows] @ vectors.T
+        part = vectors[rows]
+        block = row_products(part, vectors) if isinstance(vectors, Hybrid) else part @ vectors.T
         block[np.arange(len(rows)), rows] = -np.inf
         neighbours[rows] = np.argpartition(-block, k - 1, axis=1)[:, :k]
         products[rows] = np.take_along_axis(block, neighbours[rows], axis=1)

@@ -23,7 +23,7 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
 from ramify.errors import InputError
-from ramify.values import CSR, Bool, Float32, Float64, Int32, Int64, LabelTree, empty_csr, nonzero
+from ramify.values import Bool, CSR, Features, Float32, Float64, Hybrid, Int32, Int64, LabelTree, empty_csr, nonzero, row_products, row_sums
 
 ROWS_AT_ONCE = 4096
 WEIGHTINGS = ("rank", "count")
@@ -87,14 +87,14 @@ def candidates(reached: CSR, Y: CSR, C: CSR) -> Candidates:
     return Candidates(hits=hits, positives=int(Y.nnz), offered=offered)
 
 
-def visits(X: CSR, Z: CSR, Y: CSR, C: CSR) -> CSR:
+def visits(X: Features, Z: Features, Y: CSR, C: CSR) -> CSR:
     """Clusters that each instance trains if its labels have copies: per label the most similar cluster.
 
     Parameters
     ----------
-    X : csr_matrix, shape (n, d)
+    X : csr_matrix or Hybrid, shape (n, d)
         Features.
-    Z : csr_matrix, shape (L, d)
+    Z : csr_matrix or Hybrid, shape (L, d)
         Label vectors in the space of the features, such as PIFA's.
     Y : csr_matrix, shape (n, L)
         Label assignments.
@@ -106,10 +106,11 @@ def visits(X: CSR, Z: CSR, Y: CSR, C: CSR) -> CSR:
     csr_matrix, shape (n, K)
         0/1. The vector of a label is in the centres of all its clusters, so the choice depends on the other labels.
     """
-    centres = sp.csr_matrix(normalize(C.T @ Z).T)
+    sums = row_sums(sp.csr_matrix(C.T), Z)
+    centres = sums.unit() if isinstance(sums, Hybrid) else sp.csr_matrix(normalize(sums))
     parts = [empty_csr(0, C.shape[1])]
     for first in range(0, Y.shape[0], ROWS_AT_ONCE):
-        like = sp.csr_matrix(X[first : first + ROWS_AT_ONCE] @ centres).toarray()
+        like = row_products(X[first : first + ROWS_AT_ONCE], centres)
         parts.append(_most_alike(like, nonzero(Y[first : first + ROWS_AT_ONCE]), C))
     return sp.csr_matrix(sp.vstack(parts))
 

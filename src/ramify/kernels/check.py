@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ramify import _native
 from ramify.errors import InputError
-from ramify.values import CSR, Float32, Int32, Int64
+from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64
 
 SMALLEST_FACTOR, LARGEST_FACTOR = 1e-10, 1e10
 """Costs and weights within these bounds can be multiplied in float32 without becoming 0 or infinite."""
@@ -37,6 +38,28 @@ def factors(name: str, values: Any, n: int) -> Float32:
 def ascends(pointers: Int64, end: float) -> bool:
     """Whether pointers ascend from 0 to ``end``. Comparisons replace differences, which could overflow."""
     return bool(len(pointers) and pointers[0] == 0 and pointers[-1] == end and (pointers[1:] >= pointers[:-1]).all())
+
+
+def feature_arrays(X: Features) -> _native.FeatureArrays:
+    """X as an argument of native code; the dense block of a ``Hybrid`` is not copied.
+
+    Raises
+    ------
+    InputError
+        A broken sparse block.
+    """
+    if not isinstance(X, Hybrid):
+        return _native.FeatureArrays(*csr_arrays(X), X.shape[1], None, None)
+    return _native.FeatureArrays(*csr_arrays(X.sparse), X.n_sparse, X.dense, X.dense_scale)
+
+
+def largest_value(X: Features) -> float:
+    """The largest absolute value of X."""
+    blocks = [X.data] if not isinstance(X, Hybrid) else [X.sparse.data, X.dense]
+    largest = [max(float(block.max()), -float(block.min())) if block.size else 0.0 for block in blocks]
+    if isinstance(X, Hybrid) and X.dense_scale is not None and len(X):
+        largest[1] *= float(np.abs(X.dense_scale).max())
+    return max(largest)
 
 
 def csr_arrays(matrix: CSR) -> tuple[Int64, Int32, Float32]:

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from ramify import _native
 from ramify.checks import COUNT, CheckedWhenMade, Real, Rules, Whole, YesNo, thread_count
 from ramify.errors import InputError
-from ramify.kernels.check import csr_arrays
-from ramify.values import CSR, Float32, Int32, Int64
+from ramify.kernels.check import csr_arrays, feature_arrays
+from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, empty_csr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,8 @@ class KMeansConfig(CheckedWhenMade):
     seed : int, default 0
         Selects the initial centroids.
     sketch : int, default 64
-        ``balanced_order`` first splits by the ``sketch`` largest entries of each vector, if these are at most half of
-        all entries; 0: never.
+        ``balanced_order`` first splits by the ``sketch`` largest sparse entries of each vector, and its dense block, if
+        these are at most half of all sparse entries; 0: never.
     refinements : int, default 3
         Maximum number of assignments with the full vectors after those with the sketch.
 
@@ -101,12 +101,12 @@ def _fill_ranges(plan: CutPlan, begin: Int64, end: Int64) -> None:
             begin[right], end[right] = middle, end[cut]
 
 
-def balanced_order(Z: CSR | Float32, plan: CutPlan, config: KMeansConfig, *, threads: int | None = 1) -> Int32:
+def balanced_order(Z: Features | Float32, plan: CutPlan, config: KMeansConfig, *, threads: int | None = 1) -> Int32:
     """Order the labels by a cut plan; each cut is a 2-means with sides of the planned sizes.
 
     Parameters
     ----------
-    Z : csr_matrix or float32 array, shape (L, d)
+    Z : csr_matrix, Hybrid or float32 array, shape (L, d)
         Label vectors; all-zero rows may go to either side.
     plan : CutPlan
         For L labels.
@@ -136,11 +136,15 @@ def balanced_order(Z: CSR | Float32, plan: CutPlan, config: KMeansConfig, *, thr
         np.ascontiguousarray(plan.lefts, np.int32),
         np.ascontiguousarray(plan.rights, np.int32),
     )
-    if sp.issparse(Z):
-        _native.balanced_order_sparse(*csr_arrays(Z), Z.shape[1], *cuts, options, order)
-    else:
-        _native.balanced_order_dense(np.ascontiguousarray(Z, np.float32), *cuts, options, order)
+    _native.balanced_order(feature_arrays(_as_features(Z)), *cuts, options, order)
     return order
+
+
+def _as_features(Z: Features | Float32) -> Features:
+    """Label vectors as features without ``dense_scale``; a dense array has an empty sparse block."""
+    if isinstance(Z, Hybrid):
+        return Z if Z.dense_scale is None else Hybrid(Z.sparse, Z.scaled_dense())
+    return Z if sp.issparse(Z) else Hybrid(empty_csr(len(Z), 1), Z)
 
 
 def nearest(Z: CSR, k: int, *, threads: int | None = 1) -> tuple[Int32, Float32]:

@@ -15,8 +15,15 @@ import numpy as np
 from ramify import _native
 from ramify.checks import COUNT, CheckedWhenMade, OneOf, Real, Rules, Whole, thread_count, whole_number
 from ramify.errors import InputError
-from ramify.kernels.check import LARGEST_FACTOR, SMALLEST_FACTOR, csr_arrays, factors
-from ramify.values import CSR, Float32
+from ramify.kernels.check import (
+    LARGEST_FACTOR,
+    SMALLEST_FACTOR,
+    csr_arrays,
+    factors,
+    feature_arrays,
+    largest_value,
+)
+from ramify.values import CSR, Features, Float32, Hybrid
 from ramify.weights import Blocks, LevelWeights
 
 LOSSES = ("squared-hinge", "hinge", "logistic")
@@ -39,9 +46,9 @@ class SolverConfig(CheckedWhenMade):
     max_passes : int, default 20
         Maximum number of passes over the rows.
     threshold : float, default 0.1
-        Weights with a smaller absolute value are removed; intercepts are kept.
+        Weights with a smaller absolute value are removed; intercepts and weights of a dense block are kept.
     max_weights : int, default 0
-        Maximum number of weights per node, the largest are kept; 0 for no limit.
+        Maximum number of sparse weights per node, the largest are kept; 0 for no limit.
 
     Raises
     ------
@@ -89,7 +96,7 @@ class LevelProblem:
 
 
 def train(
-    X: CSR,
+    X: Features,
     problems: Sequence[LevelProblem],
     config: SolverConfig,
     *,
@@ -102,7 +109,7 @@ def train(
 
     Parameters
     ----------
-    X : csr_matrix, shape (n, d)
+    X : csr_matrix or Hybrid, shape (n, d)
         Features.
     problems : sequence of LevelProblem
         One per level.
@@ -127,12 +134,13 @@ def train(
     InputError
         Shapes that do not fit, weights or relevances out of range, a positive instance that the parent does not have.
     """
-    arrays = csr_arrays(X)
-    if X.nnz and (largest := float(max(arrays[2].max(), -arrays[2].min()))) > LARGEST_VALUE:
+    arrays = feature_arrays(X)
+    if (largest := largest_value(X)) > LARGEST_VALUE:
         raise InputError(f"X has values up to {largest:g}, but at most {LARGEST_VALUE:g} can be squared: scale them")
     weights = _NO_FLOATS if instance_weights is None else factors("instance_weights", instance_weights, X.shape[0])
-    biases = [np.zeros(problem.positives.shape[0], np.float32) for problem in problems]
-    levels = [_native_level(problem, X.shape[0], bias) for problem, bias in zip(problems, biases, strict=True)]
+    n_dense = X.n_dense if isinstance(X, Hybrid) else 0
+    outs = [_Out.of(problem.positives.shape[0], n_dense) for problem in problems]
+    levels = [_native_level(problem, X.shape[0], out) for problem, out in zip(problems, outs, strict=True)]
     options = _native.TrainOptions(
         loss=LOSSES.index(config.loss),
         cost_positive=config.cost_positive,
@@ -145,16 +153,29 @@ def train(
         threads=thread_count(threads),
     )
     try:
-        trained = _native.train(*arrays, X.shape[1], weights, levels, options, progress)
+        trained = _native.train(arrays, weights, levels, options, progress)
     except ValueError as error:
         raise InputError(f"the training problem is inconsistent: {error}") from None
     return [
-        _take(trained, number, problem.blocks, X.shape[1], bias)
-        for number, (problem, bias) in enumerate(zip(problems, biases, strict=True))
+        _take(trained, number, problem.blocks, X.shape[1], out)
+        for number, (problem, out) in enumerate(zip(problems, outs, strict=True))
     ]
 
 
-def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> _native.LevelArrays:
+@dataclass(frozen=True)
+class _Out:
+    """Arrays of a level that native code fills."""
+
+    bias: Float32
+    dense: Float32 | None
+
+    @classmethod
+    def of(cls, n_nodes: int, n_dense: int) -> _Out:
+        dense = np.zeros((n_nodes, n_dense), np.float32) if n_dense else None
+        return cls(np.zeros(n_nodes, np.float32), dense)
+
+
+def _native_level(problem: LevelProblem, n_instances: int, out: _Out) -> _native.LevelArrays:
     blocks, rows, positives = problem.blocks, problem.rows, problem.positives
     if rows.shape != (len(blocks.parent_blocks) - 1, n_instances) or positives.shape != (blocks.begin[-1], n_instances):
         raise InputError(f"a level's rows {rows.shape} and positives {positives.shape} do not fit its tree and X")
@@ -171,11 +192,12 @@ def _native_level(problem: LevelProblem, n_instances: int, bias: Float32) -> _na
         indptr,
         indices,
         _NO_FLOATS if (relevance == 1).all() else relevance,
-        bias,
+        out.bias,
+        out.dense,
     )
 
 
-def _take(trained: _native.TrainedLevels, number: int, blocks: Blocks, n_features: int, bias: Float32) -> LevelWeights:
+def _take(trained: _native.TrainedLevels, number: int, blocks: Blocks, n_features: int, out: _Out) -> LevelWeights:
     n_rows, n_entries = trained.sizes(number)
     level = LevelWeights(
         blocks=blocks,
@@ -185,7 +207,8 @@ def _take(trained: _native.TrainedLevels, number: int, blocks: Blocks, n_feature
         row_entries=np.empty(n_rows + 1, np.int64),
         children=np.empty(n_entries, np.uint8),
         values=np.empty(n_entries, np.float32),
-        bias=bias,
+        bias=out.bias,
+        dense=out.dense,
     )
     trained.take(number, level.block_rows, level.features, level.row_entries, level.children, level.values)
     return level

@@ -1,7 +1,7 @@
 """Label representations: one vector per label, by which an indexer groups them (PECOS).
 
-All implement ``protocols.Representation``: ``represent(X, Y, *, threads=1) -> Z``, shape (L, d), CSR or dense float32
-with L2-normalised rows. A label without information has a zero row.
+All implement ``protocols.Representation``: ``represent(X, Y, *, threads=1) -> Z``, shape (L, d), CSR, Hybrid or dense
+float32 with L2-normalised rows. A label without information has a zero row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ramify.checks import COUNT, SEED, Checked, CheckedWhenMade, Own, Parsed, Re
 from ramify.errors import InputError
 from ramify.kernels import aggregate
 from ramify.protocols import Representation, Vectorizer
-from ramify.values import CSR, Float32, as_csr, row_lengths
+from ramify.values import CSR, Features, Float32, Hybrid, as_csr, row_lengths
 from ramify.wording import quoted
 
 _PART = Own(("represent",), role="representation")
@@ -57,7 +57,7 @@ class PIFA(CheckedWhenMade):
     Parameters
     ----------
     max_features_per_label : int or None, default 1000
-        Number of entries kept per label, the largest ones; None keeps all. A frequent label has tens of thousands of
+        Number of sparse entries kept per label, the largest ones; None keeps all. A frequent label has tens of thousands of
         entries, which need much memory and time and do not change precision measurably (docs/performance.md).
 
     Raises
@@ -70,7 +70,7 @@ class PIFA(CheckedWhenMade):
 
     RULES: ClassVar[Rules] = {"max_features_per_label": aggregate.FEATURES_PER_LABEL}
 
-    def represent(self, X: CSR, Y: CSR, *, threads: int | None = 1) -> CSR:
+    def represent(self, X: Features, Y: CSR, *, threads: int | None = 1) -> Features:
         """L2-normalise the rows of Y, take YᵀX, L2-normalise its rows."""
         return aggregate.pifa(X, Y, max_features_per_label=self.max_features_per_label, threads=threads)
 
@@ -241,6 +241,8 @@ class Concatenation(Checked):
     def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
         """Join the parts' columns, L2-normalise the rows; sparse if any part is."""
         vectors = [part.represent(X, Y, threads=threads) for part in self.parts]
+        if any(isinstance(Z, Hybrid) for Z in vectors):
+            return _beside(vectors).unit()
         if any(sp.issparse(Z) for Z in vectors):
             return unit_vectors(sp.hstack(vectors, format="csr"))
         return unit_vectors(np.hstack(vectors))
@@ -277,12 +279,36 @@ class Mixture(CheckedWhenMade):
             raise InputError(
                 f"a Mixture needs representations of one shape, not {A.shape} and {B.shape}: use Concatenation"
             )
+        if isinstance(A, Hybrid) and isinstance(B, Hybrid) and A.n_dense == B.n_dense:
+            return _mixed(A, B, self.weight).unit()
+        if isinstance(A, Hybrid) or isinstance(B, Hybrid):
+            raise InputError("a Mixture needs two representations with the same dense columns: use Concatenation")
         mixed = self.weight * A + (1 - self.weight) * B
         return unit_vectors(mixed if sp.issparse(mixed) else np.asarray(mixed))
 
 
+def _beside(vectors: Sequence[Any]) -> Hybrid:
+    """Sparse columns of all vectors, then their dense columns."""
+    sparse = [Z.sparse if isinstance(Z, Hybrid) else Z for Z in vectors if isinstance(Z, Hybrid) or sp.issparse(Z)]
+    dense = [Z.scaled_dense() if isinstance(Z, Hybrid) else Z for Z in vectors if not sp.issparse(Z)]
+    return Hybrid(sp.hstack(sparse, format="csr"), np.hstack(dense))
+
+
+def _mixed(A: Hybrid, B: Hybrid, weight: float) -> Hybrid:
+    sparse = weight * A.sparse + (1 - weight) * B.sparse
+    return Hybrid(sparse, weight * A.scaled_dense() + (1 - weight) * B.scaled_dense())
+
+
 def unit_vectors(vectors: Any) -> Any:
-    """Scale rows to length one as float32, CSR or dense; zero rows stay. InputError for NaN or another rank than 2."""
+    """Scale rows to length one as float32, CSR, Hybrid or dense; zero rows stay.
+
+    Raises
+    ------
+    InputError
+        NaN, or another rank than 2.
+    """
+    if isinstance(vectors, Hybrid):
+        return vectors.unit()
     if sp.issparse(vectors):
         vectors = as_csr(vectors, "Z")
         lengths = row_lengths(vectors.indptr, vectors.data)

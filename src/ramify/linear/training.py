@@ -15,7 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.kernels.predict import SearchConfig, nodes_reached, pack
+from ramify.kernels.pack import pack
+from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, everything, own_clusters, parse_negatives, training_rows
 from ramify.values import CSR, Float32, Int32, Int64, LabelTree

@@ -20,11 +20,12 @@ import scipy.sparse as sp
 from ramify.checks import thread_count, whole_number
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import LevelSize
-from ramify.kernels.predict import NativeOptions, SearchConfig, Searcher, check_packed, nodes_reached, pack, unpack
+from ramify.kernels.pack import check_packed, pack, unpack
+from ramify.kernels.predict import NativeOptions, SearchConfig, Searcher, nodes_reached
 from ramify.match.restrict import Allowed
 from ramify.store.trees import tree_from_arrays, tree_to_arrays
-from ramify.values import CSR, Float32, Int32, Int64, LabelTree, TopK
-from ramify.weights import PRECISIONS, Blocks, LevelWeights, PackedLevel
+from ramify.values import CSR, Features, Float32, Int32, Int64, LabelTree, TopK
+from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel
 from ramify.wording import quoted
 
 Progress = Callable[[float], None]
@@ -67,6 +68,11 @@ class BeamSearch:
         """Width d of X."""
         return self.levels[0].n_features
 
+    @property
+    def n_dense(self) -> int:
+        """Columns of the dense block of X."""
+        return self.levels[0].n_dense
+
     def level_sizes(self) -> tuple[LevelSize, ...]:
         """Nodes, weights and bytes of each level, from the top."""
         nodes = self.tree.level_sizes
@@ -77,7 +83,7 @@ class BeamSearch:
 
     def topk(
         self,
-        X: CSR,
+        X: Features,
         k: int,
         config: SearchConfig,
         *,
@@ -90,7 +96,7 @@ class BeamSearch:
 
         Parameters
         ----------
-        X : csr_matrix, shape (n, d)
+        X : csr_matrix or Hybrid, shape (n, d)
             Features.
         k : int
             Labels per instance.
@@ -110,9 +116,17 @@ class BeamSearch:
         found = searcher.search(X, k, config, forbidden=forbidden, threads=threads, progress=progress)
         return TopK(*found)
 
-    def topk_one(self, indices: Int32, values: Float32, k: int, options: NativeOptions) -> tuple[Int32, Float32]:
-        """Labels and scores, shapes (1, k), of one instance; arguments are not checked."""
-        return self._searcher.search_one(indices, values, options, k)
+    def topk_one(
+        self,
+        indices: Int32,
+        values: Float32,
+        k: int,
+        options: NativeOptions,
+        dense: Float32 | None = None,
+        dense_scale: float = 1.0,
+    ) -> tuple[Int32, Float32]:
+        """Labels and scores, shapes (1, k), of one instance; arguments are not checked (``Searcher.search_one``)."""
+        return self._searcher.search_one(indices, values, options, k, dense, dense_scale)
 
     def topk_row(self, X: CSR, settings: RowSettings, slack: float) -> TopK | None:
         """``topk`` for a matrix with one row, without conversions; None if it needs them (``Searcher.search_row``).
@@ -137,12 +151,12 @@ class BeamSearch:
         found = self._searcher.search_row(X, options, settings[0], slack)
         return None if found is None else TopK(*found)
 
-    def scores(self, X: CSR, pairs: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
+    def scores(self, X: Features, pairs: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
         """Path scores of the given (instance, label) pairs, without a beam.
 
         Parameters
         ----------
-        X : csr_matrix, shape (n, d)
+        X : csr_matrix or Hybrid, shape (n, d)
             Features.
         pairs : csr_matrix, shape (n, L)
             Its stored entries are scored.
@@ -156,14 +170,14 @@ class BeamSearch:
         merged, _, _ = self._searcher.score_labels(X, pointers, leaves, per_pair, config, threads=threads)
         return sp.csr_matrix((merged, pairs.indices, pairs.indptr), shape=pairs.shape)
 
-    def leaf_scores(self, X: CSR, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
+    def leaf_scores(self, X: Features, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
         """Scores of the same leaves for every instance, without a beam: shape (n, leaves given)."""
         n, width = X.shape[0], len(leaves)
         pointers = np.arange(n + 1, dtype=np.int64) * width
         scores, _ = self._searcher.score(X, pointers, np.tile(leaves, n).astype(np.int32), config, threads=threads)
         return scores.reshape(n, width)
 
-    def clusters_reached(self, X: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
+    def clusters_reached(self, X: Features, config: SearchConfig, *, threads: int = 1) -> CSR:
         """Clusters of the level above the leaves that each instance reaches, shape (n, clusters), with path scores."""
         if self.tree.depth == 1:
             return sp.csr_matrix(np.ones((X.shape[0], 1), np.float32))
@@ -179,7 +193,7 @@ class BeamSearch:
         leaves = copies.indices[np.repeat(copies.indptr[:-1][labels], n_leaves) + within].astype(np.int32)
         return leaves, per_pair, per_pair[pairs.indptr]
 
-    def _topk_of_given(self, X: CSR, k: int, config: SearchConfig, pairs: CSR, threads: int) -> TopK:
+    def _topk_of_given(self, X: Features, k: int, config: SearchConfig, pairs: CSR, threads: int) -> TopK:
         """The best of the given labels, in the order of the beam search: score, then leaf margin, then leaf."""
         pairs.eliminate_zeros()
         leaves, per_pair, pointers = self._leaves_of(pairs)
@@ -237,7 +251,8 @@ class BeamSearch:
             arrays["log_bias"] = self.log_bias
         for number, level in enumerate(self.levels):
             arrays |= {f"level{number}/{name}": array for name, array in level.arrays().items()}
-        return config | {"n_features": self.n_features, "precision": self.levels[0].precision}, arrays
+        config |= {"n_features": self.n_features, "precision": self.levels[0].precision}
+        return config | ({"n_dense": self.n_dense} if self.n_dense else {}), arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> BeamSearch:
@@ -252,23 +267,25 @@ class BeamSearch:
             n_features, precision = whole_number("n_features", config["n_features"], 1, 2**31 - 1), config["precision"]
             if precision not in PRECISIONS:
                 raise InputError(f"precision is {quoted(precision)}, but must be one of {', '.join(PRECISIONS)}")
+            n_dense = whole_number("n_dense", config.get("n_dense", 0), 0, n_features)
             tree = tree_from_arrays(config, arrays)
-            levels = [_stored_level(arrays, number, n_features, precision) for number in range(tree.depth)]
+            common = {"n_features": n_features, "precision": precision, "n_dense": n_dense}
+            levels = [_stored_level(arrays, number, common) for number in range(tree.depth)]
             for number, level in enumerate(levels):
                 check_packed(level, Blocks.of(tree, number))
             return cls(tree, levels, arrays.get("log_bias"))
 
 
-def _stored_level(arrays: dict[str, Any], number: int, n_features: int, precision: str) -> PackedLevel:
+def _stored_level(arrays: dict[str, Any], number: int, common: dict[str, Any]) -> PackedLevel:
     prefix = f"level{number}/"
     own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-    return PackedLevel(n_features=n_features, precision=precision, **own)
+    return PackedLevel(**common, **own)
 
 
 def _cut(level: PackedLevel, first: int, last: int) -> PackedLevel:
     """The blocks of the parents [first, last); the nodes below a node are contiguous."""
     a, b = int(level.parent_blocks[first]), int(level.parent_blocks[last])
-    per_entry = len(level.entries) // max(1, level.n_weights)
+    per_entry = ENTRY_BYTES[level.precision]
 
     def piece(array: npt.NDArray[Any], pointer: npt.NDArray[np.int64], width: int = 1) -> npt.NDArray[Any]:
         return np.ascontiguousarray(array[int(pointer[a]) * width : int(pointer[b]) * width])
@@ -290,4 +307,7 @@ def _cut(level: PackedLevel, first: int, last: int) -> PackedLevel:
         entries=piece(level.entries, level.block_entries, per_entry),
         scale=piece(level.scale, level.block_begin),
         bias=piece(level.bias, level.block_begin),
+        n_dense=level.n_dense,
+        dense=None if level.dense is None else piece(level.dense, level.block_dense),
+        dense_scale=None if level.dense_scale is None else piece(level.dense_scale, level.block_begin),
     )

@@ -4,7 +4,7 @@
 """
 
 from ramify.values.dataset import Dataset
-from ramify.values.hybrid import Features, Hybrid, as_features
+from ramify.values.hybrid import Features, Hybrid, as_features, row_products, row_sums
 from ramify.values.matrices import as_csr, as_label_matrix, empty_csr, nonzero, row_lengths
 from ramify.values.topk import TopK
 from ramify.values.tree import LabelTree
@@ -29,4 +29,6 @@ __all__ = [
     "empty_csr",
     "nonzero",
     "row_lengths",
+    "row_products",
+    "row_sums",
 ]

@@ -11,6 +11,7 @@ score(label) = σ(leaf) · (Π σ(node above)) ^ path_weight, σ(node) = σ(w ·
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -20,14 +21,14 @@ import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Parsed, Rules, YesNo, rules_of
+from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Parsed, Real, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import EXTRAS, CheckedTraining, Training
 from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
 from ramify.linear import KnownLeaves, TreeTrainingConfig
-from ramify.linear.cost import chosen_cost
+from ramify.linear.cost import chosen_cost, chosen_dense_weight
 from ramify.linear.defaults import solver_defaults
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
 from ramify.match import BeamSearch
@@ -36,9 +37,10 @@ from ramify.models.trees.indexing import MAX_LEAF, built_tree, flat_tree, is_fla
 from ramify.models.trees.learning import TreeLearner, n_weighted, with_checked_extras
 from ramify.models.trees.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
-from ramify.values import LabelTree, StageProgress
+from ramify.values import Features, Hybrid, LabelTree, StageProgress
 
 COST = replace(SolverConfig.RULES["cost_positive"], optional=True)
+DENSE_WEIGHT = Real(0.01, 100, optional=True)
 
 
 class XRLinear(TreePredictor):
@@ -101,7 +103,11 @@ class XRLinear(TreePredictor):
     decision_threshold : float, default 0.5
         Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
-        Divide each row of X by its Euclidean length in training and prediction. Rows of length 1 stay as they are.
+        Divide each row of X by its Euclidean length in training and prediction. Rows of length 1 stay as they are. The
+        blocks of a ``Hybrid`` are divided separately, then weighted.
+    dense_weight : float, optional
+        Weight of the dense block of a ``Hybrid`` relative to its sparse block. None: chosen on a sample of the instances
+        (see ``linear.cost``), or 1 without ``normalize``.
     seed : int, default 0
         Random seed; the same seed gives the same model on one machine, for any number of threads.
     threads : int, optional
@@ -115,6 +121,8 @@ class XRLinear(TreePredictor):
         The tree with its weights.
     cost_ : float or None
         The chosen C; None if both costs were given.
+    dense_weight_ : float or None
+        The weight of the dense block; None if X had none.
     normalized_rows_ : int
         Number of training rows that were scaled to length 1; 0 without ``normalize``.
     n_features_in_, n_labels_ : int
@@ -140,10 +148,12 @@ class XRLinear(TreePredictor):
         **rules_of(TreeLearner, "precision"),
         "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
+        "dense_weight": DENSE_WEIGHT,
         "seed": SEED,
         "threads": THREADS,
     }
     cost_: float | None = None
+    dense_weight_: float | None = None
 
     FLAGS = (
         "branching",
@@ -185,6 +195,7 @@ class XRLinear(TreePredictor):
         precision: str = "int8",
         decision_threshold: float = 0.5,
         normalize: bool = True,
+        dense_weight: float | None = None,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -213,6 +224,7 @@ class XRLinear(TreePredictor):
         self.precision = precision
         self.decision_threshold = decision_threshold
         self.normalize = normalize
+        self.dense_weight = dense_weight
         self.seed = seed
         self.threads = threads
 
@@ -231,7 +243,7 @@ class XRLinear(TreePredictor):
 
         Parameters
         ----------
-        X : sparse or dense matrix, shape (n, d)
+        X : sparse or dense matrix, or Hybrid, shape (n, d)
             Features.
         Y : sparse or dense matrix, shape (n, L)
             Label assignments; entries above 0 are positive.
@@ -271,10 +283,26 @@ class XRLinear(TreePredictor):
 
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
+        weight = self.chosen_dense_weight(training)
+        training = self._with_blocks(training, weight)
         cost = self.chosen_cost(training)
         learner = self._learner(cost, self._defaults(training))
         search = learner.learn(training, self._index(training))
-        self._set_search(search).cost_ = cost
+        self._set_search(search)
+        self.cost_, self.dense_weight_ = cost, weight
+
+    def _training_rows(self, X: Any) -> Features:
+        """Blocks with rows of length 1; they are weighted when the weight has been chosen."""
+        rows, self.normalized_rows_ = self._unit_blocks(self._instances(X))
+        return rows
+
+    def _with_blocks(self, training: CheckedTraining, weight: float | None) -> CheckedTraining:
+        """The training with the blocks of X weighted; X itself without a dense block."""
+        return training if weight is None else replace(training, X=self._joined_blocks(training.X, weight))
+
+    @property
+    def _block_weight(self) -> float:
+        return 1.0 if self.dense_weight_ is None else self.dense_weight_
 
     def regrown(
         self, tree: LabelTree, X: Any, Y: Any, *, threads: int | None = None, progress: StageProgress | None = None
@@ -311,12 +339,13 @@ class XRLinear(TreePredictor):
         before = self.tree_.parents[:-1]
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
-        again.cost_ = self.cost_
+        again.cost_, again.dense_weight_ = self.cost_, self.dense_weight_
+        training = again._with_blocks(training, again.dense_weight_)
         return again._set_search(again._learner(self.cost_, self._defaults(training)).learn(training, tree, known))
 
     def _with_search(self, matcher: BeamSearch) -> XRLinear:
         model: XRLinear = super()._with_search(matcher)
-        model.cost_ = self.cost_
+        model.cost_, model.dense_weight_ = self.cost_, self.dense_weight_
         return model
 
     def above_leaves(self) -> XRLinear:
@@ -326,7 +355,7 @@ class XRLinear(TreePredictor):
         clusters = LabelTree(parents, np.arange(n_clusters, dtype=np.int32), n_clusters)
         upper: XRLinear = clone(self)
         upper.set_params(indexer=FixedTree(clusters), negatives=schemes[:-1] or schemes)
-        upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0)
+        upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0, dense_weight=self.dense_weight_)
         return upper
 
     def _defaults(self, training: CheckedTraining) -> dict[str, float]:
@@ -352,15 +381,26 @@ class XRLinear(TreePredictor):
         """C of a model with these settings on this training; None if both costs are given."""
         if self.cost_positive is not None and self.cost_negative is not None:
             return None
+        return self._chosen(chosen_cost, training)
+
+    def chosen_dense_weight(self, training: CheckedTraining) -> float | None:
+        """Weight of the dense block, whose rows have length 1 in both blocks; None if X has no dense block."""
+        if not isinstance(training.X, Hybrid):
+            return None
+        if self.dense_weight is not None or not self.normalize:
+            return 1.0 if self.dense_weight is None else float(self.dense_weight)
+        return self._chosen(chosen_dense_weight, training)
+
+    def _chosen(self, choose: Callable[..., float], training: CheckedTraining) -> float:
+        """A setting that is chosen on the instances whose weight is not 0."""
         X, Y, weights = training.X, training.Y, training.sample_weight
         if weights is not None:
             X, Y = X[weights > 0], Y[weights > 0]
         training.report("choose", 0.0)
-        cost = chosen_cost(
-            X, Y, self._solver(1.0, self._defaults(training)), seed=training.seed, threads=training.threads
-        )
+        solver = self._solver(1.0, self._defaults(training))
+        chosen = choose(X, Y, solver, seed=training.seed, threads=training.threads)
         training.report("choose", 1.0)
-        return cost
+        return chosen
 
     def _index(self, training: CheckedTraining) -> LabelTree:
         if self.indexer is None and is_flat(training, self.max_leaf):
@@ -378,6 +418,8 @@ class XRLinear(TreePredictor):
         settings.pop("indexer")
         matcher, arrays = self.search_.to_state()
         config = {"settings": settings, "cost": self.cost_, "matcher": matcher}
+        if self.dense_weight_ is not None:
+            config["dense_weight"] = self.dense_weight_
         return config | {"normalized_rows": self.normalized_rows_}, arrays
 
     @classmethod
@@ -393,6 +435,7 @@ class XRLinear(TreePredictor):
             model = cls(**config["settings"])
             model.check_settings()
             model.cost_ = COST.check("cost", config.get("cost"))
+            model.dense_weight_ = DENSE_WEIGHT.check("dense_weight", config.get("dense_weight"))
             model._learner(model.cost_, solver_defaults(1, flat=False))
             model.normalized_rows_ = stored_count(config)
             matcher = BeamSearch.from_state(config["matcher"], arrays)
