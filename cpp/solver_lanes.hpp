@@ -14,6 +14,8 @@ constexpr float kLeastMerged = 1.0f;      // cost of the merged rows
 // Two loops of passes have one copy each of the steps, so that sums over rows stay in registers.
 #define RAMIFY_INLINED inline __attribute__((always_inline))
 constexpr int64_t kLineEntries = 64 / sizeof(LocalEntry);
+constexpr int kGroup = 4;  // rows with a dense block whose products are computed together
+constexpr int64_t kLineFloats = 64 / sizeof(float);
 
 struct Pass {
     Floats largest, smallest;          // projected gradients of this pass
@@ -48,14 +50,15 @@ struct Lanes {
         return c;
     }
 
-    // One coordinate step for all `live` lanes of a row; returns the lanes that may skip the row from now on.
-    RAMIFY_INLINED uint32_t step(int32_t number, uint32_t live, Pass* passes, bool& quiet) {
+    // One coordinate step for all `live` lanes of a row; returns the lanes that may skip the row from now on. `dense` has the
+    // products of a dense block, or is null. `quiet`: nothing has changed; otherwise `changes` has the steps of all lanes.
+    RAMIFY_INLINED uint32_t step(int32_t number, uint32_t live, const Floats* dense, Pass* passes, Floats* changes, bool& quiet) {
         LaneRow& row = state.rows[number];
         const LocalEntry* first = rows.entries + row.begin;
         const LocalEntry* last = first + row.length;
-        Floats products[kParts], changes[kParts];
+        Floats products[kParts];
         dot<kParts>(first, last, static_cast<const Weight*>(state.weights), products);
-        if (rows.n_dense != 0) add_dense_dot<kParts>(rows.dense[number], rows.n_dense, rows.dense_scale[number], state.dense_weights, products);
+        for (int part = 0; dense != nullptr && part < kParts; ++part) products[part] += dense[part];
         uint32_t leaving = 0, changed = 0;
         if (loss != Loss::logistic && ((row.positive | row.held) & live) == 0 && satisfied(live, products, passes, leaving)) {
             quiet = true;
@@ -66,10 +69,7 @@ struct Lanes {
             leaving |= step_part(number, part, live >> (part * kLanes), products[part], passes[part], changes[part], changed)
                        << (part * kLanes);
         quiet = changed == 0;
-        if (changed != 0) {
-            add<kParts>(first, last, changes, static_cast<Weight*>(state.weights));
-            if (rows.n_dense != 0) add_dense_row<kParts>(rows.dense[number], rows.n_dense, rows.dense_scale[number], changes, state.dense_weights);
-        }
+        if (changed != 0) add<kParts>(first, last, changes, static_cast<Weight*>(state.weights));
         return leaving;
     }
 
@@ -216,32 +216,98 @@ struct Lanes {
         if ((row.positive | row.held) != 0) __builtin_prefetch(state.dual + int64_t(number) * (kParts * kLanes));
         __builtin_prefetch(first);
         __builtin_prefetch(first + kLineEntries);
-        if (rows.n_dense != 0) __builtin_prefetch(rows.dense[number]);
+        for (int64_t column = 0; column < rows.n_dense; column += kLineFloats) __builtin_prefetch(rows.dense[number] + column);
+    }
+
+    // The row at a place of the order, if this pass has a step for it; otherwise it is kept or dropped. Prefetches others.
+    RAMIFY_INLINED bool turn(int64_t place, int64_t n_active, uint32_t running, int64_t& kept) {
+        const int32_t number = state.order[place];
+        if (place + 2 * kAhead < n_active) __builtin_prefetch(state.rows + state.order[place + 2 * kAhead]);
+        if (place + kAhead < n_active) ask_for(state.order[place + kAhead]);
+        LaneRow& row = state.rows[number];
+        if ((row.active & running) == 0) return false;
+        if (row.rests == 0) return true;
+        row.rests = 0;
+        state.order[kept++] = number;
+        return false;
+    }
+
+    // A step of a row, and what follows for later passes. Returns whether anything has changed.
+    RAMIFY_INLINED bool visit(int32_t number, uint32_t running, const Floats* dense, Pass* passes, Floats* changes, int64_t& kept) {
+        LaneRow& row = state.rows[number];
+        const uint32_t live = row.active & running;
+        bool quiet = false;
+        const uint32_t leaving = step(number, live, dense, passes, changes, quiet);
+        row.rests = quiet && options.epsilon >= kLooseTolerance;
+        row.active &= ~leaving;
+        for (int part = 0; part < kParts; ++part) passes[part].shrunk |= leaving >> (part * kLanes) & low_bits(kLanes);
+        if ((live & ~leaving) != 0) state.order[kept++] = number;
+        return !quiet;
     }
 
     // One pass over the active rows; returns the number that remain active. A row without a change is skipped for one pass.
     RAMIFY_INLINED int64_t pass_over(int64_t n_active, uint32_t running, Pass* passes) {
+        Floats changes[kParts];
         int64_t kept = 0;
-        for (int64_t place = 0; place < n_active; ++place) {
-            const int32_t number = state.order[place];
-            if (place + 2 * kAhead < n_active) __builtin_prefetch(state.rows + state.order[place + 2 * kAhead]);
-            if (place + kAhead < n_active) ask_for(state.order[place + kAhead]);
-            LaneRow& row = state.rows[number];
-            const uint32_t live = row.active & running;
-            if (live == 0) continue;
-            if (row.rests != 0) {
-                row.rests = 0;
-                state.order[kept++] = number;
-                continue;
+        for (int64_t place = 0; place < n_active; ++place)
+            if (turn(place, n_active, running, kept)) visit(state.order[place], running, nullptr, passes, changes, kept);
+        return kept;
+    }
+
+    // The same with a dense block: the products of a group of rows are computed together, and the weights are updated once
+    // for the group. The products of a row are corrected for the steps of the rows of its group before it, so the steps are
+    // those of one row after the other, up to rounding.
+    int64_t pass_over_dense(int64_t n_active, uint32_t running, Pass* passes) {
+        int64_t kept = 0;
+        int32_t group[kGroup];
+        for (int64_t place = 0, n = 0; place < n_active; n = 0) {
+            for (; place < n_active && n < kGroup; ++place) {
+                const int32_t number = state.order[place];
+                if (turn(place, n_active, running, kept)) group[n++] = number;
             }
-            bool quiet = false;
-            const uint32_t leaving = step(number, live, passes, quiet);
-            row.rests = quiet && options.epsilon >= kLooseTolerance;
-            row.active &= ~leaving;
-            for (int part = 0; part < kParts; ++part) passes[part].shrunk |= leaving >> (part * kLanes) & low_bits(kLanes);
-            if ((live & ~leaving) != 0) state.order[kept++] = number;
+            if (n == kGroup) {
+                visit_group<kGroup>(group, running, passes, kept);
+            } else {
+                for (int64_t i = 0; i < n; ++i) visit_group<1>(group + i, running, passes, kept);
+            }
         }
         return kept;
+    }
+
+    template <int kRows>
+    void visit_group(const int32_t* group, uint32_t running, Pass* passes, int64_t& kept) {
+        DenseRows<kRows> dense;
+        for (int i = 0; i < kRows; ++i) {
+            dense.values[i] = rows.dense[group[i]];
+            dense.scale[i] = rows.dense_scale[group[i]];
+        }
+        Floats products[kRows][kParts], steps[kRows][kParts];
+        multiply_dense<kRows, kParts>(dense, rows.n_dense, state.dense_weights, products);
+        int n_changed = 0;
+        for (int i = 0; i < kRows; ++i) {
+            if (!visit(group[i], running, products[i], passes, steps[n_changed], kept)) continue;
+            for (int later = i + 1; later < kRows; ++later) {
+                const float alike = dense.scale[i] * dense.scale[later] * dense_dot(dense.values[i], dense.values[later], rows.n_dense);
+                for (int part = 0; part < kParts; ++part) products[later][part] += alike * steps[n_changed][part];
+            }
+            dense.values[n_changed] = dense.values[i];
+            dense.scale[n_changed++] = dense.scale[i];
+        }
+        add_changed<kRows>(dense, n_changed, steps);
+    }
+
+    // Adds the first n_changed rows.
+    template <int kRows>
+    void add_changed(const DenseRows<kRows>& dense, int n_changed, const Floats (*steps)[kParts]) {
+        if (n_changed == kRows) return add_dense<kRows, kParts>(dense, rows.n_dense, steps, state.dense_weights);
+        if constexpr (kRows > 1) {
+            DenseRows<kRows - 1> fewer;
+            for (int i = 0; i < kRows - 1; ++i) {
+                fewer.values[i] = dense.values[i];
+                fewer.scale[i] = dense.scale[i];
+            }
+            add_changed<kRows - 1>(fewer, n_changed, steps);
+        }
     }
 
     // See solver.hpp. Starts from the solution of the positives alone if rows are merged, else from zero.
@@ -332,7 +398,7 @@ struct Lanes {
                 pass.smallest = spread(loss == Loss::logistic ? 0.0f : kInfinity);
             }
             shuffle(state.order, n_active, random);
-            n_active = pass_over(n_active, running, passes);
+            n_active = rows.n_dense == 0 ? pass_over(n_active, running, passes) : pass_over_dense(n_active, running, passes);
             uint32_t reopened = 0;
             for (int part = 0; part < kParts; ++part) {
                 uint32_t again = 0;

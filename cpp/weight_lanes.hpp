@@ -72,35 +72,64 @@ inline void add(const LocalEntry* first, const LocalEntry* last, const Floats* s
         }
 }
 
-// products += scale * (values · weights), weights[column][lane].
-template <int kParts>
-inline void add_dense_dot(const float* values, int64_t n, float scale, const float* weights, Floats* products) {
-    constexpr int kChains = 8 / kParts;  // two fused multiply-adds per cycle, each of four cycles
+// Dense rows of one group, and the factor of each.
+template <int kRows>
+struct DenseRows {
+    const float* values[kRows];
+    float scale[kRows];
+};
+
+// products[row] = scale * (values · weights), weights[column][lane]: each weight is loaded once for all rows.
+template <int kRows, int kParts>
+inline void multiply_dense(const DenseRows<kRows>& rows, int64_t n, const float* weights, Floats (*products)[kParts]) {
+    constexpr int kSums = kRows * kParts, kChains = kSums < 8 ? 8 / kSums : 1;  // two fused operations per cycle, each of four cycles
     constexpr int64_t kStride = kParts * kLanes;
-    Floats sums[kChains][kParts] = {};
+    Floats sums[kChains][kRows][kParts] = {};
     int64_t column = 0;
     for (; column + kChains <= n; column += kChains)
         for (int i = 0; i < kChains; ++i)
-            for (int part = 0; part < kParts; ++part)
-                sums[i][part] += values[column + i] * load(weights + (column + i) * kStride + part * kLanes);
+            for (int part = 0; part < kParts; ++part) {
+                const Floats w = load(weights + (column + i) * kStride + part * kLanes);
+                for (int row = 0; row < kRows; ++row) sums[i][row][part] += rows.values[row][column + i] * w;
+            }
     for (; column < n; ++column)
-        for (int part = 0; part < kParts; ++part) sums[0][part] += values[column] * load(weights + column * kStride + part * kLanes);
-    for (int half = kChains / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i)
-            for (int part = 0; part < kParts; ++part) sums[i][part] += sums[i + half][part];
-    for (int part = 0; part < kParts; ++part) products[part] += scale * sums[0][part];
+        for (int part = 0; part < kParts; ++part) {
+            const Floats w = load(weights + column * kStride + part * kLanes);
+            for (int row = 0; row < kRows; ++row) sums[0][row][part] += rows.values[row][column] * w;
+        }
+    for (int row = 0; row < kRows; ++row)
+        for (int part = 0; part < kParts; ++part) {
+            Floats sum = sums[0][row][part];
+            for (int i = 1; i < kChains; ++i) sum += sums[i][row][part];
+            products[row][part] = rows.scale[row] * sum;
+        }
 }
 
-// weights[column] += scale * values[column] * steps
-template <int kParts>
-inline void add_dense_row(const float* values, int64_t n, float scale, const Floats* steps, float* weights) {
-    Floats scaled[kParts];
-    for (int part = 0; part < kParts; ++part) scaled[part] = scale * steps[part];
+// weights[column] += sum over rows of scale * values[column] * steps.
+template <int kRows, int kParts>
+inline void add_dense(const DenseRows<kRows>& rows, int64_t n, const Floats (*steps)[kParts], float* weights) {
+    Floats scaled[kRows][kParts];
+    for (int row = 0; row < kRows; ++row)
+        for (int part = 0; part < kParts; ++part) scaled[row][part] = rows.scale[row] * steps[row][part];
     for (int64_t column = 0; column < n; ++column)
         for (int part = 0; part < kParts; ++part) {
-            float* const w = weights + (column * kParts + part) * kLanes;
-            store(w, load(w) + values[column] * scaled[part]);
+            float* const at = weights + (column * kParts + part) * kLanes;
+            Floats w = load(at);
+            for (int row = 0; row < kRows; ++row) w += rows.values[row][column] * scaled[row][part];
+            store(at, w);
         }
+}
+
+inline float dense_dot(const float* a, const float* b, int64_t n) {
+    Floats sums[4] = {};
+    int64_t column = 0;
+    for (; column + 4 * kLanes <= n; column += 4 * kLanes)
+        for (int i = 0; i < 4; ++i) sums[i] += load(a + column + i * kLanes) * load(b + column + i * kLanes);
+    const Floats sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    float dot = 0.0f;
+    for (int lane = 0; lane < kLanes; ++lane) dot += sum[lane];
+    for (; column < n; ++column) dot += a[column] * b[column];
+    return dot;
 }
 
 // z in (0, C) with a (z - z0) + b + log(z / (C - z)) = 0, by Newton steps on the logit of z inside a bracket:
