@@ -22,16 +22,7 @@ void sparse_dots_plain(const SparseDots& work) {
     }
 }
 
-}  // namespace
-
-void sparse_dots(const SparseDots& work) {
-#if defined(__x86_64__)
-    if (kIsa == Isa::avx512) return sparse_dots_avx512(work);
-#endif
-    sparse_dots_plain(work);
-}
-
-void add_dense_dots(const DenseDots& work) {
+void add_dense_dots_plain(const DenseDots& work) {
     constexpr int kLanes = 16;
     for (int64_t row = work.begin; row < work.end; ++row) {
         const float* vector = work.vectors + int64_t(work.labels[row]) * work.columns;
@@ -44,6 +35,22 @@ void add_dense_dots(const DenseDots& work) {
         for (const float part : sums) sum += part;
         work.products[row] += sum;
     }
+}
+
+}  // namespace
+
+void sparse_dots(const SparseDots& work) {
+#if defined(__x86_64__)
+    if (kIsa == Isa::avx512) return sparse_dots_avx512(work);
+#endif
+    sparse_dots_plain(work);
+}
+
+void add_dense_dots(const DenseDots& work) {
+#if defined(__x86_64__)
+    if (kIsa == Isa::avx512) return add_dense_dots_avx512(work);
+#endif
+    add_dense_dots_plain(work);
 }
 
 }  // namespace ramify

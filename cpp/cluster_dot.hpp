@@ -28,5 +28,6 @@ void sparse_dots(const SparseDots& work);
 void add_dense_dots(const DenseDots& work);
 
 void sparse_dots_avx512(const SparseDots& work);
+void add_dense_dots_avx512(const DenseDots& work);
 
 }  // namespace ramify

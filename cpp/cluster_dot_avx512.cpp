@@ -27,5 +27,25 @@ void sparse_dots_avx512(const SparseDots& work) {
     }
 }
 
+void add_dense_dots_avx512(const DenseDots& work) {
+    for (int64_t row = work.begin; row < work.end; ++row) {
+        const float* vector = work.vectors + int64_t(work.labels[row]) * work.columns;
+        const int64_t next = row + 1 < work.end ? int64_t(work.labels[row + 1]) * work.columns : 0;
+        __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+        int64_t k = 0;
+        for (; k + 64 <= work.columns; k += 64)
+            for (int i = 0; i < 4; ++i) {
+                _mm_prefetch(reinterpret_cast<const char*>(work.vectors + next + k + i * 16), _MM_HINT_T0);
+                sums[i] = _mm512_fmadd_ps(_mm512_loadu_ps(vector + k + i * 16), _mm512_loadu_ps(work.direction + k + i * 16), sums[i]);
+            }
+        for (; k < work.columns; k += 16) {
+            const int64_t left = work.columns - k;
+            const __mmask16 lanes = left >= 16 ? __mmask16(0xffff) : __mmask16((1u << left) - 1u);
+            sums[0] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(lanes, vector + k), _mm512_maskz_loadu_ps(lanes, work.direction + k), sums[0]);
+        }
+        work.products[row] += _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
+    }
+}
+
 }  // namespace ramify
 #endif

@@ -15,7 +15,6 @@ constexpr float kLeastMerged = 1.0f;      // cost of the merged rows
 #define RAMIFY_INLINED inline __attribute__((always_inline))
 constexpr int64_t kLineEntries = 64 / sizeof(LocalEntry);
 constexpr int kGroup = 4;  // rows with a dense block whose products are computed together
-constexpr int64_t kLineFloats = 64 / sizeof(float);
 
 struct Pass {
     Floats largest, smallest;          // projected gradients of this pass
@@ -216,11 +215,10 @@ struct Lanes {
         if ((row.positive | row.held) != 0) __builtin_prefetch(state.dual + int64_t(number) * (kParts * kLanes));
         __builtin_prefetch(first);
         __builtin_prefetch(first + kLineEntries);
-        for (int64_t column = 0; column < rows.n_dense; column += kLineFloats) __builtin_prefetch(rows.dense[number] + column);
     }
 
-    // The row at a place of the order, if this pass has a step for it; otherwise it is kept or dropped. Prefetches others.
-    RAMIFY_INLINED bool turn(int64_t place, int64_t n_active, uint32_t running, int64_t& kept) {
+    // Whether this pass has a step for the row at a place of the order; otherwise the row is kept or dropped. Prefetches others.
+    RAMIFY_INLINED bool turn(int64_t place, int64_t n_active, uint32_t running, int64_t& kept) const {
         const int32_t number = state.order[place];
         if (place + 2 * kAhead < n_active) __builtin_prefetch(state.rows + state.order[place + 2 * kAhead]);
         if (place + kAhead < n_active) ask_for(state.order[place + kAhead]);
@@ -258,31 +256,46 @@ struct Lanes {
     // for the group. The products of a row are corrected for the steps of the rows of its group before it, so the steps are
     // those of one row after the other, up to rounding.
     int64_t pass_over_dense(int64_t n_active, uint32_t running, Pass* passes) {
-        int64_t kept = 0;
-        int32_t group[kGroup];
-        for (int64_t place = 0, n = 0; place < n_active; n = 0) {
-            for (; place < n_active && n < kGroup; ++place) {
-                const int32_t number = state.order[place];
-                if (turn(place, n_active, running, kept)) group[n++] = number;
-            }
-            if (n == kGroup) {
-                visit_group<kGroup>(group, running, passes, kept);
+        int64_t kept = 0, place = 0;
+        Group group = next_group(place, n_active, running, kept);
+        while (group.n != 0) {
+            const Group next = next_group(place, n_active, running, kept);
+            if (group.n == kGroup) {
+                visit_group<kGroup>(group.numbers, next.numbers, running, passes, kept);
             } else {
-                for (int64_t i = 0; i < n; ++i) visit_group<1>(group + i, running, passes, kept);
+                for (int i = 0; i < group.n; ++i) visit_group<1>(group.numbers + i, group.numbers + i, running, passes, kept);
             }
+            group = next;
         }
         return kept;
     }
 
+    struct Group {
+        int32_t numbers[kGroup] = {};
+        int n = 0;
+    };
+
+    // The next rows that this pass has a step for.
+    Group next_group(int64_t& place, int64_t n_active, uint32_t running, int64_t& kept) const {
+        Group group;
+        for (; place < n_active && group.n < kGroup; ++place) {
+            const int32_t number = state.order[place];
+            if (turn(place, n_active, running, kept)) group.numbers[group.n++] = number;
+        }
+        return group;
+    }
+
     template <int kRows>
-    void visit_group(const int32_t* group, uint32_t running, Pass* passes, int64_t& kept) {
+    void visit_group(const int32_t* group, const int32_t* after, uint32_t running, Pass* passes, int64_t& kept) {
         DenseRows<kRows> dense;
+        const float* next[kRows];
         for (int i = 0; i < kRows; ++i) {
             dense.values[i] = rows.dense[group[i]];
             dense.scale[i] = rows.dense_scale[group[i]];
+            next[i] = rows.dense[after[i]];
         }
         Floats products[kRows][kParts], steps[kRows][kParts];
-        multiply_dense<kRows, kParts>(dense, rows.n_dense, state.dense_weights, products);
+        multiply_dense<kRows, kParts>(dense, next, rows.n_dense, state.dense_weights, products);
         int n_changed = 0;
         for (int i = 0; i < kRows; ++i) {
             if (!visit(group[i], running, products[i], passes, steps[n_changed], kept)) continue;

@@ -79,19 +79,23 @@ struct DenseRows {
     float scale[kRows];
 };
 
-// products[row] = scale * (values · weights), weights[column][lane]: each weight is loaded once for all rows.
+// products[row] = scale * (values · weights), weights[column][lane]: each weight is loaded once for all rows. The `next` rows
+// are prefetched line by line, because a prefetch of whole rows at once would wait for memory.
 template <int kRows, int kParts>
-inline void multiply_dense(const DenseRows<kRows>& rows, int64_t n, const float* weights, Floats (*products)[kParts]) {
+inline void multiply_dense(const DenseRows<kRows>& rows, const float* const* next, int64_t n, const float* weights, Floats (*products)[kParts]) {
     constexpr int kSums = kRows * kParts, kChains = kSums < 8 ? 8 / kSums : 1;  // two fused operations per cycle, each of four cycles
-    constexpr int64_t kStride = kParts * kLanes;
+    constexpr int64_t kStride = kParts * kLanes, kLine = 64 / sizeof(float);
     Floats sums[kChains][kRows][kParts] = {};
     int64_t column = 0;
-    for (; column + kChains <= n; column += kChains)
-        for (int i = 0; i < kChains; ++i)
-            for (int part = 0; part < kParts; ++part) {
-                const Floats w = load(weights + (column + i) * kStride + part * kLanes);
-                for (int row = 0; row < kRows; ++row) sums[i][row][part] += rows.values[row][column + i] * w;
-            }
+    for (; column + kLine <= n; column += kLine) {
+        for (int row = 0; row < kRows; ++row) __builtin_prefetch(next[row] + column);
+        for (int64_t at = column; at < column + kLine; at += kChains)
+            for (int i = 0; i < kChains; ++i)
+                for (int part = 0; part < kParts; ++part) {
+                    const Floats w = load(weights + (at + i) * kStride + part * kLanes);
+                    for (int row = 0; row < kRows; ++row) sums[i][row][part] += rows.values[row][at + i] * w;
+                }
+    }
     for (; column < n; ++column)
         for (int part = 0; part < kParts; ++part) {
             const Floats w = load(weights + column * kStride + part * kLanes);
