@@ -124,9 +124,12 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedTraining(Training):
-    """A validated ``Training``: X and Y are as the kernels require; seed and threads are set."""
+    """A validated ``Training``: X and Y are as the kernels require; seed and threads are set.
 
-    X: Features
+    X is a csr_matrix, or a ``Hybrid`` for a model with this ability.
+    """
+
+    X: Any
     seed: int
     threads: int
 
@@ -157,9 +160,7 @@ def same_rows(first: Features, second: Features) -> bool:
         return True
     if isinstance(first, Hybrid) and isinstance(second, Hybrid):
         scales = (first.dense_scale, second.dense_scale)
-        return (
-            _same(first.dense, second.dense) and _same(*scales) and same_rows(first.sparse, second.sparse)
-        )
+        return _same(first.dense, second.dense) and _same(*scales) and same_rows(first.sparse, second.sparse)
     if isinstance(first, Hybrid) or isinstance(second, Hybrid) or first.shape != second.shape:
         return False
     return all(_same(getattr(first, name), getattr(second, name)) for name in ("indptr", "indices", "data"))
@@ -225,9 +226,9 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRequest(Request):
-    """A validated ``Request``: X and restrictions as the kernels require; k and threads are set."""
+    """A validated ``Request``: X, as in ``CheckedTraining``, and restrictions are checked; k and threads are set."""
 
-    X: Features
+    X: Any
     k: int
     threads: int
 

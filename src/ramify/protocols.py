@@ -71,7 +71,7 @@ class Vectorizer(Protocol):
 class Representation(Protocol):
     """(X, Y) → Z: one vector per label; the indexer groups the labels by these vectors."""
 
-    def represent(self, X: CSR, Y: CSR, *, threads: int = 1) -> Any:
+    def represent(self, X: Any, Y: CSR, *, threads: int = 1) -> Any:
         """Label vectors Z, shape (L, m), CSR or dense float32; m is arbitrary."""
         ...
 
@@ -142,7 +142,7 @@ class RankingProblem:
         Label vectors that the indexer used.
     """
 
-    X: CSR
+    X: Any
     Y: CSR
     tree: LabelTree
     reached: CSR
@@ -157,7 +157,7 @@ class Ranker(Protocol):
         """Train to score the labels of each cluster."""
         ...
 
-    def rank(self, X: CSR, candidates: CSR, /, *, threads: int = 1) -> CSR:
+    def rank(self, X: Any, candidates: CSR, /, *, threads: int = 1) -> CSR:
         """Scores in 0..1 of the stored entries of ``candidates``, shape (n, L), with the same sparsity pattern."""
         ...
 

@@ -139,7 +139,8 @@ class LevelWeights:
         if not sound or not all(self._rows_are_sound(start, min(n_rows, start + ROWS_AT_ONCE)) for start in starts):
             raise InputError("LevelWeights are inconsistent: see the docstring of LevelWeights")
         if self.dense is not None and not all(
-            np.isfinite(self.dense[first : first + ROWS_AT_ONCE]).all() for first in range(0, self.n_nodes, ROWS_AT_ONCE)
+            np.isfinite(self.dense[first : first + ROWS_AT_ONCE]).all()
+            for first in range(0, self.n_nodes, ROWS_AT_ONCE)
         ):
             raise InputError("the dense weights of LevelWeights are not finite")
 

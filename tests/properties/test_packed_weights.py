@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from random_problems import random_tree
 
 from ramify.errors import InputError, ModelFileError
-from ramify.kernels.predict import SearchConfig, Searcher, pack, unpack
+from ramify.kernels.pack import pack, unpack
+from ramify.kernels.predict import SearchConfig, Searcher
 from ramify.reference.predict import entry_nodes, rounded
 from ramify.reference.train import level_weights
 from ramify.values import LabelTree, as_csr

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from random_problems import random_children, random_features, random_tree, random_weights
 
 from ramify.errors import InputError
-from ramify.kernels.predict import TRANSFORMS, SearchConfig, Searcher, pack
+from ramify.kernels.pack import pack
+from ramify.kernels.predict import TRANSFORMS, SearchConfig, Searcher
 from ramify.reference.predict import PlainModel, rounded
 from ramify.values import as_csr
 from ramify.weights import PRECISIONS

@@ -58,19 +58,19 @@ def test_the_parabola_has_its_maximum_where_the_qualities_do():
     rng = np.random.default_rng(0)
     documents = rng.normal(50, 20, 5000)
     curve = {x: documents + 3 * (1 - 0.5 * (x - 0.8) ** 2) + rng.normal(0, 1, 5000) for x in (-1.0, 1.0, 2.0)}
-    assert module._best_exponent(curve) == pytest.approx(0.8, abs=0.1)
+    assert module._peak(curve) == pytest.approx(0.8, abs=0.1)
 
 
 def test_without_evidence_the_cost_is_that_of_the_prior():
     rng = np.random.default_rng(0)
     tried = {x: rng.normal(50, 30, 8) for x in (-1.0, 1.0, 2.0)}
-    b, a = module.PRIOR
-    assert module._best_exponent(tried) == pytest.approx(-b / (2 * a), abs=0.2)
+    b, a = module.COST_PRIOR.mean
+    assert module._peak(tried) == pytest.approx(-b / (2 * a), abs=0.2)
 
 
 def test_constant_quality_keeps_the_prior_and_a_single_instance_gives_1():
     X, Y = topics(40, noise=0.0, n_labels=2)
-    b, a = module.PRIOR
+    b, a = module.COST_PRIOR.mean
     expected = 2 ** (-b / (2 * a)) * 2**module.GROWTH  # half of the instances were trained on
     assert chosen_cost(X, Y, SolverConfig()) == pytest.approx(expected, rel=0.3)
     assert chosen_cost(X[:1], Y[:1], SolverConfig()) == 1.0

@@ -11,7 +11,8 @@ from ramify import LabelTree, Tagger, Tfidf, XRLinear
 from ramify.errors import InputError
 from ramify.exchange import CheckedTraining
 from ramify.index import FixedTree
-from ramify.kernels.predict import SearchConfig, Searcher, pack
+from ramify.kernels.pack import pack
+from ramify.kernels.predict import SearchConfig, Searcher
 from ramify.kernels.train import SolverConfig
 from ramify.linear import NORMS, TreeTrainer, TreeTrainingConfig, level_targets
 from ramify.linear.defaults import solver_defaults

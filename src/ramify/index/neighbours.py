@@ -18,7 +18,7 @@ from ramify.checks import COUNT, CheckedWhenMade, Rules, Whole, YesNo, thread_co
 from ramify.index.kmeans import kept_labels, label_vectors
 from ramify.index.shape import ClusterShape
 from ramify.kernels.cluster import nearest
-from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, LabelTree, row_products, row_sums
+from ramify.values import CSR, Float32, Hybrid, Int32, Int64, LabelTree, row_products, row_sums
 
 _PASSES = 12  # per round, over the clusters that are still free
 _MOST_PAIRS = 20_000_000  # candidates per pass
@@ -123,7 +123,7 @@ def _pair(Z: Any, members: Int64, k: int, threads: int) -> Int64:
     return np.unique(lower, return_inverse=True)[1]
 
 
-def _cluster_vectors(Z: Features | Float32, members: Int64) -> Features | Float32:
+def _cluster_vectors(Z: Any, members: Int64) -> Any:
     """Sum of the label vectors of each cluster, scaled to length one."""
     n_labels = len(members)
     shape = (int(members.max()) + 1, n_labels)
@@ -141,8 +141,8 @@ def _cluster_vectors(Z: Features | Float32, members: Int64) -> Features | Float3
     return sums
 
 
-def _nearest(vectors: Features | Float32, k: int, threads: int) -> tuple[Int32, Float32]:
-    if sp.issparse(vectors):
+def _nearest(vectors: Any, k: int, threads: int) -> tuple[Int32, Float32]:
+    if not isinstance(vectors, Hybrid | np.ndarray):
         return nearest(vectors, k, threads=threads)
     k = min(k, len(vectors) - 1)
     neighbours = np.empty((len(vectors), k), np.int32)

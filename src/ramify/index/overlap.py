@@ -23,7 +23,21 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
 from ramify.errors import InputError
-from ramify.values import Bool, CSR, Features, Float32, Float64, Hybrid, Int32, Int64, LabelTree, empty_csr, nonzero, row_products, row_sums
+from ramify.values import (
+    CSR,
+    Bool,
+    Features,
+    Float32,
+    Float64,
+    Hybrid,
+    Int32,
+    Int64,
+    LabelTree,
+    empty_csr,
+    nonzero,
+    row_products,
+    row_sums,
+)
 
 ROWS_AT_ONCE = 4096
 WEIGHTINGS = ("rank", "count")

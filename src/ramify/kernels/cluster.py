@@ -144,7 +144,10 @@ def _as_features(Z: Features | Float32) -> Features:
     """Label vectors as features without ``dense_scale``; a dense array has an empty sparse block."""
     if isinstance(Z, Hybrid):
         return Z if Z.dense_scale is None else Hybrid(Z.sparse, Z.scaled_dense())
-    return Z if sp.issparse(Z) else Hybrid(empty_csr(len(Z), 1), Z)
+    if sp.issparse(Z):
+        return Z
+    dense: Float32 = np.ascontiguousarray(Z, np.float32)
+    return Hybrid(empty_csr(len(dense), 1), dense) if dense.shape[1] else empty_csr(len(dense), 1)
 
 
 def nearest(Z: CSR, k: int, *, threads: int | None = 1) -> tuple[Int32, Float32]:

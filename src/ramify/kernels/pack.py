@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ramify import _native
 from ramify.checks import OneOf
-from ramify.errors import InputError, ModelFileError
+from ramify.errors import ModelFileError
 from ramify.kernels.check import ascends
 from ramify.values import Float32
 from ramify.weights import ENTRY_BYTES, PANEL, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits

@@ -57,8 +57,9 @@ class PIFA(CheckedWhenMade):
     Parameters
     ----------
     max_features_per_label : int or None, default 1000
-        Number of sparse entries kept per label, the largest ones; None keeps all. A frequent label has tens of thousands of
-        entries, which need much memory and time and do not change precision measurably (docs/performance.md).
+        Number of sparse entries kept per label, the largest ones; None keeps all. A frequent label has tens of
+        thousands of entries, which need much memory and time and do not change precision measurably
+        (docs/performance.md).
 
     Raises
     ------
@@ -289,9 +290,12 @@ class Mixture(CheckedWhenMade):
 
 def _beside(vectors: Sequence[Any]) -> Hybrid:
     """Sparse columns of all vectors, then their dense columns."""
-    sparse = [Z.sparse if isinstance(Z, Hybrid) else Z for Z in vectors if isinstance(Z, Hybrid) or sp.issparse(Z)]
+    sparse: list[Any] = [
+        Z.sparse if isinstance(Z, Hybrid) else Z for Z in vectors if isinstance(Z, Hybrid) or sp.issparse(Z)
+    ]
     dense = [Z.scaled_dense() if isinstance(Z, Hybrid) else Z for Z in vectors if not sp.issparse(Z)]
-    return Hybrid(sp.hstack(sparse, format="csr"), np.hstack(dense))
+    joined: Any = sp.hstack(sparse, format="csr")
+    return Hybrid(joined, np.hstack(dense))
 
 
 def _mixed(A: Hybrid, B: Hybrid, weight: float) -> Hybrid:

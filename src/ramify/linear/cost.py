@@ -10,8 +10,8 @@ The best C of a data set depends on its features, on the noise of its labels and
 depends on the number of labels, so the most frequent labels of a sample suffice (docs/presets.md has the figures). With
 few instances the differences are uncertain, and C stays close to that of the prior, 0.8.
 
-The weight w = 2^x of a dense block relative to the sparse one is chosen before C, in the same way, with C = 1 and its own
-prior; its maximum does not depend on the number of instances.
+The weight w = 2^x of a dense block relative to the sparse one is chosen before C, in the same way, with C = 1 and its
+own prior; its maximum does not depend on the number of instances.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ LABELS = 64
 
 SMALLEST, LARGEST = 0.25, 4.0
 RANKED = 10
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -86,7 +87,9 @@ def chosen_cost(X: Features, Y: CSR, solver: SolverConfig, *, seed: int = 0, thr
 
 
 def chosen_dense_weight(X: Hybrid, Y: CSR, solver: SolverConfig, *, seed: int = 0, threads: int = 1) -> float:
-    """Weight of the dense block relative to the sparse one, for blocks with rows of length 1; the rest as ``chosen_cost``.
+    """Weight of the dense block relative to the sparse one, for blocks with rows of length 1.
+
+    X, Y, solver, seed, threads are as in ``chosen_cost``.
 
     Returns
     -------
@@ -96,7 +99,11 @@ def chosen_dense_weight(X: Hybrid, Y: CSR, solver: SolverConfig, *, seed: int = 
     sample = _Sample.of(X, Y, seed) if X.sparse.nnz else None
     if sample is None:
         return 1.0
-    return float(2.0 ** _best_exponent(lambda x: sample.weighted(2.0**x).quality(1.0, solver, seed, threads), WEIGHT_PRIOR))
+
+    def quality(x: float) -> Float64:
+        return sample.weighted(2.0**x).quality(1.0, solver, seed, threads)
+
+    return float(2.0 ** _best_exponent(quality, WEIGHT_PRIOR))
 
 
 @dataclass(frozen=True)
@@ -139,9 +146,18 @@ class _Sample:
         return replace(self, X=X, X_held=X_held)
 
     def quality(self, cost: float, solver: SolverConfig, seed: int, threads: int) -> Float64:
-        """The nDCG of each held-out instance, in percent."""
+        """The nDCG of each held-out instance for one-vs-rest classifiers of the other half, in percent."""
         solver = replace(solver, cost_positive=cost, cost_negative=cost)
-        return 100 * _held_out_ndcg(self.X, self.Y, self.X_held, self.Y_held, solver, seed, threads)
+        n_labels = self.Y.shape[1]
+        flat = LabelTree.flat(np.arange(n_labels, dtype=np.int32), n_labels)
+        problem = LevelProblem(Blocks.of(flat, 0), everything(self.X.shape[0]), sp.csr_matrix(self.Y.T))
+        (weights,) = train(self.X, [problem], solver, seed=seed, threads=threads)
+        k = min(RANKED, n_labels)
+        found, _ = Searcher(flat, [pack(weights)]).search(self.X_held, k, SearchConfig(), threads=threads)
+        hits = np.take_along_axis(self.Y_held.toarray() > 0, found, axis=1)
+        gains = 1 / np.log2(np.arange(2, k + 2))
+        ideal = np.cumsum(gains)[np.minimum(np.diff(self.Y_held.indptr), k) - 1]
+        return np.asarray(100 * (hits * gains).sum(axis=1) / ideal)
 
 
 def _best_exponent(quality: Callable[[float], Float64], prior: Prior) -> float:
@@ -171,17 +187,3 @@ def _inverse(matrix: Float64) -> Float64:
     (p, q), (r, s) = matrix
     inverse: Float64 = np.array([[s, -q], [-r, p]]) / (p * s - q * r)
     return inverse
-
-
-def _held_out_ndcg(X: Features, Y: CSR, X_held: Features, Y_held: CSR, solver: SolverConfig, seed: int, threads: int) -> Float64:
-    """The nDCG of each held-out instance for one-vs-rest classifiers that were trained on X and Y."""
-    n_labels = Y.shape[1]
-    flat = LabelTree.flat(np.arange(n_labels, dtype=np.int32), n_labels)
-    problem = LevelProblem(Blocks.of(flat, 0), everything(X.shape[0]), sp.csr_matrix(Y.T))
-    (weights,) = train(X, [problem], solver, seed=seed, threads=threads)
-    k = min(RANKED, n_labels)
-    found, _ = Searcher(flat, [pack(weights)]).search(X_held, k, SearchConfig(), threads=threads)
-    hits = np.take_along_axis(Y_held.toarray() > 0, found, axis=1)
-    gains = 1 / np.log2(np.arange(2, k + 2))
-    ideal = np.cumsum(gains)[np.minimum(np.diff(Y_held.indptr), k) - 1]
-    return np.asarray((hits * gains).sum(axis=1) / ideal)

@@ -19,7 +19,7 @@ from ramify.kernels.pack import pack
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, everything, own_clusters, parse_negatives, training_rows
-from ramify.values import CSR, Float32, Int32, Int64, LabelTree
+from ramify.values import CSR, Features, Float32, Int32, Int64, LabelTree
 from ramify.weights import Blocks, LevelWeights, joined
 
 
@@ -93,7 +93,7 @@ class TreeTrainer:
 
     Parameters
     ----------
-    X : csr_matrix, shape (n, d)
+    X : csr_matrix or Hybrid, shape (n, d)
         Features.
     tree : LabelTree
         The hierarchy.
@@ -109,7 +109,7 @@ class TreeTrainer:
 
     def __init__(
         self,
-        X: CSR,
+        X: Features,
         tree: LabelTree,
         targets: list[CSR],
         config: TreeTrainingConfig,

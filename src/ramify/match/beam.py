@@ -140,6 +140,11 @@ class BeamSearch:
         slack : float
             Maximum deviation of the squared length of the row from 1.
         """
+        found = self._searcher.search_row(X, self.row_options(settings), settings[0], slack)
+        return None if found is None else TopK(*found)
+
+    def row_options(self, settings: RowSettings) -> NativeOptions:
+        """Native options of a search for one row; checked and kept at the first use of the settings."""
         options = self._row_options.get(settings)
         if options is None:
             k, threads, beam, transform, path_weight, copies = settings
@@ -148,8 +153,7 @@ class BeamSearch:
             if len(self._row_options) >= MOST_ROW_OPTIONS:
                 self._row_options.clear()
             options = self._row_options[settings] = config.native(k, 1)
-        found = self._searcher.search_row(X, options, settings[0], slack)
-        return None if found is None else TopK(*found)
+        return options
 
     def scores(self, X: Features, pairs: CSR, config: SearchConfig, *, threads: int = 1) -> CSR:
         """Path scores of the given (instance, label) pairs, without a beam.

@@ -91,7 +91,7 @@ class Hybrid:
         return scaled
 
     def dense_lengths(self) -> Float64:
-        """Euclidean length of each row of the dense block, shape (n,); the bits depend on the values of the row only."""
+        """Euclidean length of each row of the dense block, shape (n,); the bits depend on the row only."""
         lengths = np.empty(len(self))
         for first in range(0, len(self), ROWS_AT_ONCE):
             rows = slice(first, first + ROWS_AT_ONCE)
@@ -112,14 +112,14 @@ class Hybrid:
 
         Rows have length 1 if the rows of both blocks have; C and the threshold of a solver then keep their meaning.
         """
-        shrink = 1 / np.sqrt(1 + weight**2)
+        shrink = float(1 / np.sqrt(1 + weight**2))
         sparse = self.sparse
         data = (sparse.data * shrink).astype(np.float32)
         scale = np.ones(len(self), np.float32) if self.dense_scale is None else self.dense_scale
         weighted = object.__new__(Hybrid)
         object.__setattr__(weighted, "sparse", sp.csr_matrix((data, sparse.indices, sparse.indptr), shape=sparse.shape))
         object.__setattr__(weighted, "dense", self.dense)
-        object.__setattr__(weighted, "dense_scale", (scale * (weight * shrink)).astype(np.float32))
+        object.__setattr__(weighted, "dense_scale", (scale * (float(weight) * shrink)).astype(np.float32))
         return weighted
 
     @property
@@ -149,15 +149,15 @@ def _checked_scale(scale: Any, n: int) -> Float32 | None:
     return factors
 
 
-def row_sums(C: CSR, Z: Features) -> Features:
-    """C · Z: weighted sums of the rows of Z."""
+def row_sums(C: CSR, Z: Any) -> Any:
+    """C · Z: weighted sums of the rows of Z, sparse or Hybrid as Z is."""
     if isinstance(Z, Hybrid):
         return Hybrid(C @ Z.sparse, np.asarray(C @ Z.scaled_dense(), np.float32))
     return sp.csr_matrix(C @ Z)
 
 
-def row_products(X: Features, Z: Features) -> Float32:
-    """X · Zᵀ, the product of each row of X with each row of Z, as a dense array."""
+def row_products(X: Any, Z: Any) -> Float32:
+    """X · Zᵀ, the product of each row of X with each row of Z, as a dense array; both sparse or both Hybrid."""
     if isinstance(X, Hybrid) and isinstance(Z, Hybrid):
         products: Float32 = (X.sparse @ Z.sparse.T).toarray()
         products += X.scaled_dense() @ Z.scaled_dense().T

@@ -248,16 +248,17 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return features
 
     def single(self, k: int) -> Single:
-        """A function from one instance's (feature numbers, values) to its (labels, scores), shapes (1, k).
+        """A function from one instance to its (labels, scores), shapes (1, k): see ``exchange.Single``.
 
         The function uses the model's settings at the time of each call.
         """
         check_is_fitted(self)
         k, width = self._checked_k(k), self.n_features_in_
 
-        def answer(indices: Int32, values: Float32) -> tuple[Int32, Float32]:
-            one = sp.csr_matrix((values, indices, np.array([0, len(indices)])), shape=(1, width))
-            top = self.answer(Request(X=one, k=k))
+        def answer(indices: Int32, values: Float32, dense: Float32 | None = None) -> tuple[Int32, Float32]:
+            n_sparse = width if dense is None else width - len(dense)
+            one = sp.csr_matrix((values, indices, np.array([0, len(indices)])), shape=(1, n_sparse))
+            top = self.answer(Request(X=one if dense is None else Hybrid(one, dense[None]), k=k))
             return top.labels, top.scores
 
         return answer

@@ -84,6 +84,14 @@ def unit_values(values: Float32) -> Float32:
     return (values * np.float64(1 / length)).astype(np.float32)
 
 
+def unit_scale(values: Float32) -> Float32:
+    """The factor of one dense row, scaled as by ``unit_rows``, shape (1,); the type is not checked."""
+    length = np.sqrt(np.square(values, dtype=np.float64).sum(keepdims=True))
+    far = _far_from_unit(length)
+    scale: Float32 = np.divide(1.0, length, out=np.ones(1), where=far).astype(np.float32)
+    return scale
+
+
 def stored_count(config: dict[str, Any]) -> int:
     """``normalized_rows_`` of a model directory.
 
@@ -111,12 +119,12 @@ class UnitRowModel(RankingModel):
         """Weight of a dense block relative to the sparse one."""
         return 1.0
 
-    def _training_rows(self, X: Any) -> Features:
+    def _training_rows(self, X: Any) -> Any:
         """Checked X of the training, scaled with ``normalize``; sets ``normalized_rows_``."""
         rows, self.normalized_rows_ = self._unit_blocks(self._instances(X))
         return self._joined_blocks(rows, self._block_weight)
 
-    def _features(self, X: Any) -> Features:
+    def _features(self, X: Any) -> Any:
         return self._joined_blocks(self._unit_blocks(super()._features(X))[0], self._block_weight)
 
     def _unit_blocks(self, X: Features) -> tuple[Features, int]:

@@ -72,7 +72,8 @@ class Blend(RankingModel):
         Minimum score, before ``tail_rank`` is applied, of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction; for the trees only, because the
-        search for nearest instances uses the cosine.
+        search for nearest instances uses the cosine. Of a ``Hybrid``, it uses the sparse block only; the weight of the
+        dense block in the trees is chosen together with C.
     seed : int, default 0
         Random seed; the same seed gives the same model on one machine, for any number of threads.
     threads : int, optional
@@ -134,9 +135,10 @@ class Blend(RankingModel):
         """Choose C, members and settings, then train on all instances."""
         flat = is_flat(training, self.max_leaf)
         tree = self._tree(flat, training.X.shape[0])
-        rows = unit_rows(training.X)[0] if self.normalize else training.X
-        cost = tree.chosen_cost(replace(training, X=rows)) or 1.0
-        tree.set_params(seed=training.seed, cost_positive=cost, cost_negative=cost)
+        rows = replace(training, X=unit_rows(training.X)[0] if self.normalize else training.X)
+        weight = tree.chosen_dense_weight(rows)
+        cost = tree.chosen_cost(tree.with_blocks(rows, weight)) or 1.0
+        tree.set_params(seed=training.seed, cost_positive=cost, cost_negative=cost, dense_weight=weight)
         choice = self._choose(training, tree, flat)
         ensemble: Ensemble = self._final(tree, choice).fit_training(training.part_of_progress(1, 2))
         self.cost_, self.choice_ = cost, choice
@@ -193,7 +195,7 @@ class Blend(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam"})
+        return frozenset({"beam", "hybrid"})
 
     def _reachable(self) -> int:
         return self.ensemble_._reachable()
@@ -220,8 +222,8 @@ class Blend(RankingModel):
             ensemble, bias = self.ensemble_, self.label_bias_
             answer = ensemble.single(k if bias is None else self._reranked(k))
 
-            def ranked(indices: Int32, values: Float32) -> tuple[Int32, Float32]:
-                labels, scores = answer(indices, values)
+            def ranked(*instance: Any) -> tuple[Int32, Float32]:
+                labels, scores = answer(*instance)
                 return (labels, scores) if bias is None else reranked(labels, scores, bias, k)
 
             return ranked

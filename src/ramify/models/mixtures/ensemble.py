@@ -303,8 +303,8 @@ class Ensemble(RankingModel):
             merger, width = self._merger(), self._width(k)
             members = [member.single(width) for member in self._answering()]
 
-            def answer(indices: Int32, values: Float32) -> tuple[Int32, Float32]:
-                answers = [member(indices, values) for member in members]
+            def answer(*instance: Any) -> tuple[Int32, Float32]:
+                answers = [member(*instance) for member in members]
                 labels = np.concatenate([labels for labels, _ in answers])
                 return merger.merge_one(labels, np.concatenate([scores for _, scores in answers]), k)
 

@@ -17,14 +17,14 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import THREADS, THRESHOLD, OneOf, Rules
+from ramify.checks import THREADS, THRESHOLD, OneOf, Rules, whole_number
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Single
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.models.base.model import RankingModel
 from ramify.models.base.prepared import PreparedCall
 from ramify.models.base.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
-from ramify.values import CSR, Float32, Float64, TopK, as_label_matrix
+from ramify.values import CSR, Features, Float32, Float64, Hybrid, TopK, as_label_matrix
 
 TYPES = {
     "columns/indptr": np.int64,
@@ -40,6 +40,8 @@ WEIGHTINGS = ("none", "idf")
 
 class NearestInstances(RankingModel):
     """Votes of the most similar training instances (k nearest neighbours).
+
+    Of a ``Hybrid``, only the sparse block is used.
 
     It stores all instances and trains no weights. It is usually less precise than ``XRLinear``; an ``Ensemble`` of both
     is usually more precise than either.
@@ -91,24 +93,33 @@ class NearestInstances(RankingModel):
 
     def _learn(self, training: CheckedTraining) -> None:
         """Store the instances, indexed by feature."""
-        X = training.X
+        X = _sparse_block(training.X)
         training.report("index", 0.0)
         weights = _weights(X) if self.weighting == "idf" else None
-        self._set_searcher(NeighbourSearcher.of(X, training.Y, weights))
+        self._set_searcher(NeighbourSearcher.of(X, training.Y, weights), training.X.shape[1])
         training.report("index", 1.0)
 
     def _vote(self) -> VoteConfig:
         return VoteConfig(neighbours=self.neighbours, power=self.power)
 
-    def _set_searcher(self, searcher: NeighbourSearcher) -> NearestInstances:
+    def _set_searcher(self, searcher: NeighbourSearcher, n_features: int) -> NearestInstances:
         self.searcher_ = searcher
-        self.n_features_in_, self.n_labels_ = searcher.n_features, searcher.n_labels
+        self.n_features_in_, self.n_labels_ = n_features, searcher.n_labels
         return self
+
+    def _features(self, X: Any) -> CSR:
+        features = _sparse_block(super()._features(X))
+        if features.shape[1] != self.searcher_.n_features:
+            raise InputError(
+                f"X has {features.shape[1]} sparse features, but NearestInstances is expecting "
+                f"{self.searcher_.n_features}: give the features of the training data"
+            )
+        return features
 
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"score_pairs", "decision_function"})
+        return frozenset({"hybrid", "score_pairs", "decision_function"})
 
     def _reachable(self) -> int:
         most = self._vote().neighbours
@@ -135,7 +146,7 @@ class NearestInstances(RankingModel):
 
         def prepare() -> Single:
             searcher, request = self.searcher_, self._vote().native(k, 1)
-            return lambda indices, values: searcher.search_one(indices, values, request, k)
+            return lambda indices, values, dense=None: searcher.search_one(indices, values, request, k)
 
         return PreparedCall(lambda: (id(self.searcher_), self.neighbours, self.power), prepare)
 
@@ -184,7 +195,9 @@ class NearestInstances(RankingModel):
         columns, Y = self.searcher_.columns, self.searcher_.Y
         parts = (columns.indptr, columns.indices, columns.data, Y.indptr, Y.indices)
         arrays = {name: np.asarray(part, TYPES[name]) for name, part in zip(TYPES, parts, strict=True)}
-        sizes = {"n_instances": int(Y.shape[0]), "n_features": self.n_features_in_, "n_labels": self.n_labels_}
+        sizes = {"n_instances": int(Y.shape[0]), "n_features": columns.shape[0], "n_labels": self.n_labels_}
+        if self.n_features_in_ > columns.shape[0]:
+            sizes["n_dense"] = self.n_features_in_ - columns.shape[0]
         return {"settings": self._plain_settings(), "sizes": sizes}, arrays
 
     @classmethod
@@ -199,7 +212,13 @@ class NearestInstances(RankingModel):
         with damage_reported("the stored instances are"):
             model = cls(**config["settings"])
             model.check_settings()
-            return model._set_searcher(_stored_searcher(config["sizes"], arrays))
+            searcher = _stored_searcher(config["sizes"], arrays)
+            n_dense = whole_number("n_dense", config["sizes"].get("n_dense", 0), 0, 2**31 - 1)
+            return model._set_searcher(searcher, searcher.n_features + n_dense)
+
+
+def _sparse_block(X: Features) -> CSR:
+    return X.sparse if isinstance(X, Hybrid) else X
 
 
 def _weights(X: CSR) -> Float64:

@@ -16,7 +16,7 @@ from ramify.kernels.check import csr_arrays
 from ramify.label_vectors import unit_vectors
 from ramify.models.base.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.protocols import RankingProblem, Representation
-from ramify.values import CSR, as_csr
+from ramify.values import CSR, Hybrid, as_csr
 
 PAIRS = 1 << 20
 """Number of candidates scored at a time."""
@@ -53,6 +53,11 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
             Label vectors with a different number of columns than X.
         """
         self.check_settings()
+        if isinstance(problem.X, Hybrid):
+            raise InputError(
+                f"X has a dense block of {problem.X.n_dense} columns, but CosineRanker uses sparse features only: "
+                "give X.sparse, or use LinearRanker"
+            )
         width, vectors = problem.X.shape[1], problem.vectors
         if self.representation is not None:
             vectors = self.representation.represent(problem.X, problem.Y, threads=threads)

@@ -13,7 +13,7 @@ from ramify.exchange import Request, Sizes
 from ramify.index.overlap import clusters_of
 from ramify.models.base.adapter import as_model
 from ramify.protocols import Matcher, MatchingProblem
-from ramify.values import CSR, Float32, LabelTree, TopK
+from ramify.values import CSR, Features, Float32, Hybrid, LabelTree, TopK
 
 
 def as_matcher(part: Any, known: Sizes | None = None) -> Matcher:
@@ -68,8 +68,10 @@ def cluster_targets(Y: CSR, tree: LabelTree) -> tuple[CSR, ...]:
     return tuple(targets)
 
 
-def ranker_features(X: CSR, embeddings: Float32 | None) -> CSR:
-    """Features for the ranker, shape (n, d + m): X, followed by the m columns of the matcher."""
+def ranker_features(X: Features, embeddings: Float32 | None) -> Features:
+    """Features for the ranker, shape (n, d + m): X, followed by the m columns of the matcher as a dense block."""
     if embeddings is None:
         return X
-    return sp.csr_matrix(sp.hstack([X, sp.csr_matrix(embeddings, dtype=np.float32)]))
+    if isinstance(X, Hybrid):
+        return Hybrid(X.sparse, np.hstack([X.scaled_dense(), embeddings]))
+    return Hybrid(X, embeddings)

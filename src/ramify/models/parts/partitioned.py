@@ -25,7 +25,7 @@ from ramify.index.overlap import clusters_of
 from ramify.kernels.predict import SearchConfig
 from ramify.label_vectors import PIFA
 from ramify.match import permitted
-from ramify.models.base.adapter import PlainModel, set_known, unfitted
+from ramify.models.base.adapter import PlainModel, as_model, set_known, unfitted
 from ramify.models.base.model import best_labels, check_needs
 from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.stored import check_label_space, stored_size
@@ -136,7 +136,9 @@ class Partitioned(UnitRowModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam", "tree"})
+        matcher = self.__dict__.get("matcher_")
+        matcher = _part(catalogue.MATCHER, self.matcher) if matcher is None else matcher
+        return frozenset({"beam", "tree"}) | (as_model(matcher).abilities & {"hybrid"})
 
     def _learn(self, training: CheckedTraining) -> None:
         """Group the labels, then train the matcher and the ranker."""

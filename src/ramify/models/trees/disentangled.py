@@ -60,7 +60,7 @@ def _check_tree_model(model: Any) -> None:
     check_inside(model)
 
 
-FORWARDED = frozenset({"beam", "score_pairs", "decision_function", "tree", "leaf_scores"})
+FORWARDED = frozenset({"hybrid", "beam", "score_pairs", "decision_function", "tree", "leaf_scores"})
 """Abilities of the inner model that the wrapper has as well."""
 
 

@@ -11,15 +11,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError
 from ramify.exchange import CheckedRequest, Single, Sizes
-from ramify.kernels.predict import SearchConfig
+from ramify.kernels.predict import NativeOptions, SearchConfig
 from ramify.match import BeamSearch
+from ramify.match.beam import RowSettings
 from ramify.models.base.prepared import PreparedCall
-from ramify.models.base.unit import SAFE, UnitRowModel, unit_values
-from ramify.values import CSR, Float32, TopK, as_label_matrix
+from ramify.models.base.unit import SAFE, UnitRowModel, unit_scale, unit_values
+from ramify.values import CSR, Float32, Hybrid, Int32, TopK, as_label_matrix
 
 Self = TypeVar("Self", bound="TreePredictor")
 
-_ROW_TYPES = (sp.csr_matrix, sp.csr_array)
+_ROW_TYPES = (sp.csr_matrix, sp.csr_array, Hybrid)
 _ANY_LENGTH = float("inf")
 
 
@@ -83,25 +84,53 @@ class TreePredictor(UnitRowModel):
             return None
         settings = (k, self.threads, self.beam, self.score_transform, self.path_weight, self.merge_copies)
         try:
+            if isinstance(X, Hybrid):
+                return self._hybrid_row_topk(X, settings)
             return search.topk_row(X, settings, SAFE if self.normalize else _ANY_LENGTH)
         except (InputError, TypeError):  # a setting out of range, or one without a hash
             return None
+
+    def _hybrid_row_topk(self, X: Hybrid, settings: RowSettings) -> TopK | None:
+        """A ``Hybrid`` is checked when it is made."""
+        if X.dense_scale is not None or X.n_dense != self.search_.n_dense:
+            return None
+        options = self.search_.row_options(settings)
+        values, scale = self._one_hybrid(X.sparse.data, X.dense[0])
+        return TopK(*self.search_.topk_one(X.sparse.indices, values, settings[0], options, X.dense[0], scale))
+
+    def _one_hybrid(self, values: Float32, dense: Float32) -> tuple[Float32, float]:
+        """Sparse values and the factor of the dense block of one instance, with the bits of ``_features``."""
+        weight = self._block_weight
+        if not self.normalize:
+            return values, weight
+        shrink = float(1 / np.sqrt(1 + weight**2))
+        scale = (unit_scale(dense) * (weight * shrink)).astype(np.float32)
+        return (unit_values(values) * shrink).astype(np.float32), float(scale[0])
 
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``; the arrays of the instance are not checked."""
         check_is_fitted(self)
         k = self._checked_k(k)
 
+        def hybrid(search: BeamSearch, options: NativeOptions) -> Single:
+            def answer(indices: Int32, values: Float32, dense: Float32) -> tuple[Int32, Float32]:
+                values, scale = self._one_hybrid(values, dense)
+                return search.topk_one(indices, values, k, options, dense, scale)
+
+            return answer
+
         def prepare() -> Single:
             search = self.search_
             options = self._search_config().native(k, 1)
+            if search.n_dense:
+                return hybrid(search, options)
             if self.normalize:
                 return lambda indices, values: search.topk_one(indices, unit_values(values), k, options)
             return lambda indices, values: search.topk_one(indices, values, k, options)
 
         def settings() -> tuple[Any, ...]:
-            search = id(self.search_)
-            return search, self.beam, self.score_transform, self.path_weight, self.merge_copies, self.normalize
+            search = id(self.search_), self._block_weight
+            return *search, self.beam, self.score_transform, self.path_weight, self.merge_copies, self.normalize
 
         return PreparedCall(settings, prepare)
 
@@ -110,7 +139,7 @@ class TreePredictor(UnitRowModel):
 
         Parameters
         ----------
-        X : sparse or dense matrix, shape (n, d)
+        X : sparse or dense matrix, or Hybrid, shape (n, d)
             Features.
         pairs : matrix, shape (n, L)
             Its non-zero entries are scored.
@@ -141,7 +170,7 @@ class TreePredictor(UnitRowModel):
 
         Parameters
         ----------
-        X : sparse or dense matrix, shape (n, d)
+        X : sparse or dense matrix, or Hybrid, shape (n, d)
             Features.
         label : int
             Label id.
@@ -160,7 +189,7 @@ class TreePredictor(UnitRowModel):
 
         Parameters
         ----------
-        X : sparse or dense matrix, shape (n, d)
+        X : sparse or dense matrix, or Hybrid, shape (n, d)
             Features.
         beam : int, optional
             Nodes kept per level; the model's setting when None.

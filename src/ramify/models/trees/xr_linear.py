@@ -37,7 +37,7 @@ from ramify.models.trees.indexing import MAX_LEAF, built_tree, flat_tree, is_fla
 from ramify.models.trees.learning import TreeLearner, n_weighted, with_checked_extras
 from ramify.models.trees.tree_predictor import TreePredictor
 from ramify.protocols import Indexer, Representation
-from ramify.values import Features, Hybrid, LabelTree, StageProgress
+from ramify.values import Hybrid, LabelTree, StageProgress
 
 COST = replace(SolverConfig.RULES["cost_positive"], optional=True)
 DENSE_WEIGHT = Real(0.01, 100, optional=True)
@@ -106,8 +106,8 @@ class XRLinear(TreePredictor):
         Divide each row of X by its Euclidean length in training and prediction. Rows of length 1 stay as they are. The
         blocks of a ``Hybrid`` are divided separately, then weighted.
     dense_weight : float, optional
-        Weight of the dense block of a ``Hybrid`` relative to its sparse block. None: chosen on a sample of the instances
-        (see ``linear.cost``), or 1 without ``normalize``.
+        Weight of the dense block of a ``Hybrid`` relative to its sparse block. None: chosen on a sample of the
+        instances (see ``linear.cost``), or 1 without ``normalize``.
     seed : int, default 0
         Random seed; the same seed gives the same model on one machine, for any number of threads.
     threads : int, optional
@@ -284,19 +284,19 @@ class XRLinear(TreePredictor):
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
         weight = self.chosen_dense_weight(training)
-        training = self._with_blocks(training, weight)
+        training = self.with_blocks(training, weight)
         cost = self.chosen_cost(training)
         learner = self._learner(cost, self._defaults(training))
         search = learner.learn(training, self._index(training))
         self._set_search(search)
         self.cost_, self.dense_weight_ = cost, weight
 
-    def _training_rows(self, X: Any) -> Features:
+    def _training_rows(self, X: Any) -> Any:
         """Blocks with rows of length 1; they are weighted when the weight has been chosen."""
         rows, self.normalized_rows_ = self._unit_blocks(self._instances(X))
         return rows
 
-    def _with_blocks(self, training: CheckedTraining, weight: float | None) -> CheckedTraining:
+    def with_blocks(self, training: CheckedTraining, weight: float | None) -> CheckedTraining:
         """The training with the blocks of X weighted; X itself without a dense block."""
         return training if weight is None else replace(training, X=self._joined_blocks(training.X, weight))
 
@@ -340,7 +340,7 @@ class XRLinear(TreePredictor):
         same = len(before) == tree.depth - 1 and all(map(np.array_equal, before, tree.parents[:-1]))
         known = KnownLeaves(self.tree_, self.search_.weights(tree.depth - 1)) if same else None
         again.cost_, again.dense_weight_ = self.cost_, self.dense_weight_
-        training = again._with_blocks(training, again.dense_weight_)
+        training = again.with_blocks(training, again.dense_weight_)
         return again._set_search(again._learner(self.cost_, self._defaults(training)).learn(training, tree, known))
 
     def _with_search(self, matcher: BeamSearch) -> XRLinear:
