@@ -193,17 +193,13 @@ RAMIFY_COUNTED void counted_pifa(const Matrix& X, const Matrix& labels, const st
     std::partial_sum(Z.indptr.begin(), Z.indptr.end(), Z.indptr.begin());
     Z.indices.resize(size_t(Z.indptr.back()));
     Z.data.resize(size_t(Z.indptr.back()));
-    pifa_fill(input, Z.indptr.data(), Z.indices.data(), Z.data.data(), nullptr);
+    pifa_fill(input, {Z.indptr.data(), Z.indices.data(), Z.data.data()}, nullptr);
 }
 
 RAMIFY_COUNTED void counted_clustering(const Matrix& Z, std::vector<int32_t>& order) {
     const std::vector<int64_t> middles{96, 48, 24, 72, 144, 120, 168};
     const std::vector<int32_t> lefts{1, 2, -1, -1, 5, -1, -1}, rights{4, 3, -1, -1, 6, -1, -1};
-    LabelVectors vectors;
-    vectors.sparse = Z.view();
-    vectors.rows = Z.rows;
-    vectors.cols = Z.cols;
-    balanced_order(vectors, {7, middles.data(), lefts.data(), rights.data()}, {true, 20, 0.002, 7, 1, 16, 2}, order.data(), nullptr);
+    balanced_order(Z.view(), {7, middles.data(), lefts.data(), rights.data()}, {true, 20, 0.002, 7, 1, 16, 2}, order.data(), nullptr);
 }
 
 RAMIFY_COUNTED void counted_training(const Matrix& X, std::vector<LevelTask>& tasks, std::vector<std::vector<BlockWeights>>& out) {

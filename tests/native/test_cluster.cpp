@@ -69,19 +69,33 @@ std::vector<float> densify(const Matrix& matrix) {
     return dense;
 }
 
+constexpr int64_t kDense = 37;
+
+std::vector<float> random_block(int64_t n, uint64_t seed) {
+    std::vector<float> block;
+    for (int64_t i = 0; i < n; ++i) {
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+        block.push_back(float(int32_t(seed >> 40 & 255) - 128) / 64.0f);
+    }
+    return block;
+}
+
 void test_pifa(int threads) {
     const Matrix X = random_matrix(300, 5000, 200, 1), members = random_matrix(260, 300, 40, 2);
     const std::vector<float> weights(300, 0.5f);
     for (const int64_t limit : {int64_t(1), int64_t(7), int64_t(5001)}) {
-        const PifaInput input{X.view(), members.view(), weights.data(), limit, threads};
+        const std::vector<float> block = random_block(300 * kDense, 4);
+        const PifaInput input{FeatureView(X.view(), kDense, block.data(), weights.data()), members.view(), weights.data(), limit, threads};
         std::vector<int64_t> indptr(261, 0);
         pifa_count(input, indptr.data() + 1, nullptr);
         std::partial_sum(indptr.begin(), indptr.end(), indptr.begin());
         std::vector<int32_t> indices(static_cast<size_t>(indptr.back()));
         std::vector<float> data(indices.size());
-        pifa_fill(input, indptr.data(), indices.data(), data.data(), nullptr);
+        std::vector<float> dense(260 * kDense);
+        pifa_fill(input, {indptr.data(), indices.data(), data.data(), dense.data()}, nullptr);
         for (size_t label = 0; label < 260; ++label) {
             double square = 0.0;
+            for (size_t column = 0; column < kDense; ++column) square += double(dense[label * kDense + column]) * dense[label * kDense + column];
             for (int64_t k = indptr[label]; k < indptr[label + 1]; ++k) {
                 square += double(data[size_t(k)]) * data[size_t(k)];
                 check(k == indptr[label] || indices[size_t(k) - 1] < indices[size_t(k)], "pifa columns ascend");
@@ -120,20 +134,22 @@ void test_bisect(int threads, int64_t labels) {
     halves.add(0, labels);
     const CutPlan plan{int64_t(halves.middles.size()), halves.middles.data(), halves.lefts.data(),
                        halves.rights.data()};
-    LabelVectors vectors;
-    vectors.sparse = Z.view();
-    vectors.rows = labels;
-    vectors.cols = 400;
+    const std::vector<float> block = random_block(labels * kDense, 5);
+    const FeatureView vectors = Z.view(), beside(Z.view(), kDense, block.data(), nullptr);
+    const std::vector<int64_t> no_entries(size_t(labels) + 1, 0);
+    const CsrView empty{labels, 1, no_entries.data(), nullptr, nullptr};
     for (const bool spherical : {true, false}) {
         std::vector<int32_t> order(size_t(labels), -1), inline_order(size_t(labels), -1);
         balanced_order(vectors, plan, {spherical, 3, 0.002, 7, threads, 9, 2}, order.data(), nullptr);
         balanced_order(vectors, plan, {spherical, 3, 0.002, 7, 1, 9, 2}, inline_order.data(), nullptr);
         check(order == inline_order, "threads change nothing");
         check_order(order);
-        LabelVectors full = vectors;
-        full.dense = dense.data();
-        balanced_order(full, plan, {spherical, 3, 0.002, 7, threads, 9, 2}, order.data(), nullptr);
-        check_order(order);
+        for (const FeatureView& full : {FeatureView(empty, 400, dense.data(), nullptr), beside}) {
+            balanced_order(full, plan, {spherical, 3, 0.002, 7, threads, 3, 2}, order.data(), nullptr);
+            balanced_order(full, plan, {spherical, 3, 0.002, 7, 1, 3, 2}, inline_order.data(), nullptr);
+            check(order == inline_order, "threads change nothing with a dense block");
+            check_order(order);
+        }
     }
 }
 

@@ -34,11 +34,14 @@ struct Csr {
     std::vector<int64_t> indptr{0};
     std::vector<int32_t> indices;
     std::vector<float> data;
+    int64_t n_dense = 0;
+    std::vector<float> dense;  // rows x n_dense
 
     void close_row() { indptr.push_back(int64_t(indices.size())); }
     CsrView view(bool pattern = false) const {
         return {int64_t(indptr.size()) - 1, cols, indptr.data(), indices.data(), pattern ? nullptr : data.data()};
     }
+    FeatureView features() const { return {view(), n_dense, dense.data(), nullptr}; }
 };
 
 // Row r is empty where r % 5 is 0, a copy of the row before where r % 7 is 0; the last columns are private to a row.
@@ -95,6 +98,7 @@ struct Tree {
 struct Level {
     Csr rows, positives;
     std::vector<float> bias;
+    std::vector<float> dense;
 };
 
 // Every parent has four fifths of the rows; a node has all, none, or a third of them.
@@ -159,7 +163,7 @@ struct Trainer {
             Level& level = levels[number];
             tasks.push_back({int64_t(tree.block_parent[number].size()), tree.block_begin[number].data(),
                              tree.block_parent[number].data(), level.rows.view(plain), level.positives.view(plain),
-                             level.bias.data()});
+                             level.bias.data(), level.dense.data()});
         }
         TrainOptions options;
         options.solver.loss = loss;
@@ -170,7 +174,7 @@ struct Trainer {
         Solvers solvers = solvers_for(detect_isa(), plain);
         if (plain) solvers.floats = solvers.halves;  // these nodes are too small to get them
         ProgressCheck progress;
-        return train_levels(X.view(), plain ? nullptr : weights.data(), tasks, options, solvers, &progress);
+        return train_levels(X.features(), plain ? nullptr : weights.data(), tasks, options, solvers, &progress);
     }
 };
 
@@ -200,10 +204,13 @@ struct Packed {
     std::vector<uint32_t> keys;  // wide enough for either kind
     std::vector<uint8_t> counts, entries;
     std::vector<float> scale;
-    std::vector<int64_t> block_words, block_entries;
+    std::vector<int64_t> block_words, block_entries, block_dense{0};
+    std::vector<uint8_t> dense;
+    std::vector<float> dense_scale;
     PackedLevel level;
 
-    Packed(const Plain& plain, const Tree& tree, int number, const std::vector<float>& bias, int bits, Precision precision) {
+    // The dense weights, if there are any, are arbitrary.
+    Packed(const Plain& plain, const Tree& tree, int number, const std::vector<float>& bias, int64_t n_dense, int bits, Precision precision) {
         const PackPlan plan = plan_pack(plain.level, bits);
         block_words = plan.block_words;
         words.resize(size_t(plan.block_words.back()));
@@ -219,6 +226,23 @@ struct Packed {
                  precision, tree.parent_blocks[number].data(), tree.block_begin[number].data(), block_words.data(),
                  plain.block_rows.data(), block_entries.data(), words.data(), keys.data(), counts.data(),
                  entries.data(), scale.data(), bias.data()};
+        for (size_t block = 1; block < tree.block_begin[number].size(); ++block) {
+            const int64_t children = tree.block_begin[number][block] - tree.block_begin[number][block - 1];
+            block_dense.push_back(block_dense.back() + (children + kPanel - 1) / kPanel * kPanel * n_dense);
+        }
+        Random random{uint64_t(bits)};
+        for (int64_t i = 0; i < block_dense.back(); ++i) {
+            const float weight = 0.1f * random.real();
+            const auto* const bytes = reinterpret_cast<const uint8_t*>(&weight);
+            if (precision == Precision::int8) dense.push_back(uint8_t(random.next()));
+            if (precision == Precision::bf16) dense.insert(dense.end(), bytes + 2, bytes + 4);
+            if (precision == Precision::fp32) dense.insert(dense.end(), bytes, bytes + 4);
+        }
+        dense_scale.assign(bias.size(), precision == Precision::int8 ? 0.002f : 1.0f);
+        level.n_dense = n_dense;
+        level.block_dense = block_dense.data();
+        level.dense = dense.data();
+        level.dense_scale = dense_scale.data();
     }
 
     void damage(Random& random) {
@@ -227,6 +251,8 @@ struct Packed {
         flip(counts.data(), counts.size(), random);
         flip(entries.data(), entries.size(), random);
         flip(scale.data(), scale.size() * sizeof(float), random);
+        flip(dense.data(), dense.size(), random);
+        flip(dense_scale.data(), dense_scale.size() * sizeof(float), random);
     }
 
     static void flip(void* data, size_t bytes, Random& random) {
@@ -262,10 +288,10 @@ Answer ask(const SearchModel& model, const Csr& X, SearchOptions options) {
         forbidden[row + 1] = int64_t(never.size());
         wanted[row + 1] = int64_t(leaves.size());
     }
-    beam_search(model, X.view(), options, {forbidden.data(), never.data()}, answer.labels.data(), answer.scores.data(), nullptr);
+    beam_search(model, X.features(), options, {forbidden.data(), never.data()}, answer.labels.data(), answer.scores.data(), nullptr);
     answer.pairs.resize(leaves.size());
     answer.margins.resize(leaves.size());
-    score_leaves(model, X.view(), wanted.data(), leaves.data(), options, answer.pairs.data(), answer.margins.data(), nullptr);
+    score_leaves(model, X.features(), wanted.data(), leaves.data(), options, answer.pairs.data(), answer.margins.data(), nullptr);
     return answer;
 }
 
@@ -275,12 +301,12 @@ void check_singles(const SearchModel& model, const Csr& X, SearchOptions options
     const size_t n = X.indptr.size() - 1, k = size_t(options.k);
     std::vector<int32_t> labels(n * k), alone(n * k);
     std::vector<float> scores(n * k), alone_scores(n * k);
-    beam_search(model, X.view(), options, {}, labels.data(), scores.data(), nullptr);
+    beam_search(model, X.features(), options, {}, labels.data(), scores.data(), nullptr);
     SingleSearches searches(model);
     parallel_for(int64_t(n), 3, [&](int64_t row, int) {
         const int64_t begin = X.indptr[size_t(row)], indptr[2] = {0, X.indptr[size_t(row) + 1] - begin};
         const CsrView one{1, X.cols, indptr, X.indices.data() + begin, X.data.data() + begin};
-        searches.search(one, options, alone.data() + row * options.k, alone_scores.data() + row * options.k);
+        searches.search({one, X.n_dense, X.features().dense_row(row), nullptr}, options, alone.data() + row * options.k, alone_scores.data() + row * options.k);
     });
     check(labels == alone && std::memcmp(scores.data(), alone_scores.data(), scores.size() * 4) == 0, "alone as in a batch");
 }
@@ -292,8 +318,8 @@ bool same(const Answer& a, const Answer& b) {
 
 void test_search(const Tree& tree, const Plain* plain, const Level* levels, const Csr& X, int bits, Precision precision) {
     Random random{uint64_t(bits) * 7 + uint64_t(precision)};
-    Packed packed[2] = {Packed(plain[0], tree, 0, levels[0].bias, bits, precision),
-                        Packed(plain[1], tree, 1, levels[1].bias, bits, precision)};
+    Packed packed[2] = {Packed(plain[0], tree, 0, levels[0].bias, X.n_dense, bits, precision),
+                        Packed(plain[1], tree, 1, levels[1].bias, X.n_dense, bits, precision)};
     for (int number = 0; number < 2; ++number)
         check(unpacks_to(packed[number], plain[number], precision == Precision::fp32), "packing round trip");
     std::vector<uint8_t> allowed(tree.leaves.size(), 1);
@@ -318,12 +344,15 @@ void test_search(const Tree& tree, const Plain* plain, const Level* levels, cons
     }
 }
 
-void test_all(int32_t cols, int32_t n_parents, int32_t first_children) {
+void test_all(int32_t cols, int32_t n_parents, int32_t first_children, int64_t n_dense) {
     Random random{uint64_t(cols) + uint64_t(first_children)};
     const int64_t n = 60;
-    const Csr X = random_matrix(n, cols, random);
+    Csr X = random_matrix(n, cols, random);
+    X.n_dense = n_dense;
+    for (int64_t i = 0; i < n * n_dense; ++i) X.dense.push_back(0.2f * random.real());
     const Tree tree(n_parents, first_children);
     Trainer trainer{tree, X, {}, {random_level(tree, 0, n, random), random_level(tree, 1, n, random)}};
+    for (Level& level : trainer.levels) level.dense.assign(level.bias.size() * size_t(n_dense), 0.0f);
     for (int64_t row = 0; row < n; ++row) trainer.weights.push_back(float(row % 4));
     for (const Loss loss : {Loss::squared_hinge, Loss::hinge, Loss::logistic})
         for (const bool plain : {false, true}) {
@@ -361,10 +390,12 @@ void test_refusal() {
 }  // namespace
 
 int main() {
-    test_all(1, 1, 1);
-    test_all(40, 3, 5);
-    test_all(5000, 4, 300);
-    test_all(3000000, 2, 17);
+    for (const int64_t n_dense : {0, 1, 16, 37}) {
+        test_all(1, 1, 1, n_dense);
+        test_all(40, 3, 5, n_dense);
+        test_all(5000, 4, 300, n_dense);
+        test_all(3000000, 2, 17, n_dense);
+    }
     test_refusal();
     std::puts("ok");
 }

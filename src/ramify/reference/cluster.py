@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ramify.kernels.cluster import CutPlan, KMeansConfig
-from ramify.values import Bool, Float64, Int32
+from ramify.values import Bool, Float64, Hybrid, Int32
 
 _MASK = 2**64 - 1
 
@@ -37,9 +37,10 @@ class Random:
 
 
 def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig) -> Int32:
-    """Labels by position: every cut of the plan by ``bisect``; dense Z has no sketch."""
-    dense = np.asarray(Z.todense() if hasattr(Z, "todense") else Z, np.float64)
-    sketch = _sketch(dense, config.sketch) if hasattr(Z, "todense") else None
+    """Labels by position: every cut of the plan by ``bisect``; a dense array has no sketch."""
+    dense = np.asarray(Z.toarray() if hasattr(Z, "toarray") else Z, np.float64)
+    n_sparse = Z.n_sparse if isinstance(Z, Hybrid) else dense.shape[1] if hasattr(Z, "toarray") else 0
+    sketch = _sketch(dense, n_sparse, config.sketch)
     order = np.arange(plan.n_labels, dtype=np.int32)
     pending = [(0, 0, plan.n_labels)] if len(plan.middles) else []
     while pending:
@@ -59,13 +60,13 @@ def balanced_order(Z: Any, plan: CutPlan, config: KMeansConfig) -> Int32:
     return order
 
 
-def _sketch(dense: Float64, keep: int) -> Float64 | None:
-    """The largest entries of each row, if that removes half of all entries."""
-    lengths = (dense != 0).sum(axis=1)
-    if keep == 0 or 2 * np.minimum(lengths, keep).sum() > lengths.sum():
+def _sketch(dense: Float64, n_sparse: int, keep: int) -> Float64 | None:
+    """The largest sparse entries of each row and its dense ones, if that removes half of all sparse entries."""
+    lengths = (dense[:, :n_sparse] != 0).sum(axis=1)
+    if keep == 0 or lengths.sum() == 0 or 2 * np.minimum(lengths, keep).sum() > lengths.sum():
         return None
     sketch = dense.copy()
-    for row in sketch:
+    for row in sketch[:, :n_sparse]:
         row[np.lexsort((np.arange(len(row)), -np.abs(row)))[keep:]] = 0
     return sketch
 

@@ -17,25 +17,47 @@ from ramify.weights import LevelWeights
 
 
 def rounded(level: LevelWeights, precision: str) -> LevelWeights:
-    """The weights as rounded by packing: bf16 to nearest even, int8 in steps of (largest weight of the node) / 127."""
+    """The weights as rounded by packing: bf16 to nearest even, int8 in steps of (largest weight of the node) / 127.
+
+    Sparse and dense weights of a node have a largest weight each.
+    """
     if precision == "fp32":
         return level
-    if precision == "bf16":
-        bits = level.values.view(np.uint32).astype(np.uint64)
-        even = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-        return replace(level, values=even.astype(np.uint32).view(np.float32))
     nodes = entry_nodes(level)
-    scale = np.zeros(level.n_nodes, np.float32)
-    np.maximum.at(scale, nodes, np.abs(level.values) / np.float32(127))
+    values = _even(level.values) if precision == "bf16" else _in_steps(level.values, nodes, level.n_nodes)
+    if level.dense is None:
+        return replace(level, values=values)
+    flat = level.dense.ravel()
+    rows = np.repeat(np.arange(level.n_nodes), level.n_dense)
+    dense = _even(flat) if precision == "bf16" else _in_steps(flat, rows, level.n_nodes)
+    return replace(level, values=values, dense=dense.reshape(level.dense.shape))
+
+
+def _even(values: Float32) -> Float32:
+    bits = values.view(np.uint32).astype(np.uint64)
+    even = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    return even.astype(np.uint32).view(np.float32)
+
+
+def _in_steps(values: Float32, nodes: Any, n_nodes: int) -> Float32:
+    scale = np.zeros(n_nodes, np.float32)
+    np.maximum.at(scale, nodes, np.abs(values) / np.float32(127))
     safe = np.where(scale > 0, scale, np.float32(1))
-    steps = np.clip(np.rint(level.values / safe[nodes]), -127, 127)
-    return replace(level, values=(steps * scale[nodes]).astype(np.float32))
+    steps = np.clip(np.rint(values / safe[nodes]), -127, 127)
+    rounded: Float32 = (steps * scale[nodes]).astype(np.float32)
+    return rounded
 
 
 def entry_nodes(level: LevelWeights) -> Any:
     """Node of every stored weight."""
     block_of_row = np.repeat(np.arange(len(level.block_rows) - 1), np.diff(level.block_rows))
     return np.repeat(level.blocks.begin[block_of_row], np.diff(level.row_entries)) + level.children
+
+
+def whole_matrix(level: LevelWeights) -> Float32:
+    """All weights, shape (d, nodes): those of the sparse columns, then those of the dense ones."""
+    sparse: Float32 = level.matrix().toarray()
+    return sparse if level.dense is None else np.vstack([sparse, level.dense.T])
 
 
 def log_score(transform: str, margins: Float64) -> Float64:
@@ -76,7 +98,7 @@ class PlainModel:
     def margins(self, X: Any) -> list[Float64]:
         """Per level the margins of all nodes, shape (n, nodes)."""
         X = X.toarray().astype(np.float64) if hasattr(X, "toarray") else np.asarray(X, np.float64)
-        return [X @ level.matrix().toarray() + level.bias for level in self.levels]
+        return [X @ whole_matrix(level) + level.bias for level in self.levels]
 
     def search(
         self, X: Any, k: int, config: SearchConfig, *, allowed: Any = None, forbidden: Any = None

@@ -14,27 +14,31 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from ramify.kernels.train import LevelProblem, SolverConfig
-from ramify.values import CSR, Float64
+from ramify.values import Features, Float64, Hybrid
 from ramify.weights import Blocks, LevelWeights
 
 
 def train(
-    X: CSR, problems: Sequence[LevelProblem], config: SolverConfig, *, instance_weights: Any = None
+    X: Features, problems: Sequence[LevelProblem], config: SolverConfig, *, instance_weights: Any = None
 ) -> list[LevelWeights]:
     """Train every node of every given level; see ``kernels.train.train``."""
     dense = np.hstack([X.toarray().astype(np.float64), np.ones((X.shape[0], 1))])
     weights = np.ones(X.shape[0]) if instance_weights is None else np.asarray(instance_weights, np.float64)
-    return [_train_level(dense, problem, config, weights) for problem in problems]
+    n_dense = X.n_dense if isinstance(X, Hybrid) else 0
+    return [_train_level(dense, n_dense, problem, config, weights) for problem in problems]
 
 
-def _train_level(X: Float64, problem: LevelProblem, config: SolverConfig, weights: Float64) -> LevelWeights:
+def _train_level(
+    X: Float64, n_dense: int, problem: LevelProblem, config: SolverConfig, weights: Float64
+) -> LevelWeights:
     n_nodes = problem.positives.shape[0]
     W = np.zeros((X.shape[1], n_nodes))
     for node in range(n_nodes):
         rows, signs, costs = node_problem(problem, node, config, weights)
         W[:, node] = solve(X[rows], signs, costs, config.loss)
-    kept = prune(W[:-1], config.threshold, config.max_weights)
-    return level_weights(kept, W[-1], problem.blocks)
+    n_sparse = len(W) - 1 - n_dense
+    kept = prune(W[:n_sparse], config.threshold, config.max_weights)
+    return level_weights(kept, W[-1], problem.blocks, W[n_sparse:-1].T if n_dense else None)
 
 
 def node_problem(
@@ -120,8 +124,8 @@ def prune(W: Float64, threshold: float, max_weights: int) -> Float64:
     return np.where(rank < max_weights, kept, 0.0)
 
 
-def level_weights(W: Any, bias: Any, blocks: Blocks) -> LevelWeights:
-    """The layout of ``LevelWeights`` for dense weights, shape (d, nodes)."""
+def level_weights(W: Any, bias: Any, blocks: Blocks, dense: Any = None) -> LevelWeights:
+    """The layout of ``LevelWeights`` for arrays: weights, shape (d, nodes), and those of a dense block, (nodes, m)."""
     W = np.asarray(W, np.float32)
     block_rows, row_entries = [0], [0]
     features, children, values = [], [], []
@@ -135,11 +139,12 @@ def level_weights(W: Any, bias: Any, blocks: Blocks) -> LevelWeights:
         block_rows.append(len(features))
     return LevelWeights(
         blocks=blocks,
-        n_features=len(W),
+        n_features=len(W) + (0 if dense is None else dense.shape[1]),
         block_rows=np.array(block_rows, np.int64),
         features=np.array(features, np.int32),
         row_entries=np.array(row_entries, np.int64),
         children=np.array(children, np.uint8),
         values=np.array(values, np.float32),
         bias=np.asarray(bias, np.float32),
+        dense=None if dense is None else np.ascontiguousarray(dense, np.float32),
     )

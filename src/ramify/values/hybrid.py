@@ -90,6 +90,11 @@ class Hybrid:
         scaled: Float32 = self.dense * self.dense_scale[:, None]
         return scaled
 
+    def toarray(self) -> Float32:
+        """Both blocks as one dense array, shape (n, d + m); for small matrices."""
+        whole: Float32 = np.hstack([self.sparse.toarray(), self.scaled_dense()])
+        return whole
+
     def dense_lengths(self) -> Float64:
         """Euclidean length of each row of the dense block, shape (n,); the bits depend on the row only."""
         lengths = np.empty(len(self))
