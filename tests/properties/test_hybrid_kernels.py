@@ -57,10 +57,10 @@ def random_hybrid_weights(rng, tree, d, m, *, exact=False):
     return levels
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    n=st.integers(1, 18),
+    n=st.integers(1, 12),
     m=st.sampled_from([1, 3, 16, 17, 40]),
     children=st.lists(st.integers(1, 20), min_size=1, max_size=3),
     loss=st.sampled_from(LOSSES),
@@ -80,11 +80,12 @@ def test_training_equals_its_twin(seed, n, m, children, loss, chosen, weighted):
     assert native.n_features == X.shape[1] and native.n_dense == m
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("n_children", [1, 4, 5, 15, 16, 17, 257])
+@pytest.mark.parametrize(
+    ("loss", "n_children"), [("logistic", 3), ("hinge", 9), *(("squared-hinge", n) for n in (1, 4, 5, 15, 16, 17, 257))]
+)
 def test_training_equals_that_of_the_same_columns_as_csr(loss, n_children):
     rng = np.random.default_rng(n_children)
-    X = random_hybrid(rng, 60, 8, 21)
+    X = random_hybrid(rng, 40, 8, 21)
     problem = random_level(rng, X, [n_children, 3])
     config = SolverConfig(loss=loss, **FINE)
     hybrid, csr = (train(form, [problem], config)[0] for form in (X, as_one_block(X)))
@@ -133,7 +134,7 @@ def test_values_that_cannot_be_squared_are_refused():
         train(X, [random_level(np.random.default_rng(0), X, [2])], SolverConfig())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     children=st.lists(st.integers(1, 40), min_size=1, max_size=4),
@@ -153,7 +154,7 @@ def test_packing_loses_only_the_rounding(seed, children, m, precision):
     assert packed.n_weights == len(level.values) + level.dense.size
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     depth=st.integers(1, 3),
@@ -175,7 +176,7 @@ def test_search_finds_the_labels_of_its_twin(seed, depth, beam, path_weight, cop
     np.testing.assert_allclose(scores, plain[1], rtol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     transform=st.sampled_from(TRANSFORMS),
@@ -258,7 +259,7 @@ def test_damaged_dense_weights_are_refused(precision, damage):
         check_packed(replace(packed, **broken), level.blocks)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), limit=st.sampled_from([None, 1, 3]), m=st.sampled_from([1, 7, 20]))
 def test_pifa_equals_its_twin(seed, limit, m):
     rng = np.random.default_rng(seed)
@@ -272,7 +273,7 @@ def test_pifa_equals_its_twin(seed, limit, m):
     np.testing.assert_array_equal(Z.toarray(), two.toarray())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     n_groups=st.integers(2, 9),
     seed=st.integers(0, 2**32 - 1),
@@ -293,9 +294,8 @@ def test_clusters_equal_those_of_the_twin(n_groups, seed, spherical, sketch):
 
 
 @pytest.mark.parametrize("isa", ["baseline", "avx2"])
-@pytest.mark.skipif("RAMIFY_ISA" in os.environ, reason="runs once")
 def test_narrower_instruction_sets(isa):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", Path(__file__)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "as_csr or bits", Path(__file__)]
     done = subprocess.run(
         command, env=os.environ | {"RAMIFY_ISA": isa}, capture_output=True, text=True, cwd=HERE.parents[1], check=False
     )
