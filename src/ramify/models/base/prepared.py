@@ -31,10 +31,10 @@ class PreparedCall:
         self._settings, self._prepare = settings, prepare
         self._state = (settings(), prepare())
 
-    def __call__(self, indices: Int32, values: Float32) -> tuple[Int32, Float32]:
-        """Labels and scores, shapes (1, k), of one instance's (feature numbers, values)."""
+    def __call__(self, *instance: Any) -> tuple[Int32, Float32]:
+        """Labels and scores, shapes (1, k), of one instance (see ``exchange.Single``)."""
         settings, (used, answer) = self._settings(), self._state
         if settings != used:
             answer = self._prepare()
             self._state = (settings, answer)
-        return answer(indices, values)
+        return answer(*instance)

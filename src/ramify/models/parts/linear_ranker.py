@@ -89,7 +89,7 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
             Settings out of range.
         """
         schemes, solver = self._settings()
-        tree, n_features = problem.tree, problem.X.shape[1]
+        tree = problem.tree
         targets, clusters = sp.csr_matrix(problem.Y @ tree.leaf_matrix()), tree.membership(1)
         matched = problem.reached if "man" in schemes else None
         above = sp.csr_matrix(targets @ clusters)
@@ -98,7 +98,7 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
         positives.sort_indices()
         leaves = LevelProblem(Blocks.of(tree, 1), rows, positives)
         [weights] = train(problem.X, [leaves], solver, seed=seed, threads=threads)
-        self.search_ = BeamSearch.of(tree, [_no_weights(tree, n_features), weights], self.precision)
+        self.search_ = BeamSearch.of(tree, [_no_weights(tree, weights), weights], self.precision)
         return self
 
     def _settings(self) -> tuple[frozenset[str], SolverConfig]:
@@ -147,16 +147,18 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
         return ranker
 
 
-def _no_weights(tree: LabelTree, n_features: int) -> LevelWeights:
+def _no_weights(tree: LabelTree, leaves: LevelWeights) -> LevelWeights:
     """Level of clusters whose score is 1 for every instance, because the matcher has scored them already."""
+    n_clusters, n_dense = tree.level_sizes[0], leaves.n_dense
     blocks, nothing = Blocks.of(tree, 0), np.empty(0, np.int32)
     return LevelWeights(
         blocks=blocks,
-        n_features=n_features,
+        n_features=leaves.n_features,
         block_rows=np.zeros(len(blocks.begin), np.int64),
         features=nothing,
         row_entries=np.zeros(1, np.int64),
         children=np.empty(0, np.uint8),
         values=np.empty(0, np.float32),
-        bias=np.full(tree.level_sizes[0], 1e4, np.float32),
+        bias=np.full(n_clusters, 1e4, np.float32),
+        dense=np.zeros((n_clusters, n_dense), np.float32) if n_dense else None,
     )

@@ -13,7 +13,7 @@ from ramify.features import Tfidf
 from ramify.label_vectors import unit_vectors
 from ramify.tagger.assessment import named_by
 from ramify.tagger.tagger import Tagger
-from ramify.values import CSR, Dataset, Float64, LabelTree, as_csr
+from ramify.values import CSR, Dataset, Float64, LabelTree, as_features
 
 NAMED = 10
 """Default maximum number of features and siblings."""
@@ -173,7 +173,7 @@ def _examples(tagger: Tagger, name: str, data: Dataset, count: int) -> list[list
     if name not in names:
         raise InputError(f"no document of the data has the label {name!r}: give data that use it")
     rows = np.flatnonzero(np.asarray(data.Y[:, [names.index(name)]].todense()).ravel()).tolist()
-    texts = as_csr(data.X)[rows] if data.texts is None else [data.texts[row] for row in rows]
+    texts = as_features(data.X)[rows] if data.texts is None else [data.texts[row] for row in rows]
     scores = tagger.model_.leaf_scores(tagger.features(texts), label)
     found = []
     for sense in range(scores.shape[1]):
