@@ -107,8 +107,8 @@ def test_ctrl_c_while_settings_are_chosen_leaves_no_model(documents, tmp_path):
     slow.write_text(
         "import sys, time\n"
         "from ramify.cli import main\n"
-        "from ramify.models.trees import xr_linear\n"
-        "xr_linear.chosen_cost = lambda *given, **options: time.sleep(60)\n"
+        "from ramify.models.trees import chosen\n"
+        "chosen.chosen_cost = lambda *given, **options: time.sleep(60)\n"
         f"sys.argv = ['ramify', 'train', {str(documents)!r}, '--out', 'm', '--threads', '1']\n"
         "main()\n"
     )
@@ -138,7 +138,7 @@ def test_an_interrupt_in_a_choice_of_settings_leaves_no_model(place, call, docum
     if place == "members of a blend":
         monkeypatch.setattr(Trial, "choose", interrupt)
     else:
-        monkeypatch.setattr("ramify.models.trees.xr_linear.chosen_cost", interrupt)
+        monkeypatch.setattr("ramify.models.trees.chosen.chosen_cost", interrupt)
     preset = "default" if place == "cost of one tree" else "best"
     done = call("train", documents, "--out", tmp_path / "m", "--preset", preset, "--threads", 1, "-q")
     assert reached

@@ -7,7 +7,7 @@ from ramify.exchange import CheckedTraining, VectorCache
 from ramify.index.kmeans import kept_labels
 from ramify.label_vectors import PIFA
 from ramify.protocols import Indexer, Representation
-from ramify.values import Int32, LabelTree
+from ramify.values import Features, Hybrid, Int32, LabelTree
 
 MAX_LEAF = 100
 """Maximum number of labels per leaf cluster."""
@@ -17,6 +17,9 @@ FEW_LABELS = 500
 
 CHEAP = 1_500_000_000
 """Multiplications per pass, stored values of X times labels: less than a CPU second of training without a tree."""
+
+DENSE_PER_SPARSE = 4
+"""Number of multiplications of dense values that take as long as one of a sparse value."""
 
 
 def is_flat(training: CheckedTraining, max_leaf: int | None) -> bool:
@@ -33,7 +36,12 @@ def is_flat(training: CheckedTraining, max_leaf: int | None) -> bool:
     n_labels = len(_used_labels(training))
     if max_leaf is not None:
         return n_labels <= max_leaf
-    return n_labels <= FEW_LABELS or training.X.nnz * n_labels <= CHEAP
+    return n_labels <= FEW_LABELS or _costly_values(training.X) * n_labels <= CHEAP
+
+
+def _costly_values(X: Features) -> float:
+    """Stored values of X; those of a dense block count less, because their products need no indices."""
+    return X.sparse.nnz + X.dense.size / DENSE_PER_SPARSE if isinstance(X, Hybrid) else X.nnz
 
 
 def flat_tree(training: CheckedTraining) -> LabelTree:

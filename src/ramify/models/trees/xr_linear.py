@@ -11,7 +11,6 @@ score(label) = σ(leaf) · (Π σ(node above)) ^ path_weight, σ(node) = σ(w ·
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -21,29 +20,25 @@ import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Parsed, Real, Rules, YesNo, rules_of
+from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Parsed, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import EXTRAS, CheckedTraining, Training
 from ramify.index import FixedTree, KMeansIndexer
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import SolverConfig
 from ramify.linear import KnownLeaves, TreeTrainingConfig
-from ramify.linear.cost import chosen_cost, chosen_dense_weight
 from ramify.linear.defaults import solver_defaults
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives
 from ramify.match import BeamSearch
 from ramify.models.base.unit import stored_count
+from ramify.models.trees.chosen import COST, DENSE_WEIGHT, ChosenOnTraining
 from ramify.models.trees.indexing import MAX_LEAF, built_tree, flat_tree, is_flat
-from ramify.models.trees.learning import TreeLearner, n_weighted, with_checked_extras
-from ramify.models.trees.tree_predictor import TreePredictor
+from ramify.models.trees.learning import TreeLearner, with_checked_extras
 from ramify.protocols import Indexer, Representation
 from ramify.values import Hybrid, LabelTree, StageProgress
 
-COST = replace(SolverConfig.RULES["cost_positive"], optional=True)
-DENSE_WEIGHT = Real(0.01, 100, optional=True)
 
-
-class XRLinear(TreePredictor):
+class XRLinear(ChosenOnTraining):
     """A tree of linear classifiers.
 
     Parameters
@@ -152,8 +147,6 @@ class XRLinear(TreePredictor):
         "seed": SEED,
         "threads": THREADS,
     }
-    cost_: float | None = None
-    dense_weight_: float | None = None
 
     FLAGS = (
         "branching",
@@ -291,19 +284,6 @@ class XRLinear(TreePredictor):
         self._set_search(search)
         self.cost_, self.dense_weight_ = cost, weight
 
-    def _training_rows(self, X: Any) -> Any:
-        """Blocks with rows of length 1; they are weighted when the weight has been chosen."""
-        rows, self.normalized_rows_ = self._unit_blocks(self._instances(X))
-        return rows
-
-    def with_blocks(self, training: CheckedTraining, weight: float | None) -> CheckedTraining:
-        """The training with the blocks of X weighted; X itself without a dense block."""
-        return training if weight is None else replace(training, X=self._joined_blocks(training.X, weight))
-
-    @property
-    def _block_weight(self) -> float:
-        return 1.0 if self.dense_weight_ is None else self.dense_weight_
-
     def regrown(
         self, tree: LabelTree, X: Any, Y: Any, *, threads: int | None = None, progress: StageProgress | None = None
     ) -> XRLinear:
@@ -328,7 +308,8 @@ class XRLinear(TreePredictor):
         again.check_settings()
         training = again._checked_training(Training(X=X, Y=Y, threads=threads, progress=progress))
         (_, n_features), (_, n_labels) = training.X.shape, training.Y.shape
-        if n_features != self.n_features_in_:
+        n_dense = training.X.n_dense if isinstance(training.X, Hybrid) else 0
+        if (n_features, n_dense) != (self.n_features_in_, self.search_.n_dense):
             raise InputError(
                 f"X has {n_features} features, but the model has {self.n_features_in_}: give the training data"
             )
@@ -358,10 +339,6 @@ class XRLinear(TreePredictor):
         upper.set_params(path_weight=1.0, tail_cost=0.0, tail_rank=0.0, dense_weight=self.dense_weight_)
         return upper
 
-    def _defaults(self, training: CheckedTraining) -> dict[str, float]:
-        flat = self.indexer is None and is_flat(training, self.max_leaf)
-        return solver_defaults(n_weighted(training), flat)
-
     def _learner(self, cost: float | None, defaults: dict[str, float]) -> TreeLearner:
         config = TreeTrainingConfig(
             solver=self._solver(1.0 if cost is None else cost, defaults),
@@ -370,37 +347,6 @@ class XRLinear(TreePredictor):
             hard_negative_weight=self.hard_negative_weight,
         )
         return TreeLearner(config=config, **{name: getattr(self, name) for name in TreeLearner.RULES})
-
-    def _solver(self, cost: float, defaults: dict[str, float]) -> SolverConfig:
-        """Settings of the solver; ``cost`` is C where none is given."""
-        chosen = {"cost_positive": cost, "cost_negative": cost, **defaults}
-        given = {name: getattr(self, name) for name in SolverConfig.RULES}
-        return SolverConfig(**(given | {name: value for name, value in chosen.items() if given[name] is None}))
-
-    def chosen_cost(self, training: CheckedTraining) -> float | None:
-        """C of a model with these settings on this training; None if both costs are given."""
-        if self.cost_positive is not None and self.cost_negative is not None:
-            return None
-        return self._chosen(chosen_cost, training)
-
-    def chosen_dense_weight(self, training: CheckedTraining) -> float | None:
-        """Weight of the dense block, whose rows have length 1 in both blocks; None if X has no dense block."""
-        if not isinstance(training.X, Hybrid):
-            return None
-        if self.dense_weight is not None or not self.normalize:
-            return 1.0 if self.dense_weight is None else float(self.dense_weight)
-        return self._chosen(chosen_dense_weight, training)
-
-    def _chosen(self, choose: Callable[..., float], training: CheckedTraining) -> float:
-        """A setting that is chosen on the instances whose weight is not 0."""
-        X, Y, weights = training.X, training.Y, training.sample_weight
-        if weights is not None:
-            X, Y = X[weights > 0], Y[weights > 0]
-        training.report("choose", 0.0)
-        solver = self._solver(1.0, self._defaults(training))
-        chosen = choose(X, Y, solver, seed=training.seed, threads=training.threads)
-        training.report("choose", 1.0)
-        return chosen
 
     def _index(self, training: CheckedTraining) -> LabelTree:
         if self.indexer is None and is_flat(training, self.max_leaf):
