@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from ramify import (
     Blend,
@@ -64,7 +65,7 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_is_saved_loaded_and_answers_alike(name, tmp_path):
     """Batch and single row, mapped and loaded, all threads: the same bits."""
-    model = MODELS[name].set_params(threads=1).fit(X, Y)
+    model = clone(MODELS[name]).set_params(threads=1).fit(X, Y)
     top = model.predict_topk(X, 3)
     assert model.n_features_in_ == X.shape[1]
     assert (top.labels[:, 0] == Y.indices).mean() > (0.35 if name == "nearest" else 0.8)
@@ -88,14 +89,14 @@ def test_a_model_is_saved_loaded_and_answers_alike(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["tree", "disentangled", "ensemble"])
 def test_threads_do_not_change_the_model(name):
-    one, two = (MODELS[name].set_params(threads=threads).fit(X, Y).predict_topk(X, 3) for threads in (1, 2))
+    one, two = (clone(MODELS[name]).set_params(threads=threads).fit(X, Y).predict_topk(X, 3) for threads in (1, 2))
     np.testing.assert_array_equal(one.scores, two.scores)
 
 
 def test_training_equals_that_of_the_columns_as_csr():
     """The dense block is only a form: on the same tree, with no weight pruned, CSR columns give the same scores."""
     settings = {"threshold": 0.0, "epsilon": 1e-4, "max_passes": 10_000, "precision": "fp32", "normalize": False}
-    tree = FixedTree(MODELS["as given"].set_params(threads=1).fit(X, Y).tree_)
+    tree = FixedTree(clone(MODELS["as given"]).set_params(threads=1).fit(X, Y).tree_)
     csr = sp.csr_matrix(np.hstack([X.sparse.toarray(), np.float32(0.7) * X.dense]))
     hybrid, plain = (XRLinear(**FAST, **settings, indexer=tree, threads=1).fit(form, Y) for form in (X, csr))
     np.testing.assert_allclose(hybrid.decision_function(X), plain.decision_function(csr), atol=2e-3)

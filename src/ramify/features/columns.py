@@ -78,7 +78,7 @@ class Columns:
             More columns than ``width``.
         """
         if isinstance(matrix, Hybrid):
-            return Hybrid(self.select(matrix.sparse), matrix.dense)
+            return Hybrid(self.select(matrix.sparse), matrix.dense, matrix.dense_scale)
         if matrix.shape[1] > self.width:
             raise InputError(
                 f"X has {matrix.shape[1]} features, but the model was trained on {self.width}: "
