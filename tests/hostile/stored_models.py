@@ -114,6 +114,10 @@ def _kinds() -> dict[str, Callable[[], Any]]:
     for name, make in _vectorizers().items():
         kinds[f"texts-{name}"] = lambda make=make: make().fit(TEXTS)
         kinds[f"tagger-{name}"] = lambda make=make: _tagger(XRLinear(**TREE), make())
+    beside = Hybrid(problem.X, problem.X.toarray()[:, :3])
+    kinds["hybrid"] = lambda: XRLinear(**TREE, threshold=0.01).fit(beside, problem.Y)
+    kinds["hybrid-fp32"] = lambda: XRLinear(**TREE, precision="fp32").fit(beside, problem.Y)
+    kinds["hybrid-blend"] = lambda: Blend(trees=1, max_leaf=2, threads=1).fit(beside, problem.Y)
     kinds["tagger-columns"] = lambda: _tagger_of_columns(problem)
     return kinds
 
@@ -138,7 +142,7 @@ def use(model: Any, place: Path) -> None:
     if isinstance(model, Tagger):
         _use_tagger(model)
     elif hasattr(model, "predict_topk"):
-        _use_model(model, _rows(model.n_features_in_))
+        _use_model(model, _rows_for(model))
     else:
         model.transform(TEXTS)
         model.transform(TEXTS[:1])
@@ -172,9 +176,17 @@ def _use_model(model: Any, X: Any) -> None:
     model.predict(X)
     if hasattr(model, "decision_function"):
         model.decision_function(X)
-    if hasattr(model, "single") and not isinstance(X, Hybrid):
-        row = X[0]
-        model.single(k)(row.indices, row.data)
+    if hasattr(model, "single"):
+        row = X[0:1]
+        one = (row.sparse.indices, row.sparse.data, row.dense[0]) if isinstance(X, Hybrid) else (row.indices, row.data)
+        model.single(k)(*one)
+
+
+def _rows_for(model: Any) -> Any:
+    parts = [model, *(model.ensemble_.members_ if hasattr(model, "ensemble_") else ())]
+    n_dense = max(part.search_.n_dense if hasattr(part, "search_") else 0 for part in parts)
+    X = _rows(max(1, model.n_features_in_ - n_dense))
+    return Hybrid(X, np.ones((X.shape[0], n_dense))) if n_dense else X
 
 
 def _rows(width: int) -> Any:
