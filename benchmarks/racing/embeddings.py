@@ -51,11 +51,10 @@ def embeddings(texts: Sequence[str], name: str, *, encoder: str = "minilm", thre
 
 def _embedder(encoder: str, threads: int) -> Any:
     """A function of texts."""
+    from ramify.torchloop import Environment
     from ramify.transformers.embedding import embedded
     from ramify.transformers.encoder import EncoderConfig, load_encoder
     from ramify.transformers.tokens import tokenized
-
-    from ramify.torchloop import Environment
 
     model, tokenizer = load_encoder(EncoderConfig(name=encoder))
     environment = Environment("cpu", threads)
