@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from ramify import (
     XRLinear,
     load,
 )
-from ramify.exchange import VectorCache
+from ramify.exchange import CheckedTraining, VectorCache
 from ramify.index import FixedTree, NeighbourIndexer
 from ramify.label_vectors import PIFA, Concatenation, GraphSpectrum, Mixture
 from ramify.tagger.explain.label_card import describe_label
@@ -134,6 +135,16 @@ def test_the_weight_follows_the_informative_block():
     both = [Hybrid(words, noise.dense), Hybrid(words, X.dense), Hybrid(noise.sparse, X.dense)]
     weights = [XRLinear(threads=1).fit(rows, Y).dense_weight_ for rows in both]
     assert weights == sorted(weights) and weights[2] > 1.5 * weights[0]
+
+
+@pytest.mark.parametrize(("n", "tolerance"), [(4000, 0.2), (4001, 0.6)])
+def test_the_default_tolerance_is_looser_with_a_dense_block(n, tolerance):
+    model = XRLinear()
+    training = CheckedTraining(
+        X=Hybrid(np.ones((n, 1)), np.ones((n, 1))), Y=as_label_matrix(np.eye(n, 2)), seed=0, threads=1
+    )
+    assert model._defaults(training)["epsilon"] == tolerance
+    assert XRLinear()._defaults(replace(training, X=training.X.sparse))["epsilon"] == min(tolerance, 0.4)
 
 
 def test_the_weight_is_stored_and_kept(tmp_path):

@@ -58,7 +58,7 @@ class ChosenOnTraining(TreePredictor):
 
     def _defaults(self, training: CheckedTraining) -> dict[str, float]:
         flat = self.indexer is None and is_flat(training, self.max_leaf)
-        return solver_defaults(n_weighted(training), flat)
+        return solver_defaults(n_weighted(training), flat, dense=isinstance(training.X, Hybrid))
 
     def _solver(self, cost: float, defaults: dict[str, float]) -> SolverConfig:
         """Settings of the solver; ``cost`` is C where none is given."""

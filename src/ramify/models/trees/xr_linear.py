@@ -66,7 +66,8 @@ class XRLinear(ChosenOnTraining):
     cost_positive, cost_negative : float, optional
         C of positive and negative instances; None: chosen on a sample of the instances (see ``linear.cost``).
     epsilon : float, optional
-        Tolerance of the solver. None: 0.2 for up to 4,000 instances with a weight above 0, otherwise 0.4.
+        Tolerance of the solver. None: 0.2 for up to 4,000 instances with a weight above 0, otherwise 0.4, or 0.6 with a
+        dense block.
     max_passes : int, default 20
         Maximum number of passes of the solver.
     threshold : float, optional
