@@ -23,7 +23,7 @@ from ramify import (
 )
 from ramify.exchange import CheckedTraining, VectorCache
 from ramify.index import FixedTree, NeighbourIndexer
-from ramify.label_vectors import PIFA, Concatenation, GraphSpectrum, Mixture
+from ramify.label_vectors import PIFA, Concatenation, GraphSpectrum, Mixture, names_as_instances
 from ramify.tagger.explain.label_card import describe_label
 from ramify.tagger.explain.sizes import describe
 from ramify.values import Hybrid, as_label_matrix
@@ -193,6 +193,15 @@ def test_label_vectors_with_a_dense_block_can_be_combined():
         used = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
         np.testing.assert_allclose(np.linalg.norm(Z.toarray(), axis=1), used, atol=1e-5)
         XRLinear(representation=representation, **FAST, **TREE, threads=1).fit(X, Y)
+
+
+def test_names_become_instances_with_both_blocks():
+    names = Hybrid(sp.eye(40, 60, format="csr"), np.ones((40, 12)))
+    more, labels = names_as_instances(X, Y, names, [3, 5])
+    np.testing.assert_array_equal(more.toarray(), np.vstack([X.toarray(), names.toarray()[[3, 5]]]))
+    assert labels.indices[-2:].tolist() == [3, 5]
+    with pytest.raises(InputError, match="both have a dense block"):
+        names_as_instances(X, Y, sp.csr_matrix(names.toarray()))
 
 
 def test_label_vectors_are_cached_by_both_blocks():

@@ -18,7 +18,7 @@ from ramify.checks import COUNT, SEED, Checked, CheckedWhenMade, Own, Parsed, Re
 from ramify.errors import InputError
 from ramify.kernels import aggregate
 from ramify.protocols import Representation, Vectorizer
-from ramify.values import CSR, Features, Float32, Hybrid, as_csr, row_lengths
+from ramify.values import CSR, Features, Float32, Hybrid, as_csr, as_features, row_lengths
 from ramify.wording import quoted
 
 _PART = Own(("represent",), role="representation")
@@ -178,7 +178,7 @@ class Given(CheckedWhenMade):
         return unit_vectors(self.Z)
 
 
-def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None = None) -> tuple[CSR, CSR]:
+def names_as_instances(X: Any, Y: CSR, names: Any, labels: npt.ArrayLike | None = None) -> tuple[Any, CSR]:
     """Add the name of each label to the training data as an instance of the label.
 
     Every part is then trained on labels without other instances as well; labels with few instances become more precise,
@@ -186,18 +186,18 @@ def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None 
 
     Parameters
     ----------
-    X : csr_matrix, shape (n, d)
+    X : csr_matrix or Hybrid, shape (n, d)
         Features.
     Y : csr_matrix, shape (n, L)
         Label assignments.
-    names : csr_matrix, shape (L, d)
+    names : csr_matrix or Hybrid, as X, shape (L, d)
         Features of the label names, by the vectorizer of X.
     labels : int array, optional
         Labels whose names are added; all when None.
 
     Returns
     -------
-    (csr_matrix, csr_matrix)
+    (csr_matrix or Hybrid, csr_matrix)
         X and Y with one more row per name that is not empty.
 
     Raises
@@ -211,12 +211,23 @@ def names_as_instances(X: CSR, Y: CSR, names: CSR, labels: npt.ArrayLike | None 
     chosen = np.arange(Y.shape[1]) if labels is None else np.unique(np.asarray(labels, np.int64))
     if len(chosen) and not (chosen[0] >= 0 and chosen[-1] < Y.shape[1]):
         raise InputError(f"labels contains {chosen[[0, -1]]}, but must lie in 0..{Y.shape[1] - 1}, as Y has columns")
-    names = as_csr(names, "names")
-    chosen = chosen[np.diff(names.indptr)[chosen] > 0]
+    names = as_features(names)
+    if isinstance(names, Hybrid) != isinstance(X, Hybrid):
+        raise InputError("X and names must both have a dense block, or neither: use one vectorizer for both")
+    words = names.sparse if isinstance(names, Hybrid) else names
+    chosen = chosen[np.diff(words.indptr)[chosen] > 0]
     own = sp.csr_matrix(
         (np.ones(len(chosen), np.float32), chosen, np.arange(len(chosen) + 1)), (len(chosen), Y.shape[1])
     )
-    return as_csr(sp.vstack([X, names[chosen]])), as_csr(sp.vstack([Y, own]))
+    return _stacked(X, names[chosen]), as_csr(sp.vstack([Y, own]))
+
+
+def _stacked(X: Any, more: Any) -> Any:
+    """The rows of two matrices of one form."""
+    if isinstance(X, Hybrid):
+        dense = np.vstack([X.scaled_dense(), more.scaled_dense()])
+        return Hybrid(as_csr(sp.vstack([X.sparse, more.sparse])), dense)
+    return as_csr(sp.vstack([X, more]))
 
 
 class Concatenation(Checked):
