@@ -48,7 +48,8 @@ class FlatTransformer(TransformerModel):
     copies : int, default 1
         Largest number of clusters per label; in the final tree (label disentanglement).
     ranker : XRLinear, optional
-        The final model on tf-idf and embeddings, unfitted; a ``dense_weight`` of None is 1.
+        The final model on tf-idf and embeddings, unfitted; a ``dense_weight`` of None is 1. None:
+        ``XRLinear(beam=20, dense_weight=1)``.
     warmup : float, default 0.1
         Share of the steps in which the learning rate rises; it falls linearly afterwards.
     weight_decay : float, default 0.01

@@ -49,6 +49,11 @@ NO_EFFECT = ("ranker", "backend", "decision_threshold", "checkpoint", "threads")
 """Settings that have no effect on the fine-tuning."""
 
 
+def default_ranker() -> XRLinear:
+    """The ranker where none is given: a wide beam, whose cost is small beside that of the encoder."""
+    return XRLinear(beam=20, dense_weight=1.0)
+
+
 class TransformerModel(RankingModel):
     """Base of the models with a fine-tuned encoder. A subclass implements ``_fine_tune``.
 
@@ -105,7 +110,7 @@ class TransformerModel(RankingModel):
     }
     """Rules of the settings that all subclasses have, besides ``encoder``."""
 
-    PARTS = MappingProxyType({"ranker": XRLinear})
+    PARTS = MappingProxyType({"ranker": default_ranker})
 
     @property
     def needs(self) -> frozenset[str]:
@@ -153,7 +158,7 @@ class TransformerModel(RankingModel):
 
     def _checked_ranker(self, training: CheckedTraining) -> Any:
         """The unfitted ranker; with copies, a ``Disentangled`` around it."""
-        ranker = XRLinear() if self.ranker is None else clone(self.ranker)
+        ranker = default_ranker() if self.ranker is None else clone(self.ranker)
         if ranker.dense_weight is None:  # a choice on training texts would overrate embeddings fine-tuned on them
             ranker.set_params(dense_weight=1.0)
         ranker.set_params(seed=training.seed, threads=self.threads, decision_threshold=self.decision_threshold)
