@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +26,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tiny_encoder import save_tiny_encoder
 
 K = 5
 MODULES = ("ramify", "ramify.models", "ramify.models.partitioned", "ramify.index", "ramify.features")
@@ -152,6 +158,30 @@ def small_tree(**settings: Any) -> Any:
     return part("XRLinear", **({"branching": 3, "max_leaf": 3} | settings))
 
 
+def tiny_encoder() -> str:
+    """The directory of an encoder with random weights, whose tokens are the words of the texts."""
+    directory = Path(tempfile.mkdtemp(prefix="golden-encoder-"))
+    return str(save_tiny_encoder(directory, texts(), width=8, layers=1, positions=16))
+
+
+def transformer(name: str, **settings: Any) -> Any:
+    """A Tagger with a fine-tuned encoder."""
+    few = {"steps": 2, "batch_size": 8, "max_tokens": 16, "held_out": 0.0}
+    return tagger(part(name, encoder=tiny_encoder(), **(few | settings)))
+
+
+def tagger_of_dense_features() -> Any:
+    """A Tagger on tf-idf, static word vectors and a frozen encoder."""
+    vectors = Path(tempfile.mkdtemp(prefix="golden-vectors-")) / "vectors.txt"
+    rng = np.random.default_rng(3)
+    vectors.write_text(
+        "".join(f"{word} {' '.join(map(str, rng.normal(size=5).round(3)))}\n" for word in WORDS), "utf-8"
+    )
+    static = part("StaticEncoder", vectors=str(vectors))
+    frozen = part("Encoder", encoder=tiny_encoder(), max_tokens=16)
+    return tagger(small_tree(), part("Tfidf", words=(1, 1), min_df=2) + static + frozen)
+
+
 def partitioned(matcher: Any, ranker: Any, **settings: Any) -> Any:
     """A Partitioned of clusters of at most three labels."""
     return part("Partitioned", max_leaf=3, matcher=matcher, ranker=ranker, **settings)
@@ -246,6 +276,10 @@ CASES = [
     Case("Tagger/sklearn-tfidf", lambda: tagger(vectorizer=sklearn("TfidfVectorizer", min_df=2, sublinear_tf=True))),
     Case("Tagger/sklearn-counts", lambda: tagger(vectorizer=sklearn("CountVectorizer", min_df=2, lowercase=False))),
     Case("Tagger/sklearn-hashing", lambda: tagger(vectorizer=sklearn("HashingVectorizer", n_features=64))),
+    Case("Tagger/x-transformer", lambda: transformer("XTransformer", max_leaf=3), first=4),
+    Case("Tagger/xr-transformer", lambda: transformer("XRTransformer", branching=3), first=4),
+    Case("Tagger/flat-transformer", lambda: transformer("FlatTransformer"), first=4),
+    Case("Tagger/dense-features", tagger_of_dense_features, first=4),
     Case("Tagger/features", tagger_of_features, last=1),
     Case("Tagger/unused-columns", tagger_of_unused_columns, first=2),
     Case("Tagger/keys-and-fields", tagger_of_keys_and_fields, first=2),

@@ -12,8 +12,9 @@ from ramify.store import FORMAT, MANIFEST
 
 HERE = Path(__file__).parent
 GOLDEN = sorted(path.parent for path in HERE.glob("format-*/*/*/answers.json"))
-TORCH = {"LabelChain", "ReinforcedChain", "CompositeChain"}
-SINCE: dict[str, int] = {}
+TRANSFORMERS = {"XTransformer", "XRTransformer", "FlatTransformer", "Encoder"}
+TORCH = {"LabelChain", "ReinforcedChain", "CompositeChain", *TRANSFORMERS}
+SINCE: dict[str, int] = dict.fromkeys([*TRANSFORMERS, "StaticEncoder", "Concatenated"], 4)
 """First format of the classes that are newer than format 1."""
 
 

@@ -27,6 +27,9 @@ def test_every_generated_label_has_as_many_documents():
     assert generated_texts(64, 32, 8)[0] == texts
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::ramify.RamifyWarning")  # texts are truncated on purpose
+
+
 @pytest.mark.parametrize(
     ("system", "settings", "outputs"),
     [("x-transformer", {"max_leaf": 16}, 4), ("flat-transformer", {}, 64)],

@@ -147,11 +147,11 @@ def _suggest_set(flag: str, parts: Mapping[str, Part]) -> None:
                 prefix = "" if kind == "model" else f"{kind}."
                 raise InputError(f"no such option {flag}: use --set {prefix}{path}=VALUE")
     model = parts["model"].kind
-    if any(name in entry.load().RULES for entry in catalogue.named(catalogue.MODEL).values()):
-        raise InputError(f"no such option {flag}: the model {model} has no such setting, so leave it out")
     for kind, entry in catalogue.named(catalogue.WRAPPER).items():
         if name in entry.load().RULES:
             raise InputError(f"no such option {flag}: the model {model} does not support {kind}, so leave it out")
+    if any(name in entry.load().RULES for entry in catalogue.named(catalogue.MODEL).values()):
+        raise InputError(f"no such option {flag}: the model {model} has no such setting, so leave it out")
 
 
 def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
