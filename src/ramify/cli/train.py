@@ -147,10 +147,12 @@ def _suggest_set(flag: str, parts: Mapping[str, Part]) -> None:
                 prefix = "" if kind == "model" else f"{kind}."
                 raise InputError(f"no such option {flag}: use --set {prefix}{path}=VALUE")
     model = parts["model"].kind
-    for kind, entry in catalogue.named(catalogue.WRAPPER).items():
-        if name in entry.load().RULES:
+    wrappers = {kind: entry.load() for kind, entry in catalogue.named(catalogue.WRAPPER).items()}
+    of_models = any(name in entry.load().RULES for entry in catalogue.named(catalogue.MODEL).values())
+    for kind, wrapper in wrappers.items():  # a flag of a wrapper, such as --copies, may be a setting of some models
+        if name in wrapper.FLAGS or (name in wrapper.RULES and not of_models):
             raise InputError(f"no such option {flag}: the model {model} does not support {kind}, so leave it out")
-    if any(name in entry.load().RULES for entry in catalogue.named(catalogue.MODEL).values()):
+    if of_models:
         raise InputError(f"no such option {flag}: the model {model} has no such setting, so leave it out")
 
 
