@@ -93,10 +93,11 @@ def _beside(make: Any, encoder: Settings, seed: int, threads: int, settings: Set
 
 
 def _fine_tuned(name: str, seed: int, threads: int, settings: Settings) -> Any:
-    from ramify import Tagger, Tfidf, XRLinear, catalogue
+    from ramify import Tagger, Tfidf, catalogue
+    from ramify.transformers.model import default_ranker
 
     settings = {"encoder": ENCODER} | settings
     if "ranker" in settings:
-        settings["ranker"] = XRLinear(**settings["ranker"])
+        settings["ranker"] = default_ranker().set_params(**settings["ranker"])
     model = catalogue.find("model", name, "--model").load()(seed=seed, threads=threads, **settings)
     return Tagger(model, vectorizer=Tfidf(threads=threads))

@@ -152,6 +152,6 @@ def chosen_settings(rows: Iterable[Row], dataset: str, fingerprint: str, system:
 
 
 def on(system: System, dataset: str, fingerprint: str, trials: Iterable[Row]) -> System:
-    """The system with the settings chosen for a data set; its own settings win."""
+    """The system with the settings chosen for a data set; its own settings take precedence."""
     name = system.name.partition(STEPS)[0]
     return replace(system, settings=chosen_settings(trials, dataset, fingerprint, name) | system.settings)

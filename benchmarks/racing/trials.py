@@ -54,7 +54,7 @@ class Trials:
     answers: Path | None = None
 
     def identified(self, settings: dict[str, Any]) -> Row:
-        """The part of the row that tells one trial from another."""
+        """The part of the row that distinguishes trials."""
         return {"settings": settings, "identity": replace(self.system, settings=settings).identity()}
 
     def kept(self, identity: str) -> Path | None:

@@ -50,6 +50,9 @@ class Prior:
     spread: tuple[float, float]
 
 
+SMALLEST_TRIED, USELESS = -2.0, -4.0
+"""Smallest exponent of the parabola, and that of a dense block which adds nothing to the sparse one."""
+
 COST_PRIOR = Prior((-0.2, -0.3), (0.3, 0.1))
 """From the data sets of docs/presets.md: C = 0.8."""
 
@@ -100,7 +103,7 @@ def chosen_dense_weight(X: Hybrid, Y: CSR, solver: SolverConfig, *, seed: int = 
     Returns
     -------
     float
-        1/4 to 4; 1 if the sample has fewer than two instances, or the sparse block has no entries.
+        0.1 to 4; 1 if the sample has fewer than two instances, or the sparse block has no entries.
     """
     sample = _Sample.of(X, Y, seed) if X.sparse.nnz else None
     if sample is None:
@@ -109,7 +112,10 @@ def chosen_dense_weight(X: Hybrid, Y: CSR, solver: SolverConfig, *, seed: int = 
     def quality(x: float) -> Float64:
         return sample.weighted(2.0**x).quality(1.0, solver, seed, threads)
 
-    return float(np.clip(RARE * 2.0 ** _best_exponent(quality, WEIGHT_PRIOR), SMALLEST, LARGEST))
+    best = _best_exponent(quality, WEIGHT_PRIOR)
+    if best == SMALLEST_TRIED and quality(USELESS).mean() >= quality(SMALLEST_TRIED).mean():
+        best = USELESS
+    return float(min(RARE * 2.0**best, LARGEST))
 
 
 @dataclass(frozen=True)

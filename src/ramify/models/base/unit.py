@@ -136,4 +136,5 @@ class UnitRowModel(RankingModel):
             return X
         if self.normalize:
             return X.weighted(weight)
-        return X if weight == 1 else Hybrid(X.sparse, X.dense, np.full(len(X), weight, np.float32))
+        scale = np.ones(len(X), np.float32) if X.dense_scale is None else X.dense_scale
+        return X if weight == 1 else Hybrid(X.sparse, X.dense, (scale * weight).astype(np.float32))
