@@ -53,6 +53,9 @@ class Prior:
 SMALLEST_TRIED, USELESS = -2.0, -4.0
 """Smallest exponent of the parabola, and that of a dense block which adds nothing to the sparse one."""
 
+LEAST_GAIN = 0.25
+"""In percent of nDCG: what the smallest weight must gain over almost none."""
+
 COST_PRIOR = Prior((-0.2, -0.3), (0.3, 0.1))
 """From the data sets of docs/presets.md: C = 0.8."""
 
@@ -113,7 +116,7 @@ def chosen_dense_weight(X: Hybrid, Y: CSR, solver: SolverConfig, *, seed: int = 
         return sample.weighted(2.0**x).quality(1.0, solver, seed, threads)
 
     best = _best_exponent(quality, WEIGHT_PRIOR)
-    if best == SMALLEST_TRIED and quality(USELESS).mean() >= quality(SMALLEST_TRIED).mean():
+    if best == SMALLEST_TRIED and quality(SMALLEST_TRIED).mean() < quality(USELESS).mean() + LEAST_GAIN:
         best = USELESS
     return float(min(RARE * 2.0**best, LARGEST))
 
