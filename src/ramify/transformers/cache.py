@@ -1,12 +1,16 @@
 """Embeddings on disk, by a digest of the encoder and of each text.
 
-A directory holds one subdirectory per encoder and settings, in the format of a model directory: it is replaced in one
-atomic step, and its checksum is verified when it is read.
+A directory holds one subdirectory per encoder and number format. Each call adds a shard to it, in the format of a
+model directory: a shard is written in one atomic step, and its checksum is verified when it is read. Several shards of
+similar size are merged into one, so that their number grows with the logarithm of the number of texts.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import secrets
+import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,20 +28,62 @@ from ramify.values import Bool, Float32
 KIND = "Embeddings"
 DIGEST_BYTES = 16
 
+MERGED = 8
+"""Shards of similar size that are merged into one; the sizes of similar shards differ by less than this factor."""
+
 Keys = npt.NDArray[np.uint64]
 
 
-def encoder_digest(config: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], max_tokens: int) -> str:
-    """Digest of weights, tokenizer, pooling and number of tokens, from ``encoder_to_state``."""
-    digest = hashlib.sha256(repr((config.get("pooling"), config["pad_id"], max_tokens)).encode())
+def encoder_digest(config: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], number_format: str) -> str:
+    """Digest of what determines the embeddings of a text.
+
+    Parameters
+    ----------
+    config, arrays : dict
+        From ``encoder_to_state`` or ``onnx_to_state``; the place that the encoder was loaded from is left out.
+    number_format : str
+        Backend, and precision of the forward pass.
+    """
+    fields = dict(config)
+    if "hugging_face" in config:
+        fields["hugging_face"] = {name: one for name, one in config["hugging_face"].items() if name != "_name_or_path"}
+    digest = hashlib.sha256(json.dumps([fields, number_format], sort_keys=True).encode())
     for name in sorted(arrays):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(arrays[name]).view(np.uint8).data)
     return digest.hexdigest()
 
 
+class Shard:
+    """Embeddings in one directory.
+
+    Parameters
+    ----------
+    path : Path
+        The directory.
+    keys : uint64 array, shape (n, 2)
+        Digests of the texts, in ascending order.
+    vectors : float32 array, shape (n, width)
+        Their embeddings.
+    """
+
+    def __init__(self, path: Path, keys: Keys, vectors: Float32) -> None:
+        self.path, self.keys, self.vectors = path, keys, vectors
+        self.first = np.ascontiguousarray(keys[:, 0])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def fill(self, Z: Float32, found: Bool, keys: Keys) -> None:
+        """Copy the embeddings of the given keys into Z, and mark them as found."""
+        places = np.minimum(np.searchsorted(self.first, keys[:, 0]), len(self) - 1)
+        rows = np.flatnonzero((self.keys[places] == keys).all(axis=1))
+        Z[rows] = self.vectors[places[rows]]
+        found[rows] = True
+
+
 class EmbeddingCache:
-    """Embeddings of texts by one encoder.
+    """Embeddings of texts by one encoder; the shards are opened once, and stay open with this object.
 
     Parameters
     ----------
@@ -59,43 +105,79 @@ class EmbeddingCache:
     def __init__(self, directory: Path, digest: str, width: int) -> None:
         self.path = directory / f"embeddings-{digest[:16]}"
         self.digest = digest
-        self.keys: Keys = np.zeros((0, 2), np.uint64)
-        self.vectors: Float32 = np.zeros((0, width), np.float32)
-        if existing_path(self.path) is not None and holds_model(self.path):
-            self._read(width)
+        self.width = width
+        place = existing_path(self.path)
+        folders = [] if place is None or not place.is_dir() else sorted(place.iterdir())
+        opened = [self._opened(folder) for folder in folders]
+        self.shards = [shard for shard in opened if shard is not None]
 
-    def _read(self, width: int) -> None:
+    def _opened(self, folder: Path) -> Shard | None:
+        """A shard; None for an unfinished one, or one that another process has merged."""
+        if not holds_model(folder):
+            return None
         try:
-            stored = open_model(self.path)
+            stored = open_model(folder)
         except ModelFileError as error:
-            raise ModelFileError(f"the cached embeddings cannot be used ({error}): delete {self.path}") from None
+            if not holds_model(folder):
+                return None
+            raise ModelFileError(f"the cached embeddings cannot be used ({error}): delete {folder}") from None
         if stored.kind != KIND or stored.config.get("encoder") != self.digest:
-            raise InputError(f"{self.path} has embeddings of another encoder: delete it, or give another cache")
+            raise InputError(f"{folder} has embeddings of another encoder: delete it, or give another cache")
         keys, vectors = stored.arrays.get("keys"), stored.arrays.get("vectors")
         shapes = [getattr(array, "shape", None) for array in (keys, vectors)]
-        if keys is None or vectors is None or shapes != [(len(vectors), 2), (len(keys), width)]:
-            raise ModelFileError(f"the cached embeddings in {self.path} are damaged: delete it")
-        self.keys, self.vectors = keys.astype(np.uint64), vectors
+        if keys is None or vectors is None or len(keys) == 0 or shapes != [(len(vectors), 2), (len(keys), self.width)]:
+            raise ModelFileError(f"the cached embeddings in {folder} are damaged: delete it")
+        return Shard(folder, keys, vectors)
 
     def find(self, texts: Sequence[str]) -> tuple[Float32, Bool]:
         """Embeddings of texts, shape (n, width), and a mask of those that were found; other rows are 0."""
-        numbers = {key.tobytes(): number for number, key in enumerate(self.keys)}
-        places = np.array([numbers.get(key.tobytes(), -1) for key in keys_of(texts)], np.int64)
-        found = places >= 0
-        Z = np.zeros((len(texts), self.vectors.shape[1]), np.float32)
-        Z[found] = self.vectors[places[found]]
+        keys = keys_of(texts)
+        Z, found = np.zeros((len(texts), self.width), np.float32), np.zeros(len(texts), bool)
+        for shard in list(self.shards):
+            shard.fill(Z, found, keys)
         return Z, found
 
-    def add(self, texts: Sequence[str], vectors: Float32) -> None:
-        """Store embeddings of further texts; if that fails, a RamifyWarning is given and the files are unchanged."""
+    def add(self, texts: Sequence[str], vectors: Float32) -> bool:
+        """Store embeddings of further texts as a new shard.
+
+        Returns
+        -------
+        bool
+            Whether they were stored. If not, a RamifyWarning is given and the files are unchanged.
+        """
         if len(texts) == 0:
-            return
-        keys, first = np.unique(keys_of(texts), axis=0, return_index=True)
-        arrays = {"keys": np.vstack([self.keys, keys]), "vectors": np.vstack([self.vectors, vectors[first]])}
+            return True
         try:
-            save_model(self.path, StoredModel(KIND, {"encoder": self.digest}, arrays, __version__))
+            self.shards = [*self.shards, self._saved(keys_of(texts), vectors)]
+            self._merge()
         except (InputError, ModelFileError) as error:
             warnings.warn(f"the embeddings are not cached: {error}", RamifyWarning, stacklevel=4)
+            return False
+        return True
+
+    def _saved(self, keys: Keys, vectors: Float32) -> Shard:
+        """Write a shard; of a key that is given twice, the first vector is kept."""
+        keys, first = np.unique(keys, axis=0, return_index=True)
+        shard = Shard(self.path / f"shard-{secrets.token_hex(8)}", keys, vectors[first])
+        arrays = {"keys": keys, "vectors": shard.vectors}
+        save_model(shard.path, StoredModel(KIND, {"encoder": self.digest}, arrays, __version__))
+        return shard
+
+    def _merge(self) -> None:
+        """Merge shards of similar size; a process that ends meanwhile leaves some embeddings in two shards."""
+        while True:
+            similar: dict[int, list[Shard]] = {}
+            for shard in self.shards:
+                similar.setdefault(int(np.log(len(shard)) / np.log(MERGED)), []).append(shard)
+            merged = next((group for group in similar.values() if len(group) >= MERGED), None)
+            if merged is None:
+                return
+            whole = self._saved(
+                np.concatenate([shard.keys for shard in merged]), np.concatenate([shard.vectors for shard in merged])
+            )
+            self.shards = [*(shard for shard in self.shards if shard not in merged), whole]
+            for shard in merged:
+                shutil.rmtree(shard.path, ignore_errors=True)
 
 
 def keys_of(texts: Sequence[str]) -> Keys:

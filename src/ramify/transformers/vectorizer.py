@@ -23,6 +23,9 @@ from ramify.transformers.onnx_encoder import OnnxEncoder, exported, onnx_from_st
 from ramify.transformers.tokens import tokenized
 from ramify.values import Float32
 
+TEXTS_PER_SHARD = 4096
+"""Texts whose embeddings are computed and then added to the cache, so that an interrupted run loses no more."""
+
 BACKENDS = ("torch", "onnx", "onnx-int8")
 CACHE = Parsed(lambda value: given_path("cache", value), optional=True, wanted_text="a directory")
 
@@ -49,7 +52,8 @@ class Encoder(DenseText):
         "onnx": the encoder is exported in ``fit`` and run by onnxruntime on the CPU; "onnx-int8": with weights and
         activations in int8, which changes the embeddings. Saved models then need no torch.
     cache : path-like or None, default None
-        Directory that keeps embeddings for further runs. They are found by a digest of encoder, settings and text.
+        Directory that keeps embeddings for further runs. They are found by a digest of encoder, settings, number format
+        and text. It is read when it is first used; embeddings that another process adds later are computed again.
     threads : int or None, default None
         Threads on a CPU; None uses all CPUs. The result is the same for any number.
 
@@ -58,7 +62,8 @@ class Encoder(DenseText):
     encoder_ : TextEncoder or OnnxEncoder
         The encoder.
     n_truncated_ : int
-        Texts of ``fit`` or ``fit_transform`` with more than ``max_tokens`` tokens, whose end was not used.
+        Texts of ``fit_transform`` with more than ``max_tokens`` tokens, whose end was not used. Texts whose embeddings
+        are in the cache are not counted, and not reported.
     """
 
     RULES: ClassVar[Rules] = {
@@ -73,7 +78,8 @@ class Encoder(DenseText):
 
     encoder_: Any
     n_truncated_: int
-    _digest: str | None = None
+    _opened: tuple[tuple[str, str], EmbeddingCache] | None = None
+    """The cache, by its directory and the number format."""
 
     def __init__(
         self,
@@ -126,7 +132,7 @@ class Encoder(DenseText):
         loaded, self._tokenizer = load_encoder(config)
         exports = self.backend != "torch"
         self.encoder_ = exported(loaded, self._tokenizer, int8=self.backend == "onnx-int8") if exports else loaded
-        self._digest = None  # of the encoder that was loaded before
+        self._opened = None  # of the encoder that was loaded before
         self.n_truncated_ = 0
         return self
 
@@ -174,14 +180,18 @@ class Encoder(DenseText):
         return int(self.encoder_.width)
 
     def _embedded(self, texts: Sequence[str]) -> tuple[Float32, int]:
-        """Embeddings, and the number of texts that were truncated; for texts in the cache that is not known."""
+        """Embeddings, and the number of texts that were truncated, without those in the cache."""
         if self.cache is None:
             return self._computed(texts)
-        cache = EmbeddingCache(Path(self.cache), self._own_digest(), self.n_columns)
+        cache, is_kept, n_truncated = self._opened_cache(), True, 0
         Z, found = cache.find(texts)
-        missing = [texts[row] for row in np.flatnonzero(~found).tolist()]
-        Z[~found], n_truncated = self._computed(missing)
-        cache.add(missing, Z[~found])
+        missing = np.flatnonzero(~found)
+        for start in range(0, len(missing), TEXTS_PER_SHARD):
+            rows = missing[start : start + TEXTS_PER_SHARD]
+            some = [texts[row] for row in rows.tolist()]
+            Z[rows], truncated = self._computed(some)
+            n_truncated += truncated
+            is_kept = is_kept and cache.add(some, Z[rows])
         return Z, n_truncated
 
     def _computed(self, texts: Sequence[str]) -> tuple[Float32, int]:
@@ -201,10 +211,21 @@ class Encoder(DenseText):
             raise InputError(f"device is 'cuda', but backend {self.backend} computes on the CPU: use backend torch")
         return Environment(self.device, thread_count(self.threads), self.precision)
 
-    def _own_digest(self) -> str:
-        if self._digest is None:
-            self._digest = encoder_digest(*self._state(), self.encoder_.max_tokens)
-        return self._digest
+    def _opened_cache(self) -> EmbeddingCache:
+        """The cache of the current settings, which is read once."""
+        number_format = self.backend
+        if self.backend == "torch":
+            number_format = "bfloat16" if self._environment().bfloat16 else "float32"
+        key = (str(self.cache), number_format)
+        if self._opened is None or self._opened[0] != key:
+            digest = encoder_digest(*self._state(), number_format)
+            self._opened = (key, EmbeddingCache(Path(self.cache), digest, self.n_columns))
+        return self._opened[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_opened", None)
+        return state
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "encoder_"):
