@@ -250,6 +250,17 @@ def test_settings_of_an_encoder_out_of_range(folder, settings):
         _encoder(folder, **settings).fit(TEXTS)
 
 
+def test_settings_in_a_model_directory(folder):
+    from ramify import Encoder
+
+    encoder = _encoder(folder, max_tokens=np.int64(16)).fit(TEXTS).set_params(device="cuda")
+    config, arrays = encoder.to_state()
+    again = Encoder.from_state(json.loads(json.dumps(config)), arrays)
+    assert (again.max_tokens, again.device) == (16, "auto")
+    config, _ = StaticEncoder(_vectors(), smoothing=np.float32(0.5), max_words=np.int32(3)).fit(TEXTS).to_state()
+    assert json.loads(json.dumps(config))["settings"] == {"vectors": None, "smoothing": 0.5, "max_words": 3}
+
+
 def test_a_missing_gpu(folder):
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():

@@ -148,7 +148,8 @@ class StaticEncoder(DenseText):
         """(config, arrays) of the fitted object; ``threads`` is not saved."""
         self._check_fitted()
         given = None if isinstance(self.vectors, StaticVectors) else str(self.vectors)
-        settings = {"vectors": given, "smoothing": self.smoothing, "max_words": int(self.max_words)}
+        settings = {name: self.RULES[name].check(name, getattr(self, name)) for name in ("smoothing", "max_words")}
+        settings["vectors"] = given
         fitted = self.vectors_
         arrays = {"vectors": fitted.vectors, "weights": self.weights_}
         if fitted.tokenizer is not None:

@@ -159,7 +159,7 @@ class EmbeddingCache:
         """Write a shard; of a key that is given twice, the first vector is kept."""
         keys, first = np.unique(keys, axis=0, return_index=True)
         shard = Shard(self.path / f"shard-{secrets.token_hex(8)}", keys, vectors[first])
-        arrays = {"keys": keys, "vectors": shard.vectors}
+        arrays: dict[str, npt.NDArray[Any]] = {"keys": keys, "vectors": shard.vectors}
         save_model(shard.path, StoredModel(KIND, {"encoder": self.digest}, arrays, __version__))
         return shard
 

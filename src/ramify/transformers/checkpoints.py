@@ -108,16 +108,7 @@ def loading(name: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RuntimeError,
-        ImportError,
-        AttributeError,
-        SafetensorError,
-    ) as error:
+    except (*FAILURES, SafetensorError) as error:
         reason = one_line(" ".join(str(error).split()))[:LONGEST_REASON]
         raise InputError(
             f"the encoder {quoted(name)} cannot be loaded ({reason}): give the name or directory of an encoder of "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from ramify.checks import THREADS, OneOf, Parsed, Rules, given_path, rules_of, thread_count
-from ramify.errors import InputError, RamifyWarning, damage_reported
+from ramify.errors import InputError, damage_reported
 from ramify.features.dense_text import DenseText
 from ramify.features.weighted_text import stored_settings
 from ramify.kernels.text import checked_texts
@@ -20,7 +19,7 @@ from ramify.torchloop.environment import DEVICE, PRECISION
 from ramify.transformers.cache import EmbeddingCache, encoder_digest
 from ramify.transformers.config import EncoderConfig
 from ramify.transformers.onnx_encoder import OnnxEncoder, exported, onnx_from_state, onnx_to_state
-from ramify.transformers.tokens import tokenized
+from ramify.transformers.tokens import tokenized, warn_of_truncation
 from ramify.values import Float32
 
 TEXTS_PER_SHARD = 4096
@@ -143,14 +142,7 @@ class Encoder(DenseText):
         """
         checked = checked_texts(texts)
         Z, self.n_truncated_ = self.fit(checked)._embedded(checked)
-        if self.n_truncated_:
-            limit = self.encoder_.max_tokens
-            warnings.warn(
-                f"{self.n_truncated_:,} of {len(checked):,} texts have more than {limit} tokens, and their end is not "
-                "used: raise max_tokens if the encoder allows it",
-                RamifyWarning,
-                stacklevel=2,
-            )
+        warn_of_truncation(self.n_truncated_, len(checked), self.encoder_.max_tokens)
         return Z
 
     def transform(self, texts: Sequence[str]) -> Float32:
@@ -242,12 +234,13 @@ class Encoder(DenseText):
         """(config, arrays): the whole encoder; ``cache`` and ``threads`` are not saved."""
         self._check_fitted()
         config, arrays = self._state()
-        settings = {name: getattr(self, name) for name in self.RULES if name not in ("cache", "threads")}
+        settings = {name: rule.check(name, getattr(self, name)) for name, rule in self.RULES.items()}
+        del settings["threads"]
         return {"settings": settings | {"cache": None}, "encoder": config}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Encoder:
-        """The object that ``to_state`` described, without access to the hub.
+        """The object that ``to_state`` described, without access to the hub; of device "cuda", "auto" is made.
 
         Raises
         ------
@@ -257,7 +250,10 @@ class Encoder(DenseText):
             torch is not installed.
         """
         with damage_reported("the saved encoder is"):
-            encoder = cls(**stored_settings(cls, config))
+            settings = stored_settings(cls, config)
+            if settings["device"] == "cuda":  # the machine that uses the model may have no GPU
+                settings["device"] = "auto"
+            encoder = cls(**settings)
             encoder.check_settings()
             restore = _of_torch if encoder.backend == "torch" else onnx_from_state
             encoder.encoder_, encoder._tokenizer = restore(config["encoder"], arrays)
