@@ -172,6 +172,41 @@ def test_vectors_that_are_not_finite(tmp_path):
         StaticEncoder(tmp_path / "m").fit(TEXTS)
 
 
+@pytest.mark.parametrize("scale", [1e7, 1e-7, 1e38])
+def test_vectors_beyond_float16_are_scaled(scale):
+    vectors = StaticVectors(VECTORS * np.float32(scale), words=StringTable.of(WORDS))
+    encoder = StaticEncoder(vectors, smoothing=None, threads=1)
+    np.testing.assert_allclose(encoder.fit_transform(TEXTS), _expected(TEXTS, None), atol=2e-3)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_vectors_of_a_user_must_be_finite(value):
+    with pytest.raises(InputError, match="static vectors contain NaN or infinite values"):
+        StaticVectors(np.full((6, 2), value, np.float32), words=StringTable.of(WORDS))
+
+
+@pytest.mark.parametrize(
+    ("damage", "wanted"),
+    [
+        ({"mapping": np.array([0, 1, 5])}, "'mapping' must be a vector of row numbers below 5"),
+        ({"mapping": np.array([0, -1])}, "'mapping' must be a vector of row numbers below 5"),
+        ({"mapping": np.array([0.0, 1.0])}, "'mapping' must be a vector of row numbers below 5"),
+        ({"weights": np.ones(4)}, r"'weights' has the shape \(4,\), but there are 5 tokens"),
+        ({"weights": np.ones((5, 1))}, r"'weights' has the shape \(5, 1\), but there are 5 tokens"),
+        ({"weights": np.full(5, 1e300)}, "NaN or infinite"),
+        ({"embeddings": np.zeros((0, 4), np.float32)}, "must be a matrix"),
+    ],
+)
+def test_damaged_arrays_of_model2vec(tmp_path, damage, wanted):
+    from safetensors.numpy import save_file
+
+    vectors = _subwords()
+    vectors.save(tmp_path / "m")
+    save_file({"embeddings": vectors.vectors} | damage, tmp_path / "m" / "model.safetensors")
+    with pytest.raises(DataFileError, match=f"model.safetensors: is damaged: .*{wanted}"):
+        open_vectors(tmp_path / "m")
+
+
 @pytest.mark.parametrize("given", ["wordlama", "./nowhere", "", 3, None])
 def test_unknown_sources(given):
     with pytest.raises(InputError, match="vectors is"):

@@ -175,8 +175,8 @@ class StaticEncoder(DenseText):
             vectors, weights = arrays["vectors"], arrays["weights"]
             if vectors.dtype != np.float16 or weights.dtype != np.float32 or weights.shape != vectors.shape[:1]:
                 raise InputError("vectors must be float16 of shape (V, m), and weights float32 of shape (V,)")
-            if not (np.isfinite(vectors).all() and ((weights >= 0) & (weights <= 1)).all()):
-                raise InputError("the vectors must be finite, and the weights must lie in 0..1")
+            if not ((weights >= 0) & (weights <= 1)).all():
+                raise InputError("the weights must lie in 0..1")
             words = StringTable(arrays["words/blob"], arrays["words/offsets"]) if "words/blob" in arrays else None
             tokenizer = None if words is not None else bytes(arrays["tokenizer"]).decode()
             fitted = StaticVectors(vectors, words, tokenizer, YesNo().check("is_weighted", config["is_weighted"]))

@@ -19,7 +19,7 @@ from ramify.checks import existing_path, given_path
 from ramify.errors import DataFileError, InputError, MissingExtraError
 from ramify.kernels.subwords import subword_ids, tokenizer_from_json
 from ramify.strings import StringTable
-from ramify.values import Int32, Int64
+from ramify.values import Float32, Int32, Int64
 from ramify.values.word_vectors import read_word_vectors
 from ramify.wording import nearest_name, quoted
 
@@ -27,6 +27,8 @@ WORD = re.compile(r"\w+")
 WORDLLAMA = "wordllama"
 WORDLLAMA_FILES = ("weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json")
 VECTORS_FILE, TOKENIZER_FILE, CONFIG_FILE = "model.safetensors", "tokenizer.json", "config.json"
+HALF_RANGE = (1e-2, 6e4)
+"""Largest values that vectors in float16 can have without much loss; their scale has no effect on the features."""
 WEIGHTED = ("apply_zipf", "sif_coefficient")
 """Keys of a config.json of model2vec: the vectors are already weighted by frequency if one has a true value."""
 
@@ -61,6 +63,8 @@ class StaticVectors:
         shape, dtype = self.vectors.shape, self.vectors.dtype
         if dtype not in (np.float16, np.float32) or len(shape) != 2 or not all(shape):
             raise InputError(f"the static vectors have the type {dtype} and the shape {shape}, but must be a matrix")
+        if not np.isfinite(self.vectors).all():
+            raise InputError("the static vectors contain NaN or infinite values: replace them")
         if (self.words is None) == (self.tokenizer is None):
             raise InputError("static vectors need either words or a tokenizer")
         if self.words is not None and len(self.words) != shape[0]:
@@ -78,8 +82,11 @@ class StaticVectors:
         return tokenizer_from_json(str(self.tokenizer))
 
     def half(self) -> StaticVectors:
-        """The same vectors as float16, which a model directory holds."""
-        halved = replace(self, vectors=self.vectors.astype(np.float16))
+        """The same vectors as float16, which a model directory holds; all are scaled if float16 has other limits."""
+        largest = float(np.abs(self.vectors).max())
+        is_inside = largest == 0 or HALF_RANGE[0] <= largest <= HALF_RANGE[1]
+        scaled = self.vectors if is_inside else self.vectors / np.float32(largest)
+        halved = replace(self, vectors=scaled.astype(np.float16))
         halved.__dict__.update({name: made for name, made in vars(self).items() if name.startswith("_")})
         return halved
 
@@ -201,21 +208,35 @@ def _read(vectors_file: Path, tokenizer_file: Path, name: str, *, is_weighted: b
     try:
         arrays = load_file(vectors_file)
         tokenizer = tokenizer_file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError, SafetensorError, ValueError) as error:
+    except (OSError, UnicodeDecodeError, SafetensorError, TypeError, ValueError) as error:
         remedy = f"give a directory of model2vec with {VECTORS_FILE} and {TOKENIZER_FILE}"
         raise DataFileError(f"cannot be read ({error}): {remedy}", vectors_file.parent) from None
     if name not in arrays or arrays[name].ndim != 2:
         raise DataFileError(f"has no matrix {name!r}: give a file of model2vec", vectors_file)
-    vectors = arrays[name].astype(np.float32)
-    if "mapping" in arrays:  # token → row, where several tokens share a row
-        vectors = vectors[arrays["mapping"]]
-    if "weights" in arrays:
-        vectors, is_weighted = vectors * arrays["weights"].astype(np.float32)[:, None], True
-    if not np.isfinite(vectors).all():
-        raise DataFileError("contains NaN or infinite values", vectors_file)
-    found = StaticVectors(vectors, tokenizer=tokenizer, is_weighted=is_weighted)
+    try:
+        vectors = _table(arrays[name], arrays.get("mapping"), arrays.get("weights"))
+        is_weighted = is_weighted or "weights" in arrays
+        found = StaticVectors(vectors, tokenizer=tokenizer, is_weighted=is_weighted)
+    except InputError as error:
+        raise DataFileError(f"is damaged: {error}", vectors_file) from None
     try:
         found.check_tokenizer()
     except ValueError as error:
         raise DataFileError(f"{error}: give a tokenizer.json of the package tokenizers", tokenizer_file) from None
     return found
+
+
+def _table(rows: npt.NDArray[Any], mapping: npt.NDArray[Any] | None, weights: npt.NDArray[Any] | None) -> Float32:
+    """One vector per token: the row that ``mapping`` assigns to it, times its weight."""
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite values are refused later
+        vectors: Float32 = rows.astype(np.float32)
+        if mapping is not None:
+            is_row = mapping.dtype.kind in "iu" and mapping.ndim == 1 and ((mapping >= 0) & (mapping < len(rows))).all()
+            if not is_row:
+                raise InputError(f"'mapping' must be a vector of row numbers below {len(rows)}")
+            vectors = vectors[mapping]
+        if weights is None:
+            return vectors
+        if weights.shape != vectors.shape[:1]:
+            raise InputError(f"'weights' has the shape {weights.shape}, but there are {len(vectors)} tokens")
+        return vectors * weights.astype(np.float32)[:, None]
