@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 
@@ -16,7 +17,9 @@ from ramify import StaticEncoder
 from ramify.errors import DataFileError, InputError, MissingExtraError, ModelFileError
 from ramify.features import static_vectors
 from ramify.features.static_vectors import StaticVectors, open_vectors
+from ramify.kernels.subwords import PARALLELISM, subword_ids, tokenizer_from_json
 from ramify.strings import StringTable
+from ramify.values.word_vectors import read_word_vectors
 
 TEXTS = ["river lake", "the river and the lake", "flame", "", "unheard", "The River"]
 WORDS = ["the", "river", "lake", "flame", "and", "River"]
@@ -226,6 +229,31 @@ def test_files_of_another_form(tmp_path):
     (tmp_path / "words.txt").write_text("river 1 2\nlake 1 x\n")
     with pytest.raises(DataFileError, match=r"words\.txt:2: a word must be followed by numbers"):
         StaticEncoder(tmp_path / "words.txt").fit(TEXTS)
+
+
+def test_words_with_spaces_in_a_file(tmp_path):
+    (tmp_path / "words.txt").write_text("the 1 2\n. . . 3 4\nat name@domain.com 5 6\nriver 7 8\n")
+    table = read_word_vectors(tmp_path / "words.txt", ["river"], n_first=3)
+    assert {word: row.tolist() for word, row in table.items()} == {
+        "the": [1, 2],
+        ". . .": [3, 4],
+        "at name@domain.com": [5, 6],
+        "river": [7, 8],
+    }
+    (tmp_path / "words.txt").write_text("the 1 2\nriver 7 8 9\n")
+    with pytest.raises(DataFileError, match=r"words\.txt:2: 3 numbers, but 2 are expected"):
+        read_word_vectors(tmp_path / "words.txt", ["river"])
+
+
+def test_calls_of_the_tokenizer_may_overlap(monkeypatch):
+    monkeypatch.delenv(PARALLELISM, raising=False)
+    tokenizer = tokenizer_from_json(_subwords().tokenizer)
+    first, second = (subword_ids(tokenizer, TEXTS * 1000, threads=1) for _ in range(2))
+    next(first), next(second)
+    first.close()
+    assert os.environ.get(PARALLELISM) == "false"
+    second.close()
+    assert PARALLELISM not in os.environ
 
 
 @pytest.mark.parametrize("texts", ["river", [3], 3])

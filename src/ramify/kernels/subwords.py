@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,15 @@ CHUNK = 1024
 """Texts per call of the tokenizer."""
 
 PARALLELISM = "TOKENIZERS_PARALLELISM"
+
+_lock = RLock()
+"""Protects the two values below; reentrant, as the collection of an unfinished iterator may run within."""
+
+_n_open = 0
+"""Number of calls that are not finished."""
+
+_before: str | None = None
+"""Value of the variable before the first of these calls."""
 
 
 def tokenizer_from_json(text: str) -> Any:
@@ -101,13 +111,27 @@ def _with_special(tokenizer: Any, encoding: Any, room: int) -> Any:
 
 @contextmanager
 def _one_thread_per_call() -> Iterator[None]:
-    """Within, the package uses the calling thread only: its functions have no argument for the number of threads."""
-    before = os.environ.get(PARALLELISM)
-    os.environ[PARALLELISM] = "false"
+    """Within, the package uses the calling thread only: its functions have no argument for the number of threads.
+
+    Calls may overlap in several threads: the variable is set by the first, and restored by the one that ends last.
+    """
+    global _n_open, _before  # noqa: PLW0603 - the variable belongs to the process
+    with _lock:
+        if _n_open == 0:
+            _before = os.environ.get(PARALLELISM)
+            os.environ[PARALLELISM] = "false"
+        _n_open += 1
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(PARALLELISM, None)
-        else:
-            os.environ[PARALLELISM] = before
+        with _lock:
+            _n_open -= 1
+            if _n_open == 0:
+                _restore(_before)
+
+
+def _restore(value: str | None) -> None:
+    if value is None:
+        os.environ.pop(PARALLELISM, None)
+    else:
+        os.environ[PARALLELISM] = value

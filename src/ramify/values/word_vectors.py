@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
 from typing import IO
@@ -20,7 +20,8 @@ def read_word_vectors(path: str | PathLike[str], wanted: Collection[str], n_firs
     Parameters
     ----------
     path : path-like
-        A text file, UTF-8, also with ``.gz``; a first line of two numbers is skipped.
+        A text file, UTF-8, also with ``.gz``; a first line of two numbers is skipped. The first word gives the length
+        of the vectors; further words may contain spaces, as in GloVe.
     wanted : collection of str
         Words to read.
     n_first : int, default 0
@@ -41,12 +42,14 @@ def read_word_vectors(path: str | PathLike[str], wanted: Collection[str], n_firs
     width = 0
     try:
         with _open(path) as lines:
-            for number, fields in _split(lines):
-                if number == 1 and len(fields) == 2:
+            for number, line in enumerate(lines, 1):
+                n_spaces = line.rstrip().count(" ")
+                if not line.strip() or (number == 1 and n_spaces == 1):
                     continue
-                width = width or len(fields) - 1
-                if len(fields) - 1 != width or width < 1:
-                    raise DataFileError(f"{len(fields) - 1} numbers, but {max(width, 1)} are expected", path, number)
+                width = width or n_spaces
+                fields = line.rstrip().rsplit(" ", max(width, 1))
+                if len(fields) - 1 != width or width < 1 or _ends_in_a_number(fields[0]):
+                    raise DataFileError(f"{n_spaces} numbers, but {max(width, 1)} are expected", path, number)
                 if number <= n_first or fields[0] in wanted:
                     table.setdefault(fields[0], _numbers(fields[1:], path, number))
     except (OSError, EOFError, UnicodeDecodeError) as error:
@@ -60,10 +63,13 @@ def _open(path: Path) -> IO[str]:
     return path.open(encoding="utf-8")
 
 
-def _split(lines: IO[str]) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield number, line.rstrip().split(" ")
+def _ends_in_a_number(word: str) -> bool:
+    """Whether a word with spaces ends in a number: then the line has more numbers than the first line."""
+    _, space, last = word.rpartition(" ")
+    try:
+        return bool(space) and np.isfinite(float(last))
+    except ValueError:
+        return False
 
 
 def _numbers(fields: list[str], path: Path, line: int) -> Float32:
