@@ -77,7 +77,8 @@ def test_an_encoder(call, documents, tmp_path):
     ("flags", "wanted"),
     [
         (["--vectorizer", "tfidf+statc"], "--vectorizer is 'statc', but must be one of .*: did you mean 'static'?"),
-        (["--vectorizer", "tfidf+"], "--vectorizer is ''"),
+        (["--vectorizer", "tfidf+"], r"--vectorizer is 'tfidf\+', but must have a name on both sides of \+"),
+        (["--vectorizer", "tfidf++static"], r"--vectorizer is 'tfidf\+\+static', but must have a name on both sides"),
         (["--preset", "semantic", "--vectors", "nowhere"], "vectors is 'nowhere', but must be wordllama, a file"),
         (["--vectorizer", "tfidf+static", "--set", "vectorizer.first.mindf=1"], "did you mean 'min_df'"),
         (["--vectorizer", "tfidf+static", "--set", "vectorizer.first=static+tfidf"], "must be one of tfidf, hashing"),

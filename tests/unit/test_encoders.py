@@ -132,6 +132,24 @@ def test_pooling_by_its_definition(folder, tmp_path):
         _loaded(own)
 
 
+def test_modules_that_are_not_applied_are_refused(folder, tmp_path):
+    own = shutil.copytree(folder, tmp_path / "own")
+
+    def set_modules(*kinds):
+        (own / "modules.json").write_text(json.dumps([{"type": kind} for kind in kinds]))
+
+    set_modules(*(f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Normalize")))
+    assert _loaded(own)[0].pooling == "mean"
+    set_modules("sentence_transformers.models.Transformer", "sentence_transformers.models.Dense")
+    with pytest.raises(InputError, match="was trained with the module 'Dense', which is not supported: set pooling"):
+        _loaded(own)
+    assert _loaded(own, pooling="mean")[0].pooling == "mean"
+    for text in ("{", "[3]", "3", '[{"kind": 3}]'):
+        (own / "modules.json").write_text(text)
+        with pytest.raises(InputError, match=r"modules\.json of .* is no list of modules: set pooling"):
+            _loaded(own)
+
+
 def test_an_encoder_without_an_output_layer_has_no_pooler(tmp_path):
     path = save_encoder(tmp_path / "d", "distilbert")
     with pytest.raises(InputError, match="does not give text vectors with pooling pooler"):

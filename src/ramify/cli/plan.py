@@ -99,6 +99,8 @@ def _vectorizer(name: str) -> Part:
     first, plus, second = name.rpartition("+")
     if not plus:
         return Part(catalogue.VECTORIZER, name)
+    if not all(name.split("+")):
+        raise InputError(f"--vectorizer is {quoted(name)}, but must have a name on both sides of +, as in tfidf+static")
     part = Part(catalogue.VECTORIZER, CONCATENATED)
     part.values |= {"first": _vectorizer(first), "second": _vectorizer(second)}
     return part

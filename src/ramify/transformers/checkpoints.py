@@ -34,6 +34,10 @@ POOLING_MODES = {
 """Settings of sentence-transformers, with the name here."""
 
 
+APPLIED_MODULES = ("Transformer", "Pooling", "Normalize")
+"""Modules of sentence-transformers that an encoder here applies; embeddings are always normalised."""
+
+
 def checkpoint_path(name: str) -> str:
     """A directory with the checkpoint, or the name of a repository on the hub.
 
@@ -140,8 +144,9 @@ def own_pooling(path: str) -> str:
     Raises
     ------
     InputError
-        A pooling other than mean or cls.
+        A pooling other than mean or cls, or further modules, such as a dense layer after the pooling.
     """
+    _check_modules(path)
     text = _file_of(path, "1_Pooling/config.json")
     if text is None:
         return "mean"
@@ -157,6 +162,23 @@ def own_pooling(path: str) -> str:
             "supported: set pooling to mean, cls or pooler"
         )
     return str(used[0])
+
+
+def _check_modules(path: str) -> None:
+    """Raise InputError if a checkpoint of sentence-transformers has a module that is not applied here."""
+    text = _file_of(path, "modules.json")
+    if text is None:
+        return
+    try:
+        kinds = [str(module["type"]).rpartition(".")[2] for module in json.loads(text)]
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"modules.json of {quoted(path)} is no list of modules: set pooling") from None
+    further = [kind for kind in kinds if kind not in APPLIED_MODULES]
+    if further:
+        raise InputError(
+            f"the encoder {quoted(path)} was trained with the module {quoted(further[0])}, which is not supported: set "
+            "pooling to mean, cls or pooler to use it without that module"
+        )
 
 
 def _file_of(path: str, name: str) -> str | None:

@@ -62,7 +62,7 @@ class OnnxEncoder:
 
     def __init__(self, graph: npt.NDArray[np.uint8], width: int, max_tokens: int) -> None:
         self.graph, self.width, self.max_tokens = graph, width, max_tokens
-        assert self._session is not None
+        _ = self._session  # opened here, so that a graph that cannot be read is found at once
 
     @cached_property
     def _session(self) -> Any:
