@@ -156,12 +156,12 @@ class EmbeddingCache:
         return True
 
     def _saved(self, keys: Keys, vectors: Float32) -> Shard:
-        """Write a shard; of a key that is given twice, the first vector is kept."""
+        """Write a shard, and map it into memory; of a key that is given twice, the first vector is kept."""
         keys, first = np.unique(keys, axis=0, return_index=True)
-        shard = Shard(self.path / f"shard-{secrets.token_hex(8)}", keys, vectors[first])
-        arrays: dict[str, npt.NDArray[Any]] = {"keys": keys, "vectors": shard.vectors}
-        save_model(shard.path, StoredModel(KIND, {"encoder": self.digest}, arrays, __version__))
-        return shard
+        path = self.path / f"shard-{secrets.token_hex(8)}"
+        arrays: dict[str, npt.NDArray[Any]] = {"keys": keys, "vectors": vectors[first]}
+        save_model(path, StoredModel(KIND, {"encoder": self.digest}, arrays, __version__))
+        return self._opened(path) or Shard(path, **arrays)
 
     def _merge(self) -> None:
         """Merge shards of similar size; a process that ends meanwhile leaves some embeddings in two shards."""
