@@ -16,6 +16,7 @@ import ramify
 from ramify import FlatTransformer, Tagger, XRLinear, XRTransformer, XTransformer
 from ramify.errors import InputError, ModelFileError
 from ramify.exchange import Request, Training
+from ramify.index import KMeansIndexer
 from ramify.models.trees.disentangled import Disentangled
 from ramify.testing.values import precision, same
 from ramify.torchloop import Environment, LoopConfig
@@ -133,6 +134,15 @@ def test_the_checkpoint_of_another_run_is_an_input_error(encoder, tmp_path):
     with pytest.raises(InputError, match="holds the checkpoint of another run"):
         fitted(XTransformer, encoder, texts_of_order(60, 1), checkpoint=where, steps=2)
     fitted(XTransformer, encoder, data, checkpoint=where, steps=2, ranker=XRLinear(beam=2))  # not part of the run
+
+
+def test_the_checkpoint_of_another_indexer_is_an_input_error(encoder, tmp_path):
+    data, where = texts_of_order(60, 0), str(tmp_path / "run")
+    indexers = [KMeansIndexer(branching=4, max_leaf=size) for size in (1, 1, 2)]
+    for indexer in indexers[:2]:
+        fitted(XTransformer, encoder, data, checkpoint=where, steps=2, preliminary_indexer=indexer)
+    with pytest.raises(InputError, match="holds the checkpoint of another run"):
+        fitted(XTransformer, encoder, data, checkpoint=where, steps=2, preliminary_indexer=indexers[2])
 
 
 def test_labels_with_copies(encoder):

@@ -34,7 +34,7 @@ from ramify.exchange import CheckedTraining, Sizes, Training
 from ramify.models.base.model import HELD_OUT
 from ramify.models.base.unit import stored_count
 from ramify.torchloop import Checkpoint, Environment, History, LoopConfig, OnEvent, require_torch
-from ramify.torchloop.checkpoint import CHECKPOINT, fingerprint
+from ramify.torchloop.checkpoint import CHECKPOINT, described, fingerprint
 from ramify.torchloop.environment import DEVICE
 from ramify.values import CSR, Float32, Float64, StageProgress
 
@@ -299,7 +299,7 @@ class LabelChain(ChainAnswers):
             return None
         free = ("draws", "decision_threshold", "checkpoint", "threads")
         settings = {name: value for name, value in self._plain_settings().items() if name not in free} | (more or {})
-        settings = {name: value if _is_plain(value) else type(value).__name__ for name, value in settings.items()}
+        settings = {name: described(value) for name, value in settings.items()}
         identity = {"stage": stage, "settings": settings | {"seed": data.seed}, "data": fingerprint(data.X, data.Y)}
         return Checkpoint(Path(self.checkpoint) / stage, identity)
 

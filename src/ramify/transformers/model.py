@@ -28,7 +28,7 @@ from ramify.models.base.stored import stored_size
 from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.torchloop import Environment, History, LoopConfig, require_torch
-from ramify.torchloop.checkpoint import CHECKPOINT
+from ramify.torchloop.checkpoint import CHECKPOINT, described
 from ramify.torchloop.environment import DEVICE, PRECISION
 from ramify.transformers.config import EncoderConfig
 from ramify.transformers.serving import ServingEncoder, stored_width
@@ -168,9 +168,7 @@ class TransformerModel(RankingModel):
     def _run(self, training: CheckedTraining, encoder: Any, tokens: Any, environment: Environment) -> FineTuning:
         from ramify.transformers.fine_tuning import FineTuning, held_out, identity_of
 
-        settings = {name: value for name, value in self._plain_settings().items() if name not in NO_EFFECT}
-        if settings.get("preliminary_indexer") is not None:
-            settings["preliminary_indexer"] = type(settings["preliminary_indexer"]).__name__
+        settings = {name: described(value) for name, value in self._plain_settings().items() if name not in NO_EFFECT}
         rest, held = held_out(len(training), self.held_out, training.seed)
         return FineTuning(
             training=training,
