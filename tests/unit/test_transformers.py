@@ -178,6 +178,22 @@ def test_save_and_load(encoder, tmp_path):
     np.testing.assert_array_equal(loaded.decide(request).toarray(), model.decide(request).toarray())
 
 
+def test_a_model_that_was_trained_on_a_gpu_loads_without_one(encoder, tmp_path):
+    data = texts_of_order(40, 0)
+    model = fitted(XTransformer, encoder, data, steps=1)
+    model.set_params(device="cuda").save(tmp_path / "model")
+    loaded = ramify.load(tmp_path / "model")
+    assert loaded.device == "auto"
+    assert len(answered(loaded, data)) == 40
+
+
+def test_a_path_as_the_directory_of_the_checkpoint(encoder, tmp_path):
+    data = texts_of_order(40, 0)
+    model = fitted(XTransformer, encoder, data, steps=1, checkpoint=tmp_path / "run")
+    model.save(tmp_path / "model")
+    assert ramify.load(tmp_path / "model").checkpoint == str(tmp_path / "run")
+
+
 @pytest.mark.parametrize("backend", ["onnx", "onnx-int8"])
 def test_an_exported_encoder_gives_the_same_bits_for_a_text_alone(encoder, tmp_path, backend):
     pytest.importorskip("onnx", reason="needs the extra onnx")

@@ -35,7 +35,7 @@ from ramify.models.base.model import HELD_OUT
 from ramify.models.base.unit import stored_count
 from ramify.torchloop import Checkpoint, Environment, History, LoopConfig, OnEvent, require_torch
 from ramify.torchloop.checkpoint import CHECKPOINT, described, fingerprint
-from ramify.torchloop.environment import DEVICE
+from ramify.torchloop.environment import DEVICE, loaded_settings
 from ramify.values import CSR, Float32, Float64, StageProgress
 
 if TYPE_CHECKING:
@@ -384,7 +384,7 @@ class LabelChain(ChainAnswers):
             Settings or arrays that do not fit.
         """
         with damage_reported("the chain is"):
-            model = cls(**config["settings"])
+            model = cls(**loaded_settings(config["settings"]))
             model.check_settings()
             model.normalized_rows_ = stored_count(config)
             sizes = {name: whole_number(name, value, 1, 2**31 - 1) for name, value in config["sizes"].items()}

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -54,7 +54,7 @@ def _described_object(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if sp.issparse(value):
-        return fingerprint(sp.csr_matrix(value))
+        return fingerprint(cast(CSR, value).tocsr())
     if isinstance(value, np.ndarray) and value.dtype != object:
         return [str(value.dtype), value.shape, hashlib.sha256(value.tobytes()).hexdigest()]
     if hasattr(value, "get_params"):

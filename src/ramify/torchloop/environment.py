@@ -5,7 +5,7 @@ Outside ``Environment.open``, torch's global state is unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +22,14 @@ Result = TypeVar("Result")
 
 DEVICE = OneOf(("cpu", "cuda", "auto"))
 PRECISION = OneOf(("auto", "native", "float32", "bfloat16"))
+
+
+def loaded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from a model directory; the device "cuda" becomes "auto", so that a machine without a GPU predicts."""
+    found = {**settings}
+    if found.get("device") == "cuda":
+        found["device"] = "auto"
+    return found
 
 
 def require_torch(what: str) -> None:
@@ -130,7 +138,7 @@ def _gpu(processes: Processes) -> torch.device:
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 matrices in hardware; False if torch does not say."""
+    """Whether the CPU multiplies bfloat16 matrices in hardware; False if torch cannot determine it."""
     import torch
 
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))

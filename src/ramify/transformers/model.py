@@ -29,7 +29,7 @@ from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.torchloop import Environment, History, LoopConfig, require_torch
 from ramify.torchloop.checkpoint import CHECKPOINT, described
-from ramify.torchloop.environment import DEVICE, PRECISION
+from ramify.torchloop.environment import DEVICE, PRECISION, loaded_settings
 from ramify.transformers.config import EncoderConfig
 from ramify.transformers.serving import ServingEncoder, stored_width
 from ramify.transformers.tokens import tokenized, warn_of_truncation
@@ -267,7 +267,7 @@ class TransformerModel(RankingModel):
         """
         with damage_reported("the transformer model is"):
             ranker = stored_part("ranker", config["ranker"], arrays, parts)
-            model = cls(**config["settings"])
+            model = cls(**loaded_settings(config["settings"]))
             inner = getattr(ranker, "model_", ranker)
             if not isinstance(inner, XRLinear):
                 raise InputError(f"its ranker is a {type(inner).__name__}")
