@@ -248,7 +248,7 @@ class LabelChain(ChainAnswers):
         data = self.training_data(rest, held)
         rest.report("train", 0.0)
         environment = Environment(self.device, self._threads(rest.threads))
-        with environment.open():
+        with environment.open(shared=True):
             network, self.history_ = train_stages(
                 self, data, environment, lambda done: rest.report("train", done), on_event, start
             )

@@ -144,7 +144,7 @@ class TransformerModel(RankingModel):
         tokens = tokenized(tokenizer, texts, encoder.max_tokens, threads=training.threads)
         training.report("tokens", 1.0)
         warn_of_truncation(tokens.n_truncated, len(tokens), encoder.max_tokens)
-        with environment.open():
+        with environment.open(shared=True):
             run = self._run(training, encoder, tokens, environment)
             self.histories_ = self._fine_tune(run)
         serving = ServingEncoder.of(encoder, tokenizer, self.backend)
