@@ -206,7 +206,13 @@ def test_an_exported_encoder_gives_the_same_bits_for_a_text_alone(encoder, tmp_p
         np.testing.assert_array_equal(alone.labels[0], top.labels[row])
         np.testing.assert_array_equal(alone.scores[0], top.scores[row])
     model.save(tmp_path / "model")
-    assert same(answered(ramify.load(tmp_path / "model"), data), top)
+    loaded = ramify.load(tmp_path / "model")
+    assert same(answered(loaded, data), top)
+    seen = []
+    loaded.embeddings(Request(X=data[1], texts=data[0], progress=lambda stage, done: seen.append(done)))
+    assert len(seen) > 1 and seen == sorted(seen) and seen[-1] == 1
+    ranker, weights = loaded.ranker_.size().weights, load_encoder(EncoderConfig(name=encoder))[0].state_dict()
+    assert loaded.size().weights == ranker + sum(tensor.numel() for tensor in weights.values())
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from ramify.torchloop import Environment, History, LoopConfig, require_torch
 from ramify.torchloop.checkpoint import CHECKPOINT, described
 from ramify.torchloop.environment import DEVICE, PRECISION, loaded_settings
 from ramify.transformers.config import EncoderConfig
-from ramify.transformers.serving import ServingEncoder, stored_width
+from ramify.transformers.serving import ServingEncoder, stored_weights, stored_width
 from ramify.transformers.tokens import tokenized, warn_of_truncation
 from ramify.transformers.vectorizer import BACKENDS
 from ramify.values import Float32, Hybrid, TopK
@@ -238,7 +238,7 @@ class TransformerModel(RankingModel):
         """Sizes of the ranker, with the weights of the encoder."""
         check_is_fitted(self)
         sizes = as_model(self.ranker_).size()
-        own = sum(array.size for name, array in self.encoder_arrays_.items() if name != "tokenizer")
+        own = stored_weights(self.encoder_config_, self.encoder_arrays_)
         return replace(sizes, features=self.n_features_in_, weights=sizes.weights + own)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -278,6 +278,7 @@ class TransformerModel(RankingModel):
                 name.removeprefix(ENCODER): array for name, array in arrays.items() if name.startswith(ENCODER)
             }
             model.histories_ = tuple(History.from_json(rows) for rows in config["histories"])
+            stored_weights(model.encoder_config_, model.encoder_arrays_)
             width = stored_size(stored_width(model.encoder_config_), "width")
             n_features = stored_size(config["n_features"], "n_features")
             if ranker.n_features_in_ != n_features + width:
