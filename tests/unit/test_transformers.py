@@ -262,6 +262,8 @@ def test_the_input_gradient_of_chunks_is_that_of_the_whole_head(encoder):
             training=training, encoder=module, tokens=tokenized(tokenizer, texts, 16, threads=1),
             environment=environment, loop=LoopConfig(steps=1), rest=rest, held=held,
         )  # fmt: skip
+        part = FlatTask(run, rest[:8], 0.5, 3, 0.0)
+        np.testing.assert_allclose(part.bias.sigmoid(), np.asarray(Y[:8].mean(axis=0))[0], atol=1e-5)
         task = FlatTask(run, rest, 0.5, 3, 0.0)
         rng = np.random.default_rng(0)
         task.weight.copy_(torch.from_numpy(rng.normal(size=task.weight.shape)))
