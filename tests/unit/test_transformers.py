@@ -178,6 +178,21 @@ def test_save_and_load(encoder, tmp_path):
     np.testing.assert_array_equal(loaded.decide(request).toarray(), model.decide(request).toarray())
 
 
+def test_many_token_ids_are_in_a_file_during_the_fit(encoder, monkeypatch):
+    class Spying(XTransformer):
+        def _fine_tune(self, run):
+            self.mapped_ = isinstance(run.tokens.ids, np.memmap)
+            return super()._fine_tune(run)
+
+    monkeypatch.setitem(KINDS, Spying, KINDS[XTransformer])
+    data = texts_of_order(60, 0)
+    usual = fitted(Spying, encoder, data, steps=2)
+    monkeypatch.setattr("ramify.transformers.tokens.MOST_IN_MEMORY", 60)
+    mapped = fitted(Spying, encoder, data, steps=2)
+    assert (usual.mapped_, mapped.mapped_) == (False, True)
+    assert same(answered(usual, data), answered(mapped, data))
+
+
 def test_a_model_that_was_trained_on_a_gpu_loads_without_one(encoder, tmp_path):
     data = texts_of_order(40, 0)
     model = fitted(XTransformer, encoder, data, steps=1)

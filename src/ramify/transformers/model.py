@@ -32,7 +32,7 @@ from ramify.torchloop.checkpoint import CHECKPOINT, described
 from ramify.torchloop.environment import DEVICE, PRECISION, loaded_settings
 from ramify.transformers.config import EncoderConfig
 from ramify.transformers.serving import ServingEncoder, stored_weights, stored_width
-from ramify.transformers.tokens import tokenized, warn_of_truncation
+from ramify.transformers.tokens import token_directory, tokenized, warn_of_truncation
 from ramify.transformers.vectorizer import BACKENDS
 from ramify.values import Float32, Hybrid, TopK
 
@@ -141,7 +141,8 @@ class TransformerModel(RankingModel):
         if self.backend != "torch":  # an encoder that cannot be exported is found before it is trained
             ServingEncoder.of(encoder, tokenizer, self.backend)
         training.report("tokens", 0.0)
-        tokens = tokenized(tokenizer, texts, encoder.max_tokens, threads=training.threads)
+        directory = token_directory(len(texts), encoder.max_tokens)
+        tokens = tokenized(tokenizer, texts, encoder.max_tokens, threads=training.threads, directory=directory)
         training.report("tokens", 1.0)
         warn_of_truncation(tokens.n_truncated, len(tokens), encoder.max_tokens)
         with environment.open(shared=True):
