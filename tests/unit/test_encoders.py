@@ -204,6 +204,15 @@ def test_damaged_states_are_refused(folder, damage):
         encoder_from_state(config, arrays)
 
 
+def test_loading_draws_no_random_numbers(folder):
+    config, arrays = encoder_to_state(*_loaded(folder))
+    torch.manual_seed(0)
+    wanted = torch.rand(3)
+    torch.manual_seed(0)
+    encoder_from_state(config, arrays)
+    assert torch.equal(torch.rand(3), wanted)
+
+
 def test_adapters_are_merged(folder):
     pytest.importorskip("peft")
     plain, _ = _loaded(folder)

@@ -169,6 +169,13 @@ def test_a_killed_fit_goes_on_to_the_same_model(tmp_path, killed_after):
         cut.set_params(hidden=17).fit(PROBLEM.X, PROBLEM.Y)
 
 
+def test_a_path_and_a_gpu_in_the_settings_of_a_saved_chain(tmp_path):
+    chain = LabelChain(**SMALL, checkpoint=tmp_path / "run").fit(PROBLEM.X, PROBLEM.Y)
+    chain.set_params(device="cuda").save(tmp_path / "model")
+    loaded = LabelChain.load(tmp_path / "model")
+    assert (loaded.checkpoint, loaded.device) == (str(tmp_path / "run"), "auto")
+
+
 def warmup_of(sampled, n=40, n_labels=400):
     rng = np.random.default_rng(0)
     Y = sp.csr_matrix((rng.random((n, n_labels)) < 0.02).astype(np.float32))

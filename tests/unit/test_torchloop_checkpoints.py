@@ -1,15 +1,21 @@
 """A stopped run continues from its checkpoint to the same end; other and damaged checkpoints raise an error."""
 
 import itertools
+import json
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 from torchloop_tasks import EncoderTask, Line, OwnHead, run, same, weights
 
+from ramify import XRLinear
+from ramify.chains.order import FixedOrder
 from ramify.errors import InputError, ModelFileError
 from ramify.torchloop import Checkpoint
+from ramify.torchloop.checkpoint import described
 
 STOPPED = [
     {},
@@ -101,3 +107,31 @@ def test_a_checkpoint_among_other_files_is_refused_before_training(tmp_path):
     task.measure = lambda: pytest.fail("trained")
     with pytest.raises(InputError, match=r"other files \('thesis.md'\)"):
         run(task, checkpoint=Checkpoint(tmp_path, {"data": "line"}))
+
+
+class Setting:
+    """An object of a user, with a value."""
+
+    def __init__(self, value):
+        self.value = value
+        self._kept = object()
+
+
+@pytest.mark.parametrize("name", ["numbers", "array", "matrix", "estimator", "inside"])
+def test_the_identity_of_an_object_is_its_class_and_its_settings(name):
+    makers = {
+        "numbers": lambda value: Setting((value, 2)),
+        "array": lambda value: Setting(np.arange(3) == value),
+        "matrix": lambda value: Setting(sp.csr_matrix([[value, 0.0, 1.0]])),
+        "estimator": lambda value: XRLinear(beam=value),
+        "inside": lambda value: Setting({"a": [Setting(value)]}),
+    }
+    one, same_one, other = (described(makers[name](value)) for value in (1, 1, 2))
+    assert json.loads(json.dumps(one)) == same_one != other
+    assert described(FixedOrder(1)) != described(Setting(1))
+
+
+def test_an_object_that_contains_itself_has_an_identity():
+    value = Setting(1)
+    value.value = value
+    assert described(value) == described(value)

@@ -57,7 +57,7 @@ def test_two_processes_have_the_loss_curve_of_twice_the_batch(tmp_path):
 def test_shards_are_divided_among_the_processes(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("RANK", "1")
-    assert list(Processes().own(range(8))) == [1, 4, 7]
+    assert list(Processes.started().own(range(8))) == [1, 4, 7]
 
 
 def test_gradients_are_sent_in_buckets():
@@ -71,8 +71,23 @@ def test_gradients_are_sent_in_buckets():
 
 def test_a_missing_process_group_is_one_sentence(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")  # without MASTER_ADDR
-    with pytest.raises(InputError, match="use torchrun"), Environment("cpu", 1).open():
+    with pytest.raises(InputError, match="use torchrun"), Environment("cpu", 1).open(shared=True):
         pass
+
+
+def test_processes_are_connected_for_training_only(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")  # without MASTER_ADDR, so that a connection fails
+    monkeypatch.setenv("RANK", "1")
+    environment = Environment("cpu", 1)
+    with environment.open():
+        processes = environment.processes
+        assert list(processes.own(range(3))) == [0, 1, 2]
+        tensor = torch.ones(2)
+        processes.sum([tensor])
+        assert tensor.tolist() == [1, 1]
+        assert processes.total([2.5], environment.device) == [2.5]
+        assert processes.of_first(3.0, environment.device) == 3.0
+        processes.wait()
 
 
 @pytest.mark.parametrize(("rank", "count"), [("2", "2"), ("x", "2"), ("0", "0")])

@@ -16,6 +16,7 @@ import ramify
 from ramify import FlatTransformer, Tagger, XRLinear, XRTransformer, XTransformer
 from ramify.errors import InputError, ModelFileError
 from ramify.exchange import Request, Training
+from ramify.index import KMeansIndexer
 from ramify.models.trees.disentangled import Disentangled
 from ramify.testing.values import precision, same
 from ramify.torchloop import Environment, LoopConfig
@@ -135,6 +136,15 @@ def test_the_checkpoint_of_another_run_is_an_input_error(encoder, tmp_path):
     fitted(XTransformer, encoder, data, checkpoint=where, steps=2, ranker=XRLinear(beam=2))  # not part of the run
 
 
+def test_the_checkpoint_of_another_indexer_is_an_input_error(encoder, tmp_path):
+    data, where = texts_of_order(60, 0), str(tmp_path / "run")
+    indexers = [KMeansIndexer(branching=4, max_leaf=size) for size in (1, 1, 2)]
+    for indexer in indexers[:2]:
+        fitted(XTransformer, encoder, data, checkpoint=where, steps=2, preliminary_indexer=indexer)
+    with pytest.raises(InputError, match="holds the checkpoint of another run"):
+        fitted(XTransformer, encoder, data, checkpoint=where, steps=2, preliminary_indexer=indexers[2])
+
+
 def test_labels_with_copies(encoder):
     data = texts_of_order(200, 0)
     model = fitted(XRTransformer, encoder, data, copies=2, ranker=XRLinear(branching=4, max_leaf=4))
@@ -168,6 +178,37 @@ def test_save_and_load(encoder, tmp_path):
     np.testing.assert_array_equal(loaded.decide(request).toarray(), model.decide(request).toarray())
 
 
+def test_many_token_ids_are_in_a_file_during_the_fit(encoder, monkeypatch):
+    class Spying(XTransformer):
+        def _fine_tune(self, run):
+            self.mapped_ = isinstance(run.tokens.ids, np.memmap)
+            return super()._fine_tune(run)
+
+    monkeypatch.setitem(KINDS, Spying, KINDS[XTransformer])
+    data = texts_of_order(60, 0)
+    usual = fitted(Spying, encoder, data, steps=2)
+    monkeypatch.setattr("ramify.transformers.tokens.MOST_IN_MEMORY", 60)
+    mapped = fitted(Spying, encoder, data, steps=2)
+    assert (usual.mapped_, mapped.mapped_) == (False, True)
+    assert same(answered(usual, data), answered(mapped, data))
+
+
+def test_a_model_that_was_trained_on_a_gpu_loads_without_one(encoder, tmp_path):
+    data = texts_of_order(40, 0)
+    model = fitted(XTransformer, encoder, data, steps=1)
+    model.set_params(device="cuda").save(tmp_path / "model")
+    loaded = ramify.load(tmp_path / "model")
+    assert loaded.device == "auto"
+    assert len(answered(loaded, data)) == 40
+
+
+def test_a_path_as_the_directory_of_the_checkpoint(encoder, tmp_path):
+    data = texts_of_order(40, 0)
+    model = fitted(XTransformer, encoder, data, steps=1, checkpoint=tmp_path / "run")
+    model.save(tmp_path / "model")
+    assert ramify.load(tmp_path / "model").checkpoint == str(tmp_path / "run")
+
+
 @pytest.mark.parametrize("backend", ["onnx", "onnx-int8"])
 def test_an_exported_encoder_gives_the_same_bits_for_a_text_alone(encoder, tmp_path, backend):
     pytest.importorskip("onnx", reason="needs the extra onnx")
@@ -180,7 +221,13 @@ def test_an_exported_encoder_gives_the_same_bits_for_a_text_alone(encoder, tmp_p
         np.testing.assert_array_equal(alone.labels[0], top.labels[row])
         np.testing.assert_array_equal(alone.scores[0], top.scores[row])
     model.save(tmp_path / "model")
-    assert same(answered(ramify.load(tmp_path / "model"), data), top)
+    loaded = ramify.load(tmp_path / "model")
+    assert same(answered(loaded, data), top)
+    seen = []
+    loaded.embeddings(Request(X=data[1], texts=data[0], progress=lambda stage, done: seen.append(done)))
+    assert len(seen) > 1 and seen == sorted(seen) and seen[-1] == 1
+    ranker, weights = loaded.ranker_.size().weights, load_encoder(EncoderConfig(name=encoder))[0].state_dict()
+    assert loaded.size().weights == ranker + sum(tensor.numel() for tensor in weights.values())
 
 
 @pytest.mark.parametrize(
@@ -230,6 +277,8 @@ def test_the_input_gradient_of_chunks_is_that_of_the_whole_head(encoder):
             training=training, encoder=module, tokens=tokenized(tokenizer, texts, 16, threads=1),
             environment=environment, loop=LoopConfig(steps=1), rest=rest, held=held,
         )  # fmt: skip
+        part = FlatTask(run, rest[:8], 0.5, 3, 0.0)
+        np.testing.assert_allclose(part.bias.sigmoid(), np.asarray(Y[:8].mean(axis=0))[0], atol=1e-5)
         task = FlatTask(run, rest, 0.5, 3, 0.0)
         rng = np.random.default_rng(0)
         task.weight.copy_(torch.from_numpy(rng.normal(size=task.weight.shape)))

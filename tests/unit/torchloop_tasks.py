@@ -111,7 +111,7 @@ def run(task, threads=1, checkpoint=None, precision="auto", events=None, **setti
     if "steps" in settings:
         base = base | {"epochs": None}
     config = LoopConfig(**base | settings)
-    with Environment("cpu", threads, precision).open() as environment:
+    with Environment("cpu", threads, precision).open(shared=True) as environment:
         on_event = None if events is None else events.append
         history = train(task, config, environment, checkpoint=checkpoint, on_event=on_event)
     return history, weights(task)

@@ -34,8 +34,8 @@ from ramify.exchange import CheckedTraining, Sizes, Training
 from ramify.models.base.model import HELD_OUT
 from ramify.models.base.unit import stored_count
 from ramify.torchloop import Checkpoint, Environment, History, LoopConfig, OnEvent, require_torch
-from ramify.torchloop.checkpoint import CHECKPOINT, fingerprint
-from ramify.torchloop.environment import DEVICE
+from ramify.torchloop.checkpoint import CHECKPOINT, described, fingerprint
+from ramify.torchloop.environment import DEVICE, loaded_settings
 from ramify.values import CSR, Float32, Float64, StageProgress
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class LabelChain(ChainAnswers):
         data = self.training_data(rest, held)
         rest.report("train", 0.0)
         environment = Environment(self.device, self._threads(rest.threads))
-        with environment.open():
+        with environment.open(shared=True):
             network, self.history_ = train_stages(
                 self, data, environment, lambda done: rest.report("train", done), on_event, start
             )
@@ -299,7 +299,7 @@ class LabelChain(ChainAnswers):
             return None
         free = ("draws", "decision_threshold", "checkpoint", "threads")
         settings = {name: value for name, value in self._plain_settings().items() if name not in free} | (more or {})
-        settings = {name: value if _is_plain(value) else type(value).__name__ for name, value in settings.items()}
+        settings = {name: described(value) for name, value in settings.items()}
         identity = {"stage": stage, "settings": settings | {"seed": data.seed}, "data": fingerprint(data.X, data.Y)}
         return Checkpoint(Path(self.checkpoint) / stage, identity)
 
@@ -384,7 +384,7 @@ class LabelChain(ChainAnswers):
             Settings or arrays that do not fit.
         """
         with damage_reported("the chain is"):
-            model = cls(**config["settings"])
+            model = cls(**loaded_settings(config["settings"]))
             model.check_settings()
             model.normalized_rows_ = stored_count(config)
             sizes = {name: whole_number(name, value, 1, 2**31 - 1) for name, value in config["sizes"].items()}

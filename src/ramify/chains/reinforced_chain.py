@@ -163,7 +163,7 @@ class ReinforcedChain(ChainAnswers):
 
         data = chain.training_data(rest, held)
         environment = Environment(chain.device, self._threads(rest.threads))
-        with environment.open():
+        with environment.open(shared=True):
             network = chain.network(environment.device)
             task = ReinforcedTask(
                 network,

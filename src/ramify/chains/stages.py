@@ -67,7 +67,7 @@ def train_stages(
         Its settings have been checked.
     data : ChainData
     environment : Environment
-        Open.
+        Open, shared with the other processes.
     report_progress : callable
         Called with the share done, 0 to 1.
     on_event : callable, optional

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import scipy.sparse as sp
 
 from ramify import __version__
 from ramify.checks import Parsed
@@ -34,6 +36,32 @@ def fingerprint(*matrices: CSR) -> str:
         for array in (matrix.indptr.astype(np.int64), matrix.indices, matrix.data):
             digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def described(value: Any) -> Any:
+    """JSON value of a setting for the identity of a run; two objects with other settings have different ones.
+
+    An array becomes a digest, another object its class name and its settings: those of ``get_params``, else its public
+    attributes. An object without a JSON value, for instance one that contains itself, becomes its class name.
+    """
+    try:
+        return json.loads(json.dumps(value, default=_described_object))
+    except (TypeError, ValueError, RecursionError):
+        return type(value).__qualname__
+
+
+def _described_object(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if sp.issparse(value):
+        return fingerprint(cast(CSR, value).tocsr())
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return [str(value.dtype), value.shape, hashlib.sha256(value.tobytes()).hexdigest()]
+    if hasattr(value, "get_params"):
+        return [type(value).__qualname__, value.get_params(deep=False)]
+    attributes = getattr(value, "__dict__", {})
+    public = {name: one for name, one in attributes.items() if not name.startswith("_") and not name.endswith("_")}
+    return [type(value).__qualname__, public]
 
 
 def _checkpoint_path(value: Any) -> Any:

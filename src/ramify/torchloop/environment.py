@@ -5,7 +5,7 @@ Outside ``Environment.open``, torch's global state is unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +24,14 @@ DEVICE = OneOf(("cpu", "cuda", "auto"))
 PRECISION = OneOf(("auto", "native", "float32", "bfloat16"))
 
 
+def loaded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from a model directory; the device "cuda" becomes "auto", so that a machine without a GPU predicts."""
+    found = {**settings}
+    if found.get("device") == "cuda":
+        found["device"] = "auto"
+    return found
+
+
 def require_torch(what: str) -> None:
     """Raise MissingExtraError, which names ``what`` needs torch, if torch is not installed."""
     try:
@@ -36,7 +44,7 @@ class Environment:
     """A device, and threads that each compute one shard of a batch.
 
     A single operation is never split over threads, because its sums would then depend on their number. One process uses
-    one device; several processes share a run (``processes``).
+    one device; several processes share a training run.
 
     Parameters
     ----------
@@ -53,6 +61,11 @@ class Environment:
     ------
     InputError
         A value out of range, or "cuda" without a GPU.
+
+    Attributes
+    ----------
+    processes : Processes
+        Within ``open(shared=True)`` the processes that were started together; otherwise this process alone.
     """
 
     def __init__(self, device: str = "cpu", threads: int = 1, precision: str = "auto") -> None:
@@ -63,8 +76,8 @@ class Environment:
         has_gpu = torch.cuda.is_available()
         if device == "cuda" and not has_gpu:
             raise InputError("device is 'cuda', but torch finds no GPU: use 'cpu' or 'auto'")
-        self.processes = Processes()
-        self.device = _gpu(self.processes) if has_gpu and device != "cpu" else torch.device("cpu")
+        self.processes, self._started = Processes(), Processes.started()
+        self.device = _gpu(self._started) if has_gpu and device != "cpu" else torch.device("cpu")
         self.threads = int(Whole(1, MAX_THREADS).check("threads", threads))
         on_gpu = self.device.type == "cuda"
         supported = torch.cuda.is_bf16_supported() if on_gpu else precision == "native" and _cpu_has_bfloat16()
@@ -72,17 +85,35 @@ class Environment:
         self._pool: ThreadPoolExecutor | None = None
 
     @contextmanager
-    def open(self) -> Iterator[Environment]:
-        """Within, each operation runs on one thread; afterwards torch's number of threads is restored."""
+    def open(self, *, shared: bool = False) -> Iterator[Environment]:
+        """Within, each operation runs on one thread; afterwards torch's number of threads is restored.
+
+        Parameters
+        ----------
+        shared : bool, default False
+            Connect the processes that were started together, for training. Predictions need no other process.
+        """
         import torch
 
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with self.processes.open(self.device), self._threads_open():
+            with self._processes_open(shared), self._threads_open():
                 yield self
         finally:
             torch.set_num_threads(before)
+
+    @contextmanager
+    def _processes_open(self, shared: bool) -> Iterator[None]:
+        if not shared:
+            yield
+            return
+        with self._started.open(self.device):
+            self.processes = self._started
+            try:
+                yield
+            finally:
+                self.processes = Processes()
 
     @contextmanager
     def _threads_open(self) -> Iterator[None]:
@@ -130,7 +161,7 @@ def _gpu(processes: Processes) -> torch.device:
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 matrices in hardware; False if torch does not say."""
+    """Whether the CPU multiplies bfloat16 matrices in hardware; False if torch cannot determine it."""
     import torch
 
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))

@@ -47,7 +47,7 @@ def train(
     task : Task
     config : LoopConfig
     environment : Environment
-        Open; the network is on its device.
+        Open, with ``shared=True`` if several processes train together; the network is on its device.
     progress : callable, optional
         Called with the share done, 0 to 1, before each step.
     on_event : callable, optional

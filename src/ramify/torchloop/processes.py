@@ -14,6 +14,7 @@ import atexit
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ramify.checks import whole_number
@@ -28,8 +29,9 @@ BUCKET = 1 << 24
 """Number of gradient values per all-reduce: gradients are sent in few messages, which need a copy of this size."""
 
 
+@dataclass(frozen=True)
 class Processes:
-    """The processes of a run, as this process finds them.
+    """The processes of a run, as this process finds them; by default this process alone.
 
     Attributes
     ----------
@@ -39,12 +41,19 @@ class Processes:
         Number of this process on its machine, which is the number of its GPU.
     """
 
-    def __init__(self) -> None:
-        self.count = _variable("WORLD_SIZE", 1, 1)
-        self.rank = _variable("RANK", 0, 0)
-        self.local_rank = _variable("LOCAL_RANK", 0, 0)
-        if self.rank >= self.count:
-            raise InputError(f"RANK is {self.rank}, but WORLD_SIZE is {self.count}: start the processes with torchrun")
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+
+    @classmethod
+    def started(cls) -> Processes:
+        """The processes that the environment variables describe; InputError for inconsistent values."""
+        found = cls(_variable("RANK", 0, 0), _variable("WORLD_SIZE", 1, 1), _variable("LOCAL_RANK", 0, 0))
+        if found.rank >= found.count:
+            raise InputError(
+                f"RANK is {found.rank}, but WORLD_SIZE is {found.count}: start the processes with torchrun"
+            )
+        return found
 
     @contextmanager
     def open(self, device: torch.device) -> Iterator[None]:

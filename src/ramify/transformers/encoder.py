@@ -230,7 +230,8 @@ def encoder_from_state(config: Mapping[str, Any], arrays: Mapping[str, Any]) -> 
         shapes = {name: tuple(one.shape) for name, one in _empty_model(config, pooling, weights).state_dict().items()}
     if shapes != {name: array.shape for name, array in weights.items()}:
         raise InputError("the weights of the encoder do not fit its configuration")
-    model = _empty_model(config, pooling, weights)
+    with torch.random.fork_rng(devices=[]):  # the initial weights, which are replaced, are random
+        model = _empty_model(config, pooling, weights)
     model.load_state_dict({name: torch.from_numpy(np.array(array, np.float32)) for name, array in weights.items()})
     return TextEncoder(model.float(), pooling, max_tokens).eval(), tokenizer
 

@@ -51,7 +51,7 @@ class FineTuning:
     tokens : Tokens
         Of the training texts.
     environment : Environment
-        Open.
+        Open, shared with the other processes.
     loop : LoopConfig
         Settings of each stage; its seed is that of the run.
     rest, held : int64 arrays

@@ -44,8 +44,9 @@ class FlatTask(EncoderTask):
         super().__init__(run, rows)
         self.learning_rate, self.chunk, self.dropout = learning_rate, chunk, dropout
         self.Y: CSR = run.training.Y
-        n, n_labels = self.Y.shape
-        share = np.clip(np.bincount(self.Y.indices, minlength=n_labels) / n, 1e-7, 1 - 1e-7)
+        n_labels = self.Y.shape[1]
+        share = np.bincount(self.Y[rows].indices, minlength=n_labels) / len(rows)
+        share = np.clip(share, 1e-7, 1 - 1e-7)
         self.bias = torch.from_numpy(np.log(share / (1 - share)).astype(np.float32)).to(self.device)
         self.weight = torch.zeros(n_labels, run.encoder.width, device=self.device)
 

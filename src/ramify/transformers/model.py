@@ -28,11 +28,11 @@ from ramify.models.base.stored import stored_size
 from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.torchloop import Environment, History, LoopConfig, require_torch
-from ramify.torchloop.checkpoint import CHECKPOINT
-from ramify.torchloop.environment import DEVICE, PRECISION
+from ramify.torchloop.checkpoint import CHECKPOINT, described
+from ramify.torchloop.environment import DEVICE, PRECISION, loaded_settings
 from ramify.transformers.config import EncoderConfig
-from ramify.transformers.serving import ServingEncoder, stored_width
-from ramify.transformers.tokens import tokenized, warn_of_truncation
+from ramify.transformers.serving import ServingEncoder, stored_weights, stored_width
+from ramify.transformers.tokens import token_directory, tokenized, warn_of_truncation
 from ramify.transformers.vectorizer import BACKENDS
 from ramify.values import Float32, Hybrid, TopK
 
@@ -92,14 +92,14 @@ class TransformerModel(RankingModel):
         "steps": Whole(1, 10**9),
         **rules_of(LoopConfig, "batch_size", "learning_rate"),
         "head_learning_rate": Real(1e-8, 100),
-        "max_tokens": Whole(8, 1_000_000),
+        **rules_of(EncoderConfig, "max_tokens"),
         "warmup": Real(0, 1),
         **rules_of(LoopConfig, "weight_decay", "micro_batch"),
         "evaluate_every": Whole(1, 10**9),
         "held_out": HELD_OUT,
         "copies": Whole(1, 1000),
         "ranker": Instance(XRLinear, "an XRLinear", optional=True),
-        "lora_rank": Whole(0, 4096),
+        **rules_of(EncoderConfig, "lora_rank"),
         "checkpoint": CHECKPOINT,
         "device": DEVICE,
         "precision": PRECISION,
@@ -141,10 +141,11 @@ class TransformerModel(RankingModel):
         if self.backend != "torch":  # an encoder that cannot be exported is found before it is trained
             ServingEncoder.of(encoder, tokenizer, self.backend)
         training.report("tokens", 0.0)
-        tokens = tokenized(tokenizer, texts, encoder.max_tokens, threads=training.threads)
+        directory = token_directory(len(texts), encoder.max_tokens)
+        tokens = tokenized(tokenizer, texts, encoder.max_tokens, threads=training.threads, directory=directory)
         training.report("tokens", 1.0)
         warn_of_truncation(tokens.n_truncated, len(tokens), encoder.max_tokens)
-        with environment.open():
+        with environment.open(shared=True):
             run = self._run(training, encoder, tokens, environment)
             self.histories_ = self._fine_tune(run)
         serving = ServingEncoder.of(encoder, tokenizer, self.backend)
@@ -168,9 +169,7 @@ class TransformerModel(RankingModel):
     def _run(self, training: CheckedTraining, encoder: Any, tokens: Any, environment: Environment) -> FineTuning:
         from ramify.transformers.fine_tuning import FineTuning, held_out, identity_of
 
-        settings = {name: value for name, value in self._plain_settings().items() if name not in NO_EFFECT}
-        if settings.get("preliminary_indexer") is not None:
-            settings["preliminary_indexer"] = type(settings["preliminary_indexer"]).__name__
+        settings = {name: described(value) for name, value in self._plain_settings().items() if name not in NO_EFFECT}
         rest, held = held_out(len(training), self.held_out, training.seed)
         return FineTuning(
             training=training,
@@ -240,7 +239,7 @@ class TransformerModel(RankingModel):
         """Sizes of the ranker, with the weights of the encoder."""
         check_is_fitted(self)
         sizes = as_model(self.ranker_).size()
-        own = sum(array.size for name, array in self.encoder_arrays_.items() if name != "tokenizer")
+        own = stored_weights(self.encoder_config_, self.encoder_arrays_)
         return replace(sizes, features=self.n_features_in_, weights=sizes.weights + own)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -269,7 +268,7 @@ class TransformerModel(RankingModel):
         """
         with damage_reported("the transformer model is"):
             ranker = stored_part("ranker", config["ranker"], arrays, parts)
-            model = cls(**config["settings"])
+            model = cls(**loaded_settings(config["settings"]))
             inner = getattr(ranker, "model_", ranker)
             if not isinstance(inner, XRLinear):
                 raise InputError(f"its ranker is a {type(inner).__name__}")
@@ -280,6 +279,7 @@ class TransformerModel(RankingModel):
                 name.removeprefix(ENCODER): array for name, array in arrays.items() if name.startswith(ENCODER)
             }
             model.histories_ = tuple(History.from_json(rows) for rows in config["histories"])
+            stored_weights(model.encoder_config_, model.encoder_arrays_)
             width = stored_size(stored_width(model.encoder_config_), "width")
             n_features = stored_size(config["n_features"], "n_features")
             if ranker.n_features_in_ != n_features + width:

@@ -10,7 +10,7 @@ import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
@@ -81,7 +81,7 @@ class OnnxEncoder:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_session"}
 
-    def embedded(self, tokens: Tokens, threads: int) -> Float32:
+    def embedded(self, tokens: Tokens, threads: int, report_progress: Callable[[float], None] | None = None) -> Float32:
         """Embeddings of texts, as by ``embedding.embedded``: shape (n, width), the same bits for any batch."""
         Z = np.zeros((len(tokens), self.width), np.float32)
         rows = np.flatnonzero(tokens.lengths > tokens.n_special)
@@ -93,8 +93,14 @@ class OnnxEncoder:
         if len(rows) <= CHUNK:
             embed(rows)
             return Z
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(embed, [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]))
+        chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+        pool = ThreadPoolExecutor(threads)
+        try:
+            for done, _ in enumerate(pool.map(embed, chunks), 1):
+                if report_progress is not None:
+                    report_progress(done / len(chunks))
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an exception, chunks that have not begun are not computed
         return Z
 
     def _one(self, ids: Any) -> Float32:

@@ -23,6 +23,9 @@ from ramify.values import Int32, Int64
 if TYPE_CHECKING:
     import torch
 
+MOST_IN_MEMORY = 1 << 28
+"""Largest number of token ids (int32, 1 GiB) that a fit keeps in memory."""
+
 
 @dataclass(frozen=True)
 class TextTokenizer:
@@ -158,6 +161,11 @@ def tokenized(
     return Tokens(file.whole(), indptr, n_truncated, tokenizer.pad_id, tokenizer.n_special)
 
 
+def token_directory(n: int, max_tokens: int) -> str | None:
+    """Where the ids of n texts are written: the directory of temporary files if memory could be short, else None."""
+    return tempfile.gettempdir() if n * max_tokens > MOST_IN_MEMORY else None
+
+
 class _TokenFile:
     """Collects arrays of ids in memory, or in a temporary file, which the system removes with the last reference."""
 
@@ -195,7 +203,8 @@ class _TokenFile:
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(
-                f"the token ids cannot be written to {self.directory} ({reason}): free space or give another directory"
+                f"the token ids cannot be written to {self.directory} ({reason}): free space there, or set TMPDIR to "
+                "another directory"
             ) from None
 
 

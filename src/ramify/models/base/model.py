@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -316,9 +316,8 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return load_as(cls, directory, verify=verify, mapped=mapped, parts=parts)
 
     def _plain_settings(self) -> dict[str, Any]:
-        """Settings for a model directory, with NumPy scalars converted to Python scalars."""
-        settings = self.get_params(deep=False)
-        return {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}
+        """Settings for a model directory: NumPy scalars become Python scalars, and paths become text."""
+        return {name: _plain(value) for name, value in self.get_params(deep=False).items()}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -327,6 +326,12 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
+
+
+def _plain(setting: Any) -> Any:
+    if isinstance(setting, np.generic):
+        return setting.item()
+    return str(setting) if isinstance(setting, PurePath) else setting
 
 
 def check_extras(name: str, abilities: frozenset[str], training: Training) -> None:
