@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -112,6 +113,7 @@ def chosen_dense_weight(X: Hybrid, Y: CSR, solver: SolverConfig, *, seed: int = 
     if sample is None:
         return 1.0
 
+    @cache
     def quality(x: float) -> Float64:
         return sample.weighted(2.0**x).quality(1.0, solver, seed, threads)
 

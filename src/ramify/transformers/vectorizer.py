@@ -15,7 +15,7 @@ from ramify.features.dense_text import DenseText
 from ramify.features.weighted_text import stored_settings
 from ramify.kernels.text import checked_texts
 from ramify.torchloop import Environment, require_torch
-from ramify.torchloop.environment import DEVICE, PRECISION
+from ramify.torchloop.environment import DEVICE, PRECISION, loaded_settings
 from ramify.transformers.cache import EmbeddingCache, encoder_digest
 from ramify.transformers.config import EncoderConfig
 from ramify.transformers.onnx_encoder import OnnxEncoder, exported, onnx_from_state, onnx_to_state
@@ -250,10 +250,7 @@ class Encoder(DenseText):
             torch is not installed.
         """
         with damage_reported("the saved encoder is"):
-            settings = stored_settings(cls, config)
-            if settings["device"] == "cuda":  # the machine that uses the model may have no GPU
-                settings["device"] = "auto"
-            encoder = cls(**settings)
+            encoder = cls(**loaded_settings(stored_settings(cls, config)))
             encoder.check_settings()
             restore = _of_torch if encoder.backend == "torch" else onnx_from_state
             encoder.encoder_, encoder._tokenizer = restore(config["encoder"], arrays)
