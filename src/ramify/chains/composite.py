@@ -28,8 +28,8 @@ from ramify.checks import Instance, Rules, Whole, real_number, rules_of
 from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedTraining, Sizes
 from ramify.models.base.model import HELD_OUT
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.unit import stored_count
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import CSR, Float32
 
 WEIGHTS = tuple(step / 20 for step in range(21))

@@ -24,8 +24,8 @@ from ramify.chains.rewards import REWARDS
 from ramify.checks import Instance, OneOf, Real, Rules, Whole, rules_of
 from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedTraining, Training
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.unit import stored_count
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.torchloop import Environment, History, LoopConfig, OnEvent, train
 from ramify.values import CSR, Float32, StageProgress
 

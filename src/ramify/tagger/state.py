@@ -11,8 +11,8 @@ from ramify.errors import InputError, damage_reported
 from ramify.features.columns import Columns
 from ramify.features.concatenated import width_of
 from ramify.models.base.adapter import as_model, is_model
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.stored import stored_size
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.strings import StringTable
 from ramify.tagger.parts import is_vectorizer
 from ramify.values import Int64

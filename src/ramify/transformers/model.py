@@ -23,10 +23,10 @@ from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, Training
 from ramify.models.base.adapter import as_model
 from ramify.models.base.model import HELD_OUT, RankingModel
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.stored import stored_size
 from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.xr_linear import XRLinear
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.torchloop import Environment, History, LoopConfig, require_torch
 from ramify.torchloop.checkpoint import CHECKPOINT, described
 from ramify.torchloop.environment import DEVICE, PRECISION, loaded_settings

@@ -9,10 +9,8 @@ from typing import Any, TypeVar
 from ramify import __version__
 from ramify.errors import ModelFileError, damage_reported
 from ramify.store import StoredModel, open_model, save_model
-from ramify.store.parts import part_from_state, part_to_state, parts_to_state, stored_part
+from ramify.store.parts import part_from_state, part_to_state
 from ramify.strings import check_tables
-
-__all__ = ["load", "load_as", "part_to_state", "parts_to_state", "save", "stored_part"]
 
 Model = TypeVar("Model")
 

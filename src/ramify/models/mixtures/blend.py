@@ -19,7 +19,6 @@ from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
 from ramify.linear.defaults import default_tolerance
 from ramify.models.base.model import HELD_OUT, RankingModel
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.prepared import PreparedCall
 from ramify.models.base.unit import unit_rows
 from ramify.models.mixtures.choice import BEAMS, RERANKED, TAIL_RANKS, Choice, Trial, label_bias
@@ -29,6 +28,7 @@ from ramify.models.neighbours.nearest import NearestInstances
 from ramify.models.trees.indexing import is_flat
 from ramify.models.trees.tail import TAIL_POWER, reranked
 from ramify.models.trees.xr_linear import XRLinear
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import CSR, Float32, Int32, TopK
 
 EPSILON = 0.3

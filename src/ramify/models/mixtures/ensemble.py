@@ -21,7 +21,6 @@ from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Single, Sizes, Training, VectorCache
 from ramify.models.base.adapter import as_model, set_known, settings_of
 from ramify.models.base.model import RankingModel, check_extras, has, instances
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.prepared import PreparedCall
 from ramify.models.base.stored import stored_size
 from ramify.models.mixtures.members import (
@@ -35,6 +34,7 @@ from ramify.models.mixtures.members import (
 from ramify.models.mixtures.merging import COMBINATIONS, Merger
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.protocols import Model
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK
 
 ANSWER = 2**24

@@ -16,10 +16,10 @@ from ramify.checks import Checked, Own, Real, Rules
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import Sizes
 from ramify.models.base.adapter import PlainModel, unfitted
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.parts.cosine_ranker import CosineRanker
 from ramify.models.parts.linear_ranker import LinearRanker
 from ramify.protocols import RankingProblem
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import CSR
 
 RANKER = Own(("fit", "rank"), role="ranker", optional=True)

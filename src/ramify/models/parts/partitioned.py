@@ -27,11 +27,11 @@ from ramify.label_vectors import PIFA
 from ramify.match import permitted
 from ramify.models.base.adapter import PlainModel, as_model, set_known, unfitted
 from ramify.models.base.model import best_labels, check_needs
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.stored import check_label_space, stored_size
 from ramify.models.base.unit import UnitRowModel, stored_count
 from ramify.models.parts.matching import as_matcher, cluster_targets, ranker_features
 from ramify.protocols import Indexer, MatchingProblem, RankingProblem, Representation
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.store.trees import tree_from_arrays, tree_to_arrays
 from ramify.values import CSR, Float32, LabelTree, TopK
 

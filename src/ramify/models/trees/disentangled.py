@@ -38,10 +38,10 @@ from ramify.index import FixedTree
 from ramify.index.overlap import WEIGHTINGS, Candidates
 from ramify.models.base.adapter import as_model, set_known
 from ramify.models.base.model import HELD_OUT, RankingModel, has, mean_precision
-from ramify.models.base.persistence import parts_to_state, stored_part
 from ramify.models.base.prepared import PreparedCall
 from ramify.models.trees.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.trees.xr_linear import XRLinear
+from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import CSR, Float32, LabelTree, TopK
 from ramify.wording import quoted
 

@@ -14,7 +14,7 @@ from ramify.errors import InputError
 from ramify.exchange import LevelSize
 from ramify.features import Tfidf
 from ramify.models.base.adapter import as_model, is_model, settings_of
-from ramify.models.base.persistence import part_to_state
+from ramify.store.parts import part_to_state
 from ramify.tagger.tagger import Tagger
 from ramify.wording import quoted
 
