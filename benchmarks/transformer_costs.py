@@ -127,7 +127,7 @@ def step_costs(case: Row) -> list[Row]:
         if profiled:
             rows = [row | {"operators": stage["operators"]} for row, stage in zip(rows, stages, strict=True)]
         else:
-            rows = [stage | {"step_ms": round(1e3 * stage.pop("seconds") / steps, 2)} for stage in stages]
+            rows = [stage | {"step_ms": round(1e3 * stage.pop("seconds") / stage.pop("steps"), 2)} for stage in stages]
     return rows
 
 

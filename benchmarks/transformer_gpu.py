@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--system", default="xr-transformer", choices=list(TAGGERS))
-    parser.add_argument("--steps", type=int, default=1_000, help="per level")
+    parser.add_argument("--steps", type=int, default=1_000, help="of the finest level")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--threads", type=int, default=None, help="of the linear solver; all by default")
     parser.add_argument("--documents", type=int, help="a sample of the training documents")
@@ -95,7 +95,7 @@ def trained(name: str, chosen: argparse.Namespace) -> Row:
     asked = time.perf_counter() - begun
     weights, layers, width = encoder_size(tagger.model_)
     for stage in stages:
-        texts = chosen.steps * chosen.batch_size / stage["seconds"]
+        texts = stage["steps"] * chosen.batch_size / stage["seconds"]
         stage |= {"texts_per_s": round(texts, 1), "seconds": round(stage["seconds"], 2)}
         stage["tflops"] = round(texts * operations(weights, layers, width, stage["tokens"]) / 1e12, 3)
     row = {"dataset": matrices.dataset, "matrices": matrices.fingerprint, "system": chosen.system}

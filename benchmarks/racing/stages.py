@@ -20,6 +20,7 @@ def measured_stages(*, profiled: bool = False) -> Iterator[list[Row]]:
 
     outputs     outputs of the head
     texts       mean number of tokens of a text is ``tokens``; both of the instances of the stage
+    steps       of the stage
     seconds     of its training, without shortlist and start of the head
     parts       shares of the seconds: ``HEAD`` and the rest; on a GPU, the time of the calls only
     operators   with ``profiled``, instead: share of the CPU time of the operators with the most, callees not included
@@ -29,14 +30,15 @@ def measured_stages(*, profiled: bool = False) -> Iterator[list[Row]]:
     stages: list[Row] = []
     plain = fine_tuning.FineTuning.train
 
-    def train(self: Any, task: Any, stage: int, n_stages: int) -> Any:
+    def train(self: Any, task: Any, stage: int) -> Any:
         spent = _timed(task)
         with _profiler() if profiled else nullcontext() as profile:
             begun = time.perf_counter()
-            history = plain(self, task, stage, n_stages)
+            history = plain(self, task, stage)
             seconds = time.perf_counter() - begun
         lengths = self.tokens.lengths[task.rows]
         row: Row = {"outputs": _outputs(task), "texts": len(lengths), "tokens": round(float(lengths.mean()), 2)}
+        row["steps"] = self.loops[stage].steps
         stages.append(row | ({"operators": _operators(profile)} if profiled else _times(seconds, spent)))
         return history
 

@@ -10,10 +10,11 @@ from ramify.index import KMeansIndexer, tree_from_taxonomy
 from ramify.label_vectors import PIFA
 from ramify.testing.values import planted_clusters
 from ramify.transformers.head import Head
-from ramify.transformers.levels import BOOTSTRAP, Levels, Solving, linear_head, matched_nodes
-from ramify.transformers.losses import head_loss
+from ramify.transformers.levels import BOOTSTRAP, Levels, Solving, linear_head, matched_nodes, prior_head
+from ramify.transformers.losses import LOSSES, head_derivatives, head_loss
 from ramify.transformers.shortlist import MOST_ACTIVE, Active, Shortlist, with_positives
 from ramify.values import Hybrid, LabelTree, TopK, as_csr
+from ramify.weights import Blocks
 
 CPU = torch.device("cpu")
 
@@ -41,7 +42,7 @@ def random_shortlist(rng, n=20, clusters=7, each=5):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("squared-hinge", (3 * 0.25 + 2.25) / 2), ("hinge", (3 * 0.5 + 1.5) / 2), ("bce", None)],
+    [("squared-hinge", 3 * 0.25 + 2.25), ("hinge", 3 * 0.5 + 1.5), ("bce", None)],
 )
 def test_losses_by_hand(name, expected):
     """One instance: a positive of weight 3 and output 0.5, a negative of output 0.5, and padding."""
@@ -49,11 +50,27 @@ def test_losses_by_hand(name, expected):
     weights, active = torch.tensor([[3.0, 0.0, 0.0]]), torch.tensor([[True, True, False]])
     loss = head_loss(name, outputs, weights, active)
     if expected is None:
-        expected = (3 * np.log1p(np.exp(-0.5)) + np.log1p(np.exp(0.5))) / 2
+        expected = 3 * np.log1p(np.exp(-0.5)) + np.log1p(np.exp(0.5))
     assert float(loss.detach()) == pytest.approx(expected, rel=1e-6)
     [gradient] = torch.autograd.grad(loss, outputs)
     assert gradient[0, 2] == 0
     assert gradient[0, 0] < 0 < gradient[0, 1]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_derivatives_are_those_of_autograd(name):
+    rng = np.random.default_rng(0)
+    outputs = torch.from_numpy(rng.normal(size=(6, 9)) * 2).requires_grad_(True)
+    weights = torch.from_numpy(rng.integers(0, 3, (6, 9)).astype(np.float64))
+    active = torch.from_numpy(rng.random((6, 9)) < 0.8)
+    slope, curvature = head_derivatives(name, outputs.detach(), weights, active)
+    [first] = torch.autograd.grad(head_loss(name, outputs, weights, active), outputs, create_graph=True)
+    np.testing.assert_allclose(slope, first.detach(), atol=1e-12)
+    if name == "hinge":
+        np.testing.assert_allclose(curvature, first.detach().abs(), atol=1e-12)
+    else:
+        [second] = torch.autograd.grad(first.sum(), outputs)
+        np.testing.assert_allclose(curvature, second, atol=1e-12)
 
 
 def test_an_instance_without_active_nodes_has_no_loss():
@@ -141,23 +158,56 @@ def test_an_update_changes_the_rows_of_active_nodes_only():
         assert not torch.equal(tensor[used], before[name][used])
 
 
-def test_updates_on_all_nodes_are_those_of_adam():
+@pytest.mark.parametrize("name", LOSSES)
+def test_an_update_is_a_damped_step_against_the_gradient(name):
     rng = np.random.default_rng(2)
-    targets = as_csr((rng.random((8, 35)) < 0.1).astype(np.float32))
-    head = some_head()
-    rows = head.rows.clone().requires_grad_(True)
-    adam = torch.optim.Adam([rows], lr=0.05)
-    for _ in range(4):
-        embeddings = unit(rng, 8)
-        active = Active.everywhere(targets)
-        loss = head_loss(
-            "squared-hinge", embeddings @ rows[:, :-1].T + rows[:, -1], torch.from_numpy(active.weights), None
-        )
-        adam.zero_grad()
-        (loss / 8).backward()
-        adam.step()
-        head.update(embeddings, active, 0.05)
-    np.testing.assert_allclose(head.rows.numpy(), rows.detach().numpy(), atol=1e-5)
+    shortlist, _ = random_shortlist(rng)
+    head, inputs, active = some_head(loss=name), unit(rng, 20), shortlist.active(np.arange(20))
+    before = head.rows.clone().requires_grad_(True)
+    outputs = (inputs @ before[:, :-1].T + before[:, -1]).gather(
+        1, torch.from_numpy(np.maximum(active.nodes, 0)).long()
+    )
+    targets = torch.from_numpy(active.weights), torch.from_numpy(active.nodes >= 0)
+    [gradient] = torch.autograd.grad(head_loss(name, outputs, *targets), before)
+    curvature = np.zeros(35)
+    valid = active.nodes >= 0
+    np.add.at(curvature, active.nodes[valid], head_derivatives(name, outputs.detach(), *targets)[1].numpy()[valid])
+    head.update(inputs, active, 0.5)
+    step = 0.5 * gradient.numpy() / (1 + 0.5 * curvature[:, None])
+    np.testing.assert_allclose(head.rows.numpy(), before.detach().numpy() - step, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_rate_of_1_converges_for_a_node_that_all_instances_of_a_batch_have_in_common(name):
+    """An undamped step of the sum over 32 instances would overshoot."""
+    rng = np.random.default_rng(3)
+    truth = np.arange(32)[:, None] % np.array([2, 4, 1]) == 0
+    centres = unit(rng, 4)
+    inputs = centres[torch.arange(32) % 4]
+    active = Active.everywhere(as_csr(truth.astype(np.float32)))
+    head = Head(np.zeros((3, 6), np.float32), np.zeros(3, np.float32), name, CPU)
+    losses = [float(head.loss(inputs, active))]
+    for _ in range(60):
+        head.update(inputs, active, 1.0)
+        losses.append(float(head.loss(inputs, active)))
+    assert losses[-1] < 0.25 * losses[0]
+    assert max(losses) < 1.2 * losses[0]
+
+
+def test_a_head_without_weights_predicts_the_frequency_of_each_node():
+    rng = np.random.default_rng(4)
+    shortlist, _ = random_shortlist(rng, n=200)
+    above = shortlist.rows(np.arange(200))
+    weight, bias = prior_head(shortlist.targets, Blocks.below(np.full(7, 5)), above, 3, "bce")
+    active = shortlist.active(np.arange(200))
+    for node in range(35):
+        chosen = active.nodes == node
+        wanted = (active.weights[chosen] > 0).mean()
+        assert 1 / (1 + np.exp(-bias[node])) == pytest.approx(wanted, abs=0.01)
+    assert not weight.any()
+    everywhere = prior_head(shortlist.targets, Blocks.below(np.array([35])), None, 3, "bce")[1]
+    assert (everywhere < bias).all()
+    assert prior_head(shortlist.targets, Blocks.below(np.array([35])), None, 3, "hinge")[1].min() == -1
 
 
 def test_the_memory_of_a_step_depends_on_the_active_nodes(monkeypatch):

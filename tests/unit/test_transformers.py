@@ -29,9 +29,9 @@ from tiny_encoder import save_tiny_encoder
 
 WORDS = [f"word{number}" for number in range(16)]
 KINDS = {
-    XRTransformer: {"branching": 4},
-    XTransformer: {"max_leaf": 1, "head_learning_rate": 0.3},
-    FlatTransformer: {"chunk": 5, "dropout": 0.1, "head_learning_rate": 1.0},
+    XRTransformer: {"branching": 4, "coarse_steps": 1.0},
+    XTransformer: {"max_leaf": 1},
+    FlatTransformer: {"chunk": 5, "dropout": 0.1},
 }
 
 
@@ -275,10 +275,10 @@ def test_the_input_gradient_of_chunks_is_that_of_the_whole_head(encoder):
     with Environment("cpu", 1).open() as environment:
         run = FineTuning(
             training=training, encoder=module, tokens=tokenized(tokenizer, texts, 16, threads=1),
-            environment=environment, loop=LoopConfig(steps=1), rest=rest, held=held,
+            environment=environment, loops=(LoopConfig(steps=1),), rest=rest, held=held,
         )  # fmt: skip
         part = FlatTask(run, rest[:8], 0.5, 3, 0.0)
-        np.testing.assert_allclose(part.bias.sigmoid(), np.asarray(Y[:8].mean(axis=0))[0], atol=1e-5)
+        np.testing.assert_allclose(part.bias.sigmoid(), np.asarray(Y[:8].sum(axis=0) + 0.1)[0] / 8.2, atol=1e-5)
         task = FlatTask(run, rest, 0.5, 3, 0.0)
         rng = np.random.default_rng(0)
         task.weight.copy_(torch.from_numpy(rng.normal(size=task.weight.shape)))
@@ -293,8 +293,11 @@ def test_the_input_gradient_of_chunks_is_that_of_the_whole_head(encoder):
         assert float(loss.detach()) == pytest.approx(float(wanted.detach()), rel=1e-5)
         torch.testing.assert_close(torch.autograd.grad(loss, other)[0], gradients[0], atol=1e-5, rtol=1e-4)
         task.update_head(inputs, rest, 0.1)
-        torch.testing.assert_close(task.weight, (weight - 0.05 * gradients[1]).detach(), atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(task.bias, (bias - 0.05 * gradients[2]).detach(), atol=1e-5, rtol=1e-4)
+        share = (h @ weight.T + bias).sigmoid().detach()
+        rate = 0.05 / (1 + 0.05 * (share * (1 - share)).sum(dim=0))
+        wanted_weight, wanted_bias = weight - rate[:, None] * gradients[1], bias - rate * gradients[2]
+        torch.testing.assert_close(task.weight, wanted_weight.detach(), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(task.bias, wanted_bias.detach(), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)

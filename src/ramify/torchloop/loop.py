@@ -171,7 +171,7 @@ def _gradient(
     with forward_draws(task, shard, environment.device):
         with environment.autocast():
             loss, targets = task.loss(shard)
-        with no_backward_draws(task, environment.device):
+        with no_backward_draws(task, shard, environment.device):
             found = torch.autograd.grad(loss, state.parameters, allow_unused=True)
     gradients = [
         torch.zeros_like(parameter) if gradient is None else gradient

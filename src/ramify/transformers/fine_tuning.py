@@ -52,8 +52,8 @@ class FineTuning:
         Of the training texts.
     environment : Environment
         Open, shared with the other processes.
-    loop : LoopConfig
-        Settings of each stage; its seed is that of the run.
+    loops : tuple of LoopConfig
+        Settings of each stage; their seed is that of the run.
     rest, held : int64 arrays
         Instances to train on, and held-out ones.
     checkpoint : Path or None
@@ -66,7 +66,7 @@ class FineTuning:
     encoder: TextEncoder
     tokens: Tokens
     environment: Environment
-    loop: LoopConfig
+    loops: tuple[LoopConfig, ...]
     rest: Int64
     held: Int64
     checkpoint: Path | None = None
@@ -84,10 +84,11 @@ class FineTuning:
 
     def stage_rows(self, stage: int) -> Int64:
         """The instances of a stage, ascending: those to train on, or as many as its steps can use."""
-        most = (self.loop.steps or 0) * self.loop.batch_size * self.environment.processes.count
+        loop = self.loops[stage]
+        most = (loop.steps or 0) * loop.batch_size * self.environment.processes.count
         if most >= len(self.rest):
             return self.rest
-        return np.sort(np.random.default_rng([self.loop.seed, stage]).choice(self.rest, most, replace=False))
+        return np.sort(np.random.default_rng([loop.seed, stage]).choice(self.rest, most, replace=False))
 
     def stage_checkpoint(self, stage: int) -> Checkpoint | None:
         """The checkpoint of a stage; None without a directory."""
@@ -102,15 +103,17 @@ class FineTuning:
 
     def is_finished(self, stage: int) -> bool:
         """Whether the checkpoint of a stage has all of its steps."""
-        return self.steps_done(stage) >= (self.loop.steps or 0)
+        return self.steps_done(stage) >= (self.loops[stage].steps or 0)
 
-    def train(self, task: EncoderTask, stage: int, n_stages: int) -> History:
+    def train(self, task: EncoderTask, stage: int) -> History:
         """Train the encoder on a task; ``stage`` counts from 0."""
+        steps = [loop.steps or 0 for loop in self.loops]
 
         def progress(done: float) -> None:
-            self.training.report("fine-tune", (stage + done) / n_stages)
+            self.training.report("fine-tune", (sum(steps[:stage]) + done * steps[stage]) / sum(steps))
 
-        return train(task, self.loop, self.environment, progress=progress, checkpoint=self.stage_checkpoint(stage))
+        checkpoint = self.stage_checkpoint(stage)
+        return train(task, self.loops[stage], self.environment, progress=progress, checkpoint=checkpoint)
 
 
 def held_out(n: int, share: float, seed: int) -> tuple[Int64, Int64]:

@@ -3,7 +3,7 @@
 For each chunk c of labels, with h = dropout(encoder(text) / |encoder(text)|):
     p_ic = sigmoid(W_c h_i + b_c)                       loss: binary cross-entropy, summed over all labels
     ∂/∂h_i += W_cᵀ (p_ic - y_ic)                        the gradient of the encoder
-    W_c -= learning_rate Σ_i (p_ic - y_ic) h_iᵀ         plain SGD, without optimizer state
+    W_c -= rate Σ_i (p_ic - y_ic) h_iᵀ / (1 + rate Σ_i p_ic (1 - p_ic))   damped SGD, without optimizer state
 ranker = XRLinear on [tf-idf | h] with a new tree       the only part that serves
 
 A head over all labels trained chunk by chunk, so that its gradient is never in memory as a whole, is published as Renee
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ramify.checks import COUNT, Real, Rules
+from ramify.checks import COUNT, Rules
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.transformers.config import ENCODER_NAME
 from ramify.transformers.model import TransformerModel
@@ -38,7 +38,7 @@ class FlatTransformer(TransformerModel):
     learning_rate : float, default 5e-5
         Learning rate of the encoder; of AdamW, after the warm-up.
     head_learning_rate : float, default 1.0
-        Learning rate of plain SGD for the head, for the sum of the loss over the texts of a step.
+        Learning rate of SGD for the head, for the sum of the loss over the texts of a step.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
     chunk : int, default 16384
@@ -95,7 +95,6 @@ class FlatTransformer(TransformerModel):
         "encoder": ENCODER_NAME,
         **TransformerModel.SHARED,
         "chunk": COUNT,
-        "dropout": Real(0, 0.9),
     }
     FLAGS = (
         "encoder", "steps", "batch_size", "learning_rate", "max_tokens", "chunk", "copies", "checkpoint", "device",
@@ -156,4 +155,4 @@ class FlatTransformer(TransformerModel):
         from ramify.transformers.flat_task import FlatTask
 
         task = FlatTask(run, run.rest, self.head_learning_rate, self.chunk, self.dropout)
-        return (run.train(task, 0, 1),)
+        return (run.train(task, 0),)

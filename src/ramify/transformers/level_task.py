@@ -1,19 +1,21 @@
 """Fine-tuning of the encoder together with the head of one level of a label tree.
 
-    h = encoder(text) / |encoder(text)|       z = W h + b on the active nodes       loss: ``losses``
+    h = dropout(encoder(text) / |encoder(text)|)       z = W h + b on the active nodes       loss: ``losses``
 
-Encoder: AdamW of the training loop. Head: Adam on the rows of the active nodes (``head``).
+Encoder: AdamW of the training loop. Head: SGD on the rows of the active nodes (``head``).
 """
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from ramify.models.base.model import mean_precision
 from ramify.torchloop import Shard
 from ramify.transformers.fine_tuning import EncoderTask, FineTuning
 from ramify.transformers.head import Head
+from ramify.transformers.levels import HeadSettings
 from ramify.transformers.shortlist import Active, Shortlist
 from ramify.values import CSR, Int64, TopK, as_label_matrix
 
@@ -28,21 +30,22 @@ class LevelTask(EncoderTask):
         Instances to train on.
     head : Head
     shortlist : Shortlist
-    learning_rate : float
-        Of the head.
+    settings : HeadSettings
+        Learning rate and dropout are used.
     """
 
-    def __init__(self, run: FineTuning, rows: Int64, head: Head, shortlist: Shortlist, learning_rate: float) -> None:
+    def __init__(self, run: FineTuning, rows: Int64, head: Head, shortlist: Shortlist, settings: HeadSettings) -> None:
         super().__init__(run, rows)
-        self.head, self.shortlist, self.learning_rate = head, shortlist, learning_rate
+        self.head, self.shortlist, self.settings = head, shortlist, settings
 
     def head_loss(self, embeddings: torch.Tensor, shard: Shard) -> tuple[torch.Tensor, torch.Tensor]:
         """See ``EncoderTask``."""
-        return self.head.loss(embeddings, self.shortlist.active(shard.rows)), embeddings
+        inputs = functional.dropout(embeddings, self.settings.dropout)
+        return self.head.loss(inputs, self.shortlist.active(shard.rows)), inputs
 
     def update_head(self, inputs: torch.Tensor, rows: Int64, rate: float) -> None:
         """See ``EncoderTask``."""
-        self.head.update(inputs, self.shortlist.active(rows), rate * self.learning_rate)
+        self.head.update(inputs, self.shortlist.active(rows), rate * self.settings.learning_rate)
 
     def own_state(self) -> dict[str, torch.Tensor]:
         """See ``Task``."""

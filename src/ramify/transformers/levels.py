@@ -2,8 +2,8 @@
 
 Y_T = Y · leaves        Y_{t-1} = Y_t · C_t        counts: a node with three labels of an instance has the weight 3
 
-Between two levels, linear models on the embeddings of the previous level give
-    the start of the new head (bootstrapping)   min_w ½‖w‖² + C Σ_i w_i max(0, 1 - y_i (w·h_i + b))²,  C = 100
+Before a level, linear models on the embeddings of the previous level give
+    the start of its head, if bootstrapped      min_w ½‖w‖² + C Σ_i w_i max(0, 1 - y_i (w·h_i + b))²,  C = 100
     the matched nodes of the level above (MAN)  beam search of an XR-Linear model on [tf-idf | embedding]
 """
 
@@ -24,7 +24,7 @@ from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.indexing import built_tree
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.protocols import Indexer
-from ramify.values import CSR, Float32, Hybrid, LabelTree, TopK, empty_csr
+from ramify.values import CSR, Float32, Hybrid, Int64, LabelTree, TopK, empty_csr
 from ramify.weights import Blocks
 
 BOOTSTRAP = SolverConfig(cost_positive=100.0, cost_negative=100.0, epsilon=0.1, threshold=0.0)
@@ -83,6 +83,31 @@ class Solving:
     threads: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeadSettings:
+    """Settings of the heads.
+
+    Parameters
+    ----------
+    loss : {"bce", "squared-hinge", "hinge"}
+    learning_rate : float
+        Of SGD on the rows of a head, for the sum of the loss over the instances of a batch.
+    dropout : float
+        Share of the entries of an embedding that are dropped before a head.
+    matched : int
+        Nodes of the level above that the linear model predicts for an instance.
+    bootstrap : bool
+        Whether heads start from a linear solve; otherwise their weights start from 0, and their intercepts from the
+        frequency of each node.
+    """
+
+    loss: str
+    learning_rate: float
+    dropout: float
+    matched: int
+    bootstrap: bool
+
+
 def preliminary_tree(
     training: CheckedTraining, indexer: Indexer | None, branching: int, max_leaf: int, copies: int
 ) -> LabelTree:
@@ -124,6 +149,29 @@ def matched_nodes(tree: LabelTree, X: Hybrid, Y: CSR, k: int, how: Solving) -> T
     model = XRLinear(indexer=FixedTree(tree), cost_positive=1.0, cost_negative=1.0, tail_cost=0.0, beam=max(10, k))
     model.set_params(dense_weight=1.0, seed=how.seed, threads=how.threads).fit(X[: Y.shape[0]], Y)
     return model.predict_topk(X, min(k, tree.n_labels))
+
+
+def prior_head(targets: CSR, blocks: Blocks, above: CSR | None, width: int, loss: str) -> tuple[Float32, Float32]:
+    """Weights of 0 (nodes, width), and intercepts (nodes,) from the frequencies of the nodes; see ``linear_head``.
+
+    The intercepts are log odds, the minimum of the loss "bce"; for hinge losses they are at most 1 in size.
+    """
+    n, n_nodes = targets.shape
+    positives = np.bincount(targets.indices, minlength=n_nodes)
+    counts = np.array([n]) if above is None else np.bincount(above.indices, minlength=above.shape[1])
+    odds = log_odds(positives, np.repeat(counts[blocks.parent], np.diff(blocks.begin)))
+    return np.zeros((n_nodes, width), np.float32), odds if loss == "bce" else np.clip(odds, -1, 1)
+
+
+def log_odds(positives: Int64, instances: Int64) -> Float32:
+    """Intercepts of classifiers whose weights are 0: the log odds of a positive, smoothed.
+
+    Parameters
+    ----------
+    positives, instances : int64 arrays, shape (nodes,)
+        Positive instances of each node, and all of its instances.
+    """
+    return np.log((positives + 0.1) / (instances - positives + 0.1)).astype(np.float32)
 
 
 def linear_head(

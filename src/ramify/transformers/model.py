@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 ENCODER = "encoder/"
 """Prefix of the encoder's arrays in a model directory."""
 
-LOSSES = ("squared-hinge", "hinge", "bce")
+LOSSES = ("bce", "squared-hinge", "hinge")
 """Names of the losses of a head (see ``losses``)."""
 
 NO_EFFECT = ("ranker", "backend", "decision_threshold", "checkpoint", "threads")
@@ -92,6 +92,7 @@ class TransformerModel(RankingModel):
         "steps": Whole(1, 10**9),
         **rules_of(LoopConfig, "batch_size", "learning_rate"),
         "head_learning_rate": Real(1e-8, 100),
+        "dropout": Real(0, 0.9),
         **rules_of(EncoderConfig, "max_tokens"),
         "warmup": Real(0, 1),
         **rules_of(LoopConfig, "weight_decay", "micro_batch"),
@@ -176,21 +177,21 @@ class TransformerModel(RankingModel):
             encoder=encoder,
             tokens=tokens,
             environment=environment,
-            loop=self._loop_config(training.seed),
+            loops=(self._loop_config(training.seed, self.steps),),
             rest=rest,
             held=held,
             checkpoint=None if self.checkpoint is None else Path(self.checkpoint),
             identity={} if self.checkpoint is None else identity_of(training, encoder, settings),
         )
 
-    def _loop_config(self, seed: int) -> LoopConfig:
+    def _loop_config(self, seed: int, steps: int) -> LoopConfig:
         return LoopConfig(
-            steps=self.steps,
+            steps=steps,
             batch_size=self.batch_size,
             micro_batch=self.micro_batch,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
-            warmup=round(self.warmup * self.steps),
+            warmup=round(self.warmup * steps),
             evaluate_every=self.evaluate_every,
             patience=100_000,
             seed=seed,

@@ -2,13 +2,11 @@
 
 for t in levels:
     shortlist_t   all nodes on the first level; else children of TFN ∪ MAN nodes of the level above
-    W_t           bootstrapped by a linear solve on the present embeddings
+    W_t           0, with the log odds of each node as intercept; or bootstrapped by a linear solve on the embeddings
     encoder, W_t  trained jointly on Y_t (``level_task``); the encoder is carried over to the next level
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +15,7 @@ from ramify.torchloop import History
 from ramify.transformers.fine_tuning import FineTuning
 from ramify.transformers.head import Head
 from ramify.transformers.level_task import LevelTask
-from ramify.transformers.levels import Levels, Solving, linear_head, matched_nodes
+from ramify.transformers.levels import HeadSettings, Levels, Solving, linear_head, matched_nodes, prior_head
 from ramify.transformers.shortlist import Shortlist, with_positives
 from ramify.values import CSR, Hybrid, Int64, empty_csr
 
@@ -25,31 +23,9 @@ MOST_BOOTSTRAPPED = 8192
 """Largest number of instances of the linear solve for the head of the first level."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeadSettings:
-    """Settings of the heads.
-
-    Parameters
-    ----------
-    loss : {"squared-hinge", "hinge", "bce"}
-    learning_rate : float
-        Of Adam on the rows of a head.
-    matched : int
-        Nodes of the level above that the linear model predicts for an instance.
-    bootstrap : bool
-        Whether heads start from a linear solve; otherwise they start from 0.
-    """
-
-    loss: str
-    learning_rate: float
-    matched: int
-    bootstrap: bool
-
-
 def fine_tune_levels(run: FineTuning, levels: Levels, settings: HeadSettings) -> tuple[History, ...]:
     """Train the encoder of a run on each level; returns the history of each level."""
-    count = len(levels.numbers)
-    return tuple(run.train(level_task(run, levels, stage, settings), stage, count) for stage in range(count))
+    return tuple(run.train(level_task(run, levels, stage, settings), stage) for stage in range(len(levels.numbers)))
 
 
 def level_task(run: FineTuning, levels: Levels, stage: int, settings: HeadSettings) -> LevelTask:
@@ -58,27 +34,29 @@ def level_task(run: FineTuning, levels: Levels, stage: int, settings: HeadSettin
     Neither is computed if the checkpoint of the stage is complete; the start of the head only if there is none.
     """
     number, rows, training = levels.numbers[stage], run.stage_rows(stage), run.training
-    targets, steps_done = levels.targets[number], run.steps_done(stage)
-    shortlist, known, embeddings = Shortlist(targets), rows, None
-    how = Solving(training.seed, training.threads)
-    starts = settings.bootstrap and steps_done == 0
+    targets, shortlist = levels.targets[number], Shortlist(levels.targets[number])
+    starts, known, embeddings = run.steps_done(stage) == 0, rows, None
     if stage > 0 and not run.is_finished(stage):
         both = np.concatenate([rows, run.held])
         embeddings = run.embeddings(both)
         training.report("match", 0.0)
-        above = _nodes_above(run, levels, stage, Hybrid(training.X[both], embeddings), settings.matched)
-        shortlist = Shortlist(targets, above, levels.tree.first_children(number))
-    elif starts:
+        nodes_above = _nodes_above(run, levels, stage, Hybrid(training.X[both], embeddings), settings.matched)
+        shortlist = Shortlist(targets, nodes_above, levels.tree.first_children(number))
+    elif starts and settings.bootstrap:
         known = _sample(rows, MOST_BOOTSTRAPPED, training.seed)
         embeddings = run.embeddings(known)
     shape = (targets.shape[1], run.encoder.width)
-    start = (np.zeros(shape, np.float32), np.zeros(shape[0], np.float32))
-    if starts and embeddings is not None:
+    start = (np.zeros(shape, np.float32), np.zeros(shape[0], np.float32))  # a checkpoint has the head
+    blocks, above = levels.blocks(stage), shortlist.rows(known)
+    if starts and embeddings is not None and settings.bootstrap:
         training.report("match", 0.5)
-        start = linear_head(embeddings[: len(known)], targets[known], levels.blocks(stage), shortlist.rows(known), how)
+        how = Solving(training.seed, training.threads)
+        start = linear_head(embeddings[: len(known)], targets[known], blocks, above, how)
         training.report("match", 1.0)
+    elif starts:
+        start = prior_head(targets[known], blocks, above, run.encoder.width, settings.loss)
     head = Head(*start, settings.loss, run.environment.device)
-    return LevelTask(run, rows, head, shortlist, settings.learning_rate)
+    return LevelTask(run, rows, head, shortlist, settings)
 
 
 def _nodes_above(run: FineTuning, levels: Levels, stage: int, X: Hybrid, k: int) -> CSR:

@@ -5,7 +5,7 @@ Multi-label Text Classification, KDD 2020 (docs/papers.md, X-Transformer).
 
 clusters   = leaf clusters of indexer(PIFA(tf-idf, Y))
 M          = Y · C                                                      labels of each instance in each cluster
-minimise Σ_i 1/K Σ_{c=1..K} w_ic max(0, 1 - m_ic (W h_i + b)_c)²        over encoder and W, m_ic = ±1
+minimise Σ_i Σ_{c=1..K} w_ic log(1 + exp(-m_ic (W h_i + b)_c))        over encoder and W, m_ic = ±1
 ranker     = XRLinear on [tf-idf | h] with a new tree                   the only part that serves
 
 It is the case of one level of ``multi_resolution``, without a shortlist and without bootstrapping: the cost of a step
@@ -20,7 +20,7 @@ from ramify.checks import COUNT, INDEXER, OneOf, Rules
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.protocols import Indexer
 from ramify.transformers.config import ENCODER_NAME
-from ramify.transformers.levels import Levels, preliminary_tree
+from ramify.transformers.levels import HeadSettings, Levels, preliminary_tree
 from ramify.transformers.model import LOSSES, TransformerModel
 
 if TYPE_CHECKING:
@@ -45,14 +45,16 @@ class XTransformer(TransformerModel):
         Texts per step.
     learning_rate : float, default 5e-5
         Learning rate of the encoder; of AdamW, after the warm-up.
-    head_learning_rate : float, default 0.02
-        Learning rate of Adam for the head.
+    head_learning_rate : float, default 1.0
+        Learning rate of SGD for the head, for the sum of the loss over the texts of a step.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
     max_leaf : int, default 64
         Largest number of labels per cluster; the clusters are the classes of the fine-tuning.
-    loss : {"squared-hinge", "hinge", "bce"}
+    loss : {"bce", "squared-hinge", "hinge"}
         Loss of an output of the head.
+    dropout : float, default 0.3
+        Share of the entries of an embedding that are dropped before a head, in training.
     preliminary_indexer : Indexer, optional
         Builds the preliminary tree, whose labels may have several leaves; k-means with ``max_leaf`` when None.
     copies : int, default 1
@@ -119,10 +121,11 @@ class XTransformer(TransformerModel):
         steps: int = 300,
         batch_size: int = 32,
         learning_rate: float = 5e-5,
-        head_learning_rate: float = 0.02,
+        head_learning_rate: float = 1.0,
         max_tokens: int = 128,
         max_leaf: int = 64,
-        loss: str = "squared-hinge",
+        loss: str = "bce",
+        dropout: float = 0.3,
         preliminary_indexer: Indexer | None = None,
         copies: int = 1,
         ranker: XRLinear | None = None,
@@ -148,6 +151,7 @@ class XTransformer(TransformerModel):
         self.max_tokens = max_tokens
         self.max_leaf = max_leaf
         self.loss = loss
+        self.dropout = dropout
         self.preliminary_indexer = preliminary_indexer
         self.copies = copies
         self.ranker = ranker
@@ -166,9 +170,15 @@ class XTransformer(TransformerModel):
         self.threads = threads
 
     def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
-        from ramify.transformers.multi_resolution import HeadSettings, fine_tune_levels
+        from ramify.transformers.multi_resolution import fine_tune_levels
 
         tree = preliminary_tree(run.training, self.preliminary_indexer, BRANCHING, self.max_leaf, self.copies)
         clusters = Levels.clusters(tree, run.training.Y)
-        settings = HeadSettings(loss=self.loss, learning_rate=self.head_learning_rate, matched=1, bootstrap=False)
+        settings = HeadSettings(
+            loss=self.loss,
+            learning_rate=self.head_learning_rate,
+            dropout=self.dropout,
+            matched=1,
+            bootstrap=False,
+        )
         return fine_tune_levels(run, clusters, settings)

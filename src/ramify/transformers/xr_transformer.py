@@ -7,20 +7,24 @@ tree       = indexer(PIFA(tf-idf, Y))                                   prelimin
 Y_{t-1}    = Y_t · C_t                                                  counts, the weights of positives
 for t in levels:                                                        those with at most ``max_level`` nodes
     A_t    = children of TFN ∪ MAN nodes of level t-1; all nodes on the first level
-    W_t    = linear solve on the embeddings of the previous level       bootstrapping
-    minimise Σ_i 1/|A_t(i)| Σ_{j in A_t(i)} w_ij max(0, 1 - y_ij (W_t h_i + b_t)_j)²    over encoder and W_t
+    W_t    = 0, or a linear solve on the embeddings of the previous level (``bootstrap``)
+    minimise Σ_i Σ_{j in A_t(i)} w_ij log(1 + exp(-y_ij (W_t h_i + b_t)_j))     over encoder and W_t
 ranker     = XRLinear on [tf-idf | h] with a new tree                   the only part that serves
+
+The heads of the paper are bootstrapped and have the squared hinge loss, and its levels have equal numbers of steps. All
+three are settings here; the defaults ranked held-out texts better (docs/transformers.md).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ramify.checks import COUNT, INDEXER, OneOf, Rules, Whole
+from ramify.checks import COUNT, INDEXER, OneOf, Real, Rules, Whole, YesNo
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.protocols import Indexer
 from ramify.transformers.config import ENCODER_NAME
-from ramify.transformers.levels import Levels, preliminary_tree
+from ramify.transformers.levels import HeadSettings, Levels, preliminary_tree
 from ramify.transformers.model import LOSSES, TransformerModel
 
 if TYPE_CHECKING:
@@ -36,13 +40,15 @@ class XRTransformer(TransformerModel):
     encoder : str, default "minilm"
         Pretrained encoder; "minilm", a repository of Hugging Face, or a directory.
     steps : int, default 300
-        Training steps per level.
+        Training steps of the finest level.
+    coarse_steps : float, default 0.25
+        Steps of each coarser level, as a share of ``steps``; 1 is the paper's.
     batch_size : int, default 32
         Texts per step.
     learning_rate : float, default 5e-5
         Learning rate of the encoder; of AdamW, after the warm-up.
-    head_learning_rate : float, default 1e-3
-        Learning rate of Adam for the heads.
+    head_learning_rate : float, default 1.0
+        Learning rate of SGD for the heads, for the sum of the loss over the texts of a step.
     max_tokens : int, default 128
         Largest number of tokens per text; longer texts are truncated.
     levels : int, default 3
@@ -53,8 +59,12 @@ class XRTransformer(TransformerModel):
         Largest number of nodes of a level that is fine-tuned.
     matched : int, default 10
         Nodes per text that the linear model of the level above predicts; their children are hard negatives (MAN).
-    loss : {"squared-hinge", "hinge", "bce"}
+    loss : {"bce", "squared-hinge", "hinge"}
         Loss of an output of a head.
+    bootstrap : bool, default False
+        Whether the weights of a head start from a linear solve on the embeddings of the previous level, else from 0.
+    dropout : float, default 0.3
+        Share of the entries of an embedding that are dropped before a head, in training.
     preliminary_indexer : Indexer, optional
         Builds the preliminary tree, whose labels may have several leaves; k-means with ``branching`` when None.
     copies : int, default 1
@@ -111,6 +121,8 @@ class XRTransformer(TransformerModel):
         "max_level": COUNT,
         "matched": COUNT,
         "loss": OneOf(LOSSES),
+        "coarse_steps": Real(0.001, 1),
+        "bootstrap": YesNo(),
         "preliminary_indexer": INDEXER,
     }
     FLAGS = (
@@ -122,15 +134,18 @@ class XRTransformer(TransformerModel):
         *,
         encoder: str = "minilm",
         steps: int = 300,
+        coarse_steps: float = 0.25,
         batch_size: int = 32,
         learning_rate: float = 5e-5,
-        head_learning_rate: float = 1e-3,
+        head_learning_rate: float = 1.0,
         max_tokens: int = 128,
         levels: int = 3,
         branching: int = 16,
         max_level: int = 32_768,
         matched: int = 10,
-        loss: str = "squared-hinge",
+        loss: str = "bce",
+        bootstrap: bool = False,
+        dropout: float = 0.3,
         preliminary_indexer: Indexer | None = None,
         copies: int = 1,
         ranker: XRLinear | None = None,
@@ -150,6 +165,7 @@ class XRTransformer(TransformerModel):
     ) -> None:
         self.encoder = encoder
         self.steps = steps
+        self.coarse_steps = coarse_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.head_learning_rate = head_learning_rate
@@ -159,6 +175,8 @@ class XRTransformer(TransformerModel):
         self.max_level = max_level
         self.matched = matched
         self.loss = loss
+        self.bootstrap = bootstrap
+        self.dropout = dropout
         self.preliminary_indexer = preliminary_indexer
         self.copies = copies
         self.ranker = ranker
@@ -177,11 +195,17 @@ class XRTransformer(TransformerModel):
         self.threads = threads
 
     def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
-        from ramify.transformers.multi_resolution import HeadSettings, fine_tune_levels
+        from ramify.transformers.multi_resolution import fine_tune_levels
 
         tree = preliminary_tree(run.training, self.preliminary_indexer, self.branching, self.branching, self.copies)
         levels = Levels.of(tree, run.training.Y, count=self.levels, most_nodes=self.max_level)
         settings = HeadSettings(
-            loss=self.loss, learning_rate=self.head_learning_rate, matched=self.matched, bootstrap=True
+            loss=self.loss,
+            learning_rate=self.head_learning_rate,
+            dropout=self.dropout,
+            matched=self.matched,
+            bootstrap=self.bootstrap,
         )
-        return fine_tune_levels(run, levels, settings)
+        coarse = self._loop_config(run.training.seed, max(1, round(self.coarse_steps * self.steps)))
+        loops = (coarse,) * (len(levels.numbers) - 1) + run.loops
+        return fine_tune_levels(replace(run, loops=loops), levels, settings)
