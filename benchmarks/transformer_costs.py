@@ -165,18 +165,13 @@ def peaks(case: Row) -> list[Row]:
     watch.close()
     row = {"documents": len(texts), "wall_s": round(time.perf_counter() - begun, 1), "stages": watch.peaks}
     outputs = max(stage["outputs"] for stage in stages)
-    return [row | {"outputs": outputs, "head_bytes": _head_bytes(case["system"], outputs)}]
+    return [row | {"outputs": outputs, "head_bytes": 4 * outputs * (WIDTH + 1)}]
 
 
 def _import_torch() -> None:
     """Import what training imports, so that it is not part of the growth."""
     import_module("ramify.transformers.embedding")
     import_module("ramify.transformers.encoder")
-
-
-def _head_bytes(system: str, outputs: int) -> int:
-    """Memory of the head: weights, and for the heads of levels two moments of Adam as well."""
-    return 4 * outputs * (WIDTH + 1) * (1 if system == "flat-transformer" else 3)
 
 
 if __name__ == "__main__":

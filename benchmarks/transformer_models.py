@@ -8,7 +8,7 @@
 
 ``tune`` tries settings on held-out fifths of the training documents: the grid of ``GRIDS``, or ``--vary``. Rows go to
 ``results/transformers-tuning.jsonl``. ``run`` trains each system with the settings that ranked the held-out documents
-best, or its defaults, and answers the test documents in a fresh process; NAME@50 is a system with 50 steps (per level).
+best, or its defaults, and answers the test documents in a fresh process; NAME@50 is a system with 50 steps.
 Ensembles are made of the answers of their members. Rows go to ``results/transformers.jsonl``. Rows that are there are
 skipped, answers are kept in the cache. ``python benchmarks/race.py table`` writes the section of ``RESULTS.md``.
 

@@ -30,7 +30,7 @@ prediction in a batch, and p50 of single documents by the clock. Costs of an ens
 its memory the largest. Means over the runs, with seeds 0 and 1; a single run where training takes over 20 minutes."""
 PAIRS = "Paired differences in percentage points, * where p < 0.05 (bootstrap over test documents and runs)."
 BY_STEPS = """\
-NAME@N has N training steps (per level), with the other settings of NAME."""
+NAME@N has N training steps (of the finest level), with the other settings of NAME."""
 TRIED = """\
 `python benchmarks/transformer_models.py tune`. Mean of P@1, P@3 and P@5 on held-out fifths of the training documents,
 and the difference to the first settings of the system; **bold**: chosen."""
@@ -40,8 +40,8 @@ batches of 32, 1 thread. Milliseconds per training step, shares of the head's lo
 with the most CPU time (torch's profiler). XR-Transformer trains all its levels in one run."""
 MEMORY = """\
 `python benchmarks/transformer_costs.py memory`: generated texts and labels, an encoder of one layer of width 384.
-Largest resident memory in each stage above that before training, in MB; in brackets without the head itself: weights,
-and for XR-Transformer two moments of Adam, whose largest level has at most 32,768 nodes."""
+Largest resident memory in each stage above that before training, in MB; in brackets without the head
+itself. XR-Transformer trains levels of at most 32,768 nodes."""
 
 
 GPU_TEXT = """\

@@ -29,7 +29,7 @@ from tiny_encoder import save_tiny_encoder
 
 WORDS = [f"word{number}" for number in range(16)]
 KINDS = {
-    XRTransformer: {"branching": 4, "coarse_steps": 1.0},
+    XRTransformer: {"branching": 4, "coarse_steps": 0.5},
     XTransformer: {"max_leaf": 1},
     FlatTransformer: {"chunk": 5, "dropout": 0.1},
 }
@@ -75,6 +75,32 @@ def test_word_order_is_learnt(kind, encoder):
         losses = [event.loss for event in history.evaluations]
         assert losses[-1] < 0.6 * losses[0] or losses[-1] < 0.05
         assert history.evaluations[-1].measure > 0.6
+
+
+def test_the_published_heads_learn_word_order_and_resume(encoder, tmp_path):
+    """Squared hinge, a linear solve as the start of each head, no dropout, equal steps."""
+    train, test = texts_of_order(800, 0), texts_of_order(300, 1)
+    recipe = {"loss": "squared-hinge", "bootstrap": True, "dropout": 0.0, "coarse_steps": 1.0, "steps": 60}
+    model = fitted(XRTransformer, encoder, train, **recipe, ranker=XRLinear(max_leaf=4))
+    assert precision(answered(model, test, 2), test[2], 2) > 0.9
+    found = fitted(XRTransformer, encoder, train, **recipe | {"steps": 6}, checkpoint=str(tmp_path))
+    again = fitted(XRTransformer, encoder, train, **recipe | {"steps": 6}, checkpoint=str(tmp_path))
+    assert same(answered(found, test), answered(again, test))
+    with pytest.raises(InputError, match="another run"):
+        fitted(XRTransformer, encoder, train, **recipe | {"steps": 6, "bootstrap": False}, checkpoint=str(tmp_path))
+
+
+def test_coarser_levels_have_a_share_of_the_steps(encoder):
+    done = []
+    data = texts_of_order(80, 0)
+    training = Training(X=data[1], Y=data[2], texts=data[0], progress=lambda stage, share: done.append((stage, share)))
+    model = XRTransformer(encoder=encoder, steps=8, coarse_steps=0.25, branching=4, batch_size=8, threads=1)
+    model.fit_training(training)
+    assert [history.evaluations[-1].step for history in model.histories_] == [2, 2, 8]
+    tuned = [share for stage, share in done if stage == "fine-tune"]
+    assert tuned == sorted(tuned)
+    np.testing.assert_allclose(np.unique(tuned), np.arange(13) / 12, atol=1e-12)
+    assert [share for stage, share in done if stage == "match"][-1] == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -294,7 +320,7 @@ def test_the_input_gradient_of_chunks_is_that_of_the_whole_head(encoder):
         torch.testing.assert_close(torch.autograd.grad(loss, other)[0], gradients[0], atol=1e-5, rtol=1e-4)
         task.update_head(inputs, rest, 0.1)
         share = (h @ weight.T + bias).sigmoid().detach()
-        rate = 0.05 / (1 + 0.05 * (share * (1 - share)).sum(dim=0))
+        rate = 0.05 / (1 + 0.05 * (h.detach().square().sum(dim=1) + 1) @ (share * (1 - share)))
         wanted_weight, wanted_bias = weight - rate[:, None] * gradients[1], bias - rate * gradients[2]
         torch.testing.assert_close(task.weight, wanted_weight.detach(), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(task.bias, wanted_bias.detach(), atol=1e-5, rtol=1e-4)

@@ -166,12 +166,13 @@ def _gradient(
 ) -> tuple[list[torch.Tensor], float, float]:
     import torch
 
-    from ramify.torchloop.randomness import forward_draws, no_backward_draws
+    from ramify.torchloop.randomness import forward_draws, no_backward_draws, seeded_draws
 
-    with forward_draws(task, shard, environment.device):
-        with environment.autocast():
+    device = environment.device
+    with seeded_draws(task, shard, device):
+        with forward_draws(task, shard, device), environment.autocast():
             loss, targets = task.loss(shard)
-        with no_backward_draws(task, shard, environment.device):
+        with no_backward_draws(task, shard, device):
             found = torch.autograd.grad(loss, state.parameters, allow_unused=True)
     gradients = [
         torch.zeros_like(parameter) if gradient is None else gradient

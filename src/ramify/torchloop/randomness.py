@@ -2,7 +2,7 @@
 
 A resumed run therefore draws what an uninterrupted run draws, and the number of threads has no effect. Code of this
 library passes a ``generator`` explicitly. Modules of other libraries, such as ``nn.Dropout`` in an encoder, draw from
-torch's global generator, which ``forward_draws`` replaces or seeds for each shard:
+torch's global generator, which is replaced (``forward_draws``) or seeded (``seeded_draws``) for each shard:
 
 CPU                     random operations of the thread are given a generator of their own; shards run in parallel
 GPU, or gradient        the global generators are seeded and restored afterwards; shards run one after another. torch
@@ -34,14 +34,13 @@ def generator(*counters: int) -> torch.Generator:
 
 
 @contextmanager
-def forward_draws(task: Task, shard: Shard, device: torch.device) -> Iterator[None]:
-    """Within, operations of this thread without a generator draw from one that is seeded by the shard's counters."""
-    if not task.draws_globally:
+def seeded_draws(task: Task, shard: Shard, device: torch.device) -> Iterator[None]:
+    """Within, the global generators are seeded by the shard's counters, if the network draws from them.
+
+    Nothing changes where the draws of the forward pass are intercepted instead.
+    """
+    if not task.draws_globally or _intercepted(task, device):
         yield
-        return
-    if device.type == "cpu" and not task.recomputes:
-        with OwnGenerator(generator(*shard.counters)):
-            yield
         return
     on_gpu = device.type == "cuda"
     with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_gpu else []):
@@ -51,16 +50,24 @@ def forward_draws(task: Task, shard: Shard, device: torch.device) -> Iterator[No
         yield
 
 
+def forward_draws(task: Task, shard: Shard, device: torch.device) -> AbstractContextManager[Any]:
+    """A context in which operations of this thread draw from a generator that is seeded by the shard's counters."""
+    return OwnGenerator(generator(*shard.counters)) if _intercepted(task, device) else nullcontext()
+
+
 def no_backward_draws(task: Task, shard: Shard, device: torch.device) -> AbstractContextManager[Any]:
     """A context in which draws are errors, unless a recomputation would repeat the draws of the forward pass.
 
     Whether backward passes draw depends on the network, so those of the first batch of each epoch are enough: the
-    interception of all operations takes about a tenth of the time of a step.
+    interception of all operations takes a share of the time of a step.
     """
     _, _, batch, _ = shard.counters
-    if batch == 0 and task.draws_globally and device.type == "cpu" and not task.recomputes:
-        return OwnGenerator(None)
-    return nullcontext()
+    return OwnGenerator(None) if batch == 0 and _intercepted(task, device) else nullcontext()
+
+
+def _intercepted(task: Task, device: torch.device) -> bool:
+    """Whether the draws of a forward pass are intercepted; otherwise the global generators are seeded, if it draws."""
+    return task.draws_globally and device.type == "cpu" and not task.recomputes
 
 
 class OwnGenerator(TorchDispatchMode):  # type: ignore[no-untyped-call]

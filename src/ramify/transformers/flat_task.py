@@ -3,8 +3,8 @@
 For each chunk c of labels, with h = dropout(embedding), for the instances i of a batch:
     p_ic = sigmoid(W_c h_i + b_c)
     g_i += W_cᵀ (p_ic - y_ic)                   input gradient, by which the encoder is trained
-    W_c -= rate Σ_i (p_ic - y_ic) h_iᵀ / (1 + rate Σ_i p_ic (1 - p_ic))
-                                      damped SGD (``head``) at once, without gradient or moments in memory
+    W_c -= rate Σ_i (p_ic - y_ic) x_iᵀ / (1 + rate Σ_i p_ic (1 - p_ic) |x_i|²)
+                                     damped SGD (``head``) at once, x = [h, 1], without gradient or moments in memory
 
 The memory of a step is one chunk of outputs, besides W itself. The chunks are computed twice: for the input gradient of
 each shard, and for the update of the whole batch, so that the result does not depend on the division into shards.
@@ -22,7 +22,7 @@ from ramify.evaluation import top_k
 from ramify.models.base.model import mean_precision
 from ramify.torchloop import Shard
 from ramify.transformers.fine_tuning import EncoderTask, FineTuning
-from ramify.transformers.head import damped
+from ramify.transformers.head import damped_step
 from ramify.transformers.levels import log_odds
 from ramify.values import CSR, Int64, TopK
 
@@ -48,7 +48,8 @@ class FlatTask(EncoderTask):
         self.learning_rate, self.chunk, self.dropout = learning_rate, chunk, dropout
         self.Y: CSR = run.training.Y
         n_labels = self.Y.shape[1]
-        odds = log_odds(np.bincount(self.Y[rows].indices, minlength=n_labels), np.full(n_labels, len(rows)))
+        positives = np.bincount(self.Y[rows].indices, minlength=n_labels)
+        odds = log_odds(positives.astype(np.float64), len(rows) - positives)
         self.bias = torch.from_numpy(odds).to(self.device)
         self.weight = torch.zeros(n_labels, run.encoder.width, device=self.device)
 
@@ -69,13 +70,13 @@ class FlatTask(EncoderTask):
 
     def update_head(self, inputs: torch.Tensor, rows: Int64, rate: float) -> None:
         """See ``EncoderTask``."""
-        rate *= self.learning_rate
-        for labels, outputs, truth in self._chunks(inputs, rows):
+        inputs, rate = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1), rate * self.learning_rate
+        for labels, outputs, truth in self._chunks(inputs[:, :-1], rows):
             share = outputs.sigmoid_()
-            curvature = (share * (1 - share)).sum(dim=0)
-            error = share.sub_(truth)
-            self.weight[labels] -= damped(error.T @ inputs, curvature, rate)
-            self.bias[labels] -= damped(error.sum(dim=0).unsqueeze(1), curvature, rate)[:, 0]
+            curvature = share * (1 - share)
+            step = damped_step(inputs, share.sub_(truth), curvature, rate)
+            self.weight[labels] -= step[:, :-1]
+            self.bias[labels] -= step[:, -1]
 
     def _chunks(self, inputs: torch.Tensor, rows: Int64) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
         """Labels of each chunk, outputs and 0/1 targets, both of shape (n, labels of the chunk)."""

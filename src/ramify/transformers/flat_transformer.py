@@ -3,7 +3,7 @@
 For each chunk c of labels, with h = dropout(encoder(text) / |encoder(text)|):
     p_ic = sigmoid(W_c h_i + b_c)                       loss: binary cross-entropy, summed over all labels
     ∂/∂h_i += W_cᵀ (p_ic - y_ic)                        the gradient of the encoder
-    W_c -= rate Σ_i (p_ic - y_ic) h_iᵀ / (1 + rate Σ_i p_ic (1 - p_ic))   damped SGD, without optimizer state
+    W_c -= damped step of SGD (``head``)                without optimizer state
 ranker = XRLinear on [tf-idf | h] with a new tree       the only part that serves
 
 A head over all labels trained chunk by chunk, so that its gradient is never in memory as a whole, is published as Renee

@@ -1,10 +1,11 @@
 """The head of one level: one linear classifier per node on the embeddings of the texts, trained row by row.
 
 z_ij = w_j h_i + b_j        h: embedding of length 1, W: one row per node
-w_j -= rate · Σ_i ∂loss_i/∂z_ij h_i / (1 + rate · Σ_i ∂²loss_i/∂z_ij²)        plain SGD, damped by the curvature
+w_j -= rate · Σ_i ∂loss_i/∂z_ij x_i / (1 + rate · Σ_i ∂²loss_i/∂z_ij² |x_i|²)      damped SGD, x = [h, 1]
 
-The curvature of a frequent node is that of many instances of a batch, and an undamped step of the same rate would
-diverge; that of a rare node is near 0, and its step is the one of plain SGD. There are no moments.
+The second term of the denominator bounds the curvature of the loss of a batch. It is large for a frequent node, where a
+step of plain SGD at the same rate would overshoot. For a rare node with the loss "bce" it is near 0, and the step is
+that of plain SGD. There are no moments.
 
 A step changes the rows of the nodes that are active in its batch; no other row is touched. The cost of a step therefore
 depends on the number of active nodes, and not on the number of nodes.
@@ -58,19 +59,29 @@ class Head:
     def update(self, inputs: torch.Tensor, active: Active, rate: float) -> None:
         """One step of damped SGD on the rows of the active nodes, for the summed loss of the instances."""
         used, place = _used_rows(active, self.rows.device)
-        outputs = _outputs(inputs, self.rows[used], place)
+        rows = self.rows[used]
+        outputs = _outputs(inputs, rows, place)
         slope, curvature = head_derivatives(self.loss_name, outputs, *_targets(active, self.rows.device))
         if place is not None:
-            every = (len(inputs), len(self.rows[used]))
-            slope, curvature = (torch.zeros(every, device=part.device).scatter_add_(1, place, part)
-                                for part in (slope, curvature))  # fmt: skip
+            empty = torch.zeros(len(inputs), len(rows), device=rows.device)
+            slope, curvature = (empty.scatter_add(1, place, part) for part in (slope, curvature))
         inputs = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
-        self.rows[used] -= damped(slope.T @ inputs, curvature.sum(dim=0), rate)
+        self.rows[used] = rows - damped_step(inputs, slope, curvature, rate)
 
 
-def damped(gradient: torch.Tensor, curvature: torch.Tensor, rate: float) -> torch.Tensor:
-    """Step of SGD from the gradient, shape (nodes, width), and the curvature, shape (nodes,), of the summed loss."""
-    return gradient * (rate / (1 + rate * curvature)).unsqueeze(1)
+def damped_step(inputs: torch.Tensor, slope: torch.Tensor, curvature: torch.Tensor, rate: float) -> torch.Tensor:
+    """Step of SGD on the rows of classifiers, shape (nodes, width), for the summed loss of some instances.
+
+    Parameters
+    ----------
+    inputs : float32 tensor, shape (n, width)
+        The last column is 1.
+    slope, curvature : float32 tensors, shape (n, nodes)
+        First and second derivative of the loss by each output.
+    rate : float
+    """
+    largest = inputs.square().sum(dim=1) @ curvature  # at least the largest eigenvalue of each row's second derivative
+    return (slope.T @ inputs) * (rate / (1 + rate * largest)).unsqueeze(1)
 
 
 def _targets(active: Active, device: torch.device) -> tuple[torch.Tensor, torch.Tensor | None]:

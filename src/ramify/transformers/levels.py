@@ -24,7 +24,7 @@ from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.indexing import built_tree
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.protocols import Indexer
-from ramify.values import CSR, Float32, Hybrid, Int64, LabelTree, TopK, empty_csr
+from ramify.values import CSR, Float32, Float64, Hybrid, Int64, LabelTree, TopK, empty_csr
 from ramify.weights import Blocks
 
 BOOTSTRAP = SolverConfig(cost_positive=100.0, cost_negative=100.0, epsilon=0.1, threshold=0.0)
@@ -154,24 +154,29 @@ def matched_nodes(tree: LabelTree, X: Hybrid, Y: CSR, k: int, how: Solving) -> T
 def prior_head(targets: CSR, blocks: Blocks, above: CSR | None, width: int, loss: str) -> tuple[Float32, Float32]:
     """Weights of 0 (nodes, width), and intercepts (nodes,) from the frequencies of the nodes; see ``linear_head``.
 
-    The intercepts are log odds, the minimum of the loss "bce"; for hinge losses they are at most 1 in size.
+    The intercepts are log odds, the minimum of the loss "bce" but for the smoothing; for hinge losses they are at most
+    1 in size. Negatives that a shortlist leaves out of a text with too many active nodes are counted.
     """
     n, n_nodes = targets.shape
-    positives = np.bincount(targets.indices, minlength=n_nodes)
     counts = np.array([n]) if above is None else np.bincount(above.indices, minlength=above.shape[1])
-    odds = log_odds(positives, np.repeat(counts[blocks.parent], np.diff(blocks.begin)))
+    positives = np.bincount(targets.indices, minlength=n_nodes)
+    negatives = np.repeat(counts[blocks.parent], np.diff(blocks.begin)) - positives
+    weights: Float64 = np.bincount(targets.indices, targets.data, minlength=n_nodes).astype(np.float64)
+    odds = log_odds(weights, negatives)
     return np.zeros((n_nodes, width), np.float32), odds if loss == "bce" else np.clip(odds, -1, 1)
 
 
-def log_odds(positives: Int64, instances: Int64) -> Float32:
+def log_odds(positives: Float64, negatives: Int64) -> Float32:
     """Intercepts of classifiers whose weights are 0: the log odds of a positive, smoothed.
 
     Parameters
     ----------
-    positives, instances : int64 arrays, shape (nodes,)
-        Positive instances of each node, and all of its instances.
+    positives : float64 array, shape (nodes,)
+        Sum of the weights of the positive instances of each node.
+    negatives : int64 array, shape (nodes,)
+        Number of its other instances.
     """
-    return np.log((positives + 0.1) / (instances - positives + 0.1)).astype(np.float32)
+    return np.log((positives + 0.1) / (negatives + 0.1)).astype(np.float32)
 
 
 def linear_head(

@@ -52,9 +52,10 @@ def level_task(run: FineTuning, levels: Levels, stage: int, settings: HeadSettin
         training.report("match", 0.5)
         how = Solving(training.seed, training.threads)
         start = linear_head(embeddings[: len(known)], targets[known], blocks, above, how)
-        training.report("match", 1.0)
     elif starts:
         start = prior_head(targets[known], blocks, above, run.encoder.width, settings.loss)
+    if embeddings is not None:
+        training.report("match", 1.0)
     head = Head(*start, settings.loss, run.environment.device)
     return LevelTask(run, rows, head, shortlist, settings)
 

@@ -11,8 +11,8 @@ for t in levels:                                                        those wi
     minimise Σ_i Σ_{j in A_t(i)} w_ij log(1 + exp(-y_ij (W_t h_i + b_t)_j))     over encoder and W_t
 ranker     = XRLinear on [tf-idf | h] with a new tree                   the only part that serves
 
-The heads of the paper are bootstrapped and have the squared hinge loss, and its levels have equal numbers of steps. All
-three are settings here; the defaults ranked held-out texts better (docs/transformers.md).
+The heads of the paper are bootstrapped, have the squared hinge loss and no dropout, and its levels have equal numbers
+of steps. All four are settings here (docs/transformers.md).
 """
 
 from __future__ import annotations
