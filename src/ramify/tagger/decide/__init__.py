@@ -1,0 +1,7 @@
+"""From scores to decisions: calibrated probabilities, and label sets by rules that are fitted on held-out documents."""
+
+from ramify.tagger.decide.calibration import Calibration
+from ramify.tagger.decide.evidence import Evidence
+from ramify.tagger.decide.reliability import Reliability, reliability
+
+__all__ = ["Calibration", "Evidence", "Reliability", "reliability"]
