@@ -21,6 +21,7 @@ from ramify.checks import OneOf
 from ramify.errors import InputError
 from ramify.tagger.decide.evidence import BUCKETS, Evidence, Int8
 from ramify.values import Bool, Float32, Float64, TopK
+from ramify.wording import quoted
 
 KINDS = OneOf(("isotonic", "platt", "beta"))
 FEWEST = 50
@@ -101,8 +102,18 @@ class Calibration:
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Calibration:
         """Restore a calibration; see :meth:`to_state`."""
-        maps = {name: arrays[f"points-{number}"] for number, name in enumerate(config["maps"])}
-        return cls(config["kind"], maps, arrays["buckets"])
+        maps = {name: _checked(arrays[f"points-{number}"]) for number, name in enumerate(config["maps"])}
+        if "" not in maps or not set(maps) <= {"", *BUCKETS}:
+            raise InputError(f"a calibration has maps for {quoted(list(maps))}, but needs one for all labels")
+        return cls(KINDS.check("the kind of the calibration", config["kind"]), maps, arrays["buckets"])
+
+
+def _checked(points: Float64) -> Float64:
+    """Points of a stored map; InputError if they are no non-decreasing function with values in 0..1."""
+    ascending = points.ndim == 2 and points.shape[0] == 2 and points.size and np.isfinite(points).all()
+    if not ascending or (np.diff(points) < 0).any() or points[1, 0] < 0 or points[1, -1] > 1:
+        raise InputError("a map of scores to probabilities is not a non-decreasing function")
+    return points
 
 
 def _isotonic(scores: Float64, hits: Bool) -> Float64:

@@ -55,6 +55,16 @@ class Evidence:
         counts = TrainingCounts.of(Y_train).widened(judgement.truth.shape[1]).labels
         return cls(judgement.labels, top.scores, judgement.hits, judgement.truth, bucket_numbers(counts))
 
+    def of_rows(self, rows: Bool) -> Evidence:
+        """The evidence of some documents, given by a mask of shape (n,)."""
+        parts = (self.labels[rows], self.scores[rows], self.hits[rows], self.truth[rows])
+        return Evidence(*parts, self.bucket_of)
+
+    @property
+    def top(self) -> TopK:
+        """The predictions."""
+        return TopK(self.labels, self.scores)
+
     @property
     def n_true(self) -> Int64:
         """True labels per document, shape (n,)."""
