@@ -52,6 +52,17 @@ def test_calibrate_predict_and_evaluate(call, model, files):
     assert errors[""]["probabilities"] < 0.1
 
 
+def test_held_out_documents_of_training_calibrate_the_model(call, files, tmp_path):
+    assert call("train", files[0], "--out", tmp_path / "m", "--holdout", 0.3, "--quiet").code == 0
+    done = call("predict", tmp_path / "m", files[2], "--decide", "count", "--quiet")
+    assert done.code == 0, done.err
+    few = written(tmp_path / "few.jsonl", 12, 9)
+    done = call("train", few, "--out", tmp_path / "n", "--holdout", 0.3)
+    assert done.code == 0
+    assert "note: the model is not calibrated: the held-out documents have" in done.err
+    assert call("predict", tmp_path / "n", files[2]).code == 0
+
+
 def test_sentences(refused, call, model, files, tmp_path):
     assert "the model is not calibrated: run ramify calibrate" in refused(
         "predict", model, files[2], "--decide", "count"
