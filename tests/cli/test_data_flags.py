@@ -26,6 +26,19 @@ def test_convert_keeps_ids_and_notes_other_fields(call, tmp_path):
     assert read(tmp_path / "f.jsonl").ids == ["0", "1"]
 
 
+def test_convert_hides_a_share_of_the_labels(call, refused, tmp_path):
+    lines = [{"text": f"t{i}", "labels": ["w", "x", "y", "z"]} for i in range(20)]
+    source = put(tmp_path / "d.jsonl", "\n".join(map(json.dumps, lines)))
+    for target in ("a.jsonl", "b.jsonl"):
+        assert call("convert", source, tmp_path / target, "--hide-labels", 0.5, "--seed", 3).code == 0
+    found = [json.loads(line)["labels"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [len(labels) for labels in found] == [2] * 20
+    assert len(set(map(tuple, found))) > 2
+    assert (tmp_path / "a.jsonl").read_text() == (tmp_path / "b.jsonl").read_text()
+    assert "--hide-labels is 1.5" in refused("convert", source, tmp_path / "c.jsonl", "--hide-labels", 1.5)
+    assert not (tmp_path / "c.jsonl").exists()
+
+
 def test_convert_onto_its_source_is_refused(refused, tmp_path):
     source = put(tmp_path / "d.jsonl", '{"text": "a", "labels": ["x"], "date": 1}')
     (tmp_path / "link.jsonl").symlink_to(source)

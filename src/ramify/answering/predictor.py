@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from ramify.data.streams import without_surrogates
 from ramify.tagger import Tagger
+from ramify.tagger.fitted import Tags
 
 
 class Tag(NamedTuple):
@@ -50,6 +51,9 @@ class Predictor:
         Beam and number of threads; the model's settings when None.
     allowed, forbidden : list of str, optional
         Names of the only labels that may be predicted, and of labels that must not be predicted.
+    rule : str, optional
+        Rule for the label set of each document, whose labels have probabilities as scores (``Tagger.decide``); none of
+        the other options but ``threads`` is used then.
     """
 
     tagger: Tagger
@@ -59,6 +63,7 @@ class Predictor:
     threads: int | None = None
     allowed: list[str] | None = None
     forbidden: list[str] | None = None
+    rule: str | None = None
 
     def answers(self, batch: Sequence[tuple[Any, Any]], n_before: int = 0) -> list[Answer]:
         """The labels of a batch of (identity, text or row of features), numbered from ``n_before + 1``."""
@@ -67,14 +72,19 @@ class Predictor:
         if not self.tagger.takes_texts_:
             instances = sp.vstack(texts, format="csr")
             texts = tuple(f"document {number}" for number in range(n_before + 1, n_before + 1 + len(batch)))
-        found = self.tagger.tag(
-            instances, self.k, allowed=self.allowed, forbidden=self.forbidden, beam=self.beam, threads=self.threads
-        )
+        found = self._found(instances)
         least = float("-inf") if self.threshold is None else self.threshold
         return [
             Answer(number, identity, text, [self._tag(*tag) for tag in tags if tag[1] >= least])
             for number, (identity, text, tags) in enumerate(zip(ids, texts, found, strict=True), n_before + 1)
         ]
+
+    def _found(self, instances: Any) -> list[Tags]:
+        if self.rule is not None:
+            return self.tagger.decide(instances, self.rule, threads=self.threads)
+        return self.tagger.tag(
+            instances, self.k, allowed=self.allowed, forbidden=self.forbidden, beam=self.beam, threads=self.threads
+        )
 
     def _tag(self, label: str, score: float) -> Tag:
         keys = self.tagger.label_keys_

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ramify import __version__
-from ramify.cli import convert, demo, evaluate, inspect, listing, predict, train
+from ramify.cli import calibrate, convert, demo, evaluate, inspect, listing, predict, train
 from ramify.cli.commands import as_command, paragraphs
 
 HELP = """Extreme multilabel classification: rank the few relevant labels among thousands to millions.
@@ -49,6 +49,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     app.command("settings", help=paragraphs(listing.HELP))(as_command(listing.SettingsOptions, listing.run))
     app.command("predict", help=paragraphs(predict.HELP))(as_command(predict.PredictOptions, predict.run))
     app.command("evaluate", help=paragraphs(evaluate.HELP))(as_command(evaluate.EvaluateOptions, evaluate.run))
+    app.command("calibrate", help=paragraphs(calibrate.HELP))(as_command(calibrate.CalibrateOptions, calibrate.run))
     app.command("inspect", help=paragraphs(inspect.HELP))(as_command(inspect.InspectOptions, inspect.run))
     app.command("convert", help=paragraphs(convert.HELP))(as_command(convert.ConvertOptions, convert.run))
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Optional
 
 from typer import Argument, Option
@@ -19,6 +20,7 @@ Examples:
 
   ramify convert books.csv books.jsonl.gz --text title,subtitle --labels subjects --separator ";"
   ramify convert train.txt.gz train.npz
+  ramify convert train.jsonl half.jsonl --hide-labels 0.5 --seed 0
 """
 TARGET_PANEL = "Target"
 SHOWN_FIELDS = 12
@@ -52,6 +54,11 @@ class ConvertOptions(NewFieldOptions):
             rich_help_panel=TARGET_PANEL,
         ),
     ] = None
+    hide_labels: Annotated[
+        Optional[float],  # noqa: UP045
+        Option(metavar="SHARE", help="Leave out this share of each document's labels.", rich_help_panel=TARGET_PANEL),
+    ] = None
+    seed: Annotated[int, Option(help="Seed of --hide-labels.", rich_help_panel=TARGET_PANEL)] = 0
 
 
 def run(options: ConvertOptions) -> None:
@@ -60,10 +67,13 @@ def run(options: ConvertOptions) -> None:
     Raises
     ------
     RamifyError
-        A file cannot be read or written, both are the same file, or one contains texts and the other features.
+        A file cannot be read or written, both are the same file, one contains texts and the other features, or a share
+        outside 0..1.
     """
+    from ramify.checks import SEED
     from ramify.cli.output import note
-    from ramify.data import Fields, convert
+    from ramify.data import Fields, convert, hide_labels
+    from ramify.data.hidden import SHARE
     from ramify.wording import one_line
 
     target = Fields(
@@ -74,7 +84,10 @@ def run(options: ConvertOptions) -> None:
         delimiter=delimiter_character(options.target_delimiter),
     )
     fields = replace(options.fields(), id=options.id)
-    left_out = convert(options.source, options.target, fields=fields, target_fields=target)
+    share = replace(SHARE, optional=True).check("--hide-labels", options.hide_labels)
+    seed = SEED.check("--seed", options.seed)
+    change = None if share is None else partial(hide_labels, share=share, seed=seed)
+    left_out = convert(options.source, options.target, fields=fields, target_fields=target, change=change)
     if left_out:
         more = f" and {len(left_out) - SHOWN_FIELDS:,} more" if len(left_out) > SHOWN_FIELDS else ""
         note(f"note: left out: {', '.join(one_line(name[:60]) for name in left_out[:SHOWN_FIELDS])}{more}")

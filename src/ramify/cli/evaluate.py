@@ -11,7 +11,7 @@ from typer import Argument, Option
 from ramify.cli.options import FieldOptions, OutputOptions, ThreadOptions
 
 if TYPE_CHECKING:
-    from ramify.evaluation import EvaluationConfig
+    from ramify.evaluation import Comparison, EvaluationConfig, Report, SetReport
 
 HELP = """Measure a model on labelled documents.
 
@@ -23,6 +23,7 @@ Examples:
   ramify evaluate model test.jsonl.gz
   ramify evaluate model test.jsonl.gz --ks 1,5,10 --bootstrap 1000 --json
   ramify evaluate model test.jsonl.gz --compare other-model
+  ramify evaluate model test.jsonl.gz --decide micro-f1
 """
 
 
@@ -49,6 +50,10 @@ class EvaluateOptions(OutputOptions, ThreadOptions, FieldOptions):
         str, Option(metavar="A,B", help="Propensity parameters; 0.5,0.4 for Wikipedia data, 0.6,2.6 for Amazon data.")
     ] = "0.55,1.5"
     seen_only: Annotated[bool, Option("--seen-only", help="Ignore true labels that did not occur in training.")] = False
+    decide: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="RULE", help="Measure the label sets of this rule instead (needs ramify calibrate)."),
+    ] = None
     seed: Annotated[int, Option(metavar="N", help="Seed of the resampling.")] = 0
 
 
@@ -64,11 +69,17 @@ def run(options: EvaluateOptions) -> None:
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
     from ramify.cli.train import note_long_rows
+    from ramify.errors import InputError
     from ramify.tagger.assessment import compare_taggers, evaluate_tagger
+    from ramify.tagger.decide.held_out import evaluate_decisions
 
     config = _config(options)
     paths = [path for path in (options.model, options.compare) if path is not None]
     taggers = [open_tagger(path, threads=options.threads) for path in paths]
+    if options.decide is not None:
+        if options.compare is not None:
+            raise InputError("--decide and --compare are given, but label sets are not compared: leave one out")
+        taggers[0].decisions_or_error().rule(options.decide)
     with Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
             test = options.read(options.data, taggers[0])
@@ -76,8 +87,10 @@ def run(options: EvaluateOptions) -> None:
         stages.n_documents = len(test)
         note_long_rows(test, quiet=options.quiet)
         with stages.stage("evaluate"):
-            found = (
-                compare_taggers(taggers[0], taggers[1], test, config, training=training, threads=options.threads)
+            found: Report | Comparison | SetReport = (
+                evaluate_decisions(taggers[0], test, options.decide, config, threads=options.threads)
+                if options.decide is not None
+                else compare_taggers(taggers[0], taggers[1], test, config, training=training, threads=options.threads)
                 if options.compare is not None
                 else evaluate_tagger(taggers[0], test, config, training=training, threads=options.threads)
             )

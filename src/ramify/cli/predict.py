@@ -36,6 +36,7 @@ Examples:
   ramify predict model new.jsonl.gz -k 5 --out tagged.csv
   echo "a bill to regulate water pollution" | ramify predict model - --plain
   ramify predict model new.csv --text title --format tsv --threshold 0.2
+  ramify predict model new.jsonl --decide micro-f1
 """
 
 DEFAULT_K = 5
@@ -54,6 +55,10 @@ class PredictOptions(ThreadOptions, TextOptions):
     k: Annotated[
         Optional[int],  # noqa: UP045
         Option("-k", metavar="N", help="Maximum number of labels per document. (default: 5)"),
+    ] = None
+    decide: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="RULE", help="Predict label sets by a rule, with probabilities (needs ramify calibrate)."),
     ] = None
     threshold: Annotated[Optional[float], Option(metavar="X", help="Drop labels with a lower score.")] = None  # noqa: UP045
     beam: Annotated[
@@ -138,6 +143,10 @@ def _check(options: PredictOptions) -> None:
     for flag, rule, value in (("-k", COUNT, options.k), ("--threshold", THRESHOLD, options.threshold)):
         if value is not None:
             rule.check(flag, value)
+    for flag in ("k", "threshold", "beam", "allow", "forbid") if options.decide is not None else ():
+        if getattr(options, flag) is not None:
+            shown = "-k" if flag == "k" else f"--{flag}"
+            raise InputError(f"{shown} and --decide are given, but the rule chooses the labels: leave one out")
 
 
 @dataclass
@@ -261,6 +270,8 @@ def _predictor(options: PredictOptions) -> Predictor:
     tagger = open_tagger(options.model, threads=options.threads)
     if options.beam is not None:
         tagger.check_beam(options.beam)
+    if options.decide is not None:
+        tagger.decisions_or_error().rule(options.decide)
     return Predictor(
         tagger=tagger,
         k=DEFAULT_K if options.k is None else options.k,
@@ -269,6 +280,7 @@ def _predictor(options: PredictOptions) -> Predictor:
         threads=options.threads,
         allowed=_names(options.allow, tagger),
         forbidden=_names(options.forbid, tagger),
+        rule=options.decide,
     )
 
 

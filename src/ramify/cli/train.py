@@ -86,7 +86,11 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     holdout: Annotated[
         Optional[float],  # noqa: UP045
-        Option(metavar="SHARE", help="Share of the documents held out for evaluation.", rich_help_panel=DATA_PANEL),
+        Option(
+            metavar="SHARE",
+            help="Share of the documents held out for evaluation and calibration.",
+            rich_help_panel=DATA_PANEL,
+        ),
     ] = None
 
 
@@ -210,6 +214,9 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
             return
         tagger.fields_ = {name: value for name, value in options.given_fields().items() if name in REMEMBERED}
         _note_lack_of_clusters(options, tagger)
+        if options.holdout is not None and test is not None:
+            with stages.stage("calibrate"):
+                _calibrate(options, tagger, test)
         with stages.stage("save"):
             tagger.save(options.out)
         report = None
@@ -217,6 +224,16 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
             with stages.stage("evaluate"):
                 report = tagger.evaluate(test)
     TrainingReport(tagger, options.out, stages, report, plan.as_dict()).show(as_json=options.json)
+
+
+def _calibrate(options: TrainOptions, tagger: Tagger, held_out: Dataset) -> None:
+    """Calibrate the tagger; print a note if there are too few documents, in which case it has scores only."""
+    from ramify.cli.output import note
+
+    try:
+        tagger.calibrate_dataset(held_out, threads=options.threads)
+    except InputError as error:
+        note(f"note: the model is not calibrated: {error}", quiet=options.quiet)
 
 
 def _is_first_process() -> bool:

@@ -13,6 +13,7 @@ from ramify.data.files import (
     write,
 )
 from ramify.data.groups import looks_long
+from ramify.data.hidden import hide_labels
 from ramify.data.labels import align
 from ramify.data.names import read_names, renamed
 from ramify.data.splits import split_by_column, split_by_cutoff, split_label_aware, split_random
@@ -22,6 +23,7 @@ __all__ = [
     "Fields",
     "align",
     "convert",
+    "hide_labels",
     "holds_texts",
     "looks_long",
     "read",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -223,8 +223,17 @@ def convert(
     *,
     fields: Fields = DEFAULT_FIELDS,
     target_fields: Fields = DEFAULT_FIELDS,
+    change: Callable[[Dataset], Dataset] | None = None,
 ) -> tuple[str, ...]:
     """Write a file's ids, texts (or features) and labels in another format.
+
+    Parameters
+    ----------
+    source, target : path-like
+    fields, target_fields : Fields, optional
+        The names of the fields of both files.
+    change : callable, optional
+        What is done with the data in between, for example ``hidden.hide_labels``.
 
     Returns
     -------
@@ -251,7 +260,7 @@ def convert(
         target_fields.written(with_ids=False)  # refused before the source is read
     seen: dict[str, None] = {}
     dataset = _read(source, fields, None, seen)
-    write(dataset, target, fields=target_fields)
+    write(dataset if change is None else change(dataset), target, fields=target_fields)
     if dataset.texts is None:
         named = locate(target)[2] == ".txt" and not isinstance(dataset.label_names, NumberNames)
         return ("label names",) if named else ()

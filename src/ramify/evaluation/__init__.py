@@ -5,6 +5,13 @@ from ramify.evaluation.buckets import label_buckets
 from ramify.evaluation.comparison import Comparison, Difference
 from ramify.evaluation.config import EvaluationConfig
 from ramify.evaluation.evaluator import compare, compare_with, evaluate, evaluate_with
+from ramify.evaluation.label_sets import (
+    SetReport,
+    compare_sets,
+    evaluate_sets,
+    evaluate_sets_with,
+    sets_of_true_size,
+)
 from ramify.evaluation.metrics import (
     coverage_at_k,
     hit_rate_at_k,
@@ -26,11 +33,15 @@ __all__ = [
     "Difference",
     "EvaluationConfig",
     "Report",
+    "SetReport",
     "TrainingCounts",
     "compare",
+    "compare_sets",
     "compare_with",
     "coverage_at_k",
     "evaluate",
+    "evaluate_sets",
+    "evaluate_sets_with",
     "evaluate_with",
     "hit_rate_at_k",
     "inverse_propensities",
@@ -45,5 +56,6 @@ __all__ = [
     "psndcg_at_k",
     "psp_at_k",
     "recall_at_k",
+    "sets_of_true_size",
     "top_k",
 ]

@@ -75,20 +75,15 @@ def evaluate_with(config: EvaluationConfig, Y_test: Any, top: TopK, Y_train: Any
     """As :func:`evaluate`, with an ``EvaluationConfig``."""
     truth = truth_of(Y_test, Y_train, config)
     measured = measure(truth, top, config)
-    bounds: dict[str, tuple[float, float]] = {}
-    if config.bootstrap:
-        samples = replicates([measured], config.bootstrap, config.seed)[0]
-        edges = np.clip(intervals(centred(samples, measured.estimate, measured.over_labels)), 0, 1)
-        bounds = {name: (float(low), float(high)) for name, (low, high) in zip(measured.names, edges, strict=True)}
     return Report(
         values=dict(zip(measured.names, map(float, measured.estimate), strict=True)),
-        intervals=bounds,
+        intervals=interval_bounds(measured, config),
         ks=tuple(config.ks),
         n_documents=measured.n_documents,
         n_counted=measured.n_counted,
         unseen=truth.unseen,
         n_labels=truth.Y.shape[1],
-        buckets=_bucket_sizes(truth, measured),
+        buckets=bucket_sizes(truth, measured),
         measured=measured,
     )
 
@@ -136,10 +131,19 @@ def compare(
 
 def compare_with(config: EvaluationConfig, Y_test: Any, top_a: TopK, top_b: TopK, Y_train: Any = None) -> Comparison:
     """As :func:`compare`, with an ``EvaluationConfig``."""
+    check_resamples(config)
+    truth = truth_of(Y_test, Y_train, config)
+    return compared(measure(truth, top_a, config), measure(truth, top_b, config), config, truth)
+
+
+def check_resamples(config: EvaluationConfig) -> None:
+    """Raise InputError if a comparison has no resamples."""
     if config.bootstrap < 1:
         raise InputError("bootstrap is 0, but a comparison needs resamples: give bootstrap=1000")
-    truth = truth_of(Y_test, Y_train, config)
-    a, b = (measure(truth, top, config) for top in (top_a, top_b))
+
+
+def compared(a: Measured, b: Measured, config: EvaluationConfig, truth: Truth) -> Comparison:
+    """The paired comparison of two predictions that were measured on the same documents."""
     samples_a, samples_b = replicates([a, b], config.bootstrap, config.seed)
     differences = b.estimate - a.estimate
     samples = centred(samples_b - samples_a, differences, a.over_labels)
@@ -158,7 +162,17 @@ def compare_with(config: EvaluationConfig, Y_test: Any, top_a: TopK, top_b: TopK
     )
 
 
-def _bucket_sizes(truth: Truth, measured: Measured) -> dict[str, BucketSize]:
+def interval_bounds(measured: Measured, config: EvaluationConfig) -> dict[str, tuple[float, float]]:
+    """95% intervals by measure; empty without resamples."""
+    if not config.bootstrap:
+        return {}
+    samples = replicates([measured], config.bootstrap, config.seed)[0]
+    edges = np.clip(intervals(centred(samples, measured.estimate, measured.over_labels)), 0, 1)
+    return {name: (float(low), float(high)) for name, (low, high) in zip(measured.names, edges, strict=True)}
+
+
+def bucket_sizes(truth: Truth, measured: Measured) -> dict[str, BucketSize]:
+    """Numbers of labels and documents of each bucket."""
     groups = dict(zip(measured.by_label.group_names, measured.by_label.groups, strict=True))
     return {
         name: BucketSize(

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 FAMILIES = ("P", "nDCG", "PSP", "PSnDCG", "R", "Hit", "microF1", "macroF1", "Coverage")
-"""The measures, in the order of tables."""
+"""The measures of rankings, in the order of tables."""
+
+SET_MEASURES = ("P", "R", "F1", "exact", "microP", "microR", "microF1", "macroP", "macroR", "macroF1")
+"""The measures of label sets, in the order of tables."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,17 @@ class Grid:
 
 
 def in_table_order(names: Iterable[str]) -> list[str]:
-    """Names such as "tail/R@5": all labels first, then bucket by bucket; within these by measure and cut-off."""
+    """Names such as "tail/R@5": all labels first, then bucket by bucket; within these by measure and cut-off.
+
+    Names without a cut-off are those of label sets.
+    """
     groups: dict[str, int] = {"": 0}
 
     def place(name: str) -> tuple[int, int, int]:
         group, _, measure = name.rpartition("/")
         family, _, k = measure.partition("@")
-        return groups.setdefault(group, len(groups)), FAMILIES.index(family), int(k)
+        order = FAMILIES if k else SET_MEASURES
+        return groups.setdefault(group, len(groups)), order.index(family), int(k or 0)
 
     return sorted(names, key=place)
 

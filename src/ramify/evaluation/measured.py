@@ -15,6 +15,7 @@ from ramify.evaluation.document_measures import Contributions, contributions
 from ramify.evaluation.judgement import judge, restrict_columns, widen
 from ramify.evaluation.label_measures import LabelTally, label_tally, scoped
 from ramify.evaluation.propensity import TrainingCounts, inverse_propensities
+from ramify.evaluation.set_measures import SetTally, padded_sets, set_contributions, set_tally
 from ramify.evaluation.unseen import UnseenDocuments
 from ramify.values import CSR, Bool, Float64, Int64, TopK, as_label_matrix
 
@@ -84,14 +85,14 @@ class Measured:
         Rows of Y_test that are included; weights and contributions number them from 0.
     by_document : dict of str to Contributions
         Measures over documents, per group of labels; "" is all labels.
-    by_label : LabelTally
+    by_label : LabelTally or SetTally
         Measures over labels, of all groups.
     """
 
     n_documents: int
     counted: Int64
     by_document: dict[str, Contributions]
-    by_label: LabelTally
+    by_label: LabelTally | SetTally
 
     @property
     def n_counted(self) -> int:
@@ -139,4 +140,25 @@ def measure(truth: Truth, top: TopK, config: EvaluationConfig) -> Measured:
         counted=judgement.rows,
         by_document=by_document,
         by_label=label_tally(judgement, ks, truth.buckets),
+    )
+
+
+def measure_sets(truth: Truth, sets: CSR, config: EvaluationConfig) -> Measured:
+    """Compare label sets, a 0/1 matrix of shape (n, L), with the true labels.
+
+    Raises
+    ------
+    InputError
+        See :func:`ramify.evaluation.judgement.judge`.
+    """
+    top = padded_sets(sets)
+    judgement = judge(truth.Y, top, least_k=top.k, count_unlabelled=config.count_unlabelled)
+    by_document = {"": replace(set_contributions(judgement), rows=np.arange(len(judgement.rows)))}
+    for name, bucket in truth.buckets.items():
+        by_document[name] = set_contributions(judgement.restrict(bucket))
+    return Measured(
+        n_documents=truth.Y.shape[0],
+        counted=judgement.rows,
+        by_document=by_document,
+        by_label=set_tally(judgement, widen(sets, truth.Y.shape[1])[judgement.rows], truth.buckets),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -20,6 +20,9 @@ from ramify.tagger.given_labels import ids_of, name_lists
 from ramify.tagger.parts import features_for
 from ramify.values import Bool, Int64, StageProgress, TopK, as_csr, as_features, empty_rows
 from ramify.wording import quoted
+
+if TYPE_CHECKING:
+    from ramify.tagger.decide.decisions import Decisions
 
 Tags = list[tuple[str, float]]
 Self = TypeVar("Self", bound="FittedTagger")
@@ -41,11 +44,12 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
     takes_texts_: bool
     fields_: dict[str, str]
     label_form_: str
+    decisions_: Decisions | None
     _kept: dict[str, Any]  # made when needed, for the present results of fit: calls for single texts by k, label ids
 
     def _set_fitted(self, **fitted: Any) -> None:
         """Set all fitted attributes at once, so that a failed fit does not change the tagger."""
-        fresh: dict[str, Any] = {"label_keys_": None, "fields_": {}, "label_form_": "names"}
+        fresh: dict[str, Any] = {"label_keys_": None, "fields_": {}, "label_form_": "names", "decisions_": None}
         self.__dict__.update(fresh | fitted | {"_kept": {}})
 
     def _snapshot(self: Self) -> Self:
@@ -210,6 +214,46 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             return top
         labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
         return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
+
+    def decide(self, texts: Any, rule: str | None = "micro-f1", *, threads: int | None = None) -> list[Tags]:
+        """The label set of each text, with the probability of each label; needs :meth:`Tagger.calibrate`.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+            Texts, or features if the tagger was fitted on features.
+        rule : str or None, default "micro-f1"
+            Name of a rule (``tagger.decide.fitting``), such as "example-f1", "count", "precision=0.9" or
+            "coverage=0.8"; None: all labels that are predicted, whatever their probability.
+        threads : int, optional
+            Number of threads of the model; its setting when None.
+
+        Returns
+        -------
+        list of list of (name, probability)
+            Most probable first.
+
+        Raises
+        ------
+        InputError
+            A tagger that is not calibrated, an unknown rule, or a wanted share that no threshold reaches.
+        """
+        now = self._snapshot()
+        decisions = now.decisions_or_error()
+        if rule is not None:
+            decisions.rule(rule)  # an unknown one is refused before the prediction
+        top = decisions.decided(now.predict_topk(texts, decisions.k, threads=threads), rule)
+        return [[(now.label_names_[label], p) for label, p in row] for row in top.rows()]
+
+    def decisions_or_error(self) -> Decisions:
+        """Calibration and rules; InputError before ``calibrate``."""
+        check_is_fitted(self)
+        if self.decisions_ is None:
+            raise InputError(
+                "the model is not calibrated: run ramify calibrate, or call Tagger.calibrate, with documents that it "
+                "was not trained on"
+            )
+        return self.decisions_
 
     def check_beam(self, beam: Any) -> None:
         """Raise InputError if the model has no beam search, or the beam is out of range."""

@@ -21,9 +21,13 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ramify.tagger.decide.decisions import Decisions
     from ramify.tagger.tagger import Tagger
 
 LABEL_FORMS = ("names", "matrix")
+
+DECISIONS = "decisions/"
+"""Prefix of the arrays of calibration and rules in a model directory."""
 
 
 def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -48,6 +52,9 @@ def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays["labels/counts"] = tagger.label_counts_
     if tagger.columns_ is not None and tagger.columns_.used is not None:
         arrays["columns/used"] = tagger.columns_.used
+    if tagger.decisions_ is not None:
+        config["decisions"], own = tagger.decisions_.to_state()
+        arrays |= {DECISIONS + name: array for name, array in own.items()}
     return config, arrays
 
 
@@ -74,7 +81,20 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
         tagger.label_counts_, tagger.n_documents_ = _counts(tagger, counts, n_documents)
         tagger.fields_ = _fields(config["fields"])
         tagger.label_form_ = _label_form(config["label_form"])
+        tagger.decisions_ = _decisions(config.get("decisions"), arrays, len(names))
     return tagger
+
+
+def _decisions(config: Any, arrays: dict[str, Any], n_labels: int) -> Decisions | None:
+    if config is None:
+        return None
+    from ramify.tagger.decide.decisions import Decisions
+
+    own = {name.removeprefix(DECISIONS): array for name, array in arrays.items() if name.startswith(DECISIONS)}
+    decisions = Decisions.from_state(config, own)
+    if decisions.evidence.truth.shape[1] < n_labels:
+        raise InputError(f"the held-out documents have {decisions.evidence.truth.shape[1]} of {n_labels} labels")
+    return decisions
 
 
 def _columns(config: dict[str, Any], arrays: dict[str, Any], model: Any) -> Columns | None:

@@ -64,6 +64,8 @@ class Tagger(FittedTagger):
         Field names of the training file, set by the command line; empty otherwise.
     label_form_ : {"names", "matrix"}
         Form of the labels in ``fit``; ``predict`` returns the same form.
+    decisions_ : Decisions or None
+        Calibration and rules; None before ``calibrate``.
     """
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
@@ -155,6 +157,43 @@ class Tagger(FittedTagger):
             columns_=columns,
             label_form_=label_form,
         )
+        return self
+
+    def calibrate(self, texts: Any, labels: Any, *, kind: str = "isotonic", k: int = 20) -> Tagger:
+        """Fit probabilities and rules for label sets on documents that the tagger was not trained on.
+
+        Parameters
+        ----------
+        texts, labels
+            As in ``fit``. Labels that the tagger does not know count as true and are never predicted.
+        kind : {"isotonic", "platt", "beta"}, default "isotonic"
+            See ``tagger.decide.Calibration``.
+        k : int, default 20
+            Predicted labels per document; ``decide`` chooses among this number.
+
+        Raises
+        ------
+        InputError
+            Fewer than 50 correct or 50 wrong predictions, or as in ``fit``. The tagger is not changed.
+        """
+        check_is_fitted(self)
+        names, Y = given_labels(labels, self.label_names_ if is_matrix(labels) else None)
+        features = is_matrix(texts)
+        instances: Any = as_features(texts) if features else listed(texts)
+        n = instances.shape[0] if features else len(instances)
+        if n != Y.shape[0]:
+            raise InputError(f"there are {n} texts, but {Y.shape[0]} label lists: give one list per text")
+        held_out = Dataset(Y=Y, label_names=names, **{"X" if features else "texts": instances})
+        return self.calibrate_dataset(held_out, kind=kind, k=k)
+
+    def calibrate_dataset(
+        self, held_out: Dataset, *, kind: str = "isotonic", k: int = 20, threads: int | None = None
+    ) -> Tagger:
+        """As :meth:`calibrate`, on a Dataset."""
+        from ramify.tagger.decide.held_out import decisions_of
+
+        check_is_fitted(self)
+        self.decisions_ = decisions_of(self, held_out, kind, k, threads)
         return self
 
     @classmethod

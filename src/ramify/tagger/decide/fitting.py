@@ -1,0 +1,172 @@
+"""Fitting a rule on held-out predictions, from its name.
+
+=====================  ==============================================================================================
+name                   rule
+=====================  ==============================================================================================
+micro-f1               one threshold with the largest micro F1
+macro-f1               one threshold with the largest macro F1
+example-f1             one threshold with the largest mean F1 of a document
+group-f1               a threshold per group of labels by training frequency, each with the largest micro F1
+label-f1               a threshold per label with the largest F1, where it has 5 true documents; else that of its group
+count                  the most probable labels, as many as a document probably has
+expected-f1            the set of the largest expected F1 of each document
+precision=0.9          one threshold: at least this share of the labels is true (lower bound of 95%)
+recall=0.8             one threshold: at least this share of the true labels is found (lower bound of 95%)
+coverage=0.9           conformal sets: this share of the true labels of a new document, in expectation
+threshold=0.5          one given threshold
+=====================  ==============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ramify.checks import Real
+from ramify.errors import InputError
+from ramify.tagger.decide import sweeps
+from ramify.tagger.decide.evidence import BUCKETS, Evidence
+from ramify.tagger.decide.rules import Counted, ExpectedF1, Rule, Thresholds
+from ramify.values import Float32, Float64
+from ramify.wording import quoted
+
+FEWEST_TRUE = 5
+"""Held-out documents with a label, for a threshold of its own."""
+
+
+def fit_rule(name: str, evidence: Evidence, probabilities: Float32) -> Rule:
+    """Fit a rule.
+
+    Parameters
+    ----------
+    name : str
+        A name of the table above.
+    evidence : Evidence
+    probabilities : float32 array, shape (n, k)
+        Of the predicted labels (``Calibration.probabilities``).
+
+    Raises
+    ------
+    InputError
+        An unknown name, a share outside 0..1, or a share that no threshold reaches.
+    """
+    kind, given, value = name.partition("=")
+    if not given and kind in FITTED:
+        return FITTED[kind](evidence, probabilities)
+    if given and kind in WANTED:
+        try:
+            share = float(value)
+        except ValueError:
+            share = float("nan")
+        return WANTED[kind](evidence, probabilities, Real(0, 1).check(kind, share))
+    names = ", ".join([*FITTED, *(f"{one}=SHARE" for one in WANTED)])
+    raise InputError(f"there is no rule {quoted(name)}: choose {names}")
+
+
+def _flat(evidence: Evidence, probabilities: Float32) -> tuple[Float64, np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities, hits, documents and labels of all predictions, shape (m,) each."""
+    valid = evidence.valid
+    rows = np.nonzero(valid)[0].astype(np.int64)
+    return probabilities[valid].astype(np.float64), evidence.hits[valid], rows, evidence.labels[valid].astype(np.int64)
+
+
+def _one(threshold: float) -> Thresholds:
+    return Thresholds(np.array([threshold], np.float32))
+
+
+def _micro(evidence: Evidence, probabilities: Float32) -> Rule:
+    p, hits, _, labels = _flat(evidence, probabilities)
+    return _one(sweeps.best_threshold(p, hits, np.zeros_like(labels), np.array([evidence.truth.nnz])))
+
+
+def _macro(evidence: Evidence, probabilities: Float32) -> Rule:
+    p, hits, _, labels = _flat(evidence, probabilities)
+    true = np.bincount(evidence.truth.indices, minlength=evidence.truth.shape[1])
+    return _one(sweeps.best_threshold(p, hits, labels, true))
+
+
+def _example(evidence: Evidence, probabilities: Float32) -> Rule:
+    p, hits, rows, _ = _flat(evidence, probabilities)
+    return _one(sweeps.best_threshold(p, hits, rows, evidence.n_true))
+
+
+def _group(evidence: Evidence, probabilities: Float32) -> Thresholds:
+    p, hits, _, labels = _flat(evidence, probabilities)
+    groups = evidence.bucket_of.astype(np.int64)
+    true = np.bincount(groups[evidence.truth.indices], minlength=len(BUCKETS))
+    values = sweeps.best_threshold_of_each(p, hits, groups[labels], true)
+    every = sweeps.best_threshold(p, hits, np.zeros_like(labels), np.array([evidence.truth.nnz]))
+    return Thresholds(np.where(np.isfinite(values), values, every)[groups].astype(np.float32))
+
+
+def _label(evidence: Evidence, probabilities: Float32) -> Rule:
+    p, hits, _, labels = _flat(evidence, probabilities)
+    true = np.bincount(evidence.truth.indices, minlength=evidence.truth.shape[1])
+    own = sweeps.best_threshold_of_each(p, hits, labels, true)
+    usable = np.isfinite(own) & (true >= FEWEST_TRUE)
+    return Thresholds(np.where(usable, own, _group(evidence, probabilities).values).astype(np.float32))
+
+
+def _count(evidence: Evidence, probabilities: Float32) -> Rule:
+    from sklearn.isotonic import IsotonicRegression
+
+    sums = np.where(evidence.valid, probabilities, 0).sum(axis=1, dtype=np.float64)
+    fitted = IsotonicRegression(out_of_bounds="clip").fit(sums, evidence.n_true)
+    return Counted(np.stack([fitted.X_thresholds_, fitted.y_thresholds_]).astype(np.float64))
+
+
+def _expected(evidence: Evidence, probabilities: Float32) -> Rule:
+    return ExpectedF1(float((evidence.n_true - evidence.hits.sum(axis=1)).mean()))
+
+
+def _precision(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
+    p, hits, _, _ = _flat(evidence, probabilities)
+    best = float(sweeps.lower_bound(np.cumsum(hits[np.argsort(-p)]), np.arange(1, len(p) + 1)).max(initial=0))
+    return _reached(sweeps.threshold_of_precision(p, hits, share), "precision", share, best, "ask for less")
+
+
+def _recall(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
+    p, hits, _, _ = _flat(evidence, probabilities)
+    n_true = evidence.truth.nnz
+    best = float(sweeps.lower_bound(np.array([hits.sum()]), np.array([n_true]))[0])
+    remedy = "ask for less or predict more labels per document"
+    return _reached(sweeps.threshold_of_recall(p, hits, n_true, share), "recall", share, best, remedy)
+
+
+def _coverage(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
+    p, hits, rows, _ = _flat(evidence, probabilities)
+    true = evidence.n_true
+    best = float((evidence.hits.sum(axis=1) / np.maximum(true, 1))[true > 0].mean())
+    remedy = "ask for less or predict more labels per document"
+    return _reached(sweeps.threshold_of_coverage(p, hits, rows, true, share), "coverage", share, best, remedy)
+
+
+def _given(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
+    return _one(share)
+
+
+def _reached(threshold: float | None, name: str, wanted: float, best: float, remedy: str) -> Rule:
+    if threshold is None:
+        raise InputError(
+            f"no threshold reaches a {name} of {wanted:g} on the held-out documents, where it is at most {best:.3f}: "
+            f"{remedy}"
+        )
+    return _one(threshold)
+
+
+FITTED: dict[str, Callable[[Evidence, Float32], Rule]] = {
+    "micro-f1": _micro,
+    "macro-f1": _macro,
+    "example-f1": _example,
+    "group-f1": _group,
+    "label-f1": _label,
+    "count": _count,
+    "expected-f1": _expected,
+}
+WANTED: dict[str, Callable[[Evidence, Float32, float], Rule]] = {
+    "precision": _precision,
+    "recall": _recall,
+    "coverage": _coverage,
+    "threshold": _given,
+}

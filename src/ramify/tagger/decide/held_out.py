@@ -1,0 +1,79 @@
+"""Fitting the decisions of a tagger on labelled documents that it was not trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ramify.checks import COUNT
+from ramify.data import align
+from ramify.errors import InputError
+from ramify.evaluation import EvaluationConfig, SetReport, evaluate_sets_with
+from ramify.tagger.assessment import named_by, predictions, training_counts
+from ramify.tagger.decide.calibration import Calibration
+from ramify.tagger.decide.decisions import Decisions
+from ramify.tagger.decide.evidence import Evidence
+from ramify.values import Dataset
+
+if TYPE_CHECKING:
+    from ramify.tagger.tagger import Tagger
+
+
+def decisions_of(tagger: Tagger, held_out: Dataset, kind: str, k: int, threads: int | None) -> Decisions:
+    """Calibration of a tagger, with the evidence for its rules.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        A fitted tagger.
+    held_out : Dataset
+        Documents that it was not trained on. Labels that it does not know count as true and are never predicted.
+    kind : {"isotonic", "platt", "beta"}
+    k : int
+        Predicted labels per document.
+    threads : int or None
+        Of the prediction; the model's setting when None.
+
+    Raises
+    ------
+    InputError
+        Too few documents, data of another kind than in training, or a tagger without training frequencies.
+    """
+    if tagger.label_counts_ is None:
+        raise InputError("the tagger was made of fitted parts, without the frequencies of labels: use Tagger.fit")
+    k = min(COUNT.check("k", k), len(tagger.label_names_))
+    truth = align(named_by(tagger, held_out), tagger.label_names_)
+    top = predictions(tagger, held_out, k, truth.label_names, threads)
+    evidence = Evidence.of(truth.Y, top, training_counts(tagger, truth.label_names, None))
+    return Decisions(evidence, Calibration.fit(evidence, kind))
+
+
+def evaluate_decisions(
+    tagger: Tagger, dataset: Dataset, rule: str, config: EvaluationConfig | None = None, *, threads: int | None = None
+) -> SetReport:
+    """Measure the label sets of a rule on labelled documents.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        A calibrated tagger.
+    dataset : Dataset
+        Test documents; their label space may differ from the tagger's.
+    rule : str
+        Name of the rule (``fitting.fit_rule``).
+    config : EvaluationConfig, optional
+        Resamples, and which documents and labels count; ``EvaluationConfig()`` when None.
+    threads : int, optional
+        Of the prediction; the model's setting when None.
+
+    Raises
+    ------
+    InputError
+        A tagger that is not calibrated, a rule that cannot be fitted, or data of another kind than in training.
+    """
+    decisions = tagger.decisions_or_error()
+    fitted = decisions.rule(rule)
+    truth = align(named_by(tagger, dataset), tagger.label_names_)
+    top = predictions(tagger, dataset, decisions.k, truth.label_names, threads)
+    sets = fitted.sets(top, decisions.calibration.probabilities(top), len(truth.label_names))
+    counts = training_counts(tagger, truth.label_names, None)
+    return evaluate_sets_with(config or EvaluationConfig(), truth.Y, sets, counts)

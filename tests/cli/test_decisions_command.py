@@ -1,0 +1,81 @@
+"""ramify calibrate, and --decide of predict and evaluate."""
+
+import json
+
+import numpy as np
+import pytest
+
+LABELS = [f"label {number}" for number in range(10)]
+
+
+def written(path, n, seed):
+    rng = np.random.default_rng(seed)
+    with path.open("w") as file:
+        for number in range(n):
+            own = rng.choice(10, rng.integers(1, 4), replace=False)
+            said = [label if rng.random() < 0.8 else rng.integers(10) for label in own]
+            words = [f"word{label}x{rng.integers(3)}" for label in said for _ in range(2)]
+            line = {"id": number, "text": " ".join(words), "labels": [LABELS[label] for label in own]}
+            file.write(json.dumps(line) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("decisions")
+    return [
+        written(folder / f"{name}.jsonl", n, seed) for seed, (name, n) in enumerate([("a", 300), ("b", 300), ("c", 50)])
+    ]
+
+
+@pytest.fixture
+def model(call, files, tmp_path):
+    assert call("train", files[0], "--out", tmp_path / "model", "--quiet").code == 0
+    return tmp_path / "model"
+
+
+def test_calibrate_predict_and_evaluate(call, model, files):
+    done = call("calibrate", model, files[1], "-k", 5, "--quiet")
+    assert done.code == 0, done.err
+    assert done.out.startswith("isotonic calibration on 300 documents, 5 labels each (error in percent)")
+    assert [line.split()[0] for line in done.out.splitlines()[3:]] == ["all", "head", "middle", "tail", "0-shot"]
+    done = call("predict", model, files[2], "--decide", "micro-f1", "--quiet")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert len(rows) == 50
+    assert 0.5 < np.mean([len(row["labels"]) for row in rows]) < 4
+    assert all(0 < label["score"] < 1 for row in rows for label in row["labels"])
+    done = call("evaluate", model, files[2], "--decide", "expected-f1", "--bootstrap", 50, "--quiet")
+    assert done.out.startswith("label sets of 50 of 50 documents, ")
+    found = json.loads(call("evaluate", model, files[2], "--decide", "micro-f1", "--json", "--quiet").out)
+    assert found["values"]["microF1"] > 0.5
+    errors = json.loads(call("calibrate", model, files[1], "--kind", "platt", "--json", "--quiet").out)["errors"]
+    assert errors[""]["probabilities"] < 0.1
+
+
+def test_held_out_documents_of_training_calibrate_the_model(call, files, tmp_path):
+    assert call("train", files[0], "--out", tmp_path / "m", "--holdout", 0.3, "--quiet").code == 0
+    done = call("predict", tmp_path / "m", files[2], "--decide", "count", "--quiet")
+    assert done.code == 0, done.err
+    few = written(tmp_path / "few.jsonl", 12, 9)
+    done = call("train", few, "--out", tmp_path / "n", "--holdout", 0.3)
+    assert done.code == 0
+    assert "note: the model is not calibrated: the held-out documents have" in done.err
+    assert call("predict", tmp_path / "n", files[2]).code == 0
+
+
+def test_sentences(refused, call, model, files, tmp_path):
+    assert "the model is not calibrated: run ramify calibrate" in refused(
+        "predict", model, files[2], "--decide", "count"
+    )
+    assert "the model is not calibrated" in refused("evaluate", model, files[2], "--decide", "count")
+    assert "--kind is 'spline'" in refused("calibrate", model, files[1], "--kind", "spline")
+    assert "-k is 0" in refused("calibrate", model, files[1], "-k", 0)
+    few = written(tmp_path / "few.jsonl", 5, 9)
+    assert "a calibration needs 50 of each: hold out more documents" in refused("calibrate", model, few)
+    assert call("calibrate", model, files[1], "--quiet").code == 0
+    assert "there is no rule 'f1': choose micro-f1" in refused("predict", model, files[2], "--decide", "f1")
+    assert "-k and --decide are given" in refused("predict", model, files[2], "--decide", "count", "-k", 3)
+    assert "--threshold and --decide" in refused("predict", model, files[2], "--decide", "count", "--threshold", 0.1)
+    compared = ("evaluate", model, files[2], "--decide", "count", "--compare", model)
+    assert "--decide and --compare are given" in refused(*compared)
+    assert "no threshold reaches a precision of 1" in refused("predict", model, files[2], "--decide", "precision=1")
