@@ -99,11 +99,18 @@ def test_a_new_fit_has_no_calibration_and_a_failed_one_keeps_it(tagger):
         again.decide(["word0x1"])
 
 
+def test_no_texts_and_empty_texts(tagger):
+    assert tagger.decide([]) == []
+    assert tagger.decide(["", "  "], None) == [[], []]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"rule": "best"}, "there is no rule 'best'"),
         ({"rule": "precision=2"}, "precision is 2"),
+        ({"rule": 0.5}, "there is no rule 0.5"),
+        ({"rule": ["count"]}, "there is no rule"),
         ({"texts": "word0x1"}, "single string"),
     ],
 )
@@ -114,6 +121,8 @@ def test_bad_questions(tagger, arguments, message):
 
 def test_texts_and_labels_of_different_numbers_and_made_taggers(tagger):
     texts, labels = documents(20, 0)
+    with pytest.raises(InputError, match="labels has 5 columns"):
+        tagger.calibrate(texts, np.ones((20, 5), int))
     with pytest.raises(InputError, match="there are 20 texts, but 19 label lists"):
         tagger.calibrate(texts, labels[:19])
     made = Tagger.of(tagger.model_, tagger.label_names_, vectorizer=tagger.vectorizer_)
@@ -135,6 +144,7 @@ def test_features_and_label_matrices():
     [
         ("labels", lambda a: a + 100),
         ("labels", lambda a: a[:, :3]),
+        ("truth/indptr", lambda a: a * 0),
         ("hits", lambda a: a[:5]),
         ("truth/indices", lambda a: a + 1000),
         ("truth/indptr", lambda a: a[::-1]),

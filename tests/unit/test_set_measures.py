@@ -89,6 +89,22 @@ def test_a_comparison_finds_the_better_sets():
         compare_sets(true, sets, sets, bootstrap=0)
 
 
+def test_a_comparison_lists_recall_and_macro_f1_of_buckets():
+    true, sets = random_sets(0)
+    rows = compare_sets(true, sets, sets, Y_train=true, bootstrap=10).grid().rows
+    assert {"R", "macroF1", "exact", "head/R", "head/macroF1"} <= {row[0] for row in rows}
+
+
+def test_a_set_of_all_labels_needs_no_more_memory_than_its_entries():
+    """Padding all sets to the size of the largest would take 40 GB."""
+    n, n_labels = 100_000, 100_000
+    true = sp.identity(n, dtype=np.float32, format="csr")
+    sets = sp.vstack([np.ones((1, n_labels), np.float32), true[1:]]).tocsr()
+    report = evaluate_sets(true, sets)
+    assert report["R"] == 1
+    assert report["P"] == pytest.approx(1 - 1 / n, abs=1e-4)
+
+
 def test_sets_of_true_size_are_prefixes_of_the_ranking():
     top = TopK(np.array([[2, 0, 1], [1, 0, -1], [0, 1, 2], [3, 2, 1]], np.int32), np.ones((4, 3), np.float32))
     sets = sets_of_true_size(TRUE, top)

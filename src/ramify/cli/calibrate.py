@@ -47,24 +47,29 @@ def run(options: CalibrateOptions) -> None:
     from ramify.checks import COUNT
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
+    from ramify.cli.train import note_long_rows
+    from ramify.evaluation.grid import plain_number
+    from ramify.store import check_target
     from ramify.tagger.decide.calibration import KINDS
 
     COUNT.check("-k", options.k)
     KINDS.check("--kind", options.kind)
+    check_target(options.model)
     tagger = open_tagger(options.model, threads=options.threads)
     with Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
             held_out = options.read(options.data, tagger)
         stages.n_documents = len(held_out)
+        note_long_rows(held_out, quiet=options.quiet)
         with stages.stage("calibrate"):
             tagger.calibrate_dataset(held_out, kind=options.kind, k=options.k, threads=options.threads)
         with stages.stage("save"):
             tagger.save(options.model)
-    decisions = tagger.decisions_
-    assert decisions is not None  # calibrate_dataset has set it
-    grid = decisions.grid()
+    decisions = tagger.decisions_or_error()
     if options.json:
-        errors = decisions.errors()
+        errors = {
+            name: {kind: plain_number(value) for kind, value in one.items()} for name, one in decisions.errors().items()
+        }
         show_json({"documents": len(held_out), "errors": errors, "stage_seconds": stages.seconds})
         return
-    show(str(grid))
+    show(str(decisions.grid()))

@@ -88,7 +88,7 @@ def run(options: EvaluateOptions) -> None:
         note_long_rows(test, quiet=options.quiet)
         with stages.stage("evaluate"):
             found: Report | Comparison | SetReport = (
-                evaluate_decisions(taggers[0], test, options.decide, config, threads=options.threads)
+                evaluate_decisions(taggers[0], test, options.decide, config, training=training, threads=options.threads)
                 if options.decide is not None
                 else compare_taggers(taggers[0], taggers[1], test, config, training=training, threads=options.threads)
                 if options.compare is not None

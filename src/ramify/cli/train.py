@@ -214,11 +214,11 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
             return
         tagger.fields_ = {name: value for name, value in options.given_fields().items() if name in REMEMBERED}
         _note_lack_of_clusters(options, tagger)
+        with stages.stage("save"):
+            tagger.save(options.out)
         if options.holdout is not None and test is not None:
             with stages.stage("calibrate"):
                 _calibrate(options, tagger, test)
-        with stages.stage("save"):
-            tagger.save(options.out)
         report = None
         if test is not None:
             with stages.stage("evaluate"):
@@ -227,13 +227,16 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
 
 
 def _calibrate(options: TrainOptions, tagger: Tagger, held_out: Dataset) -> None:
-    """Calibrate the tagger; print a note if there are too few documents, in which case it has scores only."""
+    """Calibrate the saved tagger and save it again; print a note if there are too few documents."""
     from ramify.cli.output import note
 
+    assert options.out is not None
     try:
         tagger.calibrate_dataset(held_out, threads=options.threads)
     except InputError as error:
         note(f"note: the model is not calibrated: {error}", quiet=options.quiet)
+        return
+    tagger.save(options.out)
 
 
 def _is_first_process() -> bool:

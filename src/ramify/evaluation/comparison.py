@@ -85,7 +85,7 @@ class Comparison:
     def grid(self) -> Grid:
         """The table: the measures of all labels, then recall and macro F1 of each bucket that has a value."""
         valued = [name for name in in_table_order(self.differences) if not math.isnan(self[name].difference)]
-        shown = [name for name in valued if "/" not in name or "/R@" in name or "/macroF1@" in name]
+        shown = [name for name in valued if "/" not in name or name.split("/")[1].split("@")[0] in ("R", "macroF1")]
         return Grid(
             title=f"b against a on {self.n_counted:,} documents, {self.bootstrap:,} paired resamples (percent)"
             + self.unseen.remark(),

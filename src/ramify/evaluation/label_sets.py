@@ -176,8 +176,8 @@ def compare_sets(
 def sets_of_true_size(Y_test: Any, top: TopK) -> CSR:
     """The first t labels of each ranking, where t is the number of true labels of the document.
 
-    The size of such a set is known only from the truth: its measures are an upper reference for the choice of a size,
-    and no figure of a method that predicts sets.
+    The size of such a set is known only from the truth: its measures are a reference, not those of a method that
+    predicts sets.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from ramify.evaluation.document_measures import Contributions, contributions
 from ramify.evaluation.judgement import judge, restrict_columns, widen
 from ramify.evaluation.label_measures import LabelTally, label_tally, scoped
 from ramify.evaluation.propensity import TrainingCounts, inverse_propensities
-from ramify.evaluation.set_measures import SetTally, padded_sets, set_contributions, set_tally
+from ramify.evaluation.set_measures import SetCounts, SetTally, set_contributions, set_tally
 from ramify.evaluation.unseen import UnseenDocuments
 from ramify.values import CSR, Bool, Float64, Int64, TopK, as_label_matrix
 
@@ -149,16 +149,16 @@ def measure_sets(truth: Truth, sets: CSR, config: EvaluationConfig) -> Measured:
     Raises
     ------
     InputError
-        See :func:`ramify.evaluation.judgement.judge`.
+        No document has a true label.
     """
-    top = padded_sets(sets)
-    judgement = judge(truth.Y, top, least_k=top.k, count_unlabelled=config.count_unlabelled)
-    by_document = {"": replace(set_contributions(judgement), rows=np.arange(len(judgement.rows)))}
+    if truth.Y.nnz == 0:
+        raise InputError(f"none of the {truth.Y.shape[0]} test documents has a true label, so nothing can be measured")
+    every = np.arange(truth.Y.shape[0])
+    rows = every if config.count_unlabelled else np.flatnonzero(np.diff(truth.Y.indptr))
+    counts = SetCounts.of(truth.Y[rows], widen(sets, truth.Y.shape[1])[rows])
+    by_document = {"": set_contributions(counts, count_unlabelled=config.count_unlabelled)}
     for name, bucket in truth.buckets.items():
-        by_document[name] = set_contributions(judgement.restrict(bucket))
+        by_document[name] = set_contributions(counts.restrict(bucket), count_unlabelled=False)
     return Measured(
-        n_documents=truth.Y.shape[0],
-        counted=judgement.rows,
-        by_document=by_document,
-        by_label=set_tally(judgement, widen(sets, truth.Y.shape[1])[judgement.rows], truth.buckets),
+        n_documents=truth.Y.shape[0], counted=rows, by_document=by_document, by_label=set_tally(counts, truth.buckets)
     )

@@ -29,36 +29,59 @@ import scipy.sparse as sp
 
 from ramify.evaluation.document_measures import Contributions
 from ramify.evaluation.grid import SET_MEASURES
-from ramify.evaluation.judgement import Judgement
+from ramify.evaluation.judgement import restrict_columns
 from ramify.evaluation.label_measures import scoped
-from ramify.values import CSR, Bool, Float64, TopK
+from ramify.values import CSR, Bool, Float64, Int64
 
 OVER_LABELS = ("macroP", "macroR", "macroF1")
 OVER_DOCUMENTS = tuple(name for name in SET_MEASURES if name not in OVER_LABELS)
 
 
-def padded_sets(sets: CSR) -> TopK:
-    """The labels of each row in ascending order, filled with -1; scores are 1. Width: the largest set, at least 1."""
-    counts = np.diff(sets.indptr)
-    labels = np.full((sets.shape[0], max(1, int(counts.max(initial=0)))), -1, np.int32)
-    rows = np.repeat(np.arange(len(counts)), counts)
-    labels[rows, np.arange(sets.nnz) - sets.indptr[rows]] = sets.indices
-    return TopK(labels, np.where(labels >= 0, 1.0, -np.inf).astype(np.float32))
+@dataclass(frozen=True)
+class SetCounts:
+    """True, predicted and correctly predicted labels of some documents, as matrices of shape (n, L).
+
+    Parameters
+    ----------
+    truth, sets, right : csr_matrix, shape (n, L)
+        0/1.
+    rows : int64 array, shape (n,)
+        Number of each document among those included in the measures of all labels.
+    """
+
+    truth: CSR
+    sets: CSR
+    right: CSR
+    rows: Int64
+
+    @classmethod
+    def of(cls, truth: CSR, sets: CSR) -> SetCounts:
+        """Compare sets with the truth of the same documents."""
+        return cls(truth, sets, sp.csr_matrix(truth.multiply(sets)), np.arange(truth.shape[0]))
+
+    def restrict(self, bucket: Bool) -> SetCounts:
+        """Labels of a bucket only, in the documents that have one in truth or set."""
+        truth, sets, right = (restrict_columns(part, bucket) for part in (self.truth, self.sets, self.right))
+        kept = np.flatnonzero(np.diff(truth.indptr) + np.diff(sets.indptr))
+        return SetCounts(truth[kept], sets[kept], right[kept], kept)
 
 
-def set_contributions(judgement: Judgement) -> Contributions:
+def set_contributions(counts: SetCounts, *, count_unlabelled: bool) -> Contributions:
     """Contribution of each document to the measures ``OVER_DOCUMENTS``."""
-    right = judgement.hits.sum(axis=1).astype(np.float64)
-    predicted = (judgement.labels >= 0).sum(axis=1).astype(np.float64)
-    true = judgement.n_true.astype(np.float64)
+    true, predicted, right = (
+        np.diff(part.indptr).astype(np.float64) for part in (counts.truth, counts.sets, counts.right)
+    )
     both = predicted + true
     exact = (right == predicted) & (right == true)
     shares = [right / np.maximum(predicted, 1), right / np.maximum(true, 1), 2 * right / np.maximum(both, 1), exact]
+    relevant = np.ones(len(true)) if count_unlabelled else true > 0
     return Contributions(
         names=OVER_DOCUMENTS,
-        rows=judgement.rows,
-        numerators=np.column_stack([*shares, right, right, 2 * right]).astype(np.float64),
-        denominators=np.column_stack([judgement.relevant, predicted, true, both]).astype(np.float64),
+        rows=counts.rows,
+        numerators=np.column_stack([*(share * relevant for share in shares), right, right, 2 * right]).astype(
+            np.float64
+        ),
+        denominators=np.column_stack([relevant, predicted, true, both]).astype(np.float64),
         denominator_of=np.array([0, 0, 0, 0, 1, 2, 3]),
     )
 
@@ -90,10 +113,12 @@ class SetTally:
 
     def values(self, weights: Float64) -> Float64:
         """The measures with documents weighted by ``weights``, shape (b, n); shape (b, len(names))."""
-        by_document = np.ascontiguousarray(weights.T)
+        # float32 halves the time of resamples, whose last digits do not matter; counts are exact up to 2^24
+        number: Any = np.float64 if len(weights) == 1 else np.float32
+        by_document = np.ascontiguousarray(weights.T, dtype=number)
         true, predicted, right = (np.asarray(part @ by_document) for part in (self.true, self.predicted, self.right))
-        groups = self.groups.astype(np.float64)
-        present = groups @ (true > 0)
+        groups = self.groups.astype(number)
+        present = groups @ (true > 0).astype(number)
         columns = []
         for numerator, denominator in ((right, predicted), (right, true), (2 * right, predicted + true)):
             share = np.zeros_like(right)
@@ -101,28 +126,18 @@ class SetTally:
             means = np.full_like(present, np.nan)
             np.divide(groups @ share, present, out=means, where=present > 0)
             columns.append(means)
-        values: Float64 = np.minimum(np.vstack(columns), 1.0).T  # sums round
+        values: Float64 = np.minimum(np.vstack(columns), 1.0).T.astype(np.float64)  # sums round
         return values
 
 
-def set_tally(judgement: Judgement, sets: CSR, buckets: Mapping[str, Bool]) -> SetTally:
-    """Count labels over all documents of a judgement.
-
-    Parameters
-    ----------
-    judgement : Judgement
-        Of all labels.
-    sets : csr_matrix, shape (n, L)
-        The predicted sets of its documents, 0/1.
-    buckets : dict of str to bool array, shape (L,)
-    """
-    true: Any = sp.csr_matrix(judgement.truth.T)
+def set_tally(counts: SetCounts, buckets: Mapping[str, Bool]) -> SetTally:
+    """Count labels over all documents; ``buckets`` are bool arrays, shape (L,), by name."""
+    true = sp.csr_matrix(counts.truth.T)
     present = np.flatnonzero(np.diff(true.indptr))
-    true, predicted = true[present], sp.csr_matrix(sets.T)[present]
     return SetTally(
-        true=true,
-        predicted=predicted,
-        right=sp.csr_matrix(true.multiply(predicted)),
+        true=true[present],
+        predicted=sp.csr_matrix(counts.sets.T)[present],
+        right=sp.csr_matrix(counts.right.T)[present],
         groups=np.array([np.ones(len(present), bool), *(bucket[present] for bucket in buckets.values())]),
         group_names=("", *buckets),
     )

@@ -242,6 +242,9 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         decisions = now.decisions_or_error()
         if rule is not None:
             decisions.rule(rule)  # an unknown one is refused before the prediction
+        texts = listed(texts) if now.takes_texts_ else texts
+        if now.takes_texts_ and not texts:
+            return []
         top = decisions.decided(now.predict_topk(texts, decisions.k, threads=threads), rule)
         return [[(now.label_names_[label], p) for label, p in row] for row in top.rows()]
 

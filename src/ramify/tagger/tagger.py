@@ -22,7 +22,7 @@ from ramify.tagger import state as tagger_state
 from ramify.tagger.fitted import FittedTagger, listed
 from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_used_labels
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
-from ramify.values import Dataset, StageProgress, as_features
+from ramify.values import Dataset, StageProgress, as_features, as_label_matrix
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
@@ -177,7 +177,8 @@ class Tagger(FittedTagger):
             Fewer than 50 correct or 50 wrong predictions, or as in ``fit``. The tagger is not changed.
         """
         check_is_fitted(self)
-        names, Y = given_labels(labels, self.label_names_ if is_matrix(labels) else None)
+        matrix = as_label_matrix(labels, n_labels=len(self.label_names_), name="labels") if is_matrix(labels) else None
+        names, Y = given_labels(labels) if matrix is None else (self.label_names_, matrix)
         features = is_matrix(texts)
         instances: Any = as_features(texts) if features else listed(texts)
         n = instances.shape[0] if features else len(instances)
@@ -193,7 +194,10 @@ class Tagger(FittedTagger):
         from ramify.tagger.decide.held_out import decisions_of
 
         check_is_fitted(self)
-        self.decisions_ = decisions_of(self, held_out, kind, k, threads)
+        now = self._snapshot()
+        decisions = decisions_of(now, held_out, kind, k, threads)
+        if self.model_ is now.model_:  # else a fit in another thread has replaced the model
+            self.decisions_ = decisions
         return self
 
     @classmethod

@@ -61,9 +61,11 @@ class Calibration:
         Raises
         ------
         InputError
-            Too few predictions, or scores outside 0..1 for "beta".
+            Too few predictions, a score that is not finite, or scores outside 0..1 for "beta".
         """
         kind = KINDS.check("calibration", kind)
+        if not np.isfinite(evidence.scores[evidence.valid]).all():
+            raise InputError("a held-out document has a score that is no finite number: check the model")
         groups, fitted = evidence.buckets(), {}
         chosen: dict[str, Bool] = {"": evidence.valid}
         if by_frequency:
@@ -89,7 +91,7 @@ class Calibration:
         for number, name in enumerate(BUCKETS):
             if name in self.points and (which := groups == number).any():
                 found[which] = np.interp(top.scores[which], *self.points[name])
-        return found
+        return np.nan_to_num(found, copy=False)  # a score that is NaN has the probability 0
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """JSON values and arrays for a model directory."""
@@ -143,14 +145,24 @@ def _beta(scores: Float64, hits: Bool) -> Float64:
 
 
 def _logistic_points(scores: Float64, hits: Bool, features: Any) -> Float64:
-    """Points of a logistic regression on features of the score, at quantiles of the scores; non-decreasing."""
+    """Points of a logistic regression on features of the score, at quantiles of the scores; non-decreasing.
+
+    A feature with a negative coefficient is left out, as Kull et al. do; without a feature, the map is constant.
+    """
     from sklearn.linear_model import LogisticRegression
 
     at = np.unique(np.quantile(scores, np.linspace(0, 1, POINTS)))
-    centre, scale = features(scores).mean(axis=0), features(scores).std(axis=0) + 1e-12
-    model = LogisticRegression(C=1e6, max_iter=1000).fit((features(scores) - centre) / scale, hits)
-    probabilities = model.predict_proba((features(at) - centre) / scale)[:, 1]
-    return np.stack([at, np.maximum.accumulate(probabilities)])
+    given, wanted = features(scores), features(at)
+    centre, scale = given.mean(axis=0), given.std(axis=0) + 1e-12
+    given, wanted = (given - centre) / scale, (wanted - centre) / scale
+    used = np.arange(given.shape[1])
+    while len(used):
+        model = LogisticRegression(C=1e6, max_iter=1000).fit(given[:, used], hits)
+        if (model.coef_[0] >= 0).all():
+            probabilities = model.predict_proba(wanted[:, used])[:, 1]
+            return np.stack([at, np.maximum.accumulate(probabilities)])  # but for rounding, it rises
+        used = used[model.coef_[0] >= 0]
+    return np.stack([at, np.full(len(at), hits.mean())])
 
 
 FITS = {"isotonic": _isotonic, "platt": _platt, "beta": _beta}

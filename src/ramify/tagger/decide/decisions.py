@@ -12,10 +12,13 @@ from ramify.errors import InputError
 from ramify.evaluation.grid import Grid, percent
 from ramify.tagger.decide.calibration import Calibration
 from ramify.tagger.decide.evidence import BUCKETS, Evidence
-from ramify.tagger.decide.fitting import fit_rule
+from ramify.tagger.decide.fitting import check_rule, fit_rule
 from ramify.tagger.decide.reliability import reliability
 from ramify.tagger.decide.rules import Rule
 from ramify.values import Bool, Float32, TopK
+
+MOST_RULES = 64
+"""Rules that are kept."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class Decisions:
         InputError
             See ``fit_rule``.
         """
+        check_rule(name)
         if name not in self._rules:
+            if len(self._rules) >= MOST_RULES:
+                self._rules.clear()
             probabilities = self.calibration.probabilities(self.evidence.top)
             self._rules[name] = fit_rule(name, self.evidence, probabilities)
         return self._rules[name]
@@ -132,6 +138,8 @@ class Decisions:
         ones = np.ones(len(arrays["truth/indices"]), np.float32)
         truth = sp.csr_matrix((ones, arrays["truth/indices"], arrays["truth/indptr"]), shape=(len(labels), n_labels))
         truth.check_format(full_check=True)
+        if not len(labels) or not truth.nnz:
+            raise InputError("there are no held-out documents with labels")
         if labels.ndim != 2 or labels.dtype != np.int32 or not labels.shape == scores.shape == hits.shape:
             raise InputError(
                 f"held-out labels {labels.shape}, scores {scores.shape} and hits {hits.shape} do not agree"

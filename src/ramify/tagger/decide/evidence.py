@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ramify.evaluation import label_buckets
-from ramify.evaluation.judgement import judge
+from ramify.evaluation.judgement import judge, widen
 from ramify.evaluation.propensity import TrainingCounts
-from ramify.values import CSR, Bool, Float32, Int32, Int64, TopK
+from ramify.values import CSR, Bool, Float32, Int32, Int64, TopK, as_label_matrix
 
 Int8 = npt.NDArray[np.int8]
 
@@ -51,8 +51,9 @@ class Evidence:
         InputError
             See ``judge``.
         """
-        judgement = judge(Y, top, least_k=top.k, count_unlabelled=True)
-        counts = TrainingCounts.of(Y_train).widened(judgement.truth.shape[1]).labels
+        truth, trained = as_label_matrix(Y), TrainingCounts.of(Y_train)
+        counts = trained.widened(truth.shape[1]).labels
+        judgement = judge(widen(truth, len(counts)), top, least_k=top.k, count_unlabelled=True)
         return cls(judgement.labels, top.scores, judgement.hits, judgement.truth, bucket_numbers(counts))
 
     def of_rows(self, rows: Bool) -> Evidence:

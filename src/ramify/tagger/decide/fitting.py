@@ -33,6 +33,7 @@ from ramify.wording import quoted
 
 FEWEST_TRUE = 5
 """Held-out documents with a label, for a threshold of its own."""
+MORE = "ask for less or predict more labels per document"
 
 
 def fit_rule(name: str, evidence: Evidence, probabilities: Float32) -> Rule:
@@ -51,17 +52,29 @@ def fit_rule(name: str, evidence: Evidence, probabilities: Float32) -> Rule:
     InputError
         An unknown name, a share outside 0..1, or a share that no threshold reaches.
     """
+    check_rule(name)
     kind, given, value = name.partition("=")
-    if not given and kind in FITTED:
+    if not given:
         return FITTED[kind](evidence, probabilities)
+    return WANTED[kind](evidence, probabilities, _share(kind, value))
+
+
+def check_rule(name: str) -> None:
+    """Raise InputError for an unknown rule, or a share outside 0..1."""
+    kind, given, value = name.partition("=") if isinstance(name, str) else ("", "", "")
     if given and kind in WANTED:
-        try:
-            share = float(value)
-        except ValueError:
-            share = float("nan")
-        return WANTED[kind](evidence, probabilities, Real(0, 1).check(kind, share))
-    names = ", ".join([*FITTED, *(f"{one}=SHARE" for one in WANTED)])
-    raise InputError(f"there is no rule {quoted(name)}: choose {names}")
+        _share(kind, value)
+    elif given or kind not in FITTED:
+        names = ", ".join([*FITTED, *(f"{one}=SHARE" for one in WANTED)])
+        raise InputError(f"there is no rule {quoted(name)}: choose {names}")
+
+
+def _share(kind: str, value: str) -> float:
+    try:
+        share: float | str = float(value)
+    except ValueError:
+        share = value
+    return float(Real(0, 1).check(kind, share))
 
 
 def _flat(evidence: Evidence, probabilities: Float32) -> tuple[Float64, np.ndarray, np.ndarray, np.ndarray]:
@@ -97,14 +110,14 @@ def _group(evidence: Evidence, probabilities: Float32) -> Thresholds:
     true = np.bincount(groups[evidence.truth.indices], minlength=len(BUCKETS))
     values = sweeps.best_threshold_of_each(p, hits, groups[labels], true)
     every = sweeps.best_threshold(p, hits, np.zeros_like(labels), np.array([evidence.truth.nnz]))
-    return Thresholds(np.where(np.isfinite(values), values, every)[groups].astype(np.float32))
+    return Thresholds(np.where(np.isnan(values), every, values)[groups].astype(np.float32))
 
 
 def _label(evidence: Evidence, probabilities: Float32) -> Rule:
     p, hits, _, labels = _flat(evidence, probabilities)
     true = np.bincount(evidence.truth.indices, minlength=evidence.truth.shape[1])
     own = sweeps.best_threshold_of_each(p, hits, labels, true)
-    usable = np.isfinite(own) & (true >= FEWEST_TRUE)
+    usable = ~np.isnan(own) & (true >= FEWEST_TRUE)
     return Thresholds(np.where(usable, own, _group(evidence, probabilities).values).astype(np.float32))
 
 
@@ -121,38 +134,31 @@ def _expected(evidence: Evidence, probabilities: Float32) -> Rule:
 
 
 def _precision(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
-    p, hits, _, _ = _flat(evidence, probabilities)
-    best = float(sweeps.lower_bound(np.cumsum(hits[np.argsort(-p)]), np.arange(1, len(p) + 1)).max(initial=0))
-    return _reached(sweeps.threshold_of_precision(p, hits, share), "precision", share, best, "ask for less")
+    p, hits, rows, _ = _flat(evidence, probabilities)
+    return _reached(sweeps.threshold_of_precision(p, hits, rows, share), "precision", share, "ask for less")
 
 
 def _recall(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
-    p, hits, _, _ = _flat(evidence, probabilities)
-    n_true = evidence.truth.nnz
-    best = float(sweeps.lower_bound(np.array([hits.sum()]), np.array([n_true]))[0])
-    remedy = "ask for less or predict more labels per document"
-    return _reached(sweeps.threshold_of_recall(p, hits, n_true, share), "recall", share, best, remedy)
+    p, hits, rows, _ = _flat(evidence, probabilities)
+    return _reached(sweeps.threshold_of_recall(p, hits, rows, evidence.n_true, share), "recall", share, MORE)
 
 
 def _coverage(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
     p, hits, rows, _ = _flat(evidence, probabilities)
-    true = evidence.n_true
-    best = float((evidence.hits.sum(axis=1) / np.maximum(true, 1))[true > 0].mean())
-    remedy = "ask for less or predict more labels per document"
-    return _reached(sweeps.threshold_of_coverage(p, hits, rows, true, share), "coverage", share, best, remedy)
+    return _reached(sweeps.threshold_of_coverage(p, hits, rows, evidence.n_true, share), "coverage", share, MORE)
 
 
 def _given(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
     return _one(share)
 
 
-def _reached(threshold: float | None, name: str, wanted: float, best: float, remedy: str) -> Rule:
-    if threshold is None:
+def _reached(found: sweeps.Reached, name: str, wanted: float, remedy: str) -> Rule:
+    if found.threshold is None:
         raise InputError(
-            f"no threshold reaches a {name} of {wanted:g} on the held-out documents, where it is at most {best:.3f}: "
-            f"{remedy}"
+            f"no threshold reaches a {name} of {wanted:g} on the held-out documents, where at most {found.best:.3f} "
+            f"is certain: {remedy}"
         )
-    return _one(threshold)
+    return _one(found.threshold)
 
 
 FITTED: dict[str, Callable[[Evidence, Float32], Rule]] = {

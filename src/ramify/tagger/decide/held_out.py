@@ -48,7 +48,13 @@ def decisions_of(tagger: Tagger, held_out: Dataset, kind: str, k: int, threads: 
 
 
 def evaluate_decisions(
-    tagger: Tagger, dataset: Dataset, rule: str, config: EvaluationConfig | None = None, *, threads: int | None = None
+    tagger: Tagger,
+    dataset: Dataset,
+    rule: str,
+    config: EvaluationConfig | None = None,
+    *,
+    training: Dataset | None = None,
+    threads: int | None = None,
 ) -> SetReport:
     """Measure the label sets of a rule on labelled documents.
 
@@ -62,6 +68,8 @@ def evaluate_decisions(
         Name of the rule (``fitting.fit_rule``).
     config : EvaluationConfig, optional
         Resamples, and which documents and labels count; ``EvaluationConfig()`` when None.
+    training : Dataset, optional
+        Training documents for the label frequencies; the tagger's own counts when None.
     threads : int, optional
         Of the prediction; the model's setting when None.
 
@@ -75,5 +83,5 @@ def evaluate_decisions(
     truth = align(named_by(tagger, dataset), tagger.label_names_)
     top = predictions(tagger, dataset, decisions.k, truth.label_names, threads)
     sets = fitted.sets(top, decisions.calibration.probabilities(top), len(truth.label_names))
-    counts = training_counts(tagger, truth.label_names, None)
+    counts = training_counts(tagger, truth.label_names, training)
     return evaluate_sets_with(config or EvaluationConfig(), truth.Y, sets, counts)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ramify.checks import COUNT
 from ramify.values import Bool, Float64, Int64
 
 
@@ -49,6 +50,7 @@ def reliability(probabilities: Float64, hits: Bool, bins: int = 20) -> Reliabili
     bins : int, default 20
         Bins of equal numbers of predictions; equal probabilities are never in different bins.
     """
+    bins = COUNT.check("bins", bins)
     p, y = np.ravel(probabilities).astype(np.float64), np.ravel(hits)
     order = np.argsort(p, kind="stable")
     p, y = p[order], y[order]

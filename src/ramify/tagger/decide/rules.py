@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -35,15 +34,6 @@ class Rule(ABC):
         kept = self.kept(top, probabilities) & (top.labels >= 0)
         return top.matrix(kept, np.ones(top.labels.shape, np.float32), n_labels)
 
-    @abstractmethod
-    def to_state(self) -> dict[str, Any]:
-        """Arrays for a model directory."""
-
-    @classmethod
-    @abstractmethod
-    def from_state(cls, arrays: dict[str, Any]) -> Rule:
-        """Restore a rule; see :meth:`to_state`."""
-
 
 @dataclass(frozen=True)
 class Thresholds(Rule):
@@ -62,15 +52,6 @@ class Thresholds(Rule):
         values = self.values if len(self.values) == 1 else self.values[top.labels]
         return np.asarray(probabilities >= values, dtype=np.bool_)
 
-    def to_state(self) -> dict[str, Any]:
-        """See ``Rule``."""
-        return {"values": self.values}
-
-    @classmethod
-    def from_state(cls, arrays: dict[str, Any]) -> Thresholds:
-        """See ``Rule``."""
-        return cls(arrays["values"])
-
 
 @dataclass(frozen=True)
 class Counted(Rule):
@@ -88,15 +69,6 @@ class Counted(Rule):
         """See ``Rule``."""
         number = np.rint(np.interp(probabilities.sum(axis=1, dtype=np.float64), *self.points))
         return np.asarray(places(probabilities) < number[:, None], dtype=np.bool_)
-
-    def to_state(self) -> dict[str, Any]:
-        """See ``Rule``."""
-        return {"points": self.points}
-
-    @classmethod
-    def from_state(cls, arrays: dict[str, Any]) -> Counted:
-        """See ``Rule``."""
-        return cls(arrays["points"])
 
 
 @dataclass(frozen=True)
@@ -119,15 +91,6 @@ class ExpectedF1(Rule):
         total = descending.sum(axis=1, keepdims=True) + self.missing
         expected = 2 * np.cumsum(descending, axis=1) / (np.arange(1, descending.shape[1] + 1) + total)
         return np.asarray(places(probabilities) <= np.argmax(expected, axis=1)[:, None], dtype=np.bool_)
-
-    def to_state(self) -> dict[str, Any]:
-        """See ``Rule``."""
-        return {"missing": np.array([self.missing])}
-
-    @classmethod
-    def from_state(cls, arrays: dict[str, Any]) -> ExpectedF1:
-        """See ``Rule``."""
-        return cls(float(arrays["missing"][0]))
 
 
 def places(probabilities: Float32) -> Int64:

@@ -10,6 +10,7 @@ threshold, times the number of groups. One sort therefore finds the best thresho
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,28 +53,45 @@ def best_threshold_of_each(p: Float64, hits: Bool, group: Int64, true: Int64) ->
     return found
 
 
-def threshold_of_precision(p: Float64, hits: Bool, wanted: float) -> float | None:
-    """The lowest threshold at which the lower bound of the precision is at least the wanted one; None if none is."""
-    order = np.argsort(-p, kind="stable")
-    right: Int64 = np.cumsum(hits[order], dtype=np.int64)
-    number = np.arange(1, len(p) + 1)
-    reached = np.flatnonzero((lower_bound(right, number) >= wanted) & _ends(p[order]))
-    return None if not len(reached) else _between(p[order], int(reached[-1]))
+class Reached(NamedTuple):
+    """A threshold that keeps a promise, None if none does, and the largest promise that one keeps."""
+
+    threshold: float | None
+    best: float
 
 
-def threshold_of_recall(p: Float64, hits: Bool, n_true: int, wanted: float) -> float | None:
-    """The highest threshold at which the lower bound of the recall is at least the wanted one; None if none is."""
-    order = np.argsort(-p, kind="stable")
-    right: Int64 = np.cumsum(hits[order], dtype=np.int64)
-    reached = np.flatnonzero((lower_bound(right, np.full(len(p), n_true)) >= wanted) & _ends(p[order]))
-    return None if not len(reached) else _between(p[order], int(reached[0]))
+def threshold_of_precision(p: Float64, hits: Bool, document: Int64, wanted: float) -> Reached:
+    """The lowest threshold at which the lower bound of the precision is at least the wanted one."""
+    sums = _Sums.of(p, hits, document)
+    right, number = sums.right, np.arange(1, len(p) + 1)
+    share = right / number
+    spread = sums.right_right - 2 * share * sums.right_number + share**2 * sums.number_number
+    bound = np.minimum(wilson_bound(right, number), share - CONFIDENCE * np.sqrt(np.maximum(spread, 0)) / number)
+    return _last(sums.p, bound, wanted)
 
 
-def threshold_of_coverage(p: Float64, hits: Bool, document: Int64, true: Int64, wanted: float) -> float | None:
+def threshold_of_recall(p: Float64, hits: Bool, document: Int64, true: Int64, wanted: float) -> Reached:
+    """The highest threshold at which the lower bound of the recall is at least the wanted one.
+
+    ``true`` has the number of true labels of each document, shape (documents,).
+    """
+    sums = _Sums.of(p, hits, document)
+    total = max(1, int(true.sum()))
+    right_true = np.cumsum(np.where(hits, true[document], 0)[sums.order], dtype=np.float64)
+    share = sums.right / total
+    spread = sums.right_right - 2 * share * right_true + share**2 * float((true.astype(np.float64) ** 2).sum())
+    bound = wilson_bound(sums.right, np.full(len(p), total))
+    bound = np.minimum(bound, share - CONFIDENCE * np.sqrt(np.maximum(spread, 0)) / total)
+    return _first(sums.p, bound, wanted)
+
+
+def threshold_of_coverage(p: Float64, hits: Bool, document: Int64, true: Int64, wanted: float) -> Reached:
     """The highest threshold whose sets contain the wanted share of the true labels of a new document, in expectation.
 
     Conformal risk control with the share of missed true labels as risk: n R / (n + 1) + 1 / (n + 1) ≤ 1 - wanted.
     Anastasios Angelopoulos, Stephen Bates, Adam Fisch, Lihua Lei, Tal Schuster: Conformal Risk Control. ICLR 2024.
+    The promise holds for probabilities that do not depend on the documents, so only nearly for a calibration that was
+    fitted on the same ones.
 
     Parameters
     ----------
@@ -82,38 +100,79 @@ def threshold_of_coverage(p: Float64, hits: Bool, document: Int64, true: Int64, 
     true : int64 array, shape (documents,)
         True labels of each document; documents without one are left out.
     wanted : float
-
-    Returns
-    -------
-    float or None
-        None if the predictions do not contain enough true labels.
     """
     n = int((true > 0).sum())
     order = np.argsort(-p, kind="stable")
     found = np.cumsum(np.where(hits, 1 / np.maximum(true[document], 1), 0.0)[order])
-    risk = (n - found + 1) / (n + 1)
-    reached = np.flatnonzero((risk <= 1 - wanted) & _ends(p[order]))
-    return None if not len(reached) else _between(p[order], int(reached[0]))
+    return _first(p[order], found / (n + 1), wanted - 1e-12)
 
 
-def lower_bound(right: Int64, number: Int64) -> Float64:
-    """Lower bound of a share, one-sided at 95% (Wilson's interval)."""
+def wilson_bound(right: Int64, number: Int64) -> Float64:
+    """Lower bound of the share of independent successes, one-sided at 95%."""
     share, z = right / np.maximum(number, 1), CONFIDENCE
     centre = share + z**2 / (2 * number)
     spread = z * np.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
     return np.asarray((centre - spread) / (1 + z**2 / number), dtype=np.float64)
 
 
+class _Sums(NamedTuple):
+    """Sums over documents at each position of the descending probabilities, shape (m,).
+
+    With r correct ones of n accepted predictions of a document: Σ r, Σ r², Σ r n, Σ n². They give the variance of a
+    ratio of sums over documents; the predictions for one document are not independent.
+    """
+
+    order: Int64
+    p: Float64
+    right: Int64
+    right_right: Float64
+    right_number: Float64
+    number_number: Float64
+
+    @classmethod
+    def of(cls, p: Float64, hits: Bool, document: Int64) -> _Sums:
+        by_document = np.lexsort((-p, document))
+        right, number = _counts_by_rank(hits[by_document], document[by_document])
+        hit = hits[by_document].astype(np.float64)
+        changes = np.empty((3, len(p)))
+        changes[:, by_document] = (
+            hit * (2 * right - 1),
+            right * number - (right - hit) * (number - 1),
+            2 * number - 1,
+        )
+        order = np.argsort(-p, kind="stable")
+        squares = np.cumsum(changes[:, order], axis=1)
+        return cls(order, p[order], np.cumsum(hits[order], dtype=np.int64), *squares)
+
+
+def _first(descending: Float64, bound: Float64, wanted: float) -> Reached:
+    ends = _ends(descending)
+    reached = np.flatnonzero((bound >= wanted) & ends)
+    best = float(bound[ends].max(initial=0.0))
+    return Reached(_between(descending, int(reached[0])) if len(reached) else None, best)
+
+
+def _last(descending: Float64, bound: Float64, wanted: float) -> Reached:
+    ends = _ends(descending)
+    reached = np.flatnonzero((bound >= wanted) & ends)
+    best = float(bound[ends].max(initial=0.0))
+    return Reached(_between(descending, int(reached[-1])) if len(reached) else None, best)
+
+
+def _counts_by_rank(hits: Bool, group: Int64) -> tuple[Int64, Int64]:
+    """Correct predictions and predictions of each group up to each position; groups are contiguous."""
+    starts = np.flatnonzero(np.diff(group, prepend=-1) != 0)
+    lengths = np.diff(np.append(starts, len(group)))
+    right: Int64 = np.cumsum(hits, dtype=np.int64)
+    before: Int64 = np.repeat(right[starts] - hits[starts], lengths)
+    return right - before, np.arange(1, len(group) + 1) - np.repeat(starts, lengths)
+
+
 def _f1_by_rank(p: Float64, hits: Bool, group: Int64, true: Int64) -> tuple[Int64, Float64]:
     """Order by group and descending probability, and F1 of each group's predictions up to there, in this order."""
     order = np.lexsort((-p, group))
-    grouped = group[order]
-    starts = np.flatnonzero(np.diff(grouped, prepend=-1) != 0)
-    lengths = np.diff(np.append(starts, len(order)))
-    right: Int64 = np.cumsum(hits[order], dtype=np.int64)
-    before: Int64 = np.repeat(right[starts] - hits[order][starts], lengths)
-    rank = np.arange(1, len(order) + 1) - np.repeat(starts, lengths)
-    return order, 2 * (right - before) / (rank + true[grouped])
+    right, number = _counts_by_rank(hits[order], group[order])
+    return order, 2 * right / (number + true[group[order]])
 
 
 def _cut(descending: Float64, total: Float64) -> float:
@@ -131,6 +190,7 @@ def _ends(descending: Float64) -> Bool:
 
 
 def _between(descending: Float64, position: int) -> float:
-    """A threshold that accepts everything up to a position, halfway to the next probability."""
+    """A threshold that accepts everything up to a position, halfway to the next probability, in float32."""
     following = descending[position + 1] if position + 1 < len(descending) else 0.0
-    return float((descending[position] + following) / 2)
+    middle = np.float32((descending[position] + following) / 2)
+    return float(middle if middle > following else descending[position])
