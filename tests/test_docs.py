@@ -48,6 +48,8 @@ def workplace(tmp_path, monkeypatch):
     """A directory with the small files that the pages speak of."""
     rows = [json.dumps({"id": number, "text": text, "labels": names}) for number, (text, names) in enumerate(BILLS * 3)]
     (tmp_path / "bills.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for name in ("archive", "train", "held-out"):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(rows * 10) + "\n", encoding="utf-8")
     (tmp_path / "new.jsonl").write_text("\n".join(rows[:3]) + "\n", encoding="utf-8")
     (tmp_path / "test.jsonl").write_text("\n".join(rows[8:]) + "\n", encoding="utf-8")
     (tmp_path / "allowed.txt").write_text("Fishing\nBanks\n", encoding="utf-8")
