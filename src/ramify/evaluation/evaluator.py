@@ -75,17 +75,7 @@ def evaluate_with(config: EvaluationConfig, Y_test: Any, top: TopK, Y_train: Any
     """As :func:`evaluate`, with an ``EvaluationConfig``."""
     truth = truth_of(Y_test, Y_train, config)
     measured = measure(truth, top, config)
-    return Report(
-        values=dict(zip(measured.names, map(float, measured.estimate), strict=True)),
-        intervals=interval_bounds(measured, config),
-        ks=tuple(config.ks),
-        n_documents=measured.n_documents,
-        n_counted=measured.n_counted,
-        unseen=truth.unseen,
-        n_labels=truth.Y.shape[1],
-        buckets=bucket_sizes(truth, measured),
-        measured=measured,
-    )
+    return Report(**measures(truth, measured, config), ks=tuple(config.ks))
 
 
 def compare(
@@ -162,7 +152,21 @@ def compared(a: Measured, b: Measured, config: EvaluationConfig, truth: Truth) -
     )
 
 
-def interval_bounds(measured: Measured, config: EvaluationConfig) -> dict[str, tuple[float, float]]:
+def measures(truth: Truth, measured: Measured, config: EvaluationConfig) -> dict[str, Any]:
+    """The fields of ``report.Measures``."""
+    return {
+        "values": dict(zip(measured.names, map(float, measured.estimate), strict=True)),
+        "intervals": _interval_bounds(measured, config),
+        "n_documents": measured.n_documents,
+        "n_counted": measured.n_counted,
+        "unseen": truth.unseen,
+        "n_labels": truth.Y.shape[1],
+        "buckets": _bucket_sizes(truth, measured),
+        "measured": measured,
+    }
+
+
+def _interval_bounds(measured: Measured, config: EvaluationConfig) -> dict[str, tuple[float, float]]:
     """95% intervals by measure; empty without resamples."""
     if not config.bootstrap:
         return {}
@@ -171,7 +175,7 @@ def interval_bounds(measured: Measured, config: EvaluationConfig) -> dict[str, t
     return {name: (float(low), float(high)) for name, (low, high) in zip(measured.names, edges, strict=True)}
 
 
-def bucket_sizes(truth: Truth, measured: Measured) -> dict[str, BucketSize]:
+def _bucket_sizes(truth: Truth, measured: Measured) -> dict[str, BucketSize]:
     """Numbers of labels and documents of each bucket."""
     groups = dict(zip(measured.by_label.group_names, measured.by_label.groups, strict=True))
     return {

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +12,12 @@ import numpy as np
 from ramify.errors import InputError
 from ramify.evaluation.comparison import Comparison
 from ramify.evaluation.config import EvaluationConfig
-from ramify.evaluation.evaluator import bucket_sizes, check_resamples, compared, interval_bounds
+from ramify.evaluation.evaluator import check_resamples, compared, measures
 from ramify.evaluation.grid import SET_MEASURES, Grid, in_table_order, percent, percent_range, plain_number
 from ramify.evaluation.judgement import check_predictions
 from ramify.evaluation.label_measures import scoped
-from ramify.evaluation.measured import Measured, measure_sets, truth_of
-from ramify.evaluation.report import BucketSize
-from ramify.evaluation.unseen import UnseenDocuments
+from ramify.evaluation.measured import measure_sets, truth_of
+from ramify.evaluation.report import Measures
 from ramify.values import CSR, TopK, as_label_matrix
 
 if TYPE_CHECKING:
@@ -26,45 +25,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SetReport:
-    """The measures of label sets.
+class SetReport(Measures):
+    """The measures of label sets, such as ``report["F1"]``; see ``Measures``.
 
-    ``report["F1"]`` is a measure of all labels, ``report["tail/macroF1"]`` one of a bucket. Values are in 0..1, tables
-    show percent. Formulas: ``ramify.evaluation.set_measures``.
+    Formulas: ``ramify.evaluation.set_measures``.
 
     Parameters
     ----------
-    values : dict of str to float
-        All measures.
-    intervals : dict of str to (float, float)
-        95% intervals over resampled documents; empty without bootstrap.
     mean_size, mean_true : float
         Labels per set, and true labels per document, over the documents included.
-    n_documents, n_counted : int
-        Test documents, and those included in the measures.
-    unseen : UnseenDocuments
-        Documents none of whose labels occurs in training.
-    n_labels : int
-        Size of the label space.
-    buckets : dict of str to BucketSize
-        Empty without Y_train.
     """
 
-    values: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
     mean_size: float
     mean_true: float
-    n_documents: int
-    n_counted: int
-    unseen: UnseenDocuments
-    n_labels: int
-    buckets: dict[str, BucketSize]
-    measured: Measured = field(repr=False, compare=False)
-
-    def __getitem__(self, name: str) -> float:
-        if name not in self.values:
-            raise InputError(f"the report has no measure {name!r}, but: {', '.join(self.values)}")
-        return self.values[name]
 
     def as_dict(self) -> dict[str, Any]:
         """All values, in JSON types; NaN becomes None."""
@@ -142,18 +115,8 @@ def evaluate_sets_with(config: EvaluationConfig, Y_test: Any, sets: Any, Y_train
     found = _checked(sets, truth.Y.shape)
     measured = measure_sets(truth, found, config)
     sizes, true = np.diff(found.indptr)[measured.counted], np.diff(truth.Y.indptr)[measured.counted]
-    return SetReport(
-        values=dict(zip(measured.names, map(float, measured.estimate), strict=True)),
-        intervals=interval_bounds(measured, config),
-        mean_size=float(sizes.mean()),
-        mean_true=float(true.mean()),
-        n_documents=measured.n_documents,
-        n_counted=measured.n_counted,
-        unseen=truth.unseen,
-        n_labels=truth.Y.shape[1],
-        buckets=bucket_sizes(truth, measured),
-        measured=measured,
-    )
+    shared = measures(truth, measured, config)
+    return SetReport(**shared, mean_size=float(sizes.mean()), mean_true=float(true.mean()))
 
 
 def compare_sets(

@@ -39,11 +39,10 @@ class BucketSize:
 
 
 @dataclass(frozen=True)
-class Report:
-    """The measures of one prediction.
+class Measures:
+    """Base of the reports: measures by name, such as ``report["P@1"]``, or ``report["tail/R@5"]`` of a bucket.
 
-    ``report["P@1"]`` is a measure of all labels, ``report["tail/R@5"]`` one of a bucket. Values are in 0..1, tables
-    show percent. The measures of an empty bucket are NaN.
+    Values are in 0..1, tables show percent. The measures of an empty bucket are NaN.
 
     Parameters
     ----------
@@ -51,8 +50,6 @@ class Report:
         All measures.
     intervals : dict of str to (float, float)
         95% intervals over resampled documents; empty without bootstrap.
-    ks : tuple of int
-        The cut-offs.
     n_documents, n_counted : int
         Test documents, and those included in the measures.
     unseen : UnseenDocuments
@@ -67,7 +64,6 @@ class Report:
 
     values: dict[str, float]
     intervals: dict[str, tuple[float, float]]
-    ks: tuple[int, ...]
     n_documents: int
     n_counted: int
     unseen: UnseenDocuments
@@ -79,6 +75,19 @@ class Report:
         if name not in self.values:
             raise InputError(f"the report has no measure {name!r}, but: {', '.join(self.values)}")
         return self.values[name]
+
+
+@dataclass(frozen=True)
+class Report(Measures):
+    """The measures of a ranking; see ``Measures``.
+
+    Parameters
+    ----------
+    ks : tuple of int
+        The cut-offs.
+    """
+
+    ks: tuple[int, ...]
 
     def bucket(self, name: str) -> dict[str, float]:
         """The measures of one bucket, under their short names; "" is all labels."""

@@ -22,7 +22,7 @@ from ramify.tagger import state as tagger_state
 from ramify.tagger.fitted import FittedTagger, listed
 from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_used_labels
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
-from ramify.values import Dataset, StageProgress, as_features, as_label_matrix
+from ramify.values import CSR, Dataset, StageProgress, as_features, as_label_matrix
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
@@ -112,14 +112,9 @@ class Tagger(FittedTagger):
         InputError
             Different numbers of texts and labels, a string instead of a list, or no labels. The tagger is not changed.
         """
-        features = is_matrix(texts)
-        instances: Any = as_features(texts) if features else listed(texts)
+        instances = _instances(texts)
         names, Y = given_labels(labels, label_names)
-        n = instances.shape[0] if features else len(instances)
-        if n != Y.shape[0]:
-            raise InputError(f"there are {n} texts, but {Y.shape[0]} label lists: give one list per text")
-        dataset = Dataset(Y=Y, label_names=names, **{"X" if features else "texts": instances})
-        return self._fit(dataset, progress, "matrix" if is_matrix(labels) else "names")
+        return self._fit(_dataset(instances, names, Y), progress, "matrix" if is_matrix(labels) else "names")
 
     def fit_dataset(self, dataset: Dataset, *, progress: StageProgress | None = None) -> Tagger:
         """Train on the texts of a Dataset, or on its features if it has no texts.
@@ -165,7 +160,7 @@ class Tagger(FittedTagger):
         Parameters
         ----------
         texts, labels
-            As in ``fit``. Labels that the tagger does not know count as true and are never predicted.
+            As in ``fit``. Labels that were not in training count as true and are never predicted.
         kind : {"isotonic", "platt", "beta"}, default "isotonic"
             See ``tagger.decide.Calibration``.
         k : int, default 20
@@ -179,13 +174,7 @@ class Tagger(FittedTagger):
         check_is_fitted(self)
         matrix = as_label_matrix(labels, n_labels=len(self.label_names_), name="labels") if is_matrix(labels) else None
         names, Y = given_labels(labels) if matrix is None else (self.label_names_, matrix)
-        features = is_matrix(texts)
-        instances: Any = as_features(texts) if features else listed(texts)
-        n = instances.shape[0] if features else len(instances)
-        if n != Y.shape[0]:
-            raise InputError(f"there are {n} texts, but {Y.shape[0]} label lists: give one list per text")
-        held_out = Dataset(Y=Y, label_names=names, **{"X" if features else "texts": instances})
-        return self.calibrate_dataset(held_out, kind=kind, k=k)
+        return self.calibrate_dataset(_dataset(_instances(texts), names, Y), kind=kind, k=k)
 
     def calibrate_dataset(
         self, held_out: Dataset, *, kind: str = "isotonic", k: int = 20, threads: int | None = None
@@ -296,3 +285,17 @@ class Tagger(FittedTagger):
             Missing, invalid or inconsistent parts.
         """
         return tagger_state.from_state(cls, config, arrays, parts)
+
+
+def _instances(texts: Any) -> Any:
+    """Texts as a list, or a matrix as features."""
+    return as_features(texts) if is_matrix(texts) else listed(texts)
+
+
+def _dataset(instances: Any, label_names: Sequence[str], Y: CSR) -> Dataset:
+    """Instances with their labels; InputError for different numbers of both."""
+    features = is_matrix(instances)
+    n = instances.shape[0] if features else len(instances)
+    if n != Y.shape[0]:
+        raise InputError(f"there are {n} texts, but {Y.shape[0]} label lists: give one list per text")
+    return Dataset(Y=Y, label_names=label_names, **{"X" if features else "texts": instances})

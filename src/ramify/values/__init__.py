@@ -8,7 +8,7 @@ from ramify.values.hybrid import Features, Hybrid, as_features, empty_rows, row_
 from ramify.values.matrices import as_csr, as_label_matrix, empty_csr, nonzero, row_lengths
 from ramify.values.topk import TopK
 from ramify.values.tree import LabelTree
-from ramify.values.types import CSR, Bool, Float32, Float64, Int32, Int64, StageProgress
+from ramify.values.types import CSR, Bool, Float32, Float64, Int8, Int32, Int64, StageProgress
 
 __all__ = [
     "CSR",
@@ -18,6 +18,7 @@ __all__ = [
     "Float32",
     "Float64",
     "Hybrid",
+    "Int8",
     "Int32",
     "Int64",
     "LabelTree",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 else:
     CSR = sp.csr_matrix
 """A scipy csr_matrix: float32 data, sorted column indices, no duplicates (see ``as_csr``)."""
+Int8: TypeAlias = npt.NDArray[np.int8]
 Int32: TypeAlias = npt.NDArray[np.int32]
 Int64: TypeAlias = npt.NDArray[np.int64]
 Float32: TypeAlias = npt.NDArray[np.float32]

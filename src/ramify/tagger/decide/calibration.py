@@ -19,8 +19,8 @@ import numpy as np
 
 from ramify.checks import OneOf
 from ramify.errors import InputError
-from ramify.tagger.decide.evidence import BUCKETS, Evidence, Int8
-from ramify.values import Bool, Float32, Float64, TopK
+from ramify.tagger.decide.evidence import BUCKETS, Evidence
+from ramify.values import Bool, Float32, Float64, Int8, TopK
 from ramify.wording import quoted
 
 KINDS = OneOf(("isotonic", "platt", "beta"))

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ramify.evaluation import label_buckets
 from ramify.evaluation.judgement import judge, widen
 from ramify.evaluation.propensity import TrainingCounts
-from ramify.values import CSR, Bool, Float32, Int32, Int64, TopK, as_label_matrix
-
-Int8 = npt.NDArray[np.int8]
+from ramify.values import CSR, Bool, Float32, Int8, Int32, Int64, TopK, as_label_matrix
 
 BUCKETS = ("head", "middle", "tail", "0-shot")
 """Groups of labels by training frequency (``evaluation.buckets``), which together are all labels."""

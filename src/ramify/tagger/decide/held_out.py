@@ -26,7 +26,7 @@ def decisions_of(tagger: Tagger, held_out: Dataset, kind: str, k: int, threads: 
     tagger : Tagger
         A fitted tagger.
     held_out : Dataset
-        Documents that it was not trained on. Labels that it does not know count as true and are never predicted.
+        Documents that it was not trained on. Labels that were not in training count as true and are never predicted.
     kind : {"isotonic", "platt", "beta"}
     k : int
         Predicted labels per document.

@@ -67,7 +67,7 @@ def threshold_of_precision(p: Float64, hits: Bool, document: Int64, wanted: floa
     share = right / number
     spread = sums.right_right - 2 * share * sums.right_number + share**2 * sums.number_number
     bound = np.minimum(wilson_bound(right, number), share - CONFIDENCE * np.sqrt(np.maximum(spread, 0)) / number)
-    return _last(sums.p, bound, wanted)
+    return _reached(sums.p, bound, wanted, lowest=True)
 
 
 def threshold_of_recall(p: Float64, hits: Bool, document: Int64, true: Int64, wanted: float) -> Reached:
@@ -82,7 +82,7 @@ def threshold_of_recall(p: Float64, hits: Bool, document: Int64, true: Int64, wa
     spread = sums.right_right - 2 * share * right_true + share**2 * float((true.astype(np.float64) ** 2).sum())
     bound = wilson_bound(sums.right, np.full(len(p), total))
     bound = np.minimum(bound, share - CONFIDENCE * np.sqrt(np.maximum(spread, 0)) / total)
-    return _first(sums.p, bound, wanted)
+    return _reached(sums.p, bound, wanted)
 
 
 def threshold_of_coverage(p: Float64, hits: Bool, document: Int64, true: Int64, wanted: float) -> Reached:
@@ -104,7 +104,7 @@ def threshold_of_coverage(p: Float64, hits: Bool, document: Int64, true: Int64, 
     n = int((true > 0).sum())
     order = np.argsort(-p, kind="stable")
     found = np.cumsum(np.where(hits, 1 / np.maximum(true[document], 1), 0.0)[order])
-    return _first(p[order], found / (n + 1), wanted - 1e-12)
+    return _reached(p[order], found / (n + 1), wanted - 1e-12)
 
 
 def wilson_bound(right: Int64, number: Int64) -> Float64:
@@ -145,18 +145,12 @@ class _Sums(NamedTuple):
         return cls(order, p[order], np.cumsum(hits[order], dtype=np.int64), *squares)
 
 
-def _first(descending: Float64, bound: Float64, wanted: float) -> Reached:
+def _reached(descending: Float64, bound: Float64, wanted: float, *, lowest: bool = False) -> Reached:
+    """The highest threshold, or the lowest, at which the bound is at least the wanted one."""
     ends = _ends(descending)
     reached = np.flatnonzero((bound >= wanted) & ends)
-    best = float(bound[ends].max(initial=0.0))
-    return Reached(_between(descending, int(reached[0])) if len(reached) else None, best)
-
-
-def _last(descending: Float64, bound: Float64, wanted: float) -> Reached:
-    ends = _ends(descending)
-    reached = np.flatnonzero((bound >= wanted) & ends)
-    best = float(bound[ends].max(initial=0.0))
-    return Reached(_between(descending, int(reached[-1])) if len(reached) else None, best)
+    threshold = _between(descending, int(reached[-1 if lowest else 0])) if len(reached) else None
+    return Reached(threshold, float(bound[ends].max(initial=0.0)))
 
 
 def _counts_by_rank(hits: Bool, group: Int64) -> tuple[Int64, Int64]:
