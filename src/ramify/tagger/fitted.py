@@ -18,7 +18,7 @@ from ramify.models.base.adapter import as_model
 from ramify.protocols import Model
 from ramify.tagger.given_labels import ids_of, name_lists
 from ramify.tagger.parts import features_for
-from ramify.values import Bool, Int64, StageProgress, TopK, as_csr, as_features, empty_rows
+from ramify.values import CSR, Bool, Int64, StageProgress, TopK, as_csr, as_features, empty_rows
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Tags = list[tuple[str, float]]
 Self = TypeVar("Self", bound="FittedTagger")
+
+DEFAULT_RULE = "micro-f1"
+"""The rule for the label sets of a calibrated tagger, where none is given."""
 
 MOST_KEPT = 32
 """Calls for single texts that a tagger keeps, one for each k."""
@@ -140,29 +143,48 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         width = None if self.columns_ is None else self.columns_.n_kept
         return as_model(self.model_, Sizes(features=width, labels=len(self.label_names_)))
 
-    def predict(self, texts: Any) -> Any:
+    def predict(self, texts: Any, *, rule: str | None = None) -> Any:
         """The predicted labels of each text, in the form of the labels in ``fit``.
 
         Parameters
         ----------
         texts : sequence of str, length n
             Texts, or features if the tagger was fitted on features.
+        rule : str, optional
+            Name of a rule for label sets (see ``decide``). When None: "micro-f1" of a calibrated tagger; else labels
+            with a score of at least 0.5, of a model without ``predict`` among the 20 best.
 
         Returns
         -------
         object array of shape (n,), or csr_matrix of shape (n, L)
-            Lists of names, or a 0/1 matrix: labels with scores of at least the model's ``decision_threshold``. For a
-            model without ``predict``: at least 0.5, among the 20 best labels.
+            Lists of names, or a 0/1 matrix.
+
+        Raises
+        ------
+        InputError
+            A rule without a calibration, or as in ``decide``.
         """
         check_is_fitted(self)
         now = self._snapshot()
-        request, empty = now._request(texts)
-        if len(request) == 0:
-            found = as_csr(np.zeros((0, len(now.label_names_)), np.float32))
+        if rule is not None or now.decisions_ is not None:
+            Y = now._decided(texts, DEFAULT_RULE if rule is None else rule)
         else:
-            found = as_csr(now._adapted_model().decide(request))
-        Y = as_csr(found.multiply(~empty[:, None]))
+            Y = now._sure(texts)
         return Y if now.label_form_ == "matrix" else name_lists(Y, now.label_names_)
+
+    def _decided(self, texts: Any, name: str) -> CSR:
+        """The sets of a rule, shape (n, L)."""
+        decisions = self.decisions_or_error()
+        rule = decisions.rule(name)
+        top = self.predict_topk(texts, decisions.k)
+        return rule.sets(top, decisions.calibration.probabilities(top), len(self.label_names_))
+
+    def _sure(self, texts: Any) -> CSR:
+        """The sets of the model itself, shape (n, L)."""
+        request, empty = self._request(texts)
+        if len(request) == 0:
+            return as_csr(np.zeros((0, len(self.label_names_)), np.float32))
+        return as_csr(as_csr(self._adapted_model().decide(request)).multiply(~empty[:, None]))
 
     def _request(self, texts: Any) -> tuple[Request, Bool]:
         """The request to the model, and a mask of the instances without known features or text, shape (n,)."""
@@ -215,7 +237,7 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
         return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
 
-    def decide(self, texts: Any, rule: str | None = "micro-f1", *, threads: int | None = None) -> list[Tags]:
+    def decide(self, texts: Any, rule: str | None = DEFAULT_RULE, *, threads: int | None = None) -> list[Tags]:
         """The label set of each text, with the probability of each label; needs :meth:`Tagger.calibrate`.
 
         Parameters

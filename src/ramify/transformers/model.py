@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import SEED, THREADS, THRESHOLD, Instance, OneOf, Real, Rules, Whole, rules_of
+from ramify.checks import SEED, THREADS, Instance, OneOf, Real, Rules, Whole, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, Training
 from ramify.models.base.adapter import as_model
@@ -45,7 +45,7 @@ ENCODER = "encoder/"
 LOSSES = ("bce", "squared-hinge", "hinge")
 """Names of the losses of a head (see ``losses``)."""
 
-NO_EFFECT = ("ranker", "backend", "decision_threshold", "checkpoint", "threads")
+NO_EFFECT = ("ranker", "backend", "checkpoint", "threads")
 """Settings that have no effect on the fine-tuning."""
 
 
@@ -105,7 +105,6 @@ class TransformerModel(RankingModel):
         "device": DEVICE,
         "precision": PRECISION,
         "backend": OneOf(BACKENDS),
-        "decision_threshold": THRESHOLD,
         "seed": SEED,
         "threads": THREADS,
     }
@@ -163,7 +162,7 @@ class TransformerModel(RankingModel):
         ranker = default_ranker() if self.ranker is None else clone(self.ranker)
         if ranker.dense_weight is None:  # a choice on training texts would overrate embeddings fine-tuned on them
             ranker.set_params(dense_weight=1.0)
-        ranker.set_params(seed=training.seed, threads=self.threads, decision_threshold=self.decision_threshold)
+        ranker.set_params(seed=training.seed, threads=self.threads)
         ranker.check_settings()
         return ranker if self.copies == 1 else Disentangled(ranker, copies=self.copies, seed=training.seed)
 

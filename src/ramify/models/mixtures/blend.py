@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, THRESHOLD, Rules, real_number, rules_of, whole_number
+from ramify.checks import COUNT, Rules, real_number, rules_of, whole_number
 from ramify.errors import ModelFileError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
 from ramify.linear.defaults import default_tolerance
@@ -68,8 +68,6 @@ class Blend(RankingModel):
     tail_rank : float, optional
         Scores of the 20 best labels are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher.
         None: chosen among 0, 0.1, 0.2, 0.3 and 0.6.
-    decision_threshold : float, default 0.5
-        Minimum score, before ``tail_rank`` is applied, of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction; for the trees only, because the
         search for nearest instances uses the cosine. Of a ``Hybrid``, it uses the sparse block only; the weight of the
@@ -100,7 +98,7 @@ class Blend(RankingModel):
         **rules_of(XRLinear, "tail_cost"),
         "tail_rank": replace(TAIL_POWER, optional=True),
         "held_out": HELD_OUT,
-        **rules_of(XRLinear, "decision_threshold", "normalize", "seed", "threads"),
+        **rules_of(XRLinear, "normalize", "seed", "threads"),
     }
     FLAGS = ("trees", "branching", "max_leaf", "beam", "held_out", "tail_cost", "tail_rank", "normalize")
 
@@ -114,7 +112,6 @@ class Blend(RankingModel):
         held_out: float = 0.2,
         tail_cost: float = 0.0,
         tail_rank: float | None = None,
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
@@ -126,7 +123,6 @@ class Blend(RankingModel):
         self.held_out = held_out
         self.tail_cost = tail_cost
         self.tail_rank = tail_rank
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.seed = seed
         self.threads = threads
@@ -207,11 +203,11 @@ class Blend(RankingModel):
         top = self.ensemble_.answer(replace(request, k=self._reranked(k)))
         return TopK(*reranked(top.labels, top.scores, bias, k))
 
-    def decide(self, request: Request) -> CSR:
-        """0/1 matrix, shape (n, L): labels with scores from ``decision_threshold``, before ``tail_rank`` is applied."""
+    def decided(self, request: Request, threshold: float) -> CSR:
+        """0/1 matrix, shape (n, L): labels with scores from ``threshold``, before ``tail_rank`` is applied."""
         check_is_fitted(self)
         request = replace(request, threads=self._threads(request.threads))
-        return self.ensemble_.decided(request, THRESHOLD.check("decision_threshold", self.decision_threshold))
+        return self.ensemble_.decided(request, threshold)
 
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``."""

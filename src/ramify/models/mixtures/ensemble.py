@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules, Several
+from ramify.checks import COUNT, THREADS, OneOf, Parsed, Real, Rules, Several
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Single, Sizes, Training, VectorCache
 from ramify.models.base.adapter import as_model, set_known, settings_of
@@ -72,8 +72,6 @@ class Ensemble(RankingModel):
         Weight of each model, above 0, split evenly among its trees; equal weights when None.
     candidates : int, default 20
         Number of labels requested from each member, at least k.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     threads : int, optional
         Number of threads; overrides the setting of the members. None uses every CPU.
 
@@ -97,7 +95,6 @@ class Ensemble(RankingModel):
         "combine": OneOf(COMBINATIONS),
         "weights": Several(Real(1e-10, 1e10), optional=True),
         "candidates": COUNT,
-        "decision_threshold": THRESHOLD,
         "threads": THREADS,
     }
     FLAGS = ("trees", "combine")
@@ -110,7 +107,6 @@ class Ensemble(RankingModel):
         combine: str = "average",
         weights: Sequence[float] | None = None,
         candidates: int = 20,
-        decision_threshold: float = 0.5,
         threads: int | None = None,
     ) -> None:
         self.models = models
@@ -118,7 +114,6 @@ class Ensemble(RankingModel):
         self.combine = combine
         self.weights = weights
         self.candidates = candidates
-        self.decision_threshold = decision_threshold
         self.threads = threads
 
     @classmethod
@@ -350,7 +345,6 @@ class Ensemble(RankingModel):
             "combine": self.combine,
             "weights": self.weights_.tolist(),
             "candidates": int(self.candidates),
-            "decision_threshold": float(self.decision_threshold),
             "threads": None if self.threads is None else int(self.threads),
         }
         sizes = {"n_features": self.n_features_in_, "n_labels": self.n_labels_}

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of
+from ramify.checks import SEED, THREADS, OneOf, Rules, Whole, rules_of
 from ramify.errors import InputError, MissingExtraError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining
 from ramify.kernels.check import csr_arrays
@@ -64,8 +64,6 @@ class DenseNeighbours(RankingModel):
         A neighbour of similarity s votes with weight s**power.
     effort : int, default 128
         Number of candidates of the graph search; more increase recall and prediction time.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     seed : int, default 0
         Random seed of the singular value decomposition; the same seed gives the same model on one machine, for any
         number of threads.
@@ -90,7 +88,6 @@ class DenseNeighbours(RankingModel):
         "neighbours": Whole(1, 2**20),
         **rules_of(VoteConfig, "power"),
         "effort": Whole(1, 2**20),
-        "decision_threshold": THRESHOLD,
         "seed": SEED,
         "threads": THREADS,
     }
@@ -104,7 +101,6 @@ class DenseNeighbours(RankingModel):
         neighbours: int = 30,
         power: float = 3.0,
         effort: int = 128,
-        decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -113,7 +109,6 @@ class DenseNeighbours(RankingModel):
         self.neighbours = neighbours
         self.power = power
         self.effort = effort
-        self.decision_threshold = decision_threshold
         self.seed = seed
         self.threads = threads
 

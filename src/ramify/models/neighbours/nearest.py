@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import THREADS, THRESHOLD, OneOf, Rules, whole_number
+from ramify.checks import THREADS, OneOf, Rules, whole_number
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Single
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
@@ -55,8 +55,6 @@ class NearestInstances(RankingModel):
     weighting : {"none", "idf"}, default "idf"
         Weights that the features are multiplied by; "idf": 1 + ln((1 + n) / (1 + df)). They are applied in ``fit``; a
         later change has no effect.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     threads : int, optional
         Number of threads; None uses every CPU.
 
@@ -71,7 +69,6 @@ class NearestInstances(RankingModel):
     RULES: ClassVar[Rules] = {
         **VoteConfig.RULES,
         "weighting": OneOf(WEIGHTINGS),
-        "decision_threshold": THRESHOLD,
         "threads": THREADS,
     }
     FLAGS = ("neighbours", "power", "weighting")
@@ -82,13 +79,11 @@ class NearestInstances(RankingModel):
         neighbours: int = 30,
         power: float = 3.0,
         weighting: str = "idf",
-        decision_threshold: float = 0.5,
         threads: int | None = None,
     ) -> None:
         self.neighbours = neighbours
         self.power = power
         self.weighting = weighting
-        self.decision_threshold = decision_threshold
         self.threads = threads
 
     def _learn(self, training: CheckedTraining) -> None:

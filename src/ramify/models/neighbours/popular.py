@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import THRESHOLD, Rules
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining
 from ramify.models.base.adapter import restricted
@@ -17,18 +16,7 @@ from ramify.values import TopK
 
 
 class PopularLabels(RankingModel):
-    """Ranks labels by their share of the training instances; the ranking is the same for every instance.
-
-    Parameters
-    ----------
-    decision_threshold : float, default 0.5
-        Minimum share of a label that ``predict`` returns.
-    """
-
-    RULES: ClassVar[Rules] = {"decision_threshold": THRESHOLD}
-
-    def __init__(self, *, decision_threshold: float = 0.5) -> None:
-        self.decision_threshold = decision_threshold
+    """Ranks labels by their share of the training instances; the ranking is the same for every instance."""
 
     def _learn(self, training: CheckedTraining) -> None:
         Y = training.Y

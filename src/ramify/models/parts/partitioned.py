@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from ramify import catalogue
-from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Own, Rules, YesNo, rules_of
+from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, Own, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, VectorCache
 from ramify.index import KMeansIndexer
@@ -63,8 +63,6 @@ class Partitioned(UnitRowModel):
         Number of clusters whose labels are scored.
     path_weight : float, default 0.25
         Exponent of the matcher's score in the score of a label.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction; the parts
         get the same setting. Rows of length 1, such as those of ``Tfidf``, stay as they are.
@@ -92,7 +90,6 @@ class Partitioned(UnitRowModel):
         "matcher": Own(MATCHER_METHODS, lambda: catalogue.named(catalogue.MATCHER), "matcher"),
         "ranker": Own(("fit", "rank"), lambda: catalogue.named(catalogue.RANKER), "ranker"),
         **rules_of(SearchConfig, "beam", "path_weight"),
-        "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
         "seed": SEED,
         "threads": THREADS,
@@ -109,7 +106,6 @@ class Partitioned(UnitRowModel):
         ranker: Any = "linear",
         beam: int = 10,
         path_weight: float = 0.25,
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
@@ -121,7 +117,6 @@ class Partitioned(UnitRowModel):
         self.ranker = ranker
         self.beam = beam
         self.path_weight = path_weight
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.seed = seed
         self.threads = threads

@@ -22,7 +22,6 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import (
     SEED,
     THREADS,
-    THRESHOLD,
     OneOf,
     Own,
     Parsed,
@@ -99,8 +98,6 @@ class Disentangled(RankingModel):
     held_out : float, default 0.1
         Share of the labelled instances on which the number of rounds is chosen. If no instance is held out, all rounds
         are done.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     seed : int, default 0
         Random seed of the held-out instances and of the model; overrides the model's setting.
     threads : int, optional
@@ -129,7 +126,6 @@ class Disentangled(RankingModel):
         "positives": OneOf(POSITIVES),
         "warm_start": YesNo(),
         "held_out": HELD_OUT,
-        "decision_threshold": THRESHOLD,
         "seed": SEED,
         "threads": THREADS,
     }
@@ -148,7 +144,6 @@ class Disentangled(RankingModel):
         positives: str = "all",
         warm_start: bool = False,
         held_out: float = 0.1,
-        decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -162,7 +157,6 @@ class Disentangled(RankingModel):
         self.positives = positives
         self.warm_start = warm_start
         self.held_out = held_out
-        self.decision_threshold = decision_threshold
         self.seed = seed
         self.threads = threads
 

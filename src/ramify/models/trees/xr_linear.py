@@ -20,7 +20,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Parsed, Rules, YesNo, rules_of
+from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, Parsed, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import EXTRAS, CheckedTraining, Training
 from ramify.index import FixedTree, KMeansIndexer
@@ -96,8 +96,6 @@ class XRLinear(ChosenOnTraining):
         scores, the sum is their log-sum-exp).
     precision : {"int8", "bf16", "fp32"}, default "int8"
         Number format of the weights.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction. Rows of length 1 stay as they are. The
         blocks of a ``Hybrid`` are divided separately, then weighted.
@@ -142,7 +140,6 @@ class XRLinear(ChosenOnTraining):
         **rules_of(TreeLearner, "relevance", "relevance_norm", "tail_cost", "tail_rank"),
         **rules_of(SearchConfig, "beam", "path_weight", score_transform="transform", merge_copies="copies"),
         **rules_of(TreeLearner, "precision"),
-        "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
         "dense_weight": DENSE_WEIGHT,
         "seed": SEED,
@@ -187,7 +184,6 @@ class XRLinear(ChosenOnTraining):
         path_weight: float = 0.25,
         merge_copies: str = "max",
         precision: str = "int8",
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         dense_weight: float | None = None,
         seed: int = 0,
@@ -216,7 +212,6 @@ class XRLinear(ChosenOnTraining):
         self.path_weight = path_weight
         self.merge_copies = merge_copies
         self.precision = precision
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.dense_weight = dense_weight
         self.seed = seed
