@@ -192,8 +192,8 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         texts = listed(texts) if self.takes_texts_ else texts
         X = None if self.takes_texts_ and "X" not in needs else self.features(texts)
         kept = texts if self.takes_texts_ and "texts" in needs else None
-        empty = np.array([not text.strip() for text in texts], bool) if X is None else empty_rows(X)
-        return Request(X=X, texts=kept), empty
+        request = Request(X=X, texts=kept)
+        return request, empty_instances(request)
 
     def predict_topk(
         self,
@@ -231,11 +231,7 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             threads=threads,
             progress=progress,
         )
-        top = now._adapted_model().answer(asked)
-        if not empty.any():
-            return top
-        labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
-        return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
+        return without_empty(now._adapted_model().answer(asked), empty)
 
     def decide(self, texts: Any, rule: str | None = DEFAULT_RULE, *, threads: int | None = None) -> list[Tags]:
         """The label set of each text, with the probability of each label; needs :meth:`Tagger.calibrate`.
@@ -311,6 +307,21 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
             ids = self._kept["ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
         return ids_of(names, ids)
+
+
+def empty_instances(request: Request) -> Bool:
+    """Instances without a known feature, or without text if there are no features, shape (n,)."""
+    if request.X is not None:
+        return empty_rows(request.X)
+    return np.array([not text.strip() for text in request.texts or ()], bool)
+
+
+def without_empty(top: TopK, empty: Bool) -> TopK:
+    """The predictions without those for empty instances."""
+    if not empty.any():
+        return top
+    labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
+    return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
 
 
 def listed(texts: Iterable[str]) -> list[str]:

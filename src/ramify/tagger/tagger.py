@@ -65,7 +65,7 @@ class Tagger(FittedTagger):
     label_form_ : {"names", "matrix"}
         Form of the labels in ``fit``; ``predict`` returns the same form.
     decisions_ : Decisions or None
-        Calibration and rules; None before ``calibrate``.
+        Calibration and rules; None before ``calibrate`` or ``cross_calibrate``.
     """
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
@@ -184,7 +184,49 @@ class Tagger(FittedTagger):
 
         check_is_fitted(self)
         now = self._snapshot()
-        decisions = decisions_of(now, held_out, kind, k, threads)
+        return self._with_decisions(now, decisions_of(now, held_out, kind, k, threads))
+
+    def cross_calibrate(
+        self,
+        training: Dataset,
+        *,
+        kind: str = "isotonic",
+        k: int = 20,
+        seed: int = 0,
+        threads: int | None = None,
+        progress: StageProgress | None = None,
+    ) -> Tagger:
+        """Like :meth:`calibrate`, on the training documents, by cross-fitting.
+
+        One to five models are trained on at least four fifths of the documents and predict the others
+        (``tagger.decide.cross_fit``); the tagger's model stays as it is.
+
+        Parameters
+        ----------
+        training : Dataset
+            The documents that the tagger was trained on.
+        kind, k
+            As in ``calibrate``.
+        seed : int, default 0
+            Of the folds.
+        threads : int, optional
+            The model's setting when None.
+        progress : callable, optional
+            Called with ("calibrate", share done).
+
+        Raises
+        ------
+        InputError
+            Fewer than 100 documents, or as in ``calibrate``. The tagger is not changed.
+        """
+        from ramify.tagger.decide.cross_fit import cross_fitted_decisions
+
+        check_is_fitted(self)
+        now = self._snapshot()
+        decisions = cross_fitted_decisions(now, training, kind=kind, k=k, seed=seed, threads=threads, progress=progress)
+        return self._with_decisions(now, decisions)
+
+    def _with_decisions(self, now: Tagger, decisions: Any) -> Tagger:
         if self.model_ is now.model_:  # else a fit in another thread has replaced the model
             self.decisions_ = decisions
         return self

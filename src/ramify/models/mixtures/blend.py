@@ -12,11 +12,12 @@ from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import COUNT, Rules, real_number, rules_of, whole_number
 from ramify.errors import ModelFileError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
+from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single, Training
 from ramify.linear.defaults import default_tolerance
 from ramify.models.base.model import HELD_OUT, RankingModel
 from ramify.models.base.prepared import PreparedCall
@@ -135,11 +136,25 @@ class Blend(RankingModel):
         weight = tree.chosen_dense_weight(rows)
         cost = tree.chosen_cost(tree.with_blocks(rows, weight)) or 1.0
         tree.set_params(seed=training.seed, cost_positive=cost, cost_negative=cost, dense_weight=weight)
-        choice = self._choose(training, tree, flat)
-        ensemble: Ensemble = self._final(tree, choice).fit_training(training.part_of_progress(1, 2))
-        self.cost_, self.choice_ = cost, choice
+        self._train(training.part_of_progress(1, 2), tree, cost, self._choose(training, tree, flat))
+
+    def _train(self, training: CheckedTraining, tree: XRLinear, cost: float, choice: Choice) -> None:
+        """Train the chosen members on all instances."""
+        ensemble: Ensemble = self._final(tree, choice).fit_training(training)
+        self.cost_, self.choice_ = float(cost), choice
         self.label_bias_ = label_bias(training.Y, choice.tail_rank)
         self._set_ensemble(ensemble)
+
+    def refitted(self, training: Training) -> Blend:
+        """A new model with the members and settings that this one chose, trained on other instances."""
+        check_is_fitted(self)
+        again: Blend = clone(self)
+        data = again._checked_training(training)
+        tree = again._tree(is_flat(data, self.max_leaf), data.X.shape[0])
+        weight = self.ensemble_.members_[0].dense_weight_
+        tree.set_params(seed=data.seed, cost_positive=self.cost_, cost_negative=self.cost_, dense_weight=weight)
+        again._train(data, tree, self.cost_, self.choice_)
+        return again
 
     def check_settings(self) -> None:
         """Raise InputError if a setting breaks its rule, or the seeds of the trees exceed the maximum."""
@@ -191,7 +206,7 @@ class Blend(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam", "hybrid"})
+        return frozenset({"beam", "hybrid", "refitted"})
 
     def _reachable(self) -> int:
         return self.ensemble_._reachable()

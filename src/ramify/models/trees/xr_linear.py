@@ -268,7 +268,7 @@ class XRLinear(ChosenOnTraining):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return super().abilities | {*EXTRAS, "hybrid", "regrown", "above_leaves"}
+        return super().abilities | {*EXTRAS, "hybrid", "refitted", "regrown", "above_leaves"}
 
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
@@ -279,6 +279,16 @@ class XRLinear(ChosenOnTraining):
         search = learner.learn(training, self._index(training))
         self._set_search(search)
         self.cost_, self.dense_weight_ = cost, weight
+
+    def refitted(self, training: Training) -> XRLinear:
+        """A new model of the same settings, with the chosen C and weight of the dense block, trained on other data."""
+        check_is_fitted(self)
+        again: XRLinear = clone(self)
+        costs = {name: self.cost_ for name in ("cost_positive", "cost_negative") if getattr(self, name) is None}
+        again.set_params(**costs if self.cost_ is not None else {})
+        if self.dense_weight_ is not None and self.normalize:
+            again.set_params(dense_weight=self.dense_weight_)
+        return again.fit_training(training)
 
     def regrown(
         self, tree: LabelTree, X: Any, Y: Any, *, threads: int | None = None, progress: StageProgress | None = None
