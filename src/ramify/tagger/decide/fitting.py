@@ -7,7 +7,7 @@ micro-f1               one threshold with the largest micro F1
 macro-f1               one threshold with the largest macro F1
 example-f1             one threshold with the largest mean F1 of a document
 group-f1               a threshold per group of labels by training frequency, each with the largest micro F1
-label-f1               a threshold per label with the largest F1, where it has 5 true documents; else that of its group
+label-f1               a threshold per label: half of the largest F1 that its probabilities let expect
 count                  the most probable labels, as many as a document probably has
 expected-f1            the set of the largest expected F1 of each document
 precision=0.9          one threshold: at least this share of the labels is true (lower bound of 95%)
@@ -31,8 +31,8 @@ from ramify.tagger.decide.rules import Counted, ExpectedF1, Rule, Thresholds
 from ramify.values import Float32, Float64
 from ramify.wording import quoted
 
-FEWEST_TRUE = 5
-"""Held-out documents with a label, for a threshold of its own."""
+RATIOS, SHARES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0), (0.0, 0.5, 1.0)
+"""For expected-f1: factors of the sum of the probabilities, and shares of the mean number of labels not predicted."""
 MORE = "ask for less or predict more labels per document"
 
 
@@ -114,11 +114,21 @@ def _group(evidence: Evidence, probabilities: Float32) -> Thresholds:
 
 
 def _label(evidence: Evidence, probabilities: Float32) -> Rule:
+    """With true probabilities, the threshold of the largest expected F1 is half of that F1.
+
+    The expectation uses the probabilities of the held-out predictions instead of their few correct ones, and the share
+    of true labels that are predicted at all, by group of labels. Labels without predictions have the threshold of
+    macro-f1. Zachary Lipton, Charles Elkan, Balakrishnan Naryanaswamy: Optimal Thresholding of Classifiers to Maximize
+    F1 Measure. ECML PKDD 2014, theorem 1.
+    """
     p, hits, _, labels = _flat(evidence, probabilities)
-    true = np.bincount(evidence.truth.indices, minlength=evidence.truth.shape[1])
-    own = sweeps.best_threshold_of_each(p, hits, labels, true)
-    usable = ~np.isnan(own) & (true >= FEWEST_TRUE)
-    return Thresholds(np.where(usable, own, _group(evidence, probabilities).values).astype(np.float32))
+    groups = evidence.bucket_of.astype(np.int64)
+    true = np.bincount(groups[evidence.truth.indices], minlength=len(BUCKETS))
+    found = np.bincount(groups[labels], hits, minlength=len(BUCKETS))
+    expected = np.bincount(labels, p, minlength=len(groups)) * np.maximum(true / np.maximum(found, 1), 1)[groups]
+    largest = sweeps.largest_expected_f1(p, labels, expected)
+    every = sweeps.best_threshold(p, hits, labels, np.bincount(evidence.truth.indices, minlength=len(groups)))
+    return Thresholds(np.where(np.isnan(largest), every, largest / 2).astype(np.float32))
 
 
 def _count(evidence: Evidence, probabilities: Float32) -> Rule:
@@ -130,7 +140,15 @@ def _count(evidence: Evidence, probabilities: Float32) -> Rule:
 
 
 def _expected(evidence: Evidence, probabilities: Float32) -> Rule:
-    return ExpectedF1(float((evidence.n_true - evidence.hits.sum(axis=1)).mean()))
+    missing = float((evidence.n_true - evidence.hits.sum(axis=1)).mean())
+    rules = [ExpectedF1(ratio, share * missing) for ratio in RATIOS for share in SHARES]
+    return max(rules, key=lambda rule: _example_f1(rule, evidence, probabilities))
+
+
+def _example_f1(rule: Rule, evidence: Evidence, probabilities: Float32) -> float:
+    kept = rule.kept(evidence.top, probabilities) & evidence.valid
+    both = np.maximum(kept.sum(axis=1) + evidence.n_true, 1)
+    return float((2 * (kept & evidence.hits).sum(axis=1) / both).mean())
 
 
 def _precision(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
