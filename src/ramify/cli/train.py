@@ -22,6 +22,7 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan, Start
     from ramify.cli.settings import Part
+    from ramify.cli.stages import Stages
     from ramify.tagger import Tagger
     from ramify.values import Dataset
 
@@ -90,6 +91,13 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
             metavar="SHARE",
             help="Share of the documents held out for evaluation and calibration.",
             rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    calibrate: Annotated[
+        Optional[bool],  # noqa: UP045
+        Option(
+            "--calibrate/--no-calibrate",
+            help="Fit probabilities by training on parts of the documents. (default: unless the model is fine-tuned)",
         ),
     ] = None
 
@@ -216,9 +224,7 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         _note_lack_of_clusters(options, tagger)
         with stages.stage("save"):
             tagger.save(options.out)
-        if options.holdout is not None and test is not None:
-            with stages.stage("calibrate"):
-                _calibrate(options, tagger, test)
+        _calibrate(options, tagger, training, test if options.holdout is not None else None, stages)
         report = None
         if test is not None:
             with stages.stage("evaluate"):
@@ -226,17 +232,39 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     TrainingReport(tagger, options.out, stages, report, plan.as_dict()).show(as_json=options.json)
 
 
-def _calibrate(options: TrainOptions, tagger: Tagger, held_out: Dataset) -> None:
-    """Calibrate the saved tagger and save it again; print a note if there are too few documents."""
+def _calibrate(
+    options: TrainOptions, tagger: Tagger, training: Dataset, held_out: Dataset | None, stages: Stages
+) -> None:
+    """Calibrate the saved tagger and save it again; print a note if it stays without a calibration."""
     from ramify.cli.output import note
 
     assert options.out is not None
-    try:
-        tagger.calibrate_dataset(held_out, threads=options.threads)
-    except InputError as error:
-        note(f"note: the model is not calibrated: {error}", quiet=options.quiet)
+    reason = None
+    if options.calibrate is False:
         return
-    tagger.save(options.out)
+    if options.calibrate is None and held_out is None and _is_fine_tuned(tagger.model_):
+        reason = "training again on parts of the documents takes long: add --holdout 0.1 or --calibrate"
+    else:
+        with stages.stage("calibrate"):
+            try:
+                if held_out is None:
+                    tagger.cross_calibrate(training, threads=options.threads, progress=stages)
+                else:
+                    tagger.calibrate_dataset(held_out, threads=options.threads)
+            except InputError as error:
+                reason = str(error)
+    if reason is None:
+        tagger.save(options.out)
+    else:
+        note(f"note: scores are not probabilities, because the model is not calibrated: {reason}", quiet=options.quiet)
+
+
+def _is_fine_tuned(model: Any) -> bool:
+    """Whether the model or a part of it is trained by gradient descent in epochs, which takes long."""
+    from ramify.models.base.adapter import as_model
+
+    entry = catalogue.by_class(type(model).__name__)
+    return (entry is not None and entry.extra == "torch") or any(map(_is_fine_tuned, as_model(model).inside().values()))
 
 
 def _is_first_process() -> bool:

@@ -22,7 +22,7 @@ from ramify.errors import InputError
 from ramify.exchange import Request, Training, part_of
 from ramify.models.base.adapter import as_model, unfitted
 from ramify.tagger.assessment import named_by, training_counts
-from ramify.tagger.decide.calibration import Calibration
+from ramify.tagger.decide.calibration import KINDS, Calibration
 from ramify.tagger.decide.decisions import Decisions
 from ramify.tagger.decide.evidence import Evidence
 from ramify.tagger.fitted import empty_instances, without_empty
@@ -74,7 +74,7 @@ def cross_fitted_decisions(
     InputError
         Fewer than 100 documents, too few predictions to calibrate, or data of another kind than in training.
     """
-    k = min(COUNT.check("k", k), len(tagger.label_names_))
+    kind, k = KINDS.check("calibration", kind), min(COUNT.check("k", k), len(tagger.label_names_))
     everything = _training(tagger, training, threads)
     chosen = folds(len(everything), seed)
     evidence = []

@@ -125,7 +125,8 @@ def _label(evidence: Evidence, probabilities: Float32) -> Rule:
     groups = evidence.bucket_of.astype(np.int64)
     true = np.bincount(groups[evidence.truth.indices], minlength=len(BUCKETS))
     found = np.bincount(groups[labels], hits, minlength=len(BUCKETS))
-    expected = np.bincount(labels, p, minlength=len(groups)) * np.maximum(true / np.maximum(found, 1), 1)[groups]
+    ratio = np.maximum(true / np.maximum(found, 1), 1).astype(np.float64)
+    expected = np.bincount(labels, p, minlength=len(groups)) * ratio[groups]
     largest = sweeps.largest_expected_f1(p, labels, expected)
     every = sweeps.best_threshold(p, hits, labels, np.bincount(evidence.truth.indices, minlength=len(groups)))
     return Thresholds(np.where(np.isnan(largest), every, largest / 2).astype(np.float32))
