@@ -154,7 +154,7 @@ class Tagger(FittedTagger):
         )
         return self
 
-    def calibrate(self, texts: Any, labels: Any, *, kind: str = "isotonic", k: int = 20) -> Tagger:
+    def calibrate(self, texts: Any, labels: Any, *, kind: str = "isotonic", k: int | None = None) -> Tagger:
         """Fit probabilities and rules for label sets on documents that the tagger was not trained on.
 
         Parameters
@@ -163,8 +163,9 @@ class Tagger(FittedTagger):
             As in ``fit``. Labels that were not in training count as true and are never predicted.
         kind : {"isotonic", "platt", "beta"}, default "isotonic"
             See ``tagger.decide.Calibration``.
-        k : int, default 20
-            Predicted labels per document; ``decide`` chooses among this number.
+        k : int, optional
+            Predicted labels per document, among which ``decide`` chooses. None: five times the mean number of labels
+            of a training document, but at least 20 and at most 100.
 
         Raises
         ------
@@ -177,7 +178,7 @@ class Tagger(FittedTagger):
         return self.calibrate_dataset(_dataset(_instances(texts), names, Y), kind=kind, k=k)
 
     def calibrate_dataset(
-        self, held_out: Dataset, *, kind: str = "isotonic", k: int = 20, threads: int | None = None
+        self, held_out: Dataset, *, kind: str = "isotonic", k: int | None = None, threads: int | None = None
     ) -> Tagger:
         """As :meth:`calibrate`, on a Dataset."""
         from ramify.tagger.decide.held_out import decisions_of
@@ -191,7 +192,7 @@ class Tagger(FittedTagger):
         training: Dataset,
         *,
         kind: str = "isotonic",
-        k: int = 20,
+        k: int | None = None,
         seed: int = 0,
         threads: int | None = None,
         progress: StageProgress | None = None,

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.checks import COUNT
 from ramify.data import align
 from ramify.errors import InputError
 from ramify.exchange import Request, Training, part_of
@@ -25,6 +24,7 @@ from ramify.tagger.assessment import named_by, training_counts
 from ramify.tagger.decide.calibration import KINDS, Calibration
 from ramify.tagger.decide.decisions import Decisions
 from ramify.tagger.decide.evidence import Evidence
+from ramify.tagger.decide.held_out import labels_per_document
 from ramify.tagger.fitted import empty_instances, without_empty
 from ramify.values import Dataset, Int64, StageProgress, TopK
 
@@ -46,7 +46,7 @@ def cross_fitted_decisions(
     training: Dataset,
     *,
     kind: str = "isotonic",
-    k: int = 20,
+    k: int | None = None,
     seed: int = 0,
     threads: int | None = None,
     progress: StageProgress | None = None,
@@ -60,8 +60,8 @@ def cross_fitted_decisions(
     training : Dataset
         The documents that it was trained on.
     kind : {"isotonic", "platt", "beta"}, default "isotonic"
-    k : int, default 20
-        Predicted labels per document.
+    k : int, optional
+        Predicted labels per document; see ``held_out.labels_per_document`` when None.
     seed : int, default 0
         Of the folds.
     threads : int, optional
@@ -74,7 +74,7 @@ def cross_fitted_decisions(
     InputError
         Fewer than 100 documents, too few predictions to calibrate, or data of another kind than in training.
     """
-    kind, k = KINDS.check("calibration", kind), min(COUNT.check("k", k), len(tagger.label_names_))
+    kind, k = KINDS.check("calibration", kind), labels_per_document(tagger, k)
     everything = _training(tagger, training, threads)
     chosen = folds(len(everything), seed)
     evidence = []

