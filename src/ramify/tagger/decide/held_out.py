@@ -61,7 +61,7 @@ def labels_per_document(tagger: Tagger, k: int | None) -> int:
     if k is None:
         mean = 0.0 if tagger.label_counts_ is None else tagger.label_counts_.sum() / max(1, tagger.n_documents_)
         k = int(np.clip(np.ceil(PER_LABEL * mean), LEAST_K, MOST_K))
-    return min(COUNT.check("k", k), len(tagger.label_names_))
+    return min(int(COUNT.check("k", k)), len(tagger.label_names_))
 
 
 def evaluate_decisions(
