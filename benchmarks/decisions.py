@@ -1,6 +1,7 @@
 """From scores to label sets: F1 under each rule, calibration, promises, missing labels, overhead.
 
     python benchmarks/decisions.py sets --sets bibtex delicious gutenberg-lcsh crs-bills-104-110:10000
+    python benchmarks/decisions.py sets --sets bibtex gutenberg-lcsh --systems ramify --least-k 200
     python benchmarks/decisions.py hidden --sets bibtex crs-bills-mini gutenberg-lcsh
     python benchmarks/decisions.py overhead --sets gutenberg-lcsh
 
@@ -55,12 +56,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--sets", nargs="+", required=True)
     parser.add_argument("--systems", nargs="+", default=SYSTEMS, choices=SYSTEMS)
+    parser.add_argument("--least-k", type=int, default=0, help="least number of labels per answer, for sets")
     parser.add_argument("--seeds", type=int, default=3, help="of the removed labels")
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     for name in chosen.sets:
         dataset, amount = parsed(name)
-        problem = Problem(name, prepare(dataset, chosen.data), amount, chosen.threads)
+        problem = Problem(name, prepare(dataset, chosen.data), amount, chosen.threads, chosen.least_k)
         for row in TASKS[chosen.task](chosen, problem):
             stamped = add_stamped(RESULTS, row | {"dataset": name, "machine": machine(), "sources": SOURCES})
             print({key: value for key, value in stamped.items() if key not in ("machine", "sources")}, flush=True)
@@ -149,6 +151,7 @@ def _compared(problem: Problem, found: dict[str, dict[str, Any]]) -> Iterator[Ro
     for peer in peers:
         for rule, measure in TARGETS.items():
             row = {"kind": "difference", "dataset": problem.name, "peer": peer, "measure": measure}
+            row["k"] = problem.k
             if rule not in found[peer] or OWN_RULE[measure] not in own or is_done(row | {"sources": SOURCES}):
                 continue
             Y, Y_test = problem.training[1], problem.matrices.Y_test

@@ -43,12 +43,15 @@ class Problem:
     amount : float or None
         Of the training documents; None for all.
     threads : int
+    least_k : int
+        Least number of labels per answer.
     """
 
     name: str
     matrices: Matrices
     amount: float | None
     threads: int
+    least_k: int = 0
 
     @cached_property
     def training(self) -> tuple[Any, Any]:
@@ -69,7 +72,8 @@ class Problem:
         from ramify.tagger.decide.held_out import LEAST_K, MOST_K, PER_LABEL
 
         Y = self.training[1]
-        return min(int(np.clip(np.ceil(PER_LABEL * Y.nnz / Y.shape[0]), LEAST_K, MOST_K)), Y.shape[1])
+        usual = int(np.clip(np.ceil(PER_LABEL * Y.nnz / Y.shape[0]), LEAST_K, MOST_K))
+        return min(max(usual, self.least_k), Y.shape[1])
 
     def held_out(self, system: System) -> tuple[Any, Any]:
         """Truth and TopK of all held-out documents."""
