@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,13 @@ class Decisions:
         if name not in self._rules:
             if len(self._rules) >= MOST_RULES:
                 self._rules.clear()
-            probabilities = self.calibration.probabilities(self.evidence.top)
-            self._rules[name] = fit_rule(name, self.evidence, probabilities)
+            self._rules[name] = fit_rule(name, self.evidence, self._probabilities)
         return self._rules[name]
+
+    @cached_property
+    def _probabilities(self) -> Float32:
+        """Of the held-out predictions, for the rules."""
+        return self.calibration.probabilities(self.evidence.top)
 
     def decided(self, top: TopK, name: str | None) -> TopK:
         """The labels of the sets with their probabilities as scores, in the order of the probabilities.
