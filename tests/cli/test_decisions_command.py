@@ -30,7 +30,8 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def model(call, files, tmp_path):
-    assert call("train", files[0], "--out", tmp_path / "model", "--quiet").code == 0
+    done = call("train", files[0], "--out", tmp_path / "model", "--calibrate", "no", "--quiet")
+    assert done.code == 0, done.err
     return tmp_path / "model"
 
 
@@ -62,8 +63,40 @@ def test_held_out_documents_of_training_calibrate_the_model(call, files, tmp_pat
     few = written(tmp_path / "few.jsonl", 12, 9)
     done = call("train", few, "--out", tmp_path / "n", "--holdout", 0.3)
     assert done.code == 0
-    assert "note: the model is not calibrated: the held-out documents have" in done.err
+    assert "note: the model is not calibrated, so scores are not probabilities: the held-out documents have" in done.err
     assert call("predict", tmp_path / "n", files[2]).code == 0
+
+
+def test_training_calibrates_by_default(call, files, tmp_path, refused):
+    done = call("train", files[0], "--out", tmp_path / "m")
+    assert (done.code, done.err) == (0, "")
+    assert "  calibrate  " in done.out
+    rows = [
+        json.loads(line) for line in call("predict", tmp_path / "m", files[2], "--decide", "label-f1").out.splitlines()
+    ]
+    assert len(rows) == 50
+    few = written(tmp_path / "few.jsonl", 99, 9)
+    done = call("train", few, "--out", tmp_path / "n")
+    assert done.code == 0
+    assert (
+        "note: the model is not calibrated, so scores are not probabilities: there are 99 training documents"
+        in done.err
+    )
+    assert "--calibrate is 'maybe', but must be yes or no" in refused(
+        "train", few, "--out", tmp_path / "n", "--calibrate", "maybe"
+    )
+
+
+def test_fine_tuned_models_are_calibrated_on_request(call, files, tmp_path):
+    pytest.importorskip("torch")
+    few = ("--set", "epochs=1", "--set", "warmup=0", "--set", "hidden=8", "--set", "embedding=4")
+    train = ("train", files[0], "--out", tmp_path / "m", "--model", "label-chain", *few)
+    done = call(*train)
+    assert done.code == 0, done.err
+    assert "takes long: add --holdout 0.1 or --calibrate yes" in done.err
+    done = call(*train, "--calibrate", "yes")
+    assert (done.code, "calibrated" in done.err) == (0, False)
+    assert call("predict", tmp_path / "m", files[2], "--decide", "micro-f1").code == 0
 
 
 def test_sentences(refused, call, model, files, tmp_path):

@@ -323,7 +323,8 @@ def plans(draw: st.DrawFn) -> tuple[Start, list[str]]:
             paths = {
                 path: one for path, one in paths.items() if path not in ("branching", "max_leaf", "cluster_iterations")
             }
-        for path in draw(st.lists(st.sampled_from(sorted(paths)), max_size=5, unique=True)):
+        some = st.lists(st.sampled_from(sorted(paths)), max_size=5, unique=True) if paths else st.just([])
+        for path in draw(some):
             setting = paths[path][1]
             if setting.role is None:
                 found[f"{kind}.{path}"] = shown(draw(_values(setting)))

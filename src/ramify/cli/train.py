@@ -94,11 +94,8 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
         ),
     ] = None
     calibrate: Annotated[
-        Optional[bool],  # noqa: UP045
-        Option(
-            "--calibrate/--no-calibrate",
-            help="Fit probabilities by training on parts of the documents. (default: unless the model is fine-tuned)",
-        ),
+        Optional[str],  # noqa: UP045
+        Option(metavar="yes|no", help="Fit probabilities by cross-fitting."),
     ] = None
 
 
@@ -199,6 +196,8 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
         raise InputError(f"an argument is missing: give {missing}")
     if options.test is not None and options.holdout is not None:
         raise InputError("--test and --holdout are both given: choose one")
+    if options.calibrate not in (None, "yes", "no"):
+        raise InputError(f"--calibrate is {quoted(options.calibrate)}, but must be yes or no")
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
     check_target(options.out)
@@ -240,10 +239,10 @@ def _calibrate(
 
     assert options.out is not None
     reason = None
-    if options.calibrate is False:
+    if options.calibrate == "no":
         return
     if options.calibrate is None and held_out is None and _is_fine_tuned(tagger.model_):
-        reason = "training again on parts of the documents takes long: add --holdout 0.1 or --calibrate"
+        reason = "training again on parts of the documents takes long: add --holdout 0.1 or --calibrate yes"
     else:
         with stages.stage("calibrate"):
             try:
@@ -256,7 +255,7 @@ def _calibrate(
     if reason is None:
         tagger.save(options.out)
     else:
-        note(f"note: scores are not probabilities, because the model is not calibrated: {reason}", quiet=options.quiet)
+        note(f"note: the model is not calibrated, so scores are not probabilities: {reason}", quiet=options.quiet)
 
 
 def _is_fine_tuned(model: Any) -> bool:

@@ -97,8 +97,8 @@ def folds(n: int, seed: int) -> list[Int64]:
     """
     if n < FEWEST_DOCUMENTS:
         raise InputError(
-            f"there are {n} training documents, but a calibration needs at least {FEWEST_DOCUMENTS}: scores stay "
-            "uncalibrated until ramify calibrate has other labelled documents"
+            f"there are {n} training documents, but a calibration needs at least {FEWEST_DOCUMENTS}: use ramify "
+            "calibrate with other documents"
         )
     size = min(int(SHARE * n), MOST_HELD)
     n_used = min(int(1 / SHARE), -(-ENOUGH // size))
