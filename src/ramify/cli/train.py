@@ -89,7 +89,7 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
         Optional[float],  # noqa: UP045
         Option(
             metavar="SHARE",
-            help="Share of the documents held out for evaluation and calibration.",
+            help="Share held out for evaluation and calibration.",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
