@@ -30,8 +30,8 @@ class NodeReason:
     ----------
     level, node : int
         Level and node number as in ``LabelTree``.
-    leaves : (int, int)
-        First leaf below the node, and the one after the last.
+    labels : int32 array
+        Labels of the leaves below the node; one for a leaf.
     bias : float
         Intercept of the classifier.
     columns : int32 array, shape (n,)
@@ -48,7 +48,7 @@ class NodeReason:
 
     level: int
     node: int
-    leaves: tuple[int, int]
+    labels: Int32
     bias: float
     columns: Int32
     contributions: Float64

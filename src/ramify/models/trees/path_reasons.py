@@ -91,7 +91,7 @@ def _node(search: BeamSearch, X: Features, level: int, node: int, config: Search
     known[level, node] = NodeReason(
         level=level,
         node=node,
-        leaves=_leaves_below(search.tree, level, node),
+        labels=_labels_below(search.tree, level, node),
         bias=bias,
         columns=sparse.indices[used],
         contributions=contributions,
@@ -110,8 +110,8 @@ def transformed(margin: float, transform: str) -> float:
     return math.exp(-(max(0.0, 1.0 - margin) ** int(name[1])))
 
 
-def _leaves_below(tree: LabelTree, level: int, node: int) -> tuple[int, int]:
+def _labels_below(tree: LabelTree, level: int, node: int) -> Int32:
     ends = np.array([node, node + 1], np.int32)
     for below in range(level + 1, tree.depth):
         ends = np.searchsorted(tree.parents[below], ends).astype(np.int32)  # of the type of the parents, without a copy
-    return int(ends[0]), int(ends[1])
+    return tree.leaf_labels[ends[0] : ends[1]]
