@@ -212,7 +212,7 @@ class TransformerModel(RankingModel):
         return replace(Request(**vars(request)), X=X, texts=None, progress=None)
 
     def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
-        """Contributions of the features, and of the embedding as a whole, in the ranker: see ``models.base.reasons``."""
+        """Contributions of the features and of the whole embedding in the ranker: see ``models.base.reasons``."""
         check_is_fitted(self)
         reasons: Reasons = self.ranker_.reasons(self._for_ranker(self._checked_request(request)), labels)
         return reasons

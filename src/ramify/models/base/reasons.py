@@ -2,7 +2,7 @@
 
 A model with the ability "reasons" has the method
 
-    reasons(request, labels)    list with one list per instance: the ``Reason`` of each label, in the order of ``labels``
+    reasons(request, labels)    a list with one list per instance: the ``Reason`` of each label
 
 ``request.k`` is the number of labels of the prediction that is explained: members of an ensemble rank as many labels as
 for that prediction. The score of a reason is that of the prediction; ``ranked`` is False where the prediction does not
@@ -294,7 +294,7 @@ class StagesReason:
 
 Reason: TypeAlias = TreeReason | MixtureReason | VoteReason | CosineReason | StagesReason
 
-Reasons: TypeAlias = list[list[Reason]]
+Reasons: TypeAlias = list[Sequence[Reason]]
 """Per instance the reason of each label."""
 
 ReasonsMethod: TypeAlias = Callable[[Request, Sequence[int]], Reasons]

@@ -47,7 +47,7 @@ def mixture_reasons(
     ]
     found: Reasons = []
     for row, shares in enumerate(merger.shares(ranked, scores)):
-        of_row = []
+        of_row: list[MixtureReason] = []
         for number, label in enumerate(labels):
             own = [None if reasons is None else reasons[row][number] for reasons in inner]
             parts = _Parts(ranked[row], scores[row], shares, label, merger)

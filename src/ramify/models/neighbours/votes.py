@@ -25,9 +25,7 @@ def feature_weights(n: int, frequencies: Int64) -> Float64:
     return weights
 
 
-def instance_votes(
-    searcher: NeighbourSearcher, X: CSR, config: VoteConfig, labels: Any, *, idf: bool
-) -> Reasons:
+def instance_votes(searcher: NeighbourSearcher, X: CSR, config: VoteConfig, labels: Any, *, idf: bool) -> Reasons:
     """The reasons of ``NearestInstances``.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The score of a label by matcher and ranker, taken apart: (mean score of its matched clusters) ^ path_weight × rank."""
+"""The score of a label by matcher and ranker, taken apart: (mean score of matched clusters) ^ path_weight × rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score of a label in a tree, taken apart: margin of each node on its paths = bias + Σ x_j w_j (docs/prediction.md).
+"""The score of a label in a tree, taken apart: margin of each node on its paths = bias + Σ x_j w_j.
 
 The weights are the rounded ones of the packed levels. Scores of leaves and labels come from the search itself.
 """
@@ -6,6 +6,7 @@ The weights are the rounded ones of the packed levels. Scores of leaves and labe
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,17 @@ def tree_reason(search: BeamSearch, X: Features, label: int, config: SearchConfi
         reaches all of them.
     """
     leaves = np.flatnonzero(search.tree.leaf_labels == label).astype(np.int32)
-    factor = 1.0 if search.log_bias is None else float(np.exp(search.log_bias[label]))
-    settings = {"transform": config.transform, "path_weight": config.path_weight, "copies": config.copies}
+    without_leaf = TreeReason(
+        paths=(),
+        transform=config.transform,
+        path_weight=config.path_weight,
+        copies=config.copies,
+        factor=1.0 if search.log_bias is None else float(np.exp(search.log_bias[label])),
+        score=-math.inf,
+        ranked=False,
+    )
     if not len(leaves):
-        return TreeReason(paths=(), factor=factor, score=-math.inf, ranked=False, **settings)
+        return without_leaf
     reached = _reached(search, X, leaves, config) if free else leaves
     score, logs = search.leaf_logs(X, leaves, config)
     if 0 < len(reached) < len(leaves):
@@ -54,7 +62,7 @@ def tree_reason(search: BeamSearch, X: Features, label: int, config: SearchConfi
         for leaf, log in zip(leaves.tolist(), logs.tolist(), strict=True)
     ]
     paths.sort(key=lambda path: (not path.reached, -path.score))
-    return TreeReason(paths=tuple(paths), factor=factor, score=score, ranked=len(reached) > 0, **settings)
+    return replace(without_leaf, paths=tuple(paths), score=score, ranked=len(reached) > 0)
 
 
 def _reached(search: BeamSearch, X: Features, leaves: Int32, config: SearchConfig) -> Int32:

@@ -19,7 +19,7 @@ from ramify.models.base.reasons import Reason, TreeReason, dense_strength, reaso
 from ramify.tagger.explain.explanation import Explanation, LabelExplanation, Term, Word
 from ramify.tagger.explain.names import FeatureNames, Names, model_column_numbers
 from ramify.tagger.explain.occlusion import Occlusion, occlude
-from ramify.tagger.explain.pieces import Pieces, tokens_of
+from ramify.tagger.explain.pieces import Pieces
 from ramify.values import Float64, Hybrid
 from ramify.wording import quoted
 
@@ -117,7 +117,7 @@ class _OneText:
         """The explanation of one label."""
         name = self.tagger.label_names_[number]
         if isinstance(reason, TreeReason) and not reason.paths:
-            raise InputError(f"the label {quoted(name)} is in no cluster, because no training document has it: no reasons")
+            raise InputError(f"the label {quoted(name)} has no reasons, because no training document has it")
         occlusion = self._occlusion(number, reason)
         features: list[tuple[int, float]] = [] if reason is None else _summed(reason)
         pieces, names = self._traced([column for column, _ in features], occlusion)
@@ -150,7 +150,7 @@ class _OneText:
         numbers = model_column_numbers(tagger, columns)
         pieces = None
         if self.text is not None:
-            found = Pieces.of(tagger.vectorizer_, self.text, numbers if occlusion is None or columns else ())
+            found = Pieces.of(tagger.vectorizer_, self.text, numbers)
             known = [(column, found.places.get(number)) for column, number in zip(columns, numbers, strict=True)]
             pieces = replace(found, places={column: spans for column, spans in known if spans is not None})
         names, features = {}, FeatureNames(tagger.vectorizer_)
@@ -169,15 +169,15 @@ class _OneText:
             return None
         model = type(self.tagger.model_).__name__
         if self.text is None:
-            raise InputError(f"reasons of a {model} are found by leaving out words, but the model takes features: no reasons")
-        tokens = Pieces.of(self.tagger.vectorizer_, self.text, ()).tokens if reason is not None else tokens_of(self.text)
+            raise InputError(f"{model} has no reasons without texts: train a Tagger on texts")
+        tokens = Pieces.of(self.tagger.vectorizer_, self.text, ()).tokens
         if not tokens:
             raise InputError("the text has no words that could be left out: give a text with words")
         if reason is not None and dense_strength(reason, reason) is not None:
             return occlude(lambda texts: self._dense_values(texts, number, reason), self.text, tokens, "dense block")
         found = occlude(lambda texts: self._scores(texts, number), self.text, tokens)
         if reason is None and not found.values.any() and found.total == 0:
-            raise InputError(f"{model} gives every text the same score for this label: there are no reasons in the text")
+            raise InputError(f"{model} has no reasons: the score of the label does not depend on the words of the text")
         return found
 
     def _scores(self, texts: list[str], number: int) -> Float64:

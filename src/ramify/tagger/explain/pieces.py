@@ -3,8 +3,8 @@
 pieces  = words, then chunks between blanks, then windows of 2, 3, ... words, up to the longest n-gram
 places  = of a column: the smallest pieces that have the column, wherever they are in the text
 
-Pieces are vectorized by the vectorizer itself, so that stems, hashes, character n-grams and a user's own vectorizer need
-no code here.
+Pieces are vectorized by the vectorizer itself, so that stems, hashes, character n-grams and a user's own vectorizer
+need no code here.
 """
 
 from __future__ import annotations
@@ -77,10 +77,9 @@ class Pieces:
     def of(cls, vectorizer: Any, text: str, columns: Sequence[int]) -> Pieces:
         """The places of columns of a fitted vectorizer in one text."""
         parts = sparse_parts(vectorizer)
-        tokens = tokens_of(text, runs=any(_has_runs(part.vectorizer) for part in parts))
+        tokens = tokens_of(text, runs=not parts or any(_has_runs(part.vectorizer) for part in parts))
         places: dict[int, list[Span]] = {}
-        ends = [part.first for part in parts[1:]] + [2**31]
-        for part, end in zip(parts, ends, strict=True):
+        for part, end in zip(parts, [*(part.first for part in parts[1:]), 2**31], strict=False):
             own = {column - part.first for column in columns if part.first <= column < end}
             found = _places(part.vectorizer, text, tokens, own)
             places |= {column + part.first: spans for column, spans in found.items()}

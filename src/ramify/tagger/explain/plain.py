@@ -42,11 +42,10 @@ def _section_lines(section: Section, depth: int) -> Iterator[str]:
     blank = "  " * depth
     yield f"{blank}{one_line(section.title)}: {section.equation}"
     if section.rows:
-        rows = (
-            f"{one_line(row.name)} {signed(row.number)}" + (f" ({one_line(row.note)})" if row.note else "")
-            for row in section.rows
-        )
-        yield f"{blank}  {', '.join(rows)}"
+        plain = [f"{one_line(row.name)} {signed(row.number)}" for row in section.rows if not row.note]
+        yield from [f"{blank}  {', '.join(plain)}"] if plain else []
+        noted = (row for row in section.rows if row.note)
+        yield from (f"{blank}  {one_line(row.name)} {signed(row.number)} ({one_line(row.note)})" for row in noted)
     for inner in section.inner:
         yield from _section_lines(inner, depth + 1)
 
@@ -78,7 +77,6 @@ def _bullets(section: Section, depth: int) -> Iterator[str]:
         yield f"{blank}  - {escaped(row.name)} {signed(row.number)}{note}"
     for inner in section.inner:
         yield from _bullets(inner, depth + 1)
-
 
 
 def escaped(text: str) -> str:

@@ -136,7 +136,7 @@ def _node(node: NodeReason, leaf: bool, names: Names, top: int) -> Section:
     equation += f", score {number(node.score)}"
     rows = [Row("(bias)", node.bias), *_features(node.columns, node.contributions, names, top)]
     rows += [] if node.dense is None else [Row("(dense block)", node.dense)]
-    several = f"level {node.level}, cluster of {len(node.labels):,} labels: {names.cluster(node.labels)}"
+    several = f"level {node.level}, cluster of {len(np.unique(node.labels)):,} labels: {names.cluster(node.labels)}"
     return Section("the label itself" if leaf else several, equation, tuple(rows))
 
 
