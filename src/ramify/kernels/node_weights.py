@@ -171,7 +171,7 @@ class _Block:
         return match
 
     def entries_of(self, rows: Int64, words: Int64) -> tuple[Int64, Int64, Bool]:
-        """First entry and number of entries of each row, and whether they are within the block, unless it is damaged."""
+        """First entry and number of entries of each row, and whether they are within the block."""
         first = self.words["row"][words].astype(np.int64)
         before = rows - first
         near = np.minimum(first[:, None] + np.arange(WORD_ROWS), len(self.counts) - 1)

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ramify.errors import InputError
 from ramify.exchange import Request
 from ramify.models.base.adapter import as_model, own_method
 from ramify.values import Float64, Int32
@@ -298,6 +299,19 @@ Reasons: TypeAlias = list[Sequence[Reason]]
 """Per instance the reason of each label."""
 
 ReasonsMethod: TypeAlias = Callable[[Request, Sequence[int]], Reasons]
+
+
+class NoReasonsError(InputError):
+    """Reasons are asked of a model whose scores do not depend on the instance."""
+
+
+def reasons_inside(model: Any, request: Request, labels: Sequence[int]) -> Reasons | None:
+    """The reasons of a model inside another; None for a model without reasons."""
+    method = reasons_of(model)
+    try:
+        return None if method is None else method(request, labels)
+    except NoReasonsError:
+        return None
 
 
 def reasons_of(model: Any) -> ReasonsMethod | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ramify.exchange import Request
-from ramify.models.base.reasons import MemberReason, MixtureReason, Reasons, reasons_of
+from ramify.models.base.reasons import MemberReason, MixtureReason, Reasons, reasons_inside
 from ramify.models.mixtures.merging import Merger
 from ramify.protocols import Model
 from ramify.values import Float32, Float64, Int32
@@ -40,11 +40,8 @@ def mixture_reasons(
     """
     tops = [model.answer(for_member(request, model)) for model in answering]
     ranked, scores = (np.stack([getattr(top, name) for top in tops], 1) for name in ("labels", "scores"))
-    methods = [reasons_of(member) for member in members]
-    inner = [
-        None if method is None else method(for_member(request, model), labels)
-        for method, model in zip(methods, answering, strict=True)
-    ]
+    pairs = zip(members, answering, strict=True)
+    inner = [reasons_inside(member, for_member(request, model), labels) for member, model in pairs]
     found: Reasons = []
     for row, shares in enumerate(merger.shares(ranked, scores)):
         of_row: list[MixtureReason] = []

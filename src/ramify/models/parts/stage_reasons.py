@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ramify.exchange import Request
-from ramify.models.base.reasons import ClusterReason, Reason, StagesReason, reasons_of
+from ramify.models.base.reasons import ClusterReason, Reason, StagesReason, reasons_inside
 from ramify.values import CSR, Features
 
 
@@ -40,10 +39,8 @@ def stages_reason(
         Exponent of the matcher's score.
     """
     found = [(cluster, score) for cluster, score in zip(matched.indices, matched.data, strict=True) if cluster in own]
-    method = reasons_of(matcher)
-    inner: list[Any] = [None] * len(found)
-    if method is not None and found:
-        [inner] = method(replace(request, progress=None), [int(cluster) for cluster, _ in found])
+    inside = reasons_inside(matcher, request, [int(cluster) for cluster, _ in found]) if found else None
+    [inner] = [[None] * len(found)] if inside is None else inside
     rank, ranker = ranked
     match = float(np.mean([score for _, score in found], dtype=np.float32)) if found else 0.0
     return StagesReason(

@@ -139,7 +139,7 @@ class _OneText:
             reason=reason,
             terms=shares.terms(),
             words=shares.words(),
-            unit=UNITS.get(type(reason).__name__, "part of the score") if occlusion is None else LEFT_OUT[occlusion.of],
+            unit=_unit(reason, occlusion),
             occlusion=occlusion,
             names=names,
         )
@@ -167,18 +167,13 @@ class _OneText:
         wanted = reason is None if self.asked.occlusion is None else self.asked.occlusion or reason is None
         if not wanted:
             return None
-        model = type(self.tagger.model_).__name__
         if self.text is None:
+            model = type(self.tagger.model_).__name__
             raise InputError(f"{model} has no reasons without texts: train a Tagger on texts")
         tokens = Pieces.of(self.tagger.vectorizer_, self.text, ()).tokens
-        if not tokens:
-            raise InputError("the text has no words that could be left out: give a text with words")
         if reason is not None and dense_strength(reason, reason) is not None:
             return occlude(lambda texts: self._dense_values(texts, number, reason), self.text, tokens, "dense block")
-        found = occlude(lambda texts: self._scores(texts, number), self.text, tokens)
-        if reason is None and not found.values.any() and found.total == 0:
-            raise InputError(f"{model} has no reasons: the score of the label does not depend on the words of the text")
-        return found
+        return occlude(lambda texts: self._scores(texts, number), self.text, tokens)
 
     def _scores(self, texts: list[str], number: int) -> Float64:
         """Score of the label for each text; 0 where the model does not rank it."""
@@ -202,6 +197,13 @@ class _OneText:
         X = Hybrid(sparse, request.X.dense, request.X.dense_scale) if isinstance(own, Hybrid) else sparse
         found = method(replace(self.request, X=X, texts=request.texts), [number])
         return np.array([dense_strength(row[0], like) for row in found], np.float64)
+
+
+def _unit(reason: Reason | None, occlusion: Occlusion | None) -> str:
+    """What the strengths are."""
+    if occlusion is not None and (reason is None or occlusion.of == "dense block"):
+        return LEFT_OUT[occlusion.of]
+    return UNITS.get(type(reason).__name__, "part of the score")
 
 
 def _summed(reason: Reason) -> list[tuple[int, float]]:
