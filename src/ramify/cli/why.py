@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ramify.tagger.explain.explanation import LabelExplanation
+    from ramify.tagger.explain.summary import Section
 
 LONG, CONTEXT = 300, 40
 """Of a text with more characters, only highlighted words are shown, with this number of characters around them."""
@@ -30,8 +31,15 @@ def text_lines(one: LabelExplanation, text: str | None, top: int) -> list[str]:
 
     section = label_section(one, top)
     lines = [f"{INDENT}{name}: {shown}" for name, shown in term_lines(one, top)]
-    lines += [f"{INDENT}{one_line(inner.title)}: {inner.equation}" for inner in section.inner]
+    for inner in section.inner:
+        lines += [f"{INDENT}{step}" for step in _steps(inner)]
     return lines if text is None else lines + _highlighted(one, text)
+
+
+def _steps(section: Section) -> list[str]:
+    """A step of the computation, and the steps inside it."""
+    steps = [(section, ""), *((inner, "  ") for inner in section.inner)]
+    return [f"{blank}{one_line(step.title)}: {step.equation}" for step, blank in steps]
 
 
 def _highlighted(one: LabelExplanation, text: str) -> list[str]:
@@ -78,5 +86,5 @@ def record(one: LabelExplanation, top: int) -> dict[str, Any]:
     found = one.reasons_dict(top)
     for name in ("for", "against"):
         found[name] = [term | {"strength": float(f"{term['strength']:.6g}")} for term in found[name]]
-    steps = [f"{inner.title}: {inner.equation}" for inner in label_section(one, top).inner]
+    steps = [step.strip() for inner in label_section(one, top).inner for step in _steps(inner)]
     return found | {"computation": steps}

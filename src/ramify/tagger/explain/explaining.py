@@ -19,7 +19,7 @@ from ramify.models.base.reasons import Reason, TreeReason, dense_strength, reaso
 from ramify.tagger.explain.explanation import Explanation, LabelExplanation, Term, Word
 from ramify.tagger.explain.names import FeatureNames, Names, model_column_numbers
 from ramify.tagger.explain.occlusion import Occlusion, occlude
-from ramify.tagger.explain.pieces import Pieces
+from ramify.tagger.explain.pieces import Pieces, has_stems
 from ramify.values import Float64, Hybrid
 from ramify.wording import quoted
 
@@ -38,6 +38,9 @@ LEFT_OUT = {
     "dense block": f"{MARGINS}; for the dense block: what it contributes less without the word",
 }
 DENSE_BLOCK = "(dense block)"
+
+MOST_FORMS = 4
+"""Forms of a word that are shown together; a feature of more words is divided among them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +124,7 @@ class _OneText:
         occlusion = self._occlusion(number, reason)
         features: list[tuple[int, float]] = [] if reason is None else _summed(reason)
         pieces, names = self._traced([column for column, _ in features], occlusion)
-        shares = _Shares(pieces)
+        shares = _Shares(pieces, stemmed=has_stems(self.tagger.vectorizer_))
         for column, strength in features:
             shares.add(strength, pieces.places.get(column) if pieces else None, names.feature(column))
         if occlusion is not None and (reason is None or occlusion.of == "dense block"):
@@ -218,10 +221,13 @@ def _summed(reason: Reason) -> list[tuple[int, float]]:
 
 
 class _Shares:
-    """Strengths collected by phrase and by word; a feature with several places is divided among them."""
+    """Strengths collected by phrase and by word; a feature with several places is divided among them.
 
-    def __init__(self, pieces: Pieces | None) -> None:
-        self._pieces = pieces
+    With stems, the forms of a word are one phrase, such as "rule / rules".
+    """
+
+    def __init__(self, pieces: Pieces | None, *, stemmed: bool) -> None:
+        self._pieces, self._stemmed = pieces, stemmed
         self._terms: dict[str, float] = {}
         self._tokens: dict[int, float] = {}
 
@@ -230,8 +236,11 @@ class _Shares:
         if not spans or self._pieces is None:
             self._terms[name] = self._terms.get(name, 0.0) + strength
             return
-        for first, last in spans:
-            share, phrase = strength / len(spans), self._pieces.phrase((first, last))
+        phrases = [self._pieces.phrase(span) for span in spans]
+        if self._stemmed and len(set(phrases)) <= MOST_FORMS:
+            phrases = [" / ".join(dict.fromkeys(phrases))] * len(phrases)
+        share = strength / len(spans)
+        for (first, last), phrase in zip(spans, phrases, strict=True):
             self._terms[phrase] = self._terms.get(phrase, 0.0) + share
             for token in range(first, last + 1):
                 self._tokens[token] = self._tokens.get(token, 0.0) + share / (last - first + 1)

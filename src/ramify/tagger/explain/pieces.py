@@ -107,6 +107,12 @@ def _has_runs(vectorizer: Any) -> bool:
     return isinstance(vectorizer, Tfidf) and vectorizer.plan_.runs is not None
 
 
+def has_stems(vectorizer: Any) -> bool:
+    """Whether words are replaced by their stems."""
+    tfidf = [part.vectorizer for part in sparse_parts(vectorizer) if isinstance(part.vectorizer, Tfidf)]
+    return any(one.plan_.stemmer is not None for one in tfidf)
+
+
 def _longest(vectorizer: Any) -> int:
     """Words of the longest n-gram."""
     if isinstance(vectorizer, Tfidf | Hashing):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,6 +99,9 @@ def _tree(reason: TreeReason, names: Names, top: int) -> Section:
     if not reason.paths:
         return Section("tree", "the label has no leaf, because no training document has it")
     n_reached = sum(path.reached for path in reason.paths)
+    nodes = reason.paths[0].nodes
+    if len(reason.paths) == len(nodes) == 1 and reason.factor == 1:
+        return replace(_node(nodes[0], True, names, top), title="classifier of the label")
     if len(reason.paths) == 1:
         return _path(reason.paths[0], reason, names, top, "path in the tree")
     inner = tuple(
