@@ -55,7 +55,7 @@ def test_documents_without_labels(call, model):
 
 def test_words_left_out(call, model):
     done = call("predict", model, "river smoke", "--why", "--occlude", "-k", 1)
-    assert "words left out: attributions " in done.out
+    assert "words left out: score " in done.out
     found = json.loads(call("predict", model, "river smoke", "--why", "--occlude", "--format", "jsonl").out)
     assert found["labels"][0]["why"]["occlusion"]["error"] >= 0
 

@@ -1,6 +1,7 @@
 """Tagger.explain: exact sums, names, words, members, copies, votes, words left out, and its views."""
 
 import html.parser
+import itertools
 import json
 import re
 from typing import ClassVar
@@ -15,6 +16,8 @@ from ramify.errors import InputError
 from ramify.features.dense_text import DenseText
 from ramify.index import KMeansIndexer
 from ramify.models.base.reasons import MixtureReason, StagesReason, TreeReason, VoteReason
+from ramify.tagger.explain.occlusion import occlude
+from ramify.tagger.explain.pieces import tokens_of
 
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
 WORDS = {name: words.split() for name, words in TOPICS.items()}
@@ -285,12 +288,34 @@ def test_a_model_without_reasons_is_explained_by_leaving_out_words():
     one = tagger.explain("river rain rain report").labels[0]
     assert one.reason is None
     found = one.occlusion
-    assert found.error == pytest.approx(0, abs=1e-6)  # the score is a sum over words
+    assert (found.gap, found.error) == pytest.approx((0, 0), abs=1e-6)  # the score is a sum over words
     assert found.total == pytest.approx(one.score)
+    assert found.values[1] == pytest.approx(found.values[2])
     assert len(found.values) == 4
     normalised = fitted(Counting(), Tfidf(min_df=1)).explain("river rain rain report").labels[0].occlusion
-    assert normalised.error == pytest.approx(abs(normalised.values.sum() - normalised.total))
+    assert normalised.gap == pytest.approx(0, abs=1e-6)
     assert normalised.error > 0.01
+
+
+def test_the_error_of_the_orders_covers_the_shapley_values():
+    """For 6 words, against all 720 orders: the value is the largest weight, so words replace each other."""
+    weights = {"a1": 1.0, "b1": 0.9, "c1": 0.5, "d1": 0.2, "e1": -0.3, "f1": 0.0}
+
+    def values(texts):
+        return np.array([[max((weights[word] for word in text.split()), default=0.0)] for text in texts])
+
+    text = " ".join(weights)
+    [found] = occlude(values, text, tokens_of(text))
+    exact = np.zeros(6)
+    for order in itertools.permutations(range(6)):
+        before = 0.0
+        for count, unit in enumerate(order, 1):
+            value = values([" ".join(text.split()[at] for at in order[:count])])[0, 0]
+            exact[unit] += (value - before) / 720
+            before = value
+    assert found.gap == pytest.approx(0, abs=1e-12)
+    assert np.sqrt(np.square(found.values - exact).mean()) < 2 * found.error
+    assert found.error < 0.3
 
 
 def test_a_subclass_that_overrides_the_prediction_is_explained_by_its_own_scores():
@@ -307,8 +332,9 @@ def test_a_subclass_that_overrides_the_prediction_is_explained_by_its_own_scores
 def test_long_texts_are_left_out_in_groups():
     tagger = fitted(Counting(), Tfidf(min_df=1))
     found = tagger.explain("river rain report " * 200).labels[0].occlusion
-    assert (len(found.values), found.words_per_unit) == (200, 3)
-    assert found.spans[-1] == (597, 599)
+    assert (len(found.values), found.words_per_unit) == (60, 10)
+    assert found.spans[-1] == (590, 599)
+    assert found.gap == pytest.approx(0, abs=1e-5)
 
 
 class Lengths(DenseText):
@@ -346,6 +372,7 @@ def test_the_dense_block_is_one_entry_and_divided_among_words_on_demand(wrapped)
     occluded = tagger.explain(TEXTS[0], occlusion=True).labels[0]
     assert occluded.occlusion.of == "dense block"
     assert occluded.occlusion.error == pytest.approx(0, abs=1e-5)  # the dense features add up
+    assert occluded.occlusion.gap == pytest.approx(0, abs=1e-5)
     assert occluded.occlusion.total == pytest.approx(dense, abs=1e-5)
     assert sum(word.strength for word in occluded.words) == pytest.approx(sum(term.strength for term in one.terms))
 
@@ -354,9 +381,9 @@ def test_occlusion_of_a_linear_model_states_its_error_beside_the_reason():
     one = fitted().explain(TEXTS[0], occlusion=True).labels[0]
     found = one.occlusion
     assert isinstance(one.reason, TreeReason)
-    assert found.error == pytest.approx(abs(found.values.sum() - (found.whole - found.empty)))
+    assert found.gap == pytest.approx(0, abs=1e-6)
     assert found.whole == pytest.approx(one.score, rel=1e-6)
-    assert "words left out: attributions" in str(fitted().explain(TEXTS[0], occlusion=True))
+    assert "words left out: score " in str(fitted().explain(TEXTS[0], occlusion=True))
 
 
 # --- errors ---

@@ -272,9 +272,9 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         k, allowed, forbidden, beam, threads
             Of the prediction that is explained, as in ``tag``.
         occlusion : bool, optional
-            Whether each word is left out to attribute the dense block, or the score of a model without dense features,
-            to words; the explanation has the error of the attribution. None: only for a model without linear
-            classifiers and votes. It takes one prediction per word.
+            Whether words are left out to divide the dense block, or the score of a model without dense features, among
+            words; the explanation has the error of this attribution. None: only for a model without linear classifiers
+            and votes. It takes about four predictions per word, at most 256.
 
         Raises
         ------

@@ -17,10 +17,10 @@ from ramify.errors import InputError
 from ramify.exchange import Request
 from ramify.models.base.reasons import Reason, TreeReason, dense_strength, reasons_of, strengths
 from ramify.tagger.explain.explanation import Explanation, LabelExplanation, Term, Word
+from ramify.tagger.explain.left_out import LeftOut
 from ramify.tagger.explain.names import FeatureNames, Names, model_column_numbers
-from ramify.tagger.explain.occlusion import Occlusion, occlude
+from ramify.tagger.explain.occlusion import Occlusion
 from ramify.tagger.explain.pieces import Pieces, has_stems
-from ramify.values import Float64, Hybrid
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ UNITS = {
     "StagesReason": "contribution to the ranker, plus path_weight times that to the matcher",
 }
 LEFT_OUT = {
-    "score": "what the score loses without the word",
-    "dense block": f"{MARGINS}; for the dense block: what it contributes less without the word",
+    "score": "what the word adds to the score, on average over orders of the words",
+    "dense block": f"{MARGINS}, with the dense block divided among the words",
 }
-DENSE_BLOCK = "(dense block)"
+DENSE_BLOCK, EMPTY_TEXT = "(dense block)", "(dense block of an empty text)"
 
 MOST_FORMS = 4
 """Forms of a word that are shown together; a feature of more words is divided among them."""
@@ -85,7 +85,8 @@ def explain(tagger: FittedTagger, text: Any, label: str | Iterable[str] | None, 
     method = reasons_of(tagger.model_)
     reasons: Sequence[Reason | None] = [None] * len(numbers) if method is None else method(request, numbers)[0]
     one = _OneText(tagger, text if tagger.takes_texts_ else None, request, asked)
-    found = [one.explained(number, reason) for number, reason in zip(numbers, reasons, strict=True)]
+    occlusions = one.occlusions(numbers, reasons)
+    found = [one.explained(*row) for row in zip(numbers, reasons, occlusions, strict=True)]
     return Explanation(text=one.text, model=type(tagger.model_).__name__, labels=tuple(found))
 
 
@@ -116,14 +117,13 @@ class _OneText:
         self.tagger, self.text, self.request, self.asked = tagger, text, request, asked
         self.model = tagger._adapted_model()
 
-    def explained(self, number: int, reason: Reason | None) -> LabelExplanation:
+    def explained(self, number: int, reason: Reason | None, occlusion: Occlusion | None) -> LabelExplanation:
         """The explanation of one label."""
         name = self.tagger.label_names_[number]
         if isinstance(reason, TreeReason) and not reason.paths:
             raise InputError(f"the label {quoted(name)} has no reasons, because no training document has it")
-        occlusion = self._occlusion(number, reason)
         features: list[tuple[int, float]] = [] if reason is None else _summed(reason)
-        pieces, names = self._traced([column for column, _ in features], occlusion)
+        pieces, names = self._traced([column for column, _ in features])
         shares = _Shares(pieces, stemmed=has_stems(self.tagger.vectorizer_))
         for column, strength in features:
             shares.add(strength, pieces.places.get(column) if pieces else None, names.feature(column))
@@ -132,8 +132,7 @@ class _OneText:
                 shares.add(value, [span], "")
         dense = None if reason is None else dense_strength(reason, reason)
         if dense is not None:
-            left_out = 0.0 if occlusion is None else float(occlusion.values.sum())
-            shares.add(dense - left_out, None, DENSE_BLOCK)
+            shares.add(*((dense, None, DENSE_BLOCK) if occlusion is None else (occlusion.empty, None, EMPTY_TEXT)))
         return LabelExplanation(
             label=name,
             number=number,
@@ -147,7 +146,7 @@ class _OneText:
             names=names,
         )
 
-    def _traced(self, columns: list[int], occlusion: Occlusion | None) -> tuple[Pieces | None, Names]:
+    def _traced(self, columns: list[int]) -> tuple[Pieces | None, Names]:
         """The words that columns of the model come from, and the names of the columns."""
         tagger = self.tagger
         numbers = model_column_numbers(tagger, columns)
@@ -165,41 +164,24 @@ class _OneText:
             names[column] = f"feature {number}" if name is None else name
         return pieces, Names(names, tagger.label_names_, tagger.label_counts_)
 
-    def _occlusion(self, number: int, reason: Reason | None) -> Occlusion | None:
+    def occlusions(self, numbers: Sequence[int], reasons: Sequence[Reason | None]) -> Sequence[Occlusion | None]:
         """Attributions by leaving out words, where they are asked for or the model has no reasons."""
-        wanted = reason is None if self.asked.occlusion is None else self.asked.occlusion or reason is None
-        if not wanted:
-            return None
+        bare = any(reason is None for reason in reasons)
+        if not bare and not self.asked.occlusion:
+            return [None] * len(numbers)
         if self.text is None:
             model = type(self.tagger.model_).__name__
             raise InputError(f"{model} has no reasons without texts: train a Tagger on texts")
         tokens = Pieces.of(self.tagger.vectorizer_, self.text, ()).tokens
-        if reason is not None and dense_strength(reason, reason) is not None:
-            return occlude(lambda texts: self._dense_values(texts, number, reason), self.text, tokens, "dense block")
-        return occlude(lambda texts: self._scores(texts, number), self.text, tokens)
-
-    def _scores(self, texts: list[str], number: int) -> Float64:
-        """Score of the label for each text; 0 where the model does not rank it."""
-        request, _ = self.tagger._request(texts)
-        top = self.model.answer(replace(request, k=1, allowed=[number], threads=self.asked.threads))
-        return np.where(top.labels[:, 0] == number, top.scores[:, 0].astype(np.float64), 0.0)
+        return LeftOut(self.tagger, self.text, self.request).occlusions(numbers, reasons, tokens)
 
     def _score(self, number: int) -> float:
         """Score of the label in the prediction; what it would be alone, where the prediction does not rank it."""
         top = self.model.answer(self.request)
         own = top.scores[0, top.labels[0] == number]
-        return float(own[0]) if len(own) else float(self._scores([self.text or ""], number)[0])
-
-    def _dense_values(self, texts: list[str], number: int, like: Reason) -> Float64:
-        """Contribution of the dense block of each text, beside the sparse features of the whole text."""
-        method = reasons_of(self.tagger.model_)
-        if method is None:
-            return np.zeros(len(texts))
-        own, request = self.request.X, self.tagger._request(texts)[0]
-        sparse = (own.sparse if isinstance(own, Hybrid) else own)[np.zeros(len(texts), np.int64)]
-        X = Hybrid(sparse, request.X.dense, request.X.dense_scale) if isinstance(own, Hybrid) else sparse
-        found = method(replace(self.request, X=X, texts=request.texts), [number])
-        return np.array([dense_strength(row[0], like) for row in found], np.float64)
+        if len(own):
+            return float(own[0])
+        return float(LeftOut(self.tagger, self.text or "", self.request).scores([self.text or ""], [number])[0, 0])
 
 
 def _unit(reason: Reason | None, occlusion: Occlusion | None) -> str:

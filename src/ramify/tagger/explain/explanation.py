@@ -119,7 +119,7 @@ class LabelExplanation:
             record[name] = [{"text": term.text, "strength": term.strength} for term in terms]
         if self.occlusion is not None:
             found = self.occlusion
-            record["occlusion"] = {"of": found.of, "total": found.total, "error": found.error}
+            record["occlusion"] = {"of": found.of, "whole": found.whole, "empty": found.empty, "error": found.error}
         return record
 
 

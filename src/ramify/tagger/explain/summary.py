@@ -207,7 +207,7 @@ def _cosine(reason: CosineReason, names: Names, top: int) -> Section:
 
 def _occlusion(found: Occlusion) -> Section:
     what = {"score": "score", "dense block": "dense block's contribution to the margins"}[found.of]
-    equation = f"attributions {number(float(found.values.sum()))}, "
-    equation += f"{what} {number(found.whole)} less {number(found.empty)} of an empty text, error {number(found.error)}"
+    equation = f"{what} {number(found.whole)} = {number(found.empty)} (empty text) {signed(float(found.values.sum()))} "
+    equation += f"(words), standard error of a word {number(found.error)}"
     group = f", {found.words_per_unit} words at a time" if found.words_per_unit > 1 else ""
     return Section(f"words left out{group}", equation)
