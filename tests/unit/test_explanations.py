@@ -212,6 +212,7 @@ def test_copies_are_listed_and_the_reached_ones_give_the_score(merge):
             several += len(one.reason.paths) > 1
             merged = {"max": max(reached), "mean": np.mean(reached), "sum": sum(reached)}[merge]
             assert merged == pytest.approx(one.score, rel=1e-5)
+            assert "feature " not in str(tagger.explain(text, one.label, k=4))
             assert [path.reached for path in one.reason.paths] == sorted(
                 (path.reached for path in one.reason.paths), reverse=True
             )
