@@ -511,6 +511,14 @@ def test_as_dict_is_json():
         assert record["labels"][0]["occlusion"]["error"] == explanation.labels[0].occlusion.error
 
 
+def test_rows_of_a_classifier_add_up_to_its_margin():
+    one = fitted().explain("river rain lake flood smoke").labels[0]
+    node = one.reason.paths[0].nodes[-1]
+    [section] = one.as_dict(top=2)["computation"]["inner"]
+    assert [row["name"] for row in section["rows"]][::3] == ["(bias)", "(3 other features)"]
+    assert sum(row["number"] for row in section["rows"]) == pytest.approx(node.margin)
+
+
 def test_text_states_the_score_in_numbers():
     found = str(fitted(XRLinear(**TREE, path_weight=0.5, tail_rank=0.4)).explain(TEXTS[1], "fire"))
     assert re.search(r"^fire: score 0\.\d+$", found, re.MULTILINE)
