@@ -72,6 +72,15 @@ def test_training_calibrates_by_default(call, files, tmp_path, refused):
     assert (done.code, done.err) == (0, "")
     assert "  calibrate  " in done.out
     assert len(call("predict", tmp_path / "m", files[2], "--decide", "label-f1").out.splitlines()) == 50
+    lines = [json.loads(line) for line in call("predict", tmp_path / "m", files[2], "-k", 3).out.splitlines()]
+    sure = {
+        one["label"]: one["score"]
+        for one in json.loads(call("predict", tmp_path / "m", files[2], "--decide", "threshold=0").out.splitlines()[0])[
+            "labels"
+        ]
+    }
+    assert {one["label"]: one["probability"] for one in lines[0]["labels"]}.items() <= sure.items()
+    assert all(0 < one["probability"] < 1 for line in lines for one in line["labels"])
     few = written(tmp_path / "few.jsonl", 99, 9)
     done = call("train", few, "--out", tmp_path / "n")
     assert done.code == 0

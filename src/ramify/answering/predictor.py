@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import scipy.sparse as sp
 
 from ramify.data.streams import without_surrogates
 from ramify.tagger import Tagger
 from ramify.tagger.fitted import Tags
+from ramify.values import TopK
 
 if TYPE_CHECKING:
     from ramify.tagger.explain.explanation import Explanation
 
 
 class Tag(NamedTuple):
-    """One label of a document; ``key`` is its identifier in the training file if names replaced identifiers."""
+    """One label of a document.
+
+    ``key`` is its identifier in the training file if names replaced identifiers, ``probability`` that of a calibrated
+    model; None for others, and where a rule chose the labels, whose scores are probabilities then.
+    """
 
     label: str
     score: float
     key: str | None
+    probability: float | None = None
 
 
 class Answer(NamedTuple):
@@ -90,9 +98,9 @@ class Predictor:
         kept = [[tag for tag in tags if tag[1] >= least] for tags in found]
         reasons = [self._reasons(instances, row, tags) for row, tags in enumerate(kept)]
         return [
-            Answer(number, identity, text, [self._tag(*tag) for tag in tags], why)
+            Answer(number, identity, text, tags, why)
             for number, (identity, text, tags, why) in enumerate(
-                zip(ids, texts, kept, reasons, strict=True), n_before + 1
+                zip(ids, texts, self._tags(kept), reasons, strict=True), n_before + 1
             )
         ]
 
@@ -117,7 +125,21 @@ class Predictor:
             instances, self.k, allowed=self.allowed, forbidden=self.forbidden, beam=self.beam, threads=self.threads
         )
 
-    def _tag(self, label: str, score: float) -> Tag:
-        keys = self.tagger.label_keys_
-        key = None if keys is None else without_surrogates(keys[self.tagger.label_ids([label])[0]])
-        return Tag(without_surrogates(label), score, key)
+    def _tags(self, found: list[Tags]) -> list[list[Tag]]:
+        """The labels with their identifiers and probabilities."""
+        keys, decisions = self.tagger.label_keys_, self.tagger.decisions_
+        calibrated = decisions is not None and self.rule is None
+        if keys is None and not calibrated:
+            return [[Tag(without_surrogates(label), score, None) for label, score in tags] for tags in found]
+        pairs = [tag for tags in found for tag in tags]
+        labels = self.tagger.label_ids(label for label, _ in pairs)
+        probabilities: Any = repeat(None)
+        if calibrated and decisions is not None:
+            scores = np.array([[score for _, score in pairs]], np.float32)
+            top = TopK(np.array([labels], np.int32).reshape(scores.shape), scores)
+            probabilities = iter(decisions.calibration.probabilities(top)[0].tolist())
+        identifiers = iter([None if keys is None else without_surrogates(keys[label]) for label in labels])
+        return [
+            [Tag(without_surrogates(name), score, next(identifiers), next(probabilities)) for name, score in tags]
+            for tags in found
+        ]

@@ -121,7 +121,15 @@ def _parquet_writer(out: Path, keys: bool) -> Iterator[Write]:
 
 def _json_lines(answer: Answer, keys: bool) -> list[str]:
     known = {} if answer.id is None else {"id": answer.id}
-    return [json.dumps({**known, "labels": _tag_records(answer, keys)}, ensure_ascii=False, default=str)]
+    return [json.dumps({**known, "labels": _probable_records(answer, keys)}, ensure_ascii=False, default=str)]
+
+
+def _probable_records(answer: Answer, keys: bool) -> list[dict[str, Any]]:
+    """With the probabilities of a calibrated model."""
+    return [
+        record if tag.probability is None else record | {"probability": _rounded(tag.probability)}
+        for record, tag in zip(_tag_records(answer, keys), answer.tags, strict=True)
+    ]
 
 
 def _tag_records(answer: Answer, keys: bool) -> list[dict[str, Any]]:
@@ -132,7 +140,7 @@ def _tag_records(answer: Answer, keys: bool) -> list[dict[str, Any]]:
 
 def _explained_json_lines(answer: Answer, keys: bool, top: int) -> list[str]:
     known = {} if answer.id is None else {"id": answer.id}
-    records = _tag_records(answer, keys)
+    records = _probable_records(answer, keys)
     reasons = () if answer.why is None else answer.why.labels
     labels = [tag | {"why": record(one, top)} for tag, one in zip(records, reasons, strict=False)]
     return [json.dumps({**known, "labels": labels}, ensure_ascii=False, default=str)]
