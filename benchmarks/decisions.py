@@ -35,10 +35,10 @@ from racing.systems import all_systems
 
 RESULTS = HERE / "results" / "decisions.jsonl"
 SYSTEMS = ("ramify", "ramify-best", "libpecos", "libpecos-tuned", "omikuji", "omikuji-tuned")
-TARGETS = {"micro-f1": "microF1", "macro-f1": "macroF1", "example-f1": "F1"}
+TARGETS = {"one-micro-f1": "microF1", "one-macro-f1": "macroF1", "one-example-f1": "F1"}
 """Rule of one global threshold -> the measure that it is fitted for."""
-OWN_RULE = {"microF1": "micro-f1", "macroF1": "label-f1", "F1": "expected-f1"}
-"""The rule of ramify that is compared with the peers on each measure, chosen on held-out documents."""
+OWN_RULE = {"microF1": "micro-f1", "macroF1": "macro-f1", "F1": "example-f1"}
+"""The rule of ramify that is compared with the peers on each measure."""
 PROMISES = ("precision=0.9", "coverage=0.8", "coverage=0.9", "coverage=0.95")
 MEASURES = ("microF1", "macroF1", "F1", "microP", "microR", "R", "exact")
 SHARES = (0.0, 0.25, 0.5, 0.75)
@@ -101,22 +101,24 @@ def _decided(
     """Sets of each rule, and the rows of their measures."""
     from ramify.errors import InputError
     from ramify.evaluation import evaluate_sets
-    from ramify.tagger.decide import Calibration, Evidence
-    from ramify.tagger.decide.fitting import FITTED, fit_rule
+    from ramify.tagger.decide import Evidence
+    from ramify.tagger.decide.decisions import Decisions
+    from ramify.tagger.decide.fitting import CHOSEN, FITTED, fit_rule
 
     Y, Y_test = problem.training[1], problem.matrices.Y_test
     evidence = Evidence.of(truth, held, Y)
-    rules: tuple[str, ...] = (*FITTED, *PROMISES, "threshold=0.5") if ours else tuple(TARGETS)
-    p_held, p = held.scores, top.scores
+    rules: tuple[str, ...] = (*CHOSEN, *FITTED, *PROMISES, "threshold=0.5") if ours else tuple(TARGETS)
+    p = top.scores
     rows: list[Row] = []
     if ours:
-        calibration = Calibration.fit(evidence)
-        p_held, p = calibration.probabilities(held), calibration.probabilities(top)
-        rows += [{"rule": "", "errors": _errors(Evidence.of(Y_test, top, Y), p)}]
+        decisions = Decisions.fit(evidence)
+        p = decisions.calibration.probabilities(top)
+        rows += [{"rule": "", "chosen": dict(decisions.chosen), "errors": _errors(Evidence.of(Y_test, top, Y), p)}]
     made = {}
     for name in rules:
         try:
-            made[name] = fit_rule(name, evidence, p_held).sets(top, p, Y.shape[1])
+            rule = decisions.rule(name) if ours else fit_rule(name, evidence, held.scores)
+            made[name] = rule.sets(top, p, Y.shape[1])
         except InputError as error:
             rows.append({"rule": name, "failed": str(error)})
             continue

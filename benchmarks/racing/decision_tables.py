@@ -22,7 +22,7 @@ scores are calibrated and its rules fitted on the held-out documents. Peers have
 the largest F1 on them. In percent; `NAME:10000` are that many training documents with the whole test set."""
 DIFFERENCE_TEXT = """\
 ramify's default model minus the peer's global threshold for the same measure, in percentage points with 95% interval
-and p (paired bootstrap over test documents). Rules of ramify: micro-f1, label-f1, expected-f1."""
+and p (paired bootstrap over test documents). Rules of ramify: micro-f1, macro-f1, example-f1."""
 ERROR_TEXT = """\
 Expected calibration error on the test documents, in percent, of scores and of probabilities, over the predicted labels
 (`k` per document)."""

@@ -21,7 +21,7 @@ from ramify.errors import InputError
 from ramify.exchange import Request, Training, part_of
 from ramify.models.base.adapter import as_model, unfitted
 from ramify.tagger.assessment import named_by, training_counts
-from ramify.tagger.decide.calibration import KINDS, Calibration
+from ramify.tagger.decide.calibration import KINDS
 from ramify.tagger.decide.decisions import Decisions
 from ramify.tagger.decide.evidence import Evidence
 from ramify.tagger.decide.held_out import labels_per_document
@@ -84,7 +84,7 @@ def cross_fitted_decisions(
     truth = sp.vstack([Y for Y, _ in evidence], format="csr")
     top = TopK(*(np.vstack([getattr(one, name) for _, one in evidence]) for name in ("labels", "scores")))
     found = Evidence.of(truth, top, training_counts(tagger, tagger.label_names_, None))
-    return Decisions(found, Calibration.fit(found, kind))
+    return Decisions.fit(found, kind)
 
 
 def folds(n: int, seed: int) -> list[Int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,8 +13,9 @@ import scipy.sparse as sp
 from ramify.errors import InputError
 from ramify.evaluation.grid import Grid, percent
 from ramify.tagger.decide.calibration import Calibration
+from ramify.tagger.decide.choice import chosen_kinds
 from ramify.tagger.decide.evidence import BUCKETS, Evidence
-from ramify.tagger.decide.fitting import check_rule, fit_rule
+from ramify.tagger.decide.fitting import CHOSEN, check_rule, fit_rule
 from ramify.tagger.decide.reliability import reliability
 from ramify.tagger.decide.rules import Rule
 from ramify.values import Bool, Float32, TopK
@@ -31,11 +33,26 @@ class Decisions:
     evidence : Evidence
         Predictions for held-out documents, from which a rule is fitted when it is first asked for.
     calibration : Calibration
+    chosen : dict of str to str
+        Kind of rule for each measure (``choice.chosen_kinds``).
     """
 
     evidence: Evidence
     calibration: Calibration
+    chosen: Mapping[str, str]
     _rules: dict[str, Rule] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def fit(cls, evidence: Evidence, kind: str = "isotonic") -> Decisions:
+        """Fit the calibration, and choose the kind of rule for each measure.
+
+        Raises
+        ------
+        InputError
+            See ``Calibration.fit``.
+        """
+        calibration = Calibration.fit(evidence, kind)
+        return cls(evidence, calibration, chosen_kinds(evidence, calibration.probabilities(evidence.top)))
 
     @property
     def k(self) -> int:
@@ -43,13 +60,15 @@ class Decisions:
         return int(self.evidence.labels.shape[1])
 
     def rule(self, name: str) -> Rule:
-        """The rule of a name (``fitting.fit_rule``), fitted once.
+        """The rule of a name (``fitting.fit_rule``), or for a measure of ``chosen``; fitted once.
 
         Raises
         ------
         InputError
             See ``fit_rule``.
         """
+        if name in CHOSEN:
+            return self.rule(self.chosen[name])
         check_rule(name)
         if name not in self._rules:
             if len(self._rules) >= MOST_RULES:
@@ -124,7 +143,7 @@ class Decisions:
         }
         own |= {"truth/indices": truth.indices.astype(np.int32), "truth/indptr": truth.indptr.astype(np.int64)}
         own |= {f"calibration/{name}": array for name, array in arrays.items()}
-        return {"calibration": config, "n_labels": int(truth.shape[1])}, own
+        return {"calibration": config, "n_labels": int(truth.shape[1]), "chosen": dict(self.chosen)}, own
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Decisions:
@@ -160,7 +179,10 @@ class Decisions:
             or not 0 <= groups.min() <= groups.max() < len(BUCKETS)
         ):
             raise InputError(f"the groups of the labels must be {n_labels} numbers in 0..{len(BUCKETS) - 1}")
-        return cls(Evidence(labels, scores, hits.astype(np.bool_), truth, groups), calibration)
+        chosen = {name: config["chosen"][name] for name in CHOSEN}
+        for kind in chosen.values():
+            check_rule(kind)
+        return cls(Evidence(labels, scores, hits.astype(np.bool_), truth, groups), calibration, chosen)
 
 
 def _error(values: Any, hits: Bool) -> float:

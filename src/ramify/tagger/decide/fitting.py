@@ -3,9 +3,9 @@
 =====================  ==============================================================================================
 name                   rule
 =====================  ==============================================================================================
-micro-f1               one threshold with the largest micro F1
-macro-f1               one threshold with the largest macro F1
-example-f1             one threshold with the largest mean F1 of a document
+one-micro-f1           one threshold with the largest micro F1
+one-macro-f1           one threshold with the largest macro F1
+one-example-f1         one threshold with the largest mean F1 of a document
 group-f1               a threshold per group of labels by training frequency, each with the largest micro F1
 label-f1               a threshold per label: half of the largest F1 that its probabilities let expect
 count                  the most probable labels, as many as a document probably has
@@ -15,6 +15,8 @@ recall=0.8             one threshold: at least this share of the true labels is 
 coverage=0.9           conformal sets: this share of the true labels of a new document, in expectation
 threshold=0.5          one given threshold
 =====================  ==============================================================================================
+
+``micro-f1``, ``macro-f1`` and ``example-f1`` are the best of these kinds for the measure (``choice.chosen_kinds``).
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ def check_rule(name: str) -> None:
     if given and kind in WANTED:
         _share(kind, value)
     elif given or kind not in FITTED:
-        names = ", ".join([*FITTED, *(f"{one}=SHARE" for one in WANTED)])
+        names = ", ".join([*CHOSEN, *FITTED, *(f"{one}=SHARE" for one in WANTED)])
         raise InputError(f"there is no rule {quoted(name)}: choose {names}")
 
 
@@ -118,8 +120,8 @@ def _label(evidence: Evidence, probabilities: Float32) -> Rule:
 
     The expectation uses the probabilities of the held-out predictions instead of their few correct ones, and the share
     of true labels that are predicted at all, by group of labels. Labels without predictions have the threshold of
-    macro-f1. Zachary Lipton, Charles Elkan, Balakrishnan Naryanaswamy: Optimal Thresholding of Classifiers to Maximize
-    F1 Measure. ECML PKDD 2014, theorem 1.
+    one-macro-f1. Zachary Lipton, Charles Elkan, Balakrishnan Naryanaswamy: Optimal Thresholding of Classifiers to
+    Maximize F1 Measure. ECML PKDD 2014, theorem 1.
     """
     p, hits, _, labels = _flat(evidence, probabilities)
     groups = evidence.bucket_of.astype(np.int64)
@@ -180,10 +182,13 @@ def _reached(found: sweeps.Reached, name: str, wanted: float, remedy: str) -> Ru
     return _one(found.threshold)
 
 
+CHOSEN = ("micro-f1", "macro-f1", "example-f1")
+"""Names of measures whose kind of rule is chosen (``choice``)."""
+
 FITTED: dict[str, Callable[[Evidence, Float32], Rule]] = {
-    "micro-f1": _micro,
-    "macro-f1": _macro,
-    "example-f1": _example,
+    "one-micro-f1": _micro,
+    "one-macro-f1": _macro,
+    "one-example-f1": _example,
     "group-f1": _group,
     "label-f1": _label,
     "count": _count,

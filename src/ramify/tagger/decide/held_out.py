@@ -11,7 +11,6 @@ from ramify.data import align
 from ramify.errors import InputError
 from ramify.evaluation import EvaluationConfig, SetReport, evaluate_sets_with
 from ramify.tagger.assessment import named_by, predictions, training_counts
-from ramify.tagger.decide.calibration import Calibration
 from ramify.tagger.decide.decisions import Decisions
 from ramify.tagger.decide.evidence import Evidence
 from ramify.values import Dataset
@@ -49,7 +48,7 @@ def decisions_of(tagger: Tagger, held_out: Dataset, kind: str, k: int | None, th
     truth = align(named_by(tagger, held_out), tagger.label_names_)
     top = predictions(tagger, held_out, k, truth.label_names, threads)
     evidence = Evidence.of(truth.Y, top, training_counts(tagger, truth.label_names, None))
-    return Decisions(evidence, Calibration.fit(evidence, kind))
+    return Decisions.fit(evidence, kind)
 
 
 def labels_per_document(tagger: Tagger, k: int | None) -> int:
