@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,11 +14,11 @@ from ramify.report.examples import Examples, examples_of
 from ramify.report.judged import Judged, judged, rule_of
 from ramify.report.labels import Confusions, WeakLabels, cluster_sizes, confusions, weak_labels
 from ramify.tagger import Tagger
-from ramify.tagger.assessment import RESAMPLES, Assessment, assess
+from ramify.tagger.assessment import Assessment
 from ramify.tagger.decide.held_out import measured_sets
 from ramify.tagger.decide.reliability import Reliability
 from ramify.tagger.explain.sizes import ModelCard, describe
-from ramify.values import Dataset, Int64, LabelTree, StageProgress
+from ramify.values import Int64, LabelTree
 
 DEFAULT_RULE = "micro-f1"
 FEWEST_PREDICTIONS = 20
@@ -144,23 +144,10 @@ class EvaluationFacts:
     examples: Examples
 
 
-def assess_for_page(
-    taggers: Sequence[Tagger],
-    dataset: Dataset,
-    config: EvaluationConfig | None = None,
-    *,
-    training: Dataset | None = None,
-    threads: int | None = None,
-    progress: StageProgress | None = None,
-) -> Assessment:
-    """Predict as many labels per document as an evaluation page needs; see ``assess``."""
-    config = config or EvaluationConfig(bootstrap=RESAMPLES)
-    if not config.bootstrap:
-        config = replace(config, bootstrap=RESAMPLES)
+def page_width(taggers: Sequence[Tagger]) -> int:
+    """Labels per document that the page of these taggers needs: those of their decisions, at least 20."""
     widths = [tagger.decisions_.k for tagger in taggers if tagger.decisions_ is not None]
-    most = max(len(tagger.label_names_) for tagger in taggers)
-    k = min(max(FEWEST_PREDICTIONS, *widths, 0), most)
-    return assess(taggers, dataset, config, k=k, training=training, threads=threads, progress=progress)
+    return min(max(FEWEST_PREDICTIONS, *widths, 0), max(len(tagger.label_names_) for tagger in taggers))
 
 
 def facts_of(found: Assessment, names: Sequence[str], *, data: str = "", rule: str | None = None) -> EvaluationFacts:
@@ -169,7 +156,7 @@ def facts_of(found: Assessment, names: Sequence[str], *, data: str = "", rule: s
     Parameters
     ----------
     found : Assessment
-        Predictions of all models (``assess_for_page``).
+        Predictions of all models (``assess`` with ``page_width`` labels).
     names : sequence of str
         Names of the models.
     data : str, default ""

@@ -79,7 +79,7 @@ class Confusions:
 
 
 def weak_labels(one: Judged, names: Sequence[str], counts: Int64 | None, count: int = 15) -> WeakLabels:
-    """The labels of lowest F1.
+    """The labels of lowest F1, without those that do not occur in training.
 
     Parameters
     ----------
@@ -91,10 +91,11 @@ def weak_labels(one: Judged, names: Sequence[str], counts: Int64 | None, count: 
         Maximum number of labels.
     """
     true, suggested, right = one.tallies()
-    fewest = next((least for least in FEWEST_TRUE if (true >= least).sum() >= 2 * count), 1)
-    labels = np.flatnonzero(true >= fewest)
+    usable = true if counts is None else np.where(counts > 0, true, 0)
+    fewest = next((least for least in FEWEST_TRUE if (usable >= least).sum() >= 2 * count), 1)
+    labels = np.flatnonzero(usable >= fewest)
     f1 = 2 * right[labels] / (true + suggested)[labels]
-    worst = labels[np.lexsort((-true[labels], f1))][:count].tolist()
+    worst = labels[np.lexsort((-true[labels], f1))][: min(count, int((f1 < 1).sum()))].tolist()
     records = [
         LabelRecord(
             name=names[label],

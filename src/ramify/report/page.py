@@ -18,11 +18,11 @@ from typing import BinaryIO
 from ramify.data.streams import writing
 from ramify.errors import InputError
 from ramify.evaluation.grid import Grid
-from ramify.report.markup import Markup, escape, render, style
+from ramify.report.markup import Markup, render, style
 from ramify.wording import quoted
 
 HTML, MARKDOWN = (".html", ".htm"), (".md", ".markdown")
-NUMBER = re.compile(r"[-+−–]?[\d.,]*\s?(%|[kMG]?B|bytes|s|ms|pp)?(\s?[\[(].*[\])])?\s?\*?")
+NUMBER = re.compile(r"[-+−–]?[\d.,]*\s?(%|[kMG]?B|bytes|s|ms|of [\d,]+|to [-+]?[\d.,]+)?(\s?[\[(].*[\])])?\s?\*?")
 """Cells that are aligned to the right."""
 
 
@@ -206,8 +206,10 @@ def _blocks(part: Part) -> Markup:
 
 def table(grid: Grid) -> Markup:
     """A table of strings as HTML; columns of numbers are aligned to the right."""
-    numeric = [all(NUMBER.fullmatch(cells[place]) for cells in grid.rows) for place in range(len(grid.header))]
-    return render("table.html", grid=grid, numeric=numeric)
+    return render("table.html", grid=grid, numeric=numeric_columns(grid))
 
 
-__all__ = ["Figure", "Fragment", "Grid", "Markup", "Page", "Part", "Section", "Tiles", "escape", "page_file", "table"]
+def numeric_columns(grid: Grid) -> list[bool]:
+    """Which columns contain numbers only, which are aligned to the right; never the first one."""
+    others = range(1, len(grid.header))
+    return [False, *(all(NUMBER.fullmatch(cells[place]) for cells in grid.rows) for place in others)]

@@ -7,10 +7,10 @@ tagger stores the training frequency of each label, so that measures by frequenc
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.tagger.tagger import Tagger
+
+T = TypeVar("T")
 
 RESAMPLES = 1000
 MOST_LABELS_PER_DOCUMENT = 1000
@@ -120,7 +122,7 @@ class Assessment:
     counts: TrainingCounts | None
     config: EvaluationConfig
     seconds: tuple[float, ...]
-    _measured: dict[int, Measured] = field(default_factory=dict, repr=False, compare=False)
+    _found: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def truth(self) -> Truth:
@@ -137,18 +139,25 @@ class Assessment:
 
     def measured(self, number: int) -> Measured:
         """The comparison of a tagger's predictions with the true labels."""
-        if number not in self._measured:
-            self._measured[number] = measure(self.truth, self.tops[number], self.config)
-        return self._measured[number]
+        return self._once(("measured", number), lambda: measure(self.truth, self.tops[number], self.config))
 
     def report(self, number: int = 0) -> Report:
         """The measures of a tagger, by its place in ``taggers``."""
-        return Report(**measures(self.truth, self.measured(number), self.config), ks=tuple(self.config.ks))
+        shared = self._once(("report", number), lambda: measures(self.truth, self.measured(number), self.config))
+        return Report(**shared, ks=tuple(self.config.ks))
 
     def comparison(self, number: int) -> Comparison:
         """The paired comparison of a tagger, b, with the first one, a."""
         check_resamples(self.config)
-        return compared(self.measured(0), self.measured(number), self.config, self.truth)
+        pair = self.measured(0), self.measured(number)
+        return self._once(("comparison", number), lambda: compared(*pair, self.config, self.truth))
+
+    def _once(self, name: tuple[str, int], compute: Callable[[], T]) -> T:
+        """A result that is computed when it is first needed, as resamples take seconds."""
+        if name not in self._found:
+            self._found[name] = compute()
+        found: T = self._found[name]
+        return found
 
 
 def assess(
