@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.report.judged import Judged
-from ramify.values import CSR, Bool, Int64, LabelTree
+from ramify.values import CSR, Int64, LabelTree
 
 FEWEST_TRUE = (20, 10, 5, 3, 2, 1)
 """Test documents that a label of the table has at least: the first number that enough labels reach."""
@@ -153,16 +153,12 @@ def _clusters(tree: LabelTree, n_labels: int) -> CSR:
 
 def _missed_and_wrong(one: Judged) -> tuple[CSR, CSR]:
     """True labels that are not suggested, and suggested ones that are not true: 0/1 matrices, shape (n, L)."""
-    right = _matrix(one, one.chosen & one.hits)
-    missed = sp.csr_matrix(one.truth.astype(np.int32) - right)
+    sets = one.sets()
+    right = sets.multiply(one.truth)
+    missed, wrong = sp.csr_matrix(one.truth - right), sp.csr_matrix(sets - right)
     missed.eliminate_zeros()
-    return missed, _matrix(one, one.chosen & ~one.hits)
-
-
-def _matrix(one: Judged, which: Bool) -> CSR:
-    indptr = np.concatenate([[0], np.cumsum(which.sum(axis=1))])
-    labels = one.labels[which]
-    return sp.csr_matrix((np.ones(len(labels), np.int32), labels, indptr), shape=one.truth.shape)
+    wrong.eliminate_zeros()
+    return missed, wrong
 
 
 def _among_siblings(pairs: sp.coo_matrix, clusters: CSR | None) -> CSR:

@@ -61,10 +61,9 @@ def _compared(model: ModelFacts, first: ModelFacts, k: int) -> str:
     found = []
     for name in (f"P@{k}", f"R@{k}", f"macroF1@{k}"):
         one = model.comparison[name]
-        interval = f"95% interval of the difference {points(one.low, one.high)}"
         above = "above" if one.difference > 0 else "below"
         verdict = f"{100 * abs(one.difference):.1f} points {above}" if one.significant else "not clearly different"
-        found.append(f"{verdict} in {name} ({interval})")
+        found.append(f"{verdict} in {name}")
     return f"Compared with {first.name}, model {model.name} is {', '.join(found[:-1])}, and {found[-1]}."
 
 

@@ -87,6 +87,8 @@ class Axis:
             found = [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
             if len(found) >= 3:
                 break
+        if len(found) < 2:  # a range too short for round powers
+            return self._linear_ticks()
         every = -(-len(found) // (TICKS + 2))
         return found[::every]
 

@@ -85,21 +85,18 @@ def _operating_grid(facts: EvaluationFacts) -> Grid:
         return (name, *map(text, facts.models))
 
     def of_sets(name: str) -> Callable[[ModelFacts], str]:
-        return lambda model: "–" if model.sets is None else percent_text(model.sets[name])
+        return lambda model: percent_text(model.sets[name])
 
     rows = [
         row("choice of labels", lambda model: choice_of(model, facts)),
         row("labels per document", lambda model: f"{model.operating.mean_size:.2f}"),
         row("precision", lambda model: percent_text(model.operating.precision)),
         row("recall", lambda model: percent_text(model.operating.recall)),
+        row("F1, balance of both: all documents together", of_sets("microF1")),
+        row("F1, mean over documents", of_sets("F1")),
+        row("F1, mean over labels", of_sets("macroF1")),
+        row("documents with exactly the true labels", of_sets("exact")),
     ]
-    if any(model.calibrated for model in facts.models):
-        rows += [
-            row("F1, balance of both: all documents together", of_sets("microF1")),
-            row("F1, mean over documents", of_sets("F1")),
-            row("F1, mean over labels", of_sets("macroF1")),
-            row("documents with exactly the true labels", of_sets("exact")),
-        ]
     return Grid("Operating point", ("", *(model.name for model in facts.models)), tuple(rows))
 
 

@@ -42,13 +42,9 @@ def column(text: str, model: ModelFacts, facts: EvaluationFacts) -> str:
 
 def suggested_labels(facts: EvaluationFacts) -> str:
     """What counts as suggested, in one sentence."""
-    k = facts.config.ks[-1]
     if all(model.calibrated for model in facts.models):
         return f"Suggested labels are those that the rule {facts.models[0].operating.rule} chooses."
-    if not any(model.calibrated for model in facts.models):
-        return f"Suggested labels are the first {k} of each document."
-    names = " and ".join(model.name for model in facts.models if model.calibrated)
-    return f"Suggested labels are those that a rule chooses for {names}, and the first {k} of each document otherwise."
+    return f"Suggested labels are the first {facts.config.ks[-1]} of each document."
 
 
 def choice_of(model: ModelFacts, facts: EvaluationFacts) -> str:
