@@ -70,16 +70,11 @@ def test_colours_follow_the_preference(opened, page_file):
 @pytest.mark.parametrize("width", [1280, 400])
 def test_charts_stay_within_the_page(opened, page_file, width):
     page = opened(page_file, width)
-    edges = page.evaluate(
-        "[...document.querySelectorAll('.chart text')].map(one => one.getBoundingClientRect()).map(b => [b.left, b.right])"
-    )
-    assert len(edges) > 50
-    assert min(left for left, _ in edges) >= 0
-    assert max(right for _, right in edges) <= width
-    sizes = page.evaluate(
-        "[...document.querySelectorAll('.chart text')].map(one => one.getBoundingClientRect().height)"
-    )
-    assert min(sizes) > 11  # legible: the text does not shrink with the chart
+    boxes = page.evaluate(f"[...document.querySelectorAll('.chart text')].map({BOX})")
+    assert len(boxes) > 50
+    assert min(left for left, _, _ in boxes) >= 0
+    assert max(right for _, right, _ in boxes) <= width
+    assert min(height for _, _, height in boxes) > 11  # legible: the text does not shrink with the chart
 
 
 def test_the_page_loads_nothing_and_works_without_scripts(opened, page_file):
