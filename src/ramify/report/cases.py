@@ -85,6 +85,11 @@ def example_section(facts: EvaluationFacts) -> Section | None:
         "worst. ✓ marks a suggested label that is true, ✗ one that is not. Missed labels are true, but not suggested. "
         f"The number after a label is its {value}."
     )
+    if any(one.reasons for one in (*examples.right, *examples.wrong)):
+        text += (
+            f" The reasons of {name} name the words that raise the score of a label (for) and those that lower it "
+            "(against), and how the score is computed."
+        )
     groups = (("Good suggestions", examples.right), ("Bad suggestions", examples.wrong))
     parts = [_example_fragment(heading, found, facts) for heading, found in groups if found]
     return Section("Example documents", text, parts)
@@ -119,5 +124,5 @@ def _example_lines(example: Example, several: bool, shown: Callable[[Answer, flo
     missed += [f"{example.more_missed} more"] if example.more_missed else []
     if missed:
         lines.append(f"- Missed: {', '.join(missed)}")
-    lines += [f"- Why {plain(reason.label)}: {plain(reason.text)}" for reason in example.reasons]
+    lines += [f"- Why {plain(reason.label)}? {plain(reason.text)}" for reason in example.reasons]
     return lines

@@ -14,6 +14,7 @@ from ramify.report.shape import cost_section, tree_section
 from ramify.report.thresholds import precision_section, reliability_section, score_section
 from ramify.tagger import Tagger
 from ramify.tagger.assessment import RESAMPLES, assess
+from ramify.tagger.explain.html import style_sheet
 from ramify.values import Dataset, StageProgress
 
 
@@ -98,6 +99,7 @@ def evaluation_page(facts: EvaluationFacts) -> Page:
         summary=_summary(facts),
         sections=[section for section in made if section is not None],
         facts=_head(facts.models, facts),
+        style=style_sheet(),
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from ramify.errors import InputError
 from ramify.evaluation.judgement import restrict_columns
 from ramify.report.judged import Judged
-from ramify.report.markup import escape
 from ramify.tagger import Tagger
 from ramify.tagger.assessment import Assessment
+from ramify.tagger.explain.plain import term_lines
 from ramify.values import Bool, Int64
 
 GOOD = 0.5
@@ -21,6 +21,8 @@ LETTERS = 600
 """Maximum number of characters that are shown of a document."""
 SHOWN = 12
 """Maximum number of labels that are listed."""
+TERMS = 5
+"""Words for and against a label."""
 MOST_HTML = 15_000
 """Maximum number of characters of a reason, so that the page stays small for long texts."""
 
@@ -53,11 +55,22 @@ class Missed:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a model suggests a label: an HTML fragment and a text."""
+    """Why a model suggests a label.
+
+    Parameters
+    ----------
+    label : str
+    right : bool
+        Whether the label is true.
+    html : str or None
+        The explanation as HTML (``Explanation.to_html``); None for a long text.
+    text : str
+        The strongest words.
+    """
 
     label: str
     right: bool
-    html: str
+    html: str | None
     text: str
 
 
@@ -178,7 +191,7 @@ def _reasons(tagger: Tagger, text: str, suggestions: Sequence[Suggestion], k: in
 
 
 def reason_of(tagger: Tagger, text: str, suggestion: Suggestion, k: int) -> Reason | None:
-    """Why a tagger suggests a label; None for a tagger or a model without explanations.
+    """Why a tagger suggests a label; None for a model without reasons.
 
     Parameters
     ----------
@@ -188,13 +201,10 @@ def reason_of(tagger: Tagger, text: str, suggestion: Suggestion, k: int) -> Reas
     k : int
         Predicted labels of the explained prediction.
     """
-    explain = getattr(tagger, "explain", None)
-    if explain is None:
-        return None
     try:
-        explanation = explain(text, [suggestion.name], k=k, occlusion=False)
+        explanation = tagger.explain(text, [suggestion.name], k=k, occlusion=False)
     except InputError:  # a model without reasons
         return None
-    html, words = explanation.to_html(style=False), str(explanation)
-    html = html if len(html) <= MOST_HTML else f"<pre>{escape(words[:MOST_HTML])}</pre>"
-    return Reason(suggestion.name, suggestion.right, html, words)
+    words = "; ".join(f"{name}: {terms}" for name, terms in term_lines(explanation.labels[0], TERMS))
+    html = explanation.to_html(TERMS, style=False)
+    return Reason(suggestion.name, suggestion.right, html if len(html) <= MOST_HTML else None, words)

@@ -114,6 +114,8 @@ class Page:
         Names and values above the sections, such as file, model and date.
     language : str, default "en"
         Language of the page.
+    style : str, default ""
+        CSS rules of fragments, after those of the page.
     """
 
     title: str
@@ -121,17 +123,18 @@ class Page:
     sections: Sequence[Section]
     facts: Sequence[tuple[str, str]] = field(default=())
     language: str = "en"
+    style: str = ""
 
     def html(self) -> str:
         """The complete page, a single file that loads nothing."""
-        return str(render("page.html", page=self, style=style(), body=self.body()))
+        return str(render("page.html", page=self, style=self._style(), body=self.body()))
 
     def body(self) -> Markup:
         """The page without head and style."""
         return render("body.html", page=self, key=self._key(), blocks=_blocks, lead=Section("", self.summary))
 
     def _repr_html_(self) -> str:
-        return str(render("notebook.html", style=style(), body=self.body()))
+        return str(render("notebook.html", style=self._style(), body=self.body()))
 
     def markdown(self) -> str:
         """The page as Markdown: figures are tables of their numbers."""
@@ -161,6 +164,9 @@ class Page:
         """
         with page_file(path) as stream:
             self.write(stream, Path(path))
+
+    def _style(self) -> Markup:
+        return style() + Markup(self.style)
 
     def _key(self) -> str:
         """Prefix of the ids of this page, so that a notebook can show several pages."""
