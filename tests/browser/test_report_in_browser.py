@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+pytest.importorskip("jinja2", reason="the extra report is not installed")
+
 from ramify import Dataset, NearestInstances, Tagger, Tfidf, XRLinear
 from ramify.evaluation import EvaluationConfig
 from ramify.report import evaluation_report

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("jinja2", reason="the extra report is not installed")
+
 from ramify.report import Axis, Mark, Series, bars, histogram, line_chart
 from ramify.report.scales import number_text, percent_text
 

@@ -4,6 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+pytest.importorskip("jinja2", reason="the extra report is not installed")
+
 from ramify.errors import DataFileError, InputError
 from ramify.evaluation.grid import Grid
 from ramify.report import Axis, Figure, Fragment, Page, Section, Series, Tiles, line_chart

@@ -140,8 +140,8 @@ def compared(
     """The paired comparison of two predictions, from their measures on the same resamples of the documents."""
     samples_a, samples_b = samples
     differences = b.estimate - a.estimate
-    samples = centred(samples_b - samples_a, differences, a.over_labels)
-    edges, p = intervals(samples), two_sided_p(samples)
+    resampled = centred(samples_b - samples_a, differences, a.over_labels)
+    edges, p = intervals(resampled), two_sided_p(resampled)
     columns = zip(a.names, a.estimate, b.estimate, differences, edges, p, strict=True)
     return Comparison(
         differences={

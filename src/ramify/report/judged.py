@@ -80,7 +80,7 @@ class Judged:
         """F1 of the suggested labels of each document, shape (n,)."""
         right = (self.hits & self.chosen).sum(axis=1)
         both = self.chosen.sum(axis=1) + np.diff(self.truth.indptr)
-        return (2 * right / np.maximum(both, 1)).astype(np.float32)
+        return np.asarray(2 * right / np.maximum(both, 1), dtype=np.float32)
 
     def tallies(self) -> tuple[Int64, Int64, Int64]:
         """Per label: true documents, documents that it is suggested for, and those of them where it is true."""

@@ -11,7 +11,7 @@ from ramify.evaluation.grid import Grid
 from ramify.report.charts import Mark, Series, histogram, line_chart
 from ramify.report.curves import PrecisionRecall
 from ramify.report.facts import EvaluationFacts, ModelFacts
-from ramify.report.page import Figure, Section
+from ramify.report.page import Figure, Part, Section
 from ramify.report.scales import Axis, percent_text
 from ramify.report.words import choice_of, column, named
 from ramify.tagger.decide.reliability import Reliability
@@ -40,7 +40,7 @@ def precision_section(facts: EvaluationFacts) -> Section:
         marks=marks,
     )
     caption = f"All documents and labels together. A curve ends where the {facts.k:,} best labels are all suggested."
-    parts = [_operating_text(facts), Figure(caption, chart, _curve_grid(facts)), _operating_grid(facts)]
+    parts: list[Part] = [_operating_text(facts), Figure(caption, chart, _curve_grid(facts)), _operating_grid(facts)]
     return Section("Precision, recall and the operating point", text, parts)
 
 
@@ -135,7 +135,10 @@ def reliability_section(facts: EvaluationFacts) -> Section | None:
     caption = "Each point is a tenth of the predictions, or less where many have the same value."
     errors = tuple((name, percent_text(one.ece), f"{int(one.counts.sum()):,}") for name, one in shown)
     title = "Mean distance from the diagonal (expected calibration error)"
-    parts = [Figure(caption, chart, _reliability_grid(shown)), Grid(title, ("", "error", "predictions"), errors)]
+    parts: list[Part] = [
+        Figure(caption, chart, _reliability_grid(shown)),
+        Grid(title, ("", "error", "predictions"), errors),
+    ]
     return Section("Reliability of the probabilities", text, parts)
 
 
