@@ -144,7 +144,8 @@ def test_weak_labels_are_those_of_lowest_f1_that_occur_in_training():
 
 def test_confusions_are_counted_by_document_and_between_siblings_only():
     # 0 is missed in three documents, in two of them 1 is suggested, in two of them 3
-    one = judged([[1, 3], [1, 2], [3, 2], [0, 1]], [[0], [0, 2], [0, 2], [0, 1]], 6)
+    # and 4 in place of 1 in one document only
+    one = judged([[1, 3], [1, 2], [3, 2], [0, 4]], [[0], [0, 2], [0, 2], [0, 1]], 6)
     free = confusions(one, NAMES, None)
     assert not free.siblings
     assert [(pair.missed, pair.instead, pair.documents, pair.missing) for pair in free.pairs] == [
