@@ -252,6 +252,7 @@ def test_models_are_compared_by_the_same_labels_if_one_is_not_calibrated(calibra
     assert sizes == [3] * len(sizes)  # the last cut-off
     text = evaluation_page(found).markdown()
     assert "model 1: the model is not calibrated" in text
+    assert "Suggested labels are the first 3 of each document." in text
     assert "Compared with model 0, model model 1 is" in text
 
 
