@@ -153,7 +153,8 @@ def _differences(model: ModelFacts, first: ModelFacts, names: Sequence[str]) -> 
             continue
         better = model.name if one.difference > 0 else first.name
         verdict = better if one.significant else "no clear difference"
-        rows.append((name, f"{100 * one.difference:+.1f}", points(one.low, one.high), verdict))
+        interval = f"{points(one.low)} to {points(one.high)}"
+        rows.append((name, points(one.difference), interval, verdict))
     title = f"{model.name} minus {first.name}, in percentage points, on the same documents"
     return Grid(title, ("measure", "difference", "95% interval", "better"), tuple(rows))
 

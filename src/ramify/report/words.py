@@ -86,9 +86,9 @@ def with_interval(model: ModelFacts, name: str) -> str:
     return f"{100 * value:.1f}{interval}"
 
 
-def points(low: float, high: float) -> str:
-    """An interval of a difference in percentage points."""
-    return f"{100 * low:+.1f} to {100 * high:+.1f}"
+def points(difference: float) -> str:
+    """A difference in percentage points with its sign."""
+    return f"{round(100 * difference, 1) + 0.0:+.1f}"  # the sum turns -0.0 into 0.0
 
 
 def rate(model: ModelFacts) -> str:
