@@ -46,6 +46,18 @@ def test_restrictions_and_files(call, model, tmp_path):
     assert label["why"]["for"][0]["text"] == "smoke"
 
 
+def test_labels_that_only_the_restriction_reaches(call, documents, tmp_path):
+    tree = ("--set", "branching=2", "--set", "max_leaf=2")
+    assert call("train", documents, *tree, "--out", tmp_path / "m", "--quiet").code == 0
+    (tmp_path / "allowed.txt").write_text("fire\n")
+    restricted = ("--allow", tmp_path / "allowed.txt", "--beam", 1)
+    done = call("predict", tmp_path / "m", "river lake", "--why", *restricted)
+    assert done.code == 0, done.err
+    assert "fire" in done.out
+    assert "level 0, cluster of" in done.out
+    assert "not reached" not in done.out
+
+
 def test_documents_without_labels(call, model):
     done = call("predict", model, "unknownword otherword", "--why")
     assert done.code == 0

@@ -76,6 +76,9 @@ def test_stems_are_traced_to_words():
     one = tagger.explain("They were polluting rivers").labels[0]
     assert one.label == "Pollution"
     assert one.terms[0].text == "polluting"
+    several = tagger.explain("They were polluting, it pollutes rivers").labels[0]
+    assert several.terms[0].text == "polluting / pollutes"
+    assert {several.words[0].strength, several.words[1].strength} == {several.terms[0].strength / 2}
     assert one.names.feature(one.reason.paths[0].nodes[-1].columns[0]) in list(tagger.vectorizer_.vocabulary_)
 
 
@@ -103,11 +106,21 @@ def test_hashed_features_are_named_by_the_words_that_hash_there():
     ids=lambda vectorizer: str(vectorizer)[:30],
 )
 def test_every_feature_of_the_text_has_a_place(vectorizer):
-    tagger = fitted(vectorizer=vectorizer)
+    tagger = fitted(vectorizer=vectorizer, texts=[*TEXTS[:-1], "river, lake-side report; x rain"])
     for text in ("river, lake-side report; x rain", "flame smoke report"):
         one = tagger.explain(text).labels[0]
         assert sum(word.strength for word in one.words) == pytest.approx(sum(term.strength for term in one.terms))
         assert all(term.text in " ".join(text.split()) for term in one.terms), [term.text for term in one.terms]
+
+
+def test_names_of_concatenated_vectorizers():
+    tagger = fitted(vectorizer=Tfidf(min_df=1) + Tfidf(words=None, characters=(3, 3), min_df=1))
+    one = tagger.explain("river rain report", "water").labels[0]
+    names = tagger.vectorizer_.get_feature_names_out()
+    columns = one.reason.paths[0].nodes[-1].columns.tolist()
+    assert {one.names.feature(column) for column in columns} == {names[column] for column in columns}
+    assert {" ri", "river"} <= {names[column] for column in columns}
+    assert {term.text for term in one.terms} <= {"river", "rain", "report"}
 
 
 def test_scripts_without_blanks_are_traced_to_characters():
@@ -161,6 +174,7 @@ def test_parts_of_the_members_add_up(combine, candidates):
         assert one.score == pytest.approx(found[one.label], rel=1e-6)
         assert sum(member.part for member in one.reason.members) == pytest.approx(one.score, rel=1e-6)
         assert [member.weight for member in one.reason.members] == pytest.approx([1 / 2, 1 / 3, 1 / 6])
+        assert all(member.part == pytest.approx(member.weight * member.value) for member in one.reason.members)
         kinds = [type(member.reason) for member in one.reason.members]
         assert kinds == [TreeReason, VoteReason, type(None)]
 
@@ -198,6 +212,7 @@ def test_copies_are_listed_and_the_reached_ones_give_the_score(merge):
             several += len(one.reason.paths) > 1
             merged = {"max": max(reached), "mean": np.mean(reached), "sum": sum(reached)}[merge]
             assert merged == pytest.approx(one.score, rel=1e-5)
+            assert "feature " not in str(tagger.explain(text, one.label, k=4))
             assert [path.reached for path in one.reason.paths] == sorted(
                 (path.reached for path in one.reason.paths), reverse=True
             )
@@ -494,6 +509,14 @@ def test_as_dict_is_json():
         record = json.loads(json.dumps(explanation.as_dict(top=2), allow_nan=False))
         assert len(record["labels"][0]["for"]) <= 2
         assert record["labels"][0]["occlusion"]["error"] == explanation.labels[0].occlusion.error
+
+
+def test_rows_of_a_classifier_add_up_to_its_margin():
+    one = fitted().explain("river rain lake flood smoke").labels[0]
+    node = one.reason.paths[0].nodes[-1]
+    [section] = one.as_dict(top=2)["computation"]["inner"]
+    assert [row["name"] for row in section["rows"]][::3] == ["(bias)", "(3 other features)"]
+    assert sum(row["number"] for row in section["rows"]) == pytest.approx(node.margin)
 
 
 def test_text_states_the_score_in_numbers():

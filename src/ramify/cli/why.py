@@ -47,7 +47,7 @@ def _highlighted(one: LabelExplanation, text: str) -> list[str]:
     from rich.console import Console
 
     console = Console(file=sys.stdout, soft_wrap=True)
-    if not console.is_terminal or console.color_system is None:
+    if console.color_system is None:
         return []
     with console.capture() as capture:
         console.print(_styled(one.segments(text), len(text) > LONG), soft_wrap=True)

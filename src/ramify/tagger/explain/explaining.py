@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ramify.tagger.explain.left_out import LeftOut
 from ramify.tagger.explain.names import FeatureNames, Names, model_column_numbers
 from ramify.tagger.explain.occlusion import Occlusion
 from ramify.tagger.explain.pieces import Pieces, has_stems
+from ramify.values import Hybrid
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
@@ -122,10 +124,9 @@ class _OneText:
         name = self.tagger.label_names_[number]
         if isinstance(reason, TreeReason) and not reason.paths:
             raise InputError(f"the label {quoted(name)} has no reasons, because no training document has it")
-        features: list[tuple[int, float]] = [] if reason is None else _summed(reason)
-        pieces, names = self._traced([column for column, _ in features])
+        pieces, names = self._traced
         shares = _Shares(pieces, stemmed=has_stems(self.tagger.vectorizer_))
-        for column, strength in features:
+        for column, strength in [] if reason is None else _summed(reason):
             shares.add(strength, pieces.places.get(column) if pieces else None, names.feature(column))
         if occlusion is not None and (reason is None or occlusion.of == "dense block"):
             for span, value in zip(occlusion.spans, occlusion.values.tolist(), strict=True):
@@ -146,9 +147,11 @@ class _OneText:
             names=names,
         )
 
-    def _traced(self, columns: list[int]) -> tuple[Pieces | None, Names]:
+    @cached_property
+    def _traced(self) -> tuple[Pieces | None, Names]:
         """The words that columns of the model come from, and the names of the columns."""
-        tagger = self.tagger
+        tagger, X = self.tagger, self.request.X
+        columns: list[int] = [] if X is None else (X.sparse if isinstance(X, Hybrid) else X).indices.tolist()
         numbers = model_column_numbers(tagger, columns)
         pieces = None
         if self.text is not None:

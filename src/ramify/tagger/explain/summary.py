@@ -144,9 +144,11 @@ def _node(node: NodeReason, leaf: bool, names: Names, top: int) -> Section:
 
 
 def _features(columns: Int32, contributions: Float64, names: Names, top: int) -> list[Row]:
-    """The largest contributions by absolute value."""
-    best = np.argsort(-np.abs(contributions), kind="stable")[:top]
-    return [Row(names.feature(int(columns[at])), float(contributions[at])) for at in best.tolist()]
+    """The largest contributions by absolute value, and the sum of the others."""
+    order = np.argsort(-np.abs(contributions), kind="stable")
+    rows = [Row(names.feature(int(columns[at])), float(contributions[at])) for at in order[:top].tolist()]
+    rest = order[top:]
+    return rows + ([Row(f"({len(rest)} other features)", float(contributions[rest].sum()))] if len(rest) else [])
 
 
 def _mixture(reason: MixtureReason, names: Names, top: int) -> Section:
