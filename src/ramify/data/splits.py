@@ -208,7 +208,8 @@ def split_grouped(
     if left == n_test:
         smallest = min(sizes)
         raise InputError(
-            f"the smallest group has {smallest} of {len(dataset)} rows, but the test part at most {n_test}: use a larger test_size"
+            f"the smallest group has {smallest} of {len(dataset)} rows, but the test part at most {n_test}: "
+            "use a larger test_size"
         )
     return _parts(dataset, in_test[numbers])
 
@@ -221,7 +222,7 @@ def _test_rows(dataset: Dataset, test_size: float) -> int:
     return min(max(round(test_size * len(dataset)), 1), len(dataset) - 1)
 
 
-def _check_length(dataset: Dataset, values: Sequence[Any]) -> None:
+def _check_length(dataset: Dataset, values: Sequence[Any] | Int64) -> None:
     if len(values) != len(dataset):
         raise InputError(f"{len(values)} values are given for {len(dataset)} rows: give one per row")
 

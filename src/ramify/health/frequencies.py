@@ -45,9 +45,10 @@ class Frequencies:
         By number of documents.
     half : int
         Number of the most frequent labels that have at least half of the assignments together.
+    half_documents : int
+        Documents of the least frequent one of these.
     curve : tuple of (int, int)
-        (rank, documents) of at most 60 labels, the most frequent first, at ranks that grow geometrically; each change
-        of the band is between two of them.
+        (rank, documents) of at most 60 labels, the most frequent first, at ranks that grow geometrically.
     frequent : tuple of (str, int)
         The most frequent labels with their documents.
     """
@@ -56,6 +57,7 @@ class Frequencies:
     assignments: int
     bands: tuple[Band, ...]
     half: int
+    half_documents: int
     curve: tuple[tuple[int, int], ...]
     frequent: tuple[tuple[str, int], ...]
 
@@ -71,6 +73,7 @@ class Frequencies:
             assignments=total,
             bands=tuple(_band(sizes, fewest, most) for fewest, most in BANDS),
             half=half,
+            half_documents=int(sizes[half - 1]) if total else 0,
             curve=_curve(sizes),
             frequent=tuple((names[label], int(counts[label])) for label in order[: min(top, len(sizes))].tolist()),
         )

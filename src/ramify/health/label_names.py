@@ -1,8 +1,8 @@
 """Label names that differ only in case, in spacing, or in number (singular and plural).
 
-Plurals of English are reduced by the S-stemmer (Donna Harman: How effective is suffixing? JASIS 1991), which changes plural
-endings only. In other languages, two words are singular and plural if they have one Snowball stem and differ by a plural
-ending alone. Both rules are conservative: they find regular plurals, and few words that are something else.
+Plurals of English are reduced by the S-stemmer (Donna Harman: How effective is suffixing? JASIS 1991), which changes
+plural endings only. In other languages, two words are singular and plural if they have one Snowball stem and differ by a
+plural ending alone. Both rules are conservative: they find regular plurals, and few words that are something else.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def similar_names(names: Sequence[str], counts: Int64) -> tuple[Variants, ...]:
     reduce = _singular if english else _stems_in(language or "", names)
     found = []
     for group in _equal(range(len(names)), lambda label: _key(names[label], reduce)):
-        parts = [group] if english else _plurals_only([label for label in group], names)
+        parts = [group] if english else _plurals_only(group, names)
         found += [_variants(part, names, counts) for part in parts]
     found.sort(key=lambda one: (-one.names[1][1], one.names))
     return tuple(found)
@@ -120,14 +120,18 @@ def _equal(labels: Iterable[int], key: Callable[[int], str]) -> list[list[int]]:
 
 def _plurals_only(group: list[int], names: Sequence[str]) -> list[list[int]]:
     """The labels of one stem that differ from another one by plural endings."""
-    words = {label: SEPARATORS.sub("", _folded(names[label])) for label in group[:MOST_COMPARED]}
-    pieces = {label: LETTERS.findall(_folded(names[label])) for label in words}
+    compared = group[:MOST_COMPARED]
+    folded = {label: _folded(names[label]) for label in compared}
     related = [
-        one
-        for one in words
-        if any(one != other and (words[one] == words[other] or _is_plural(pieces[one], pieces[other])) for other in words)
+        one for one in compared if any(one != other and _alike(folded[one], folded[other]) for other in compared)
     ]
-    return [related] if len(related) > 1 else []
+    return [related] if related else []
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two names have the same letters, or are singular and plural."""
+    same = SEPARATORS.sub("", one) == SEPARATORS.sub("", other)
+    return same or _is_plural(LETTERS.findall(one), LETTERS.findall(other))
 
 
 def _is_plural(one: list[str], other: list[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from ramify.values import Bool, Dataset, Int64
 
 BINS = ((0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, None))
 """Bins of the number of labels per document, (first, last)."""
+STARTS = np.array([low for low, _ in BINS])
 
 
 @dataclass(frozen=True)
@@ -79,32 +79,26 @@ class PartFacts:
             Documents without content.
         """
         counts = np.diff(part.Y.indptr).astype(np.int64)
-        if part.texts is None:
-            lengths = np.diff(part.X.indptr).astype(np.int64)  # type: ignore[union-attr] - a Dataset has texts or X
-        else:
+        if part.texts is not None:
             lengths = np.fromiter(map(len, part.texts), np.int64, len(part))
+        elif part.X is not None:
+            lengths = np.diff(part.X.indptr).astype(np.int64)
         return cls(
             documents=len(part),
             labels=len(np.unique(part.Y.indices)),
             unlabelled=int((counts == 0).sum()),
             empty=int(empty.sum()),
             per_document=Spread.of(counts),
-            histogram=tuple(int(((counts >= low) & (counts <= (high or counts.max(initial=0)))).sum()) if high != 0 else int((counts == 0).sum()) for low, high in BINS),
+            histogram=tuple(np.bincount(np.searchsorted(STARTS, counts, "right") - 1, minlength=len(BINS)).tolist()),
             length=Spread.of(lengths),
         )
 
 
-def bin_name(low: int, high: int | None) -> str:
-    """The name of a bin in tables, such as "6–10"."""
+def range_name(low: int, high: int | None) -> str:
+    """The name of a range of whole numbers in tables, such as "6–10"."""
     return f"over {low - 1}" if high is None else str(low) if low == high else f"{low}–{high}"
 
 
-def used_bins(*parts: PartFacts) -> list[int]:
+def used_bins(*parts: PartFacts) -> range:
     """Numbers of the bins up to the last one with a document."""
-    filled = [number for part in parts for number, count in enumerate(part.histogram) if count]
-    return list(range(max(filled, default=0) + 1))
-
-
-def plain(value: Any) -> Any:
-    """A value of dataclasses' ``asdict`` in JSON types."""
-    return list(value) if isinstance(value, tuple) else value
+    return range(1 + max((number for part in parts for number, count in enumerate(part.histogram) if count), default=0))

@@ -1,8 +1,8 @@
 """MinHash signatures and their bands.
 
-For a random permutation of all shingles, two sets have the same smallest shingle with a probability equal to their Jaccard
-similarity s. A band consists of r such smallest shingles, so two sets agree on a band with probability s^r, and on at least
-one of b bands with probability 1 − (1 − s^r)^b.
+For a random permutation of all shingles, two sets have the same smallest shingle with a probability equal to their
+Jaccard similarity s. A band consists of r such smallest shingles, so two sets agree on a band with probability s^r, and
+on at least one of b bands with probability 1 − (1 − s^r)^b.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Banding:
 
     @classmethod
     def for_similarity(cls, similarity: float) -> Banding:
-        """The longest bands with a recall of at least ``LEAST_RECALL`` at this similarity; fewer candidates are wrong."""
+        """The longest bands with a recall of at least ``LEAST_RECALL``; longer ones have fewer wrong candidates."""
         rows = PERMUTATIONS
         while rows > 1 and cls(PERMUTATIONS // rows, rows).recall(similarity) < LEAST_RECALL:
             rows -= 1

@@ -1,7 +1,7 @@
 """Documents as sets of hashed shingles, and as one hash of the whole document.
 
-A shingle of a text is a sequence of 5 characters (code points); of a row of features, it is the number of a column with a
-value. Shingles are hashed to 32 bits.
+A shingle of a text is a sequence of 5 characters (code points). A shingle of a row of features is the number of a
+column with a value. Shingles are hashed to 32 bits.
 """
 
 from __future__ import annotations
@@ -138,8 +138,7 @@ class RowSets:
         ends = self._X.indptr.tolist()
         columns, values = self._X.indices, self._X.data
         pieces = (
-            digest(columns[first:last].tobytes() + values[first:last].tobytes())
-            for first, last in zip(ends[:-1], ends[1:], strict=True)
+            digest(columns[first:last].tobytes() + values[first:last].tobytes()) for first, last in pairwise(ends)
         )
         return np.fromiter(pieces, np.uint64, len(self))
 

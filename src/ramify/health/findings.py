@@ -1,0 +1,160 @@
+"""Conclusions from the numbers of the data: one sentence each, and the remedy."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ramify.health.data_health import DataHealth
+
+SERIOUS_SHARE = 0.01
+"""Share of the documents above which a finding is serious."""
+RARE_SHARE = 0.5
+"""Share of labels with one document above which there is a finding."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A property of the data that needs attention.
+
+    Parameters
+    ----------
+    topic : str
+        "duplicates", "contradictions", "unseen labels", "rare labels", "label names", "empty texts" or "unlabelled".
+    serious : bool
+        Whether it changes measures or models visibly.
+    text : str
+        The property, in one sentence.
+    remedy : str
+        What can be done, in one sentence.
+    """
+
+    topic: str
+    serious: bool
+    text: str
+    remedy: str
+
+
+def findings_of(health: DataHealth) -> tuple[Finding, ...]:
+    """The findings, the serious ones first."""
+    found = [*_duplicates(health), *_labels(health), *_documents(health)]
+    return tuple(sorted(found, key=lambda finding: not finding.serious))
+
+
+def split_command(health: DataHealth) -> str:
+    """The command line of a grouped split, see `DataHealth.split_command`."""
+    train, *test = health.sources
+    suffixes = Path(train.rpartition(":")[2] if ".npz:" in train else train).suffixes
+    extension = "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+    share = 0.2
+    if health.test is not None:
+        share = health.test.documents / (health.test.documents + health.train.documents)
+    words = ["ramify", "convert", shlex.quote(train), f"grouped-train{extension}", "--test", f"grouped-test{extension}"]
+    words += [word for path in test for word in ("--add", shlex.quote(path))]
+    words += ["--test-size", f"{max(share, 0.001):.3g}", "--keep-together", "near-duplicates"]
+    return " ".join([*words, *([health.flags] if health.flags else [])])
+
+
+def percent(part: int, whole: int) -> str:
+    """The share as text; "under 0.1%" instead of "0.0%"."""
+    share = part / whole if whole else 0.0
+    return "under 0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """1 → "1 label", 2000 → "2,000 labels"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _duplicates(health: DataHealth) -> Iterator[Finding]:
+    overlap, train, test = health.overlap, health.train, health.test
+    if test is not None and overlap.near.across:
+        share = overlap.near.across / test.documents
+        yield Finding(
+            "duplicates",
+            share >= SERIOUS_SHARE,
+            f"{overlap.near.across:,} of {counted(test.documents, 'test document')} "
+            f"({percent(overlap.near.across, test.documents)}) have a near duplicate in training, of these "
+            f"{overlap.exact.across:,} an equal one: measures on this test part overstate the quality for new "
+            "documents",
+            "split the data anew with near duplicates on one side",
+        )
+    if overlap.near.train:
+        yield Finding(
+            "duplicates",
+            test is None and overlap.near.train >= SERIOUS_SHARE * train.documents,
+            f"{overlap.near.train:,} of {counted(train.documents, 'training document')} "
+            f"({percent(overlap.near.train, train.documents)}) are near duplicates of an earlier one, of these "
+            f"{overlap.exact.train:,} equal to it: a random held-out part would contain copies of training documents",
+            "hold out documents with a grouped split",
+        )
+    if overlap.contradictory:
+        yield Finding(
+            "contradictions",
+            False,
+            f"{counted(overlap.contradictory, 'group')} of equal documents {_have(overlap.contradictory)} different "
+            "label sets",
+            "unite the labels of equal documents, or correct them",
+        )
+
+
+def _labels(health: DataHealth) -> Iterator[Finding]:
+    unseen, frequencies = health.unseen, health.frequencies
+    if unseen is not None and unseen.labels:
+        yield Finding(
+            "unseen labels",
+            unseen.assignments >= SERIOUS_SHARE * unseen.test_assignments,
+            f"{unseen.labels:,} of {counted(unseen.test_labels, 'test label')} "
+            f"({percent(unseen.labels, unseen.test_labels)}) {_have(unseen.labels)} no training document, and "
+            f"{counted(unseen.documents, 'test document')} {_have(unseen.documents)} no other labels: a model cannot "
+            "learn these labels from examples",
+            "measure with --seen-only as well, or use a model that finds labels by their names",
+        )
+    single = frequencies.bands[0]
+    if frequencies.share(single) >= RARE_SHARE:
+        yield Finding(
+            "rare labels",
+            False,
+            f"{single.labels:,} of {counted(frequencies.labels, 'label')} "
+            f"({percent(single.labels, frequencies.labels)}) {_have(single.labels)} one training document only",
+            "report measures by label frequency, and try the preset tail",
+        )
+    if health.similar_names:
+        n = len(health.similar_names)
+        yield Finding(
+            "label names",
+            n >= SERIOUS_SHARE * frequencies.labels,
+            f"{counted(n, 'group')} of label names {'differs' if n == 1 else 'differ'} only in case, spacing or number",
+            "unite the names that mean one label",
+        )
+
+
+def _documents(health: DataHealth) -> Iterator[Finding]:
+    what = "text" if health.holds_texts else "feature"
+    for name, part in health.parts.items():
+        if part.empty:
+            yield Finding(
+                "empty texts",
+                part.empty >= SERIOUS_SHARE * part.documents,
+                f"{part.empty:,} of {counted(part.documents, f'{name} document')} "
+                f"({percent(part.empty, part.documents)}) {_have(part.empty)} no {what}",
+                "remove them, or name further text fields (--text title,abstract)"
+                if health.holds_texts
+                else "remove these rows",
+            )
+        if part.unlabelled:
+            yield Finding(
+                "unlabelled",
+                part.unlabelled >= SERIOUS_SHARE * part.documents,
+                f"{part.unlabelled:,} of {counted(part.documents, f'{name} document')} "
+                f"({percent(part.unlabelled, part.documents)}) {_have(part.unlabelled)} no label",
+                "remove them, unless no label is a true answer",
+            )
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"

@@ -1,0 +1,202 @@
+"""Data health as a page (extra ``report``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ramify.health.findings import Finding, percent
+from ramify.health.languages import language_name
+from ramify.health.overlap import Example
+from ramify.health.parts import BINS, range_name, used_bins
+from ramify.health.tables import (
+    band_grid,
+    duplicate_grid,
+    frequent_grid,
+    group_name,
+    histogram_grid,
+    language_grid,
+    part_grid,
+    variant_grid,
+)
+from ramify.report import Axis, Figure, Fragment, Mark, Page, Section, Series, Tiles, bars, line_chart
+from ramify.report.markdown import plain
+from ramify.report.markup import Markup
+
+if TYPE_CHECKING:
+    from ramify.health.data_health import DataHealth
+
+SHOWN_VARIANTS = 50
+
+
+def page_of(health: DataHealth) -> Page:
+    """The page of a `DataHealth`."""
+    from ramify import __version__
+
+    sections = [_findings(health), _documents(health), _frequencies(health), _duplicates(health)]
+    if health.similar_names:
+        sections.append(_names(health))
+    if any(mix.shares for mix in health.languages):
+        sections.append(_languages(health))
+    names = dict(zip(("Training data", "Test data"), health.sources, strict=False))
+    return Page(
+        title="State of the data",
+        summary=_summary(health),
+        sections=sections,
+        facts=[*names.items(), ("Written by", f"ramify {__version__}")],
+    )
+
+
+def _summary(health: DataHealth) -> str:
+    serious = sum(finding.serious for finding in health.findings)
+    others = len(health.findings) - serious
+    documents = f"{health.train.documents:,} training documents"
+    if health.test is not None:
+        documents += f" and {health.test.documents:,} test documents"
+    found = f"{serious or 'No'} serious {'finding' if serious == 1 else 'findings'}"
+    more = f" and {others} {'note' if others == 1 else 'notes'}" if others else ""
+    return f"{documents} with {health.frequencies.labels:,} labels. {found}{more}."
+
+
+def _findings(health: DataHealth) -> Section:
+    return Section("Findings", "", [_tiles(health), *_finding_list(health.findings)])
+
+
+def _tiles(health: DataHealth) -> Tiles:
+    frequencies, near = health.frequencies, health.overlap.near
+    single = frequencies.bands[0].labels
+    tiles = [
+        (f"{frequencies.labels:,}", "labels", "with at least one training document"),
+        (f"{health.train.per_document.mean:.1f}", "labels per document", "mean of the training documents"),
+        (percent(single, frequencies.labels), "labels with one document", f"{single:,} of {frequencies.labels:,}"),
+    ]
+    if health.test is None:
+        share = percent(near.train, health.train.documents)
+        tiles.append((share, "repeated documents", f"{near.train:,} near duplicates of an earlier document"))
+    else:
+        share = percent(near.across, health.test.documents)
+        tiles.append((share, "test documents seen in training", f"{near.across:,} have a near duplicate there"))
+    return Tiles(tiles)
+
+
+def _finding_list(findings: tuple[Finding, ...]) -> Iterator[Fragment | str]:
+    if not findings:
+        yield "No duplicates, unseen labels, empty texts or doubtful label names were found."
+        return
+    item = Markup("<li><strong>{}:</strong> {}. <em>Remedy:</em> {}.</li>")
+    kinds = ["Serious" if finding.serious else "Note" for finding in findings]
+    pairs = list(zip(kinds, findings, strict=True))
+    html = Markup("<ul>{}</ul>").format(
+        Markup("").join(item.format(kind, finding.text, finding.remedy) for kind, finding in pairs)
+    )
+    lines = [f"- **{kind}:** {plain(f'{one.text}. Remedy: {one.remedy}.')}" for kind, one in pairs]
+    yield Fragment(html, "\n".join(lines))
+
+
+def _documents(health: DataHealth) -> Section:
+    parts = health.parts
+    used = used_bins(*parts.values())
+    shares = [[part.histogram[bin_] / max(part.documents, 1) for bin_ in used] for part in parts.values()]
+    rows = [f"{range_name(*BINS[bin_])} {'label' if BINS[bin_] == (1, 1) else 'labels'}" for bin_ in used]
+    chart = bars(
+        rows,
+        list(parts),
+        shares,
+        Axis("share of the documents", percent=True),
+        title="Share of the documents by number of labels",
+    )
+    text = """
+    Documents without a label or without content teach a model nothing. If the number of labels per document differs
+    between training and test, one of the parts was probably labelled or sampled in another way.
+    """
+    figure = Figure("Share of the documents by number of their labels.", chart, histogram_grid(parts))
+    return Section("Documents", text, [part_grid(health), figure])
+
+
+def _frequencies(health: DataHealth) -> Section:
+    frequencies = health.frequencies
+    text = """
+    A model learns a label from the documents that have it. Labels with one to five documents are the hardest, and
+    usually the majority. Measures of all labels together hide them: report measures by label frequency as well.
+    """
+    ranks = [rank for rank, _ in frequencies.curve]
+    sizes = [size for _, size in frequencies.curve]
+    chart = line_chart(
+        [Series("labels", ranks, sizes, points=False)],
+        Axis("label, by descending frequency", log=True),
+        Axis("training documents", log=True),
+        title="Training documents per label",
+        description="Both axes are logarithmic.",
+        marks=[Mark(frequencies.half, frequencies.half_documents, "half of all assignments")] if ranks else [],
+    )
+    caption = (
+        f"Training documents of each label; both axes are logarithmic. The {frequencies.half:,} most frequent labels "
+        f"have half of the {frequencies.assignments:,} assignments of labels to documents."
+    )
+    return Section(
+        "Label frequencies", text, [Figure(caption, chart, band_grid(frequencies)), frequent_grid(frequencies)]
+    )
+
+
+def _duplicates(health: DataHealth) -> Section:
+    overlap = health.overlap
+    unit = "character sequences of length 5" if health.holds_texts else "features"
+    text = f"""
+    A test document with a duplicate in training is answered from memory, so it raises every measure. The same holds for
+    a random held-out part of data that repeat themselves. Equal documents are counted first, then near duplicates,
+    which include them.
+
+    Two documents are near duplicates if their sets of {unit} have a Jaccard similarity (shared ÷ all) of at least
+    {overlap.similarity:g}. Groups join such pairs in chains. A pair at the limit is found with a probability of
+    {overlap.recall:.1%}, a more similar one with a higher one.
+    """
+    parts: list[str | Fragment | object] = [duplicate_grid(overlap, has_test=health.test is not None)]
+    if overlap.examples:
+        parts.append(_command(health.split_command))
+        parts += [_example(example) for example in overlap.examples]
+    return Section("Duplicates", text, parts)  # type: ignore[arg-type]
+
+
+def _command(command: str) -> Fragment:
+    lead = "This command writes a training and a test file in which all near duplicates are on one side:"
+    html = Markup("<p>{}</p><div class='scroll'><pre><code>{}</code></pre></div>").format(lead, command)
+    return Fragment(html, f"{lead}\n\n```\n{command}\n```")
+
+
+def _example(example: Example) -> Fragment:
+    title = group_name(example)
+    item = Markup("<li><strong>{}</strong> {}</li>")
+    named = [(f"{part} {number:,}", text) for part, number, text in example.documents]
+    items = Markup("").join(item.format(name, text) for name, text in named)
+    lines = [f"- **{name}** {plain(text)}" for name, text in named]
+    return Fragment(
+        Markup("<h3>{}</h3><ul>{}</ul>").format(title, items), "\n".join([f"### {plain(title)}", "", *lines])
+    )
+
+
+def _names(health: DataHealth) -> Section:
+    text = """
+    These names differ only in case, in spacing (blanks, hyphens, forms of Unicode) or in number (singular and plural).
+    If they mean one label, its documents are divided, and a correct prediction can count as wrong. Some pairs are
+    different labels: decide one by one.
+    """
+    return Section("Label names", text, [variant_grid(health.similar_names, SHOWN_VARIANTS)])
+
+
+def _languages(health: DataHealth) -> Section:
+    text = """
+    The shares are estimated from a sample of the documents, taken at equal distances, so that small shares are
+    uncertain. A language that is rare in training and frequent in test lowers the measures.
+    """
+    grid = language_grid(health)
+    shares = [dict(mix.shares) for mix in health.languages]
+    total = {code: sum(part.get(code, 0.0) for part in shares) for part in shares for code in part}
+    codes = sorted(total, key=lambda code: -total[code])
+    chart = bars(
+        [language_name(code) for code in codes],
+        list(health.parts)[: len(shares)],
+        [[part.get(code, 0.0) for code in codes] for part in shares],
+        Axis("share of the documents", percent=True),
+        title="Languages",
+    )
+    return Section("Languages", text, [Figure(grid.title.capitalize() + ".", chart, grid)])
