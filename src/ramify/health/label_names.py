@@ -1,8 +1,9 @@
 """Label names that differ only in case, in spacing, or in number (singular and plural).
 
 Plurals of English are reduced by the S-stemmer (Donna Harman: How effective is suffixing? JASIS 1991), which changes
-plural endings only. In other languages, two words are singular and plural if they have one Snowball stem and differ by a
-plural ending alone. Both rules are conservative: they find regular plurals, and few words that are something else.
+plural endings only; -es is removed after ch, sh, ss, x and o as well. In other languages, two words are singular and
+plural if they have one Snowball stem and differ by a plural ending alone. Both rules are conservative: they find
+regular plurals, and few words that are something else.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def similar_names(names: Sequence[str], counts: Int64) -> tuple[Variants, ...]:
 
 
 def singular(word: str) -> str:
-    """The singular of a regular English plural, by the S-stemmer; other words are unchanged.
+    """The singular of a regular English plural, by the extended S-stemmer; other words are unchanged.
 
     Parameters
     ----------
@@ -83,8 +84,10 @@ def singular(word: str) -> str:
         return word
     if word.endswith("ies"):
         return word if word.endswith(("eies", "aies")) else word[:-3] + "y"
+    if word.endswith(("ches", "shes", "sses", "xes", "oes")):
+        return word[:-2]
     if word.endswith("es"):
-        return word if word.endswith(("aes", "ees", "oes")) else word[:-1]
+        return word if word.endswith(("aes", "ees")) else word[:-1]
     return word if word.endswith(("us", "ss")) else word[:-1]
 
 
@@ -110,6 +113,8 @@ def _key(name: str, reduce: Callable[[str], str]) -> str:
 def _equal(labels: Iterable[int], key: Callable[[int], str]) -> list[list[int]]:
     """Groups of at least two labels with one key. Hashes come first, so that most keys are not kept."""
     hashes = np.fromiter((hash(key(label)) for label in labels), np.int64)
+    if len(hashes) < 2:
+        return []
     order = np.argsort(hashes, kind="stable")
     same = hashes[order][1:] == hashes[order][:-1]
     groups: dict[str, list[int]] = defaultdict(list)
