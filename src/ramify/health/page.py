@@ -22,6 +22,7 @@ from ramify.health.tables import (
 from ramify.report import Axis, Figure, Fragment, Mark, Page, Section, Series, Tiles, bars, line_chart
 from ramify.report.markdown import plain
 from ramify.report.markup import Markup
+from ramify.report.page import Part
 
 if TYPE_CHECKING:
     from ramify.health.data_health import DataHealth
@@ -82,15 +83,18 @@ def _tiles(health: DataHealth) -> Tiles:
 def _finding_list(findings: tuple[Finding, ...]) -> Iterator[Fragment | str]:
     if not findings:
         yield "No duplicates, unseen labels, empty texts or doubtful label names were found."
-        return
-    item = Markup("<li><strong>{}:</strong> {}. <em>Remedy:</em> {}.</li>")
-    kinds = ["Serious" if finding.serious else "Note" for finding in findings]
-    pairs = list(zip(kinds, findings, strict=True))
-    html = Markup("<ul>{}</ul>").format(
-        Markup("").join(item.format(kind, finding.text, finding.remedy) for kind, finding in pairs)
-    )
-    lines = [f"- **{kind}:** {plain(f'{one.text}. Remedy: {one.remedy}.')}" for kind, one in pairs]
-    yield Fragment(html, "\n".join(lines))
+    for finding in findings:
+        kind = "serious" if finding.serious else "note"
+        title, text, remedy = map(_sentence, (finding.topic, f"{finding.text}.", f"{finding.remedy}."))
+        html = Markup(
+            "<article class='card'><p class='card-head'>{} <span>{}</span></p><p>{}</p>"
+            "<p class='card-name'>What to do</p><p>{}</p></article>"
+        ).format(title, kind, text, remedy)
+        yield Fragment(html, f"**{plain(title)} ({kind}).** {plain(text)} What to do: {plain(finding.remedy)}.")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _documents(health: DataHealth) -> Section:
@@ -150,28 +154,28 @@ def _duplicates(health: DataHealth) -> Section:
     {overlap.similarity:g}. Groups join such pairs in chains. A pair at the limit is found with a probability of
     {overlap.recall:.1%}, a more similar one with a higher one.
     """
-    parts: list[str | Fragment | object] = [duplicate_grid(overlap, has_test=health.test is not None)]
+    parts: list[Part] = [duplicate_grid(overlap, has_test=health.test is not None)]
     if overlap.examples:
         parts.append(_command(health.split_command))
-        parts += [_example(example) for example in overlap.examples]
-    return Section("Duplicates", text, parts)  # type: ignore[arg-type]
+        parts += ["The largest groups, those with test documents in training first:", *map(_example, overlap.examples)]
+    return Section("Duplicates", text, parts)
 
 
 def _command(command: str) -> Fragment:
     lead = "This command writes a training and a test file in which all near duplicates are on one side:"
-    html = Markup("<p>{}</p><div class='scroll'><pre><code>{}</code></pre></div>").format(lead, command)
-    return Fragment(html, f"{lead}\n\n```\n{command}\n```")
+    lines = command.replace(" --", " \\\n  --")
+    html = Markup("<p>{}</p><div class='scroll' role='group' aria-label='Command' tabindex='0'><pre>{}</pre></div>")
+    return Fragment(html.format(lead, lines), f"{lead}\n\n```\n{lines}\n```")
 
 
 def _example(example: Example) -> Fragment:
-    title = group_name(example)
-    item = Markup("<li><strong>{}</strong> {}</li>")
-    named = [(f"{part} {number:,}", text) for part, number, text in example.documents]
-    items = Markup("").join(item.format(name, text) for name, text in named)
-    lines = [f"- **{name}** {plain(text)}" for name, text in named]
-    return Fragment(
-        Markup("<h3>{}</h3><ul>{}</ul>").format(title, items), "\n".join([f"### {plain(title)}", "", *lines])
-    )
+    size, facts = group_name(example)
+    named = [(f"{part} document {number:,}", text) for part, number, text in example.documents]
+    item = Markup("<p class='card-name'>{}</p><blockquote>{}</blockquote>")
+    items = Markup("").join(item.format(_sentence(name), text) for name, text in named)
+    html = Markup("<article class='card'><p class='card-head'>{} <span>{}</span></p>{}</article>")
+    lines = [f"- {plain(name)}: {plain(text)}" for name, text in named]
+    return Fragment(html.format(size, facts, items), "\n".join([f"**{plain(size)}** ({plain(facts)})", "", *lines]))
 
 
 def _names(health: DataHealth) -> Section:

@@ -156,15 +156,14 @@ def shortened(name: str, letters: int = SHOWN_NAME) -> str:
 def _example_text(overlap: Overlap) -> str:
     lines = ["examples of near duplicates"]
     for example in overlap.examples:
-        lines.append(f"  {group_name(example)}")
+        lines.append("  {}: {}".format(*group_name(example)))
         for part, number, text in example.documents:
             lines.append(f"    {part} {number:,}: {one_line(text)}" if text else f"    {part} {number:,}")
     return "\n".join(lines)
 
 
-def group_name(example: Example) -> str:
-    """The size of a group in both parts, and its least similarity."""
+def group_name(example: Example) -> tuple[str, str]:
+    """The size of a group, and its size in both parts with its least similarity."""
     parts = (("training", example.train), ("test", example.test))
     sides = ", ".join(f"{count:,} in {name}" for name, count in parts if count)
-    size = counted(example.train + example.test, "document")
-    return f"{size} ({sides}), similarity from {example.similarity:.2f}"
+    return counted(example.train + example.test, "document"), f"{sides}; similarity from {example.similarity:.2f}"
