@@ -85,7 +85,9 @@ def test_findings_name_each_problem_and_the_serious_ones_first():
     health = inspect_data(TRAIN, TEST)
     topics = [finding.topic for finding in health.findings]
     assert set(topics) == {
-        *("duplicates", "contradictions", "unseen labels", "rare labels", "label names", "empty texts", "unlabelled")
+        *("test documents seen in training", "repeated training documents", "equal documents with different labels"),
+        *("test labels without training document", "labels with one document", "similar label names"),
+        *("documents without text", "documents without label"),
     }
     serious = [finding.serious for finding in health.findings]
     assert serious == sorted(serious, reverse=True)

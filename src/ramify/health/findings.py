@@ -24,7 +24,7 @@ class Finding:
     Parameters
     ----------
     topic : str
-        "duplicates", "contradictions", "unseen labels", "rare labels", "label names", "empty texts" or "unlabelled".
+        What it is about, such as "test documents seen in training".
     serious : bool
         Whether it changes measures or models visibly.
     text : str
@@ -75,17 +75,17 @@ def _duplicates(health: DataHealth) -> Iterator[Finding]:
     if test is not None and overlap.near.across:
         share = overlap.near.across / test.documents
         yield Finding(
-            "duplicates",
+            "test documents seen in training",
             share >= SERIOUS_SHARE,
             f"{overlap.near.across:,} of {counted(test.documents, 'test document')} "
             f"({percent(overlap.near.across, test.documents)}) have a near duplicate in training, of these "
             f"{overlap.exact.across:,} an equal one: measures on this test part overstate the quality for new "
             "documents",
-            "split the data anew with near duplicates on one side",
+            "split the data anew, with all near duplicates on one side",
         )
     if overlap.near.train:
         yield Finding(
-            "duplicates",
+            "repeated training documents",
             test is None and overlap.near.train >= SERIOUS_SHARE * train.documents,
             f"{overlap.near.train:,} of {counted(train.documents, 'training document')} "
             f"({percent(overlap.near.train, train.documents)}) are near duplicates of an earlier one, of these "
@@ -94,7 +94,7 @@ def _duplicates(health: DataHealth) -> Iterator[Finding]:
         )
     if overlap.contradictory:
         yield Finding(
-            "contradictions",
+            "equal documents with different labels",
             False,
             f"{counted(overlap.contradictory, 'group')} of equal documents {_have(overlap.contradictory)} different "
             "label sets",
@@ -106,18 +106,19 @@ def _labels(health: DataHealth) -> Iterator[Finding]:
     unseen, frequencies = health.unseen, health.frequencies
     if unseen is not None and unseen.labels:
         yield Finding(
-            "unseen labels",
+            "test labels without training document",
             unseen.assignments >= SERIOUS_SHARE * unseen.test_assignments,
             f"{unseen.labels:,} of {counted(unseen.test_labels, 'test label')} "
             f"({percent(unseen.labels, unseen.test_labels)}) {_have(unseen.labels)} no training document, and "
             f"{counted(unseen.documents, 'test document')} {_have(unseen.documents)} no other labels: a model cannot "
             "learn these labels from examples",
-            "measure with --seen-only as well, or use a model that finds labels by their names",
+            "measure without these labels as well (ramify evaluate --seen-only), or use a model that finds labels by "
+            "their names",
         )
     single = frequencies.bands[0]
     if frequencies.share(single) >= RARE_SHARE:
         yield Finding(
-            "rare labels",
+            "labels with one document",
             False,
             f"{single.labels:,} of {counted(frequencies.labels, 'label')} "
             f"({percent(single.labels, frequencies.labels)}) {_have(single.labels)} one training document only",
@@ -126,7 +127,7 @@ def _labels(health: DataHealth) -> Iterator[Finding]:
     if health.similar_names:
         n = len(health.similar_names)
         yield Finding(
-            "label names",
+            "similar label names",
             n >= SERIOUS_SHARE * frequencies.labels,
             f"{counted(n, 'group')} of label names {'differs' if n == 1 else 'differ'} only in case, spacing or number",
             "unite the names that mean one label",
@@ -138,17 +139,17 @@ def _documents(health: DataHealth) -> Iterator[Finding]:
     for name, part in health.parts.items():
         if part.empty:
             yield Finding(
-                "empty texts",
+                f"documents without {what}",
                 part.empty >= SERIOUS_SHARE * part.documents,
                 f"{part.empty:,} of {counted(part.documents, f'{name} document')} "
                 f"({percent(part.empty, part.documents)}) {_have(part.empty)} no {what}",
-                "remove them, or name further text fields (--text title,abstract)"
+                "remove them, or name further text fields (as in --text title,abstract)"
                 if health.holds_texts
                 else "remove these rows",
             )
         if part.unlabelled:
             yield Finding(
-                "unlabelled",
+                "documents without label",
                 part.unlabelled >= SERIOUS_SHARE * part.documents,
                 f"{part.unlabelled:,} of {counted(part.documents, f'{name} document')} "
                 f"({percent(part.unlabelled, part.documents)}) {_have(part.unlabelled)} no label",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ramify.evaluation.grid import Grid
 from ramify.health.findings import Finding, percent
 from ramify.health.languages import language_name
 from ramify.health.overlap import Example
@@ -19,7 +21,7 @@ from ramify.health.tables import (
     part_grid,
     variant_grid,
 )
-from ramify.report import Axis, Figure, Fragment, Mark, Page, Section, Series, Tiles, bars, line_chart
+from ramify.report import Axis, Figure, Fragment, Page, Section, Series, Tiles, bars, line_chart
 from ramify.report.markdown import plain
 from ramify.report.markup import Markup
 from ramify.report.page import Part
@@ -54,9 +56,10 @@ def _summary(health: DataHealth) -> str:
     documents = f"{health.train.documents:,} training documents"
     if health.test is not None:
         documents += f" and {health.test.documents:,} test documents"
-    found = f"{serious or 'No'} serious {'finding' if serious == 1 else 'findings'}"
+    found = f"{serious or 'no'} serious {'finding' if serious == 1 else 'findings'}"
+    verb = "is" if serious == 1 else "are"
     more = f" and {others} {'note' if others == 1 else 'notes'}" if others else ""
-    return f"{documents} with {health.frequencies.labels:,} labels. {found}{more}."
+    return f"{documents} with {health.frequencies.labels:,} labels. There {verb} {found}{more}."
 
 
 def _findings(health: DataHealth) -> Section:
@@ -85,16 +88,21 @@ def _finding_list(findings: tuple[Finding, ...]) -> Iterator[Fragment | str]:
         yield "No duplicates, unseen labels, empty texts or doubtful label names were found."
     for finding in findings:
         kind = "serious" if finding.serious else "note"
-        title, text, remedy = map(_sentence, (finding.topic, f"{finding.text}.", f"{finding.remedy}."))
+        title, text = _sentence(finding.topic), f"{_sentence(finding.text)}."
         html = Markup(
             "<article class='card'><p class='card-head'>{} <span>{}</span></p><p>{}</p>"
-            "<p class='card-name'>What to do</p><p>{}</p></article>"
-        ).format(title, kind, text, remedy)
-        yield Fragment(html, f"**{plain(title)} ({kind}).** {plain(text)} What to do: {plain(finding.remedy)}.")
+            "<p class='card-name'>Remedy: {}.</p></article>"
+        ).format(title, kind, text, finding.remedy)
+        yield Fragment(html, f"**{plain(title)} ({kind}).** {plain(text)} Remedy: {plain(finding.remedy)}.")
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _titled(grid: Grid) -> Grid:
+    """A table of the terminal with a title as those of pages."""
+    return replace(grid, title=_sentence(grid.title))
 
 
 def _documents(health: DataHealth) -> Section:
@@ -110,11 +118,11 @@ def _documents(health: DataHealth) -> Section:
         title="Share of the documents by number of labels",
     )
     text = """
-    Documents without a label or without content teach a model nothing. If the number of labels per document differs
-    between training and test, one of the parts was probably labelled or sampled in another way.
+    Documents without a label or without content do not contribute to training. If the number of labels per document
+    differs between training and test, one of the parts was probably labelled or sampled in another way.
     """
-    figure = Figure("Share of the documents by number of their labels.", chart, histogram_grid(parts))
-    return Section("Documents", text, [part_grid(health), figure])
+    figure = Figure("Share of the documents by number of their labels.", chart, _titled(histogram_grid(parts)))
+    return Section("Documents", text, [_titled(part_grid(health)), figure])
 
 
 def _frequencies(health: DataHealth) -> Section:
@@ -125,20 +133,35 @@ def _frequencies(health: DataHealth) -> Section:
     """
     ranks = [rank for rank, _ in frequencies.curve]
     sizes = [size for _, size in frequencies.curve]
+    half = (
+        [
+            Series(
+                f"the first {frequencies.half:,} have half of all assignments",
+                [frequencies.half],
+                [frequencies.half_documents],
+                line=False,
+            )
+        ]
+        if ranks
+        else []
+    )
     chart = line_chart(
-        [Series("labels", ranks, sizes, points=False)],
-        Axis("label, by descending frequency", log=True),
-        Axis("training documents", log=True),
+        [Series("all labels", ranks, sizes, points=False), *half],
+        Axis("label, by descending frequency", low=1, log=True),
+        Axis("training documents", low=1, log=True),
         title="Training documents per label",
         description="Both axes are logarithmic.",
-        marks=[Mark(frequencies.half, frequencies.half_documents, "half of all assignments")] if ranks else [],
     )
     caption = (
         f"Training documents of each label; both axes are logarithmic. The {frequencies.half:,} most frequent labels "
         f"have half of the {frequencies.assignments:,} assignments of labels to documents."
     )
+    rows = tuple((f"{rank:,}", f"{size:,}") for rank, size in frequencies.curve)
+    points = Grid("Points of the curve", ("label, by descending frequency", "training documents"), rows)
     return Section(
-        "Label frequencies", text, [Figure(caption, chart, band_grid(frequencies)), frequent_grid(frequencies)]
+        "Label frequencies",
+        text,
+        [_titled(band_grid(frequencies)), Figure(caption, chart, points), _titled(frequent_grid(frequencies))],
     )
 
 
@@ -146,15 +169,15 @@ def _duplicates(health: DataHealth) -> Section:
     overlap = health.overlap
     unit = "character sequences of length 5" if health.holds_texts else "features"
     text = f"""
-    A test document with a duplicate in training is answered from memory, so it raises every measure. The same holds for
-    a random held-out part of data that repeat themselves. Equal documents are counted first, then near duplicates,
-    which include them.
+    If a test document has a duplicate in training, a model predicts the labels of the duplicate. Measures on such
+    documents are higher than those on new documents. The same holds for a random held-out part of data with duplicates.
+    The first row counts equal documents, the second one near duplicates, which include the equal ones.
 
     Two documents are near duplicates if their sets of {unit} have a Jaccard similarity (shared ÷ all) of at least
-    {overlap.similarity:g}. Groups join such pairs in chains. A pair at the limit is found with a probability of
-    {overlap.recall:.1%}, a more similar one with a higher one.
+    {overlap.similarity:g}. A group consists of documents that such pairs connect. A pair at the limit is found with a
+    probability of {overlap.recall:.1%}, a more similar pair with a higher one.
     """
-    parts: list[Part] = [duplicate_grid(overlap, has_test=health.test is not None)]
+    parts: list[Part] = [_titled(duplicate_grid(overlap, has_test=health.test is not None))]
     if overlap.examples:
         parts.append(_command(health.split_command))
         parts += ["The largest groups, those with test documents in training first:", *map(_example, overlap.examples)]
@@ -163,16 +186,20 @@ def _duplicates(health: DataHealth) -> Section:
 
 def _command(command: str) -> Fragment:
     lead = "This command writes a training and a test file in which all near duplicates are on one side:"
-    lines = command.replace(" --", " \\\n  --")
-    html = Markup("<p>{}</p><div class='scroll' role='group' aria-label='Command' tabindex='0'><pre>{}</pre></div>")
+    lines = command.replace(" --", " \\\n  --").replace(" grouped-train", " \\\n  grouped-train", 1)
+    html = Markup(
+        "<p>{}</p><div class='scroll' role='group' aria-label='Command' tabindex='0'>"
+        "<pre style='margin:0'>{}</pre></div>"
+    )
     return Fragment(html.format(lead, lines), f"{lead}\n\n```\n{lines}\n```")
 
 
 def _example(example: Example) -> Fragment:
     size, facts = group_name(example)
-    named = [(f"{part} document {number:,}", text) for part, number, text in example.documents]
+    names = {"train": "Training document", "test": "Test document"}
+    named = [(f"{names[part]} {number:,}", text) for part, number, text in example.documents]
     item = Markup("<p class='card-name'>{}</p><blockquote>{}</blockquote>")
-    items = Markup("").join(item.format(_sentence(name), text) for name, text in named)
+    items = Markup("").join(item.format(name, text) for name, text in named)
     html = Markup("<article class='card'><p class='card-head'>{} <span>{}</span></p>{}</article>")
     lines = [f"- {plain(name)}: {plain(text)}" for name, text in named]
     return Fragment(html.format(size, facts, items), "\n".join([f"**{plain(size)}** ({plain(facts)})", "", *lines]))
@@ -184,7 +211,7 @@ def _names(health: DataHealth) -> Section:
     If they mean one label, its documents are divided, and a correct prediction can count as wrong. Some pairs are
     different labels: decide one by one.
     """
-    return Section("Label names", text, [variant_grid(health.similar_names, SHOWN_VARIANTS)])
+    return Section("Label names", text, [_titled(variant_grid(health.similar_names, SHOWN_VARIANTS))])
 
 
 def _languages(health: DataHealth) -> Section:
@@ -203,4 +230,4 @@ def _languages(health: DataHealth) -> Section:
         Axis("share of the documents", percent=True),
         title="Languages",
     )
-    return Section("Languages", text, [Figure(grid.title.capitalize() + ".", chart, grid)])
+    return Section("Languages", text, [Figure(f"{_sentence(grid.title)}.", chart, _titled(grid))])

@@ -100,5 +100,6 @@ def range_name(low: int, high: int | None) -> str:
 
 
 def used_bins(*parts: PartFacts) -> range:
-    """Numbers of the bins up to the last one with a document."""
-    return range(1 + max((number for part in parts for number, count in enumerate(part.histogram) if count), default=0))
+    """Numbers of the bins from the first to the last one with a document."""
+    filled = [number for part in parts for number, count in enumerate(part.histogram) if count]
+    return range(min(filled, default=0), 1 + max(filled, default=0))

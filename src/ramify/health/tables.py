@@ -113,7 +113,9 @@ def frequent_grid(frequencies: Frequencies) -> Grid:
 
 def duplicate_grid(overlap: Overlap, *, has_test: bool) -> Grid:
     """Duplicates within and across the parts."""
-    header = ["groups", "largest", "repeated in training"] + (["repeated in test", "test also in training"] * has_test)
+    header = ["groups", "largest group", "repeated in training"] + (
+        ["repeated in test", "test also in training"] * has_test
+    )
     rows = []
     for name, kind in (("equal", overlap.exact), (f"similarity ≥ {overlap.similarity:g}", overlap.near)):
         cells = [kind.groups, kind.largest, kind.train] + ([kind.test, kind.across] * has_test)
@@ -140,12 +142,18 @@ def language_grid(health: DataHealth) -> Grid:
     shares = [dict(mix.shares) for mix in health.languages]
     codes = {code: sum(part.get(code, 0) for part in shares) for part in shares for code in part}
     rows = [
-        (language_name(code), *(f"{part[code]:.1%}" if code in part else "under 1%" for part in shares))
+        (language_name(code), *(_share(part, code) for part in shares))
         for code in sorted(codes, key=lambda code: -codes[code])
     ]
     sampled = " and ".join(f"{mix.sampled:,}" for mix in health.languages)
     title = f"languages, estimated from a sample of {sampled} documents"
     return Grid(title, ("", *list(health.parts)[: len(shares)]), tuple(rows))
+
+
+def _share(shares: dict[str, float], code: str) -> str:
+    if not shares:
+        return "–"  # the sample is too small
+    return f"{shares[code]:.1%}" if code in shares else "under 1%"
 
 
 def shortened(name: str, letters: int = SHOWN_NAME) -> str:
