@@ -127,8 +127,8 @@ def test_json_text_and_page_have_all_parts():
     body = json.loads(json.dumps(health.as_dict(), ensure_ascii=False))
     assert body["overlap"]["near"]["across"] == 2
     assert body["findings"][0]["serious"] is True
-    text, markdown, html = str(health), health.page().markdown(), health.page().html()
-    for words in ("Water / waters", "0.8", "grouped-train", "documents by number of labels"):
+    text, markdown, html = str(health).lower(), health.page().markdown().lower(), health.page().html().lower()
+    for words in ("water / waters", "0.8", "grouped-train", "documents by number of labels"):
         assert words in text and words in markdown and words in html
     assert html.count('<svg class="chart"') >= 2
     assert "<script" not in html

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 HEALTH_PANEL = "Inspection of data"
 OF_MODELS = ("label", "data", "ambiguous", "tree", "draw", "member")
-FLAGS = {"names_path": "--names"}
-"""Flags by field, where their names differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +132,6 @@ def _inspected(options: InspectOptions) -> DataHealth:
 
 
 def _flags(options: InspectOptions) -> str:
-    """The flags of the fields, as on the command line."""
-    given = options.given_fields()
-    return " ".join(f"{FLAGS.get(name, '--' + name)} {shlex.quote(value)}" for name, value in given.items())
+    """The flags of the fields, as on the command line; without --names, so that files keep their identifiers."""
+    given = {name: value for name, value in options.given_fields().items() if name != "names_path"}
+    return " ".join(f"--{name} {shlex.quote(value)}" for name, value in given.items())

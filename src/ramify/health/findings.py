@@ -73,23 +73,22 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 def _duplicates(health: DataHealth) -> Iterator[Finding]:
     overlap, train, test = health.overlap, health.train, health.test
     if test is not None and overlap.near.across:
-        share = overlap.near.across / test.documents
+        equal = f", of these {overlap.exact.across:,} an equal one" if overlap.exact.across else ""
         yield Finding(
             "test documents seen in training",
-            share >= SERIOUS_SHARE,
-            f"{overlap.near.across:,} of {counted(test.documents, 'test document')} "
-            f"({percent(overlap.near.across, test.documents)}) have a near duplicate in training, of these "
-            f"{overlap.exact.across:,} an equal one: measures on this test part overstate the quality for new "
-            "documents",
+            overlap.near.across >= SERIOUS_SHARE * test.documents,
+            f"{_of(overlap.near.across, test.documents, 'test document')} {_have(overlap.near.across)} a near "
+            f"duplicate in training{equal}: measures on this test part overstate the quality for new documents",
             "split the data anew, with all near duplicates on one side",
         )
     if overlap.near.train:
+        equal = f", of these {overlap.exact.train:,} equal to it" if overlap.exact.train else ""
+        is_one = "is a near duplicate" if overlap.near.train == 1 else "are near duplicates"
         yield Finding(
             "repeated training documents",
             test is None and overlap.near.train >= SERIOUS_SHARE * train.documents,
-            f"{overlap.near.train:,} of {counted(train.documents, 'training document')} "
-            f"({percent(overlap.near.train, train.documents)}) are near duplicates of an earlier one, of these "
-            f"{overlap.exact.train:,} equal to it: a random held-out part would contain copies of training documents",
+            f"{_of(overlap.near.train, train.documents, 'training document')} {is_one} of an earlier one{equal}: a "
+            "random held-out part would contain copies of training documents",
             "hold out documents with a grouped split",
         )
     if overlap.contradictory:
@@ -105,13 +104,12 @@ def _duplicates(health: DataHealth) -> Iterator[Finding]:
 def _labels(health: DataHealth) -> Iterator[Finding]:
     unseen, frequencies = health.unseen, health.frequencies
     if unseen is not None and unseen.labels:
+        only = f", and {counted(unseen.documents, 'test document')} {_have(unseen.documents)} no other label"
         yield Finding(
             "test labels without training document",
             unseen.assignments >= SERIOUS_SHARE * unseen.test_assignments,
-            f"{unseen.labels:,} of {counted(unseen.test_labels, 'test label')} "
-            f"({percent(unseen.labels, unseen.test_labels)}) {_have(unseen.labels)} no training document, and "
-            f"{counted(unseen.documents, 'test document')} {_have(unseen.documents)} no other labels: a model cannot "
-            "learn these labels from examples",
+            f"{_of(unseen.labels, unseen.test_labels, 'test label')} {_have(unseen.labels)} no training document"
+            f"{only if unseen.documents else ''}: a model cannot learn these labels from examples",
             "measure without these labels as well (ramify evaluate --seen-only), or use a model that finds labels by "
             "their names",
         )
@@ -120,8 +118,7 @@ def _labels(health: DataHealth) -> Iterator[Finding]:
         yield Finding(
             "labels with one document",
             False,
-            f"{single.labels:,} of {counted(frequencies.labels, 'label')} "
-            f"({percent(single.labels, frequencies.labels)}) {_have(single.labels)} one training document only",
+            f"{_of(single.labels, frequencies.labels, 'label')} {_have(single.labels)} one training document only",
             "report measures by label frequency, and try the preset tail",
         )
     if health.similar_names:
@@ -136,25 +133,29 @@ def _labels(health: DataHealth) -> Iterator[Finding]:
 
 def _documents(health: DataHealth) -> Iterator[Finding]:
     what = "text" if health.holds_texts else "feature"
+    remedy = "remove these rows"
+    if health.holds_texts:
+        remedy = "remove them, or name further text fields (as in --text title,abstract)"
     for name, part in health.parts.items():
         if part.empty:
             yield Finding(
                 f"documents without {what}",
                 part.empty >= SERIOUS_SHARE * part.documents,
-                f"{part.empty:,} of {counted(part.documents, f'{name} document')} "
-                f"({percent(part.empty, part.documents)}) {_have(part.empty)} no {what}",
-                "remove them, or name further text fields (as in --text title,abstract)"
-                if health.holds_texts
-                else "remove these rows",
+                f"{_of(part.empty, part.documents, f'{name} document')} {_have(part.empty)} no {what}",
+                remedy,
             )
         if part.unlabelled:
             yield Finding(
                 "documents without label",
                 part.unlabelled >= SERIOUS_SHARE * part.documents,
-                f"{part.unlabelled:,} of {counted(part.documents, f'{name} document')} "
-                f"({percent(part.unlabelled, part.documents)}) {_have(part.unlabelled)} no label",
+                f"{_of(part.unlabelled, part.documents, f'{name} document')} {_have(part.unlabelled)} no label",
                 "remove them, unless no label is a true answer",
             )
+
+
+def _of(number: int, whole: int, name: str) -> str:
+    """The number and its share, as in "2 of 100 labels (2.0%)"."""
+    return f"{number:,} of {counted(whole, name)} ({percent(number, whole)})"
 
 
 def _have(number: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from ramify.data.duplicates import Duplicates
 from ramify.values import Bool, Dataset, Int64
 
-SHOWN_GROUPS, SHOWN_DOCUMENTS, SHOWN_CHARACTERS = 6, 3, 160
+SHOWN_GROUPS, SHOWN_DOCUMENTS, SHOWN_CHARACTERS = 5, 3, 160
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ def _duplicates(health: DataHealth) -> Section:
     text = f"""
     If a test document has a duplicate in training, a model predicts the labels of the duplicate. Measures on such
     documents are higher than those on new documents. The same holds for a random held-out part of data with duplicates.
-    The first row counts equal documents, the second one near duplicates, which include the equal ones.
+    Near duplicates include the equal documents.
 
     Two documents are near duplicates if their sets of {unit} have a Jaccard similarity (shared ÷ all) of at least
     {overlap.similarity:g}. A group consists of documents that such pairs connect. A pair at the limit is found with a

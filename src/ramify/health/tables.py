@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from ramify.evaluation.grid import Grid
-from ramify.health.findings import counted, percent
+from ramify.health.findings import Finding, counted, percent
 from ramify.health.frequencies import Frequencies
 from ramify.health.label_names import Variants
 from ramify.health.languages import language_name
@@ -38,16 +38,22 @@ def grids_of(health: DataHealth) -> tuple[Grid, ...]:
 
 def text_of(health: DataHealth) -> str:
     """The terminal output."""
-    found = []
-    for finding in health.findings:
-        found.append(f"{'!' if finding.serious else '-'} {finding.text}: {finding.remedy}")
-    lines = [textwrap.fill(one_line(line), WIDTH, subsequent_indent="  ", break_on_hyphens=False) for line in found]
-    parts = ["\n".join(["findings", *lines]) if lines else "no findings"]
+    parts = [_finding_text(health.findings)]
     parts += map(str, grids_of(health))
     if health.overlap.examples:
         parts.append(_example_text(health.overlap))
         parts.append(f"a split with all near duplicates on one side:\n  {one_line(health.split_command)}")
     return "\n\n".join(parts)
+
+
+def _finding_text(findings: tuple[Finding, ...]) -> str:
+    lines = ["findings" if findings else "no findings"]
+    for finding in findings:
+        texts = (f"{'serious' if finding.serious else 'note'}: {finding.text}", f"  remedy: {finding.remedy}")
+        lines += [
+            textwrap.fill(one_line(text), WIDTH, subsequent_indent="  ", break_on_hyphens=False) for text in texts
+        ]
+    return "\n".join(lines)
 
 
 def part_grid(health: DataHealth) -> Grid:
@@ -101,7 +107,7 @@ def band_grid(frequencies: Frequencies) -> Grid:
         )
         for band in frequencies.bands
     ]
-    header = ("documents", "labels", "share of labels", "share of assignments")
+    header = ("documents", "labels", "share", "share of assignments")
     return Grid("labels by number of training documents", header, tuple(rows))
 
 
@@ -113,14 +119,17 @@ def frequent_grid(frequencies: Frequencies) -> Grid:
 
 def duplicate_grid(overlap: Overlap, *, has_test: bool) -> Grid:
     """Duplicates within and across the parts."""
-    header = ["groups", "largest group", "repeated in training"] + (
-        ["repeated in test", "test also in training"] * has_test
-    )
-    rows = []
-    for name, kind in (("equal", overlap.exact), (f"similarity ≥ {overlap.similarity:g}", overlap.near)):
-        cells = [kind.groups, kind.largest, kind.train] + ([kind.test, kind.across] * has_test)
-        rows.append((name, *(f"{cell:,}" for cell in cells)))
-    return Grid("duplicate documents", ("", *header), tuple(rows))
+    kinds = (overlap.exact, overlap.near)
+    rows = [
+        ("groups", [kind.groups for kind in kinds]),
+        ("documents of the largest group", [kind.largest for kind in kinds]),
+        ("training documents with an earlier duplicate in training", [kind.train for kind in kinds]),
+    ]
+    if has_test:
+        rows.append(("test documents with an earlier duplicate in test", [kind.test for kind in kinds]))
+        rows.append(("test documents with a duplicate in training", [kind.across for kind in kinds]))
+    cells = tuple((name, *(f"{number:,}" for number in numbers)) for name, numbers in rows)
+    return Grid("duplicate documents", ("", "equal", f"similarity ≥ {overlap.similarity:g}"), cells)
 
 
 def variant_grid(variants: tuple[Variants, ...], most: int) -> Grid:
