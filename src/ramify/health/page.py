@@ -29,7 +29,7 @@ from ramify.report.page import Part
 if TYPE_CHECKING:
     from ramify.health.data_health import DataHealth
 
-SHOWN_VARIANTS = 50
+SHOWN_VARIANTS = 25
 
 
 def page_of(health: DataHealth) -> Page:
@@ -230,4 +230,4 @@ def _languages(health: DataHealth) -> Section:
         Axis("share of the documents", percent=True),
         title="Languages",
     )
-    return Section("Languages", text, [Figure(f"{_sentence(grid.title)}.", chart, _titled(grid))])
+    return Section("Languages", text, [Figure(f"{_sentence(grid.title)}. Shares under 1% are drawn as 0%.", chart, _titled(grid))])
