@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from ramify.data import duplicate_groups, find_duplicates
 from ramify.data.duplicates import Banding
-from ramify.data.duplicates.minhash import band_hashes
+from ramify.data.duplicates.minhash import signatures
 from ramify.data.duplicates.pairs import WINDOW, jaccard
 from ramify.data.duplicates.shingles import RowSets, TextSets, runs
 from ramify.errors import InputError
@@ -82,8 +82,12 @@ def test_pairs_agree_on_a_band_as_often_as_computed():
     rows = [sorted(one) for pair in zip(base, other, strict=True) for one in pair]  # similarity 30 / 50
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     X = sp.csr_matrix((np.ones(indptr[-1], np.float32), np.concatenate(rows), indptr), shape=(600, 13_000))
-    bands = band_hashes(RowSets(X), np.arange(600), banding)
-    agree = bands[:, ::2] == bands[:, 1::2]
+    signed = signatures(RowSets(X), np.arange(600), banding)
+    agree = signed.bands[:, ::2] == signed.bands[:, 1::2]
+    assert (signed.minima[::2] == signed.minima[1::2]).mean() == pytest.approx(0.6, abs=0.015)
+    pairs = np.arange(600).reshape(-1, 2)
+    assert signed.may_be_similar(pairs, 0.6).mean() > 0.99
+    assert not signed.may_be_similar(pairs, 0.95).any()
     assert agree.mean() == pytest.approx(0.6**3, abs=0.015)
     assert Banding(5, 3).recall(0.6) == pytest.approx(1 - (1 - 0.6**3) ** 5)
     assert agree[:5].any(axis=0).mean() == pytest.approx(Banding(5, 3).recall(0.6), abs=0.06)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from ramify.checks import SEED, OneOf, real_number
-from ramify.data.duplicates.minhash import Banding, band_hashes
+from ramify.data.duplicates.minhash import Banding, signatures
 from ramify.data.duplicates.pairs import candidates, jaccard
 from ramify.data.duplicates.shingles import RowSets, Sets, TextSets
 from ramify.values import Bool, Dataset, Float64, Int64, StageProgress, as_csr
@@ -86,7 +86,7 @@ def find_duplicates(
 
     Notes
     -----
-    Time is linear in the number of characters. Beside the documents, memory is about 200 bytes per document.
+    Time is linear in the number of characters. Beside the documents, memory is about 400 bytes per document.
     """
     similarity = real_number("similarity", similarity, LEAST_SIMILARITY, 1)
     seed = SEED.check("seed", seed)
@@ -159,22 +159,23 @@ def _similar_pairs(
 ) -> tuple[Int64, Float64]:
     """Verified pairs that connect all near duplicates among different documents, and their similarities."""
     banding = Banding.for_similarity(similarity)
-    bands = band_hashes(sets, documents, banding, seed, lambda done: report("duplicates", 0.7 * done))
-    m = len(documents)
+    signed = signatures(sets, documents, banding, seed, lambda done: report("duplicates", 0.7 * done))
+    m = max(len(documents), 1)
     kept, values = np.zeros((0, 2), np.int64), np.zeros(0)
     rejected = np.zeros(0, np.int64)
     component = np.arange(m)
     for number in range(banding.bands):
-        found = candidates(bands, number)
-        found = found[component[found[:, 0]] != component[found[:, 1]]]
-        keys = np.setdiff1d(found[:, 0] * m + found[:, 1], rejected)
-        found = np.stack([keys // max(m, 1), keys % max(m, 1)], axis=1)
-        measured = jaccard(sets, documents[found])
-        similar = measured >= similarity
-        kept, values = np.concatenate([kept, found[similar]]), np.concatenate([values, measured[similar]])
-        if len(rejected) < MOST_REJECTED:
-            rejected = np.union1d(rejected, keys[~similar])
-        component = _components(m, kept)
+        for found in candidates(signed.bands, number):
+            apart = found[component[found[:, 0]] != component[found[:, 1]]]
+            likely = apart[signed.may_be_similar(apart, similarity)]
+            keys = np.setdiff1d(likely[:, 0] * m + likely[:, 1], rejected)
+            pairs = np.stack([keys // m, keys % m], axis=1)
+            measured = jaccard(sets, documents[pairs])
+            similar = measured >= similarity
+            kept, values = np.concatenate([kept, pairs[similar]]), np.concatenate([values, measured[similar]])
+            if len(rejected) < MOST_REJECTED:
+                rejected = np.union1d(rejected, keys[~similar])
+            component = _components(m, kept)
         report("duplicates", 0.7 + 0.3 * (number + 1) / banding.bands)
     return documents[kept], values
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ramify.data.duplicates.shingles import BLOCK_SHINGLES, Sets, UInt32, runs
@@ -13,34 +15,36 @@ LOW_BITS = np.uint64(0xFFFFFFFF)
 HIGH_BITS = np.uint64(32)
 
 
-def candidates(bands: UInt32, number: int) -> Int64:
+def candidates(bands: UInt32, number: int) -> Iterator[Int64]:
     """Pairs of documents that agree on a band.
 
     Parameters
     ----------
     bands : uint32 array, shape (bands, m)
-        See `band_hashes`.
+        See `Signatures`.
     number : int
         The band.
 
-    Returns
-    -------
+    Yields
+    ------
     int64 array, shape (pairs, 2)
         The smaller document first. Within a bucket the documents are ordered by the next band, so that similar ones
-        are neighbours. At most WINDOW + 1 pairs per document.
+        are neighbours. The first array has the neighbours, which usually connect the documents that are similar; the
+        second one has the other pairs, at most WINDOW per document.
     """
     order = np.lexsort((bands[(number + 1) % len(bands)], bands[number]))
     keys = bands[number][order]
     places = np.arange(len(keys))
     begins = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
     first = np.maximum.accumulate(np.where(begins, places, 0))
-    pairs = []
+    found = []
     for step in range(1, WINDOW + 1):
         later = np.flatnonzero(places - first >= step)
-        pairs.append(np.stack([order[later - step], order[later]], axis=1))
+        found.append(np.stack([order[later - step], order[later]], axis=1))
     far = np.flatnonzero(places - first > WINDOW)
-    pairs.append(np.stack([order[first[far]], order[far]], axis=1))
-    return np.sort(np.concatenate(pairs), axis=1)
+    found.append(np.stack([order[first[far]], order[far]], axis=1))
+    yield np.sort(found[0], axis=1)
+    yield np.sort(np.concatenate(found[1:]), axis=1)
 
 
 def jaccard(sets: Sets, pairs: Int64) -> Float64:
