@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from ramify.data import duplicate_groups, find_duplicates
 from ramify.data.duplicates import Banding
 from ramify.data.duplicates.minhash import signatures
-from ramify.data.duplicates.pairs import WINDOW, jaccard
+from ramify.data.duplicates.pairs import WINDOW, candidates, jaccard
 from ramify.data.duplicates.shingles import RowSets, TextSets, runs
 from ramify.errors import InputError
 from ramify.values import Dataset
@@ -157,9 +157,10 @@ def test_huge_texts_are_compared_by_their_beginning():
     rng = np.random.default_rng(0)
     huge = " ".join(map(str, rng.integers(0, 10**9, 1_000_000)))
     assert len(huge) > 9_000_000
-    found = find_duplicates([huge, huge + " end", "short", huge])
-    assert found.exact.tolist() == [0, 1, 2, 0]
-    assert found.near.tolist() == [0, 0, 1, 0]
+    other = huge[:50_000] + huge[-50_000:] + huge[100_000:]
+    found = find_duplicates([huge, huge + " end", "short", huge, other])
+    assert found.exact.tolist() == [0, 1, 2, 0, 3]
+    assert found.near.tolist() == [0, 0, 1, 0, 2]
 
 
 def test_the_result_depends_on_the_seed_only_by_chance():
@@ -189,6 +190,14 @@ def test_groups_of_a_dataset():
     assert duplicate_groups(data).tolist() == [0, 0, 0]
     with pytest.raises(InputError, match="did you mean 'duplicates'"):
         duplicate_groups(data, "duplicate")
+
+
+def test_candidates_are_all_pairs_of_a_small_bucket_and_neighbours_in_a_large_one():
+    bands = np.array([[7] * 5 + [8] * 40 + [9], np.arange(46)], np.uint32)
+    found = {tuple(pair) for part in candidates(bands, 0) for pair in part.tolist()}
+    small = {(i, j) for i, j in combinations(range(5), 2)}
+    large = {(i, j) for i, j in combinations(range(5, 45), 2) if j - i <= WINDOW or i == 5}
+    assert found == small | large
 
 
 def test_runs_cover_everything_in_order():
