@@ -230,4 +230,5 @@ def _languages(health: DataHealth) -> Section:
         Axis("share of the documents", percent=True),
         title="Languages",
     )
-    return Section("Languages", text, [Figure(f"{_sentence(grid.title)}. Shares under 1% are drawn as 0%.", chart, _titled(grid))])
+    caption = f"{_sentence(grid.title)}. Shares under 1% are drawn as 0%."
+    return Section("Languages", text, [Figure(caption, chart, _titled(grid))])

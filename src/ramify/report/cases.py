@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ramify.evaluation.grid import Grid
 from ramify.report.examples import Answer, Example
@@ -12,23 +12,26 @@ from ramify.report.markdown import plain
 from ramify.report.markup import Markup, render
 from ramify.report.page import Fragment, Part, Section
 from ramify.report.scales import percent_text
+from ramify.report.words import named
 
 
 def weak_section(facts: EvaluationFacts) -> Section:
     """The labels of lowest quality."""
     text = (
-        "These labels have the lowest F1, the balance of two shares: how many of the documents with the label are found, "
-        "and how many of the suggestions of the label are true. More training documents, or a clearer distinction from "
-        "similar labels, help most here."
+        "F1 is the balance of two shares: how many documents with the label get it as a suggestion, and how many "
+        "suggestions of the label are true. Labels that do not occur in the training data are left out. More training "
+        "documents, or a clearer distinction from similar labels, usually help most."
     )
-    return Section("Weakest labels", text, [_weak_grid(model, len(facts.models) > 1) for model in facts.models])
+    return Section("Weakest labels", text, [_weak_part(model, facts) for model in facts.models])
 
 
-def _weak_grid(model: ModelFacts, several: bool) -> Grid:
+def _weak_part(model: ModelFacts, facts: EvaluationFacts) -> Part:
     weak = model.weak
-    title = f"Lowest F1 of the {weak.considered:,} labels with at least {weak.fewest} test documents"
-    header = ("label", "training documents", "test documents", "suggested", "of these true", "F1")
-    return Grid(f"{model.name}: {title}" if several else title, header, tuple(map(_weak_row, weak.records)))
+    which = f"{weak.considered:,} labels with at least {weak.fewest} test document{'' if weak.fewest == 1 else 's'}"
+    if not weak.records:
+        return named(f"Each of the {which} has an F1 of 100%.", model, facts)
+    header = ("label", "training documents", "test documents", "suggested", "true of these", "F1")
+    return Grid(named(f"Lowest F1 of the {which}", model, facts), header, tuple(map(_weak_row, weak.records)))
 
 
 def _weak_row(record: LabelRecord) -> tuple[str, ...]:
@@ -47,48 +50,49 @@ def confusion_section(facts: EvaluationFacts) -> Section:
     """Labels that are suggested in place of others."""
     siblings = [model for model in facts.models if model.confusions.siblings]
     text = (
-        "Documents that have the first label, for which the model suggests the second one instead, although it is not a "
-        "true label. Such pairs are often near synonyms, or labels whose difference the documents do not show.\n\n"
+        "The first label is true for the documents, but not suggested; the second one is suggested, but not true. Such "
+        "pairs are often near synonyms, or labels whose difference the documents do not show. "
     )
+    only = "pairs of siblings are shown: labels of the same smallest cluster of the label tree."
     if len(siblings) == len(facts.models):
-        text += "Only siblings are compared: labels of the same smallest cluster of the label tree."
+        text += f"Only {only}"
     elif siblings:
-        names = ", ".join(model.name for model in siblings)
-        text += f"For {names}, only siblings are compared: labels of the same smallest cluster of the label tree."
+        text += f"For {' and '.join(model.name for model in siblings)}, only {only}"
     else:
-        text += "The model has no clusters of labels, so that all pairs are compared."
-    parts = [_confusion_part(model, len(facts.models) > 1) for model in facts.models]
-    return Section("Labels that are confused", text, parts)
+        text += "All pairs of labels are compared, because the model has no clusters of labels."
+    return Section("Labels that are confused", text, [_confusion_part(model, facts) for model in facts.models])
 
 
-def _confusion_part(model: ModelFacts, several: bool) -> Part:
-    name = f"{model.name}: " if several else ""
+def _confusion_part(model: ModelFacts, facts: EvaluationFacts) -> Part:
     rows = tuple(
         (pair.missed, pair.instead, f"{pair.documents:,} of {pair.missing:,}") for pair in model.confusions.pairs
     )
     if not rows:
-        return f"{name}No pair of labels is confused in more than one document."
-    header = ("true label, not suggested", "suggested instead", "documents")
-    return Grid(f"{name}Most frequent confusions; of all documents in which the true label is missed", header, rows)
+        return named("No pair of labels is confused in more than one document.", model, facts)
+    header = ("true, not suggested", "suggested, not true", "documents")
+    return Grid(named("Most frequent confusions (of all documents without the true label)", model, facts), header, rows)
 
 
 def example_section(facts: EvaluationFacts) -> Section | None:
     """Documents with their suggestions."""
-    examples = facts.examples
+    examples, first = facts.examples, facts.models[0]
     if not examples.right and not examples.wrong:
         return None
+    name = first.name if len(facts.models) > 1 else "the model"
+    value = "probability" if first.calibrated else "score"
     text = (
-        f"Documents drawn at random from the tenth that {facts.models[0].name if len(facts.models) > 1 else 'the model'} "
-        "predicts best, and from the tenth that it predicts worst. A tick marks a suggested label that is true, a cross "
-        "one that is not. Missed labels are true labels that are not suggested."
+        f"Documents drawn at random from the tenth with the best suggestions of {name}, and from the tenth with the "
+        "worst. ✓ marks a suggested label that is true, ✗ one that is not. Missed labels are true, but not suggested. "
+        f"The number after a label is its {value}."
     )
-    if not any(one.reasons for one in (*examples.right, *examples.wrong)):
-        text += " Reasons of the suggestions are not available for this model."
-    groups = (("Predicted well", examples.right), ("Predicted badly", examples.wrong))
-    probability = facts.models[0].calibrated
+    if any(one.reasons for one in (*examples.right, *examples.wrong)):
+        text += (
+            f" The reasons of {name} name the words that raise the score of a label (for) and those that lower it "
+            "(against), and how the score is computed."
+        )
+    groups = (("Good suggestions", examples.right), ("Bad suggestions", examples.wrong))
     parts = [_example_fragment(heading, found, facts) for heading, found in groups if found]
-    note = "The number after a label is its probability." if probability else "The number after a label is its score."
-    return Section("Example documents", f"{text}\n\n{note}", parts)
+    return Section("Example documents", text, parts)
 
 
 def _example_fragment(heading: str, examples: Sequence[Example], facts: EvaluationFacts) -> Fragment:
@@ -107,12 +111,11 @@ def _example_fragment(heading: str, examples: Sequence[Example], facts: Evaluati
     return Fragment(html, "\n\n".join(blocks))
 
 
-def _example_lines(example: Example, several: bool, shown: object) -> list[str]:
+def _example_lines(example: Example, several: bool, shown: Callable[[Answer, float], str]) -> list[str]:
     lines = []
     for answer in example.answers:
         listed = [
-            f"{'✓' if one.right else '✗'} {plain(one.name)} {shown(answer, one.value)}"  # type: ignore[operator]
-            for one in answer.suggestions
+            f"{'✓' if one.right else '✗'} {plain(one.name)} {shown(answer, one.value)}" for one in answer.suggestions
         ]
         listed += [f"{answer.more} more"] if answer.more else []
         who = f"Suggested by {plain(answer.model)}" if several else "Suggested"
@@ -121,5 +124,5 @@ def _example_lines(example: Example, several: bool, shown: object) -> list[str]:
     missed += [f"{example.more_missed} more"] if example.more_missed else []
     if missed:
         lines.append(f"- Missed: {', '.join(missed)}")
-    lines += [f"- Why {plain(reason.label)}: {plain(reason.text)}" for reason in example.reasons]
+    lines += [f"- Why {plain(reason.label)}? {plain(reason.text)}" for reason in example.reasons]
     return lines

@@ -7,19 +7,14 @@ from collections.abc import Mapping, Sequence
 from ramify import __version__
 from ramify.evaluation import EvaluationConfig
 from ramify.report.cases import confusion_section, example_section, weak_section
-from ramify.report.facts import EvaluationFacts, ModelFacts, assess_for_page, facts_of, named_models
+from ramify.report.facts import EvaluationFacts, ModelFacts, facts_of, named_models, page_width
+from ramify.report.measures import frequency_section, measure_section, overview_section
 from ramify.report.page import Page, Section
-from ramify.report.quality import (
-    cost_section,
-    frequency_section,
-    measure_section,
-    overview_section,
-    precision_section,
-    reliability_section,
-    score_section,
-    tree_section,
-)
+from ramify.report.shape import cost_section, tree_section
+from ramify.report.thresholds import precision_section, reliability_section, score_section
 from ramify.tagger import Tagger
+from ramify.tagger.assessment import RESAMPLES, assess
+from ramify.tagger.explain.html import style_sheet
 from ramify.values import Dataset, StageProgress
 
 
@@ -42,10 +37,10 @@ def evaluation_report(
     dataset : Dataset
         Test documents, which no tagger was trained or calibrated on.
     config : EvaluationConfig, optional
-        Cut-offs, propensities, resamples and seed; 1000 resamples when None, or where it has none.
+        Cut-offs, propensities, resamples and seed; 1000 resamples when None. Several taggers need resamples.
     rule : str, optional
-        Rule of the label sets (``tagger.decide.fitting``), which needs calibrated taggers; "micro-f1" for those that are
-        calibrated when None.
+        Rule of the label sets (``tagger.decide.fitting``), which needs calibrated taggers; when None, "micro-f1" for
+        those that are calibrated.
     training : Dataset, optional
         Training documents for the label frequencies; the counts of the first tagger when None.
     threads : int, optional
@@ -74,9 +69,10 @@ def evaluation_report(
     for tagger in named.values():
         if rule is not None:
             tagger.decisions_or_error().rule(rule)  # an unknown one is refused before the prediction
-    found = assess_for_page(
-        list(named.values()), dataset, config, training=training, threads=threads, progress=progress
-    )
+    models = list(named.values())
+    config = config or EvaluationConfig(bootstrap=RESAMPLES)
+    k = page_width(models)
+    found = assess(models, dataset, config, k=k, training=training, threads=threads, progress=progress)
     return evaluation_page(facts_of(found, list(named), rule=rule))
 
 
@@ -103,6 +99,7 @@ def evaluation_page(facts: EvaluationFacts) -> Page:
         summary=_summary(facts),
         sections=[section for section in made if section is not None],
         facts=_head(facts.models, facts),
+        style=style_sheet(),
     )
 
 
@@ -137,11 +134,13 @@ def _method_section(facts: EvaluationFacts) -> Section:
         else "True labels that do not occur in the training data are included. No model can suggest them.",
         f"{unseen.count:,} documents have only such labels." if unseen.count and unseen.counted else "",
     ]
-    text = (
+    resampled = (
         f"Intervals contain the value with 95% confidence. They come from {config.bootstrap:,} resamples of the test "
         f"documents (seed {config.seed}); they describe how much the value would change with other documents of the "
         "same kind. Differences between models are measured on the same resamples.\n\n"
-        f"{' '.join(filter(None, notes))}\n\n"
+    )
+    text = (
+        f"{resampled if config.bootstrap else ''}{' '.join(filter(None, notes))}\n\n"
         f"Curves, thresholds and score charts use the {facts.k:,} best labels of each document. The weights of rare "
         f"labels in PSP and PSnDCG have the parameters {a:g} and {b:g} (Jain, Prabhu, Varma, KDD 2016). Test documents "
         "should not have been used to train or to calibrate the model; otherwise all values are too high.\n\n"

@@ -12,6 +12,7 @@ from ramify.evaluation.judgement import restrict_columns
 from ramify.report.judged import Judged
 from ramify.tagger import Tagger
 from ramify.tagger.assessment import Assessment
+from ramify.tagger.explain.plain import term_lines
 from ramify.values import Bool, Int64
 
 GOOD = 0.5
@@ -20,8 +21,10 @@ LETTERS = 600
 """Maximum number of characters that are shown of a document."""
 SHOWN = 12
 """Maximum number of labels that are listed."""
-REASONS = 2
-"""Maximum number of suggestions of a document that reasons are computed for."""
+TERMS = 5
+"""Words for and against a label."""
+MOST_HTML = 15_000
+"""Maximum number of characters of a reason, so that the page stays small for long texts."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,22 @@ class Missed:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a model suggests a label: an HTML fragment and a text."""
+    """Why a model suggests a label.
+
+    Parameters
+    ----------
+    label : str
+    right : bool
+        Whether the label is true.
+    html : str or None
+        The explanation as HTML (``Explanation.to_html``); None for a long text.
+    text : str
+        The strongest words.
+    """
 
     label: str
     right: bool
-    html: str
+    html: str | None
     text: str
 
 
@@ -146,7 +160,9 @@ def _example(found: Assessment, names: Sequence[str], each: Sequence[Judged], ro
         answers=answers,
         missed=_missed(labels, missed, found.truth.counts),
         more_missed=max(len(missed) - SHOWN, 0),
-        reasons=[] if texts is None else _reasons(found.taggers[0], texts[document], answers[0].suggestions),
+        reasons=[]
+        if texts is None
+        else _reasons(found.taggers[0], texts[document], answers[0].suggestions, each[0].labels.shape[1]),
     )
 
 
@@ -167,20 +183,28 @@ def _missed(labels: Sequence[str], missed: Int64, counts: Int64 | None) -> list[
     return [Missed(labels[label], counts is None or bool(counts[label])) for label in missed[:SHOWN].tolist()]
 
 
-def _reasons(tagger: Tagger, text: str, suggestions: Sequence[Suggestion]) -> list[Reason]:
-    """Reasons of the first right and of the first wrong suggestion."""
+def _reasons(tagger: Tagger, text: str, suggestions: Sequence[Suggestion], k: int) -> list[Reason]:
+    """Reasons of the first true and of the first wrong suggestion."""
     wanted = [next((one for one in suggestions if one.right == right), None) for right in (True, False)]
-    found = [reason_of(tagger, text, one) for one in wanted if one is not None]
-    return [one for one in found if one is not None][:REASONS]
+    found = [reason_of(tagger, text, one, k) for one in wanted if one is not None]
+    return [one for one in found if one is not None]
 
 
-def reason_of(tagger: Tagger, text: str, suggestion: Suggestion) -> Reason | None:
-    """Why a tagger suggests a label; None for a tagger without explanations, or a model that has none."""
-    explain = getattr(tagger, "explain", None)
-    if explain is None:
-        return None
+def reason_of(tagger: Tagger, text: str, suggestion: Suggestion, k: int) -> Reason | None:
+    """Why a tagger suggests a label; None for a model without reasons.
+
+    Parameters
+    ----------
+    tagger : Tagger
+    text : str
+    suggestion : Suggestion
+    k : int
+        Predicted labels of the explained prediction.
+    """
     try:
-        explanation = explain(text, suggestion.name)
-    except InputError:
+        explanation = tagger.explain(text, [suggestion.name], k=k, occlusion=False)
+    except InputError:  # a model without reasons
         return None
-    return Reason(suggestion.name, suggestion.right, explanation._repr_html_(), str(explanation))
+    words = "; ".join(f"{name}: {terms}" for name, terms in term_lines(explanation.labels[0], TERMS))
+    html = explanation.to_html(TERMS, style=False)
+    return Reason(suggestion.name, suggestion.right, html if len(html) <= MOST_HTML else None, words)

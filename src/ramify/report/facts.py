@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ramify.evaluation import Comparison, EvaluationConfig, Report, SetReport
+from ramify.evaluation import Comparison, EvaluationConfig, Report, SetReport, evaluate_sets_with
 from ramify.models.base.adapter import as_model
 from ramify.report.curves import ByFrequency, PrecisionRecall, Scores, precision_recall, reliabilities, scores_of
 from ramify.report.examples import Examples, examples_of
 from ramify.report.judged import Judged, judged, rule_of
 from ramify.report.labels import Confusions, WeakLabels, cluster_sizes, confusions, weak_labels
 from ramify.tagger import Tagger
-from ramify.tagger.assessment import RESAMPLES, Assessment, assess
-from ramify.tagger.decide.held_out import measured_sets
+from ramify.tagger.assessment import Assessment
 from ramify.tagger.decide.reliability import Reliability
 from ramify.tagger.explain.sizes import ModelCard, describe
-from ramify.values import Dataset, Int64, LabelTree, StageProgress
+from ramify.values import Int64, LabelTree
 
 DEFAULT_RULE = "micro-f1"
 FEWEST_PREDICTIONS = 20
@@ -77,8 +76,8 @@ class ModelFacts:
     card : ModelCard
     report : Report
         Measures of the rankings.
-    sets : SetReport or None
-        Measures of the sets of a rule; None for a model that is not calibrated.
+    sets : SetReport
+        Measures of the sets of the rule, or of the first labels; without intervals.
     comparison : Comparison or None
         Against the first model; None for the first.
     operating : Operating
@@ -98,7 +97,7 @@ class ModelFacts:
     name: str
     card: ModelCard
     report: Report
-    sets: SetReport | None
+    sets: SetReport
     comparison: Comparison | None
     operating: Operating
     curve: PrecisionRecall
@@ -113,7 +112,7 @@ class ModelFacts:
     @property
     def calibrated(self) -> bool:
         """Whether the values of the model are probabilities."""
-        return self.sets is not None
+        return self.operating.rule is not None
 
 
 @dataclass(frozen=True)
@@ -144,23 +143,10 @@ class EvaluationFacts:
     examples: Examples
 
 
-def assess_for_page(
-    taggers: Sequence[Tagger],
-    dataset: Dataset,
-    config: EvaluationConfig | None = None,
-    *,
-    training: Dataset | None = None,
-    threads: int | None = None,
-    progress: StageProgress | None = None,
-) -> Assessment:
-    """Predict as many labels per document as an evaluation page needs; see ``assess``."""
-    config = config or EvaluationConfig(bootstrap=RESAMPLES)
-    if not config.bootstrap:
-        config = replace(config, bootstrap=RESAMPLES)
+def page_width(taggers: Sequence[Tagger]) -> int:
+    """Labels per document that the page of these taggers needs: those of their decisions, at least 20."""
     widths = [tagger.decisions_.k for tagger in taggers if tagger.decisions_ is not None]
-    most = max(len(tagger.label_names_) for tagger in taggers)
-    k = min(max(FEWEST_PREDICTIONS, *widths, 0), most)
-    return assess(taggers, dataset, config, k=k, training=training, threads=threads, progress=progress)
+    return min(max(FEWEST_PREDICTIONS, *widths, 0), max(len(tagger.label_names_) for tagger in taggers))
 
 
 def facts_of(found: Assessment, names: Sequence[str], *, data: str = "", rule: str | None = None) -> EvaluationFacts:
@@ -169,7 +155,7 @@ def facts_of(found: Assessment, names: Sequence[str], *, data: str = "", rule: s
     Parameters
     ----------
     found : Assessment
-        Predictions of all models (``assess_for_page``).
+        Predictions of all models (``assess`` with ``page_width`` labels).
     names : sequence of str
         Names of the models.
     data : str, default ""
@@ -182,34 +168,39 @@ def facts_of(found: Assessment, names: Sequence[str], *, data: str = "", rule: s
     InputError
         A rule for a model that is not calibrated, or one that cannot be fitted.
     """
-    rules = [rule_of(found, number, rule, DEFAULT_RULE) for number in range(len(names))]
-    each = [judged(found, one, number) for number, one in enumerate(rules)]
-    models = [_model_facts(found, name, rules[number], each[number], number) for number, name in enumerate(names)]
+    numbers = range(len(names))
+    rules = [rule_of(found, number, rule, DEFAULT_RULE) for number in numbers]
+    # Sets of a rule and first labels are of different sizes, so that models are not compared by them.
+    mixed = len({one is None for one in rules}) > 1
+    suggested = [judged(found, rules[number], number, first_labels=mixed) for number in numbers]
+    models = [_model_facts(found, name, rules[number], suggested[number], number) for number, name in enumerate(names)]
     return EvaluationFacts(
         models=models,
         data=data,
         n_documents=len(found.dataset),
-        mean_true=each[0].n_true / max(len(each[0].rows), 1),
+        mean_true=suggested[0].n_true / max(len(suggested[0].rows), 1),
         k=found.tops[0].k,
         config=found.config,
-        examples=examples_of(found, names, each),
+        examples=examples_of(found, names, suggested),
     )
 
 
 def _model_facts(found: Assessment, name: str, rule: str | None, one: Judged, number: int) -> ModelFacts:
+    """The facts of one model; ``one`` has the labels that are suggested in comparisons of models."""
     tagger, labels, counts = found.taggers[number], found.dataset.label_names, found.truth.counts
+    chosen = judged(found, rule, number)
     trees = trees_of(tagger)
     tree = _in_joint_labels(trees[0], tagger, labels) if trees else None
     return ModelFacts(
         name=name,
         card=describe(tagger),
         report=found.report(number),
-        sets=None if rule is None else measured_sets(found, rule, number),
+        sets=evaluate_sets_with(replace(found.config, bootstrap=0), chosen.truth, chosen.sets(), found.counts),
         comparison=found.comparison(number) if number else None,
-        operating=Operating(rule, one.precision, one.recall, one.mean_size),
-        curve=precision_recall(one),
-        reliability=reliabilities(one),
-        scores=scores_of(one),
+        operating=Operating(rule, chosen.precision, chosen.recall, chosen.mean_size),
+        curve=precision_recall(chosen),
+        reliability=reliabilities(chosen),
+        scores=scores_of(chosen),
         by_frequency=None if counts is None else ByFrequency.of(one, counts),
         tree=None if tree is None else _tree_facts(tree, len(trees)),
         weak=weak_labels(one, labels, counts),

@@ -10,7 +10,7 @@ from ramify.errors import InputError
 from ramify.evaluation.judgement import judge
 from ramify.tagger.assessment import Assessment
 from ramify.tagger.decide.held_out import chosen_labels
-from ramify.values import CSR, Bool, Float32, Int32, Int64
+from ramify.values import CSR, Bool, Float32, Int32, Int64, TopK
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,16 @@ class Judged:
         """Suggested labels per document."""
         return float(self.chosen.sum() / len(self.chosen))
 
+    def sets(self) -> CSR:
+        """The suggested labels as a 0/1 matrix, shape (n, L)."""
+        ones = np.ones(self.labels.shape, np.float32)
+        return TopK(self.labels, self.scores).matrix(self.chosen, ones, self.truth.shape[1])
+
     def f1(self) -> Float32:
         """F1 of the suggested labels of each document, shape (n,)."""
         right = (self.hits & self.chosen).sum(axis=1)
         both = self.chosen.sum(axis=1) + np.diff(self.truth.indptr)
-        return (2 * right / np.maximum(both, 1)).astype(np.float32)
+        return np.asarray(2 * right / np.maximum(both, 1), dtype=np.float32)
 
     def tallies(self) -> tuple[Int64, Int64, Int64]:
         """Per label: true documents, documents that it is suggested for, and those of them where it is true."""
@@ -87,26 +92,27 @@ class Judged:
         return true, suggested, right
 
 
-def judged(found: Assessment, rule: str | None, number: int = 0) -> Judged:
+def judged(found: Assessment, rule: str | None, number: int = 0, *, first_labels: bool = False) -> Judged:
     """Compare the predictions of a model with the truth.
 
     Parameters
     ----------
     found : Assessment
     rule : str or None
-        Name of a rule of the model's decisions; None: the first labels, up to the last cut-off, without probabilities.
+        Name of a rule of the model's decisions; None for a model that is not calibrated.
     number : int, default 0
         Place of the model.
+    first_labels : bool, default False
+        Whether the first labels, up to the last cut-off, are suggested in place of those of the rule.
     """
     top = found.tops[number]
     judgement = judge(found.truth.Y, top, least_k=top.k)
-    rows = judgement.rows
-    if rule is None:
-        probabilities = None
-        kept = (top.labels[rows] >= 0) & (np.arange(top.k) < found.config.ks[-1])
-    else:
+    rows, probabilities = judgement.rows, None
+    kept = (top.labels[rows] >= 0) & (np.arange(top.k) < found.config.ks[-1])
+    if rule is not None:
         chosen, given = chosen_labels(found, rule, number)
-        kept, probabilities = chosen[rows], given[rows]
+        probabilities = given[rows]
+        kept = kept if first_labels else chosen[rows]
     return Judged(
         labels=judgement.labels,
         scores=top.scores[rows],

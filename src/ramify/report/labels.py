@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.evaluation.judgement import widen
 from ramify.report.judged import Judged
-from ramify.values import CSR, Bool, Int64, LabelTree
+from ramify.values import CSR, Int64, LabelTree
 
 FEWEST_TRUE = (20, 10, 5, 3, 2, 1)
 """Test documents that a label of the table has at least: the first number that enough labels reach."""
 CHUNK = 4096
 """Documents whose pairs of labels are counted at once."""
+PAIRS = 1 << 20
+"""Pairs whose clusters are looked up at once."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Confusions:
 
 
 def weak_labels(one: Judged, names: Sequence[str], counts: Int64 | None, count: int = 15) -> WeakLabels:
-    """The labels of lowest F1.
+    """The labels of lowest F1, without those that do not occur in training.
 
     Parameters
     ----------
@@ -91,10 +96,11 @@ def weak_labels(one: Judged, names: Sequence[str], counts: Int64 | None, count: 
         Maximum number of labels.
     """
     true, suggested, right = one.tallies()
-    fewest = next((least for least in FEWEST_TRUE if (true >= least).sum() >= 2 * count), 1)
-    labels = np.flatnonzero(true >= fewest)
+    usable = true if counts is None else np.where(counts > 0, true, 0)
+    fewest = next((least for least in FEWEST_TRUE if (usable >= least).sum() >= 2 * count), 1)
+    labels = np.flatnonzero(usable >= fewest)
     f1 = 2 * right[labels] / (true + suggested)[labels]
-    worst = labels[np.lexsort((-true[labels], f1))][:count].tolist()
+    worst = labels[np.lexsort((-true[labels], f1))][: min(count, int((f1 < 1).sum()))].tolist()
     records = [
         LabelRecord(
             name=names[label],
@@ -123,11 +129,9 @@ def confusions(one: Judged, names: Sequence[str], tree: LabelTree | None, count:
     n_labels = one.truth.shape[1]
     clusters = None if tree is None or tree.depth < 2 else _clusters(tree, n_labels)
     missed, wrong = _missed_and_wrong(one)
-    total = sp.csr_matrix((n_labels, n_labels), dtype=np.int32)
-    for begin in range(0, missed.shape[0], CHUNK):
-        rows = slice(begin, begin + CHUNK)
-        total = sp.csr_matrix(total + _among_siblings(sp.coo_matrix(missed[rows].T @ wrong[rows]), clusters))
-    pairs = sp.coo_matrix(total)
+    slices = [slice(begin, begin + CHUNK) for begin in range(0, missed.shape[0], CHUNK)]
+    counted = (_among_siblings(sp.coo_matrix(missed[rows].T @ wrong[rows]), clusters) for rows in slices)
+    pairs = sp.coo_matrix(reduce(add, counted))
     order = np.lexsort((pairs.col, pairs.row, -pairs.data))[:count]
     missing = np.bincount(missed.indices, minlength=n_labels)
     found = [
@@ -145,23 +149,17 @@ def cluster_sizes(tree: LabelTree) -> Int64:
 
 def _clusters(tree: LabelTree, n_labels: int) -> CSR:
     """0/1 matrix, shape (n_labels, leaf clusters): the clusters of each label."""
-    inside = sp.csr_matrix(tree.leaf_matrix() @ tree.membership(tree.depth - 1))
-    inside.resize((n_labels, inside.shape[1]))
-    return inside
+    return widen(sp.csr_matrix((tree.leaf_matrix() @ tree.membership(tree.depth - 1)).T), n_labels).T.tocsr()
 
 
 def _missed_and_wrong(one: Judged) -> tuple[CSR, CSR]:
     """True labels that are not suggested, and suggested ones that are not true: 0/1 matrices, shape (n, L)."""
-    right = _matrix(one, one.chosen & one.hits)
-    missed = sp.csr_matrix(one.truth.astype(np.int32) - right)
+    sets = one.sets()
+    right = sets.multiply(one.truth)
+    missed, wrong = sp.csr_matrix(one.truth - right), sp.csr_matrix(sets - right)
     missed.eliminate_zeros()
-    return missed, _matrix(one, one.chosen & ~one.hits)
-
-
-def _matrix(one: Judged, which: Bool) -> CSR:
-    indptr = np.concatenate([[0], np.cumsum(which.sum(axis=1))])
-    labels = one.labels[which]
-    return sp.csr_matrix((np.ones(len(labels), np.int32), labels, indptr), shape=one.truth.shape)
+    wrong.eliminate_zeros()
+    return missed, wrong
 
 
 def _among_siblings(pairs: sp.coo_matrix, clusters: CSR | None) -> CSR:
@@ -169,11 +167,8 @@ def _among_siblings(pairs: sp.coo_matrix, clusters: CSR | None) -> CSR:
     if clusters is None:
         return sp.csr_matrix(pairs)
     kept = np.zeros(pairs.nnz, bool)
-    for part in _slices(pairs.nnz, 1 << 20):
+    for begin in range(0, pairs.nnz, PAIRS):
+        part = slice(begin, begin + PAIRS)
         shared = clusters[pairs.row[part]].multiply(clusters[pairs.col[part]]).sum(axis=1)
         kept[part] = np.asarray(shared).ravel() > 0
     return sp.csr_matrix((pairs.data[kept], (pairs.row[kept], pairs.col[kept])), shape=pairs.shape)
-
-
-def _slices(length: int, step: int) -> Iterator[slice]:
-    return (slice(begin, begin + step) for begin in range(0, length, step))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,12 @@ import numpy as np
 from ramify.data import align, renamed
 from ramify.errors import InputError
 from ramify.evaluation import Comparison, EvaluationConfig, Report, TrainingCounts
+from ramify.evaluation.bootstrap import replicates
 from ramify.evaluation.evaluator import check_resamples, compared, measures
 from ramify.evaluation.measured import Measured, Truth, measure, truth_of
 from ramify.exchange import part_of
 from ramify.tagger.given_labels import of_used_labels
-from ramify.values import Dataset, StageProgress, TopK
+from ramify.values import Dataset, Float64, StageProgress, TopK
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
@@ -120,7 +121,6 @@ class Assessment:
     counts: TrainingCounts | None
     config: EvaluationConfig
     seconds: tuple[float, ...]
-    _measured: dict[int, Measured] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def truth(self) -> Truth:
@@ -135,20 +135,27 @@ class Assessment:
         own[[columns[name] for name in names]] = np.arange(len(names), dtype=np.int32)
         return TopK(own[top.labels], top.scores)
 
-    def measured(self, number: int) -> Measured:
-        """The comparison of a tagger's predictions with the true labels."""
-        if number not in self._measured:
-            self._measured[number] = measure(self.truth, self.tops[number], self.config)
-        return self._measured[number]
+    @cached_property
+    def measured(self) -> tuple[Measured, ...]:
+        """The comparison of each tagger's predictions with the true labels."""
+        return tuple(measure(self.truth, top, self.config) for top in self.tops)
+
+    @cached_property
+    def samples(self) -> list[Float64] | None:
+        """Per tagger its measures on the same resamples, shape (resamples, measures); None without resamples."""
+        return replicates(self.measured, self.config.bootstrap, self.config.seed) if self.config.bootstrap else None
 
     def report(self, number: int = 0) -> Report:
         """The measures of a tagger, by its place in ``taggers``."""
-        return Report(**measures(self.truth, self.measured(number), self.config), ks=tuple(self.config.ks))
+        samples = None if self.samples is None else self.samples[number]
+        return Report(**measures(self.truth, self.measured[number], samples), ks=tuple(self.config.ks))
 
     def comparison(self, number: int) -> Comparison:
         """The paired comparison of a tagger, b, with the first one, a."""
         check_resamples(self.config)
-        return compared(self.measured(0), self.measured(number), self.config, self.truth)
+        samples = self.samples or []
+        pair = [samples[0], samples[number]]
+        return compared(self.measured[0], self.measured[number], self.config, self.truth, pair)
 
 
 def assess(
