@@ -17,9 +17,9 @@ from ramify.tagger import Tagger
 from ramify.tagger.assessment import Assessment
 from ramify.tagger.decide.reliability import Reliability
 from ramify.tagger.explain.sizes import ModelCard, describe
+from ramify.tagger.fitted import DEFAULT_RULE
 from ramify.values import Int64, LabelTree
 
-DEFAULT_RULE = "micro-f1"
 FEWEST_PREDICTIONS = 20
 """Labels per document, at least, from which the curves are computed."""
 

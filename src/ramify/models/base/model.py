@@ -267,10 +267,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         return self.n_labels_
 
     def predict(self, X: Any, *, threshold: float = SURE_SCORE) -> CSR:
-        """0/1 matrix, shape (n, L): ranked labels with a score of at least ``threshold``, 0.5 by default.
-
-        ``Tagger.decide`` chooses label sets by calibrated probabilities and fitted rules.
-        """
+        """0/1 matrix, shape (n, L): ranked labels with a score of at least ``threshold`` (see ``Tagger.decide``)."""
         return self.decided(Request(X=X), THRESHOLD.check("threshold", threshold))
 
     def decide(self, request: Request) -> CSR:
