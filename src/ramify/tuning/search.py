@@ -1,0 +1,328 @@
+"""The search: Optuna proposes settings, and stops those early that are worse than others on the first folds.
+
+Takuya Akiba, Shotaro Sano, Toshihiko Yanase, Takeru Ohta, Masanori Koyama: Optuna: A Next-generation Hyperparameter
+Optimization Framework, KDD 2019. Liam Li and others: A System for Massively Parallel Hyperparameter Tuning, MLSys 2020
+(asynchronous successive halving). James Bergstra, Rémi Bardenet, Yoshua Bengio, Balázs Kégl: Algorithms for
+Hyper-Parameter Optimization, NeurIPS 2011 (tree-structured Parzen estimator).
+
+The resource of the halving is the number of folds, not the number of training documents: every training has all
+documents outside the fold (see ``tuning.folds``). The value after each fold is the gain over the default on the same
+documents, so that the differences between folds cancel.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ramify.checks import SEED, THREADS, OneOf, Real, Whole
+from ramify.errors import InputError, MissingExtraError, RamifyError, RamifyWarning
+from ramify.tuning.evidence import MEAN, Judged, Objective, estimated
+from ramify.tuning.folds import HeldOut
+from ramify.tuning.pace import OutOfTimeError, Pace
+from ramify.tuning.result import (
+    COMPLETE,
+    EXHAUSTED,
+    FAILED,
+    INTERRUPTED,
+    STOPPED,
+    TIME,
+    TRIALS,
+    UNFINISHED,
+    Trial,
+    Tuned,
+    chosen,
+)
+from ramify.tuning.settings import MODELS, Settings
+from ramify.tuning.space import Space
+from ramify.values import Dataset
+
+if TYPE_CHECKING:
+    import optuna
+
+MINUTES = Real(0, 100_000, optional=True)
+N_TRIALS = Whole(1, 1_000_000, optional=True)
+MODEL = OneOf(MODELS, optional=True)
+
+REDUCTION = 3
+"""A trial continues after one and after three folds if it is among the best third of the trials so far."""
+
+MOST_REPEATED = 50
+"""Proposals in a row that were tried before, or do not fit into the time left, after which the search ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """State of a search, for a progress display.
+
+    Parameters
+    ----------
+    trials : tuple of Trial
+        Finished trials.
+    best : Trial or None
+        The trial that would be chosen now; None before the default is measured.
+    current : Settings
+        Settings that are being measured.
+    folds : int
+        Number of folds of these that are measured.
+    seconds, seconds_left : float
+        Wall time since the begin, and until the limit; infinite without a limit.
+    """
+
+    trials: tuple[Trial, ...]
+    best: Trial | None
+    current: Settings
+    folds: int
+    seconds: float
+    seconds_left: float
+
+
+Progress = Callable[[Standing], None]
+
+
+def tune(
+    dataset: Dataset,
+    *,
+    minutes: float | None = None,
+    trials: int | None = None,
+    measure: str = MEAN,
+    model: str | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Tuned:
+    """Search settings on held-out training documents.
+
+    Every choice of settings is trained on the documents outside a fold and measured on those of the fold, at most five
+    times. The default is kept unless the gain of another choice is larger than noise (see ``tuning.result``).
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Training documents: at least 50 with a label. For texts, the features are searched as well.
+    minutes : float, optional
+        Limit of the wall time, above 0; 10 if neither ``minutes`` nor ``trials`` is given. A training that is not
+        finished at the limit is ended at its next report of progress.
+    trials : int, optional
+        Limit of the number of trials, the default included. With this limit only, the same seed gives the same result.
+    measure : str, default "mean"
+        "mean": the mean of P@1, P@3, P@5, nDCG@5 and PSP@5, none of which may become lower; or one measure, such as
+        "P@5" or "PSP@3": P, nDCG, PSP, PSnDCG, R or Hit, with a cut-off up to 100.
+    model : {"xr-linear", "blend"}, optional
+        Searches the settings of this model only, and compares with its defaults.
+    seed : int, default 0
+        Seed of folds, search and training.
+    threads : int, optional
+        Number of threads; None uses every CPU.
+    progress : callable, optional
+        Called with a ``Standing`` after each fold.
+
+    Returns
+    -------
+    Tuned
+        The chosen settings and all trials. After Ctrl-C, those of the trials so far.
+
+    Raises
+    ------
+    InputError
+        An argument out of range, too few documents, or a limit before the first fold of the default is measured.
+    MissingExtraError
+        Optuna is not installed.
+    """
+    begun = time.monotonic()
+    objective = Objective.of(measure)
+    minutes = MINUTES.check("minutes", minutes)
+    if minutes is not None and minutes <= 0:
+        raise InputError("minutes is 0, but must be above 0: give the time that the search may take")
+    trials = N_TRIALS.check("trials", trials)
+    if minutes is None and trials is None:
+        minutes = DEFAULT_MINUTES
+    model = MODEL.check("model", model)
+    seed, threads = SEED.check("seed", seed), THREADS.check("threads", threads)
+    check_installed()
+    held_out = HeldOut(dataset, seed=seed)
+    used = held_out.dataset
+    n_labels = int((used.Y.getnnz(axis=0) > 0).sum())
+    search = _Search(
+        held_out=held_out,
+        space=Space.of(texts=used.texts is not None, n_labels=n_labels, model=model),
+        objective=objective,
+        pace=Pace(begun, None if minutes is None else 60 * minutes),
+        threads=threads,
+        progress=progress or (lambda standing: None),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RamifyWarning)  # each training would repeat those of the data
+        return search.run(trials)
+
+
+DEFAULT_MINUTES = 10.0
+
+
+def check_installed() -> None:
+    """Raise MissingExtraError if Optuna is not installed."""
+    try:
+        import optuna  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("searches for settings", "tune") from None
+
+
+@dataclass(kw_only=True)
+class _Search:
+    """A search in progress; the parameters are as in ``tune``."""
+
+    held_out: HeldOut
+    space: Space
+    objective: Objective
+    pace: Pace
+    threads: int | None
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.trials: list[Trial] = []
+        self.base: list[Judged] = []
+        """The default on each fold."""
+
+    def run(self, most_trials: int | None) -> Tuned:
+        """Try the default, then proposals until a limit is reached."""
+        stopped = TRIALS
+        try:
+            self._try_default()
+            stopped = self._try_proposals(most_trials) if most_trials != 1 else TRIALS
+        except OutOfTimeError:
+            stopped = TIME
+        except KeyboardInterrupt:
+            if not self.base:
+                raise
+            stopped = INTERRUPTED
+        if not self.base:
+            raise InputError(
+                f"the default was not trained on {len(self.held_out.folds[0].rest):,} documents within the limit of "
+                f"{self.pace.limit_text}: give more minutes"
+            )
+        return Tuned(
+            trials=tuple(self.trials),
+            best=chosen(self.trials, self.objective),
+            objective=self.objective,
+            folds=len(self.held_out.folds),
+            n_documents=len(self.held_out.dataset),
+            n_held=self.held_out.n_held,
+            seed=self.held_out.seed,
+            threads=self.threads,
+            seconds=self.pace.elapsed,
+            stopped=stopped,
+        )
+
+    def _try_default(self) -> None:
+        settings = self.space.default()
+        begun = self.pace.elapsed
+        try:
+            for number in range(len(self.held_out.folds)):
+                self.base.append(self._judge(settings, number))
+                self._report(settings, number + 1)
+        finally:
+            if self.base:
+                state = COMPLETE if len(self.base) == len(self.held_out.folds) else UNFINISHED
+                self.trials.append(self._trial(settings, self.base, state, begun))
+
+    def _try_proposals(self, most_trials: int | None) -> str:
+        """Try what Optuna proposes; the reason of the end."""
+        seen = {self.space.default().key}
+        repeated = 0
+        with _study(self.held_out.seed) as study:
+            for parameters in self.space.first():
+                study.enqueue_trial(parameters)
+            while most_trials is None or len(self.trials) < most_trials:
+                proposal = study.ask()
+                settings = self.space.suggest(lambda name, values, ask=proposal: ask.suggest_categorical(name, values))  # type: ignore[misc]
+                repeated = repeated + 1 if settings.key in seen or not self.pace.allows(settings) else 0
+                if repeated:
+                    study.tell(proposal, state=_states().FAIL)
+                else:
+                    seen.add(settings.key)
+                    self._try(study, proposal, settings)
+                if repeated > MOST_REPEATED:
+                    return EXHAUSTED if settings.key in seen else TIME
+        return TRIALS
+
+    def _try(self, study: optuna.Study, proposal: optuna.Trial, settings: Settings) -> None:
+        """Measure settings fold by fold, and add the trial, also if it is not finished."""
+        judged: list[Judged] = []
+        state, begun = UNFINISHED, self.pace.elapsed
+        try:
+            for number in range(len(self.base)):
+                judged.append(self._judge(settings, number))
+                self._report(settings, number + 1)
+                proposal.report(self._gain(judged).score, number + 1)
+                if number + 1 < len(self.base) and proposal.should_prune():
+                    state = STOPPED
+                    break
+            else:
+                state = COMPLETE
+        except RamifyError:  # such as a min_df that leaves no n-gram
+            state = FAILED
+        finally:
+            self.trials.append(self._trial(settings, judged, state, begun))
+        told = {COMPLETE: _states().COMPLETE, STOPPED: _states().PRUNED}.get(state, _states().FAIL)
+        study.tell(proposal, self._gain(judged).score if state == COMPLETE else None, state=told)
+
+    def _gain(self, judged: list[Judged]) -> Any:
+        return estimated(self.objective, judged, self.base[: len(judged)])
+
+    def _judge(self, settings: Settings, number: int) -> Judged:
+        with self.pace.training(settings):
+            return self.held_out.judge(
+                settings, number, self.objective, threads=self.threads, progress=self.pace.check_time
+            )
+
+    def _trial(self, settings: Settings, judged: list[Judged], state: str, begun: float) -> Trial:
+        now = self.pace.elapsed
+        return Trial(
+            number=len(self.trials),
+            settings=settings,
+            state=state,
+            folds=len(judged),
+            measured=estimated(self.objective, judged) if judged else None,
+            gain=self._gain(judged) if judged else None,
+            train_seconds=(now - begun) / max(1, len(judged)),
+            finished=now,
+        )
+
+    def _report(self, settings: Settings, folds: int) -> None:
+        self.progress(
+            Standing(
+                trials=tuple(self.trials),
+                best=chosen(self.trials, self.objective) if self.trials else None,
+                current=settings,
+                folds=folds,
+                seconds=self.pace.elapsed,
+                seconds_left=self.pace.left,
+            )
+        )
+
+
+def _states() -> Any:
+    from optuna.trial import TrialState
+
+    return TrialState
+
+
+@contextmanager
+def _study(seed: int) -> Iterator[optuna.Study]:
+    """A study in memory; Optuna's messages are off until it ends."""
+    import optuna
+
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield optuna.create_study(
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=seed % 2**32),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION),
+        )
+    finally:
+        optuna.logging.set_verbosity(level)
