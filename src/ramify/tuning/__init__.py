@@ -2,7 +2,7 @@
 
 from ramify.tuning.evidence import FIVE, MEAN, Estimate, Objective
 from ramify.tuning.result import Trial, Tuned
-from ramify.tuning.search import Standing, check_installed, tune
+from ramify.tuning.search import Limits, Standing, check_installed, tune
 from ramify.tuning.settings import Settings
 
-__all__ = ["FIVE", "MEAN", "Estimate", "Objective", "Settings", "Standing", "Trial", "Tuned", "check_installed", "tune"]
+__all__ = ["FIVE", "MEAN", "Estimate", "Limits", "Objective", "Settings", "Standing", "Trial", "Tuned", "check_installed", "tune"]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from ramify.evaluation.grid import Grid
 from ramify.tuning.evidence import MEAN, Estimate, Objective
 from ramify.tuning.settings import Settings
 
@@ -168,6 +169,22 @@ class Tuned:
             if estimate is not None
         }
 
+    def grid(self) -> Grid:
+        """Table of the measures of the default and of the chosen settings, with the gain and its 95% interval."""
+        found = self.measures()
+        gain = found.get("gain", {})
+        rows = [
+            (
+                name,
+                *(f"{found[part][name][0]:.2f}" for part in ("default", "chosen")),
+                *(() if self.is_default else _gain_cells(gain[name])),
+            )
+            for name in self.objective.measures
+        ]
+        header = ("", "default", "chosen") if self.is_default else ("", "default", "chosen", "gain", "95% interval")
+        best_n = self.best.measured.n if self.best.measured is not None else 0
+        return Grid(title=f"{best_n:,} held-out documents (percent)", header=header, rows=tuple(rows))
+
     def as_dict(self) -> dict[str, Any]:
         """All values in JSON types."""
         return {
@@ -184,6 +201,11 @@ class Tuned:
             "stopped": self.stopped,
             "trials": [_plain(trial) for trial in self.trials],
         }
+
+
+def _gain_cells(gain: tuple[float, float, float]) -> tuple[str, str]:
+    value, low, high = gain
+    return f"{value:+.2f}", f"{low:+.2f} to {high:+.2f}"
 
 
 def _rounded(values: dict[str, tuple[float, float, float]]) -> dict[str, list[float]]:

@@ -17,7 +17,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ramify.checks import SEED, THREADS, OneOf, Real, Whole
 from ramify.errors import InputError, MissingExtraError, RamifyError, RamifyWarning
@@ -44,6 +47,7 @@ from ramify.values import Dataset
 if TYPE_CHECKING:
     import optuna
 
+DEFAULT_MINUTES = 10.0
 MINUTES = Real(0, 100_000, optional=True)
 N_TRIALS = Whole(1, 1_000_000, optional=True)
 MODEL = OneOf(MODELS, optional=True)
@@ -82,6 +86,38 @@ class Standing:
 
 
 Progress = Callable[[Standing], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits of a search.
+
+    Parameters
+    ----------
+    seconds : float or None
+        Wall time.
+    trials : int or None
+        Number of trials, the default included.
+    """
+
+    seconds: float | None
+    trials: int | None
+
+    @classmethod
+    def of(cls, *, minutes: float | None, trials: int | None) -> Limits:
+        """The limits given by a caller: 10 minutes if there is none.
+
+        Raises
+        ------
+        InputError
+            Minutes up to 0, or fewer than one trial.
+        """
+        given, count = MINUTES.check("minutes", minutes), N_TRIALS.check("trials", trials)
+        if given is not None and given <= 0:
+            raise InputError("minutes is 0, but must be above 0: give the time that the search may take")
+        if given is None and count is None:
+            given = DEFAULT_MINUTES
+        return cls(seconds=None if given is None else 60 * given, trials=count)
 
 
 def tune(
@@ -134,41 +170,29 @@ def tune(
         Optuna is not installed.
     """
     begun = time.monotonic()
-    objective = Objective.of(measure)
-    minutes = MINUTES.check("minutes", minutes)
-    if minutes is not None and minutes <= 0:
-        raise InputError("minutes is 0, but must be above 0: give the time that the search may take")
-    trials = N_TRIALS.check("trials", trials)
-    if minutes is None and trials is None:
-        minutes = DEFAULT_MINUTES
-    model = MODEL.check("model", model)
+    limits = Limits.of(minutes=minutes, trials=trials)
+    objective, model = Objective.of(measure), MODEL.check("model", model)
     seed, threads = SEED.check("seed", seed), THREADS.check("threads", threads)
     check_installed()
     held_out = HeldOut(dataset, seed=seed)
     used = held_out.dataset
-    n_labels = int((used.Y.getnnz(axis=0) > 0).sum())
     search = _Search(
         held_out=held_out,
-        space=Space.of(texts=used.texts is not None, n_labels=n_labels, model=model),
+        space=Space.of(texts=used.texts is not None, n_labels=len(np.unique(used.Y.indices)), model=model),
         objective=objective,
-        pace=Pace(begun, None if minutes is None else 60 * minutes),
+        pace=Pace(begun, limits.seconds),
         threads=threads,
         progress=progress or (lambda standing: None),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RamifyWarning)  # each training would repeat those of the data
-        return search.run(trials)
-
-
-DEFAULT_MINUTES = 10.0
+        return search.run(limits.trials)
 
 
 def check_installed() -> None:
     """Raise MissingExtraError if Optuna is not installed."""
-    try:
-        import optuna  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("searches for settings", "tune") from None
+    if find_spec("optuna") is None:
+        raise MissingExtraError("searches for settings", "tune")
 
 
 @dataclass(kw_only=True)
