@@ -51,9 +51,9 @@ class TuneOptions(OutputOptions, ThreadOptions, NewFieldOptions):
         Optional[str],  # noqa: UP045
         Option(metavar="NAME", help="Search the settings of this model only: xr-linear or blend."),
     ] = None
-    out: Annotated[
-        Path, Option("--out", "-o", metavar="FILE", help="Settings file; an existing file is replaced.")
-    ] = Path("settings.json")
+    out: Annotated[Path, Option("--out", "-o", metavar="FILE", help="Settings file; an existing file is replaced.")] = (
+        Path("settings.json")
+    )
     report: Annotated[
         Optional[Path],  # noqa: UP045
         Option(metavar="FILE", help="Report with a picture of the search: .html or .md."),
@@ -152,8 +152,9 @@ def settings_file(options: TuneOptions, tuned: Tuned) -> dict[str, Any]:
     start = Start(content["model"], content.get("vectorizer", TFIDF), named("default"), None, content)
     plan = Plan.of(start, {}, seed=tuned.seed)
     found = tuned.as_dict()
-    about = {"command": _command(options), "version": __version__}
-    about |= {name: found[name] for name in ("measure", "changes", "reason", "measures", "held_out_documents")}
+    about: dict[str, Any] = {"command": _command(options), "version": __version__}
+    about |= {name: found[name] for name in ("measure", "changes", "reason")}
+    about |= {"held_out_percent": tuned.lines()}
     about |= {"trials": len(tuned.trials), "seconds": found["seconds"], "stopped": tuned.stopped}
     return {ABOUT: about} | plan.as_dict()
 

@@ -5,4 +5,28 @@ from ramify.tuning.result import Trial, Tuned
 from ramify.tuning.search import Limits, Standing, check_installed, tune
 from ramify.tuning.settings import Settings
 
-__all__ = ["FIVE", "MEAN", "Estimate", "Limits", "Objective", "Settings", "Standing", "Trial", "Tuned", "check_installed", "tune"]
+__all__ = [
+    "FIVE",
+    "MEAN",
+    "Estimate",
+    "Limits",
+    "Objective",
+    "Settings",
+    "Standing",
+    "Trial",
+    "Tuned",
+    "check_installed",
+    "tune",
+]
+    "FIVE",
+    "MEAN",
+    "Estimate",
+    "Limits",
+    "Objective",
+    "Settings",
+    "Standing",
+    "Trial",
+    "Tuned",
+    "check_installed",
+    "tune",
+]

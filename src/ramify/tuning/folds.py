@@ -197,5 +197,3 @@ def _groups(dataset: Dataset, rows: Any) -> Any:
         return np.arange(len(rows))
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(dataset.texts[row], len(numbers)) for row in rows.tolist()], np.int64)
-
-

@@ -185,6 +185,17 @@ class Tuned:
         best_n = self.best.measured.n if self.best.measured is not None else 0
         return Grid(title=f"{best_n:,} held-out documents (percent)", header=header, rows=tuple(rows))
 
+    def lines(self) -> dict[str, str]:
+        """The figures of each measure in one line."""
+        found = self.measures()
+        return {
+            name: ", ".join(
+                f"{part} {found[part][name][0]:.2f} ({found[part][name][1]:.2f} to {found[part][name][2]:.2f})"
+                for part in (("default",) if self.is_default else ("default", "chosen", "gain"))
+            )
+            for name in self.objective.measures
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """All values in JSON types."""
         return {

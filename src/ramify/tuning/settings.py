@@ -108,8 +108,8 @@ class Settings:
         """
         from ramify.tagger import Tagger
 
-        parts = list(self.vectorizers(threads=threads).values())
-        vectorizer = reduce(add, parts) if parts else None
+        parts: list[Any] = list(self.vectorizers(threads=threads).values())
+        vectorizer: Any = reduce(add, parts) if parts else None
         if len(parts) > 1:
             vectorizer.set_params(threads=threads)
         return Tagger(self.build_model(seed=seed, threads=threads), vectorizer=vectorizer)
