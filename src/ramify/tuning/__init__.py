@@ -18,15 +18,3 @@ __all__ = [
     "check_installed",
     "tune",
 ]
-    "FIVE",
-    "MEAN",
-    "Estimate",
-    "Limits",
-    "Objective",
-    "Settings",
-    "Standing",
-    "Trial",
-    "Tuned",
-    "check_installed",
-    "tune",
-]
