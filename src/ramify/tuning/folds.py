@@ -13,15 +13,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
+from ramify.checks import AUTO
 from ramify.errors import InputError
 from ramify.features.columns import Columns
+from ramify.features.languages import detect
 from ramify.tagger.assessment import predictions
 from ramify.tagger.given_labels import of_used_labels
 from ramify.tagger.tagger import Tagger
@@ -77,6 +79,7 @@ class HeldOut:
                 f"{FEWEST_DOCUMENTS}: give more documents, or train with the defaults"
             )
         self._features = _Kept()
+        self._languages: dict[int, str | None] = {}
 
     @cached_property
     def folds(self) -> list[Fold]:
@@ -142,16 +145,21 @@ class HeldOut:
         pairs = []
         for name, vectorizer in vectorizers.items():
             progress("features", 0.0)
-            pairs.append(self._features.get(f"{number} {name}", lambda v=vectorizer: self._vectorized(v, fold)))  # type: ignore[misc]
+            pairs.append(self._features.get(f"{number} {name}", partial(self._vectorized, vectorizer, number)))
             progress("features", 1.0)
         if len(pairs) == 1:
             return pairs[0]
         (rest, held), (dense_rest, dense_held) = pairs
         return Hybrid(rest, dense_rest), Hybrid(held, dense_held)
 
-    def _vectorized(self, vectorizer: Any, fold: Fold) -> tuple[Any, Any]:
+    def _vectorized(self, vectorizer: Any, number: int) -> tuple[Any, Any]:
         texts: Any = self.dataset.texts
+        fold = self.folds[number]
         rest, held = ([texts[row] for row in rows.tolist()] for rows in (fold.rest, fold.held))
+        if getattr(vectorizer, "language", None) == AUTO:  # detected once, because it takes half a second
+            if number not in self._languages:
+                self._languages[number] = detect(rest).language
+            vectorizer.set_params(language=self._languages[number])
         return vectorizer.fit_transform(rest), vectorizer.transform(held)
 
 
