@@ -7,12 +7,25 @@ import signal
 
 import pytest
 from cli_tools import Terminal, ramify_process
-from conftest import write_documents
 
 pytest.importorskip("optuna")
 
 from ramify import load, read
 from ramify.tuning import space, tune
+
+TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
+
+
+def write_documents(path, n=60):
+    """Documents with two labels each: a topic, and a topic with another one."""
+    topics = list(TOPICS.items())
+    lines = []
+    for number in range(n):
+        (name, words), (other, more) = topics[number % 3], topics[(number // 3) % 3]
+        text = f"{words} {more.split()[number % 4]} {number}x"
+        lines.append(json.dumps({"id": number, "text": text, "labels": sorted({name, f"{name} {other}"})}))
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +96,12 @@ def test_the_report_has_the_picture_and_the_trials(call, more_documents, tmp_pat
     assert call("tune", more_documents, *flags, "--report", page).code == 0
     html = page.read_text("utf-8")
     assert html.count("<svg") > 5
-    for words in ("Held-out measure of the trials over time", "choice so far", "other settings were compared on", "ramify train"):
+    for words in (
+        "Held-out measure of the trials over time",
+        "choice so far",
+        "other settings were compared on",
+        "ramify train",
+    ):
         assert words in html
     assert "http://" not in html.replace("http://www.w3.org/2000/svg", "")
     assert call("tune", more_documents, *flags, "--report", tmp_path / "page.md").code == 0
@@ -139,7 +157,7 @@ def test_ctrl_c_writes_what_was_found(more_documents, tmp_path):
     terminal = Terminal()
     process = ramify_process(["tune", more_documents, "--minutes", 10, "--threads", 1], tmp_path, stderr=terminal.slave)
     terminal.close_slave()
-    terminal.read_until(b"best:", seconds=30)
+    terminal.read_until(b"trials, best", seconds=30)
     process.send_signal(signal.SIGINT)
     shown = terminal.read_until(None)
     out, _ = process.communicate(timeout=60)

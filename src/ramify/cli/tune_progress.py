@@ -36,7 +36,7 @@ class TuneProgress:
     def __enter__(self) -> TuneProgress:
         if self._display is not None:
             self._display.start()
-            self._display.add_task("tune", total=self.limits.seconds or self.limits.trials, best="default ...")
+            self._display.add_task("tune", total=self.limits.seconds or self.limits.trials, best="the default first")
         return self
 
     def __exit__(
@@ -56,7 +56,7 @@ class TuneProgress:
         task = self._display.task_ids[0]
         done = standing.seconds if self.limits.seconds else len(standing.trials)
         count = f"{len(standing.trials)} trials"
-        text = count if best is None else f"{count}, best: {gain_text(best)}"
+        text = count if best is None else f"{count}, best {gain_text(best)}"
         self._display.update(task, completed=done, best=text)
 
 
@@ -66,13 +66,13 @@ def gain_text(trial: Trial) -> str:
         return "the default"
     changes = ", ".join(f"{name}={value}" for name, value in trial.settings.changes().items())
     short = changes if len(changes) <= LONGEST else changes[: LONGEST - 3] + "..."
-    return f"+{trial.gain.objective:.2f} ±{trial.gain.objective_error:.2f} points to the default, {short}"
+    return f"{trial.gain.objective:+.2f} ±{trial.gain.objective_error:.2f} to the default: {short}"
 
 
 def _display(limits: Limits) -> Progress:
     from rich.console import Console
-    from rich.markup import escape
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Left(ProgressColumn):
@@ -88,8 +88,8 @@ def _display(limits: Limits) -> Progress:
         """The trials done, and the best one."""
 
         def render(self, task: Task) -> Text:
-            return Text.from_markup(escape(str(task.fields["best"])))
+            return Text(str(task.fields["best"]))
 
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=16), Left(), Best(), console=Console(stderr=True)
-    )
+    one_line = Column(no_wrap=True, overflow="ellipsis")
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=12), Left(), Best(one_line))
+    return Progress(*columns, console=Console(stderr=True))

@@ -65,6 +65,11 @@ class Objective:
             )
         return cls(name)
 
+    @property
+    def title(self) -> str:
+        """The objective in a sentence."""
+        return f"the mean of {', '.join(FIVE[:-1])} and {FIVE[-1]}" if self.name == MEAN else self.name
+
     @cached_property
     def measures(self) -> tuple[str, ...]:
         """Names of the measures that are computed: ``FIVE``, and the objective if it is another one."""

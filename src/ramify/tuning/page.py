@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from ramify.evaluation.grid import Grid
 from ramify.report import Axis, Figure, Mark, Page, Section, Series, Tiles, line_chart
-from ramify.tuning.evidence import MEAN
 from ramify.tuning.result import (
     COMPLETE,
     EXHAUSTED,
@@ -77,16 +76,11 @@ def _facts(tuned: Tuned, commands: Sequence[str]) -> list[tuple[str, str]]:
     names = ("command", "training with the result")
     return [
         ("documents", f"{tuned.n_documents:,}, of which {tuned.n_held:,} held out in {tuned.folds} parts"),
-        ("measure", _measure(tuned)),
+        ("measure", tuned.objective.title),
         ("seed", str(tuned.seed)),
         ("end of the search", f"{ENDS[tuned.stopped]}, after {tuned.seconds:,.0f} s"),
         *zip(names, commands, strict=False),
     ]
-
-
-def _measure(tuned: Tuned) -> str:
-    name = tuned.objective.name
-    return f"mean of {', '.join(tuned.objective.measures)}" if name == MEAN else name
 
 
 def _tiles(tuned: Tuned) -> Tiles:
@@ -98,7 +92,7 @@ def _tiles(tuned: Tuned) -> Tiles:
     interval = "the default is kept" if tuned.is_default else f"standard error {gain.objective_error:.2f}"
     return Tiles(
         (
-            (f"{measured.objective:.2f}%", "default", _measure(tuned)),
+            (f"{measured.objective:.2f}%", "default", tuned.objective.title),
             (f"{gain.objective:+.2f}", "gain of the choice", interval),
             (str(len(tuned.trials)), "trials", stopped),
         )

@@ -153,7 +153,7 @@ class Tuned:
         gain = self.best.gain
         assert gain is not None  # a trial without measures is never chosen
         text = (
-            f"The gain in {self.objective.name} is {gain.objective:.2f} points on {gain.n:,} held-out documents, with "
+            f"The gain in {self.objective.title} is {gain.objective:.2f} points on {gain.n:,} held-out documents, with "
             f"a standard error of {gain.objective_error:.2f}; {compared}, and a gain above {z:.1f} standard errors is "
             "larger than noise."
         )
