@@ -126,7 +126,7 @@ def trial(number, values, measure="mean", n=2000):
         folds=1,
         measured=estimated(objective, [candidate]),
         gain=estimated(objective, [candidate], [base]),
-        train_seconds=1.0,
+        fold_seconds=1.0,
         finished=1.0,
     )
 
@@ -227,7 +227,7 @@ def test_same_seed_and_trials_same_result(make):
         found = tune(make(120), trials=8, seed=seed, threads=threads).as_dict()
         found.pop("seconds")
         for one in found["trials"]:
-            one.pop("train_seconds"), one.pop("finished")
+            one.pop("fold_seconds"), one.pop("finished")
         return json.dumps(found)
 
     assert plain(1) == plain(1) == plain(2)

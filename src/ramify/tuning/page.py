@@ -180,7 +180,7 @@ def _trials(tuned: Tuned) -> Grid:
                 f"{gain.objective_error:.2f}",
                 f"{gain.lowest:+.2f}",
                 str(trial.folds),
-                f"{trial.train_seconds:.2f} s",
+                f"{trial.fold_seconds:.2f} s",
                 _settings(trial),
             )
         )

@@ -47,7 +47,7 @@ class Trial:
         The measures on these folds, in percent; None without any.
     gain : Estimate or None
         The differences to the default on the same documents, in percentage points.
-    train_seconds : float
+    fold_seconds : float
         Wall time per fold of features, training and prediction; features that were kept take no time.
     finished : float
         Seconds from the begin of the search to the end of the trial.
@@ -59,7 +59,7 @@ class Trial:
     folds: int
     measured: Estimate | None
     gain: Estimate | None
-    train_seconds: float
+    fold_seconds: float
     finished: float
 
 
@@ -232,6 +232,6 @@ def _plain(trial: Trial) -> dict[str, Any]:
         "folds": trial.folds,
         "gain": None if gain is None else round(gain.objective, 3),
         "standard_error": None if gain is None else round(gain.objective_error, 3),
-        "train_seconds": round(trial.train_seconds, 2),
+        "fold_seconds": round(trial.fold_seconds, 2),
         "finished": round(trial.finished, 1),
     }

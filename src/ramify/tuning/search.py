@@ -312,7 +312,7 @@ class _Search:
             folds=len(judged),
             measured=estimated(self.objective, judged) if judged else None,
             gain=self._gain(judged) if judged else None,
-            train_seconds=(now - begun) / max(1, len(judged)),
+            fold_seconds=(now - begun) / max(1, len(judged)),
             finished=now,
         )
 
