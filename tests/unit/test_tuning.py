@@ -344,7 +344,10 @@ def test_every_point_of_the_space_is_a_valid_settings_file():
     rng = np.random.default_rng(0)
     for texts, model in itertools.product((True, False), (None, "xr-linear", "blend")):
         space = Space.of(texts=texts, n_labels=300, model=model)
-        points = [space.suggest(lambda name, values, p=p: p[name]) for p in space.first()]
+        points = [
+            space.suggest(lambda name, values, p=p: p[name]) for p in (space.default_parameters(), *space.first())
+        ]
+        assert points[0] == space.default()
         points += [space.suggest(lambda name, values: values[rng.integers(len(values))]) for _ in range(40)]
         for settings in points:
             content = json.loads(json.dumps(settings.content()))

@@ -258,20 +258,34 @@ class _Search:
         seen = {self.space.default().key}
         repeated = 0
         with _study(self.held_out.seed) as study:
-            for parameters in self.space.first():
+            for parameters in (self.space.default_parameters(), *self.space.first()):
                 study.enqueue_trial(parameters)
+            self._tell_default(study)
             while most_trials is None or len(self.trials) < most_trials:
                 proposal = study.ask()
-                settings = self.space.suggest(lambda name, values, ask=proposal: ask.suggest_categorical(name, values))  # type: ignore[misc]
-                repeated = repeated + 1 if settings.key in seen or not self.pace.allows(settings) else 0
+                settings = self._suggested(proposal)
+                fits = self.pace.allows(settings)
+                repeated = 0 if fits and settings.key not in seen else repeated + 1
                 if repeated:
                     study.tell(proposal, state=_states().FAIL)
                 else:
                     seen.add(settings.key)
                     self._try(study, proposal, settings)
-                if repeated > MOST_REPEATED:
-                    return EXHAUSTED if settings.key in seen else TIME
+                if repeated > MOST_REPEATED or self.pace.left <= 0:
+                    return EXHAUSTED if fits else TIME
         return TRIALS
+
+    def _suggested(self, proposal: optuna.Trial) -> Settings:
+        return self.space.suggest(proposal.suggest_categorical)
+
+    def _tell_default(self, study: optuna.Study) -> None:
+        """Give Optuna the gain of the default, which is 0, so that worse settings are stopped from the start."""
+        proposal = study.ask()
+        self._suggested(proposal)
+        for number in range(len(self.base)):
+            proposal.report(0.0, number + 1)
+            proposal.should_prune()  # records the value
+        study.tell(proposal, 0.0)
 
     def _try(self, study: optuna.Study, proposal: optuna.Trial, settings: Settings) -> None:
         """Measure settings fold by fold, and add the trial, also if it is not finished."""
@@ -279,6 +293,8 @@ class _Search:
         state, begun = UNFINISHED, self.pace.elapsed
         try:
             for number in range(len(self.base)):
+                if not self.pace.allows(settings):
+                    break
                 judged.append(self._judge(settings, number))
                 self._report(settings, number + 1)
                 proposal.report(self._gain(judged).score, number + 1)

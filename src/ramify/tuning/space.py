@@ -57,6 +57,10 @@ class Space:
         """The settings that the others are compared with: those of ``ramify train``, or of the one model."""
         return Settings(model=self.models[0], tfidf={} if self.texts else None)
 
+    def default_parameters(self) -> dict[str, Any]:
+        """The parameters of the default."""
+        return self._completed({"tail_cost": 0.0} if self.models[0] == BLEND else {})
+
     def first(self) -> list[dict[str, Any]]:
         """Parameters of the trials that follow the default: what was best on several data sets."""
         return [self._completed(given) for given in self._good()]
@@ -130,7 +134,7 @@ class Space:
 
     def _blend(self, suggest: Suggest) -> Settings:
         settings = {
-            "trees": _unless(suggest("blend.trees", [1, 2, 3, 5]), 2),
+            "trees": _unless(suggest("blend.trees", [2, 1, 3, 5]), 2),
             "tail_cost": _unless(suggest("tail_cost", TAIL_COSTS), 0.0),
             "tail_rank": suggest("blend.tail_rank", [NONE, 0.0, 0.1]),
             "max_leaf": suggest("max_leaf", [NONE, *self._leaf_sizes()]),
