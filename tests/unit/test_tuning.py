@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from ramify.tuning import space as space_of_tuning
 from ramify.tuning.evidence import Judged, estimated
 from ramify.tuning.folds import HeldOut
 from ramify.tuning.result import chosen, significance
-from ramify.tuning.space import Space
+from ramify.tuning.space import TAIL_COSTS, Space
 
 WORDS = ("river", "lake", "smoke", "flame", "stone", "sand")
 
@@ -216,7 +217,7 @@ def test_worse_trials_are_stopped_early():
     trials = tune(order_matters(), trials=16, model="xr-linear", threads=1).trials
     stopped = [one for one in trials if one.state == "stopped early"]
     assert stopped
-    assert {one.folds for one in stopped} <= {1, 3}
+    assert {one.folds for one in stopped} <= {1, 2, 4}
     best_stopped_at_once = max((one.gain.score for one in stopped if one.folds == 1), default=-np.inf)
     assert best_stopped_at_once < max(one.gain.score for one in trials if one.state == "complete")
 
@@ -342,8 +343,9 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
 def test_every_point_of_the_space_is_a_valid_settings_file():
     """Part by part the same objects as ``train --config`` builds."""
     rng = np.random.default_rng(0)
-    for texts, model in itertools.product((True, False), (None, "xr-linear", "blend")):
-        space = Space.of(texts=texts, n_labels=300, model=model)
+    for texts, model, n_labels in itertools.product((True, False), (None, "xr-linear", "blend"), (300, 3000)):
+        dataset = order_matters() if texts else unrelated()
+        space = replace(Space.of(dataset, model=model), n_labels=n_labels)
         points = [
             space.suggest(lambda name, values, p=p: p[name]) for p in (space.default_parameters(), *space.first())
         ]
@@ -361,3 +363,22 @@ def parameters(part):
     """Settings of a part and of those inside it; a vectorizer passes ``threads`` on in ``fit``."""
     given = part.get_params()
     return {name: given[name] for name in given if not hasattr(given[name], "get_params") and "__threads" not in name}
+
+
+def test_a_trial_that_was_stopped_early_is_not_chosen():
+    default, whole, lucky = trial(0, [0.0] * 5), trial(1, [2.0] * 5), trial(2, [5.0] * 5)
+    objective = Objective.of("mean")
+    stopped, unfinished = (replace(lucky, state=state) for state in ("stopped early", "out of time"))
+    assert chosen([default, stopped], objective) is default
+    assert chosen([default, unfinished], objective) is unfinished
+    assert chosen([default, whole, unfinished], objective) is whole
+
+
+def test_the_search_goes_on_after_proposals_that_were_tried(monkeypatch):
+    """Optuna proposes the same settings again and again; another value of one parameter is tried then."""
+    tuned = tune(unrelated(60), trials=60, model="blend", threads=1)
+    keys = [one.settings.key for one in tuned.trials]
+    assert len(keys) == len(set(keys))
+    assert tuned.stopped == "exhausted"
+    space = Space.of(unrelated(60), model="blend")
+    assert len(keys) == len(TAIL_COSTS) * 3 * 1 + (1 if space.default().key not in keys else 0)

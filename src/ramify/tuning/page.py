@@ -37,9 +37,9 @@ documents of this part. Differences to the default are measured on the same docu
 of many, so the gain on new documents is usually somewhat smaller than the gain in the table."""
 
 SEARCH = """A point is one choice of settings. Its height is the value of the default plus the difference to the default
-on the documents that both were measured on. Settings that were worse than others on the first part or the first three
-parts were stopped early, so their values are less certain. The line is the choice at each time: it changes only when a
-gain is larger than noise."""
+on the documents that both were measured on. Settings that were worse than others on the first parts were stopped
+early: their values are less certain, and they are not chosen. The line is the choice at each time: it changes only when
+a gain is larger than noise."""
 
 TRIALS_TEXT = """The standard error is that of the difference over documents. The time is that of features, training and
 prediction for one part; features that an earlier trial had made take no time."""

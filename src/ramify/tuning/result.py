@@ -6,7 +6,8 @@ objective        gain > z · error          z = Φ⁻¹(1 - 0.05 / trials): one-
 other measures   gain >= 0                 of each measure in "mean"
 
 The eligible trial with the largest gain - error is chosen; without an eligible trial, the default. A trial that was
-stopped after one fold is compared on the documents of this fold, and has a larger error.
+stopped early is never eligible: the best of many trials on few documents is the luckiest one. If no trial is measured
+on all folds, those are eligible that were measured on some when the time ended.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def chosen(trials: Sequence[Trial], objective: Objective) -> Trial:
     """The trial that is chosen; the first one is the default."""
     z = significance(len(trials) - 1)
     best, worth = trials[0], 0.0
-    for trial in trials[1:]:
+    complete = [trial for trial in trials[1:] if trial.state == COMPLETE]
+    for trial in complete or [trial for trial in trials[1:] if trial.state == UNFINISHED]:
         if trial.gain is None or not is_eligible(trial.gain, objective, z):
             continue
         value = trial.gain.objective - trial.gain.objective_error

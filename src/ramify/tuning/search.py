@@ -52,10 +52,10 @@ MINUTES = Real(0, 100_000, optional=True)
 N_TRIALS = Whole(1, 1_000_000, optional=True)
 MODEL = OneOf(MODELS, optional=True)
 
-REDUCTION = 3
-"""A trial continues after one and after three folds if it is among the best third of the trials so far."""
+REDUCTION = 2
+"""A trial continues after one, two and four folds if it is in the better half of the trials so far."""
 
-MOST_REPEATED = 50
+MOST_REPEATED = 100
 """Proposals in a row that were tried before, or do not fit into the time left, after which the search ends."""
 
 
@@ -175,10 +175,9 @@ def tune(
     seed, threads = SEED.check("seed", seed), THREADS.check("threads", threads)
     check_installed()
     held_out = HeldOut(dataset, seed=seed)
-    used = held_out.dataset
     search = _Search(
         held_out=held_out,
-        space=Space.of(texts=used.texts is not None, n_labels=len(np.unique(used.Y.indices)), model=model),
+        space=Space.of(held_out.dataset, model=model),
         objective=objective,
         pace=Pace(begun, limits.seconds),
         threads=threads,
@@ -255,10 +254,10 @@ class _Search:
 
     def _try_proposals(self, most_trials: int | None) -> str:
         """Try what Optuna proposes; the reason of the end."""
-        seen = {self.space.default().key}
-        repeated = 0
+        seen, repeated = {self.space.default().key}, 0
+        first, rng = self.space.first(), np.random.default_rng(self.held_out.seed)
         with _study(self.held_out.seed) as study:
-            for parameters in (self.space.default_parameters(), *self.space.first()):
+            for parameters in (self.space.default_parameters(), *first):
                 study.enqueue_trial(parameters)
             self._tell_default(study)
             while most_trials is None or len(self.trials) < most_trials:
@@ -268,9 +267,10 @@ class _Search:
                 repeated = 0 if fits and settings.key not in seen else repeated + 1
                 if repeated:
                     study.tell(proposal, state=_states().FAIL)
+                    study.enqueue_trial(_varied(proposal, rng))
                 else:
                     seen.add(settings.key)
-                    self._try(study, proposal, settings)
+                    self._try(study, proposal, settings, whole=proposal.number <= len(first))
                 if repeated > MOST_REPEATED or self.pace.left <= 0:
                     return EXHAUSTED if fits else TIME
         return TRIALS
@@ -287,8 +287,8 @@ class _Search:
             proposal.should_prune()  # records the value
         study.tell(proposal, 0.0)
 
-    def _try(self, study: optuna.Study, proposal: optuna.Trial, settings: Settings) -> None:
-        """Measure settings fold by fold, and add the trial, also if it is not finished."""
+    def _try(self, study: optuna.Study, proposal: optuna.Trial, settings: Settings, *, whole: bool) -> None:
+        """Measure settings fold by fold, and add the trial, also if it is not finished; ``whole``: on all folds."""
         judged: list[Judged] = []
         state, begun = UNFINISHED, self.pace.elapsed
         try:
@@ -298,7 +298,7 @@ class _Search:
                 judged.append(self._judge(settings, number))
                 self._report(settings, number + 1)
                 proposal.report(self._gain(judged).score, number + 1)
-                if number + 1 < len(self.base) and proposal.should_prune():
+                if number + 1 < len(self.base) and proposal.should_prune() and not whole:
                     state = STOPPED
                     break
             else:
@@ -343,6 +343,13 @@ class _Search:
                 seconds_left=self.pace.left,
             )
         )
+
+
+def _varied(proposal: optuna.Trial, rng: np.random.Generator) -> dict[str, Any]:
+    """The parameters of a proposal that was tried before, with another value of one of them."""
+    name = str(rng.choice(sorted(proposal.params)))
+    others = [value for value in proposal.distributions[name].choices if value != proposal.params[name]]  # type: ignore[attr-defined]
+    return proposal.params | ({name: others[int(rng.integers(len(others)))]} if others else {})
 
 
 def _states() -> Any:

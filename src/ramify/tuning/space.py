@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
+from ramify.features.plan import SHORT_TEXT, mean_length
+from ramify.models.trees.indexing import FEW_LABELS
 from ramify.tuning.settings import BLEND, MODELS, XR_LINEAR, Settings
+from ramify.values import Dataset
 
 STATIC_PACKAGE = "wordllama"
 
@@ -40,18 +45,32 @@ class Space:
         Names of the models.
     n_labels : int
         Number of labels with an instance.
+    short : bool, default False
+        Whether the texts are short; n-grams of characters of longer texts take most of the time and gain little.
     """
 
     texts: bool
     static: bool
     models: tuple[str, ...]
     n_labels: int
+    short: bool = False
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether trees have clusters; with few labels, trees of other seeds are the same one-vs-rest classifiers."""
+        return self.n_labels > FEW_LABELS
 
     @classmethod
-    def of(cls, *, texts: bool, n_labels: int, model: str | None) -> Space:
-        """The space for a kind of data; ``model`` restricts it to one model."""
-        static = texts and find_spec(STATIC_PACKAGE) is not None
-        return cls(texts=texts, static=static, models=MODELS if model is None else (model,), n_labels=n_labels)
+    def of(cls, dataset: Dataset, *, model: str | None = None) -> Space:
+        """The space for a data set; ``model`` restricts it to one model."""
+        texts = dataset.texts
+        return cls(
+            texts=texts is not None,
+            static=texts is not None and find_spec(STATIC_PACKAGE) is not None,
+            models=MODELS if model is None else (model,),
+            n_labels=len(np.unique(dataset.Y.indices)),
+            short=texts is not None and mean_length(texts) < SHORT_TEXT,
+        )
 
     def default(self) -> Settings:
         """The settings that the others are compared with: those of ``ramify train``, or of the one model."""
@@ -78,14 +97,13 @@ class Space:
 
     def _good(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        statics = [{"static": True}, {"static": False}] if self.static else [{}]
-        for static in statics:
+        for static in [{"static": True}, {"static": False}] if self.static else [{}]:
             if BLEND in self.models:
                 found.append({"model": BLEND, "blend.trees": FIRST_TREES, "tail_cost": 0.5} | static)
             if XR_LINEAR in self.models:
-                found.append({"model": XR_LINEAR, "xr.trees": FIRST_TREES, "tail_cost": 0.5} | static)
-        found += [{"model": XR_LINEAR, "cost": cost} for cost in (0.5, 2.0) if XR_LINEAR in self.models]
-        return found
+                trees = {"max_leaf": 100, "xr.trees": FIRST_TREES} if self.has_clusters else {}
+                found.append({"model": XR_LINEAR} | trees | static)
+        return found[: 2 * len(self.models)]
 
     def suggest(self, suggest: Suggest) -> Settings:
         """One point of the space."""
@@ -100,7 +118,7 @@ class Space:
         static = self.static and suggest("static", [False, True])
         given = {
             "words": suggest("words", [NONE, "1-2"]),
-            "characters": suggest("characters", [NONE, "off", "4-4"]),
+            "characters": suggest("characters", [NONE, "off", "4-4"]) if self.short else NONE,
             "min_df": suggest("min_df", [NONE, 1, 2, 3]),
             "sublinear": suggest("sublinear", [NONE, "off"]),
         }
@@ -111,9 +129,9 @@ class Space:
         return Settings(tfidf=tfidf, static=static)
 
     def _xr_linear(self, suggest: Suggest, dense: bool) -> Settings:
-        cost, ratio = suggest("cost", [NONE, 0.25, 0.5, 1.0, 2.0, 4.0]), 1.0
+        cost, ratio = suggest("cost", [NONE, 0.5, 1.0, 2.0]), 1.0
         if cost != NONE:
-            ratio = suggest("cost_ratio", [1.0, 0.5, 2.0])
+            ratio = suggest("cost_ratio", [1.0, 2.0])
         settings = {
             "cost_positive": NONE if cost == NONE else cost * ratio,
             "cost_negative": cost,
@@ -123,18 +141,20 @@ class Space:
             "threshold": suggest("threshold", [NONE, 0.01, 0.03]),
             "loss": _unless(suggest("loss", ["squared-hinge", "logistic"]), "squared-hinge"),
             "max_leaf": suggest("max_leaf", [NONE, *self._leaf_sizes()]),
-            "path_weight": _unless(suggest("path_weight", [0.25, 0.1, 0.5, 1.0]), 0.25),
-            "beam": _unless(suggest("beam", [10, 20, 40]), 10),
         }
+        if self.has_clusters:
+            settings["path_weight"] = _unless(suggest("path_weight", [0.25, 0.1, 0.5, 1.0]), 0.25)
+            settings["beam"] = _unless(suggest("beam", [10, 20, 40]), 10)
         if dense:
             settings["dense_weight"] = suggest("dense_weight", [NONE, 0.5, 1.0, 2.0])
         if not self.texts:
             settings["normalize"] = _unless(suggest("normalize", [True, False]), True)
-        return Settings(model_settings=_given(settings), trees=suggest("xr.trees", [1, FIRST_TREES]))
+        trees = suggest("xr.trees", [1, FIRST_TREES]) if self.has_clusters else 1
+        return Settings(model_settings=_given(settings), trees=trees)
 
     def _blend(self, suggest: Suggest) -> Settings:
         settings = {
-            "trees": _unless(suggest("blend.trees", [2, 1, 3, 5]), 2),
+            "trees": _unless(suggest("blend.trees", [2, 1, 3, 5]), 2) if self.has_clusters else NONE,
             "tail_cost": _unless(suggest("tail_cost", TAIL_COSTS), 0.0),
             "tail_rank": suggest("blend.tail_rank", [NONE, 0.0, 0.1]),
             "max_leaf": suggest("max_leaf", [NONE, *self._leaf_sizes()]),
@@ -143,7 +163,7 @@ class Space:
 
     def _leaf_sizes(self) -> list[int]:
         """Maximum numbers of labels per leaf cluster, up to one-vs-rest, that differ on this number of labels."""
-        return [size for size in (50, 100, 200, 400, 1600) if size < 2 * self.n_labels]
+        return [size for size in (50, 100, 200, 400, 1600) if size < 2 * self.n_labels] if self.has_clusters else []
 
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
