@@ -347,7 +347,8 @@ def test_every_point_of_the_space_is_a_valid_settings_file():
         dataset = order_matters() if texts else unrelated()
         space = replace(Space.of(dataset, model=model), n_labels=n_labels)
         points = [
-            space.suggest(lambda name, values, p=p: p[name]) for p in (space.default_parameters(), *space.first())
+            space.suggest(lambda name, values, p=p: p[name])
+            for p in (space.default_parameters(), *space.first(), *space.likely())
         ]
         assert points[0] == space.default()
         points += [space.suggest(lambda name, values: values[rng.integers(len(values))]) for _ in range(40)]

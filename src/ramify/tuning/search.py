@@ -257,7 +257,7 @@ class _Search:
         seen, repeated = {self.space.default().key}, 0
         first, rng = self.space.first(), np.random.default_rng(self.held_out.seed)
         with _study(self.held_out.seed) as study:
-            for parameters in (self.space.default_parameters(), *first):
+            for parameters in (self.space.default_parameters(), *first, *self.space.likely()):
                 study.enqueue_trial(parameters)
             self._tell_default(study)
             while most_trials is None or len(self.trials) < most_trials:
