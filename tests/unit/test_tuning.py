@@ -346,10 +346,8 @@ def test_every_point_of_the_space_is_a_valid_settings_file():
     for texts, model, n_labels in itertools.product((True, False), (None, "xr-linear", "blend"), (300, 3000)):
         dataset = order_matters() if texts else unrelated()
         space = replace(Space.of(dataset, model=model), n_labels=n_labels)
-        points = [
-            space.suggest(lambda name, values, p=p: p[name])
-            for p in (space.default_parameters(), *space.first(), *space.likely())
-        ]
+        parameters_of = (space.default_parameters(), *space.first(), *space.likely())
+        points = [space.suggest(lambda name, values, p=p: p[name]) for p in parameters_of]
         assert points[0] == space.default()
         points += [space.suggest(lambda name, values: values[rng.integers(len(values))]) for _ in range(40)]
         for settings in points:
@@ -377,9 +375,9 @@ def test_a_trial_that_was_stopped_early_is_not_chosen():
 
 def test_the_search_goes_on_after_proposals_that_were_tried(monkeypatch):
     """Optuna proposes the same settings again and again; another value of one parameter is tried then."""
-    monkeypatch.setattr(space_of_tuning, "TAIL_COSTS", [0.5, 0.0])
+    monkeypatch.setattr(space_of_tuning, "TAIL_COSTS", [0.5, 0.0, 0.25, 1.0])
     monkeypatch.setattr(search_of_tuning, "MOST_REPEATED", 30)
     tuned = tune(unrelated(60), trials=60, model="blend", threads=1)
     keys = [one.settings.key for one in tuned.trials]
-    assert len(keys) == len(set(keys)) == 2 * 3  # values of tail_cost and of tail_rank
+    assert len(keys) == len(set(keys)) == 4 * 3  # values of tail_cost and of tail_rank
     assert tuned.stopped == "exhausted"

@@ -119,7 +119,7 @@ class Space:
             if XR_LINEAR in self.models:
                 trees = {"max_leaf": 100, "xr.trees": FIRST_TREES} if self.has_clusters else {}
                 found.append({"model": XR_LINEAR} | trees | static)
-        return found[: 2 * len(self.models)]
+        return found
 
     def suggest(self, suggest: Suggest) -> Settings:
         """One point of the space."""
