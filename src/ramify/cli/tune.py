@@ -25,7 +25,7 @@ writes what was found so far.
 
 Examples:
 
-  ramify tune bills.jsonl --minutes 10 --out settings.json --report tuning.html
+  ramify tune bills.jsonl --minutes 10 --report tuning.html
   ramify train bills.jsonl --config settings.json --out model
   ramify tune train.txt.gz --measure PSP@5 --trials 50
 """
