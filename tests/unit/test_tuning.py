@@ -379,3 +379,23 @@ def test_the_search_goes_on_after_proposals_that_were_tried():
     keys = [one.settings.key for one in tuned.trials]
     assert len(keys) == len(set(keys)) == 5 * 3  # values of tail_cost and of tail_rank
     assert tuned.stopped == "exhausted"
+
+
+def test_of_large_data_fewer_folds_are_held_out(monkeypatch):
+    """The default takes 10 of 90 seconds per fold: one fold. What probably takes too long is not begun."""
+    clock, tried = [0.0], []
+    before = HeldOut.judge
+
+    def slow(self, settings, number, *given, **named):
+        clock[0] += 30.0 if settings.model == "blend" else 10.0
+        tried.append((settings.model, clock[0]))
+        return before(self, settings, number, *given, **named)
+
+    monkeypatch.setattr(HeldOut, "judge", slow)
+    monkeypatch.setattr(pace_of_tuning.time, "monotonic", lambda: clock[0])
+    tuned = tune(unrelated(), minutes=1.5, threads=1)
+    assert (tuned.folds, tuned.default.state) == (1, "complete")
+    assert tuned.n_held == pytest.approx(24, abs=1)
+    assert tuned.stopped == "time"
+    assert clock[0] <= 90
+    assert {model for model, begun in tried if begun > 80} <= {"xr-linear"}

@@ -95,11 +95,6 @@ class HeldOut:
         held = [labelled[rows] for _, rows in islice(divided, FOLDS)]
         return [Fold(np.setdiff1d(np.arange(n), rows, assume_unique=True), rows) for rows in held]
 
-    @property
-    def n_held(self) -> int:
-        """Number of documents that are held out in one of the folds."""
-        return sum(len(fold.held) for fold in self.folds)
-
     def judge(
         self, settings: Settings, number: int, objective: Objective, *, threads: int | None, progress: StageProgress
     ) -> Judged:

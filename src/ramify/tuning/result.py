@@ -150,6 +150,8 @@ class Tuned:
         """One or two sentences: what was chosen, and why."""
         z = significance(len(self.trials) - 1)
         compared = f"{len(self.trials) - 1} other settings were compared on {self.n_held:,} held-out documents"
+        if len(self.trials) == 1:
+            return "The default is kept: no other settings were compared, because the search ended before."
         if self.is_default:
             return f"The default is kept: {compared}, and none has a gain that is larger than noise."
         gain = self.best.gain

@@ -231,9 +231,9 @@ class _Search:
             trials=tuple(self.trials),
             best=chosen(self.trials, self.objective),
             objective=self.objective,
-            folds=len(self.held_out.folds),
+            folds=len(self.base),
             n_documents=len(self.held_out.dataset),
-            n_held=self.held_out.n_held,
+            n_held=sum(len(fold.held) for fold in self.held_out.folds[: len(self.base)]),
             seed=self.held_out.seed,
             threads=self.threads,
             seconds=self.pace.elapsed,
@@ -242,14 +242,15 @@ class _Search:
 
     def _try_default(self) -> None:
         settings = self.space.default()
-        begun = self.pace.elapsed
+        begun, folds = self.pace.elapsed, len(self.held_out.folds)
         try:
-            for number in range(len(self.held_out.folds)):
-                self.base.append(self._judge(settings, number))
-                self._report(settings, number + 1)
+            while len(self.base) < folds:
+                self.base.append(self._judge(settings, len(self.base)))
+                folds = self.pace.folds(settings, folds)
+                self._report(settings, len(self.base))
         finally:
             if self.base:
-                state = COMPLETE if len(self.base) == len(self.held_out.folds) else UNFINISHED
+                state = COMPLETE if len(self.base) == folds else UNFINISHED
                 self.trials.append(self._trial(settings, self.base, state, begun))
 
     def _try_proposals(self, most_trials: int | None) -> str:
