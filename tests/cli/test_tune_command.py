@@ -99,7 +99,7 @@ def test_the_report_has_the_picture_and_the_trials(call, more_documents, tmp_pat
     for words in (
         "Held-out measure of the trials over time",
         "choice so far",
-        "other settings were compared on",
+        "choices of settings were compared on",
         "ramify train",
     ):
         assert words in html

@@ -399,3 +399,11 @@ def test_of_large_data_fewer_folds_are_held_out(monkeypatch):
     assert tuned.stopped == "time"
     assert clock[0] <= 90
     assert {model for model, begun in tried if begun > 80} <= {"xr-linear"}
+
+
+def test_the_reason_counts_what_was_compared():
+    tuned = tune(unrelated(), trials=3, threads=1)
+    assert tuned.reason().startswith("The default is kept: 2 other choices of settings were compared on 114 held-out")
+    alone = replace(tuned, trials=(tuned.default, replace(tuned.trials[1], gain=None, folds=0)), best=tuned.default)
+    assert "no other settings were compared" in alone.reason()
+    assert "one other choice of settings was compared" in replace(tuned, trials=tuned.trials[:2]).reason()

@@ -148,13 +148,14 @@ class Tuned:
 
     def reason(self) -> str:
         """One or two sentences: what was chosen, and why."""
-        z = significance(len(self.trials) - 1)
-        compared = f"{len(self.trials) - 1} other settings were compared on {self.n_held:,} held-out documents"
-        if len(self.trials) == 1:
+        count = sum(trial.gain is not None for trial in self.trials[1:])
+        if count == 0:
             return "The default is kept: no other settings were compared, because the search ended before."
+        others = "one other choice of settings was" if count == 1 else f"{count} other choices of settings were"
+        compared = f"{others} compared on {self.n_held:,} held-out documents"
         if self.is_default:
             return f"The default is kept: {compared}, and none has a gain that is larger than noise."
-        gain = self.best.gain
+        z, gain = significance(len(self.trials) - 1), self.best.gain
         assert gain is not None  # a trial without measures is never chosen
         text = (
             f"The gain in {self.objective.title} is {gain.objective:.2f} points on {gain.n:,} held-out documents, with "
