@@ -313,5 +313,6 @@ ABILITIES = {
     "subtree": "the part below a node as a model of its own",
     "regrown": "a model of another tree that keeps unchanged leaves",
     "above_leaves": "an unfitted model of the clusters above the leaves",
+    "reasons": "``reasons(request, labels)``, the reasons of scores: see ``models.base.reasons``",
 }
 """Possible elements of ``Model.abilities``, with their meaning."""

@@ -1,6 +1,7 @@
 """Reports as self-contained HTML pages with inline charts, for browsers, notebooks and paper (extra ``report``)."""
 
 from ramify.report.charts import Mark, Series, bars, histogram, line_chart
+from ramify.report.evaluation import evaluation_report
 from ramify.report.page import Figure, Fragment, Page, Section, Tiles
 from ramify.report.scales import Axis
 
@@ -14,6 +15,7 @@ __all__ = [
     "Series",
     "Tiles",
     "bars",
+    "evaluation_report",
     "histogram",
     "line_chart",
 ]

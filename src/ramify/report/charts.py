@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ramify.report.markup import Markup, escape
 from ramify.report.scales import Axis
@@ -115,7 +115,8 @@ def line_chart(
     if diagonal:
         parts.append(_stretched('<line class="guide" x1="0" y1="1000" x2="1000" y2="0"/>'))
     parts += [_series(one, number, x, y) for number, one in enumerate(series)]
-    parts += [_mark(mark, x, y) for mark in marks if x.shows(mark.x) and y.shows(mark.y)]
+    shown = [mark for mark in marks if x.shows(mark.x) and y.shows(mark.y)]
+    parts += [_mark(mark, number, x, y) for number, mark in enumerate(shown)]
     return legend([one.name for one in series]) + svg(parts, TOP + HEIGHT + BELOW, title, description)
 
 
@@ -144,8 +145,7 @@ def histogram(
         As in :func:`line_chart`.
     """
     x = x.fitted(edges)
-    y = Axis(y.label, 0.0 if y.low is None else y.low, y.high, percent=y.percent)
-    y = y.fitted([value for one in heights for value in one])
+    y = replace(y, low=0.0 if y.low is None else y.low).fitted([value for one in heights for value in one])
     parts = [*_frame(x, y)]
     for number, one in enumerate(heights):
         path = [f"M{_inner(x.place(edges[0])):g} {INNER}"]
@@ -184,8 +184,9 @@ def bars(
     intervals : as ``values``, of (low, high), optional
     """
     highest = [edge[1] for one in intervals or () for edge in one]
-    axis = Axis(axis.label, 0.0 if axis.low is None else axis.low, axis.high, axis.log, axis.percent)
-    axis = axis.fitted([*(value for one in values for value in one), *highest])
+    axis = replace(axis, low=0.0 if axis.low is None else axis.low).fitted(
+        [*(value for one in values for value in one), *highest]
+    )
     bar, gap, parts, top = 14, 3, [], 0
     for row, name in enumerate(rows):
         parts.append(f'<text class="name" x="0" y="{top + 14}">{_shortened(name)}</text>')
@@ -264,12 +265,13 @@ def _marker(x: str, y: float, colour: int, tip: str | None) -> str:
     return f'<svg class="marker c{colour}" x="{x}" y="{y:.1f}" overflow="visible">{title}{MARKERS[colour]}</svg>'
 
 
-def _mark(mark: Mark, x: Axis, y: Axis) -> str:
-    """A ring with a text, which lies on the side where there is more space."""
+def _mark(mark: Mark, number: int, x: Axis, y: Axis) -> str:
+    """A ring with a text on the side with more space; the texts of several marks are above and below in turn."""
     at, height, colour = _x(x, mark.x), _y(y, mark.y), mark.series % COLOURS
     right = x.place(mark.x) > 0.5
-    below = y.place(mark.y) > 0.9
-    side = f'dx="{-11 if right else 11}" dy="{20 if below else -9}"'
+    down = 9 + 15 * (number // 2)
+    below = number % 2 == 1 or y.place(mark.y) > 0.9
+    side = f'dx="{-11 if right else 11}" dy="{down + 11 if below else -down}"'
     return (
         f'<svg class="ring c{colour}" x="{at}" y="{height:.1f}" overflow="visible"><circle r="7"/></svg>'
         f'<text class="note{" end" if right else ""}" x="{at}" y="{height:.1f}" {side}>{escape(mark.text)}</text>'

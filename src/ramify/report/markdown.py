@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 
 from ramify.evaluation.grid import Grid
-from ramify.report.page import Figure, Fragment, Page, Part, Section, Tiles
+from ramify.report.page import Figure, Fragment, Page, Part, Section, Tiles, numeric_columns
 from ramify.wording import one_line
 
 SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
+LIST = re.compile(r"^(\d*)([-+.)])(?= )")
+"""Beginning of an entry of a list."""
 
 
 def markdown(page: Page) -> str:
@@ -29,13 +31,13 @@ def plain(text: str) -> str:
     """Text in one line that Markdown shows as it is."""
     escaped = SPECIAL.sub(r"\\\1", " ".join(one_line(text).split()))
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"^(\d+)([.)])|^([-+])(?= )", r"\1\\\2\3" if escaped[:1].isdigit() else r"\\\3", escaped)
+    return LIST.sub(r"\1\\\2", escaped)
 
 
 def table(grid: Grid) -> str:
     """A table with its title above it."""
-    rows = [_row(grid.header), "|" + "|".join([" --- ", *[" ---: "] * (len(grid.header) - 1)]) + "|"]
-    return "\n".join([f"**{plain(grid.title)}**", "", *rows, *map(_row, grid.rows)])
+    rule = "|" + "|".join(" ---: " if numeric else " --- " for numeric in numeric_columns(grid)) + "|"
+    return "\n".join([f"**{plain(grid.title)}**", "", _row(grid.header), rule, *map(_row, grid.rows)])
 
 
 def _blocks(part: Part) -> Iterator[str]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ramify.errors import MissingExtraError
 
 try:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup, escape
-except ImportError:  # installed with jinja2
+except ImportError:
     raise MissingExtraError("reports", "report") from None
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -42,10 +40,6 @@ def style() -> Markup:
 
 @cache
 def _environment() -> Environment:
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    except ImportError:
-        raise MissingExtraError("reports", "report") from None
     return Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,

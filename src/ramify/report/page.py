@@ -18,11 +18,11 @@ from typing import BinaryIO
 from ramify.data.streams import writing
 from ramify.errors import InputError
 from ramify.evaluation.grid import Grid
-from ramify.report.markup import Markup, escape, render, style
+from ramify.report.markup import Markup, render, style
 from ramify.wording import quoted
 
 HTML, MARKDOWN = (".html", ".htm"), (".md", ".markdown")
-NUMBER = re.compile(r"[-+−–]?[\d.,]*\s?(%|[kMG]?B|bytes|s|ms|pp)?(\s?[\[(].*[\])])?\s?\*?")
+NUMBER = re.compile(r"[-+−–]?[\d.,]*\s?(%|[kMG]?B|bytes|s|ms|of [\d,]+|to [-+]?[\d.,]+)?(\s?[\[(].*[\])])?\s?\*?")
 """Cells that are aligned to the right."""
 
 
@@ -114,6 +114,8 @@ class Page:
         Names and values above the sections, such as file, model and date.
     language : str, default "en"
         Language of the page.
+    style : str, default ""
+        CSS rules of fragments, after those of the page.
     """
 
     title: str
@@ -121,17 +123,18 @@ class Page:
     sections: Sequence[Section]
     facts: Sequence[tuple[str, str]] = field(default=())
     language: str = "en"
+    style: str = ""
 
     def html(self) -> str:
         """The complete page, a single file that loads nothing."""
-        return str(render("page.html", page=self, style=style(), body=self.body()))
+        return str(render("page.html", page=self, style=self._style(), body=self.body()))
 
     def body(self) -> Markup:
         """The page without head and style."""
         return render("body.html", page=self, key=self._key(), blocks=_blocks, lead=Section("", self.summary))
 
     def _repr_html_(self) -> str:
-        return str(render("notebook.html", style=style(), body=self.body()))
+        return str(render("notebook.html", style=self._style(), body=self.body()))
 
     def markdown(self) -> str:
         """The page as Markdown: figures are tables of their numbers."""
@@ -161,6 +164,9 @@ class Page:
         """
         with page_file(path) as stream:
             self.write(stream, Path(path))
+
+    def _style(self) -> Markup:
+        return style() + Markup(self.style)
 
     def _key(self) -> str:
         """Prefix of the ids of this page, so that a notebook can show several pages."""
@@ -206,8 +212,10 @@ def _blocks(part: Part) -> Markup:
 
 def table(grid: Grid) -> Markup:
     """A table of strings as HTML; columns of numbers are aligned to the right."""
-    numeric = [all(NUMBER.fullmatch(cells[place]) for cells in grid.rows) for place in range(len(grid.header))]
-    return render("table.html", grid=grid, numeric=numeric)
+    return render("table.html", grid=grid, numeric=numeric_columns(grid))
 
 
-__all__ = ["Figure", "Fragment", "Grid", "Markup", "Page", "Part", "Section", "Tiles", "escape", "page_file", "table"]
+def numeric_columns(grid: Grid) -> list[bool]:
+    """Which columns contain numbers only, which are aligned to the right; never the first one."""
+    others = range(1, len(grid.header))
+    return [False, *(all(NUMBER.fullmatch(cells[place]) for cells in grid.rows) for place in others)]

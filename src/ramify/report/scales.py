@@ -24,6 +24,8 @@ class Axis:
         Whether the scale is logarithmic; values up to 0 are then left out.
     percent : bool, default False
         Whether the values are shares, shown in percent.
+    whole : bool, default False
+        Whether the values are counts, so that all ticks are whole numbers.
     """
 
     label: str
@@ -31,6 +33,7 @@ class Axis:
     high: float | None = None
     log: bool = False
     percent: bool = False
+    whole: bool = False
 
     def fitted(self, values: Iterable[float]) -> Axis:
         """The axis with both ends, which include the finite values; never of length 0."""
@@ -69,7 +72,7 @@ class Axis:
 
     def _linear_ticks(self) -> list[float]:
         low, high = self.ends
-        raw = (high - low) / TICKS
+        raw = max((high - low) / TICKS, 1.0 if self.whole else 0.0)
         power = 10.0 ** math.floor(math.log10(raw))
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * (1 - 1e-9))
         first = math.ceil(low / step - 1e-9)
@@ -84,6 +87,8 @@ class Axis:
             found = [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
             if len(found) >= 3:
                 break
+        if len(found) < 2:  # a range too short for round powers
+            return self._linear_ticks()
         every = -(-len(found) // (TICKS + 2))
         return found[::every]
 

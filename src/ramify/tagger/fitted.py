@@ -23,6 +23,7 @@ from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.tagger.decide.decisions import Decisions
+    from ramify.tagger.explain.explanation import Explanation
 
 Tags = list[tuple[str, float]]
 Self = TypeVar("Self", bound="FittedTagger")
@@ -247,6 +248,53 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             return []
         top = decisions.decided(now.predict_topk(texts, decisions.k, threads=threads), rule)
         return [[(now.label_names_[label], p) for label, p in row] for row in top.rows()]
+
+    def explain(
+        self,
+        text: Any,
+        label: str | Iterable[str] | None = None,
+        *,
+        k: int = 5,
+        occlusion: bool | None = None,
+        allowed: Iterable[str] | None = None,
+        forbidden: Iterable[str] | None = None,
+        beam: int | None = None,
+        threads: int | None = None,
+    ) -> Explanation:
+        """Why a label is predicted for a text: contributions of words and features, and the computation of the score.
+
+        Parameters
+        ----------
+        text : str
+            One text, or a matrix of one row if the tagger was fitted on features.
+        label : str or sequence of str, optional
+            Names of the labels to explain; the best label when None.
+        k, allowed, forbidden, beam, threads
+            Of the prediction that is explained, as in ``tag``.
+        occlusion : bool, optional
+            Whether words are left out to divide the dense block, or the score of a model without dense features, among
+            words; the explanation has the error of this attribution. None: only for a model without linear classifiers
+            and votes. It takes about four predictions per word, at most 256.
+
+        Raises
+        ------
+        InputError
+            An unknown label, a label without a training document, a text without a predicted label, or a model without
+            reasons.
+        """
+        from ramify.tagger.explain.explaining import Asked, explain
+
+        check_is_fitted(self)
+        now = self._snapshot()
+        asked = Asked(
+            k=now._checked_k(k),
+            beam=beam,
+            allowed=None if allowed is None else now.label_ids(allowed),
+            forbidden=None if forbidden is None else now.label_ids(forbidden),
+            threads=threads,
+            occlusion=occlusion,
+        )
+        return explain(now, text, label, asked)
 
     def decisions_or_error(self) -> Decisions:
         """Calibration and rules; InputError before ``calibrate``."""

@@ -23,6 +23,7 @@ from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, Training
 from ramify.models.base.adapter import as_model
 from ramify.models.base.model import HELD_OUT, RankingModel
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.stored import stored_size
 from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.xr_linear import XRLinear
@@ -121,7 +122,7 @@ class TransformerModel(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam"})
+        return frozenset({"beam", "reasons"})
 
     def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
         """Train the encoder of a run in place; returns the history of each stage."""
@@ -204,8 +205,17 @@ class TransformerModel(RankingModel):
 
     def _rank(self, request: CheckedRequest) -> TopK:
         """The ranking of the ranker on [tf-idf | embedding]; the embeddings are most of the work."""
+        return as_model(self.ranker_).answer(self._for_ranker(request))
+
+    def _for_ranker(self, request: CheckedRequest) -> Request:
         X = Hybrid(request.X, self.embeddings(request))
-        return as_model(self.ranker_).answer(replace(Request(**vars(request)), X=X, texts=None, progress=None))
+        return replace(Request(**vars(request)), X=X, texts=None, progress=None)
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """Contributions of the features and of the whole embedding in the ranker: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        reasons: Reasons = self.ranker_.reasons(self._for_ranker(self._checked_request(request)), labels)
+        return reasons
 
     def embeddings(self, request: Request) -> Float32:
         """Embeddings of the texts of a request: float32, shape (n, width), rows of length 1."""

@@ -20,9 +20,11 @@ from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
 from ramify.linear.defaults import default_tolerance
 from ramify.models.base.model import HELD_OUT, RankingModel
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.unit import unit_rows
 from ramify.models.mixtures.choice import BEAMS, RERANKED, TAIL_RANKS, Choice, Trial, label_bias
 from ramify.models.mixtures.ensemble import Ensemble
+from ramify.models.mixtures.member_reasons import biased
 from ramify.models.mixtures.members import TREES, clones_by_seed, tree_seeds
 from ramify.models.neighbours.nearest import NearestInstances
 from ramify.models.trees.indexing import is_flat
@@ -195,7 +197,7 @@ class Blend(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam", "hybrid"})
+        return frozenset({"beam", "hybrid", "reasons"})
 
     def _reachable(self) -> int:
         return self.ensemble_._reachable()
@@ -229,6 +231,15 @@ class Blend(RankingModel):
             return ranked
 
         return PreparedCall(lambda: (id(self.ensemble_), id(self.label_bias_)), prepare)
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """The part of each member in a score, and its reason: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        k, bias = self._checked_k(request.k), self.label_bias_
+        if bias is None:
+            return self.ensemble_.reasons(replace(request, k=k), labels)
+        found = self.ensemble_.reasons(replace(request, k=self._reranked(k)), labels)
+        return [[biased(reason, bias[label]) for reason, label in zip(row, labels, strict=True)] for row in found]
 
     def _reranked(self, k: int) -> int:
         return max(k, min(RERANKED, self.n_labels_))

@@ -11,6 +11,7 @@ is built again at the first prediction of a loaded model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,12 +20,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of
 from ramify.errors import InputError, MissingExtraError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining
+from ramify.exchange import CheckedRequest, CheckedTraining, Request
 from ramify.kernels.check import csr_arrays
 from ramify.kernels.neighbours import VoteConfig
 from ramify.label_vectors import unit_vectors
 from ramify.match import permitted
 from ramify.models.base.model import RankingModel, best_labels
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.stored import (
     check_label_space,
     check_rows,
@@ -33,6 +35,7 @@ from ramify.models.base.stored import (
     stored_size,
     stored_vectors,
 )
+from ramify.models.neighbours.votes import VectorSpace
 from ramify.values import CSR, Float32, TopK, as_csr, empty_csr
 
 ROWS = 4096
@@ -163,6 +166,23 @@ class DenseNeighbours(RankingModel):
             return made
         parts = [unit_vectors(unit_vectors(X[at : at + ROWS]) @ self.components_) for at in range(0, X.shape[0], ROWS)]
         return np.vstack(parts)
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"reasons"})
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """The vectors that vote: see ``models.base.reasons``."""
+        self.check_settings()
+        checked = self._checked_request(request)
+        weights = self._vote_weights(self._dense(checked.X), checked.threads)
+        space = VectorSpace(self.components_, self.points_, self.votes_, self.power)
+        points = "vector" if self.among == "instances" else "label"
+        return [
+            [space.reason(checked.X[row : row + 1], weights[row], label, points) for label in labels]
+            for row in range(len(checked))
+        ]
 
     def _reachable(self) -> int:
         return int(min(self.n_labels_, max(1, np.sort(np.diff(self.votes_.indptr))[-self.neighbours :].sum())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import THRESHOLD, Rules
 from ramify.errors import InputError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining
+from ramify.exchange import CheckedRequest, CheckedTraining, Request
 from ramify.models.base.adapter import restricted
 from ramify.models.base.model import RankingModel
+from ramify.models.base.reasons import NoReasonsError, Reasons
 from ramify.models.base.stored import stored_size, stored_vectors
 from ramify.values import TopK
 
@@ -48,6 +50,17 @@ class PopularLabels(RankingModel):
         best = self.order_[:k] if plain else self.order_
         top = TopK(np.tile(best, (n, 1)), np.tile(self.shares_[best], (n, 1)))
         return top if plain else restricted(top, k, request.allowed, request.forbidden)
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"reasons"})
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """Raise NoReasonsError: the scores do not depend on the instance."""
+        raise NoReasonsError(
+            "PopularLabels has no reasons, because it gives every instance the same scores: use another model"
+        )
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

@@ -39,6 +39,7 @@ from ramify.index.overlap import WEIGHTINGS, Candidates
 from ramify.models.base.adapter import as_model, set_known
 from ramify.models.base.model import HELD_OUT, RankingModel, has, mean_precision
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.reasons import Reasons
 from ramify.models.trees.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.store.parts import parts_to_state, stored_part
@@ -60,7 +61,7 @@ def _check_tree_model(model: Any) -> None:
     check_inside(model)
 
 
-FORWARDED = frozenset({"hybrid", "beam", "score_pairs", "decision_function", "tree", "leaf_scores"})
+FORWARDED = frozenset({"hybrid", "beam", "score_pairs", "decision_function", "tree", "leaf_scores", "reasons"})
 """Abilities of the inner model that the wrapper has as well."""
 
 
@@ -291,6 +292,13 @@ class Disentangled(RankingModel):
         check_is_fitted(self)
         scores: Float32 = self.model_.decision_function(X)
         return scores
+
+    @available_if(has("reasons"))
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """Reasons of scores, one path per copy of a label: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        reasons: Reasons = self.model_.reasons(request, labels)
+        return reasons
 
     @available_if(has("leaf_scores"))
     def leaf_scores(self, X: Any, label: int) -> Float32:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ramify.checks import COUNT
 from ramify.data import align
 from ramify.errors import InputError
 from ramify.evaluation import EvaluationConfig, SetReport, evaluate_sets_with
-from ramify.tagger.assessment import named_by, predictions, training_counts
+from ramify.tagger.assessment import Assessment, assess, named_by, predictions, training_counts
 from ramify.tagger.decide.calibration import Calibration
 from ramify.tagger.decide.decisions import Decisions
 from ramify.tagger.decide.evidence import Evidence
-from ramify.values import Dataset
+from ramify.values import Bool, Dataset, Float32
 
 if TYPE_CHECKING:
     from ramify.tagger.tagger import Tagger
@@ -79,9 +81,40 @@ def evaluate_decisions(
         A tagger that is not calibrated, a rule that cannot be fitted, or data of another kind than in training.
     """
     decisions = tagger.decisions_or_error()
-    fitted = decisions.rule(rule)
-    truth = align(named_by(tagger, dataset), tagger.label_names_)
-    top = predictions(tagger, dataset, decisions.k, truth.label_names, threads)
-    sets = fitted.sets(top, decisions.calibration.probabilities(top), len(truth.label_names))
-    counts = training_counts(tagger, truth.label_names, training)
-    return evaluate_sets_with(config or EvaluationConfig(), truth.Y, sets, counts)
+    decisions.rule(rule)  # an unknown one is refused before the prediction
+    found = assess([tagger], dataset, config, k=decisions.k, training=training, threads=threads)
+    return measured_sets(found, rule)
+
+
+def measured_sets(found: Assessment, rule: str, number: int = 0) -> SetReport:
+    """Measure the label sets of a rule on documents whose labels are predicted already.
+
+    Parameters
+    ----------
+    found : Assessment
+        With at least as many labels per document as the decisions of the tagger have.
+    rule : str
+        Name of the rule.
+    number : int, default 0
+        Place of the tagger, which is calibrated.
+    """
+    kept, _ = chosen_labels(found, rule, number)
+    top = found.tops[number]
+    sets = top.matrix(kept, np.ones(top.labels.shape, np.float32), found.dataset.n_labels)
+    return evaluate_sets_with(found.config, found.dataset.Y, sets, found.counts)
+
+
+def chosen_labels(found: Assessment, rule: str, number: int = 0) -> tuple[Bool, Float32]:
+    """Which predicted labels of a tagger are in the sets of a rule, and the probabilities of all predicted labels.
+
+    Returns
+    -------
+    (kept, probabilities) : bool and float32 arrays, shape (n, k)
+        False and 0 beyond the labels that the decisions were fitted on.
+    """
+    decisions, top = found.taggers[number].decisions_or_error(), found.tops[number]
+    own = found.own_labels(number).first(decisions.k)
+    probabilities = decisions.calibration.probabilities(own)
+    kept = decisions.rule(rule).kept(own, probabilities) & (own.labels >= 0)
+    beyond = ((0, 0), (0, top.k - own.k))
+    return np.pad(kept, beyond), np.pad(probabilities, beyond)

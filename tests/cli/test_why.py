@@ -1,0 +1,107 @@
+"""ramify predict --why: words for and against in text and JSON lines, highlighted on a terminal."""
+
+import json
+import sys
+
+import pytest
+
+
+def test_text(call, model):
+    done = call("predict", model, "river smoke", "--why", "-k", 2, "--top", 1)
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0] == "> river smoke"
+    assert lines[1].split()[1:] in (["water"], ["fire"])
+    assert lines[2].strip().startswith("for: river +" if "water" in lines[1] else "for: smoke +")
+    assert lines[3].strip().startswith("against: ")
+    assert " = " in lines[4]
+    assert "\x1b" not in done.out  # no terminal, no colours
+
+
+def test_scores_and_labels_are_those_without_reasons(call, model, documents):
+    plain = [json.loads(line) for line in call("predict", model, documents, "--quiet").out.splitlines()]
+    done = call("predict", model, documents, "--why", "--quiet", "--batch", 7)
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert len(rows) == len(plain)
+    for row, wanted in zip(rows, plain, strict=True):
+        why = [label.pop("why") for label in row["labels"]]
+        assert row == wanted
+        for reason in why:
+            assert reason["unit"].startswith("contribution to the margin")
+            assert all(term["strength"] > 0 for term in reason["for"])
+            assert all(term["strength"] < 0 for term in reason["against"])
+            assert len(reason["for"]) <= 5
+            assert " = " in reason["computation"][0]
+
+
+def test_restrictions_and_files(call, model, tmp_path):
+    allowed = tmp_path / "allowed.txt"
+    allowed.write_text("fire\n")
+    out = tmp_path / "why.jsonl"
+    done = call("predict", model, "river smoke", "--why", "--allow", allowed, "--beam", 1, "--out", out)
+    assert done.code == 0, done.err
+    [label] = json.loads(out.read_text())["labels"]
+    assert label["label"] == "fire"
+    assert label["why"]["for"][0]["text"] == "smoke"
+
+
+def test_documents_without_labels(call, model):
+    done = call("predict", model, "unknownword otherword", "--why")
+    assert done.code == 0
+    assert done.out.splitlines()[1] == "  no label"
+    assert json.loads(call("predict", model, "xx yy", "--why", "--format", "jsonl").out) == {"labels": []}
+
+
+def test_words_left_out(call, model):
+    done = call("predict", model, "river smoke", "--why", "--occlude", "-k", 1)
+    assert "words left out: score " in done.out
+    found = json.loads(call("predict", model, "river smoke", "--why", "--occlude", "--format", "jsonl").out)
+    assert found["labels"][0]["why"]["occlusion"]["error"] >= 0
+
+
+def test_reasons_of_a_decided_label_set(call, documents, tmp_path):
+    data = tmp_path / "more.jsonl"
+    data.write_text(documents.read_text() * 10)
+    assert call("train", data, "--out", tmp_path / "m", "--holdout", 0.5, "--quiet").code == 0
+    done = call("predict", tmp_path / "m", "river smoke", "--decide", "threshold=0.1", "--why", "--quiet")
+    assert done.code == 0, done.err
+    assert "for: " in done.out
+
+
+def test_a_terminal_gets_highlighted_words(call, model, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    done = call("predict", model, "river and smoke", "--why", "-k", 1)
+    last = done.out.splitlines()[-1]
+    assert "\x1b[" in last
+    assert "river" in last
+    text = "river " + "and nothing else here " * 100 + "smoke"
+    last = call("predict", model, text, "--why", "-k", 1).out.splitlines()[-1]
+    assert " … " in last
+    assert len(last) < 400
+    assert not sys.stdout.isatty()
+
+
+def test_sentences(refused, model, documents):
+    assert "--why is given, but the format csv has no place for reasons: use text or jsonl" in refused(
+        "predict", model, documents, "--why", "--format", "csv"
+    )
+    assert "--top is given without --why" in refused("predict", model, documents, "--top", 3)
+    assert "--occlude is given without --why" in refused("predict", model, documents, "--occlude")
+    assert "--top is 0" in refused("predict", model, documents, "--why", "--top", 0)
+
+
+def test_a_model_without_reasons(refused, call, documents, tmp_path):
+    assert call("train", documents, "--model", "popular-labels", "--out", tmp_path / "m", "--quiet").code == 0
+    assert "PopularLabels has no reasons" in refused("predict", tmp_path / "m", "river smoke", "--why")
+
+
+@pytest.mark.parametrize("model_kind", ["nearest-instances", "blend", "partitioned"])
+def test_other_models(call, documents, tmp_path, model_kind):
+    assert call("train", documents, "--model", model_kind, "--out", tmp_path / "m", "--quiet").code == 0
+    done = call("predict", tmp_path / "m", "river smoke", "--why", "-k", 1)
+    assert done.code == 0, done.err
+    words = {"nearest-instances": "training document", "blend": "weighted members", "partitioned": "matcher and ranker"}
+    assert words[model_kind] in done.out
