@@ -31,6 +31,10 @@ Examples:
 """
 
 
+SEARCHED = 0.99
+"""Share of the limit for reading and searching; the rest is for starting the program and writing the files."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TuneOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     """Options of ``ramify tune``."""
@@ -117,7 +121,7 @@ def _search(options: TuneOptions) -> Tuned:
     with Stages(quiet=options.quiet) as stages, stages.stage("read"):
         dataset = read(options.data, fields=options.fields())
     note_oddities(dataset, quiet=options.quiet)
-    minutes = None if limits.seconds is None else (limits.seconds - stages.seconds["read"]) / 60
+    minutes = None if limits.seconds is None else (SEARCHED * limits.seconds - stages.seconds["read"]) / 60
     if minutes is not None and minutes <= 0:
         raise InputError(f"the limit of {limits.seconds:g} seconds ended while the data were read: give more minutes")
     with TuneProgress(limits, quiet=options.quiet) as progress:
