@@ -17,6 +17,7 @@ from racing.places import HERE
 from racing.rows import Row, read_rows
 from racing.tables import markdown, number
 from racing.transformer_tables import transformer_section
+from racing.tune_tables import tune_section
 from racing.tuning_tables import settings_section
 
 ZERO_SHOT = HERE / "results" / "zero-shot.jsonl"
@@ -39,6 +40,7 @@ def study_sections(threads: int) -> str:
         floor_section(threads),
         cost_section(),
         settings_section(),
+        tune_section(),
         indexer_section(),
         language_section(),
         copies_section(),

@@ -15,6 +15,7 @@ import racing.indexer_tables
 import racing.language_tables
 import racing.studies
 import racing.transformer_tables
+import racing.tune_tables
 import racing.tuning_tables
 from racing.chain_tables import FIXED, MEASURES, SETS
 from racing.copies_tables import SIX
@@ -30,6 +31,7 @@ PLACES = {
     "FLOORS": racing.floor_tables,
     "COST_ROWS": racing.cost_tables,
     "INDEXERS": racing.indexer_tables,
+    "TUNE": racing.tune_tables,
     "TUNING": racing.tuning_tables,
     "LANGUAGES": racing.language_tables,
     "ROWS": racing.floor_tables,

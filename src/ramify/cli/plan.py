@@ -28,7 +28,10 @@ SWITCHES = {"disentangled": ("copies", "indexer"), "ensemble": ("trees", "seed")
 """Wrappers, innermost first: the setting that adds it if it is not 1, and a setting that its model must have."""
 
 KINDS = ("model", *SWITCHES, "vectorizer")
-FILE_KEYS = (*NAMES, *GENERAL, *(f"{kind}_settings" for kind in KINDS))
+ABOUT = "about"
+"""Key of a settings file for remarks, which training ignores; ``ramify tune`` writes it."""
+
+FILE_KEYS = (ABOUT, *NAMES, *GENERAL, *(f"{kind}_settings" for kind in KINDS))
 RULES: dict[str, Rule] = {"seed": SEED, "threads": THREADS}
 
 

@@ -214,7 +214,7 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         with stages.stage("read"):
             training, test = _read(options, options.data, plan.seed)
             stages.n_documents = len(training)
-        _note_oddities(options, training)
+        note_oddities(training, quiet=options.quiet)
         with warnings_as_notes(quiet=options.quiet):
             tagger.fit_dataset(training, progress=stages)
         if not _is_first_process():
@@ -296,7 +296,8 @@ def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:
         )
 
 
-def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
+def note_oddities(dataset: Dataset, *, quiet: bool) -> None:
+    """Print notes about documents without labels or text, a single label, and a row per document and label."""
     import numpy as np
 
     from ramify.cli.output import note
@@ -304,13 +305,13 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
     unlabelled = int((np.diff(dataset.Y.indptr) == 0).sum())
     empty = sum(not text.strip() for text in dataset.texts or ())
     if unlabelled:
-        note(f"note: {unlabelled:,} of {len(dataset):,} documents have no label", quiet=options.quiet)
+        note(f"note: {unlabelled:,} of {len(dataset):,} documents have no label", quiet=quiet)
     if empty:
-        note(f"note: {empty:,} of {len(dataset):,} documents have no text", quiet=options.quiet)
+        note(f"note: {empty:,} of {len(dataset):,} documents have no text", quiet=quiet)
     if dataset.n_labels == 1:
         name = dataset.label_names[0]
-        note(f"note: there is only one label, {quoted(name)}: it is predicted for every document", quiet=options.quiet)
-    note_long_rows(dataset, quiet=options.quiet)
+        note(f"note: there is only one label, {quoted(name)}: it is predicted for every document", quiet=quiet)
+    note_long_rows(dataset, quiet=quiet)
 
 
 def note_long_rows(dataset: Dataset, *, quiet: bool) -> None:
