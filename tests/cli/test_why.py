@@ -54,7 +54,7 @@ def test_labels_that_only_the_restriction_reaches(call, documents, tmp_path):
     done = call("predict", tmp_path / "m", "river lake", "--why", *restricted)
     assert done.code == 0, done.err
     assert "fire" in done.out
-    assert "level 0, cluster of" in done.out
+    assert "level 1, cluster of" in done.out
     assert "not reached" not in done.out
 
 

@@ -196,7 +196,7 @@ def _levels(card: ModelCard) -> str:
         return ""
     rows = [
         (
-            "leaves" if number == len(card.levels) - 1 else f"level {number}",
+            "leaves" if number == len(card.levels) - 1 else f"level {number + 1}",
             f"{level.nodes:,}",
             f"{level.children:.1f}",
             f"{level.weights:,}",
@@ -255,7 +255,7 @@ def _path_text(sense: SenseCard) -> str:
 
     rows = []
     for node in sense.path:
-        what = "the label itself" if node is sense.path[-1] else f"level {node.level}, {node.labels:,} labels"
+        what = "the label itself" if node is sense.path[-1] else f"level {node.level + 1}, {node.labels:,} labels"
         rows.append((what, ", ".join(f"{name} {weight:+.2f}" for name, weight in node.features)))
     return columns(rows, indent=2)
 

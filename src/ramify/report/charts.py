@@ -12,8 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ramify.report.markup import Markup, escape
+from ramify.report.markup import Markup, escape, name_html
 from ramify.report.scales import Axis
+from ramify.wording import shortened
 
 LEFT, WIDTH = 11.0, 86.0
 """Left edge and width of the plot, in percent of the chart."""
@@ -208,7 +209,7 @@ def legend(names: Sequence[str], *, boxes: bool = False) -> Markup:
         colour = number % COLOURS
         shape = '<path d="M-9-6H9V6H-9Z"/>' if boxes else f'<path class="stroke" d="M-11 0H11"/>{MARKERS[colour]}'
         key = f'<svg class="key c{colour} d{colour}" viewBox="-12 -8 24 16" aria-hidden="true">{shape}</svg>'
-        entries.append(f"<li>{key} {escape(name)}</li>")
+        entries.append(f"<li>{key} {name_html(name)}</li>")
     return Markup(f'<ul class="legend">{"".join(entries)}</ul>')
 
 
@@ -225,14 +226,14 @@ def _frame(x: Axis, y: Axis) -> list[str]:
     """Grid lines, tick labels and names of both axes."""
     bottom = TOP + HEIGHT
     parts = [f'<text class="axis" x="0" y="14">{escape(y.label)}</text>']
-    for value in y.ticks():
+    for value, text in zip(y.ticks(), y.tick_texts(), strict=True):
         at = bottom - HEIGHT * y.place(value)
         parts.append(f'<line class="grid" x1="{LEFT}%" x2="{LEFT + WIDTH}%" y1="{at:.1f}" y2="{at:.1f}"/>')
-        parts.append(f'<text class="tick end" x="{LEFT}%" dx="-7" y="{at + 4:.1f}">{escape(y.text(value))}</text>')
-    for value in x.ticks():
+        parts.append(f'<text class="tick end" x="{LEFT}%" dx="-7" y="{at + 4:.1f}">{escape(text)}</text>')
+    for value, text in zip(x.ticks(), x.tick_texts(), strict=True):
         place = _x(x, value)
         parts.append(f'<line class="grid" x1="{place}" x2="{place}" y1="{bottom}" y2="{bottom + 5}"/>')
-        parts.append(f'<text class="tick middle" x="{place}" y="{bottom + 19}">{escape(x.text(value))}</text>')
+        parts.append(f'<text class="tick middle" x="{place}" y="{bottom + 19}">{escape(text)}</text>')
     middle = LEFT + WIDTH / 2
     parts.append(f'<text class="axis middle" x="{middle}%" y="{bottom + 41}">{escape(x.label)}</text>')
     parts.append(f'<line class="base" x1="{LEFT}%" x2="{LEFT + WIDTH}%" y1="{bottom}" y2="{bottom}"/>')
@@ -319,4 +320,4 @@ def _shortened(name: str, letters: int = 46) -> Markup:
     """A name of at most ``letters`` characters, which fit on a screen of 400 pixels; the whole one as a tooltip."""
     if len(name) <= letters:
         return escape(name)
-    return Markup("<title>{}</title>{}").format(name, name[: letters - 1] + "…")
+    return Markup("<title>{}</title>{}").format(escape(name), escape(shortened(name, letters)))

@@ -12,10 +12,12 @@ from ramify.report.measures import frequency_section, measure_section, overview_
 from ramify.report.page import Page, Section
 from ramify.report.shape import cost_section, tree_section
 from ramify.report.thresholds import precision_section, reliability_section, score_section
+from ramify.report.words import best_labels, of_training
 from ramify.tagger import Tagger
 from ramify.tagger.assessment import RESAMPLES, assess
 from ramify.tagger.explain.html import style_sheet
 from ramify.values import Dataset, StageProgress
+from ramify.wording import counted
 
 
 def evaluation_report(
@@ -63,7 +65,7 @@ def evaluation_report(
 
     Notes
     -----
-    The page contains the text of some test documents.
+    The page contains the beginning of the text of up to six test documents, and words from all of their texts.
     """
     named = named_models(taggers)
     for tagger in named.values():
@@ -105,12 +107,22 @@ def evaluation_page(facts: EvaluationFacts) -> Page:
 
 def _summary(facts: EvaluationFacts) -> str:
     subject = "The model assigns" if len(facts.models) == 1 else "The models assign"
-    n_labels = facts.models[0].card.n_labels
     return (
-        f"{subject} labels to documents, chosen from {n_labels:,} possible labels. This page compares "
-        f"the labels suggested for {facts.models[0].report.n_counted:,} test documents with the labels that these "
-        f"documents have in the test data, {facts.mean_true:.1f} per document. The latter are called true labels."
+        f"{subject} labels to documents, chosen from {_possible(facts.models)}. This page compares "
+        f"the labels suggested for {counted(facts.models[0].report.n_counted, 'test document')} with the labels in the "
+        f"test data, {facts.mean_true:.1f} per document. The latter are called true labels."
     )
+
+
+def _possible(models: Sequence[ModelFacts]) -> str:
+    """Number of labels of the models."""
+    sizes = [model.card.n_labels for model in models]
+    if len(set(sizes)) == 1:
+        return counted(sizes[0], "possible label")
+    first, *others = (
+        f"{counted(size, 'possible label')} ({model.name})" for size, model in zip(sizes, models, strict=True)
+    )
+    return f"{', '.join([first, *others[:-1]])} and {others[-1]}"
 
 
 def _head(models: Sequence[ModelFacts], facts: EvaluationFacts) -> list[tuple[str, str]]:
@@ -122,17 +134,27 @@ def _head(models: Sequence[ModelFacts], facts: EvaluationFacts) -> list[tuple[st
     return [*found, ("Made with", f"ramify {__version__}")]
 
 
+def _texts_of(facts: EvaluationFacts) -> str:
+    """The texts that the page contains."""
+    examples = facts.examples
+    if not examples.texts:
+        return ""
+    documents = counted(len(examples.right) + len(examples.wrong), "test document")
+    return f", the beginning of the text of {documents}, and words of the reasons, which may come from the whole text"
+
+
 def _method_section(facts: EvaluationFacts) -> Section:
     config, report = facts.config, facts.models[0].report
     left_out = facts.n_documents - report.n_counted
     a, b = config.propensity
     unseen = report.unseen
+    nobody = "" if facts.base else " No model can suggest them."
     notes = [
-        f"{left_out:,} test documents without a true label are left out." if left_out else "",
-        "True labels that do not occur in the training data are left out."
+        f"{counted(left_out, 'test document')} without a true label: left out." if left_out else "",
+        f"True labels that do not occur in {of_training(facts)} are left out."
         if config.seen_labels_only
-        else "True labels that do not occur in the training data are included. No model can suggest them.",
-        f"{unseen.count:,} documents have only such labels." if unseen.count and unseen.counted else "",
+        else f"True labels that do not occur in {of_training(facts)} are included.{nobody}",
+        f"Documents with only such labels: {unseen.count:,}." if unseen.count and unseen.counted else "",
     ]
     resampled = (
         f"Intervals contain the value with 95% confidence. They come from {config.bootstrap:,} resamples of the test "
@@ -141,10 +163,10 @@ def _method_section(facts: EvaluationFacts) -> Section:
     )
     text = (
         f"{resampled if config.bootstrap else ''}{' '.join(filter(None, notes))}\n\n"
-        f"Curves, thresholds and score charts use the {facts.k:,} best labels of each document. The weights of rare "
+        f"Curves, thresholds and score charts use {best_labels(facts)} of each document. The weights of rare "
         f"labels in PSP and PSnDCG have the parameters {a:g} and {b:g} (Jain, Prabhu, Varma, KDD 2016). Test documents "
         "should not have been used to train or to calibrate the model; otherwise all values are too high.\n\n"
-        f"This page was made by ramify {__version__}. It is one file, loads nothing from the network and contains the "
-        "text of some test documents."
+        f"This page was made by ramify {__version__}. It is one file, and loads nothing from the network. It contains "
+        f"names of labels{_texts_of(facts)}."
     )
     return Section("How this was measured", text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ramify.evaluation.judgement import restrict_columns
 from ramify.report.judged import Judged
 from ramify.tagger import Tagger
 from ramify.tagger.assessment import Assessment
+from ramify.tagger.explain.explanation import Explanation
 from ramify.tagger.explain.plain import term_lines
 from ramify.values import Bool, Int64
 
@@ -23,8 +24,8 @@ SHOWN = 12
 """Maximum number of labels that are listed."""
 TERMS = 5
 """Words for and against a label."""
-MOST_HTML = 15_000
-"""Maximum number of characters of a reason, so that the page stays small for long texts."""
+MOST_HTML = 20_000
+"""Maximum number of characters of a reason, so that the page stays small for many features and long names."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Missed:
-    """A true label that no model suggests; ``known``: whether it occurs in the training data."""
+    """A true label that no model suggests; ``known``: whether it occurs in the training data of a model."""
 
     name: str
     known: bool
@@ -63,9 +64,9 @@ class Reason:
     right : bool
         Whether the label is true.
     html : str or None
-        The explanation as HTML (``Explanation.to_html``); None for a long text.
+        The explanation as HTML (``Explanation.to_html``), with the beginning of the text; None if it is long.
     text : str
-        The strongest words.
+        The strongest words of the whole text.
     """
 
     label: str
@@ -111,6 +112,11 @@ class Examples:
     right: Sequence[Example]
     wrong: Sequence[Example]
 
+    @property
+    def texts(self) -> bool:
+        """Whether an example has a text."""
+        return any(one.text for one in (*self.right, *self.wrong))
+
 
 def examples_of(found: Assessment, names: Sequence[str], each: Sequence[Judged], count: int = 3) -> Examples:
     """Documents drawn from the best and from the worst tenth by F1 of the first model.
@@ -155,15 +161,23 @@ def _example(found: Assessment, names: Sequence[str], each: Sequence[Judged], ro
     text = "" if texts is None else " ".join(texts[document].split())
     return Example(
         number=document + 1,
-        text=text if len(text) <= LETTERS else text[: LETTERS - 1].rsplit(" ", 1)[0] + " …",
+        text=text[: _excerpt(text)] + (" …" if len(text) > LETTERS else ""),
         n_true=len(true),
         answers=answers,
-        missed=_missed(labels, missed, found.truth.counts),
+        missed=_missed(labels, missed, found),
         more_missed=max(len(missed) - SHOWN, 0),
         reasons=[]
         if texts is None
         else _reasons(found.taggers[0], texts[document], answers[0].suggestions, each[0].labels.shape[1]),
     )
+
+
+def _excerpt(text: str) -> int:
+    """Number of characters that are shown of a text: whole words, except of a word that is longer than the excerpt."""
+    if len(text) <= LETTERS:
+        return len(text)
+    end = text.rfind(" ", 0, LETTERS - 1)
+    return end if end > 0 else LETTERS - 1
 
 
 def _answer(labels: Sequence[str], model: str, one: Judged, row: int) -> Answer:
@@ -176,11 +190,13 @@ def _answer(labels: Sequence[str], model: str, one: Judged, row: int) -> Answer:
     return Answer(model, listed, max(len(places) - SHOWN, 0))
 
 
-def _missed(labels: Sequence[str], missed: Int64, counts: Int64 | None) -> list[Missed]:
-    """The most frequent ones first."""
+def _missed(labels: Sequence[str], missed: Int64, found: Assessment) -> list[Missed]:
+    """The most frequent ones first, by the training documents of the first model."""
+    counts = found.truth.counts
     if counts is not None:
         missed = missed[np.argsort(-counts[missed], kind="stable")]
-    return [Missed(labels[label], counts is None or bool(counts[label])) for label in missed[:SHOWN].tolist()]
+    shown = missed[:SHOWN].tolist()
+    return [Missed(labels[at], any(one is None or one.labels[at] > 0 for one in found.own_counts)) for at in shown]
 
 
 def _reasons(tagger: Tagger, text: str, suggestions: Sequence[Suggestion], k: int) -> list[Reason]:
@@ -206,5 +222,17 @@ def reason_of(tagger: Tagger, text: str, suggestion: Suggestion, k: int) -> Reas
     except InputError:  # a model without reasons
         return None
     words = "; ".join(f"{name}: {terms}" for name, terms in term_lines(explanation.labels[0], TERMS))
-    html = explanation.to_html(TERMS, style=False)
+    html = _beginning(explanation).to_html(TERMS, style=False)
     return Reason(suggestion.name, suggestion.right, html if len(html) <= MOST_HTML else None, words)
+
+
+def _beginning(explanation: Explanation) -> Explanation:
+    """The explanation with the beginning of its text, as long as that of an example."""
+    text = explanation.text
+    if text is None or len(text) <= LETTERS:
+        return explanation
+    end = _excerpt(text)
+    labels = tuple(
+        replace(one, words=tuple(word for word in one.words if word.end <= end)) for one in explanation.labels
+    )
+    return replace(explanation, text=text[:end] + " …", labels=labels)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ramify.evaluation import Comparison, EvaluationConfig, Report, SetReport, evaluate_sets_with
+from ramify.evaluation import Comparison, EvaluationConfig, Report, SetReport, TrainingCounts, evaluate_sets_with
 from ramify.models.base.adapter import as_model
 from ramify.report.curves import ByFrequency, PrecisionRecall, Scores, precision_recall, reliabilities, scores_of
 from ramify.report.examples import Examples, examples_of
@@ -19,6 +19,7 @@ from ramify.tagger.decide.reliability import Reliability
 from ramify.tagger.explain.sizes import ModelCard, describe
 from ramify.tagger.fitted import DEFAULT_RULE
 from ramify.values import Int64, LabelTree
+from ramify.wording import isolated
 
 FEWEST_PREDICTIONS = 20
 """Labels per document, at least, from which the curves are computed."""
@@ -132,6 +133,11 @@ class EvaluationFacts:
         Predicted labels per document of the curves.
     config : EvaluationConfig
     examples : Examples
+    base : str
+        Name of the model whose training documents are counted for groups of labels; empty if those of all models, or
+        of training data, are the same.
+    reachable : float
+        Highest recall, mean over documents, that the suggestions up to the last cut-off can have.
     """
 
     models: Sequence[ModelFacts]
@@ -141,6 +147,8 @@ class EvaluationFacts:
     k: int
     config: EvaluationConfig
     examples: Examples
+    base: str
+    reachable: float
 
 
 def page_width(taggers: Sequence[Tagger]) -> int:
@@ -168,26 +176,43 @@ def facts_of(found: Assessment, names: Sequence[str], *, data: str = "", rule: s
     InputError
         A rule for a model that is not calibrated, or one that cannot be fitted.
     """
+    names = list(map(isolated, names))
     numbers = range(len(names))
     rules = [rule_of(found, number, rule, DEFAULT_RULE) for number in numbers]
     # Sets of a rule and first labels are of different sizes, so that models are not compared by them.
     mixed = len({one is None for one in rules}) > 1
     suggested = [judged(found, rules[number], number, first_labels=mixed) for number in numbers]
     models = [_model_facts(found, name, rules[number], suggested[number], number) for number, name in enumerate(names)]
+    same = all(_same_counts(found.own_counts[0], other) for other in found.own_counts)
     return EvaluationFacts(
         models=models,
         data=data,
         n_documents=len(found.dataset),
         mean_true=suggested[0].n_true / max(len(suggested[0].rows), 1),
-        k=found.tops[0].k,
+        k=min(found.tops[0].k, max(len(tagger.label_names_) for tagger in found.taggers)),
         config=found.config,
         examples=examples_of(found, names, suggested),
+        base="" if same else names[0],
+        reachable=_reachable(suggested[0], found.config.ks[-1]),
     )
+
+
+def _same_counts(one: TrainingCounts | None, other: TrainingCounts | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one.labels, other.labels)
+
+
+def _reachable(one: Judged, k: int) -> float:
+    """The recall at k of a perfect ranking, mean over documents: min(k, n) / n for n true labels."""
+    sizes = np.diff(one.truth.indptr)
+    return float(np.mean(np.minimum(sizes, k) / sizes)) if len(sizes) else float("nan")
 
 
 def _model_facts(found: Assessment, name: str, rule: str | None, one: Judged, number: int) -> ModelFacts:
     """The facts of one model; ``one`` has the labels that are suggested in comparisons of models."""
     tagger, labels, counts = found.taggers[number], found.dataset.label_names, found.truth.counts
+    own = found.own_counts[number]
     chosen = judged(found, rule, number)
     trees = trees_of(tagger)
     tree = _in_joint_labels(trees[0], tagger, labels) if trees else None
@@ -203,7 +228,7 @@ def _model_facts(found: Assessment, name: str, rule: str | None, one: Judged, nu
         scores=scores_of(chosen),
         by_frequency=None if counts is None else ByFrequency.of(one, counts),
         tree=None if tree is None else _tree_facts(tree, len(trees)),
-        weak=weak_labels(one, labels, counts),
+        weak=weak_labels(one, labels, None if own is None else own.labels),
         confusions=confusions(one, labels, tree),
         seconds=found.seconds[number],
     )

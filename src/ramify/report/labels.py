@@ -16,6 +16,8 @@ from ramify.values import CSR, Int64, LabelTree
 
 FEWEST_TRUE = (20, 10, 5, 3, 2, 1)
 """Test documents that a label of the table has at least: the first number that enough labels reach."""
+FEWEST_CONFUSED = (20, 10, 5, 3, 2)
+"""Documents that a pair of confused labels has at least: the first number that enough pairs reach."""
 CHUNK = 4096
 """Documents whose pairs of labels are counted at once."""
 PAIRS = 1 << 20
@@ -67,19 +69,32 @@ class Confusion:
         Test documents with this pair.
     missing : int
         Test documents in which ``missed`` is true and not suggested.
+    lift : float
+        ``documents`` over the number of documents that are expected if both errors were independent.
     """
 
     missed: str
     instead: str
     documents: int
     missing: int
+    lift: float
 
 
 @dataclass(frozen=True)
 class Confusions:
-    """The most frequent confusions; ``siblings``: of labels in one leaf cluster of the tree, else of any labels."""
+    """The confusions of highest lift.
+
+    Parameters
+    ----------
+    siblings : bool
+        Whether they are of labels in one leaf cluster of the tree; else of any labels.
+    fewest : int
+        Test documents that each pair has at least.
+    pairs : sequence of Confusion
+    """
 
     siblings: bool
+    fewest: int
     pairs: Sequence[Confusion]
 
 
@@ -115,7 +130,7 @@ def weak_labels(one: Judged, names: Sequence[str], counts: Int64 | None, count: 
 
 
 def confusions(one: Judged, names: Sequence[str], tree: LabelTree | None, count: int = 15) -> Confusions:
-    """The most frequent confusions, between labels of one leaf cluster where the tree has clusters.
+    """The confusions of highest lift, between labels of one leaf cluster where the tree has clusters.
 
     Parameters
     ----------
@@ -132,14 +147,17 @@ def confusions(one: Judged, names: Sequence[str], tree: LabelTree | None, count:
     slices = [slice(begin, begin + CHUNK) for begin in range(0, missed.shape[0], CHUNK)]
     counted = (_among_siblings(sp.coo_matrix(missed[rows].T @ wrong[rows]), clusters) for rows in slices)
     pairs = sp.coo_matrix(reduce(add, counted))
-    order = np.lexsort((pairs.col, pairs.row, -pairs.data))[:count]
-    missing = np.bincount(missed.indices, minlength=n_labels)
+    missing, instead = (np.bincount(one.indices, minlength=n_labels) for one in (missed, wrong))
+    lift = pairs.data * missed.shape[0] / (missing[pairs.row] * instead[pairs.col]).astype(np.float64)
+    fewest = next((least for least in FEWEST_CONFUSED if (pairs.data >= least).sum() >= count), FEWEST_CONFUSED[-1])
+    order = np.lexsort((pairs.col, pairs.row, -pairs.data, -lift))
     found = [
-        Confusion(names[a], names[b], int(number), int(missing[a]))
-        for a, b, number in zip(pairs.row[order].tolist(), pairs.col[order].tolist(), pairs.data[order], strict=True)
-        if number > 1
+        Confusion(
+            names[pairs.row[at]], names[pairs.col[at]], int(pairs.data[at]), int(missing[pairs.row[at]]), lift[at]
+        )
+        for at in order[pairs.data[order] >= fewest][:count].tolist()
     ]
-    return Confusions(clusters is not None, found)
+    return Confusions(clusters is not None, fewest, found)
 
 
 def cluster_sizes(tree: LabelTree) -> Int64:

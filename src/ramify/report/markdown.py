@@ -53,6 +53,8 @@ def _blocks(part: Part) -> Iterator[str]:
             for value, name, text in part.tiles
         )
     elif isinstance(part, Figure):
+        if part.heading:
+            yield f"### {plain(part.heading)}"
         yield plain(part.caption)
         if part.data is not None:
             yield table(part.data)

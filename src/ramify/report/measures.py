@@ -24,14 +24,16 @@ from ramify.report.words import (
     rate,
     span,
     suggested_labels,
+    training_documents,
     value_of,
     with_interval,
 )
+from ramify.wording import counted
 
 
 def overview_section(facts: EvaluationFacts) -> Section:
     """The key figures in plain words."""
-    parts: list[Part] = [_tiles(facts.models[0]) if len(facts.models) == 1 else _key_figures(facts)]
+    parts: list[Part] = [_tiles(facts.models[0], facts) if len(facts.models) == 1 else _key_figures(facts)]
     first, k = facts.models[0], facts.config.ks[-1]
     return Section(
         "In short", "\n\n".join([_verdict(facts), *(_compared(one, first, k) for one in facts.models[1:])]), parts
@@ -42,7 +44,10 @@ def _verdict(facts: EvaluationFacts) -> str:
     """The first model in two or three sentences."""
     first, k = facts.models[0], facts.config.ks[-1]
     best, operating = value_of(first, "P@1"), first.operating
-    lines = [f"The first {k} suggestions contain {percent_text(first.report[f'R@{k}'])} of a document's true labels."]
+    contained = f"{percent_text(first.report[f'R@{k}'])} of a document's true labels{_at_most(facts)}"
+    lines = [
+        f"The first suggestion contains {contained}." if k == 1 else f"The first {k} suggestions contain {contained}."
+    ]
     if not math.isnan(best):
         lines.insert(0, f"The first suggestion is a true label for {percent_text(best)} of the documents.")
     if first.calibrated:
@@ -54,6 +59,14 @@ def _verdict(facts: EvaluationFacts) -> str:
     return (f"Model {first.name}: " if len(facts.models) > 1 else "") + " ".join(lines)
 
 
+def _at_most(facts: EvaluationFacts) -> str:
+    """The highest recall that the first suggestions can have, where it is below 100%."""
+    best = percent_text(facts.reachable)
+    if best in ("100%", "–"):
+        return ""
+    return f" (at most {best} is possible with {counted(facts.config.ks[-1], 'suggestion')})"
+
+
 def _compared(model: ModelFacts, first: ModelFacts, k: int) -> str:
     """One paragraph on a model against the first."""
     if model.comparison is None:
@@ -62,17 +75,18 @@ def _compared(model: ModelFacts, first: ModelFacts, k: int) -> str:
     for name in (f"P@{k}", f"R@{k}", f"macroF1@{k}"):
         one = model.comparison[name]
         above = "above" if one.difference > 0 else "below"
-        verdict = f"{100 * abs(one.difference):.1f} points {above}" if one.significant else "not clearly different"
+        verdict = f"{100 * abs(one.difference):.2f} points {above}" if one.significant else "not clearly different"
         found.append(f"{verdict} in {name}")
     return f"Compared with {first.name}, model {model.name} is {', '.join(found[:-1])}, and {found[-1]}."
 
 
-def _tiles(model: ModelFacts) -> Tiles:
+def _tiles(model: ModelFacts, facts: EvaluationFacts) -> Tiles:
     report, k, operating = model.report, model.report.ks[-1], model.operating
     tiles = []
     if "P@1" in report.values:
         tiles.append((percent_text(report["P@1"]), "first suggestion is true", _explained(model, "P@1")))
-    tiles.append((percent_text(report[f"R@{k}"]), f"of true labels in the first {k}", _explained(model, f"R@{k}")))
+    explained = _explained(model, f"R@{k}") + _at_most(facts)
+    tiles.append((percent_text(report[f"R@{k}"]), f"of true labels in the first {k}", explained))
     rare = value_of(model, f"tail/R@{k}")
     if not math.isnan(rare):
         tiles.append((percent_text(rare), f"of rare true labels in the first {k}", _explained(model, f"tail/R@{k}")))
@@ -106,9 +120,10 @@ def measure_section(facts: EvaluationFacts) -> Section:
     ks, first = facts.config.ks, facts.models[0]
     text = (
         f"The model ranks its suggestions, and a measure with @{ks[-1]} uses the first {ks[-1]} of them. P (precision) "
-        "is the share of the suggestions that are true. R (recall) is the share of the true labels that are suggested. "
-        "The thin line at the end of a bar is the 95% interval."
+        "is the share of the suggestions that are true. R (recall) is the share of the true labels that are suggested."
     )
+    if first.report.intervals:
+        text += " The thin line at the end of a bar is the 95% interval."
     names = [f"P@{ks[0]}", *(f"{family}@{ks[-1]}" for family in ("P", "R", "nDCG", "microF1", "macroF1"))]
     shown = list(dict.fromkeys(names))
     chart = bars(
@@ -116,7 +131,7 @@ def measure_section(facts: EvaluationFacts) -> Section:
         [model.name for model in facts.models],
         [[value_of(model, name) for name in shown] for model in facts.models],
         Axis("", 0, 1, percent=True),
-        title="Measures with 95% intervals",
+        title="Measures with 95% intervals" if first.report.intervals else "Measures",
         intervals=[[bounds_of(model, name) for name in shown] for model in facts.models],
     )
     families = [family for family in FAMILIES if f"{family}@{ks[0]}" in first.report.values]
@@ -124,6 +139,8 @@ def measure_section(facts: EvaluationFacts) -> Section:
     caption = (
         f"Higher is better. P@{ks[-1]} cannot reach 100% for documents with fewer than {ks[-1]} true labels, and "
         f"R@{ks[-1]} cannot for documents with more."
+        if ks[-1] > 1
+        else "Higher is better. R@1 cannot reach 100% for documents with more than one true label."
     )
     parts = [
         Figure(caption, chart),
@@ -168,9 +185,11 @@ def frequency_section(facts: EvaluationFacts) -> Section | None:
         "A model learns a label from the training documents that have it, so that labels with few of them are harder "
         f"to suggest. {suggested_labels(facts)}"
     )
+    if facts.base:
+        text += f" All models are compared by the training documents of {facts.base}."
     chart = line_chart(
         [_frequency_series(model.name, one) for model, one in found],
-        Axis("training documents of the label", log=True),
+        Axis(f"{training_documents(facts)} with the label", log=True),
         Axis("true labels that are suggested", 0, 1, percent=True),
         title="Share of the true labels that are suggested, over the training documents of the label",
     )
@@ -194,7 +213,7 @@ def _frequency_series(name: str, one: ByFrequency) -> Series:
 def _frequency_grid(facts: EvaluationFacts) -> Grid:
     found = [(model, model.by_frequency) for model in facts.models if model.by_frequency is not None]
     first = found[0][1]
-    header = ["training documents", "labels", "true labels"]
+    header = [training_documents(facts), "labels", "true labels"]
     columns = [
         list(map(span, first.low.tolist(), first.high.tolist())),
         [f"{number:,}" for number in first.labels.tolist()],
@@ -215,5 +234,6 @@ def _buckets(facts: EvaluationFacts) -> list[Part]:
         values = [with_interval(model, scoped(name, f"R@{k}")) for model in facts.models]
         rows.append((name, meaning, f"{size.labels:,}", f"{size.documents:,}", *values))
     header = ("group", "meaning", "labels", "documents", *(column(f"R@{k}", model, facts) for model in facts.models))
-    title = f"True labels among the first {k} suggestions, by group of labels (percent)"
+    by = f" by {training_documents(facts)}" if facts.base else ""
+    title = f"True labels among the first {k} suggestions, by group of labels{by} (percent)"
     return [Grid(title, header, tuple(rows))] if rows else []

@@ -18,11 +18,11 @@ from typing import BinaryIO
 from ramify.data.streams import writing
 from ramify.errors import InputError
 from ramify.evaluation.grid import Grid
-from ramify.report.markup import Markup, render, style
+from ramify.report.markup import Markup, escape, render, style
 from ramify.wording import quoted
 
 HTML, MARKDOWN = (".html", ".htm"), (".md", ".markdown")
-NUMBER = re.compile(r"[-+−–]?[\d.,]*\s?(%|[kMG]?B|bytes|s|ms|of [\d,]+|to [-+]?[\d.,]+)?(\s?[\[(].*[\])])?\s?\*?")
+NUMBER = re.compile(r"[-+−–<]?[\d.,]*\s?(%|[kMG]?B|bytes|s|ms|of [\d,]+|to [-+]?[\d.,]+)?(\s?[\[(].*[\])])?\s?\*?")
 """Cells that are aligned to the right."""
 
 
@@ -51,11 +51,14 @@ class Figure:
         See ``ramify.report.charts``.
     data : Grid, optional
         The numbers of the chart: a table that is opened below it, and that stands for it in Markdown.
+    heading : str, default ""
+        Written above the chart.
     """
 
     caption: str
     chart: Markup
     data: Grid | None = None
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ def _is_markdown(path: Path) -> bool:
 def _blocks(part: Part) -> Markup:
     """A part of a section as HTML."""
     if isinstance(part, str):
-        return Markup("<p>{}</p>").format(" ".join(part.split()))
+        return Markup("<p>{}</p>").format(escape(" ".join(part.split())))
     if isinstance(part, Grid):
         return table(part)
     if isinstance(part, Fragment):

@@ -44,6 +44,11 @@ class Axis:
             high = low * 10 if self.log else low + (abs(low) or 1.0)
         return replace(self, low=low, high=high)
 
+    def to_tick(self) -> Axis:
+        """A fitted linear axis that ends at a tick, at or above its high end."""
+        high, step = self.ends[1], self._step()
+        return replace(self, high=math.ceil(high / step - 1e-9) * step)
+
     def shows(self, value: float) -> bool:
         """Whether a value has a position: finite, and above 0 on a logarithmic scale."""
         return math.isfinite(value) and (value > 0 or not self.log)
@@ -59,6 +64,14 @@ class Axis:
         """Round values within the ends, ascending."""
         return self._log_ticks() if self.log else self._linear_ticks()
 
+    def tick_texts(self) -> list[str]:
+        """The texts of the ticks; percentages have the same number of decimals."""
+        ticks = self.ticks()
+        if not self.percent:
+            return list(map(number_text, ticks))
+        digits = next((d for d in (0, 1, 2) if all(abs(round(100 * t, d) - 100 * t) < 1e-9 for t in ticks)), 3)
+        return [f"{100 * tick:.{digits}f}%" for tick in ticks]
+
     def text(self, value: float) -> str:
         """A value of this axis."""
         return percent_text(value) if self.percent else number_text(value)
@@ -72,12 +85,17 @@ class Axis:
 
     def _linear_ticks(self) -> list[float]:
         low, high = self.ends
-        raw = max((high - low) / TICKS, 1.0 if self.whole else 0.0)
-        power = 10.0 ** math.floor(math.log10(raw))
-        step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * (1 - 1e-9))
+        step = self._step()
         first = math.ceil(low / step - 1e-9)
         last = math.floor(high / step + 1e-9)
         return [number * step for number in range(first, last + 1)]
+
+    def _step(self) -> float:
+        """Distance of ticks on a linear scale."""
+        low, high = self.ends
+        raw = max((high - low) / TICKS, 1.0 if self.whole else 0.0)
+        power = 10.0 ** math.floor(math.log10(raw))
+        return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * (1 - 1e-9))
 
     def _log_ticks(self) -> list[float]:
         low, high = self.ends
@@ -94,10 +112,12 @@ class Axis:
 
 
 def percent_text(value: float) -> str:
-    """0.123 → "12%"; a share below 10% has one decimal: 0.0123 → "1.2%"."""
+    """0.123 → "12%"; a share below 10% has one decimal: 0.02 → "2.0%", 0.0001 → "<0.1%"; 0 is "0%"."""
     if not math.isfinite(value):
         return "–"
-    digits = 1 if 0 < abs(value) < 0.0995 and abs(value * 100 - round(value * 100)) > 1e-9 else 0
+    if 0 < value < 0.0005:
+        return "<0.1%"
+    digits = 1 if 0 < abs(value) < 0.0995 else 0
     return f"{100 * value:.{digits}f}%"
 
 

@@ -14,6 +14,7 @@ from ramify.report.page import Figure, Part, Section
 from ramify.report.scales import Axis, number_text
 from ramify.report.words import named, span
 from ramify.values import Int64
+from ramify.wording import counted
 
 FEWEST_BINS, MOST_BINS = 3, 24
 
@@ -36,7 +37,8 @@ def _tree_parts(prefix: str, tree: TreeFacts) -> list[Part]:
     """A table of the levels and a chart of the cluster sizes; a sentence for a tree without clusters."""
     first = f"; first of {tree.n_trees} trees" if tree.n_trees > 1 else ""
     if len(tree.level_sizes) < 2:
-        return [f"{prefix}The tree has no clusters: all {tree.n_labels:,} labels are scored for each document{first}."]
+        scored = f"all {tree.n_labels:,} labels are" if tree.n_labels > 1 else "its only label is"
+        return [f"{prefix}The tree has no clusters: {scored} scored for each document{first}."]
     levels = [f"level {number}" for number in range(1, len(tree.level_sizes))]
     above = (1, *tree.level_sizes[:-1])
     rows = tuple(
@@ -52,7 +54,9 @@ def _cluster_sizes(prefix: str, sizes: Int64) -> Part:
     """A histogram, or a sentence where there are few different sizes."""
     low, high = int(sizes.min()), int(sizes.max())
     if high - low < FEWEST_BINS:
-        return f"{prefix}Each of the {len(sizes):,} clusters of the last level has {span(low, high)} labels."
+        labels = f"{span(low, high)} label{'' if high == 1 else 's'}"
+        each = f"Each of the {len(sizes):,} clusters" if len(sizes) > 1 else "The only cluster"
+        return f"{prefix}{each} of the last level has {labels}."
     step = max(1, -(-(high - low + 1) // MOST_BINS))
     edges = np.arange(low, high + step + 1, step)
     counts = np.histogram(sizes, edges)[0].tolist()
@@ -92,6 +96,6 @@ def cost_section(facts: EvaluationFacts) -> Section:
     )
     text = (
         "The size is that of the model's arrays. The time of prediction is wall time on the machine that made this "
-        f"page, for {facts.k:,} labels per document; it includes the features of the texts."
+        f"page, for {counted(facts.k, 'label')} per document; it includes the features of the texts."
     )
     return Section("Size and speed", text, [Grid("Cost", ("", *(model.name for model in facts.models)), rows)])

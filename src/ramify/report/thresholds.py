@@ -13,7 +13,7 @@ from ramify.report.curves import PrecisionRecall
 from ramify.report.facts import EvaluationFacts, ModelFacts
 from ramify.report.page import Figure, Part, Section
 from ramify.report.scales import Axis, percent_text
-from ramify.report.words import choice_of, column, named
+from ramify.report.words import best_labels, choice_of, column, named
 from ramify.tagger.decide.reliability import Reliability
 
 
@@ -39,7 +39,8 @@ def precision_section(facts: EvaluationFacts) -> Section:
         title="Precision over recall at all thresholds",
         marks=marks,
     )
-    caption = f"All documents and labels together. A curve ends where the {facts.k:,} best labels are all suggested."
+    end = f"{best_labels(facts)} of each document {'are all' if facts.k > 1 else 'is always'} suggested"
+    caption = f"All documents and labels together. A curve ends where {end}."
     parts: list[Part] = [_operating_text(facts), Figure(caption, chart, _curve_grid(facts)), _operating_grid(facts)]
     return Section("Precision, recall and the operating point", text, parts)
 
@@ -132,7 +133,7 @@ def reliability_section(facts: EvaluationFacts) -> Section | None:
         title="Share of true labels over the probability",
         diagonal=True,
     )
-    caption = "Each point is a tenth of the predictions, or less where many have the same value."
+    caption = "Each point is about a tenth of the predictions, or more where many have the same value."
     errors = tuple((name, percent_text(one.ece), f"{int(one.counts.sum()):,}") for name, one in shown)
     title = "Mean distance from the diagonal (expected calibration error)"
     parts: list[Part] = [
@@ -157,10 +158,13 @@ def score_section(facts: EvaluationFacts) -> Section:
         "The less the two areas overlap, the better a threshold separates true labels from others. Most wrong labels "
         "have low values, because even the last of the best labels are included."
     )
-    return Section("Values of true and of wrong labels", text, [_score_figure(model, facts) for model in facts.models])
+    shares = [max(*model.scores.right, *model.scores.wrong) for model in facts.models]
+    share = Axis("share of these labels", 0.0, max(shares) or 1.0, percent=True).to_tick()
+    figures = [_score_figure(model, facts, share) for model in facts.models]
+    return Section("Values of true and of wrong labels", text, figures)
 
 
-def _score_figure(model: ModelFacts, facts: EvaluationFacts) -> Figure:
+def _score_figure(model: ModelFacts, facts: EvaluationFacts, share: Axis) -> Figure:
     one, what = model.scores, "probability" if model.calibrated else "score"
 
     def edge(value: float) -> str:
@@ -171,7 +175,7 @@ def _score_figure(model: ModelFacts, facts: EvaluationFacts) -> Figure:
         [f"true labels ({one.n_right:,})", f"wrong labels ({one.n_wrong:,})"],
         [one.right.tolist(), one.wrong.tolist()],
         Axis(what, float(one.edges[0]), float(one.edges[-1]), percent=model.calibrated),
-        Axis("share of these labels", percent=True),
+        share,
         title=named(f"Distribution of the {what} of true and of wrong labels", model, facts),
     )
     rows = [
@@ -179,6 +183,10 @@ def _score_figure(model: ModelFacts, facts: EvaluationFacts) -> Figure:
         for (low, high), right, wrong in zip(pairwise(one.edges), one.right, one.wrong, strict=True)
         if right or wrong
     ]
-    caption = f"The {facts.k:,} best labels of each document. Each of the two areas adds up to 100%."
+    areas = "Each of the two areas adds up to 100%."
+    if not one.n_right or not one.n_wrong:
+        areas = f"None of them is {'wrong' if one.n_right else 'true'}; the area of the others adds up to 100%."
+    best = best_labels(facts)
     grid = Grid("Share of these labels", (what, "true labels", "wrong labels"), tuple(rows))
-    return Figure(named(caption, model, facts), chart, grid)
+    heading = model.name if len(facts.models) > 1 else ""
+    return Figure(f"{best[0].upper()}{best[1:]} of each document. {areas}", chart, grid, heading)

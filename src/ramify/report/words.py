@@ -40,11 +40,27 @@ def column(text: str, model: ModelFacts, facts: EvaluationFacts) -> str:
     return f"{text}, {model.name}" if len(facts.models) > 1 else text
 
 
+def training_documents(facts: EvaluationFacts) -> str:
+    """Whose training documents are counted, as the name of a column."""
+    return f"training documents of {facts.base}" if facts.base else "training documents"
+
+
+def of_training(facts: EvaluationFacts) -> str:
+    """Whose training data are meant."""
+    return f"the training data of {facts.base}" if facts.base else "the training data"
+
+
+def best_labels(facts: EvaluationFacts) -> str:
+    """The predicted labels of a document from which the curves are computed."""
+    return f"the {facts.k:,} best labels" if facts.k > 1 else "the best label"
+
+
 def suggested_labels(facts: EvaluationFacts) -> str:
     """What counts as suggested, in one sentence."""
     if all(model.calibrated for model in facts.models):
         return f"Suggested labels are those that the rule {facts.models[0].operating.rule} chooses."
-    return f"Suggested labels are the first {facts.config.ks[-1]} of each document."
+    k = facts.config.ks[-1]
+    return f"Suggested labels are the first {k} of each document." if k > 1 else "The first label is suggested."
 
 
 def choice_of(model: ModelFacts, facts: EvaluationFacts) -> str:
@@ -87,8 +103,8 @@ def with_interval(model: ModelFacts, name: str) -> str:
 
 
 def points(difference: float) -> str:
-    """A difference in percentage points with its sign."""
-    return f"{round(100 * difference, 1) + 0.0:+.1f}"  # the sum turns -0.0 into 0.0
+    """A difference in percentage points with its sign; two decimals, so that an end of an interval is seldom 0."""
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"  # the sum turns -0.0 into 0.0
 
 
 def rate(model: ModelFacts) -> str:

@@ -113,6 +113,8 @@ class Assessment:
     config : EvaluationConfig
     seconds : tuple of float
         Wall time of each prediction.
+    own_counts : tuple of (TrainingCounts or None)
+        Training documents per label of each tagger, or of training data; None where unknown.
     """
 
     taggers: tuple[Tagger, ...]
@@ -121,6 +123,7 @@ class Assessment:
     counts: TrainingCounts | None
     config: EvaluationConfig
     seconds: tuple[float, ...]
+    own_counts: tuple[TrainingCounts | None, ...]
 
     @cached_property
     def truth(self) -> Truth:
@@ -202,8 +205,8 @@ def assess(
         own = part_of(progress, number, len(taggers))
         tops.append(predictions(tagger, dataset, max(k, *config.ks), dataset.label_names, threads, own))
         seconds.append(time.perf_counter() - begun)
-    counts = training_counts(first, dataset.label_names, training)
-    return Assessment(tuple(taggers), dataset, tuple(tops), counts, config, tuple(seconds))
+    counts = tuple(training_counts(tagger, dataset.label_names, training) for tagger in taggers)
+    return Assessment(tuple(taggers), dataset, tuple(tops), counts[0], config, tuple(seconds), counts)
 
 
 def _check_common_labels(a: Tagger, b: Tagger) -> None:
@@ -243,8 +246,13 @@ def predictions(
 
 
 def training_counts(tagger: Tagger, label_names: Sequence[str], training: Dataset | None) -> TrainingCounts | None:
-    """Training documents per label of ``label_names``, which start with the tagger's labels."""
+    """Training documents per label of ``label_names``, which contain the tagger's labels."""
     if training is not None:
         return TrainingCounts.of(align(named_by(tagger, training), label_names).Y)
     counts: Any = tagger.label_counts_
-    return None if counts is None else TrainingCounts(counts, tagger.n_documents_).widened(len(label_names))
+    if counts is None:
+        return None
+    columns = {name: column for column, name in enumerate(label_names)}
+    joint = np.zeros(len(label_names), np.int64)
+    joint[[columns[name] for name in tagger.label_names_]] = counts
+    return TrainingCounts(joint, tagger.n_documents_)

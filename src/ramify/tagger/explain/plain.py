@@ -10,6 +10,8 @@ from ramify.tagger.explain.summary import Section, label_section, number, signed
 from ramify.wording import one_line
 
 NOTHING = "none"
+NEGLIGIBLE = 0.01
+"""Terms below this share of the strongest one are not listed."""
 
 
 def explanation_text(explanation: Explanation, top: int) -> str:
@@ -30,8 +32,15 @@ def label_lines(one: LabelExplanation, top: int) -> list[str]:
 
 def term_lines(one: LabelExplanation, top: int) -> Iterator[tuple[str, str]]:
     """("for" or "against", the terms with their strengths)."""
-    for name, terms in zip(("for", "against"), one.strongest(top), strict=True):
+    for name, terms in shown_terms(one, top):
         yield name, ", ".join(map(_term, terms)) if terms else NOTHING
+
+
+def shown_terms(one: LabelExplanation, top: int) -> Iterator[tuple[str, list[Term]]]:
+    """("for" or "against", the terms), without those that are negligible beside the strongest."""
+    least = NEGLIGIBLE * max((abs(term.strength) for term in one.terms), default=0.0)
+    for name, terms in zip(("for", "against"), one.strongest(top), strict=True):
+        yield name, [term for term in terms if abs(term.strength) >= least]
 
 
 def _term(term: Term) -> str:

@@ -20,6 +20,7 @@ from ramify.models.base.reasons import (
     VoteReason,
 )
 from ramify.tagger.explain.names import Names
+from ramify.wording import counted
 
 if TYPE_CHECKING:
     from ramify.tagger.explain.explanation import LabelExplanation
@@ -139,7 +140,8 @@ def _node(node: NodeReason, leaf: bool, names: Names, top: int) -> Section:
     equation += f", score {number(node.score)}"
     rows = [Row("(bias)", node.bias), *_features(node.columns, node.contributions, names, top)]
     rows += [] if node.dense is None else [Row("(dense block)", node.dense)]
-    several = f"level {node.level}, cluster of {len(np.unique(node.labels)):,} labels: {names.cluster(node.labels)}"
+    size = counted(len(np.unique(node.labels)), "label")
+    several = f"level {node.level + 1}, cluster of {size}: {names.cluster(node.labels)}"
     return Section("the label itself" if leaf else several, equation, tuple(rows))
 
 
@@ -148,7 +150,9 @@ def _features(columns: Int32, contributions: Float64, names: Names, top: int) ->
     order = np.argsort(-np.abs(contributions), kind="stable")
     rows = [Row(names.feature(int(columns[at])), float(contributions[at])) for at in order[:top].tolist()]
     rest = order[top:]
-    return rows + ([Row(f"({len(rest)} other features)", float(contributions[rest].sum()))] if len(rest) else [])
+    if not len(rest):
+        return rows
+    return [*rows, Row(f"({counted(len(rest), 'other feature')})", float(contributions[rest].sum()))]
 
 
 def _mixture(reason: MixtureReason, names: Names, top: int) -> Section:
