@@ -17,6 +17,7 @@ from ramify.report.scales import Axis, percent_text
 from ramify.report.words import (
     BUCKETS,
     MEANINGS,
+    UNBROKEN,
     bounds_of,
     column,
     long_name,
@@ -170,7 +171,7 @@ def _differences(model: ModelFacts, first: ModelFacts, names: Sequence[str]) -> 
             continue
         better = model.name if one.difference > 0 else first.name
         verdict = better if one.significant else "no clear difference"
-        interval = f"{points(one.low)} to {points(one.high)}"
+        interval = f"{points(one.low)} to{UNBROKEN}{points(one.high)}"
         rows.append((name, points(one.difference), interval, verdict))
     title = f"{model.name} minus {first.name}, in percentage points, on the same documents"
     return Grid(title, ("measure", "difference", "95% interval", "better"), tuple(rows))

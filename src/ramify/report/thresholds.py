@@ -168,7 +168,7 @@ def _score_figure(model: ModelFacts, facts: EvaluationFacts, share: Axis) -> Fig
     one, what = model.scores, "probability" if model.calibrated else "score"
 
     def edge(value: float) -> str:
-        return percent_text(value) if model.calibrated else f"{value:.3g}"
+        return f"{100 * value:.3g}%" if model.calibrated else f"{value:.3g}"
 
     chart = histogram(
         one.edges.tolist(),

@@ -30,6 +30,10 @@ BUCKETS = {
 """The groups of ``evaluation.buckets`` in words."""
 
 
+UNBROKEN = "\N{NO-BREAK SPACE}"
+"""A space of an interval, which is on one line of a narrow screen."""
+
+
 def named(text: str, model: ModelFacts, facts: EvaluationFacts) -> str:
     """A title with the name of the model before it, if there are several models."""
     return f"{model.name}: {text}" if len(facts.models) > 1 else text
@@ -98,13 +102,14 @@ def with_interval(model: ModelFacts, name: str) -> str:
     value, (low, high) = value_of(model, name), bounds_of(model, name)
     if math.isnan(value):
         return "–"
-    interval = "" if math.isnan(low) or math.isnan(high) else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    interval = "" if math.isnan(low) or math.isnan(high) else f" [{100 * low:.1f},{UNBROKEN}{100 * high:.1f}]"
     return f"{100 * value:.1f}{interval}"
 
 
 def points(difference: float) -> str:
     """A difference in percentage points with its sign; two decimals, so that an end of an interval is seldom 0."""
-    return f"{round(100 * difference, 2) + 0.0:+.2f}"  # the sum turns -0.0 into 0.0
+    rounded = round(100 * difference, 2)
+    return f"{rounded:+.2f}" if rounded else "0.00"
 
 
 def rate(model: ModelFacts) -> str:
