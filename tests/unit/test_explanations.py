@@ -4,6 +4,7 @@ import html.parser
 import itertools
 import json
 import re
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -16,8 +17,10 @@ from ramify.errors import InputError
 from ramify.features.dense_text import DenseText
 from ramify.index import KMeansIndexer
 from ramify.models.base.reasons import MixtureReason, StagesReason, TreeReason, VoteReason
+from ramify.tagger.explain.explanation import Term
 from ramify.tagger.explain.occlusion import occlude
 from ramify.tagger.explain.pieces import tokens_of
+from ramify.tagger.explain.plain import term_lines
 
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
 WORDS = {name: words.split() for name, words in TOPICS.items()}
@@ -528,3 +531,28 @@ def test_text_states_the_score_in_numbers():
     assert score == pytest.approx(leaf * above**0.5 * factor, rel=0.02)
     for margin, bias, features in re.findall(r"margin (\S+) = (\S+) \(bias\) (\S+) \(features\)", found):
         assert float(margin) == pytest.approx(float(bias) + float(features), abs=0.02)
+
+
+def test_negligible_terms_are_not_listed():
+    terms = tuple(Term(text=name, strength=value) for name, value in [("much", 2.0), ("bit", 0.021), ("dust", 0.019)])
+    one = replace(fitted().explain(TEXTS[0]).labels[0], terms=(*terms, Term(text="less", strength=-0.001)))
+    assert dict(term_lines(one, 5)) == {"for": "much +2, bit +0.021", "against": "none"}
+    assert len(one.as_dict(top=5)["for"]) == 3  # the numbers are complete
+
+
+def test_one_other_feature_and_levels_from_1():
+    tagger = fitted(XRLinear(**TREE))
+    [path] = tagger.explain("river rain", "water").as_dict(top=1)["labels"][0]["computation"]["inner"]
+    titles = [section["title"] for section in path["inner"]]
+    assert titles[0].startswith("level 1, cluster of ")
+    assert titles[-1] == "the label itself"
+    assert path["inner"][-1]["rows"][-1]["name"] == "(1 other feature)"
+
+
+def test_names_from_right_to_left_keep_their_numbers_beside_them():
+    name = "\N{RIGHT-TO-LEFT OVERRIDE}שלום"
+    tagger = fitted(texts=[f"{text} שלום" for text in TEXTS], labels=[[name, *labels] for labels in LABELS])
+    found = tagger.explain("river שלום", [name]).to_html(style=False)
+    assert f"<h4><bdi>{name}</bdi> <span" in found
+    assert re.search(r"<dd>(.*, )?<bdi>שלום</bdi> [+-]", found)
+    assert '<div class="rw-text" dir="auto">' in found
