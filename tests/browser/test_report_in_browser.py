@@ -23,7 +23,7 @@ BOX = "one => { const box = one.getBoundingClientRect(); return [box.left, box.r
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 
 
-def documents(n: int, seed: int) -> Dataset:
+def documents(n: int, seed: int, labels: list[str] = LABELS) -> Dataset:
     rng = np.random.default_rng(seed)
     texts, rows = [], []
     for _ in range(n):
@@ -31,7 +31,7 @@ def documents(n: int, seed: int) -> Dataset:
         words = [f"word{label if rng.random() < 0.7 else rng.integers(24)}" for label in own for _ in range(3)]
         texts.append(" ".join(words))
         rows.append(np.isin(np.arange(24), own))
-    return Dataset(csr_matrix(np.array(rows, np.float32)), LABELS, texts=texts)
+    return Dataset(csr_matrix(np.array(rows, np.float32)), labels, texts=texts)
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +133,27 @@ def test_a_notebook_shows_two_pages_with_different_ids(opened, page_file, tmp_pa
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(one => one.id)")
     assert len(ids) == len(set(ids)) > 10
     assert page.locator(".ramify-report").first.evaluate("one => getComputedStyle(one).colorScheme") == "dark"
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_long_names_and_names_from_right_to_left_fit(opened, tmp_path, width):
+    names = [f"{letter}\N{RIGHT-TO-LEFT OVERRIDE}{number}" for number, letter in enumerate("אבגדהוזחטיכל")]
+    names += [f"{number}{'x' * 10_000}" for number in range(12)]
+    data = documents(200, 0, names)
+    tagger = Tagger(XRLinear(max_leaf=4, branching=3, threads=1), vectorizer=Tfidf(min_df=1)).fit_dataset(data)
+    evaluation_report({"y" * 200: tagger}, data, EvaluationConfig(bootstrap=5)).save(tmp_path / "odd.html")
+    page = opened(tmp_path / "odd.html", width)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    chips = "[...document.querySelectorAll('.labels li')]"
+    assert page.evaluate(f"{chips}.every(one => one.scrollWidth <= one.clientWidth + 1)")
+    # The score of a chip in one line stands to the right of the name.
+    ends = page.evaluate(
+        f"{chips}.filter(one => one.querySelector('bdi') && one.querySelector('small') && one.offsetHeight < 32)"
+        ".map(one => [one.querySelector('bdi'), one.querySelector('small')].map(part => part.getBoundingClientRect()))"
+        ".map(([name, score]) => [name.right, score.left])"
+    )
+    assert ends
+    assert all(score >= name for name, score in ends)
+    texts = page.evaluate("[...document.querySelectorAll('.labels small')].map(one => getComputedStyle(one).direction)")
+    assert set(texts) == {"ltr"}
