@@ -137,6 +137,14 @@ def test_confusions_are_ranked_by_lift_over_chance():
     assert next(iter(found)) == ("label 0", "label 1")
 
 
+def test_pairs_below_chance_are_not_confused():
+    from test_evaluation_page import judged
+
+    labels, truth = [[1, 4]] * 3 + [[3, 4]] * 7, [[0]] * 5 + [[2]] * 5
+    pairs = confusions(judged(labels, truth, 6, chosen=1), NAMES, None).pairs
+    assert [(pair.missed, pair.instead) for pair in pairs] == [("label 0", "label 1"), ("label 2", "label 3")]
+
+
 def test_synonyms_are_mentioned_for_siblings_only():
     data = documents(120, 0, NAMES)
     assert "synonyms" not in evaluation_report(near(data), data, PLAIN).markdown()

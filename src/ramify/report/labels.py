@@ -18,6 +18,8 @@ FEWEST_TRUE = (20, 10, 5, 3, 2, 1)
 """Test documents that a label of the table has at least: the first number that enough labels reach."""
 FEWEST_CONFUSED = (20, 10, 5, 3, 2)
 """Documents that a pair of confused labels has at least: the first number that enough pairs reach."""
+CHANCE = 1 - 1e-9
+"""Least lift of a pair; 1, up to rounding."""
 CHUNK = 4096
 """Documents whose pairs of labels are counted at once."""
 PAIRS = 1 << 20
@@ -155,7 +157,7 @@ def confusions(one: Judged, names: Sequence[str], tree: LabelTree | None, count:
         Confusion(
             names[pairs.row[at]], names[pairs.col[at]], int(pairs.data[at]), int(missing[pairs.row[at]]), lift[at]
         )
-        for at in order[pairs.data[order] >= fewest][:count].tolist()
+        for at in order[(pairs.data[order] >= fewest) & (lift[order] >= CHANCE)][:count].tolist()
     ]
     return Confusions(clusters is not None, fewest, found)
 
