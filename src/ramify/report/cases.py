@@ -56,8 +56,8 @@ def confusion_section(facts: EvaluationFacts) -> Section:
     siblings = [model for model in facts.models if model.confusions.siblings]
     text = (
         "The first label is true for the documents, but not suggested; the second one is suggested, but not true. A "
-        "pair is listed if this happens at least as often as by chance: the last column is the number of documents over "
-        "the number that is expected if both errors were independent. "
+        "pair is listed if this happens at least as often as by chance: the last column is the number of documents "
+        "over the number that is expected if both errors were independent. "
     )
     only = "pairs of siblings are shown: labels of the same smallest cluster of the label tree."
     alike = "Such pairs are often near synonyms, or labels whose difference the documents do not show."
