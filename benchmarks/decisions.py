@@ -200,7 +200,7 @@ def overhead(chosen: argparse.Namespace, problem: Problem) -> Iterator[Row]:
     X, Y = problem.training
     dataset = Dataset(X=X, Y=Y, label_names=[str(number) for number in range(Y.shape[1])])
     tagger = Tagger.of_preset("default", threads=chosen.threads).fit_dataset(dataset)
-    tagger.cross_calibrate(dataset, threads=chosen.threads)
+    tagger.cross_calibrate_dataset(dataset, threads=chosen.threads)
     asked = problem.matrices.X_test[:20_000]
     for rule in ("micro-f1", "label-f1", "expected-f1"):
         row = {"kind": "overhead", "rule": rule, "threads": chosen.threads, "k": problem.k}

@@ -82,7 +82,7 @@ def largest_expected_f1(p: Float64, group: Int64, expected: Float64) -> Float64:
 
 
 class Reached(NamedTuple):
-    """A threshold that keeps a promise, None if none does, and the largest promise that one keeps."""
+    """A threshold with the wanted share, None if there is none, and the largest share of any threshold."""
 
     threshold: float | None
     best: float
