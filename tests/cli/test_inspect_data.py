@@ -68,12 +68,13 @@ def test_the_suggested_command_removes_the_duplicates_across(call, files, monkey
 def test_the_command_keeps_documents_of_the_given_similarity_together(call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [f"word{number}" for number in range(24)]
-    texts = [" ".join([*words[:18], *(f"other{group}{n}" for n in range(3))]) for group in range(4)]  # similarity 0.66
+    texts = [" ".join([*words[:18], *(f"{group * 7}{n}{group}9" * 2 for n in range(3))]) for group in range(4)]
     texts += [f"{number} {number * 7919} {number * 104729} {number * 1299709}" for number in range(11, 27)]
     rows = [{"text": text, "labels": ["x"]} for text in texts]
     (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
     body = json.loads(call("inspect", "d.jsonl", "--similarity", 0.55, "--json").out)
     assert body["overlap"]["near"]["largest"] == 4
+    assert json.loads(call("inspect", "d.jsonl", "--json").out)["overlap"]["near"]["groups"] == 0
     assert "--similarity 0.55" in body["split_command"]
     split_on_sides = []
     for seed in range(8):
