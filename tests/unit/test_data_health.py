@@ -171,7 +171,7 @@ def test_a_page_shows_file_names_and_beginnings_of_documents_only():
     for shown in (health.page().html(), health.page().markdown()):
         assert "train.jsonl" in shown and "/home" not in shown and "private" not in shown
         assert "secret8" in shown and "secret13" not in shown
-        assert "The page contains the beginnings of these documents." in shown
+        assert "The page contains the beginnings of some documents." in shown
         assert "first those with documents in both parts:" in shown
         assert "seen in training" not in shown
     pair = inspect_data(both, sources=["/a/b/X.npz:/a/b/Y.npz"]).page().markdown()

@@ -183,7 +183,7 @@ def _duplicates(health: DataHealth) -> Section:
     If a test document has a near duplicate in training, a model often predicts the labels of the duplicate. Measures on
     such documents may be higher than those on new documents. The same holds for a random held-out part of data with
     duplicates. Near duplicates include the equal documents; the others can be different documents with much in common,
-    such as two editions of a book.
+    such as the volumes of a series.
 
     Two documents are near duplicates if their sets of {unit} have a Jaccard similarity (shared ÷ all) of at least
     {overlap.similarity:g}. A group consists of documents that such pairs connect. A pair at the limit is found with a
@@ -199,8 +199,8 @@ def _duplicates(health: DataHealth) -> Section:
 
 def _lead_of_examples(health: DataHealth) -> str:
     first = "" if health.test is None else ", first those with documents in both parts"
-    quote = " The page contains the beginnings of these documents." if health.holds_texts else ""
-    return f"The largest groups{first}:{quote}"
+    quote = "The page contains the beginnings of some documents. " if health.holds_texts else ""
+    return f"{quote}The largest groups{first}:"
 
 
 def _command(command: str) -> Fragment:
