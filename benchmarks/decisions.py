@@ -1,4 +1,4 @@
-"""From scores to label sets: F1 under each rule, calibration, promises, missing labels, overhead.
+"""From scores to label sets: F1 under each rule, calibration, wanted shares, missing labels, overhead.
 
     python benchmarks/decisions.py sets --sets bibtex delicious gutenberg-lcsh crs-bills-104-110:10000
     python benchmarks/decisions.py sets --sets bibtex gutenberg-lcsh --systems ramify --least-k 200
@@ -31,7 +31,7 @@ from racing.places import DATA, HERE
 from racing.rows import Row, add_stamped, read_rows
 from racing.sources import source_hash
 from racing.stopping import run_until_stopped
-from racing.systems import all_systems
+from racing.systems import System, all_systems
 
 RESULTS = HERE / "results" / "decisions.jsonl"
 SYSTEMS = ("ramify", "ramify-best", "libpecos", "libpecos-tuned", "omikuji", "omikuji-tuned")
@@ -39,7 +39,7 @@ TARGETS = {"one-micro-f1": "microF1", "one-macro-f1": "macroF1", "one-example-f1
 """Rule of one global threshold -> the measure that it is fitted for."""
 OWN_RULE = {"microF1": "micro-f1", "macroF1": "macro-f1", "F1": "example-f1"}
 """The rule of ramify that is compared with the peers on each measure."""
-PROMISES = ("precision=0.9", "coverage=0.8", "coverage=0.9", "coverage=0.95")
+WANTED = ("precision=0.9", "coverage=0.8", "coverage=0.9", "coverage=0.95")
 MEASURES = ("microF1", "macroF1", "F1", "microP", "microR", "R", "exact")
 SHARES = (0.0, 0.25, 0.5, 0.75)
 KNOWN = "known share"
@@ -82,51 +82,64 @@ def sets(chosen: argparse.Namespace, problem: Problem) -> Iterator[Row]:
             print(f"{problem.name}: no complete trials of {name}")
             continue
         row = {"kind": "sets", "dataset": problem.name, "system": name, "identity": system.identity(), "k": problem.k}
+        done = is_done(row | {"sources": SOURCES})
         try:
-            truth, held = problem.held_out(system)
-            top = problem.test(system)
+            found[name], measured = (_own if system.ours else _peers)(problem, system, measure=not done)
         except AnswerError as failure:
             print(failure, flush=True)
             continue
-        done = is_done(row | {"sources": SOURCES})
-        found[name], measured = _decided(problem, truth, held, top, ours=system.ours, measure=not done)
         for one in measured:
-            yield row | {"held_out": len(held), "documents": len(top)} | one
+            yield row | {"documents": problem.matrices.X_test.shape[0]} | one
     yield from _compared(problem, found)
 
 
-def _decided(
-    problem: Problem, truth: Any, held: Any, top: Any, *, ours: bool, measure: bool
-) -> tuple[dict[str, Any], list[Row]]:
-    """Sets of each rule, and the rows of their measures."""
-    from ramify.errors import InputError
-    from ramify.evaluation import evaluate_sets
-    from ramify.tagger.decide import Evidence
-    from ramify.tagger.decide.decisions import Decisions
-    from ramify.tagger.decide.fitting import CHOSEN, FITTED, fit_rule
+Made = tuple[dict[str, Any], list[Row]]
+"""Sets of each rule, and the rows of their measures."""
 
-    Y, Y_test = problem.training[1], problem.matrices.Y_test
-    evidence = Evidence.of(truth, held, Y)
-    rules: tuple[str, ...] = (*CHOSEN, *FITTED, *PROMISES, "threshold=0.5") if ours else tuple(TARGETS)
-    p = top.scores
-    rows: list[Row] = []
-    if ours:
-        decisions = Decisions.fit(evidence)
-        p = decisions.calibration.probabilities(top)
-        rows += [{"rule": "", "chosen": dict(decisions.chosen), "errors": _errors(Evidence.of(Y_test, top, Y), p)}]
-    made = {}
-    for name in rules:
+
+def _own(problem: Problem, system: System, *, measure: bool) -> Made:
+    """Of a calibrated model of ramify."""
+    from ramify.errors import InputError
+    from ramify.tagger.decide import Evidence
+    from ramify.tagger.decide.fitting import CHOSEN, FITTED
+
+    tagger = problem.calibrated(system)
+    decisions, top = tagger.decisions_, tagger.predict_topk(problem.matrices.X_test, problem.k)
+    p = decisions.calibration.probabilities(top)
+    errors = _errors(Evidence.of(problem.matrices.Y_test, top, problem.training[1]), p)
+    facts = {"held_out": len(decisions.evidence.labels), "chosen": dict(decisions.chosen), "errors": errors}
+    made: dict[str, Any] = {}
+    rows: list[Row] = [{"rule": ""} | facts]
+    for name in (*CHOSEN, *FITTED, *WANTED, "threshold=0.5"):
         try:
-            rule = decisions.rule(name) if ours else fit_rule(name, evidence, held.scores)
-            made[name] = rule.sets(top, p, Y.shape[1])
+            made[name] = decisions.rule(name).sets(top, p, problem.training[1].shape[1])
         except InputError as error:
             rows.append({"rule": name, "failed": str(error)})
-            continue
-        if measure:
-            report = evaluate_sets(Y_test, made[name], Y_train=Y, bootstrap=1000)
-            values = {one: [round(100 * v, 2) for v in (report[one], *report.intervals[one])] for one in MEASURES}
-            rows.append({"rule": name, "measures": values, "size": round(report.mean_size, 3)})
-    return made, rows if measure else []
+    return _with_measures(problem, made, rows, measure=measure)
+
+
+def _peers(problem: Problem, system: System, *, measure: bool) -> Made:
+    """Of one global threshold for each F1, fitted on the scores of the held-out documents."""
+    from ramify.tagger.decide.fitting import fit_rule
+
+    evidence, top = problem.held_out(system), problem.test(system)
+    made = {
+        name: fit_rule(name, evidence, evidence.scores).sets(top, top.scores, problem.training[1].shape[1])
+        for name in TARGETS
+    }
+    return _with_measures(problem, made, [], measure=measure)
+
+
+def _with_measures(problem: Problem, made: dict[str, Any], rows: list[Row], *, measure: bool) -> Made:
+    from ramify.evaluation import evaluate_sets
+
+    if not measure:
+        return made, []
+    for name, one in made.items():
+        report = evaluate_sets(problem.matrices.Y_test, one, Y_train=problem.training[1], bootstrap=1000)
+        values = {kind: [round(100 * v, 2) for v in (report[kind], *report.intervals[kind])] for kind in MEASURES}
+        rows.append({"rule": name, "measures": values, "size": round(report.mean_size, 3)})
+    return made, rows
 
 
 def _errors(evidence: Any, p: Any) -> dict[str, list[float | None]]:
@@ -168,13 +181,11 @@ def hidden(chosen: argparse.Namespace, problem: Problem) -> Iterator[Row]:
     """Measures on untouched test labels after a share of the training labels was removed."""
     from ramify import XRLinear, evaluate
     from ramify.data import hide_labels
-    from ramify.values import Dataset
 
     X, Y = problem.training
-    names = [str(number) for number in range(Y.shape[1])]
     for share in SHARES:
         for seed in range(chosen.seeds):
-            left = hide_labels(Dataset(X=X, Y=Y, label_names=names), share, seed).Y
+            left = hide_labels(problem.dataset, share, seed).Y
             cost = None
             for way, own in WAYS.items():
                 row = {"kind": "hidden", "dataset": problem.name, "share": share, "seed": seed, "way": way}
@@ -195,12 +206,9 @@ def hidden(chosen: argparse.Namespace, problem: Problem) -> Iterator[Row]:
 def overhead(chosen: argparse.Namespace, problem: Problem) -> Iterator[Row]:
     """Time of ranking against ranking with probabilities and a rule, µs per document, medians of turns."""
     from ramify import Tagger
-    from ramify.values import Dataset
 
-    X, Y = problem.training
-    dataset = Dataset(X=X, Y=Y, label_names=[str(number) for number in range(Y.shape[1])])
-    tagger = Tagger.of_preset("default", threads=chosen.threads).fit_dataset(dataset)
-    tagger.cross_calibrate(dataset, threads=chosen.threads)
+    tagger = Tagger.of_preset("default", threads=chosen.threads).fit_dataset(problem.dataset)
+    tagger.cross_calibrate_dataset(problem.dataset, threads=chosen.threads)
     asked = problem.matrices.X_test[:20_000]
     for rule in ("micro-f1", "label-f1", "expected-f1"):
         row = {"kind": "overhead", "rule": rule, "threads": chosen.threads, "k": problem.k}

@@ -1,4 +1,4 @@
-"""The tables of label sets: F1 of each rule beside the peers, calibration, promises, missing labels, overhead."""
+"""The tables of label sets: F1 of each rule beside the peers, calibration, wanted shares, missing labels, overhead."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from racing.tables import markdown
 
 DECISIONS = HERE / "results" / "decisions.jsonl"
 MEASURES = {"microF1": "micro F1", "macroF1": "macro F1", "F1": "example F1", "microP": "micro P", "microR": "micro R"}
-PROMISED = {"precision": "microP", "coverage": "R"}
-"""Measure that a promise is about."""
+WANTED = {"precision": "microP", "coverage": "R"}
+"""Measure of which a rule wants a share."""
 SETS_TEXT = """\
 `python benchmarks/decisions.py sets`. Every system predicts the same held-out documents (`tagger.decide.cross_fit`: up
 to five folds of the training documents), then all test documents after training on all training documents. ramify's
@@ -26,9 +26,9 @@ and p (paired bootstrap over test documents). Rules of ramify: micro-f1, macro-f
 ERROR_TEXT = """\
 Expected calibration error on the test documents, in percent, of scores and of probabilities, over the predicted labels
 (`k` per document)."""
-PROMISE_TEXT = """\
-Promises on test documents with 95% intervals: precision of all predicted labels, and mean share of a document's true
-labels that is in its set (coverage). A promise above what `k` labels per document contain is refused."""
+WANTED_TEXT = """\
+Wanted shares on test documents with 95% intervals: precision of all predicted labels, and mean share of a document's
+true labels that is in its set (coverage). A share above that of `k` labels per document is an error."""
 HIDDEN_TEXT = """\
 `python benchmarks/decisions.py hidden`: a share of the labels of the training documents is removed, the test labels are
 untouched. Mean over the seeds; ± is the largest distance of a seed from the mean. `known share` weights all positives
@@ -44,7 +44,7 @@ def decision_section() -> str:
     if not rows:
         return ""
     parts = ["## Probabilities and label sets"]
-    for make in (_sets, _differences, _errors, _promises, _hidden, _overhead):
+    for make in (_sets, _differences, _errors, _wanted, _hidden, _overhead):
         parts += make(rows)
     return "\n\n".join(parts)
 
@@ -121,21 +121,21 @@ def _pair(values: Sequence[float] | None) -> str:
     return "–" if values is None else f"{values[0]:.2f} → {values[1]:.2f}"
 
 
-def _promises(rows: Sequence[Row]) -> list[str]:
+def _wanted(rows: Sequence[Row]) -> list[str]:
     lines = []
     for row in _measured(rows):
         kind, _, wanted = row["rule"].partition("=")
-        if kind not in PROMISED:
+        if kind not in WANTED:
             continue
         what = f"{kind} ≥ {float(wanted):.0%}"
         if "failed" in row:
-            lines.append([row["dataset"], row["system"], str(row["k"]), what, "refused", "–"])
+            lines.append([row["dataset"], row["system"], str(row["k"]), what, "error", "–"])
         else:
-            value, low, high = row["measures"][PROMISED[kind]]
+            value, low, high = row["measures"][WANTED[kind]]
             kept = f"{value:.2f} ({low:.2f} to {high:.2f})"
             lines.append([row["dataset"], row["system"], str(row["k"]), what, kept, f"{row['size']:.1f}"])
-    header = ("set", "system", "k", "promise", "on test documents", "labels")
-    return ["### Promises", PROMISE_TEXT, markdown(header, lines)] if lines else []
+    header = ("set", "system", "k", "wanted", "on test documents", "labels")
+    return ["### Wanted precision and coverage", WANTED_TEXT, markdown(header, lines)] if lines else []
 
 
 def _hidden(rows: Sequence[Row]) -> list[str]:

@@ -63,7 +63,7 @@ def test_held_out_documents_of_training_calibrate_the_model(call, files, tmp_pat
     few = written(tmp_path / "few.jsonl", 12, 9)
     done = call("train", few, "--out", tmp_path / "n", "--holdout", 0.3)
     assert done.code == 0
-    assert "note: the model is not calibrated, so scores are not probabilities: the held-out documents have" in done.err
+    assert "note: the model is not calibrated, so scores are not probabilities: there are 8 training" in done.err
     assert call("predict", tmp_path / "n", files[2]).code == 0
 
 
@@ -91,6 +91,51 @@ def test_training_calibrates_by_default(call, files, tmp_path, refused):
     assert "--calibrate is 'maybe', but must be yes or no" in refused(
         "train", few, "--out", tmp_path / "n", "--calibrate", "maybe"
     )
+
+
+def test_a_request_that_cannot_be_met_is_an_error_and_keeps_the_model(call, tmp_path, files):
+    few = written(tmp_path / "few.jsonl", 99, 9)
+    done = call("train", few, "--out", tmp_path / "n", "--calibrate", "yes", "--quiet")
+    assert done.code == 2
+    assert "has the trained model, but no calibration: there are 99 training documents" in done.err
+    assert call("predict", tmp_path / "n", files[2]).code == 0
+    found = json.loads(call("train", few, "--out", tmp_path / "n", "--json", "--quiet").out)["calibration"]
+    assert found == {"reason": found["reason"]}
+    found = json.loads(call("train", files[0], "--out", tmp_path / "n", "--json").out)["calibration"]
+    assert (found["kind"], found["documents"]) == ("isotonic", 300)
+    assert set(found["rules"]) == {"micro-f1", "macro-f1", "example-f1"}
+
+
+def _failing(monkeypatch, error):
+    from ramify.tagger.decide import cross_fit
+
+    def fail(*arguments, **settings):
+        raise error
+
+    monkeypatch.setattr(cross_fit, "_predicted", fail)
+
+
+def test_an_interrupted_calibration_leaves_the_model(call, tmp_path, files, monkeypatch, capsys):
+    _failing(monkeypatch, KeyboardInterrupt)
+    with pytest.raises(SystemExit) as ended:
+        call("train", files[0], "--out", tmp_path / "n")
+    assert ended.value.code == 130
+    assert "has the trained model, without a calibration" in capsys.readouterr().err
+    assert call("predict", tmp_path / "n", files[2]).code == 0
+
+
+def test_a_full_disk_in_the_calibration_leaves_the_model(call, tmp_path, files, monkeypatch):
+    _failing(monkeypatch, OSError(28, "No space left"))
+    done = call("train", files[0], "--out", tmp_path / "n")
+    assert done.code == 0
+    assert "the model is not calibrated, so scores are not probabilities: [Errno 28] No space left" in done.err
+    assert call("predict", tmp_path / "n", files[2]).code == 0
+
+
+def test_few_held_out_documents_are_replaced_by_cross_fitting(call, files, tmp_path):
+    done = call("train", files[0], "--out", tmp_path / "m", "--holdout", 0.02)
+    assert (done.code, done.err) == (0, "")
+    assert call("predict", tmp_path / "m", files[2], "--decide", "micro-f1").code == 0
 
 
 def test_fine_tuned_models_are_calibrated_on_request(call, files, tmp_path):

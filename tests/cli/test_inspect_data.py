@@ -65,6 +65,53 @@ def test_the_suggested_command_removes_the_duplicates_across(call, files, monkey
     )
 
 
+def test_the_command_keeps_documents_of_the_given_similarity_together(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [f"word{number}" for number in range(24)]
+    texts = [" ".join([*words[:18], *(f"{group * 7}{n}{group}9" * 2 for n in range(3))]) for group in range(4)]
+    texts += [f"{number} {number * 7919} {number * 104729} {number * 1299709}" for number in range(11, 27)]
+    rows = [{"text": text, "labels": ["x"]} for text in texts]
+    (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    body = json.loads(call("inspect", "d.jsonl", "--similarity", 0.55, "--json").out)
+    assert body["overlap"]["near"]["largest"] == 4
+    assert json.loads(call("inspect", "d.jsonl", "--json").out)["overlap"]["near"]["groups"] == 0
+    assert "--similarity 0.55" in body["split_command"]
+    split_on_sides = []
+    for seed in range(8):
+        assert call(*body["split_command"].split()[1:], "--seed", seed).code == 0
+        sides = ["word1 " in "".join(read(f"grouped-{part}.jsonl").texts) for part in ("train", "test")]
+        split_on_sides.append(all(sides))
+    assert not any(split_on_sides)
+
+
+def test_both_files_of_a_split_are_replaced_together(call, documents, tmp_path, monkeypatch):
+    from ramify.data import joining
+
+    train, test = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
+    train.write_text("old a")
+    test.write_text("old b")
+    write, written = joining.write, []
+
+    def fail_at_the_second(part, path, **others):
+        if written:
+            raise joining.DataFileError("cannot be written (No space left on device)", path)
+        written.append(path)
+        write(part, path, **others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(joining, "write", fail_at_the_second)
+        failed = call("convert", documents, train, "--test", test)
+    assert failed.code != 0
+    assert f"{test}: cannot be written (No space" in failed.err
+    assert (train.read_text(), test.read_text()) == ("old a", "old b")
+    assert {path.name for path in tmp_path.iterdir() if path != documents} == {"a.jsonl", "b.jsonl.gz"}
+    (tmp_path / "link.jsonl").symlink_to(train)
+    assert call("convert", documents, tmp_path / "link.jsonl", "--test", test).code == 0
+    assert (len(read(train)), len(read(test))) == (48, 12)
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert {path.name for path in tmp_path.iterdir() if path != documents} == {"a.jsonl", "b.jsonl.gz", "link.jsonl"}
+
+
 def test_field_flags_are_repeated_in_the_command(call, tmp_path):
     rows = "\n".join(f"{SENTENCE} {i};a+b" for i in range(8))
     (tmp_path / "books.csv").write_text(f"title;tags\n{rows}\n")
@@ -142,6 +189,18 @@ def test_convert_splits_at_random_without_keep_together(call, documents, tmp_pat
         (["--keep-together", "duplicates"], "--keep-together is given without --test"),
         (["--test-size", "0.3"], "--test-size is given without --test"),
         (["--add", "x.jsonl"], "--add is given without --test"),
+        (["--similarity", "0.7"], "--similarity is given without --test"),
+        (["--test", "t.jsonl", "--similarity", "0.7"], "--similarity is given without --keep-together near-duplicates"),
+        (
+            ["--test", "t.jsonl", "--keep-together", "duplicates", "--similarity", "0.7"],
+            "--similarity is given without --keep-together near-duplicates",
+        ),
+        (
+            ["--test", "t.jsonl", "--keep-together", "near-duplicates", "--similarity", "0.3"],
+            "--similarity is 0.3, but must be",
+        ),
+        (["--test", "no/such/folder/t.jsonl"], "no/such/folder/t.jsonl: cannot be written"),
+        (["--test", f"{'t' * 300}.jsonl"], "cannot be written (File name too long)"),
         (["--test", "t.jsonl", "--test-size", "1.5"], "--test-size is 1.5"),
         (["--test", "t.jsonl", "--keep-together", "duplicate"], "did you mean 'duplicates'"),
         (["--test", "t.jsonl", "--hide-labels", "0.5"], "split first"),

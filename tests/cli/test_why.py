@@ -117,3 +117,62 @@ def test_other_models(call, documents, tmp_path, model_kind):
     assert done.code == 0, done.err
     words = {"nearest-instances": "training document", "blend": "weighted members", "partitioned": "matcher and ranker"}
     assert words[model_kind] in done.out
+
+
+def test_documents_that_voted_are_named_in_text_and_json(call, documents, tmp_path):
+    assert call("train", documents, "--model", "nearest-instances", "--out", tmp_path / "m", "--quiet").code == 0
+    done = call("predict", tmp_path / "m", "river smoke", "--why", "-k", 1, "--top", 2)
+    votes = [line.strip() for line in done.out.splitlines() if line.strip().startswith("training document ")]
+    assert len(votes) == 2
+    assert "similarity " in votes[0] and "weight " in votes[0]
+    found = call("predict", tmp_path / "m", "river smoke", "--why", "-k", 1, "--top", 2, "--format", "jsonl").out
+    [label] = json.loads(found)["labels"]
+    records = label["why"]["votes"]
+    assert [f"training document {vote['number']}" for vote in records] == [line.split(" +")[0] for line in votes]
+    rows = [json.loads(line) for line in documents.read_text().splitlines()]
+    for vote in records:
+        assert set(vote) == {"point", "number", "similarity", "weight", "part", "labels"}
+        assert label["label"] in vote["labels"] and 0 < vote["part"] <= vote["weight"] <= 1
+        assert sorted(rows[vote["number"] - 1]["labels"]) == sorted(vote["labels"])
+
+
+def test_votes_inside_a_mixture_name_their_member(call, documents, tmp_path):
+    assert call("train", documents, "--model", "blend", "--out", tmp_path / "m", "--quiet").code == 0
+    done = call("predict", tmp_path / "m", "river smoke", "--why", "-k", 1, "--top", 1)
+    assert sum("training document " in line for line in done.out.splitlines()) == 1
+    found = call("predict", tmp_path / "m", "river smoke", "--why", "-k", 1, "--top", 1, "--format", "jsonl").out
+    [vote] = json.loads(found)["labels"][0]["why"]["votes"]
+    assert vote["of"] in done.out
+    assert f"training document {vote['number']} +" in done.out
+
+
+def test_a_tree_has_no_votes(call, model):
+    found = json.loads(call("predict", model, "river smoke", "--why", "--format", "jsonl").out)
+    assert "votes" not in found["labels"][0]["why"]
+
+
+def test_clusters_are_named_by_their_labels(call, documents, tmp_path):
+    assert call("train", documents, "--model", "partitioned", "--out", tmp_path / "m", "--quiet").code == 0
+    done = call("predict", tmp_path / "m", "river smoke", "--why", "-k", 1)
+    label = done.out.splitlines()[1].split()[1]
+    [line] = [line for line in done.out.splitlines() if "matcher, cluster " in line]
+    assert label in line.split("(")[1].split(")")[0].split(", ")
+
+
+def test_no_control_characters_reach_a_terminal(call, tmp_path):
+    bad = "wa\x1b]0;title\x07\x9bter\u202e\x85\u2066."
+    rows = [{"text": f"river lake {n}", "labels": [bad]} for n in range(6)]
+    rows += [{"text": f"smoke fire {n}", "labels": ["fire"]} for n in range(6)]
+    (tmp_path / "d.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert call("train", tmp_path / "d.jsonl", "--out", tmp_path / "m", "--quiet").code == 0
+    text = "river \x1b[2J\u202etxt\u2069 lake"
+    for more in ((), ("--why",)):
+        shown = call("predict", tmp_path / "m", text, "-k", 1, *more).out
+        assert "river" in shown and "ter" in shown
+        assert all(letter.isprintable() for letter in shown.replace("\n", "")), more
+    exact = json.loads(call("predict", tmp_path / "m", text, "-k", 1, "--format", "jsonl").out)
+    assert exact["labels"][0]["label"] == bad
+    (tmp_path / "t.jsonl").write_text(json.dumps({"text": text}))
+    assert (
+        bad.encode() in call("predict", tmp_path / "m", tmp_path / "t.jsonl", "-k", 1, "--format", "csv").out.encode()
+    )

@@ -11,8 +11,11 @@ import scipy.sparse as sp
 from ramify.data import split_grouped
 from ramify.data.labels import NumberNames
 from ramify.errors import InputError
+from ramify.features.languages import CODES
 from ramify.health import inspect_data
 from ramify.health.frequencies import Frequencies
+from ramify.health.language_names import LANGUAGE_NAMES
+from ramify.health.languages import language_name
 from ramify.values import Dataset
 
 
@@ -85,13 +88,14 @@ def test_findings_name_each_problem_and_the_serious_ones_first():
     health = inspect_data(TRAIN, TEST)
     topics = [finding.topic for finding in health.findings]
     assert set(topics) == {
-        *("test documents seen in training", "repeated training documents", "equal documents with different labels"),
+        *("test documents with a near duplicate in training", "repeated training documents"),
+        "equal documents with different labels",
         *("test labels without training document", "labels with one document", "similar label names"),
         *("documents without text", "documents without label"),
     }
     serious = [finding.serious for finding in health.findings]
     assert serious == sorted(serious, reverse=True)
-    assert "2 of 4 test documents (50.0%) have a near duplicate in training, of these 1 an equal one" in str(health)
+    assert "2 of 4 test documents (50.0%) have a near duplicate in training, 1 of these an equal one" in str(health)
     clean = inspect_data(
         dataset([("red roses in the garden", ["a1"]), ("blue sky and sun", ["b2"]), ("x", ["a1", "b2"])])
     )
@@ -106,6 +110,8 @@ def test_the_command_splits_both_files_again():
         "--test-size 0.4 --keep-together near-duplicates --text body"
     )
     assert health.as_dict()["split_command"] == health.split_command
+    assert "--similarity" not in health.split_command
+    assert "--keep-together near-duplicates --similarity 0.6" in inspect_data(TRAIN, similarity=0.6).split_command
     alone = inspect_data(TRAIN, sources=["X.npz:Y.npz"])
     assert alone.split_command.startswith(
         "ramify convert X.npz:Y.npz grouped-train.npz --test grouped-test.npz --test-size 0.2 "
@@ -133,6 +139,62 @@ def test_json_text_and_page_have_all_parts():
     assert html.count('<svg class="chart"') >= 2
     assert "<script" not in html
     assert health._repr_html_().startswith("<div")
+
+
+COMMON = "the discharge of the waste of towns and of factories into the rivers and lakes of the country in the year"
+TOPICS = ("salmon", "taxes", "farms", "banks", "vessels", "drought", "sewage", "income", "credit", "deposits")
+OTHERS = [(f"{topic} {topic[::-1]} {topic[1:]}", ["a"]) for topic in TOPICS] * 4
+OTHERS = [(f"{text} {'xyzw'[row // 10] * 12}", labels) for row, (text, labels) in enumerate(OTHERS)]
+
+
+@pytest.mark.parametrize(
+    ("repeats", "serious", "words"),
+    [
+        ([f"{COMMON} 2001"], False, "none of these an equal one"),
+        ([COMMON], True, "1 of these an equal one"),
+        ([f"{COMMON} {year}" for year in (2001, 2002, 2003)], True, "none of these an equal one"),
+    ],
+    ids=["one near", "one equal", "many near"],
+)
+def test_near_duplicates_are_serious_by_equal_ones_or_a_large_share(repeats, serious, words):
+    test = dataset([(text, ["a"]) for text in repeats] + [(text[::-1], labels) for text, labels in OTHERS])
+    [finding] = [one for one in inspect_data(dataset([(COMMON, ["a"])]), test).findings if "duplicate" in one.topic]
+    assert (finding.topic, finding.serious) == ("test documents with a near duplicate in training", serious)
+    assert words in finding.text and "may overstate" in finding.text
+
+
+def test_a_page_shows_file_names_and_beginnings_of_documents_only():
+    pytest.importorskip("jinja2")
+    text = " ".join(f"secret{number}" for number in range(40))
+    both = dataset([(text, ["a"])])
+    health = inspect_data(both, both, sources=["/home/me/private/train.jsonl", "/home/me/other/test.jsonl"])
+    for shown in (health.page().html(), health.page().markdown()):
+        assert "train.jsonl" in shown and "/home" not in shown and "private" not in shown
+        assert "secret8" in shown and "secret13" not in shown
+        assert "The page contains the beginnings of some documents." in shown
+        assert "first those with documents in both parts:" in shown
+        assert "seen in training" not in shown
+    pair = inspect_data(both, sources=["/a/b/X.npz:/a/b/Y.npz"]).page().markdown()
+    assert "X.npz:Y.npz" in pair and "/a/b" not in pair and "both parts" not in pair
+
+
+def test_columns_of_documents_name_their_part():
+    headers = {grid.title.split(" (")[0]: grid.header for grid in inspect_data(TRAIN, TEST).grids()}
+    assert headers["labels by number of training documents"][0] == "training documents"
+    assert headers["most frequent labels"][1] == "training documents"
+    assert headers["label names that may mean one label"][2] == "documents, both parts"
+    alone = {grid.title: grid.header for grid in inspect_data(TRAIN).grids()}
+    assert alone["label names that may mean one label"][2] == "documents"
+
+
+def test_every_language_code_has_a_name():
+    assert set(LANGUAGE_NAMES) == CODES
+    assert [language_name(code) for code in ("om", "ha", "de", "??")] == [
+        "Oromo (om)",
+        "Hausa (ha)",
+        "German (de)",
+        "??",
+    ]
 
 
 def test_hostile_texts_are_escaped():

@@ -9,9 +9,10 @@ from scipy.special import expit
 from ramify.errors import InputError
 from ramify.evaluation import evaluate_sets
 from ramify.tagger.decide import Calibration, Evidence, reliability
-from ramify.tagger.decide.choice import KINDS, MEASURES, chosen_kinds
+from ramify.tagger.decide.choice import KINDS, chosen_kinds
 from ramify.tagger.decide.decisions import Decisions
 from ramify.tagger.decide.fitting import CHOSEN, FITTED, WANTED, fit_rule
+from ramify.tagger.decide.measures import MEASURES
 from ramify.tagger.decide.rules import Counted, ExpectedF1, Thresholds
 from ramify.tagger.decide.sweeps import best_threshold, best_threshold_of_each
 from ramify.values import TopK, as_csr
@@ -366,7 +367,7 @@ def test_the_kind_for_a_measure_is_the_best_on_new_documents(evidence, train):
         }
         own = evaluate_sets(Y, decisions.rule(name).sets(top, p, N_LABELS), Y_train=train)[measure]
         assert own == values[decisions.chosen[name]]
-        assert own > max(values.values()) - 0.004
+        assert own > max(values.values()) - 0.006
 
 
 @pytest.mark.parametrize(("name", "measure"), [("micro-f1", "microF1"), ("macro-f1", "macroF1"), ("example-f1", "F1")])
@@ -380,15 +381,14 @@ def test_measures_of_the_choice_are_those_of_the_evaluation(name, measure, evide
 def test_thresholds_per_label_are_chosen_where_they_gain():
     """Half of the labels are told apart by their scores, the other half nearly not at all."""
     rng = np.random.default_rng(3)
-    p = expit(-2.5 + np.where(np.arange(40) < 20, 4.0, 0.3) * rng.normal(size=(800, 40))).astype(np.float32)
-    Y = as_csr((rng.random((800, 40)) < p).astype(np.float32))
-    every = TopK(np.tile(np.arange(40, dtype=np.int32), (800, 1)), p)
-    assert chosen_kinds(Evidence.of(Y, every, Y), p)["macro-f1"] == "label-f1"
+    p = expit(-2.5 + np.where(np.arange(40) < 20, 4.0, 0.3) * rng.normal(size=(3000, 40))).astype(np.float32)
+    Y = as_csr((rng.random((3000, 40)) < p).astype(np.float32))
+    every = TopK(np.tile(np.arange(40, dtype=np.int32), (3000, 1)), p)
+    assert chosen_kinds(Evidence.of(Y, every, Y))["macro-f1"] == "label-f1"
 
 
 def test_a_half_without_a_true_label_leaves_one_threshold(evidence):
     rows = np.zeros(len(evidence.labels), bool)
     rows[[int(np.argmax(evidence.n_true))]] = True
-    assert set(chosen_kinds(evidence.of_rows(rows), evidence.scores[rows]).values()) == {
-        f"one-{name}" for name in CHOSEN
-    }
+    found = chosen_kinds(evidence.of_rows(rows))
+    assert set(found.values()) == {f"one-{name}" for name in CHOSEN}

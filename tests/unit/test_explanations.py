@@ -17,7 +17,7 @@ from ramify.errors import InputError
 from ramify.features.dense_text import DenseText
 from ramify.index import KMeansIndexer
 from ramify.models.base.reasons import MixtureReason, StagesReason, TreeReason, VoteReason
-from ramify.tagger.explain.explanation import Term
+from ramify.tagger.explain.explanation import Term, Word
 from ramify.tagger.explain.occlusion import occlude
 from ramify.tagger.explain.pieces import tokens_of
 from ramify.tagger.explain.plain import term_lines
@@ -282,6 +282,10 @@ def test_matcher_and_ranker(matcher, ranker):
         assert isinstance(one.reason, StagesReason)
         assert one.score == pytest.approx(found[one.label], rel=1e-5)
         assert (one.reason.clusters[0].reason is None) == (matcher == "popular")
+        clusters = tagger.model_.clusters_.toarray()
+        for cluster in one.reason.clusters:
+            assert one.number in cluster.labels
+            assert cluster.labels.tolist() == np.flatnonzero(clusters[:, cluster.cluster]).tolist()
         assert "cluster" in str(tagger.explain(TEXTS[2], one.label))
 
 
@@ -334,6 +338,41 @@ def test_the_error_of_the_orders_covers_the_shapley_values():
     assert found.gap == pytest.approx(0, abs=1e-12)
     assert np.sqrt(np.square(found.values - exact).mean()) < 2 * found.error
     assert found.error < 0.3
+
+
+def replaced_occlusion(one, values, error):
+    """The explanation with other attributions of the words a1, b1, ..."""
+    names = [f"{letter}1" for letter in "abcdef"]
+    terms = [Term(text=name, strength=value, error=error) for name, value in zip(names, values, strict=False)]
+    words = [Word(begin=3 * at, end=3 * at + 2, strength=value, error=error) for at, value in enumerate(values)]
+    return replace(one, terms=tuple(terms), words=tuple(words))
+
+
+def test_words_under_two_standard_errors_are_no_reasons():
+    tagger = fitted(Counting(), Tfidf(min_df=1))
+    explanation = tagger.explain("river rain report")
+    text = "a1 b1 c1 d1"
+    one = replaced_occlusion(explanation.labels[0], [0.5, 0.19, -0.3, -0.1], 0.1)
+    assert [[term.text for term in side] for side in one.strongest()] == [["a1"], ["c1"]]
+    assert one.n_uncertain == 2
+    assert [piece for piece, shade in one.segments(text) if shade] == ["a1", "c1"]
+    assert one.reasons_dict()["occlusion"]["uncertain"] == 2
+    none = replaced_occlusion(explanation.labels[0], [0.19, -0.1], 0.1)
+    shown = str(replace(explanation, labels=(none,)))
+    assert "for: no word of 2 standard errors or more" in shown
+    assert "against: no word of 2 standard errors or more" in shown
+
+
+def test_errors_of_words_are_those_of_the_occlusion():
+    tagger = fitted(Counting(), Tfidf(min_df=1))
+    one = tagger.explain("river rain rain report").labels[0]
+    error = one.occlusion.error
+    assert error > 0.01
+    assert {term.text: term.error for term in one.terms} == pytest.approx(
+        {term.text: error * 2**0.5 if term.text == "rain" else error for term in one.terms}
+    )
+    assert [word.error for word in one.words] == pytest.approx([error] * len(one.words))
+    assert all(term.error == 0 for term in fitted().explain(TEXTS[0]).labels[0].terms)
 
 
 def test_a_subclass_that_overrides_the_prediction_is_explained_by_its_own_scores():

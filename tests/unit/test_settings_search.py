@@ -330,7 +330,7 @@ def test_too_few_documents():
     with pytest.raises(InputError, match="49 documents with a label, but tuning holds some out and needs at least 50"):
         tune(order_matters(49), trials=2)
     same = order_matters(60)
-    with pytest.raises(InputError, match="have the same text"):
+    with pytest.raises(InputError, match="are equal, so none can be held out"):
         tune(Dataset(Y=same.Y, label_names=same.label_names, texts=["a text"] * 60), trials=2)
 
 

@@ -73,6 +73,8 @@ class Predictor:
         Whether the answers have the reasons of their labels (``Tagger.explain``).
     occlusion : bool, optional
         As in ``Tagger.explain``.
+    probabilities : bool, default False
+        Whether the labels of a calibrated tagger have probabilities.
     """
 
     tagger: Tagger
@@ -85,6 +87,7 @@ class Predictor:
     rule: str | None = None
     why: bool = False
     occlusion: bool | None = None
+    probabilities: bool = False
 
     def answers(self, batch: Sequence[tuple[Any, Any]], n_before: int = 0) -> list[Answer]:
         """The labels of a batch of (identity, text or row of features), numbered from ``n_before + 1``."""
@@ -128,7 +131,7 @@ class Predictor:
     def _tags(self, found: list[Tags]) -> list[list[Tag]]:
         """The labels with their identifiers and probabilities."""
         keys, decisions = self.tagger.label_keys_, self.tagger.decisions_
-        calibrated = decisions is not None and self.rule is None
+        calibrated = self.probabilities and decisions is not None and self.rule is None
         if keys is None and not calibrated:
             return [[Tag(without_surrogates(label), score, None) for label, score in tags] for tags in found]
         pairs = [tag for tags in found for tag in tags]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramify.cli.why import record, text_lines
 from ramify.errors import InputError
+from ramify.wording import one_line
 
 if TYPE_CHECKING:
     from ramify.answering import Answer
@@ -170,10 +171,10 @@ def _csv_line(cells: Sequence[Any]) -> str:
 
 
 def _text_lines(answer: Answer, keys: bool, top: int = 0) -> list[str]:
-    lines = [f"> {_without_breaks(answer.text)}"]
+    lines = [f"> {one_line(str(answer.text))}"]
     reasons = [] if answer.why is None else [text_lines(one, answer.why.text, top) for one in answer.why.labels]
     for tag, more in zip_longest(answer.tags, reasons):
-        lines.append(f"  {tag.score:8.3g}  {_without_breaks(tag.label)}{f'  ({tag.key})' if keys else ''}")
+        lines.append(f"  {tag.score:8.3g}  {one_line(tag.label)}{f'  ({one_line(str(tag.key))})' if keys else ''}")
         lines += more or []
     return lines if answer.tags else [*lines, "  no label"]
 

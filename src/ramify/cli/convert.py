@@ -81,6 +81,14 @@ class ConvertOptions(NewFieldOptions):
             rich_help_panel=SPLIT_PANEL,
         ),
     ] = None
+    similarity: Annotated[
+        Optional[float],  # noqa: UP045
+        Option(
+            metavar="X",
+            help="Least Jaccard similarity of near duplicates, 0.5 to 1. (default: 0.8)",
+            rich_help_panel=SPLIT_PANEL,
+        ),
+    ] = None
     add: Annotated[
         Optional[str],  # noqa: UP045
         Option(metavar="FILE", help="Further documents to split, of the same format.", rich_help_panel=SPLIT_PANEL),
@@ -120,7 +128,7 @@ def _converted(options: ConvertOptions, fields: Fields, target: Fields) -> tuple
     from ramify.data.hidden import SHARE
     from ramify.errors import InputError
 
-    for name in ("test_size", "keep_together", "add"):
+    for name in ("test_size", "keep_together", "similarity", "add"):
         if getattr(options, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} is given without --test: add --test FILE, or leave it out")
     share = replace(SHARE, optional=True).check("--hide-labels", options.hide_labels)
@@ -130,11 +138,10 @@ def _converted(options: ConvertOptions, fields: Fields, target: Fields) -> tuple
 
 
 def _split(options: ConvertOptions, fields: Fields, target: Fields) -> tuple[str, ...]:
-    from ramify.checks import SEED, OneOf
+    from ramify.checks import SEED
     from ramify.cli.output import note
     from ramify.cli.stages import Stages
     from ramify.data import convert_split, duplicate_groups, split_grouped, split_random
-    from ramify.data.duplicates import KINDS
     from ramify.errors import InputError
 
     if options.hide_labels is not None:
@@ -143,12 +150,14 @@ def _split(options: ConvertOptions, fields: Fields, target: Fields) -> tuple[str
     if not 0 < size < 1:
         raise InputError(f"--test-size is {size}, but must be a share between 0 and 1")
     seed = SEED.check("--seed", options.seed)
-    kind = OneOf(KINDS, optional=True).check("--keep-together", options.keep_together)
+    kind, similarity = _kept_together(options)
     sizes: list[int] = []
 
     def split(whole: Dataset) -> tuple[Dataset, Dataset]:
         with Stages() as stages:
-            groups = None if kind is None else duplicate_groups(whole, kind, progress=stages)
+            groups = None
+            if kind is not None:
+                groups = duplicate_groups(whole, kind, similarity=similarity, progress=stages)
         parts = split_random(whole, size, seed) if groups is None else split_grouped(whole, groups, size, seed)
         sizes.extend(map(len, parts))
         return parts
@@ -158,3 +167,17 @@ def _split(options: ConvertOptions, fields: Fields, target: Fields) -> tuple[str
     left_out = convert_split(sources, options.target, options.test, split=split, fields=fields, target_fields=target)
     note(f"{sizes[0]:,} documents in {options.target}, {sizes[1]:,} in {options.test}")
     return left_out
+
+
+def _kept_together(options: ConvertOptions) -> tuple[str | None, float]:
+    """The kind of duplicates that a split keeps together, and the least similarity of near ones."""
+    from ramify.checks import OneOf, real_number
+    from ramify.data.duplicates import KINDS, LEAST_SIMILARITY, NEAR, SIMILARITY
+    from ramify.errors import InputError
+
+    kind = OneOf(KINDS, optional=True).check("--keep-together", options.keep_together)
+    if options.similarity is None:
+        return kind, SIMILARITY
+    if kind != NEAR:
+        raise InputError(f"--similarity is given without --keep-together {NEAR}: add it, or leave --similarity out")
+    return kind, real_number("--similarity", options.similarity, LEAST_SIMILARITY, 1)

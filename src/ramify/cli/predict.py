@@ -127,7 +127,7 @@ def run(options: PredictOptions) -> None:
     format_ = format_of(options.format, options.out, single_texts=bool(source.texts))
     if options.why and format_ not in (Format.text, Format.jsonl):
         raise InputError(f"--why is given, but the format {format_.value} has no place for reasons: use text or jsonl")
-    predictor = _predictor(options)
+    predictor = _predictor(options, probabilities=format_ is Format.jsonl)
     documents = source.documents(predictor.tagger, options)
     if source.name == "-" and sys.stdin.isatty():
         form = "one text per line" if options.plain else 'lines such as {"text": "..."} (--plain: one text per line)'
@@ -280,7 +280,7 @@ def _may_be_text(data: str) -> bool:
     return False
 
 
-def _predictor(options: PredictOptions) -> Predictor:
+def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
     """Load the model and check the options before documents are read."""
     from ramify.answering import Predictor, open_tagger
 
@@ -300,6 +300,7 @@ def _predictor(options: PredictOptions) -> Predictor:
         rule=options.decide,
         why=options.why,
         occlusion=True if options.occlude else None,
+        probabilities=probabilities,
     )
 
 

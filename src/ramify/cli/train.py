@@ -22,7 +22,6 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan, Start
     from ramify.cli.settings import Part
-    from ramify.cli.stages import Stages
     from ramify.tagger import Tagger
     from ramify.values import Dataset
 
@@ -198,6 +197,8 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
         raise InputError("--test and --holdout are both given: choose one")
     if options.calibrate not in (None, "yes", "no"):
         raise InputError(f"--calibrate is {quoted(options.calibrate)}, but must be yes or no")
+    if options.calibrate == "yes" and options.holdout is None and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise InputError("--calibrate is yes, but several processes train together: use --holdout instead")
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
     check_target(options.out)
@@ -205,7 +206,8 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
 
 
 def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
-    from ramify.cli.output import warnings_as_notes
+    from ramify.cli.calibrating import NOT_WANTED, calibrate_and_save, reason_against
+    from ramify.cli.output import note, warnings_as_notes
     from ramify.cli.stages import Stages
     from ramify.cli.training_report import TrainingReport
 
@@ -223,47 +225,20 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         _note_lack_of_clusters(options, tagger)
         with stages.stage("save"):
             tagger.save(options.out)
-        _calibrate(options, tagger, training, test if options.holdout is not None else None, stages)
+        held_out = test if options.holdout is not None else None
+        reason = reason_against(options.calibrate, tagger, held_out)
+        if reason is None:
+            seed = {"seed": plan.seed, "threads": options.threads}
+            reason = calibrate_and_save(tagger, options.out, training, held_out, stages, **seed)
         report = None
         if test is not None:
             with stages.stage("evaluate"):
                 report = tagger.evaluate(test)
-    TrainingReport(tagger, options.out, stages, report, plan.as_dict()).show(as_json=options.json)
-
-
-def _calibrate(
-    options: TrainOptions, tagger: Tagger, training: Dataset, held_out: Dataset | None, stages: Stages
-) -> None:
-    """Calibrate the saved tagger and save it again; print a note if it stays without a calibration."""
-    from ramify.cli.output import note
-
-    assert options.out is not None
-    reason = None
-    if options.calibrate == "no":
-        return
-    if options.calibrate is None and held_out is None and _is_fine_tuned(tagger.model_):
-        reason = "training again on parts of the documents takes long: add --holdout 0.1 or --calibrate yes"
-    else:
-        with stages.stage("calibrate"):
-            try:
-                if held_out is None:
-                    tagger.cross_calibrate(training, threads=options.threads, progress=stages)
-                else:
-                    tagger.calibrate_dataset(held_out, threads=options.threads)
-            except InputError as error:
-                reason = str(error)
-    if reason is None:
-        tagger.save(options.out)
-    else:
+    TrainingReport(tagger, options.out, stages, report, plan.as_dict(), reason).show(as_json=options.json)
+    if reason not in (None, NOT_WANTED):
+        if options.calibrate == "yes":
+            raise InputError(f"{options.out} has the trained model, but no calibration: {reason}")
         note(f"note: the model is not calibrated, so scores are not probabilities: {reason}", quiet=options.quiet)
-
-
-def _is_fine_tuned(model: Any) -> bool:
-    """Whether the model or a part of it is trained by gradient descent in epochs, which takes long."""
-    from ramify.models.base.adapter import as_model
-
-    entry = catalogue.by_class(type(model).__name__)
-    return (entry is not None and entry.extra == "torch") or any(map(_is_fine_tuned, as_model(model).inside().values()))
 
 
 def _is_first_process() -> bool:

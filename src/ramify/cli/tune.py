@@ -75,9 +75,13 @@ def run(options: TuneOptions) -> None:
     """
     from ramify.checks import OneOf
     from ramify.data.streams import writing
+    from ramify.errors import InputError
     from ramify.tuning import Limits, Objective, check_installed
     from ramify.tuning.settings import MODELS
 
+    for flag, limit in (("minutes", options.minutes), ("trials", options.trials)):
+        if limit is not None and limit <= 0:
+            raise InputError(f"--{flag} is {limit:g}, but must be above 0")
     Limits.of(minutes=options.minutes, trials=options.trials)
     Objective.of(options.measure)
     OneOf(MODELS, optional=True).check("--model", options.model)

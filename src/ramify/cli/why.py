@@ -32,14 +32,26 @@ def text_lines(one: LabelExplanation, text: str | None, top: int) -> list[str]:
     section = label_section(one, top)
     lines = [f"{INDENT}{name}: {shown}" for name, shown in term_lines(one, top)]
     for inner in section.inner:
-        lines += [f"{INDENT}{step}" for step in _steps(inner)]
+        lines += [f"{INDENT}{step}" for step in _steps(inner, votes=True)]
     return lines if text is None else lines + _highlighted(one, text)
 
 
-def _steps(section: Section) -> list[str]:
-    """A step of the computation, and the steps inside it."""
-    steps = [(section, ""), *((inner, "  ") for inner in section.inner)]
-    return [f"{blank}{one_line(step.title)}: {step.equation}" for step, blank in steps]
+def _steps(section: Section, depth: int = 0, *, votes: bool = False) -> Iterator[str]:
+    """A step of the computation, and the steps inside it; steps further inside only down to votes, with these."""
+    from ramify.tagger.explain.summary import signed
+
+    blank = "  " * depth
+    yield f"{blank}{one_line(section.title)}: {section.equation}"
+    if votes:
+        noted = (row for row in section.rows if row.note)
+        yield from (f"{blank}  {one_line(row.name)} {signed(row.number)} ({one_line(row.note)})" for row in noted)
+    for inner in section.inner:
+        if depth == 0 or (votes and _has_votes(inner)):
+            yield from _steps(inner, depth + 1, votes=votes)
+
+
+def _has_votes(section: Section) -> bool:
+    return any(row.note for row in section.rows) or any(map(_has_votes, section.inner))
 
 
 def _highlighted(one: LabelExplanation, text: str) -> list[str]:
@@ -81,10 +93,16 @@ def _excerpt(segments: list[tuple[str, int]]) -> Iterator[tuple[str, int]]:
 
 def record(one: LabelExplanation, top: int) -> dict[str, Any]:
     """The reasons of a label for JSON, with strengths rounded to the precision of a float32."""
-    from ramify.tagger.explain.summary import label_section
+    from ramify.tagger.explain.summary import label_section, votes_of
 
     found = one.reasons_dict(top)
     for name in ("for", "against"):
-        found[name] = [term | {"strength": float(f"{term['strength']:.6g}")} for term in found[name]]
+        found[name] = list(map(_rounded, found[name]))
     steps = [step.strip() for inner in label_section(one, top).inner for step in _steps(inner)]
-    return found | {"computation": steps}
+    votes = [_rounded(vote) for vote in votes_of(one.reason, one.names, top)]
+    return found | ({"votes": votes} if votes else {}) | {"computation": steps}
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """Numbers in the precision of a float32."""
+    return {name: float(f"{one:.6g}") if isinstance(one, float) else one for name, one in values.items()}

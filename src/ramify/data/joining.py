@@ -11,7 +11,8 @@ import scipy.sparse as sp
 from ramify.data.fields import DEFAULT_FIELDS, Fields
 from ramify.data.files import read_for, refuse_same_file, write
 from ramify.data.labels import align
-from ramify.errors import InputError
+from ramify.data.streams import replacing_together
+from ramify.errors import DataFileError, InputError
 from ramify.values import CSR, Dataset
 
 
@@ -70,7 +71,7 @@ def convert_split(
     sources : sequence of path-like
         The files to read; their rows are joined.
     train, test : path-like
-        The files to write, each completely or not at all.
+        The files to write. Both replace older files after both are written completely.
     split : callable
         Returns (train, test) of the joined Dataset, for example ``split_grouped``.
     fields, target_fields : Fields, optional
@@ -100,9 +101,22 @@ def convert_split(
         whole = part if whole is None else joined(whole, part)
     if whole is None:
         raise InputError("no source is given: name at least one file")
-    for part, target in zip(reversed(split(whole)), (test, train), strict=True):
-        write(part, target, fields=target_fields)
+    parts = split(whole)
+    targets = (Path(train), Path(test))
+    with replacing_together(targets) as staged:
+        for part, target, temporary in zip(parts, targets, staged, strict=True):
+            _write_for(part, target, temporary, target_fields)
     return tuple(left_out)
+
+
+def _write_for(part: Dataset, target: Path, temporary: Path, fields: Fields) -> None:
+    """Write the temporary file of a target; an error names the target."""
+    try:
+        write(part, temporary, fields=fields)
+    except DataFileError as error:
+        if error.path != temporary:
+            raise
+        raise DataFileError(str(error).removeprefix(f"{temporary}: "), target) from None
 
 
 def _widened(matrix: CSR, width: int) -> CSR:

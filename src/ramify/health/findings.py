@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ramify.data.duplicates import SIMILARITY
 
 if TYPE_CHECKING:
     from ramify.health.data_health import DataHealth
 
 SERIOUS_SHARE = 0.01
 """Share of the documents above which a finding is serious."""
+SERIOUS_NEAR_SHARE = 0.05
+"""The same for near duplicates: a part of them are different documents with much text in common."""
 RARE_SHARE = 0.5
 """Share of labels with one document above which there is a finding."""
 
@@ -24,7 +28,7 @@ class Finding:
     Parameters
     ----------
     topic : str
-        What it is about, such as "test documents seen in training".
+        What it is about, such as "similar label names".
     serious : bool
         Whether it changes measures or models visibly.
     text : str
@@ -45,9 +49,9 @@ def findings_of(health: DataHealth) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: not finding.serious))
 
 
-def split_command(health: DataHealth) -> str:
-    """The command line of a grouped split, see `DataHealth.split_command`."""
-    train, *test = health.sources
+def split_command(health: DataHealth, sources: Sequence[str] | None = None) -> str:
+    """The command line of a grouped split, see `DataHealth.split_command`; with other names of the files if given."""
+    train, *test = health.sources if sources is None else sources
     suffixes = Path(train.rpartition(":")[2] if ".npz:" in train else train).suffixes
     extension = "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
     share = 0.2
@@ -56,6 +60,8 @@ def split_command(health: DataHealth) -> str:
     words = ["ramify", "convert", shlex.quote(train), f"grouped-train{extension}", "--test", f"grouped-test{extension}"]
     words += [word for path in test for word in ("--add", shlex.quote(path))]
     words += ["--test-size", f"{max(share, 0.001):.3g}", "--keep-together", "near-duplicates"]
+    if health.overlap.similarity != SIMILARITY:
+        words += ["--similarity", f"{health.overlap.similarity:g}"]
     return " ".join([*words, *([health.flags] if health.flags else [])])
 
 
@@ -73,22 +79,23 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 def _duplicates(health: DataHealth) -> Iterator[Finding]:
     overlap, train, test = health.overlap, health.train, health.test
     if test is not None and overlap.near.across:
-        equal = f", of these {overlap.exact.across:,} an equal one" if overlap.exact.across else ""
         yield Finding(
-            "test documents seen in training",
-            overlap.near.across >= SERIOUS_SHARE * test.documents,
+            "test documents with a near duplicate in training",
+            _is_serious(overlap.exact.across, overlap.near.across, test.documents),
             f"{_of(overlap.near.across, test.documents, 'test document')} {_have(overlap.near.across)} a near "
-            f"duplicate in training{equal}: measures on this test part overstate the quality for new documents",
+            f"duplicate in training, {_none_or(overlap.exact.across)} of these an equal one: a model often predicts "
+            "the labels of the duplicate, so that measures on this test part may overstate the quality for new "
+            "documents",
             "split the data anew, with all near duplicates on one side",
         )
     if overlap.near.train:
-        equal = f", of these {overlap.exact.train:,} equal to it" if overlap.exact.train else ""
         is_one = "is a near duplicate" if overlap.near.train == 1 else "are near duplicates"
         yield Finding(
             "repeated training documents",
-            test is None and overlap.near.train >= SERIOUS_SHARE * train.documents,
-            f"{_of(overlap.near.train, train.documents, 'training document')} {is_one} of an earlier one{equal}: a "
-            "random held-out part would contain copies of training documents",
+            test is None and _is_serious(overlap.exact.train, overlap.near.train, train.documents),
+            f"{_of(overlap.near.train, train.documents, 'training document')} {is_one} of an earlier one, "
+            f"{_none_or(overlap.exact.train)} of these equal to it: a random held-out part would contain near "
+            "duplicates of training documents",
             "hold out documents with a grouped split",
         )
     if overlap.contradictory:
@@ -151,6 +158,15 @@ def _documents(health: DataHealth) -> Iterator[Finding]:
                 f"{_of(part.unlabelled, part.documents, f'{name} document')} {_have(part.unlabelled)} no label",
                 "remove them, unless no label is a true answer",
             )
+
+
+def _is_serious(exact: int, near: int, documents: int) -> bool:
+    """Whether equal documents, or near duplicates, are a large share."""
+    return (exact > 0 and exact >= SERIOUS_SHARE * documents) or near >= SERIOUS_NEAR_SHARE * documents
+
+
+def _none_or(number: int) -> str:
+    return f"{number:,}" if number else "none"
 
 
 def _of(number: int, whole: int, name: str) -> str:

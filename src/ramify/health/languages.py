@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ramify.features.languages import SAMPLE_TEXTS, STEMMERS, detect
+from ramify.features.languages import SAMPLE_TEXTS, detect
+from ramify.health.language_names import LANGUAGE_NAMES
 
 
 @dataclass(frozen=True)
@@ -32,5 +33,5 @@ class LanguageMix:
 
 def language_name(code: str) -> str:
     """The code with the name of the language, where that is known."""
-    name = STEMMERS.get(code)
-    return code if name is None else f"{name.capitalize()} ({code})"
+    name = LANGUAGE_NAMES.get(code)
+    return code if name is None else f"{name} ({code})"

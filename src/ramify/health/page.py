@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ramify.data.formats import paths_of
 from ramify.evaluation.grid import Grid
-from ramify.health.findings import Finding, percent
+from ramify.health.findings import Finding, percent, split_command
 from ramify.health.languages import language_name
 from ramify.health.overlap import Example
 from ramify.health.parts import BINS, range_name, used_bins
@@ -19,6 +20,7 @@ from ramify.health.tables import (
     histogram_grid,
     language_grid,
     part_grid,
+    shortened,
     variant_grid,
 )
 from ramify.report import Axis, Figure, Fragment, Page, Section, Series, Tiles, bars, line_chart
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ramify.health.data_health import DataHealth
 
 SHOWN_VARIANTS = 25
+SHOWN_TEXT = 100
 
 
 def page_of(health: DataHealth) -> Page:
@@ -41,13 +44,19 @@ def page_of(health: DataHealth) -> Page:
         sections.append(_names(health))
     if any(mix.shares for mix in health.languages):
         sections.append(_languages(health))
-    names = dict(zip(("Training data", "Test data"), health.sources, strict=False))
+    names = dict(zip(("Training data", "Test data"), _file_names(health), strict=False))
     return Page(
         title="State of the data",
         summary=_summary(health),
         sections=sections,
         facts=[*names.items(), ("Written by", f"ramify {__version__}")],
     )
+
+
+def _file_names(health: DataHealth) -> list[str]:
+    """The sources without their directories, because a page is passed on."""
+    pairs = (paths_of(source) for source in health.sources)
+    return [":".join(path.name for path in pair if path is not None) for pair in pairs]
 
 
 def _summary(health: DataHealth) -> str:
@@ -67,7 +76,7 @@ def _findings(health: DataHealth) -> Section:
 
 
 def _tiles(health: DataHealth) -> Tiles:
-    frequencies, near = health.frequencies, health.overlap.near
+    frequencies, near, exact = health.frequencies, health.overlap.near, health.overlap.exact
     single = frequencies.bands[0].labels
     tiles = [
         (f"{frequencies.labels:,}", "labels", "with at least one training document"),
@@ -76,10 +85,12 @@ def _tiles(health: DataHealth) -> Tiles:
     ]
     if health.test is None:
         share = percent(near.train, health.train.documents)
-        tiles.append((share, "repeated documents", f"{near.train:,} near duplicates of an earlier document"))
+        text = f"{near.train:,} near duplicates of an earlier document, {exact.train:,} of them equal to it"
+        tiles.append((share, "repeated documents", text))
     else:
         share = percent(near.across, health.test.documents)
-        tiles.append((share, "test documents seen in training", f"{near.across:,} have a near duplicate there"))
+        text = f"{near.across:,} test documents, {exact.across:,} of them with an equal one"
+        tiles.append((share, "near duplicates in training", text))
     return Tiles(tiles)
 
 
@@ -169,23 +180,34 @@ def _duplicates(health: DataHealth) -> Section:
     overlap = health.overlap
     unit = "character sequences of length 5" if health.holds_texts else "features"
     text = f"""
-    If a test document has a duplicate in training, a model predicts the labels of the duplicate. Measures on such
-    documents are higher than those on new documents. The same holds for a random held-out part of data with duplicates.
-    Near duplicates include the equal documents.
+    If a test document has a near duplicate in training, a model often predicts the labels of the duplicate. Measures on
+    such documents may be higher than those on new documents. The same holds for a random held-out part of data with
+    duplicates. Near duplicates include the equal documents; the others can be different documents with much in common,
+    such as the volumes of a series.
 
     Two documents are near duplicates if their sets of {unit} have a Jaccard similarity (shared ÷ all) of at least
     {overlap.similarity:g}. A group consists of documents that such pairs connect. A pair at the limit is found with a
-    probability of {overlap.recall:.1%}, a more similar pair with a higher one.
+    probability of {overlap.recall:.1%}, a more similar pair with a higher one. The probability can be lower among
+    thousands of similar but different documents, because not all pairs of a large set of candidates are compared.
     """
     parts: list[Part] = [_titled(duplicate_grid(overlap, has_test=health.test is not None))]
     if overlap.examples:
-        parts.append(_command(health.split_command))
-        parts += ["The largest groups, those with test documents in training first:", *map(_example, overlap.examples)]
+        parts.append(_command(split_command(health, _file_names(health))))
+        parts += [_lead_of_examples(health), *map(_example, overlap.examples)]
     return Section("Duplicates", text, parts)
 
 
+def _lead_of_examples(health: DataHealth) -> str:
+    first = "" if health.test is None else ", first those with documents in both parts"
+    quote = "The page contains the beginnings of some documents. " if health.holds_texts else ""
+    return f"{quote}The largest groups{first}:"
+
+
 def _command(command: str) -> Fragment:
-    lead = "This command writes a training and a test file in which all near duplicates are on one side:"
+    lead = (
+        "This command, run in the directory of the data, writes a training and a test file in which all near "
+        "duplicates are on one side:"
+    )
     lines = command.replace(" --", " \\\n  --").replace(" grouped-train", " \\\n  grouped-train", 1)
     html = Markup(
         "<p>{}</p><div class='scroll' role='group' aria-label='Command' tabindex='0'>"
@@ -197,7 +219,7 @@ def _command(command: str) -> Fragment:
 def _example(example: Example) -> Fragment:
     size, facts = group_name(example)
     names = {"train": "Training document", "test": "Test document"}
-    named = [(f"{names[part]} {number:,}", text) for part, number, text in example.documents]
+    named = [(f"{names[part]} {number:,}", shortened(text, SHOWN_TEXT)) for part, number, text in example.documents]
     item = Markup("<p class='card-name'>{}</p><blockquote>{}</blockquote>")
     items = Markup("").join(item.format(name, text) for name, text in named)
     html = Markup("<article class='card'><p class='card-head'>{} <span>{}</span></p>{}</article>")
@@ -211,7 +233,11 @@ def _names(health: DataHealth) -> Section:
     If they mean one label, its documents are divided, and a correct prediction can count as wrong. Some pairs are
     different labels: decide one by one.
     """
-    return Section("Label names", text, [_titled(variant_grid(health.similar_names, SHOWN_VARIANTS))])
+    return Section(
+        "Label names",
+        text,
+        [_titled(variant_grid(health.similar_names, SHOWN_VARIANTS, has_test=health.test is not None))],
+    )
 
 
 def _languages(health: DataHealth) -> Section:

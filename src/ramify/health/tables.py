@@ -30,7 +30,7 @@ def grids_of(health: DataHealth) -> tuple[Grid, ...]:
         band_grid(health.frequencies),
         frequent_grid(health.frequencies),
         duplicate_grid(health.overlap, has_test=health.test is not None),
-        variant_grid(health.similar_names, SHOWN_VARIANTS),
+        variant_grid(health.similar_names, SHOWN_VARIANTS, has_test=health.test is not None),
         language_grid(health),
     ]
     return tuple(grid for grid in grids if grid.rows)
@@ -107,14 +107,14 @@ def band_grid(frequencies: Frequencies) -> Grid:
         )
         for band in frequencies.bands
     ]
-    header = ("documents", "labels", "share", "share of assignments")
+    header = ("training documents", "labels", "share", "share of assignments")
     return Grid("labels by number of training documents", header, tuple(rows))
 
 
 def frequent_grid(frequencies: Frequencies) -> Grid:
     """The most frequent labels."""
     rows = [(shortened(name), f"{count:,}") for name, count in frequencies.frequent]
-    return Grid("most frequent labels", ("", "documents"), tuple(rows))
+    return Grid("most frequent labels", ("", "training documents"), tuple(rows))
 
 
 def duplicate_grid(overlap: Overlap, *, has_test: bool) -> Grid:
@@ -132,7 +132,7 @@ def duplicate_grid(overlap: Overlap, *, has_test: bool) -> Grid:
     return Grid("duplicate documents", ("", "equal", f"similarity ≥ {overlap.similarity:g}"), cells)
 
 
-def variant_grid(variants: tuple[Variants, ...], most: int) -> Grid:
+def variant_grid(variants: tuple[Variants, ...], most: int, *, has_test: bool) -> Grid:
     """Label names that differ only in case, spacing or number."""
     more = "" if len(variants) <= most else f" ({most} of {len(variants):,} groups)"
     rows = [
@@ -143,7 +143,8 @@ def variant_grid(variants: tuple[Variants, ...], most: int) -> Grid:
         )
         for one in variants[:most]
     ]
-    return Grid(f"label names that may mean one label{more}", ("", "difference", "documents"), tuple(rows))
+    counts = "documents, both parts" if has_test else "documents"
+    return Grid(f"label names that may mean one label{more}", ("", "difference", counts), tuple(rows))
 
 
 def language_grid(health: DataHealth) -> Grid:

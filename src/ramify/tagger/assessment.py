@@ -220,7 +220,9 @@ def _check_common_labels(a: Tagger, b: Tagger) -> None:
 def named_by(tagger: Tagger, dataset: Dataset) -> Dataset:
     """The Dataset with label identifiers replaced by the tagger's names; unused labels may be dropped."""
     dataset = of_used_labels(dataset)
-    return dataset if tagger.label_keys_ is None else renamed(dataset, tagger.label_keys_, tagger.label_names_)
+    if tagger.label_keys_ is None or dataset.label_keys is not None:  # a name may be the identifier of another label
+        return dataset
+    return renamed(dataset, tagger.label_keys_, tagger.label_names_)
 
 
 def predictions(

@@ -187,7 +187,26 @@ class Tagger(FittedTagger):
         now = self._snapshot()
         return self._with_decisions(now, decisions_of(now, held_out, kind, k, threads))
 
-    def cross_calibrate(
+    def cross_calibrate(self, texts: Any, labels: Any, *, kind: str = "isotonic", k: int | None = None) -> Tagger:
+        """Like :meth:`calibrate`, on the training documents, by cross-fitting (``cross_calibrate_dataset``).
+
+        Parameters
+        ----------
+        texts, labels
+            Those that the tagger was trained on.
+        kind, k
+            As in ``calibrate``.
+
+        Raises
+        ------
+        InputError
+            As in ``cross_calibrate_dataset``. The tagger is not changed.
+        """
+        check_is_fitted(self)
+        found, Y = given_labels(labels, self.label_names_ if is_matrix(labels) else None)
+        return self.cross_calibrate_dataset(_dataset(_instances(texts), found, Y), kind=kind, k=k)
+
+    def cross_calibrate_dataset(
         self,
         training: Dataset,
         *,
@@ -197,7 +216,7 @@ class Tagger(FittedTagger):
         threads: int | None = None,
         progress: StageProgress | None = None,
     ) -> Tagger:
-        """Like :meth:`calibrate`, on the training documents, by cross-fitting.
+        """As :meth:`cross_calibrate`, on a Dataset.
 
         One to five models are trained on at least four fifths of the documents and predict the others
         (``tagger.decide.cross_fit``); the tagger's model stays as it is.
@@ -218,7 +237,8 @@ class Tagger(FittedTagger):
         Raises
         ------
         InputError
-            Fewer than 100 documents, or as in ``calibrate``. The tagger is not changed.
+            Fewer than 100 documents, other documents than those of training, or as in ``calibrate``. The tagger is not
+            changed.
         """
         from ramify.tagger.decide.cross_fit import cross_fitted_decisions
 

@@ -2,7 +2,7 @@
 
 Documents are divided into folds at random. A fold is held out, and a model is trained on all other documents. The
 training documents are never sampled: a sample would have fewer instances of every label, and the settings that are best
-for it are those of another, longer tail. Documents with the same text are in one fold.
+for it are those of another, longer tail. Equal documents are in one fold.
 
 A vectorizer is fitted on the training part of a fold only, as the tagger is. Its features are kept for later trials, up
 to ``MOST_BYTES``; the features used least recently are dropped first.
@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 
 from ramify.checks import AUTO
+from ramify.data.equal import equal_instances
 from ramify.errors import InputError
 from ramify.features.columns import Columns
 from ramify.features.languages import detect
@@ -87,10 +88,10 @@ class HeldOut:
         n = len(self.dataset)
         labelled = np.flatnonzero(np.diff(self.dataset.Y.indptr))
         count = max(FOLDS, -(-len(labelled) // MOST_HELD_OUT))
-        groups = _groups(self.dataset, labelled)
+        groups = np.unique(equal_instances(self.dataset)[labelled], return_inverse=True)[1]
         count = min(count, int(groups.max()) + 1)
         if count < 2:
-            raise InputError("all documents with a label have the same text, so none can be held out: check the data")
+            raise InputError("all documents with a label are equal, so none can be held out: check the data")
         divided = GroupKFold(count, shuffle=True, random_state=self.seed % 2**32).split(groups, groups=groups)
         held = [labelled[rows] for _, rows in islice(divided, FOLDS)]
         return [Fold(np.setdiff1d(np.arange(n), rows, assume_unique=True), rows) for rows in held]
@@ -192,11 +193,3 @@ def _columns_of(X: Any, fold: Fold) -> tuple[Features, Features]:
     rest = features[fold.rest]
     columns = Columns.of(rest)
     return columns.select(rest), columns.select(features[fold.held])
-
-
-def _groups(dataset: Dataset, rows: Any) -> Any:
-    """A number for each row, equal for documents with the same text, shape (rows,)."""
-    if dataset.texts is None:
-        return np.arange(len(rows))
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(dataset.texts[row], len(numbers)) for row in rows.tolist()], np.int64)

@@ -254,6 +254,8 @@ class ClusterReason:
     ----------
     cluster : int
         Number of the cluster.
+    labels : int32 array
+        All labels of the cluster.
     score : float
         Its score.
     reason : Reason or None
@@ -261,6 +263,7 @@ class ClusterReason:
     """
 
     cluster: int
+    labels: Int32
     score: float
     reason: Reason | None
 

@@ -152,7 +152,8 @@ class Blend(RankingModel):
         check_is_fitted(self)
         again: Blend = clone(self)
         data = again._checked_training(training)
-        tree = again._tree(is_flat(data, self.max_leaf), data.X.shape[0])
+        flat = self.ensemble_.members_[0].tree_.depth == 1  # the same shape, also with fewer instances
+        tree = again._tree(flat, data.X.shape[0]).set_params(**{"max_leaf": self.n_labels_} if flat else {})
         weight = self.ensemble_.members_[0].dense_weight_
         tree.set_params(seed=data.seed, cost_positive=self.cost_, cost_negative=self.cost_, dense_weight=weight)
         again._train(data, tree, self.cost_, self.choice_)

@@ -194,8 +194,10 @@ class Partitioned(UnitRowModel):
         for label in labels:
             one = sp.csr_matrix(([np.float32(1)], ([0], [label])), shape=(1, self.n_labels_))
             rank = float(self.ranker_.rank(X, one, threads=request.threads).data[0])
-            own, ranked = self.clusters_[label].indices.tolist(), (rank, ranker_reason(self.ranker_, X, label))
-            found.append(stages_reason(matching, matched, self.matcher_, ranked, own, self.path_weight))
+            ranked = (rank, ranker_reason(self.ranker_, X, label))
+            found.append(
+                stages_reason(matching, matched, self.matcher_, ranked, label, self.clusters_, self.path_weight)
+            )
         return found
 
     def _matched(self, request: Request) -> tuple[CSR, Float32 | None]:

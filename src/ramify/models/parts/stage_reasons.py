@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ramify.exchange import Request
 from ramify.models.base.reasons import ClusterReason, Reason, StagesReason, reasons_inside
-from ramify.values import CSR, Features
+from ramify.values import CSR, Features, Int32
 
 
 def ranker_reason(ranker: Any, X: Features, label: int) -> Reason | None:
@@ -19,7 +18,13 @@ def ranker_reason(ranker: Any, X: Features, label: int) -> Reason | None:
 
 
 def stages_reason(
-    request: Request, matched: CSR, matcher: Any, ranked: tuple[float, Reason | None], own: Sequence[int], power: float
+    request: Request,
+    matched: CSR,
+    matcher: Any,
+    ranked: tuple[float, Reason | None],
+    label: int,
+    clusters: CSR,
+    power: float,
 ) -> StagesReason:
     """The reason of one label's score for one instance.
 
@@ -33,11 +38,14 @@ def stages_reason(
         The fitted matcher.
     ranked : (float, Reason or None)
         Score and reason of the ranker.
-    own : sequence of int
-        The clusters with the label.
+    label : int
+        The label.
+    clusters : csr_matrix, shape (L, clusters)
+        1 for each label and cluster that has it.
     power : float
         Exponent of the matcher's score.
     """
+    own = clusters[label].indices
     found = [(cluster, score) for cluster, score in zip(matched.indices, matched.data, strict=True) if cluster in own]
     inside = reasons_inside(matcher, request, [int(cluster) for cluster, _ in found]) if found else None
     [inner] = [[None] * len(found)] if inside is None else inside
@@ -45,7 +53,9 @@ def stages_reason(
     match = float(np.mean([score for _, score in found], dtype=np.float32)) if found else 0.0
     return StagesReason(
         clusters=tuple(
-            ClusterReason(cluster=int(cluster), score=float(score), reason=reason)
+            ClusterReason(
+                cluster=int(cluster), labels=_labels_of(clusters, int(cluster)), score=float(score), reason=reason
+            )
             for (cluster, score), reason in zip(found, inner, strict=True)
         ),
         path_weight=power,
@@ -54,3 +64,9 @@ def stages_reason(
         score=float(np.float32(rank * match**power)) if found else 0.0,
         ranked=bool(found),
     )
+
+
+def _labels_of(clusters: CSR, cluster: int) -> Int32:
+    """The labels of a cluster; a search in the entries is faster than a conversion to columns."""
+    places = np.flatnonzero(clusters.indices == cluster)
+    return (np.searchsorted(clusters.indptr, places, "right") - 1).astype(np.int32)

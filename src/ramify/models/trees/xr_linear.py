@@ -288,6 +288,8 @@ class XRLinear(ChosenOnTraining):
         again.set_params(**costs if self.cost_ is not None else {})
         if self.dense_weight_ is not None and self.normalize:
             again.set_params(dense_weight=self.dense_weight_)
+        if self.indexer is None and self.max_leaf is None:  # the same shape, also with fewer instances
+            again.set_params(max_leaf=self.n_labels_ if self.tree_.depth == 1 else MAX_LEAF)
         return again.fit_training(training)
 
     def regrown(

@@ -1,74 +1,58 @@
 """The rule for a measure: the kind of rule that is best at it on held-out documents which it was not fitted on.
 
-The held-out documents are divided into two halves. Each kind is fitted on one half and measured on the other, and the
-kind with the largest mean is fitted on all of them. Which kind is best depends on the data: thresholds per label gain
-macro F1 where labels differ in difficulty and have many predictions, and lose it where most labels are rare.
+The held-out documents are divided into two halves. Calibration and rule are fitted on one half, and the sets are
+measured on the other. Another kind than one threshold is chosen only if it is better on both halves; the one with the
+largest mean is fitted on all documents. Which kind is best depends on the data: thresholds per label gain macro F1
+where labels differ in difficulty and have many predictions, and lose it where most labels are rare.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ramify.errors import InputError
+from ramify.tagger.decide.calibration import Calibration
 from ramify.tagger.decide.evidence import Evidence
-from ramify.tagger.decide.fitting import fit_rule
-from ramify.tagger.decide.rules import Rule
-from ramify.values import Bool, Float32
+from ramify.tagger.decide.fitting import CHOSEN, fit_rule
+from ramify.tagger.decide.measures import MEASURES
+from ramify.values import Bool
 
 KINDS = ("group-f1", "label-f1", "count", "expected-f1")
 """Kinds of rules tried for every measure, besides one threshold."""
 
 
-def chosen_kinds(evidence: Evidence, probabilities: Float32) -> dict[str, str]:
-    """The kind of rule for each measure of ``MEASURES``, by its name in ``fitting``.
+def chosen_kinds(evidence: Evidence, calibration: str = "isotonic") -> dict[str, str]:
+    """The kind of rule for each measure of ``measures.MEASURES``, by its name in ``fitting``.
 
     Parameters
     ----------
     evidence : Evidence
-    probabilities : float32 array, shape (n, k)
-        Of the held-out predictions.
+    calibration : {"isotonic", "platt", "beta"}
+        Kind of the calibration.
     """
-    half = np.arange(len(evidence.labels)) % 2 == 0
-    parts = [(evidence.of_rows(rows), probabilities[rows]) for rows in (half, ~half)]
-    if min(part.truth.nnz for part, _ in parts) == 0:
-        return {name: f"one-{name}" for name in MEASURES}
-    kept: dict[str, list[Bool]] = {}
-    for kind in (*(f"one-{name}" for name in MEASURES), *KINDS):
-        fitted = [fit_rule(kind, *part) for part in parts]
-        kept[kind] = [_kept(rule, *part) for rule, part in zip(reversed(fitted), parts, strict=True)]
+    simple = {name: f"one-{name}" for name in CHOSEN}
+    parts = [evidence.of_rows(rows) for rows in evidence.halves()]
+    try:
+        kept = [_kept(fitted, measured, calibration) for fitted, measured in (parts, parts[::-1])]
+    except InputError:  # a half is too small
+        return simple
     found = {}
-    for name, measure in MEASURES.items():
-        means = {
-            kind: np.mean([measure(part, one) for (part, _), one in zip(parts, kept[kind], strict=True)])
-            for kind in (f"one-{name}", *KINDS)
+    for name, one in simple.items():
+        values = {
+            kind: np.array([MEASURES[name](part, sets[kind]) for part, sets in zip(parts[::-1], kept, strict=True)])
+            for kind in (one, *KINDS)
         }
-        found[name] = max(means, key=lambda kind: means[kind])
+        better = [kind for kind in KINDS if (values[kind] > values[one]).all()]
+        found[name] = max([one, *better], key=lambda kind: float(values[kind].mean()))
     return found
 
 
-def _kept(rule: Rule, evidence: Evidence, probabilities: Float32) -> Bool:
-    return rule.kept(evidence.top, probabilities) & evidence.valid
-
-
-def micro_f1(evidence: Evidence, kept: Bool) -> float:
-    """2 Σ tp / Σ (p + t) over all documents; ``kept`` marks the labels of the sets, shape (n, k)."""
-    return float(2 * (kept & evidence.hits).sum() / max(1, kept.sum() + evidence.truth.nnz))
-
-
-def macro_f1(evidence: Evidence, kept: Bool) -> float:
-    """Mean of 2 tp / (p + t) over the labels with a true document."""
-    n_labels = evidence.truth.shape[1]
-    right, predicted = (
-        np.bincount(evidence.labels[which], minlength=n_labels) for which in (kept & evidence.hits, kept)
-    )
-    true = np.bincount(evidence.truth.indices, minlength=n_labels)
-    some = true > 0
-    return float((2 * right[some] / (predicted + true)[some]).mean())
-
-
-def example_f1(evidence: Evidence, kept: Bool) -> float:
-    """Mean of 2 tp / (p + t) over the documents; 0 where both are 0."""
-    both = np.maximum(kept.sum(axis=1) + evidence.n_true, 1)
-    return float((2 * (kept & evidence.hits).sum(axis=1) / both).mean())
-
-
-MEASURES = {"micro-f1": micro_f1, "macro-f1": macro_f1, "example-f1": example_f1}
+def _kept(fitted: Evidence, measured: Evidence, calibration: str) -> dict[str, Bool]:
+    """Labels in the sets of documents, of each kind of rule, fitted on other documents."""
+    if not measured.truth.nnz:
+        raise InputError("no document of a half has a label")
+    probabilities = Calibration.fit(fitted, calibration).probabilities
+    kinds = (*(f"one-{name}" for name in CHOSEN), *KINDS)
+    rules = {kind: fit_rule(kind, fitted, probabilities(fitted.top)) for kind in kinds}
+    p = probabilities(measured.top)
+    return {kind: rule.kept(measured.top, p) & measured.valid for kind, rule in rules.items()}

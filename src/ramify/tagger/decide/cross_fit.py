@@ -2,7 +2,8 @@
 
 The documents are divided into folds. For a fold, a model of the same settings, including those that the tagger's model
 chose, is trained on all other documents and predicts the fold. Folds are used until enough documents have a prediction;
-one is enough for large data, so that the cost is one more training. The vectorizer is the tagger's own.
+one is enough for large data, so that the cost is one more training. Equal documents are in one fold. The vectorizer is
+the tagger's own.
 
 The models have less training data than the tagger's model. A label whose documents are all in the fold counts as true
 and is never predicted; recall and coverage are therefore slightly underestimated.
@@ -10,6 +11,7 @@ and is never predicted; recall and coverage are therefore slightly underestimate
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.data import align
-from ramify.errors import InputError
+from ramify.data.equal import equal_instances
+from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Request, Training, part_of
 from ramify.models.base.adapter import as_model, unfitted
 from ramify.tagger.assessment import named_by, training_counts
@@ -72,29 +75,38 @@ def cross_fitted_decisions(
     Raises
     ------
     InputError
-        Fewer than 100 documents, too few predictions to calibrate, or data of another kind than in training.
+        Fewer than 100 documents, other documents than those of training, or too few predictions to calibrate.
     """
     kind, k = KINDS.check("calibration", kind), labels_per_document(tagger, k)
     everything = _training(tagger, training, threads)
-    chosen = folds(len(everything), seed)
+    chosen = folds(equal_instances(training), seed)
     evidence = []
     for number, held in enumerate(chosen):
         fold = replace(everything, progress=_of_training(part_of(progress, number, len(chosen))))
-        evidence.append((everything.Y[held], _predicted(tagger.model_, fold, held, k, threads)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RamifyWarning)  # the training of the tagger has given them already
+            evidence.append((everything.Y[held], _predicted(tagger.model_, fold, held, k, threads)))
     truth = sp.vstack([Y for Y, _ in evidence], format="csr")
     top = TopK(*(np.vstack([getattr(one, name) for _, one in evidence]) for name in ("labels", "scores")))
     found = Evidence.of(truth, top, training_counts(tagger, tagger.label_names_, None))
     return Decisions.fit(found, kind)
 
 
-def folds(n: int, seed: int) -> list[Int64]:
-    """Rows of each fold that is used; every fold is at most a fifth of the n documents.
+def folds(groups: Int64, seed: int) -> list[Int64]:
+    """Rows of each fold that is used; a fold has about a fifth of the documents, and at most 10,000.
+
+    Parameters
+    ----------
+    groups : int64 array, shape (n,)
+        Number of each document; documents with the same number are in one fold (``data.equal.equal_instances``).
+    seed : int
 
     Raises
     ------
     InputError
-        Fewer than 100 documents.
+        Fewer than 100 documents, or most of them in one group.
     """
+    n = len(groups)
     if n < FEWEST_DOCUMENTS:
         raise InputError(
             f"there are {n} training documents, but a calibration needs at least {FEWEST_DOCUMENTS}: use ramify "
@@ -102,15 +114,31 @@ def folds(n: int, seed: int) -> list[Int64]:
         )
     size = min(int(SHARE * n), MOST_HELD)
     n_used = min(int(1 / SHARE), -(-ENOUGH // size))
-    order = np.random.default_rng(seed).permutation(n)
-    return [np.sort(order[number * size : (number + 1) * size]) for number in range(n_used)]
+    sizes = np.bincount(groups)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    starts = np.empty(len(sizes), np.int64)
+    starts[order] = np.cumsum(sizes[order]) - sizes[order]
+    fold_of = starts[groups] // size
+    found = [np.flatnonzero(fold_of == number) for number in range(n_used)]
+    found = [rows for rows in found if 0 < len(rows) <= n // 2]
+    if not found:
+        raise InputError(
+            f"{sizes.max()} of {n} training documents are equal, so a calibration cannot hold some out: use ramify "
+            "calibrate with other documents"
+        )
+    return found
 
 
 def _training(tagger: Tagger, dataset: Dataset, threads: int | None) -> Training:
     """The training documents as the tagger's model was given them, in the tagger's label space."""
     named = align(named_by(tagger, dataset), tagger.label_names_)
-    if named.n_labels != len(tagger.label_names_):
-        raise InputError("the data have labels that the tagger does not have: give the documents it was trained on")
+    counts: Any = tagger.label_counts_
+    given = np.bincount(named.Y.indices, minlength=named.n_labels)
+    if len(named) != tagger.n_documents_ or not np.array_equal(given, counts):
+        raise InputError(
+            f"cross-fitting needs the {tagger.n_documents_} documents that the tagger was trained on, but other "
+            f"documents or labels are given ({len(named)} documents): give the training documents, or use calibrate"
+        )
     needs = as_model(tagger.model_).needs
     instances: Any = named.texts if tagger.takes_texts_ else named.X
     if instances is None:
@@ -124,10 +152,10 @@ def _training(tagger: Tagger, dataset: Dataset, threads: int | None) -> Training
 def _predicted(model: Any, everything: Training, held: Int64, k: int, threads: int | None) -> TopK:
     """Predictions for held-out rows by a model that is trained on the others."""
     rest = np.setdiff1d(np.arange(len(everything)), held, assume_unique=True)
-    training, asked = everything.take(rest), everything.take(held)
+    training, held_out = everything.take(rest), everything.take(held)
     adapted = as_model(model)
     twin = model.refitted(training) if "refitted" in adapted.abilities else _trained(unfitted(model), training)
-    request = Request(X=asked.X, texts=asked.texts, k=k, threads=threads)
+    request = Request(X=held_out.X, texts=held_out.texts, k=k, threads=threads)
     return without_empty(as_model(twin, adapted.size()).answer(request), empty_instances(request))
 
 

@@ -31,7 +31,7 @@ class Decisions:
     Parameters
     ----------
     evidence : Evidence
-        Predictions for held-out documents, from which a rule is fitted when it is first asked for.
+        Predictions for held-out documents, from which a rule is fitted on first use.
     calibration : Calibration
     chosen : dict of str to str
         Kind of rule for each measure (``choice.chosen_kinds``).
@@ -51,8 +51,7 @@ class Decisions:
         InputError
             See ``Calibration.fit``.
         """
-        calibration = Calibration.fit(evidence, kind)
-        return cls(evidence, calibration, chosen_kinds(evidence, calibration.probabilities(evidence.top)))
+        return cls(evidence, Calibration.fit(evidence, kind), chosen_kinds(evidence, kind))
 
     @property
     def k(self) -> int:
@@ -104,9 +103,8 @@ class Decisions:
         outside 0..1 have no error.
         """
         evidence = self.evidence
-        half = np.arange(len(evidence.labels)) % 2 == 0
         probabilities = np.full(evidence.scores.shape, np.nan)
-        for part in (half, ~half):
+        for part in evidence.halves():
             try:
                 fitted = Calibration.fit(evidence.of_rows(~part), self.calibration.kind)
             except InputError:

@@ -29,6 +29,7 @@ from ramify.checks import Real
 from ramify.errors import InputError
 from ramify.tagger.decide import sweeps
 from ramify.tagger.decide.evidence import BUCKETS, Evidence
+from ramify.tagger.decide.measures import example_f1
 from ramify.tagger.decide.rules import Counted, ExpectedF1, Rule, Thresholds
 from ramify.values import Float32, Float64
 from ramify.wording import quoted
@@ -145,13 +146,7 @@ def _count(evidence: Evidence, probabilities: Float32) -> Rule:
 def _expected(evidence: Evidence, probabilities: Float32) -> Rule:
     missing = float((evidence.n_true - evidence.hits.sum(axis=1)).mean())
     rules = [ExpectedF1(ratio, share * missing) for ratio in RATIOS for share in SHARES]
-    return max(rules, key=lambda rule: _example_f1(rule, evidence, probabilities))
-
-
-def _example_f1(rule: Rule, evidence: Evidence, probabilities: Float32) -> float:
-    kept = rule.kept(evidence.top, probabilities) & evidence.valid
-    both = np.maximum(kept.sum(axis=1) + evidence.n_true, 1)
-    return float((2 * (kept & evidence.hits).sum(axis=1) / both).mean())
+    return max(rules, key=lambda rule: example_f1(evidence, rule.kept(evidence.top, probabilities) & evidence.valid))
 
 
 def _precision(evidence: Evidence, probabilities: Float32, share: float) -> Rule:

@@ -58,9 +58,14 @@ def labels_per_document(tagger: Tagger, k: int | None) -> int:
     tenth; on documents with few labels, more than 20 change nothing.
     """
     if k is None:
-        mean = 0.0 if tagger.label_counts_ is None else tagger.label_counts_.sum() / max(1, tagger.n_documents_)
-        k = int(np.clip(np.ceil(PER_LABEL * mean), LEAST_K, MOST_K))
+        counts = tagger.label_counts_
+        k = usual_k(0.0 if counts is None else counts.sum() / max(1, tagger.n_documents_))
     return min(int(COUNT.check("k", k)), len(tagger.label_names_))
+
+
+def usual_k(mean: float) -> int:
+    """Number of predicted labels among which rules choose, by the mean number of labels of a document."""
+    return int(np.clip(np.ceil(PER_LABEL * mean), LEAST_K, MOST_K))
 
 
 def evaluate_decisions(

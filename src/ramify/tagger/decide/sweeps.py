@@ -82,7 +82,7 @@ def largest_expected_f1(p: Float64, group: Int64, expected: Float64) -> Float64:
 
 
 class Reached(NamedTuple):
-    """A threshold that keeps a promise, None if none does, and the largest promise that one keeps."""
+    """A threshold with the wanted share, None if there is none, and the largest share of any threshold."""
 
     threshold: float | None
     best: float
@@ -118,7 +118,7 @@ def threshold_of_coverage(p: Float64, hits: Bool, document: Int64, true: Int64, 
 
     Conformal risk control with the share of missed true labels as risk: n R / (n + 1) + 1 / (n + 1) ≤ 1 - wanted.
     Anastasios Angelopoulos, Stephen Bates, Adam Fisch, Lihua Lei, Tal Schuster: Conformal Risk Control. ICLR 2024.
-    The promise holds for probabilities that do not depend on the documents, so only nearly for a calibration that was
+    The share holds for probabilities that do not depend on the documents, so only nearly for a calibration that was
     fitted on the same ones.
 
     Parameters

@@ -130,7 +130,7 @@ class _OneText:
             shares.add(strength, pieces.places.get(column) if pieces else None, names.feature(column))
         if occlusion is not None and (reason is None or occlusion.of == "dense block"):
             for span, value in zip(occlusion.spans, occlusion.values.tolist(), strict=True):
-                shares.add(value, [span], "")
+                shares.add(value, [span], "", occlusion.error)
         dense = None if reason is None else dense_strength(reason, reason)
         if dense is not None:
             shares.add(*((dense, None, DENSE_BLOCK) if occlusion is None else (occlusion.empty, None, EMPTY_TEXT)))
@@ -215,9 +215,11 @@ class _Shares:
         self._pieces, self._stemmed = pieces, stemmed
         self._terms: dict[str, float] = {}
         self._tokens: dict[int, float] = {}
+        self._variances: dict[str, float] = {}
+        self._errors: dict[int, float] = {}  # a token is in one unit of an occlusion, which is added last
 
-    def add(self, strength: float, spans: Sequence[tuple[int, int]] | None, name: str) -> None:
-        """Add a strength to the places that it comes from; without places, to its name only."""
+    def add(self, strength: float, spans: Sequence[tuple[int, int]] | None, name: str, error: float = 0.0) -> None:
+        """Add a strength with its standard error to the places that it comes from; without places, to its name only."""
         if not spans or self._pieces is None:
             self._terms[name] = self._terms.get(name, 0.0) + strength
             return
@@ -227,17 +229,25 @@ class _Shares:
         share = strength / len(spans)
         for (first, last), phrase in zip(spans, phrases, strict=True):
             self._terms[phrase] = self._terms.get(phrase, 0.0) + share
+            self._variances[phrase] = self._variances.get(phrase, 0.0) + (error / len(spans)) ** 2
             for token in range(first, last + 1):
                 self._tokens[token] = self._tokens.get(token, 0.0) + share / (last - first + 1)
+                self._errors[token] = error / len(spans) / (last - first + 1)
 
     def terms(self) -> tuple[Term, ...]:
         """Phrases and names by descending absolute strength."""
         order = sorted(self._terms.items(), key=lambda term: -abs(term[1]))
-        return tuple(Term(text=text, strength=strength) for text, strength in order if strength != 0)
+        errors = {text: variance**0.5 for text, variance in self._variances.items()}
+        return tuple(
+            Term(text=text, strength=strength, error=errors.get(text, 0.0)) for text, strength in order if strength != 0
+        )
 
     def words(self) -> tuple[Word, ...]:
         """Words of the text in their order."""
         if self._pieces is None:
             return ()
-        places = ((self._pieces.tokens[token], strength) for token, strength in sorted(self._tokens.items()))
-        return tuple(Word(begin=begin, end=end, strength=strength) for (begin, end), strength in places)
+        places = [(*self._pieces.tokens[token], token) for token in sorted(self._tokens)]
+        return tuple(
+            Word(begin=begin, end=end, strength=self._tokens[token], error=self._errors[token])
+            for begin, end, token in places
+        )

@@ -17,6 +17,9 @@ DEFAULT_TOP = 5
 SHADES = 4
 """Strengths of highlighting."""
 
+STANDARD_ERRORS = 2
+"""Words left out whose strength is under this number of standard errors are not shown."""
+
 FAINT = 0.05
 """Words below this share of the strongest word are not highlighted."""
 
@@ -31,19 +34,28 @@ class Term:
         As in the text, in lower case; the name of the feature if the text has no such word.
     strength : float
         Above 0 for the label, below 0 against it (see ``LabelExplanation.unit``).
+    error : float, default 0.0
+        Standard error of the strength, where words are left out.
     """
 
     text: str
     strength: float
+    error: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """A word of the text with its strength: ``text[begin:end]``."""
+    """A word of the text with its strength and standard error: ``text[begin:end]``."""
 
     begin: int
     end: int
     strength: float
+    error: float = 0.0
+
+
+def _is_certain(part: Term | Word) -> bool:
+    """Whether a strength is at least 2 standard errors."""
+    return abs(part.strength) >= STANDARD_ERRORS * part.error
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,17 +99,23 @@ class LabelExplanation:
     names: Names
 
     def strongest(self, top: int = DEFAULT_TOP) -> tuple[list[Term], list[Term]]:
-        """The strongest terms for and against the label, at most ``top`` each."""
-        positive = [term for term in self.terms if term.strength > 0]
-        negative = [term for term in self.terms if term.strength < 0]
+        """The strongest terms for and against the label, at most ``top`` each, without those of ``n_uncertain``."""
+        certain = [term for term in self.terms if _is_certain(term)]
+        positive = [term for term in certain if term.strength > 0]
+        negative = [term for term in certain if term.strength < 0]
         return positive[:top], negative[:top]
+
+    @property
+    def n_uncertain(self) -> int:
+        """Number of terms whose strength is under 2 standard errors; they are not shown."""
+        return sum(not _is_certain(term) for term in self.terms)
 
     def segments(self, text: str) -> list[tuple[str, int]]:
         """The text in pieces with a shade each: -4 to -1 against the label, 1 to 4 for it, 0 for neither."""
         most = max((abs(word.strength) for word in self.words), default=0.0)
         pieces, at = [], 0
         for word in self.words:
-            if abs(word.strength) <= FAINT * most:
+            if abs(word.strength) <= FAINT * most or not _is_certain(word):
                 continue
             shade = ceil(SHADES * abs(word.strength) / most) * (1 if word.strength > 0 else -1)
             pieces += [(text[at : word.begin], 0), (text[word.begin : word.end], shade)]
@@ -120,6 +138,7 @@ class LabelExplanation:
         if self.occlusion is not None:
             found = self.occlusion
             record["occlusion"] = {"of": found.of, "whole": found.whole, "empty": found.empty, "error": found.error}
+            record["occlusion"]["uncertain"] = self.n_uncertain
         return record
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ramify.tagger.explain.explanation import Explanation, LabelExplanation, Term
+from ramify.tagger.explain.explanation import STANDARD_ERRORS, Explanation, LabelExplanation, Term
 from ramify.tagger.explain.summary import Section, label_section, number, signed
 from ramify.wording import one_line
 
@@ -32,8 +32,9 @@ def label_lines(one: LabelExplanation, top: int) -> list[str]:
 
 def term_lines(one: LabelExplanation, top: int) -> Iterator[tuple[str, str]]:
     """("for" or "against", the terms with their strengths)."""
+    uncertain = f"no word of {STANDARD_ERRORS} standard errors or more"
     for name, terms in shown_terms(one, top):
-        yield name, ", ".join(map(_term, terms)) if terms else NOTHING
+        yield name, ", ".join(map(_term, terms)) if terms else uncertain if one.n_uncertain else NOTHING
 
 
 def shown_terms(one: LabelExplanation, top: int) -> Iterator[tuple[str, list[Term]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from ramify.models.base.reasons import (
     Reason,
     StagesReason,
     TreeReason,
+    Vote,
     VoteReason,
 )
 from ramify.tagger.explain.names import Names
@@ -171,7 +173,7 @@ def _member(one: MemberReason, combine: str, names: Names, top: int) -> Section:
 
 
 def _votes(reason: VoteReason, names: Names, top: int) -> Section:
-    voters = [vote for vote in reason.votes if vote.part > 0]
+    voters = _voters(reason)
     point = POINTS[reason.points]
     rows = [
         Row(
@@ -179,7 +181,7 @@ def _votes(reason: VoteReason, names: Names, top: int) -> Section:
             vote.part,
             f"similarity {number(vote.similarity)}, weight {number(vote.weight)}: {names.cluster(vote.labels)}",
         )
-        for vote in sorted(voters, key=lambda vote: -vote.part)[:top]
+        for vote in voters[:top]
     ]
     several = f"{len(voters)} of the {len(reason.votes)} nearest {point}s"
     shared = Section(
@@ -191,10 +193,37 @@ def _votes(reason: VoteReason, names: Names, top: int) -> Section:
     return Section("votes", f"{number(reason.score)} = the votes of {several}", tuple(rows), inner)
 
 
+def _voters(reason: VoteReason) -> list[Vote]:
+    """The neighbours with the label, by descending part of the score."""
+    return sorted((vote for vote in reason.votes if vote.part > 0), key=lambda vote: -vote.part)
+
+
+def votes_of(reason: Reason | None, names: Names, top: int, place: str = "") -> Iterator[dict[str, Any]]:
+    """The strongest votes of each model of neighbours in a reason, in JSON types; points are counted from 1."""
+    if isinstance(reason, VoteReason):
+        for vote in _voters(reason)[:top]:
+            facts = {"number": vote.point + 1, "similarity": vote.similarity, "weight": vote.weight, "part": vote.part}
+            labels = [names.labels[label] for label in vote.labels.tolist()]
+            yield {**({"of": place} if place else {}), "point": POINTS[reason.points], **facts, "labels": labels}
+    if isinstance(reason, MixtureReason):
+        for member in reason.members:
+            yield from votes_of(member.reason, names, top, _inside(place, member.name))
+    if isinstance(reason, StagesReason):
+        for cluster in reason.clusters:
+            inside = _inside(place, f"matcher, cluster {cluster.cluster}")
+            yield from votes_of(cluster.reason, names.of_clusters(), top, inside)
+        yield from votes_of(reason.ranker, names, top, _inside(place, "ranker"))
+
+
+def _inside(place: str, name: str) -> str:
+    return f"{place}, {name}" if place else name
+
+
 def _stages(reason: StagesReason, names: Names, top: int) -> Section:
     inner: list[Section] = []
     for one in reason.clusters:
-        title, score = f"matcher, cluster {one.cluster}", f"score {number(one.score)}"
+        title = f"matcher, cluster {one.cluster} ({names.cluster(one.labels)})"
+        score = f"score {number(one.score)}"
         inside = () if one.reason is None else (section_of(one.reason, names.of_clusters(), top),)
         inner.append(Section(title, score, inner=inside))
     inside = () if reason.ranker is None else (section_of(reason.ranker, names, top),)
