@@ -9,6 +9,7 @@ import racing.chain_tables
 import racing.command_line_tables
 import racing.copies_tables
 import racing.cost_tables
+import racing.decision_tables
 import racing.floor_tables
 import racing.hybrid_tables
 import racing.indexer_tables
@@ -28,6 +29,7 @@ PLACES = {
     "MAIN_JOB": racing.studies,
     "CHAINS": racing.chain_tables,
     "IDEAS": racing.chain_tables,
+    "DECISIONS": racing.decision_tables,
     "FLOORS": racing.floor_tables,
     "COST_ROWS": racing.cost_tables,
     "INDEXERS": racing.indexer_tables,
