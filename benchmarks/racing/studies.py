@@ -8,6 +8,7 @@ from racing.chain_tables import chain_section
 from racing.command_line_tables import command_line_section
 from racing.copies_tables import copies_section, senses_section
 from racing.cost_tables import cost_section
+from racing.decision_tables import decision_section
 from racing.floor_tables import floor_section
 from racing.hybrid_tables import hybrid_section
 from racing.indexer_tables import indexer_section
@@ -16,6 +17,7 @@ from racing.places import HERE
 from racing.rows import Row, read_rows
 from racing.tables import markdown, number
 from racing.transformer_tables import transformer_section
+from racing.tune_tables import tune_section
 from racing.tuning_tables import settings_section
 
 ZERO_SHOT = HERE / "results" / "zero-shot.jsonl"
@@ -38,6 +40,7 @@ def study_sections(threads: int) -> str:
         floor_section(threads),
         cost_section(),
         settings_section(),
+        tune_section(),
         indexer_section(),
         language_section(),
         copies_section(),
@@ -46,6 +49,7 @@ def study_sections(threads: int) -> str:
         chain_section(),
         hybrid_section(),
         transformer_section(),
+        decision_section(),
     ]
     return "".join(f"\n{part}\n" for part in parts if part)
 

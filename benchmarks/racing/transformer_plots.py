@@ -15,7 +15,7 @@ from racing.transformer_tables import by_set, median
 COLOURS = {
     "xr-linear": "#009e73", "best": "#00543d", "best, second": "#00543d", "semantic": "#66c2a5", "static": "#56b4e9",
     "frozen": "#0072b2", "x-transformer": "#e69f00", "xr-transformer": "#d55e00", "flat-transformer": "#cc79a7",
-    LIBPECOS.name: "#404040",
+    "best + xr-transformer": "#6a3d9a", "best ×2": "#b2df8a", LIBPECOS.name: "#404040",
 }  # fmt: skip
 LEFT_OUT = ("best, second",)
 """Members of ensembles only."""

@@ -28,7 +28,8 @@ transformers are fine-tuned from MiniLM. All have their defaults, and where the 
 that ranked held-out fifths of the training documents best. Minutes of training by the clock and of CPU time, from
 texts to the model; ms per document: CPU time of prediction in a batch, and p50 of single documents by the clock.
 Costs of an ensemble are the sums of its members, and its memory the largest. Means over the runs, whose seeds are 0,
-1, ...; their number is in the last column. * at a name: other programs ran on the machine."""
+1, ...; their number is in the last column. * at a name: other programs ran on the machine. The chart is
+`plots/encoders.svg`."""
 PAIRS = "Paired differences in percentage points, * where p < 0.05 (bootstrap over test documents and runs)."
 BY_STEPS = """\
 NAME@N has N training steps (of the finest level), with the other settings of NAME."""

@@ -311,7 +311,9 @@ ABILITIES = {
     "classifiers": "``search_``, a linear classifier per node of the tree",
     "leaf_scores": "scores of each leaf of a label",
     "subtree": "the part below a node as a model of its own",
+    "refitted": "a model trained on other instances with the settings that this one chose",
     "regrown": "a model of another tree that keeps unchanged leaves",
     "above_leaves": "an unfitted model of the clusters above the leaves",
+    "reasons": "``reasons(request, labels)``, the reasons of scores: see ``models.base.reasons``",
 }
 """Possible elements of ``Model.abilities``, with their meaning."""

@@ -203,7 +203,30 @@ _FROM_3_TO_4 = Step(
 )
 """November 2026. Tfidf stems words and chooses its n-grams by the corpus; Disentangled weights clusters by rank."""
 
-STEPS: tuple[Step, ...] = (_FROM_1_TO_2, _FROM_2_TO_3, _FROM_3_TO_4)
+_WITH_THRESHOLD = (
+    *("XRLinear", "Disentangled", "Partitioned", "Ensemble", "Blend"),
+    *("PopularLabels", "NearestInstances", "DenseNeighbours"),
+    *("LabelChain", "ReinforcedChain", "CompositeChain"),
+    *("XTransformer", "XRTransformer", "FlatTransformer"),
+)
+
+
+def _one_threshold(part: Part) -> Part:
+    """The rule for a measure was one threshold."""
+    decisions = part.config.get("decisions")
+    if not isinstance(decisions, dict):
+        return part
+    chosen = {name: f"one-{name}" for name in ("micro-f1", "macro-f1", "example-f1")}
+    return replace(part, config={**part.config, "decisions": {"chosen": chosen, **decisions}})
+
+
+_FROM_4_TO_5 = Step(
+    settings={kind: {"decision_threshold": None} for kind in _WITH_THRESHOLD},
+    changes={"Tagger": _one_threshold},
+)
+"""November 2026. ``predict`` takes the threshold as an argument, and ``Tagger.decide`` uses fitted rules."""
+
+STEPS: tuple[Step, ...] = (_FROM_1_TO_2, _FROM_2_TO_3, _FROM_3_TO_4, _FROM_4_TO_5)
 """The n-th step, counted from 1, turns format n into format n + 1."""
 
 FORMAT = len(STEPS) + 1

@@ -38,7 +38,7 @@ def test_train_reports_numbers_as_json(call, documents, tmp_path):
 
 
 def test_train_table_names_sizes_and_stages(call, documents, tmp_path):
-    done = call("train", documents, "--out", tmp_path / "m", "--test", documents)
+    done = call("train", documents, "--out", tmp_path / "m", "--test", documents, "--calibrate", "no")
     assert done.code == 0
     for words in ("documents    60", "train  ", "documents/s", "nDCG", f"saved in {tmp_path / 'm'}"):
         assert words in done.out

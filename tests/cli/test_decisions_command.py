@@ -30,7 +30,8 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def model(call, files, tmp_path):
-    assert call("train", files[0], "--out", tmp_path / "model", "--quiet").code == 0
+    done = call("train", files[0], "--out", tmp_path / "model", "--calibrate", "no", "--quiet")
+    assert done.code == 0, done.err
     return tmp_path / "model"
 
 
@@ -62,8 +63,91 @@ def test_held_out_documents_of_training_calibrate_the_model(call, files, tmp_pat
     few = written(tmp_path / "few.jsonl", 12, 9)
     done = call("train", few, "--out", tmp_path / "n", "--holdout", 0.3)
     assert done.code == 0
-    assert "note: the model is not calibrated: the held-out documents have" in done.err
+    assert "note: the model is not calibrated, so scores are not probabilities: there are 8 training" in done.err
     assert call("predict", tmp_path / "n", files[2]).code == 0
+
+
+def test_training_calibrates_by_default(call, files, tmp_path, refused):
+    done = call("train", files[0], "--out", tmp_path / "m")
+    assert (done.code, done.err) == (0, "")
+    assert "  calibrate  " in done.out
+    assert len(call("predict", tmp_path / "m", files[2], "--decide", "label-f1").out.splitlines()) == 50
+    lines = [json.loads(line) for line in call("predict", tmp_path / "m", files[2], "-k", 3).out.splitlines()]
+    sure = {
+        one["label"]: one["score"]
+        for one in json.loads(call("predict", tmp_path / "m", files[2], "--decide", "threshold=0").out.splitlines()[0])[
+            "labels"
+        ]
+    }
+    assert {one["label"]: one["probability"] for one in lines[0]["labels"]}.items() <= sure.items()
+    assert all(0 < one["probability"] < 1 for line in lines for one in line["labels"])
+    few = written(tmp_path / "few.jsonl", 99, 9)
+    done = call("train", few, "--out", tmp_path / "n")
+    assert done.code == 0
+    assert (
+        "note: the model is not calibrated, so scores are not probabilities: there are 99 training documents"
+        in done.err
+    )
+    assert "--calibrate is 'maybe', but must be yes or no" in refused(
+        "train", few, "--out", tmp_path / "n", "--calibrate", "maybe"
+    )
+
+
+def test_a_request_that_cannot_be_met_is_an_error_and_keeps_the_model(call, tmp_path, files):
+    few = written(tmp_path / "few.jsonl", 99, 9)
+    done = call("train", few, "--out", tmp_path / "n", "--calibrate", "yes", "--quiet")
+    assert done.code == 2
+    assert "has the trained model, but no calibration: there are 99 training documents" in done.err
+    assert call("predict", tmp_path / "n", files[2]).code == 0
+    found = json.loads(call("train", few, "--out", tmp_path / "n", "--json", "--quiet").out)["calibration"]
+    assert found == {"reason": found["reason"]}
+    found = json.loads(call("train", files[0], "--out", tmp_path / "n", "--json").out)["calibration"]
+    assert (found["kind"], found["documents"]) == ("isotonic", 300)
+    assert set(found["rules"]) == {"micro-f1", "macro-f1", "example-f1"}
+
+
+def _failing(monkeypatch, error):
+    from ramify.tagger.decide import cross_fit
+
+    def fail(*arguments, **settings):
+        raise error
+
+    monkeypatch.setattr(cross_fit, "_predicted", fail)
+
+
+def test_an_interrupted_calibration_leaves_the_model(call, tmp_path, files, monkeypatch, capsys):
+    _failing(monkeypatch, KeyboardInterrupt)
+    with pytest.raises(SystemExit) as ended:
+        call("train", files[0], "--out", tmp_path / "n")
+    assert ended.value.code == 130
+    assert "has the trained model, without a calibration" in capsys.readouterr().err
+    assert call("predict", tmp_path / "n", files[2]).code == 0
+
+
+def test_a_full_disk_in_the_calibration_leaves_the_model(call, tmp_path, files, monkeypatch):
+    _failing(monkeypatch, OSError(28, "No space left"))
+    done = call("train", files[0], "--out", tmp_path / "n")
+    assert done.code == 0
+    assert "the model is not calibrated, so scores are not probabilities: [Errno 28] No space left" in done.err
+    assert call("predict", tmp_path / "n", files[2]).code == 0
+
+
+def test_few_held_out_documents_are_replaced_by_cross_fitting(call, files, tmp_path):
+    done = call("train", files[0], "--out", tmp_path / "m", "--holdout", 0.02)
+    assert (done.code, done.err) == (0, "")
+    assert call("predict", tmp_path / "m", files[2], "--decide", "micro-f1").code == 0
+
+
+def test_fine_tuned_models_are_calibrated_on_request(call, files, tmp_path):
+    pytest.importorskip("torch")
+    few = ("--set", "epochs=1", "--set", "warmup=0", "--set", "hidden=8", "--set", "embedding=4")
+    train = ("train", files[0], "--out", tmp_path / "m", "--model", "label-chain", *few)
+    done = call(*train)
+    assert done.code == 0, done.err
+    assert "takes long: add --holdout 0.1 or --calibrate yes" in done.err
+    done = call(*train, "--calibrate", "yes")
+    assert (done.code, "calibrated" in done.err) == (0, False)
+    assert call("predict", tmp_path / "m", files[2], "--decide", "micro-f1").code == 0
 
 
 def test_sentences(refused, call, model, files, tmp_path):

@@ -30,12 +30,11 @@ def test_train_saves_what_the_library_would_have_trained(ensemble, documents):
 
 
 def test_settings_go_to_a_file_and_back(call, tmp_path):
-    sets = ("--set", "ensemble.candidates=7", "--set", "decision_threshold=0.25")
+    sets = ("--set", "ensemble.candidates=7", "--set", "beam=3")
     shown = call("train", "--show-config", "--trees", 2, *sets)
     settings = json.loads(shown.out)
     assert settings["ensemble_settings"]["candidates"] == 7
-    assert settings["ensemble_settings"]["decision_threshold"] == 0.25
-    assert settings["model_settings"]["decision_threshold"] == 0.25
+    assert settings["model_settings"]["beam"] == 3
     (tmp_path / "settings.json").write_text(shown.out, "utf-8")
     assert json.loads(call("train", "--config", tmp_path / "settings.json", "--show-config").out) == settings
 

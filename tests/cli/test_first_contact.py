@@ -193,7 +193,7 @@ def test_results_are_utf8_in_any_locale(tmp_path):
 def test_words_alone_of_scripts_without_blanks_get_a_note(call, tmp_path):
     rows = [json.dumps({"text": text, "labels": [text[0]]}) for text in ("銀行の新しい税金", "川の魚と水質汚染") * 6]
     (tmp_path / "d.jsonl").write_text("\n".join(rows), "utf-8")
-    train = ("train", tmp_path / "d.jsonl", "--out", tmp_path / "m")
+    train = ("train", tmp_path / "d.jsonl", "--out", tmp_path / "m", "--calibrate", "no")
     words = ("--set", "vectorizer.runs=none", "--set", "vectorizer.min_df=1")
     assert "--characters 1,3" in call(*train, *words).err
     assert "--characters" not in call(*train, *words, "-q").err
@@ -212,7 +212,9 @@ def test_a_row_per_document_and_label_gets_a_note_and_can_be_grouped(call, docum
     done = call("train", tmp_path / "long.jsonl", "--out", tmp_path / "m")
     assert "60 different documents" in done.err
     assert "--group FIELD" in done.err
-    done = call("train", tmp_path / "long.jsonl", "--out", tmp_path / "m", "--group", "id", "--json")
+    done = call(
+        "train", tmp_path / "long.jsonl", "--out", tmp_path / "m", "--group", "id", "--json", "--calibrate", "no"
+    )
     assert (json.loads(done.out)["documents"], done.err) == (60, "")
 
 

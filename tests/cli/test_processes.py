@@ -45,7 +45,7 @@ def test_version_and_no_arguments(tmp_path):
 
 
 def test_train_then_predict_through_a_pipe(documents, tmp_path):
-    code, out, err = finish(ramify_process(["train", documents, "--out", "m", "--json"], tmp_path))
+    code, out, err = finish(ramify_process(["train", documents, "--out", "m", "--json", "--calibrate", "no"], tmp_path))
     assert (code, err) == (0, "")
     assert json.loads(out)["documents"] == 60
     process = ramify_process(["predict", "m", "-", "-k", "1"], tmp_path, stdin=subprocess.PIPE)

@@ -236,6 +236,46 @@ def test_inspect(fitted, name):
         assert tagger.model_.tree_.n_labels == size.labels
 
 
+NO_REASONS = {"PopularLabels": "PopularLabels has no reasons, because it gives every instance the same scores"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_explain(fitted, name):
+    """Reasons of every label of a text, whose scores are those of ``tag``, or one sentence."""
+    tagger, text = fitted(name), TEXTS[4]
+    tags = dict(tagger.tag([text], 3)[0])
+    if name in NO_REASONS:
+        with pytest.raises(InputError, match=NO_REASONS[name]):
+            tagger.explain(text, list(tags), k=3)
+        return
+    explanation = tagger.explain(text, list(tags), k=3)
+    assert {one.label: one.score for one in explanation.labels} == pytest.approx(tags, abs=1e-4)
+    for one in explanation.labels:
+        assert one.ranked
+        assert (one.reason is None) == ("reasons" not in as_model(tagger.model_).abilities)
+        assert (one.reason is None) == (one.occlusion is not None)
+    best = tagger.explain(text).labels[0]
+    assert best.label == next(iter(tags))
+    # words are listed where their share is larger than its error
+    assert {term.text for term in best.strongest()[0]} & set(text.split()) or name in TRANSFORMERS or best.n_uncertain
+    assert str(explanation)
+    assert explanation.to_markdown()
+    assert explanation.to_html()
+    json.dumps(explanation.as_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_explain_by_leaving_out_words(fitted, name):
+    if name in NO_REASONS:
+        pytest.skip(NO_REASONS[name])
+    one = fitted(name).explain(TEXTS[4], occlusion=True).labels[0]
+    found = one.occlusion
+    assert found.of == ("dense block" if name in TRANSFORMERS else "score")
+    assert len(found.values) == 2
+    assert found.gap < 1e-5
+    assert np.isfinite([found.whole, found.empty, *found.values]).all()
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_features_in_place_of_texts(fitted, name):
     X = fitted("XRLinear").vectorizer_.transform(TEXTS)

@@ -46,7 +46,7 @@ VARIANTS = {
     "matcher-aware": {**SMALL, "negatives": "tfn+man", "precision": "fp32"},
     "last-level-man": {**SMALL, "negatives": "tfn,tfn+man", "path_weight": 0.0},
     "induced": {**SMALL, "relevance": "induced", "relevance_norm": "l1", "cost_positive": 4.0, "threshold": 0.01},
-    "log-scores": {**SMALL, "score_transform": "log-l2-hinge", "decision_threshold": -0.7},
+    "log-scores": {**SMALL, "score_transform": "log-l2-hinge"},
     "overlapping": {"indexer": Overlapping(), "threads": 1},
     "mean-of-copies": {"indexer": Overlapping(), "threads": 1, "merge_copies": "mean"},
     "sum-of-copies": {"indexer": Overlapping(), "threads": 1, "merge_copies": "sum"},
@@ -72,10 +72,10 @@ TREE = XRLinear(branching=3, max_leaf=4, threads=1)
 ENSEMBLES = {
     "average": {"models": TREE, "trees": 3},
     "rank": {"models": TREE, "trees": 2, "combine": "rank"},
-    "softmax": {"models": TREE, "trees": 2, "combine": "softmax", "decision_threshold": 0.06},
+    "softmax": {"models": TREE, "trees": 2, "combine": "softmax"},
     "sigmoid": {"models": XRLinear(score_transform="log-l3-hinge"), "trees": 2, "combine": "sigmoid"},
     "mixed": {"models": [TREE, XRLinear(loss="logistic", indexer=Uneven())], "weights": [1.0, 0.5]},
-    "with-instances": {"models": [TREE, NearestInstances()], "weights": [0.7, 0.3], "decision_threshold": 0.3},
+    "with-instances": {"models": [TREE, NearestInstances()], "weights": [0.7, 0.3]},
 }
 AMONG_RIVALS = {
     "check_restrictions": "a rank or softmax among the allowed labels is another than among all",

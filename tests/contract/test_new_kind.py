@@ -10,7 +10,7 @@ import pytest
 
 import ramify
 from ramify import TopK, catalogue
-from ramify.checks import THRESHOLD, Real, Rules
+from ramify.checks import Real, Rules
 from ramify.cli.entry import run
 from ramify.models.base.model import RankingModel, best_labels
 from ramify.values import as_csr
@@ -26,15 +26,13 @@ class Prototypes(RankingModel):
     ----------
     power : float, default 1
         Power of the products.
-    decision_threshold : float, default 0.5
-        Smallest score of a label that ``predict`` returns.
     """
 
-    RULES: ClassVar[Rules] = {"power": Real(0.1, 10), "decision_threshold": THRESHOLD}
+    RULES: ClassVar[Rules] = {"power": Real(0.1, 10)}
     FLAGS = ("power",)
 
-    def __init__(self, *, power=1.0, decision_threshold=0.5):
-        self.power, self.decision_threshold = power, decision_threshold
+    def __init__(self, *, power=1.0):
+        self.power = power
 
     def _learn(self, training):
         self.set_means(np.asarray((training.Y.T @ training.X).todense(), np.float32))

@@ -129,6 +129,12 @@ def tagger(model: Any = None, vectorizer: Any = None) -> Any:
     return part("Tagger", model=model, vectorizer=vectorizer).fit(texts(), names)
 
 
+def calibrated_tagger() -> Any:
+    """With probabilities and rules, fitted on the training documents."""
+    names = [[LABELS[label] for label in labels] for labels in label_sets()]
+    return tagger(small_tree()).calibrate(texts() * 4, names * 4, k=4)
+
+
 def tagger_of_features(**dataset: Any) -> Any:
     """A Tagger trained on features."""
     given = part("Dataset", Y=assignments(), label_names=list(LABELS), X=features(), **dataset)
@@ -283,6 +289,7 @@ CASES = [
     Case("Tagger/features", tagger_of_features, last=1),
     Case("Tagger/unused-columns", tagger_of_unused_columns, first=2),
     Case("Tagger/keys-and-fields", tagger_of_keys_and_fields, first=2),
+    Case("Tagger/calibrated", calibrated_tagger, first=5),
     Case("Tagger/label-matrix", lambda: part("Tagger").fit(features(), assignments()), first=2),
 ]
 
@@ -309,6 +316,8 @@ def answers(model: Any, asked: dict[str, Any]) -> list[list[list[Any]]]:
     else:
         data, indices, indptr = asked["features"]
         questions = sp.csr_matrix((np.array(data, np.float32), indices, indptr), shape=tuple(asked["shape"]))
+    if getattr(model, "decisions_", None) is not None:
+        return [[[name, nine_digits(p)] for name, p in row] for row in model.decide(questions, "micro-f1")]
     if hasattr(model, "tag"):
         return [[[name, nine_digits(score)] for name, score in row] for row in model.tag(questions, K)]
     top = model.predict_topk(questions, K)

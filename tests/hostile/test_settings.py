@@ -272,7 +272,8 @@ def test_a_part_inside_is_checked_before_the_work_begins():
 
 
 @pytest.mark.parametrize(
-    ("kind", "base"), [(kind, base) for kind, base, use in CATALOGUE if use is _fit and kind.__name__ not in SLOW]
+    ("kind", "base"),
+    [(kind, base) for kind, base, use in CATALOGUE if use is _fit and kind.RULES and kind.__name__ not in SLOW],
 )
 def test_a_refused_refit_leaves_the_model_as_it_was(kind, base):
     if kind is DenseNeighbours:

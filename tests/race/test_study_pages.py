@@ -9,12 +9,14 @@ import racing.chain_tables
 import racing.command_line_tables
 import racing.copies_tables
 import racing.cost_tables
+import racing.decision_tables
 import racing.floor_tables
 import racing.hybrid_tables
 import racing.indexer_tables
 import racing.language_tables
 import racing.studies
 import racing.transformer_tables
+import racing.tune_tables
 import racing.tuning_tables
 from racing.chain_tables import FIXED, MEASURES, SETS
 from racing.copies_tables import SIX
@@ -27,9 +29,11 @@ PLACES = {
     "MAIN_JOB": racing.studies,
     "CHAINS": racing.chain_tables,
     "IDEAS": racing.chain_tables,
+    "DECISIONS": racing.decision_tables,
     "FLOORS": racing.floor_tables,
     "COST_ROWS": racing.cost_tables,
     "INDEXERS": racing.indexer_tables,
+    "TUNE": racing.tune_tables,
     "TUNING": racing.tuning_tables,
     "LANGUAGES": racing.language_tables,
     "ROWS": racing.floor_tables,

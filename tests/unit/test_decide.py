@@ -1,5 +1,7 @@
 """Calibration and rules for label sets, on predictions whose true probabilities are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -7,7 +9,10 @@ from scipy.special import expit
 from ramify.errors import InputError
 from ramify.evaluation import evaluate_sets
 from ramify.tagger.decide import Calibration, Evidence, reliability
-from ramify.tagger.decide.fitting import FITTED, WANTED, fit_rule
+from ramify.tagger.decide.choice import KINDS, chosen_kinds
+from ramify.tagger.decide.decisions import Decisions
+from ramify.tagger.decide.fitting import CHOSEN, FITTED, WANTED, fit_rule
+from ramify.tagger.decide.measures import MEASURES
 from ramify.tagger.decide.rules import Counted, ExpectedF1, Thresholds
 from ramify.tagger.decide.sweeps import best_threshold, best_threshold_of_each
 from ramify.values import TopK, as_csr
@@ -184,34 +189,67 @@ def decided(evidence, train):
     return {name: evaluate_sets(Y, rule.sets(top, new, N_LABELS), Y_train=train) for name, rule in rules.items()}
 
 
-@pytest.mark.parametrize(("rule", "measure"), [("micro-f1", "microF1"), ("macro-f1", "macroF1"), ("example-f1", "F1")])
+ONE_THRESHOLD = {"one-micro-f1": "microF1", "one-macro-f1": "macroF1", "one-example-f1": "F1"}
+
+
+@pytest.mark.parametrize(("rule", "measure"), ONE_THRESHOLD.items())
 def test_a_rule_for_a_measure_is_better_at_it_than_one_half_and_than_the_others(rule, measure, decided):
     own = decided[rule][measure]
     assert own > decided["threshold=0.5"][measure] + 0.01
-    others = [decided[name][measure] for name in ("micro-f1", "macro-f1", "example-f1")]
+    others = [decided[name][measure] for name in ONE_THRESHOLD]
     assert own > max(others) - 0.005
 
 
 def test_thresholds_per_group_correct_scores_that_are_not_calibrated(evidence):
     Y, top, _ = drawn(3000, 1)
     rules = {
-        name: fit_rule(name, evidence, evidence.scores) for name in ("micro-f1", "macro-f1", "group-f1", "label-f1")
+        name: fit_rule(name, evidence, evidence.scores)
+        for name in ("one-micro-f1", "one-macro-f1", "group-f1", "label-f1")
     }
     found = {name: evaluate_sets(Y, rule.sets(top, top.scores, N_LABELS)) for name, rule in rules.items()}
-    assert found["group-f1"]["microF1"] > found["micro-f1"]["microF1"] + 0.01
+    assert found["group-f1"]["microF1"] > found["one-micro-f1"]["microF1"] + 0.01
 
 
-def test_labels_have_thresholds_of_their_own_where_they_have_enough_true_documents():
-    """Label 0 is true from 0.2 on, labels 1 and 2 from 0.8 on; label 2 has 4 true documents only."""
-    true = np.zeros((40, 3), np.float32)
-    true[:20, 0], true[20:, 1], true[:4, 2] = 1, 1, 1
-    scores = np.where(true > 0, [0.2, 0.8, 0.8], [0.1, 0.7, 0.7]).astype(np.float32)
-    top = TopK(np.tile(np.arange(3, dtype=np.int32), (40, 1)), scores)
-    evidence = Evidence.of(true, top, true)
-    rule = fit_rule("label-f1", evidence, scores)
-    np.testing.assert_allclose(rule.values[:2], [0.15, 0.75], atol=1e-6)
-    np.testing.assert_array_equal(rule.sets(top, scores, 3)[:, :2].toarray(), true[:, :2])
-    assert rule.values[2] == fit_rule("group-f1", evidence, scores).values[2]
+def test_labels_have_thresholds_of_their_own():
+    """Each label's threshold has the largest F1 that its probabilities let expect, also with one true document."""
+    train = np.zeros((40, 3), np.float32)
+    train[:20, 0], train[20:, 1], train[:1, 2] = 1, 1, 1
+    rng = np.random.default_rng(0)
+    p = (rng.random((4000, 3)) ** [1, 3, 8]).astype(np.float32)
+    true = (rng.random((4000, 3)) < p).astype(np.float32)
+    top = TopK(np.tile(np.arange(3, dtype=np.int32), (4000, 1)), p)
+    rule = fit_rule("label-f1", Evidence.of(true, top, train), p)
+    for label in range(3):
+        at = np.linspace(0.01, 0.99, 99)
+        f1 = [2 * (p[:, label] * (p[:, label] >= t)).sum() / ((p[:, label] >= t).sum() + p[:, label].sum()) for t in at]
+        assert rule.values[label] == pytest.approx(at[np.argmax(f1)], abs=0.02)
+    assert rule.values[2] < rule.values[1] < rule.values[0]
+
+
+def test_label_f1_gains_macro_f1_over_one_threshold_where_labels_differ_in_difficulty():
+    """Half of the labels are told apart by their scores, the other half nearly not at all."""
+
+    def drawn_labels(seed):
+        rng = np.random.default_rng(seed)
+        logits = -2 + np.where(np.arange(40) < 20, 4.0, 0.3) * rng.normal(size=(500, 40))
+        p = expit(logits).astype(np.float32)
+        every = TopK(np.tile(np.arange(40, dtype=np.int32), (500, 1)), p)
+        return as_csr((rng.random((500, 40)) < p).astype(np.float32)), every
+
+    (Y, top), (Y_new, new) = drawn_labels(0), drawn_labels(1)
+    found = {}
+    for name in ("label-f1", "one-macro-f1"):
+        rule = fit_rule(name, Evidence.of(Y, top, Y), top.scores)
+        found[name] = evaluate_sets(Y_new, rule.sets(new, new.scores, 40))["macroF1"]
+    assert found["label-f1"] > found["one-macro-f1"] + 0.02
+
+
+def test_a_label_without_predictions_has_the_threshold_of_macro_f1(evidence):
+    labels = np.where(evidence.labels == 0, -1, evidence.labels)
+    without = replace(evidence, labels=labels, hits=evidence.hits & (labels >= 0))
+    rules = [fit_rule(name, without, evidence.scores) for name in ("label-f1", "one-macro-f1")]
+    assert rules[0].values[0] == rules[1].values[0]
+    assert len(np.unique(rules[0].values)) > 3
 
 
 def test_a_group_without_a_true_prediction_is_left_out():
@@ -222,8 +260,7 @@ def test_a_group_without_a_true_prediction_is_left_out():
     true = np.column_stack([scores[:, 0] > 0.3, np.zeros(50)]).astype(np.float32)
     top = TopK(np.tile(np.array([0, 1], np.int32), (50, 1)), scores)
     evidence = Evidence.of(true, top, train)
-    for name in ("group-f1", "label-f1"):
-        np.testing.assert_array_equal(fit_rule(name, evidence, scores).sets(top, scores, 2).toarray(), true)
+    np.testing.assert_array_equal(fit_rule("group-f1", evidence, scores).sets(top, scores, 2).toarray(), true)
 
 
 def test_lower_bounds_are_kept_although_predictions_of_a_document_are_alike():
@@ -271,9 +308,10 @@ def test_conformal_sets_cover_on_average_over_small_held_out_parts(train):
 def test_expected_f1_is_the_best_prefix():
     top = TopK(np.array([[0, 1, 2]], np.int32), np.array([[0.9, 0.5, 0.05]], np.float32))
     p = np.array([[0.9, 0.5, 0.05]], np.float32)
-    assert ExpectedF1(0.0).kept(top, p).tolist() == [[True, True, False]]
-    assert ExpectedF1(0.0).kept(top, p[:, ::-1]).tolist() == [[False, True, True]]
-    assert ExpectedF1(50.0).kept(top, p).tolist() == [[True, True, True]]
+    assert ExpectedF1(1.0, 0.0).kept(top, p).tolist() == [[True, True, False]]
+    assert ExpectedF1(1.0, 0.0).kept(top, p[:, ::-1]).tolist() == [[False, True, True]]
+    assert ExpectedF1(30.0, 0.0).kept(top, p).tolist() == [[True, True, True]]
+    assert ExpectedF1(1.0, 50.0).kept(top, p).tolist() == [[True, True, True]]
     assert Counted(np.array([[0.0, 3.0], [0.0, 3.0]])).kept(top, p).tolist() == [[True, False, False]]
 
 
@@ -312,3 +350,45 @@ def test_a_threshold_for_all_labels_or_for_each():
     assert Thresholds(np.array([0.4], np.float32)).sets(top, top.scores, 3).toarray().tolist() == [[1, 1, 0]]
     each = Thresholds(np.array([0.5, 0.3, 0.1], np.float32))
     assert each.sets(top, top.scores, 3).toarray().tolist() == [[0, 1, 0]]
+
+
+# --- the rule for a measure ---
+
+
+def test_the_kind_for_a_measure_is_the_best_on_new_documents(evidence, train):
+    decisions = Decisions.fit(evidence)
+    assert set(decisions.chosen) == set(CHOSEN)
+    Y, top, _ = drawn(3000, 1)
+    p = decisions.calibration.probabilities(top)
+    for name, measure in zip(CHOSEN, ("microF1", "macroF1", "F1"), strict=True):
+        values = {
+            kind: evaluate_sets(Y, decisions.rule(kind).sets(top, p, N_LABELS), Y_train=train)[measure]
+            for kind in (f"one-{name}", *KINDS)
+        }
+        own = evaluate_sets(Y, decisions.rule(name).sets(top, p, N_LABELS), Y_train=train)[measure]
+        assert own == values[decisions.chosen[name]]
+        assert own > max(values.values()) - 0.006
+
+
+@pytest.mark.parametrize(("name", "measure"), [("micro-f1", "microF1"), ("macro-f1", "macroF1"), ("example-f1", "F1")])
+def test_measures_of_the_choice_are_those_of_the_evaluation(name, measure, evidence):
+    evidence = evidence.of_rows(evidence.n_true > 0)  # the evaluation leaves out documents without a label
+    kept = (evidence.scores > 0.4) & evidence.valid
+    sets = evidence.top.matrix(kept, np.ones(kept.shape, np.float32), N_LABELS)
+    assert MEASURES[name](evidence, kept) == pytest.approx(evaluate_sets(evidence.truth, sets)[measure])
+
+
+def test_thresholds_per_label_are_chosen_where_they_gain():
+    """Half of the labels are told apart by their scores, the other half nearly not at all."""
+    rng = np.random.default_rng(3)
+    p = expit(-2.5 + np.where(np.arange(40) < 20, 4.0, 0.3) * rng.normal(size=(3000, 40))).astype(np.float32)
+    Y = as_csr((rng.random((3000, 40)) < p).astype(np.float32))
+    every = TopK(np.tile(np.arange(40, dtype=np.int32), (3000, 1)), p)
+    assert chosen_kinds(Evidence.of(Y, every, Y))["macro-f1"] == "label-f1"
+
+
+def test_a_half_without_a_true_label_leaves_one_threshold(evidence):
+    rows = np.zeros(len(evidence.labels), bool)
+    rows[[int(np.argmax(evidence.n_true))]] = True
+    found = chosen_kinds(evidence.of_rows(rows))
+    assert set(found.values()) == {f"one-{name}" for name in CHOSEN}

@@ -82,7 +82,7 @@ def test_saved_and_loaded(tagger, tmp_path):
     texts, _ = documents(40, 5)
     for mapped in (True, False):
         again = load(tmp_path / "model", mapped=mapped)
-        for rule in (None, "micro-f1", "count", "label-f1", "coverage=0.7"):
+        for rule in (None, "micro-f1", "macro-f1", "count", "label-f1", "coverage=0.7"):
             assert again.decide(texts, rule) == tagger.decide(texts, rule)
     again.save(tmp_path / "model")  # onto the files that it is mapped from
     assert load(tmp_path / "model").decide(texts) == tagger.decide(texts)

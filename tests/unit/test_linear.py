@@ -202,7 +202,7 @@ def test_relevance_is_the_factor_of_a_positive():
     ("name", "value"),
     [("relevance", "some"), ("relevance_norm", "l3"), ("relevance_norm", None), ("precision", "int4"), ("loss", "l1"),
      ("branching", 1), ("max_leaf", 0), ("negatives", "none"), ("score_transform", "softmax"), ("beam", 0),
-     ("decision_threshold", "half"), ("decision_threshold", None), ("max_weights", -1), ("epsilon", 0),
+     ("max_weights", -1), ("epsilon", 0),
      ("cost_positive", -1), ("negatives", "own"), ("path_weight", 1.5)],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(name, value):

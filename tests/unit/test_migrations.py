@@ -162,3 +162,12 @@ def test_a_model_saved_again_has_only_current_names(tmp_path):
     stored = store.open_model(tmp_path / "model")
     assert set(stored.config["settings"]) == set(XRLinear().get_params()) - {"representation", "indexer"}
     assert {"parents_0", "leaf_labels"} <= set(stored.arrays)
+
+
+def test_rules_for_measures_of_format_4_are_one_threshold():
+    config = {"decisions": {"calibration": {"kind": "platt", "maps": [""]}, "n_labels": 3}}
+    found = migrated(4, Part("Tagger", config, {})).config["decisions"]
+    assert found["chosen"] == {name: f"one-{name}" for name in ("micro-f1", "macro-f1", "example-f1")}
+    assert found["n_labels"] == 3
+    assert migrated(4, Part("Tagger", {"decisions": None}, {})).config["decisions"] is None
+    assert "decisions" not in migrated(4, Part("Tagger", {}, {})).config

@@ -98,7 +98,6 @@ def test_settings_are_checked():
         ({"power": -1}, "power is -1"),
         ({"power": "much"}, "power is 'much'"),
         ({"weighting": "bm25"}, "weighting is 'bm25', but must be one of none, idf"),
-        ({"decision_threshold": "low"}, "decision_threshold is 'low'"),
     ):
         with pytest.raises(InputError, match=named):
             NearestInstances(**settings).fit(X, Y)

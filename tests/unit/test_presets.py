@@ -98,7 +98,6 @@ WRONG = [
     ("tail_rank", float("nan")),
     ("seed", -1),
     ("threads", 0),
-    ("decision_threshold", "low"),
 ]
 
 
@@ -205,11 +204,11 @@ def test_rare_labels_rise_by_their_propensity():
 
 
 def test_decisions_do_not_count_the_label_bias():
-    model, X, _ = _tailed(decision_threshold=0.4)
-    assert (model.predict(X) != model.ensemble_.set_params(decision_threshold=0.4).predict(X)).nnz == 0
+    model, X, _ = _tailed()
+    assert (model.predict(X, threshold=0.4) != model.ensemble_.predict(X, threshold=0.4)).nnz == 0
     plain = model.ensemble_.predict_topk(X, 25)
     kept = (plain.labels >= 0) & (plain.scores >= np.float32(0.4))
-    assert model.predict(X).nnz == kept.sum()
+    assert model.predict(X, threshold=0.4).nnz == kept.sum()
 
 
 def test_a_tailed_blend_answers_alike_alone_restricted_and_from_its_directory(tmp_path):

@@ -191,7 +191,7 @@ class Twice:
 
 def test_save_and_load(encoder, tmp_path):
     data = texts_of_order(100, 0)
-    model = fitted(XRTransformer, encoder, data, decision_threshold=0.4)
+    model = fitted(XRTransformer, encoder, data)
     model.save(tmp_path / "model")
     loaded = ramify.load(tmp_path / "model")
     assert same(answered(loaded, data), answered(model, data))

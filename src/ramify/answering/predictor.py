@@ -4,30 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import scipy.sparse as sp
 
 from ramify.data.streams import without_surrogates
 from ramify.tagger import Tagger
 from ramify.tagger.fitted import Tags
+from ramify.values import TopK
+
+if TYPE_CHECKING:
+    from ramify.tagger.explain.explanation import Explanation
 
 
 class Tag(NamedTuple):
-    """One label of a document; ``key`` is its identifier in the training file if names replaced identifiers."""
+    """One label of a document.
+
+    ``key`` is its identifier in the training file if names replaced identifiers, ``probability`` that of a calibrated
+    model; None for others, and where a rule chose the labels, whose scores are probabilities then.
+    """
 
     label: str
     score: float
     key: str | None
+    probability: float | None = None
 
 
 class Answer(NamedTuple):
-    """The labels of one document, with its number from 1, its id or None, and its text or a placeholder."""
+    """The labels of one document, with its number from 1, its id or None, and its text or a placeholder.
+
+    ``why`` has the reasons of the labels, if they are asked for and there are labels.
+    """
 
     number: int
     id: Any
     text: Any
     tags: list[Tag]
+    why: Explanation | None = None
 
     @property
     def identity(self) -> Any:
@@ -53,7 +68,13 @@ class Predictor:
         Names of the only labels that may be predicted, and of labels that must not be predicted.
     rule : str, optional
         Rule for the label set of each document, whose labels have probabilities as scores (``Tagger.decide``); none of
-        the other options but ``threads`` is used then.
+        the other options but ``threads`` and the reasons is used then.
+    why : bool, default False
+        Whether the answers have the reasons of their labels (``Tagger.explain``).
+    occlusion : bool, optional
+        As in ``Tagger.explain``.
+    probabilities : bool, default False
+        Whether the labels of a calibrated tagger have probabilities.
     """
 
     tagger: Tagger
@@ -64,6 +85,9 @@ class Predictor:
     allowed: list[str] | None = None
     forbidden: list[str] | None = None
     rule: str | None = None
+    why: bool = False
+    occlusion: bool | None = None
+    probabilities: bool = False
 
     def answers(self, batch: Sequence[tuple[Any, Any]], n_before: int = 0) -> list[Answer]:
         """The labels of a batch of (identity, text or row of features), numbered from ``n_before + 1``."""
@@ -74,10 +98,28 @@ class Predictor:
             texts = tuple(f"document {number}" for number in range(n_before + 1, n_before + 1 + len(batch)))
         found = self._found(instances)
         least = float("-inf") if self.threshold is None else self.threshold
+        kept = [[tag for tag in tags if tag[1] >= least] for tags in found]
+        reasons = [self._reasons(instances, row, tags) for row, tags in enumerate(kept)]
         return [
-            Answer(number, identity, text, [self._tag(*tag) for tag in tags if tag[1] >= least])
-            for number, (identity, text, tags) in enumerate(zip(ids, texts, found, strict=True), n_before + 1)
+            Answer(number, identity, text, tags, why)
+            for number, (identity, text, tags, why) in enumerate(
+                zip(ids, texts, self._tags(kept), reasons, strict=True), n_before + 1
+            )
         ]
+
+    def _reasons(self, instances: Any, row: int, tags: Tags) -> Explanation | None:
+        if not self.why or not tags:
+            return None
+        restrictions: dict[str, Any] = {"allowed": self.allowed, "forbidden": self.forbidden}
+        return self.tagger.explain(
+            instances[row],
+            [label for label, _ in tags],
+            k=self.k,
+            occlusion=self.occlusion,
+            beam=self.beam,
+            threads=self.threads,
+            **(restrictions if self.rule is None else {}),
+        )
 
     def _found(self, instances: Any) -> list[Tags]:
         if self.rule is not None:
@@ -86,7 +128,21 @@ class Predictor:
             instances, self.k, allowed=self.allowed, forbidden=self.forbidden, beam=self.beam, threads=self.threads
         )
 
-    def _tag(self, label: str, score: float) -> Tag:
-        keys = self.tagger.label_keys_
-        key = None if keys is None else without_surrogates(keys[self.tagger.label_ids([label])[0]])
-        return Tag(without_surrogates(label), score, key)
+    def _tags(self, found: list[Tags]) -> list[list[Tag]]:
+        """The labels with their identifiers and probabilities."""
+        keys, decisions = self.tagger.label_keys_, self.tagger.decisions_
+        calibrated = self.probabilities and decisions is not None and self.rule is None
+        if keys is None and not calibrated:
+            return [[Tag(without_surrogates(label), score, None) for label, score in tags] for tags in found]
+        pairs = [tag for tags in found for tag in tags]
+        labels = self.tagger.label_ids(label for label, _ in pairs)
+        probabilities: Any = repeat(None)
+        if calibrated and decisions is not None:
+            scores = np.array([[score for _, score in pairs]], np.float32)
+            top = TopK(np.array([labels], np.int32).reshape(scores.shape), scores)
+            probabilities = iter(decisions.calibration.probabilities(top)[0].tolist())
+        identifiers = iter([None if keys is None else without_surrogates(keys[label]) for label in labels])
+        return [
+            [Tag(without_surrogates(name), score, next(identifiers), next(probabilities)) for name, score in tags]
+            for tags in found
+        ]

@@ -49,8 +49,6 @@ class CompositeChain(ChainAnswers):
         ``ReinforcedChain()`` when None.
     held_out : float, default 0.1
         Share of the instances held out for early stopping and the weight of the chains; 0: both weights are 0.5.
-    decision_threshold : float, default 0.5
-        Smallest score of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction; overrides the setting of both chains.
     seed : int, default 0
@@ -75,7 +73,7 @@ class CompositeChain(ChainAnswers):
         "resequenced": Instance(LabelChain, "a LabelChain", optional=True),
         "reinforced": Instance(ReinforcedChain, "a ReinforcedChain", optional=True),
         "held_out": HELD_OUT,
-        **rules_of(LabelChain, "decision_threshold", "normalize", "threads"),
+        **rules_of(LabelChain, "normalize", "threads"),
         "seed": Whole(0, 2**32 - 2),  # the second chain uses seed + 1
     }
     FLAGS = ("held_out", "normalize")
@@ -87,7 +85,6 @@ class CompositeChain(ChainAnswers):
         reinforced: ReinforcedChain | None = None,
         *,
         held_out: float = 0.1,
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
@@ -95,7 +92,6 @@ class CompositeChain(ChainAnswers):
         self.resequenced = resequenced
         self.reinforced = reinforced
         self.held_out = held_out
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.seed = seed
         self.threads = threads

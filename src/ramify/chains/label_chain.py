@@ -28,7 +28,7 @@ from ramify.chains.answering import (
 from ramify.chains.answers import ChainAnswers
 from ramify.chains.order import ORDER
 from ramify.chains.stored import PREFIX, checked_arrays, checked_counts, network_arrays, sizes_of, stored_network
-from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Real, Rules, Whole, YesNo, rules_of, whole_number
+from ramify.checks import SEED, THREADS, OneOf, Real, Rules, Whole, YesNo, rules_of, whole_number
 from ramify.errors import damage_reported
 from ramify.exchange import CheckedTraining, Sizes, Training
 from ramify.models.base.model import HELD_OUT
@@ -93,8 +93,6 @@ class LabelChain(ChainAnswers):
     longest : int, optional
         Largest number of labels per emitted sequence. None: the 99th percentile of the training instances' label
         counts.
-    decision_threshold : float, default 0.5
-        Smallest score of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction.
     checkpoint : str, optional
@@ -136,7 +134,6 @@ class LabelChain(ChainAnswers):
         "sampled": Whole(0, 2**31 - 1, optional=True),
         "draws": Whole(1, 10_000),
         "longest": Whole(1, 2**31 - 1, optional=True),
-        "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
         "checkpoint": CHECKPOINT,
         "device": DEVICE,
@@ -168,7 +165,6 @@ class LabelChain(ChainAnswers):
         sampled: int | None = None,
         draws: int = 32,
         longest: int | None = None,
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         checkpoint: str | None = None,
         device: str = "cpu",
@@ -192,7 +188,6 @@ class LabelChain(ChainAnswers):
         self.sampled = sampled
         self.draws = draws
         self.longest = longest
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.checkpoint = checkpoint
         self.device = device
@@ -297,7 +292,7 @@ class LabelChain(ChainAnswers):
         """The checkpoint of a training stage; None without the setting."""
         if self.checkpoint is None:
             return None
-        free = ("draws", "decision_threshold", "checkpoint", "threads")
+        free = ("draws", "checkpoint", "threads")
         settings = {name: value for name, value in self._plain_settings().items() if name not in free} | (more or {})
         settings = {name: described(value) for name, value in settings.items()}
         identity = {"stage": stage, "settings": settings | {"seed": data.seed}, "data": fingerprint(data.X, data.Y)}

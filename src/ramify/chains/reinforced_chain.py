@@ -50,8 +50,6 @@ class ReinforcedChain(ChainAnswers):
         Weight of the supervised cross-entropy in the loss.
     samples : int, default 2
         Sequences sampled per instance and step.
-    decision_threshold : float, default 0.5
-        Smallest score of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction; overrides the setting of the warm
         start.
@@ -80,7 +78,7 @@ class ReinforcedChain(ChainAnswers):
         "entropy": Real(0, 10),
         "anchor": Real(0, 1000),
         "samples": Whole(1, 1000),
-        **rules_of(LabelChain, "decision_threshold", "normalize", "seed", "threads"),
+        **rules_of(LabelChain, "normalize", "seed", "threads"),
     }
     FLAGS = ("reward", "epochs", "learning_rate", "samples", "normalize")
     PARTS = MappingProxyType({"chain": LabelChain})
@@ -95,7 +93,6 @@ class ReinforcedChain(ChainAnswers):
         entropy: float = 0.02,
         anchor: float = 0.5,
         samples: int = 2,
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
@@ -107,7 +104,6 @@ class ReinforcedChain(ChainAnswers):
         self.entropy = entropy
         self.anchor = anchor
         self.samples = samples
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.seed = seed
         self.threads = threads
@@ -144,7 +140,7 @@ class ReinforcedChain(ChainAnswers):
         """The unfitted warm start; all settings are checked."""
         self.check_settings()
         chain: LabelChain = clone(self.chain or self.PARTS["chain"]())
-        chain.set_params(seed=self.seed, threads=self.threads, decision_threshold=self.decision_threshold)
+        chain.set_params(seed=self.seed, threads=self.threads)
         chain.set_params(normalize=self.normalize)
         chain.check_settings()
         self._loop_config(chain, self.seed)

@@ -8,10 +8,14 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ramify.cli.why import record, text_lines
 from ramify.errors import InputError
+from ramify.wording import one_line
 
 if TYPE_CHECKING:
     from ramify.answering import Answer
@@ -54,7 +58,7 @@ def format_of(wanted: Format | None, out: Path | None, *, single_texts: bool) ->
 
 
 @contextmanager
-def answer_writer(format_: Format, out: Path | None, *, keys: bool) -> Iterator[Write]:
+def answer_writer(format_: Format, out: Path | None, *, keys: bool, top: int = 0) -> Iterator[Write]:
     """Context of a function that writes a batch of answers to stdout, or to a file that is created on success only.
 
     Parameters
@@ -65,6 +69,8 @@ def answer_writer(format_: Format, out: Path | None, *, keys: bool) -> Iterator[
         Output file; None for stdout.
     keys : bool
         Whether the identifiers of the labels are written.
+    top : int, default 0
+        Maximum number of words for and against a label, for answers with reasons in JSON or text; 0 without reasons.
     """
     from ramify.cli.output import flush, show
     from ramify.data.streams import writing
@@ -73,7 +79,7 @@ def answer_writer(format_: Format, out: Path | None, *, keys: bool) -> Iterator[
         with _parquet_writer(out, keys) as write:
             yield write
         return
-    lines = _LINES[format_]
+    lines = _LINES[format_] if top == 0 else partial(_EXPLAINED[format_], top=top)
     header = _csv_line(_columns(keys)) if format_ is Format.csv else None
     if out is None:
         if header is not None:
@@ -116,13 +122,29 @@ def _parquet_writer(out: Path, keys: bool) -> Iterator[Write]:
 
 def _json_lines(answer: Answer, keys: bool) -> list[str]:
     known = {} if answer.id is None else {"id": answer.id}
-    return [json.dumps({**known, "labels": _tag_records(answer, keys)}, ensure_ascii=False, default=str)]
+    return [json.dumps({**known, "labels": _probable_records(answer, keys)}, ensure_ascii=False, default=str)]
+
+
+def _probable_records(answer: Answer, keys: bool) -> list[dict[str, Any]]:
+    """With the probabilities of a calibrated model."""
+    return [
+        record if tag.probability is None else record | {"probability": _rounded(tag.probability)}
+        for record, tag in zip(_tag_records(answer, keys), answer.tags, strict=True)
+    ]
 
 
 def _tag_records(answer: Answer, keys: bool) -> list[dict[str, Any]]:
     return [
         {"label": tag.label, "score": _rounded(tag.score)} | ({"key": tag.key} if keys else {}) for tag in answer.tags
     ]
+
+
+def _explained_json_lines(answer: Answer, keys: bool, top: int) -> list[str]:
+    known = {} if answer.id is None else {"id": answer.id}
+    records = _probable_records(answer, keys)
+    reasons = () if answer.why is None else answer.why.labels
+    labels = [tag | {"why": record(one, top)} for tag, one in zip(records, reasons, strict=False)]
+    return [json.dumps({**known, "labels": labels}, ensure_ascii=False, default=str)]
 
 
 def _csv_lines(answer: Answer, keys: bool) -> list[str]:
@@ -148,11 +170,12 @@ def _csv_line(cells: Sequence[Any]) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
-def _text_lines(answer: Answer, keys: bool) -> list[str]:
-    lines = [f"> {_without_breaks(answer.text)}"]
-    lines += [
-        f"  {tag.score:8.3g}  {_without_breaks(tag.label)}{f'  ({tag.key})' if keys else ''}" for tag in answer.tags
-    ]
+def _text_lines(answer: Answer, keys: bool, top: int = 0) -> list[str]:
+    lines = [f"> {one_line(str(answer.text))}"]
+    reasons = [] if answer.why is None else [text_lines(one, answer.why.text, top) for one in answer.why.labels]
+    for tag, more in zip_longest(answer.tags, reasons):
+        lines.append(f"  {tag.score:8.3g}  {one_line(tag.label)}{f'  ({one_line(str(tag.key))})' if keys else ''}")
+        lines += more or []
     return lines if answer.tags else [*lines, "  no label"]
 
 
@@ -163,6 +186,8 @@ def _without_breaks(value: Any) -> str:
 def _rounded(score: float) -> float:
     return float(f"{score:.6g}")  # the precision of a float32
 
+
+_EXPLAINED: dict[Format, Callable[..., list[str]]] = {Format.jsonl: _explained_json_lines, Format.text: _text_lines}
 
 _LINES: dict[Format, Callable[[Answer, bool], list[str]]] = {
     Format.jsonl: _json_lines,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ramify import __version__
-from ramify.cli import calibrate, convert, demo, evaluate, inspect, listing, predict, train
+from ramify.cli import calibrate, convert, demo, evaluate, inspect, listing, predict, train, tune
 from ramify.cli.commands import as_command, paragraphs
 
 HELP = """Extreme multilabel classification: rank the few relevant labels among thousands to millions.
@@ -47,6 +47,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         as_command(train.TrainOptions, lambda _: None)
     )
     app.command("settings", help=paragraphs(listing.HELP))(as_command(listing.SettingsOptions, listing.run))
+    app.command("tune", help=paragraphs(tune.HELP))(as_command(tune.TuneOptions, tune.run))
     app.command("predict", help=paragraphs(predict.HELP))(as_command(predict.PredictOptions, predict.run))
     app.command("evaluate", help=paragraphs(evaluate.HELP))(as_command(evaluate.EvaluateOptions, evaluate.run))
     app.command("calibrate", help=paragraphs(calibrate.HELP))(as_command(calibrate.CalibrateOptions, calibrate.run))

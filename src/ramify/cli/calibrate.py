@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 from typer import Argument, Option
 
@@ -32,7 +32,10 @@ class CalibrateOptions(OutputOptions, ThreadOptions, FieldOptions):
     model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model; the result is added to it.")]
     data: Annotated[str, Argument(metavar="HELD_OUT", help="File of labelled documents, not those of training.")]
     kind: Annotated[str, Option(metavar="NAME", help="isotonic, platt or beta.")] = "isotonic"
-    k: Annotated[int, Option("-k", metavar="N", help="Predicted labels per document, from which sets are chosen.")] = 20
+    k: Annotated[
+        Optional[int],  # noqa: UP045
+        Option("-k", metavar="N", help="Predicted labels per document, from which sets are chosen. (default: 20..100)"),
+    ] = None
 
 
 def run(options: CalibrateOptions) -> None:
@@ -52,7 +55,8 @@ def run(options: CalibrateOptions) -> None:
     from ramify.store import check_target
     from ramify.tagger.decide.calibration import KINDS
 
-    COUNT.check("-k", options.k)
+    if options.k is not None:
+        COUNT.check("-k", options.k)
     KINDS.check("--kind", options.kind)
     check_target(options.model)
     tagger = open_tagger(options.model, threads=options.threads)

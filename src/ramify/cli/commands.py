@@ -84,12 +84,17 @@ def _number(text: str, kind: Callable[[str], Number], what: str) -> Number:
         raise typer.BadParameter(f"{quoted(text)} is not {what}") from None
 
 
+def _kinds(kind: Any) -> set[Any]:
+    """A type with the types inside it, such as Path in ``Optional[list[Path]]``."""
+    return {kind}.union(*map(_kinds, get_args(kind)))
+
+
 def _parameter(field: dataclasses.Field[Any], annotation: Any) -> inspect.Parameter:
     kind, option = get_args(annotation)[:2]
     if kind is bool:
         option.metavar = ""  # a flag has no value
     for plain, parser in PARSERS.items():
-        if plain in (kind, *get_args(kind)):
+        if plain in _kinds(kind):
             option.parser = parser
     default = field.default
     if field.default_factory is not dataclasses.MISSING:

@@ -1,4 +1,4 @@
-"""``ramify inspect``: the contents of a model directory."""
+"""``ramify inspect``: the contents of a model directory, or the state of data (``inspect_data``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from typer import Argument, Option
 
-from ramify.cli.options import OUTPUT_PANEL, FieldOptions
+from ramify.cli import inspect_data
+from ramify.cli.options import OUTPUT_PANEL
 from ramify.wording import one_line, quoted
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from ramify.tagger.explain.sizes import ModelCard
     from ramify.values import Dataset
 
-HELP = """Show the sizes, tree, labels and settings of a model.
+HELP = """Show the sizes, tree, labels and settings of a model, or the state of data.
+
+Of data: label frequencies, duplicates within and across training and test, empty texts, label names, languages.
 
 Examples:
 
@@ -27,14 +30,15 @@ Examples:
   ramify inspect model --tree --nodes 100
   ramify inspect model --draw tree.svg
   ramify inspect ensemble --member 1 --tree
+  ramify inspect train.jsonl --test test.jsonl --report data.html
 """
 
 
 @dataclass(frozen=True, kw_only=True)
-class InspectOptions(FieldOptions):
+class InspectOptions(inspect_data.DataInspectionOptions):
     """Options of ``ramify inspect``."""
 
-    model: Annotated[Path, Argument(metavar="MODEL", help="Directory of a trained model.")]
+    model: Annotated[Path, Argument(metavar="DATA|MODEL", help="File of labelled documents, or directory of a model.")]
     label: Annotated[
         Optional[str],  # noqa: UP045
         Option(metavar="NAME", help="Show a label: paths, siblings, and features with the largest weights."),
@@ -63,18 +67,22 @@ class InspectOptions(FieldOptions):
 
 
 def run(options: InspectOptions) -> None:
-    """Load the model and print the requested information.
+    """Load the model or the data and print the requested information.
 
     Raises
     ------
     RamifyError
-        An invalid model, an unknown label, or a picture that cannot be written.
+        An invalid model, an unknown label, data that cannot be read, or a picture that cannot be written.
     """
     from ramify.answering import open_tagger
     from ramify.cli.output import note, show, show_json
     from ramify.tagger.explain.sizes import describe, tagger_of_tree
 
     _check(options)
+    if inspect_data.is_data(options.model):
+        inspect_data.run(options)
+        return
+    inspect_data.refuse_data_options(options)
     whole = open_tagger(options.model)
     wants_classifiers = options.label is not None or options.ambiguous
     member = options.member or 0
@@ -188,7 +196,7 @@ def _levels(card: ModelCard) -> str:
         return ""
     rows = [
         (
-            "leaves" if number == len(card.levels) - 1 else f"level {number}",
+            "leaves" if number == len(card.levels) - 1 else f"level {number + 1}",
             f"{level.nodes:,}",
             f"{level.children:.1f}",
             f"{level.weights:,}",
@@ -247,7 +255,7 @@ def _path_text(sense: SenseCard) -> str:
 
     rows = []
     for node in sense.path:
-        what = "the label itself" if node is sense.path[-1] else f"level {node.level}, {node.labels:,} labels"
+        what = "the label itself" if node is sense.path[-1] else f"level {node.level + 1}, {node.labels:,} labels"
         rows.append((what, ", ".join(f"{name} {weight:+.2f}" for name, weight in node.features)))
     return columns(rows, indent=2)
 

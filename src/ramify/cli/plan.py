@@ -28,7 +28,10 @@ SWITCHES = {"disentangled": ("copies", "indexer"), "ensemble": ("trees", "seed")
 """Wrappers, innermost first: the setting that adds it if it is not 1, and a setting that its model must have."""
 
 KINDS = ("model", *SWITCHES, "vectorizer")
-FILE_KEYS = (*NAMES, *GENERAL, *(f"{kind}_settings" for kind in KINDS))
+ABOUT = "about"
+"""Key of a settings file for remarks, which training ignores; ``ramify tune`` writes it."""
+
+FILE_KEYS = (ABOUT, *NAMES, *GENERAL, *(f"{kind}_settings" for kind in KINDS))
 RULES: dict[str, Rule] = {"seed": SEED, "threads": THREADS}
 
 
@@ -183,7 +186,6 @@ class Plan:
             kind, *rest = path.split(".")
             parts[kind].put(rest, text, where, is_text=True)
         _check_indexer(parts["model"], given)
-        _pass_threshold_on(parts, start, given)
         for kind in SWITCHES.keys() & parts.keys():
             _check_switched_on(kind, parts[kind], given)
         general = {"seed": seed, "threads": threads}
@@ -273,14 +275,6 @@ def _check_switched_on(kind: str, part: Part, given: Mapping[str, tuple[str, str
         if path.startswith(f"{kind}.") and path != f"{kind}.{switch}":
             add = f"--{switch} 2" if switch in part.made_of.FLAGS else f"--set {kind}.{switch}=2"
             raise InputError(f"{where} is given, but has no effect if {switch} is 1: add {add}, or leave it out")
-
-
-def _pass_threshold_on(parts: Mapping[str, Part], start: Start, given: Mapping[str, tuple[str, str]]) -> None:
-    """Set the decision threshold of wrappers to that of the model, unless they have their own."""
-    name = "decision_threshold"
-    for kind in SWITCHES.keys() & parts.keys():
-        if f"{kind}.{name}" not in given and name not in start.content.get(f"{kind}_settings", {}):
-            parts[kind].values[name] = parts["model"].values[name]
 
 
 def _general(name: str, value: Any, start: Start) -> Any:

@@ -37,6 +37,7 @@ Examples:
   echo "a bill to regulate water pollution" | ramify predict model - --plain
   ramify predict model new.csv --text title --format tsv --threshold 0.2
   ramify predict model new.jsonl --decide micro-f1
+  ramify predict model "a bill to regulate water pollution" --why
 """
 
 DEFAULT_K = 5
@@ -65,6 +66,14 @@ class PredictOptions(ThreadOptions, TextOptions):
         Optional[int],  # noqa: UP045
         Option(metavar="N", help="Nodes kept per level of the tree. (default: the model's)"),
     ] = None
+    why: Annotated[bool, Option("--why", help="Show the words for and against each label.")] = False
+    top: Annotated[
+        Optional[int],  # noqa: UP045
+        Option(metavar="N", help="Maximum number of words for and against, with --why. (default: 5)"),
+    ] = None
+    occlude: Annotated[bool, Option("--occlude", help="Leave out each word to explain dense features, with --why.")] = (
+        False
+    )
     allow: Annotated[Optional[Path], Option(metavar="FILE", help="Predict only these labels, one per line.")] = None  # noqa: UP045
     forbid: Annotated[Optional[Path], Option(metavar="FILE", help="Never predict these labels, one per line.")] = None  # noqa: UP045
     id: Annotated[
@@ -116,13 +125,16 @@ def run(options: PredictOptions) -> None:
     if options.out is not None:
         refuse_same_file(options.out, source.stream, options.allow, options.forbid)
     format_ = format_of(options.format, options.out, single_texts=bool(source.texts))
-    predictor = _predictor(options)
+    if options.why and format_ not in (Format.text, Format.jsonl):
+        raise InputError(f"--why is given, but the format {format_.value} has no place for reasons: use text or jsonl")
+    predictor = _predictor(options, probabilities=format_ is Format.jsonl)
     documents = source.documents(predictor.tagger, options)
     if source.name == "-" and sys.stdin.isatty():
         form = "one text per line" if options.plain else 'lines such as {"text": "..."} (--plain: one text per line)'
         note(f"reading documents from the terminal, {form}; Ctrl-D ends the input", quiet=options.quiet)
     n_documents = n_bare = 0
-    with answer_writer(format_, options.out, keys=predictor.tagger.label_keys_ is not None) as write:
+    top = 0 if not options.why else options.top or DEFAULT_K
+    with answer_writer(format_, options.out, keys=predictor.tagger.label_keys_ is not None, top=top) as write:
         for batch in _batches(documents, options.batch):
             answers = predictor.answers(batch, n_documents)
             n_documents += len(answers)
@@ -140,9 +152,14 @@ def _check(options: PredictOptions) -> None:
 
     COUNT.check("--batch", options.batch)
     THREADS.check("--threads", options.threads)
-    for flag, rule, value in (("-k", COUNT, options.k), ("--threshold", THRESHOLD, options.threshold)):
+    numbers = (("-k", COUNT, options.k), ("--threshold", THRESHOLD, options.threshold), ("--top", COUNT, options.top))
+    for flag, rule, value in numbers:
         if value is not None:
             rule.check(flag, value)
+    if not options.why and (options.top is not None or options.occlude):
+        raise InputError(
+            f"--{'occlude' if options.occlude else 'top'} is given without --why: add --why, or leave it out"
+        )
     for flag in ("k", "threshold", "beam", "allow", "forbid") if options.decide is not None else ():
         if getattr(options, flag) is not None:
             shown = "-k" if flag == "k" else f"--{flag}"
@@ -263,7 +280,7 @@ def _may_be_text(data: str) -> bool:
     return False
 
 
-def _predictor(options: PredictOptions) -> Predictor:
+def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
     """Load the model and check the options before documents are read."""
     from ramify.answering import Predictor, open_tagger
 
@@ -281,6 +298,9 @@ def _predictor(options: PredictOptions) -> Predictor:
         allowed=_names(options.allow, tagger),
         forbidden=_names(options.forbid, tagger),
         rule=options.decide,
+        why=options.why,
+        occlusion=True if options.occlude else None,
+        probabilities=probabilities,
     )
 
 

@@ -20,7 +20,7 @@ from ramify.wording import nearest_name, quoted
 GENERAL = ("seed", "threads")
 """Options of the command, which are not settings of a part."""
 
-INHERITED = (*GENERAL, "decision_threshold", "held_out", "normalize")
+INHERITED = (*GENERAL, "held_out", "normalize")
 """Settings that an outer estimator overrides in the estimators inside it."""
 
 OUTER = {

@@ -88,9 +88,13 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
         Optional[float],  # noqa: UP045
         Option(
             metavar="SHARE",
-            help="Share of the documents held out for evaluation and calibration.",
+            help="Share held out for evaluation and calibration.",
             rich_help_panel=DATA_PANEL,
         ),
+    ] = None
+    calibrate: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="yes|no", help="Fit probabilities by cross-fitting."),
     ] = None
 
 
@@ -191,6 +195,10 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
         raise InputError(f"an argument is missing: give {missing}")
     if options.test is not None and options.holdout is not None:
         raise InputError("--test and --holdout are both given: choose one")
+    if options.calibrate not in (None, "yes", "no"):
+        raise InputError(f"--calibrate is {quoted(options.calibrate)}, but must be yes or no")
+    if options.calibrate == "yes" and options.holdout is None and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise InputError("--calibrate is yes, but several processes train together: use --holdout instead")
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
     check_target(options.out)
@@ -198,7 +206,8 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
 
 
 def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
-    from ramify.cli.output import warnings_as_notes
+    from ramify.cli.calibrating import NOT_WANTED, calibrate_and_save, reason_against
+    from ramify.cli.output import note, warnings_as_notes
     from ramify.cli.stages import Stages
     from ramify.cli.training_report import TrainingReport
 
@@ -207,7 +216,7 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         with stages.stage("read"):
             training, test = _read(options, options.data, plan.seed)
             stages.n_documents = len(training)
-        _note_oddities(options, training)
+        note_oddities(training, quiet=options.quiet)
         with warnings_as_notes(quiet=options.quiet):
             tagger.fit_dataset(training, progress=stages)
         if not _is_first_process():
@@ -216,27 +225,20 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         _note_lack_of_clusters(options, tagger)
         with stages.stage("save"):
             tagger.save(options.out)
-        if options.holdout is not None and test is not None:
-            with stages.stage("calibrate"):
-                _calibrate(options, tagger, test)
+        held_out = test if options.holdout is not None else None
+        reason = reason_against(options.calibrate, tagger, held_out)
+        if reason is None:
+            seed = {"seed": plan.seed, "threads": options.threads}
+            reason = calibrate_and_save(tagger, options.out, training, held_out, stages, **seed)
         report = None
         if test is not None:
             with stages.stage("evaluate"):
                 report = tagger.evaluate(test)
-    TrainingReport(tagger, options.out, stages, report, plan.as_dict()).show(as_json=options.json)
-
-
-def _calibrate(options: TrainOptions, tagger: Tagger, held_out: Dataset) -> None:
-    """Calibrate the saved tagger and save it again; print a note if there are too few documents."""
-    from ramify.cli.output import note
-
-    assert options.out is not None
-    try:
-        tagger.calibrate_dataset(held_out, threads=options.threads)
-    except InputError as error:
-        note(f"note: the model is not calibrated: {error}", quiet=options.quiet)
-        return
-    tagger.save(options.out)
+    TrainingReport(tagger, options.out, stages, report, plan.as_dict(), reason).show(as_json=options.json)
+    if reason not in (None, NOT_WANTED):
+        if options.calibrate == "yes":
+            raise InputError(f"{options.out} has the trained model, but no calibration: {reason}")
+        note(f"note: the model is not calibrated, so scores are not probabilities: {reason}", quiet=options.quiet)
 
 
 def _is_first_process() -> bool:
@@ -269,7 +271,8 @@ def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:
         )
 
 
-def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
+def note_oddities(dataset: Dataset, *, quiet: bool) -> None:
+    """Print notes about documents without labels or text, a single label, and a row per document and label."""
     import numpy as np
 
     from ramify.cli.output import note
@@ -277,13 +280,13 @@ def _note_oddities(options: TrainOptions, dataset: Dataset) -> None:
     unlabelled = int((np.diff(dataset.Y.indptr) == 0).sum())
     empty = sum(not text.strip() for text in dataset.texts or ())
     if unlabelled:
-        note(f"note: {unlabelled:,} of {len(dataset):,} documents have no label", quiet=options.quiet)
+        note(f"note: {unlabelled:,} of {len(dataset):,} documents have no label", quiet=quiet)
     if empty:
-        note(f"note: {empty:,} of {len(dataset):,} documents have no text", quiet=options.quiet)
+        note(f"note: {empty:,} of {len(dataset):,} documents have no text", quiet=quiet)
     if dataset.n_labels == 1:
         name = dataset.label_names[0]
-        note(f"note: there is only one label, {quoted(name)}: it is predicted for every document", quiet=options.quiet)
-    note_long_rows(dataset, quiet=options.quiet)
+        note(f"note: there is only one label, {quoted(name)}: it is predicted for every document", quiet=quiet)
+    note_long_rows(dataset, quiet=quiet)
 
 
 def note_long_rows(dataset: Dataset, *, quiet: bool) -> None:

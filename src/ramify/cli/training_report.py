@@ -32,6 +32,8 @@ class TrainingReport:
         Evaluation; None without test documents.
     settings : dict
         Settings of the training.
+    uncalibrated : str or None
+        Why the tagger has no calibration; None if it has one.
     """
 
     tagger: Tagger
@@ -39,6 +41,7 @@ class TrainingReport:
     stages: Stages
     report: Report | None
     settings: dict[str, Any]
+    uncalibrated: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Values for JSON."""
@@ -59,8 +62,17 @@ class TrainingReport:
             "normalized_rows": as_model(self.tagger.model_).size().normalized_rows,
             "settings": self.settings,
             "rounds": [str(one) for one in self._rounds()],
+            "calibration": self._calibration(),
             "evaluation": None if self.report is None else self.report.as_dict(),
         }
+
+    def _calibration(self) -> dict[str, Any]:
+        """Kind, documents and rules, or the reason why there is none."""
+        decisions = self.tagger.decisions_
+        if decisions is None:
+            return {"reason": self.uncalibrated}
+        documents = len(decisions.evidence.labels)
+        return {"kind": decisions.calibration.kind, "documents": documents, "rules": dict(decisions.chosen)}
 
     def _rounds(self) -> tuple[Any, ...]:
         """Changes of each round of label reassignment."""
@@ -80,6 +92,9 @@ class TrainingReport:
         ]
         if facts["text_features"]:
             rows.insert(3, ("texts", facts["text_features"]))
+        if self.uncalibrated is None:
+            found = facts["calibration"]
+            rows.append(("calibration", f"{found['kind']}, by {found['documents']:,} held-out documents"))
         if facts["normalized_rows"]:
             scaled = (
                 f"{facts['normalized_rows']:,} of {facts['documents']:,} to length 1 (--normalize no disables scaling)"

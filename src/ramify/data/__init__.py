@@ -1,5 +1,6 @@
 """Files → Dataset: one file per format; splitting."""
 
+from ramify.data.duplicates import Duplicates, duplicate_groups, find_duplicates
 from ramify.data.fields import Fields
 from ramify.data.files import (
     Document,
@@ -14,17 +15,23 @@ from ramify.data.files import (
 )
 from ramify.data.groups import looks_long
 from ramify.data.hidden import hide_labels
+from ramify.data.joining import convert_split, joined
 from ramify.data.labels import align
 from ramify.data.names import read_names, renamed
-from ramify.data.splits import split_by_column, split_by_cutoff, split_label_aware, split_random
+from ramify.data.splits import split_by_column, split_by_cutoff, split_grouped, split_label_aware, split_random
 
 __all__ = [
     "Document",
+    "Duplicates",
     "Fields",
     "align",
     "convert",
+    "convert_split",
+    "duplicate_groups",
+    "find_duplicates",
     "hide_labels",
     "holds_texts",
+    "joined",
     "looks_long",
     "read",
     "read_column",
@@ -35,6 +42,7 @@ __all__ = [
     "renamed",
     "split_by_column",
     "split_by_cutoff",
+    "split_grouped",
     "split_label_aware",
     "split_random",
     "write",

@@ -250,23 +250,40 @@ def convert(
         vectorize them first.
     """
     refuse_same_file(target, source, fields.labels_path, fields.names_path)
-    if holds_texts(source) != holds_texts(target):
-        held, wanted = ("texts", "features") if holds_texts(source) else ("features", "texts")
-        raise InputError(
-            f"{source} holds {held}, but {target} would hold {wanted}: choose "
-            + (".jsonl, .csv, .tsv or .parquet" if held == "texts" else ".npz or .txt")
-        )
-    if holds_texts(target):
+    dataset, left_out = read_for(source, (target,), fields=fields, target_fields=target_fields)
+    write(dataset if change is None else change(dataset), target, fields=target_fields)
+    return left_out
+
+
+def read_for(
+    source: str | Path, targets: Sequence[str | Path], *, fields: Fields, target_fields: Fields
+) -> tuple[Dataset, tuple[str, ...]]:
+    """Read a file that is to be written to other ones, and name the fields that these leave out; see `convert`.
+
+    Raises
+    ------
+    DataFileError
+        Anything wrong with the source.
+    InputError
+        Source and target are of different families, or ``target_fields`` cannot be written.
+    """
+    for target in targets:
+        if holds_texts(source) != holds_texts(target):
+            held, wanted = ("texts", "features") if holds_texts(source) else ("features", "texts")
+            raise InputError(
+                f"{source} holds {held}, but {target} would hold {wanted}: choose "
+                + (".jsonl, .csv, .tsv or .parquet" if held == "texts" else ".npz or .txt")
+            )
+    if holds_texts(source):
         target_fields.written(with_ids=False)  # refused before the source is read
     seen: dict[str, None] = {}
     dataset = _read(source, fields, None, seen)
-    write(dataset if change is None else change(dataset), target, fields=target_fields)
     if dataset.texts is None:
-        named = locate(target)[2] == ".txt" and not isinstance(dataset.label_names, NumberNames)
-        return ("label names",) if named else ()
+        unnamed = any(locate(target)[2] == ".txt" for target in targets)
+        return dataset, ("label names",) if unnamed and not isinstance(dataset.label_names, NumberNames) else ()
     identity = fields.id if fields.group is None or fields.id in seen else fields.group
     kept = {*fields.text_names, fields.labels, identity}
-    return tuple(name for name in seen if name not in kept)
+    return dataset, tuple(name for name in seen if name not in kept)
 
 
 def refuse_same_file(target: str | Path, *inputs: str | Path | BinaryIO | None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ramify.checks import Real, whole_number
 from ramify.errors import InputError
-from ramify.values import Bool, Dataset
+from ramify.values import Bool, Dataset, Int64
 from ramify.wording import quoted
 
 
@@ -161,6 +161,59 @@ def split_by_cutoff(dataset: Dataset, values: Sequence[Any], cutoff: Any) -> tup
     return _filled_parts(dataset, in_test, f"a value from {quoted(cutoff)} on")
 
 
+def split_grouped(
+    dataset: Dataset, groups: Sequence[Any] | Int64, test_size: float = 0.2, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """Split at random, with all rows of a group on one side.
+
+    Groups are visited in random order; one goes to the test part if it fits into the rows left there.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        At least two rows.
+    groups : sequence, length n
+        One value per row; rows of equal values are a group. `ramify.data.duplicate_groups` gives those of duplicates,
+        `ramify.data.read_column` those of a field such as the author.
+    test_size, seed
+        As in `split_random`. The test part is smaller than ``test_size`` if no group fits into what is left.
+
+    Returns
+    -------
+    tuple of Dataset
+        (train, test); rows keep their order.
+
+    Raises
+    ------
+    InputError
+        As `split_random`; another number of groups than rows, or every group is larger than the test part.
+
+    Examples
+    --------
+    >>> split_grouped(dataset, duplicate_groups(dataset), test_size=0.1)  # doctest: +SKIP
+    """
+    n_test, seed = _test_rows(dataset, test_size), whole_number("seed", seed, 0)
+    _check_length(dataset, groups)
+    number: dict[Any, int] = {}
+    numbers = np.fromiter((number.setdefault(group, len(number)) for group in groups), np.int64, len(dataset))
+    sizes = np.bincount(numbers).tolist()
+    in_test = np.zeros(len(sizes), np.bool_)
+    left = n_test
+    for group in np.random.default_rng(seed).permutation(len(sizes)).tolist():
+        if sizes[group] <= left:
+            in_test[group] = True
+            left -= sizes[group]
+        if left == 0:
+            break
+    if left == n_test:
+        smallest = min(sizes)
+        raise InputError(
+            f"the smallest group has {smallest} of {len(dataset)} rows, but the test part at most {n_test}: "
+            "use a larger test_size"
+        )
+    return _parts(dataset, in_test[numbers])
+
+
 def _test_rows(dataset: Dataset, test_size: float) -> int:
     if not Real(0, 1).fits(test_size) or not 0 < test_size < 1:
         raise InputError(f"test_size is {quoted(test_size)}, but must be a share between 0 and 1")
@@ -169,7 +222,7 @@ def _test_rows(dataset: Dataset, test_size: float) -> int:
     return min(max(round(test_size * len(dataset)), 1), len(dataset) - 1)
 
 
-def _check_length(dataset: Dataset, values: Sequence[Any]) -> None:
+def _check_length(dataset: Dataset, values: Sequence[Any] | Int64) -> None:
     if len(values) != len(dataset):
         raise InputError(f"{len(values)} values are given for {len(dataset)} rows: give one per row")
 

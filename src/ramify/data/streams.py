@@ -9,7 +9,7 @@ import re
 import secrets
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
@@ -144,6 +144,54 @@ def writing(path: Path) -> Iterator[BinaryIO]:
             yield stream
 
 
+@contextmanager
+def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Temporary siblings of files, of the same extensions, that replace the files after all of them are written.
+
+    A target that is no regular file (a device, a FIFO) stands for itself. A loss of power between two replacements
+    leaves new and old files.
+
+    Raises
+    ------
+    DataFileError
+        A path that the system refuses to write.
+    """
+    staged: list[Path] = []
+    try:
+        for path in paths:
+            with _refusals_named(path):
+                staged.append(path if _is_special(path) else _sibling(path))
+        yield staged
+        for temporary, path in zip(staged, paths, strict=True):
+            with _refusals_named(path):
+                if temporary != path:
+                    temporary.replace(path.resolve())
+    finally:
+        for temporary, path in zip(staged, paths, strict=False):
+            if temporary != path:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    return (path.exists() and not path.is_file()) or _own_descriptor(path) is not None
+
+
+def _sibling(path: Path) -> Path:
+    target = path.resolve()
+    return target.with_name(f".{secrets.token_hex(4)}.{target.name[-40:]}")
+
+
+@contextmanager
+def _refusals_named(path: Path) -> Iterator[None]:
+    """Context in which an error of the system becomes a DataFileError that names the target."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataFileError(f"cannot be written ({reason}): check the directory and its space", path) from None
+
+
 def without_surrogates(text: str) -> str:
     """Halves of broken surrogate pairs become U+FFFD: the file formats cannot represent them."""
     try:
@@ -190,7 +238,7 @@ def _not_utf8(error: UnicodeDecodeError) -> str:
 @contextmanager
 def _target(path: Path) -> Iterator[BinaryIO]:
     """The open file behind `writing`, before compression."""
-    try:
+    with _refusals_named(path):
         descriptor = _direct_descriptor(path)
         if descriptor is not None:
             with os.fdopen(descriptor, "wb", BUFFER_BYTES) as stream:
@@ -203,9 +251,6 @@ def _target(path: Path) -> Iterator[BinaryIO]:
             raise DataFileError("cannot be written into the directory of a model: choose another directory", path)
         with _replacing(target) as stream:
             yield stream
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataFileError(f"cannot be written ({reason}): check the directory and its space", path) from None
 
 
 @contextmanager

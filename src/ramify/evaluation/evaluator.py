@@ -13,7 +13,7 @@ from ramify.evaluation.comparison import Comparison, Difference
 from ramify.evaluation.config import EvaluationConfig
 from ramify.evaluation.measured import Measured, Truth, measure, truth_of
 from ramify.evaluation.report import BucketSize, Report
-from ramify.values import TopK
+from ramify.values import Float64, TopK
 
 SIGNIFICANT_BELOW = 0.05
 
@@ -75,7 +75,8 @@ def evaluate_with(config: EvaluationConfig, Y_test: Any, top: TopK, Y_train: Any
     """As :func:`evaluate`, with an ``EvaluationConfig``."""
     truth = truth_of(Y_test, Y_train, config)
     measured = measure(truth, top, config)
-    return Report(**measures(truth, measured, config), ks=tuple(config.ks))
+    samples = replicates([measured], config.bootstrap, config.seed)[0] if config.bootstrap else None
+    return Report(**measures(truth, measured, samples), ks=tuple(config.ks))
 
 
 def compare(
@@ -123,7 +124,8 @@ def compare_with(config: EvaluationConfig, Y_test: Any, top_a: TopK, top_b: TopK
     """As :func:`compare`, with an ``EvaluationConfig``."""
     check_resamples(config)
     truth = truth_of(Y_test, Y_train, config)
-    return compared(measure(truth, top_a, config), measure(truth, top_b, config), config, truth)
+    a, b = measure(truth, top_a, config), measure(truth, top_b, config)
+    return compared(a, b, config, truth, replicates([a, b], config.bootstrap, config.seed))
 
 
 def check_resamples(config: EvaluationConfig) -> None:
@@ -132,12 +134,14 @@ def check_resamples(config: EvaluationConfig) -> None:
         raise InputError("bootstrap is 0, but a comparison needs resamples: give bootstrap=1000")
 
 
-def compared(a: Measured, b: Measured, config: EvaluationConfig, truth: Truth) -> Comparison:
-    """The paired comparison of two predictions that were measured on the same documents."""
-    samples_a, samples_b = replicates([a, b], config.bootstrap, config.seed)
+def compared(
+    a: Measured, b: Measured, config: EvaluationConfig, truth: Truth, samples: Sequence[Float64]
+) -> Comparison:
+    """The paired comparison of two predictions, from their measures on the same resamples of the documents."""
+    samples_a, samples_b = samples
     differences = b.estimate - a.estimate
-    samples = centred(samples_b - samples_a, differences, a.over_labels)
-    edges, p = intervals(samples), two_sided_p(samples)
+    resampled = centred(samples_b - samples_a, differences, a.over_labels)
+    edges, p = intervals(resampled), two_sided_p(resampled)
     columns = zip(a.names, a.estimate, b.estimate, differences, edges, p, strict=True)
     return Comparison(
         differences={
@@ -152,11 +156,11 @@ def compared(a: Measured, b: Measured, config: EvaluationConfig, truth: Truth) -
     )
 
 
-def measures(truth: Truth, measured: Measured, config: EvaluationConfig) -> dict[str, Any]:
-    """The fields of ``report.Measures``."""
+def measures(truth: Truth, measured: Measured, samples: Float64 | None) -> dict[str, Any]:
+    """The fields of ``report.Measures``; ``samples`` are the replicates of the measures, None without resamples."""
     return {
         "values": dict(zip(measured.names, map(float, measured.estimate), strict=True)),
-        "intervals": _interval_bounds(measured, config),
+        "intervals": {} if samples is None else _interval_bounds(measured, samples),
         "n_documents": measured.n_documents,
         "n_counted": measured.n_counted,
         "unseen": truth.unseen,
@@ -166,11 +170,8 @@ def measures(truth: Truth, measured: Measured, config: EvaluationConfig) -> dict
     }
 
 
-def _interval_bounds(measured: Measured, config: EvaluationConfig) -> dict[str, tuple[float, float]]:
-    """95% intervals by measure; empty without resamples."""
-    if not config.bootstrap:
-        return {}
-    samples = replicates([measured], config.bootstrap, config.seed)[0]
+def _interval_bounds(measured: Measured, samples: Float64) -> dict[str, tuple[float, float]]:
+    """95% intervals by measure."""
     edges = np.clip(intervals(centred(samples, measured.estimate, measured.over_labels)), 0, 1)
     return {name: (float(low), float(high)) for name, (low, high) in zip(measured.names, edges, strict=True)}
 

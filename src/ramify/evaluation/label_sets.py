@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ramify.errors import InputError
+from ramify.evaluation.bootstrap import replicates
 from ramify.evaluation.comparison import Comparison
 from ramify.evaluation.config import EvaluationConfig
 from ramify.evaluation.evaluator import check_resamples, compared, measures
@@ -115,7 +116,8 @@ def evaluate_sets_with(config: EvaluationConfig, Y_test: Any, sets: Any, Y_train
     found = _checked(sets, truth.Y.shape)
     measured = measure_sets(truth, found, config)
     sizes, true = np.diff(found.indptr)[measured.counted], np.diff(truth.Y.indptr)[measured.counted]
-    shared = measures(truth, measured, config)
+    samples = replicates([measured], config.bootstrap, config.seed)[0] if config.bootstrap else None
+    shared = measures(truth, measured, samples)
     return SetReport(**shared, mean_size=float(sizes.mean()), mean_true=float(true.mean()))
 
 
@@ -133,7 +135,7 @@ def compare_sets(
     check_resamples(config)
     truth = truth_of(Y_test, Y_train, config)
     a, b = (measure_sets(truth, _checked(sets, truth.Y.shape), config) for sets in (sets_a, sets_b))
-    return compared(a, b, config, truth)
+    return compared(a, b, config, truth, replicates([a, b], config.bootstrap, config.seed))
 
 
 def sets_of_true_size(Y_test: Any, top: TopK) -> CSR:

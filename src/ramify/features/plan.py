@@ -133,7 +133,7 @@ def choose_plan(
     """
     found = detect(texts) if language == AUTO else Detection({} if language is None else {language: 1.0})
     code = found.language
-    short = _mean_length(texts) < SHORT_TEXT
+    short = mean_length(texts) < SHORT_TEXT
     chosen = dict(grams)
     stems = _chosen_stemmer(stemmer, found, language) if chosen["words"] is not None else None
     if chosen["characters"] == AUTO and chosen["words"] is None:
@@ -168,7 +168,7 @@ def _chosen_stemmer(stemmer: str | None, found: Detection, given: str | None) ->
     return SNOWBALL if stemmer is not None and code in STEMMERS else None
 
 
-def _mean_length(texts: Sequence[str]) -> float:
+def mean_length(texts: Sequence[str]) -> float:
     """Characters of a text on average, in an even sample."""
     step = max(1, len(texts) // SAMPLE_TEXTS)
     lengths = [len(text) for text in texts[::step]]

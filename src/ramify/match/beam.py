@@ -174,6 +174,20 @@ class BeamSearch:
         merged, _, _ = self._searcher.score_labels(X, pointers, leaves, per_pair, config, threads=threads)
         return sp.csr_matrix((merged, pairs.indices, pairs.indptr), shape=pairs.shape)
 
+    def leaf_logs(self, X: Features, leaves: Int32, config: SearchConfig) -> tuple[float, Float32]:
+        """Of one instance: the score of a label with these leaves, ascending, and the log score of each leaf.
+
+        Parameters
+        ----------
+        X : csr_matrix or Hybrid, shape (1, d)
+            Features.
+        leaves : int32 array, shape (n,)
+            Leaves of the label that are merged; at least one.
+        """
+        ends = np.array([0, len(leaves)])
+        merged, logs, _ = self._searcher.score_labels(X, ends, leaves, ends, config)
+        return float(merged[0]), logs
+
     def leaf_scores(self, X: Features, leaves: Int32, config: SearchConfig, *, threads: int = 1) -> Float32:
         """Scores of the same leaves for every instance, without a beam: shape (n, leaves given)."""
         n, width = X.shape[0], len(leaves)

@@ -18,14 +18,18 @@ from ramify.models.base.adapter import as_model
 from ramify.protocols import Model
 from ramify.tagger.given_labels import ids_of, name_lists
 from ramify.tagger.parts import features_for
-from ramify.values import Bool, Int64, StageProgress, TopK, as_csr, as_features, empty_rows
+from ramify.values import CSR, Bool, Int64, StageProgress, TopK, as_csr, as_features, empty_rows
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.tagger.decide.decisions import Decisions
+    from ramify.tagger.explain.explanation import Explanation
 
 Tags = list[tuple[str, float]]
 Self = TypeVar("Self", bound="FittedTagger")
+
+DEFAULT_RULE = "micro-f1"
+"""The rule for the label sets of a calibrated tagger, where none is given."""
 
 MOST_KEPT = 32
 """Calls for single texts that a tagger keeps, one for each k."""
@@ -140,29 +144,51 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         width = None if self.columns_ is None else self.columns_.n_kept
         return as_model(self.model_, Sizes(features=width, labels=len(self.label_names_)))
 
-    def predict(self, texts: Any) -> Any:
+    def predict(self, texts: Any, *, rule: str | None = None) -> Any:
         """The predicted labels of each text, in the form of the labels in ``fit``.
 
         Parameters
         ----------
         texts : sequence of str, length n
             Texts, or features if the tagger was fitted on features.
+        rule : str, optional
+            Name of a rule for label sets (see ``decide``). When None: "micro-f1" of a calibrated tagger; else labels
+            with a score of at least 0.5, of a model without ``predict`` among the 20 best.
 
         Returns
         -------
         object array of shape (n,), or csr_matrix of shape (n, L)
-            Lists of names, or a 0/1 matrix: labels with scores of at least the model's ``decision_threshold``. For a
-            model without ``predict``: at least 0.5, among the 20 best labels.
+            Lists of names, or a 0/1 matrix.
+
+        Raises
+        ------
+        InputError
+            A rule without a calibration, or as in ``decide``.
         """
         check_is_fitted(self)
         now = self._snapshot()
-        request, empty = now._request(texts)
-        if len(request) == 0:
-            found = as_csr(np.zeros((0, len(now.label_names_)), np.float32))
+        if rule is not None or now.decisions_ is not None:
+            Y = now._decided(texts, DEFAULT_RULE if rule is None else rule)
         else:
-            found = as_csr(now._adapted_model().decide(request))
-        Y = as_csr(found.multiply(~empty[:, None]))
+            Y = now._sure(texts)
         return Y if now.label_form_ == "matrix" else name_lists(Y, now.label_names_)
+
+    def _decided(self, texts: Any, name: str) -> CSR:
+        """The sets of a rule, shape (n, L)."""
+        decisions = self.decisions_or_error()
+        rule = decisions.rule(name)
+        texts = listed(texts) if self.takes_texts_ else as_features(texts)
+        if not _number(texts):
+            return as_csr(np.zeros((0, len(self.label_names_)), np.float32))
+        top = self.predict_topk(texts, decisions.k)
+        return rule.sets(top, decisions.calibration.probabilities(top), len(self.label_names_))
+
+    def _sure(self, texts: Any) -> CSR:
+        """The sets of the model itself, shape (n, L)."""
+        request, empty = self._request(texts)
+        if len(request) == 0:
+            return as_csr(np.zeros((0, len(self.label_names_)), np.float32))
+        return as_csr(as_csr(self._adapted_model().decide(request)).multiply(~empty[:, None]))
 
     def _request(self, texts: Any) -> tuple[Request, Bool]:
         """The request to the model, and a mask of the instances without known features or text, shape (n,)."""
@@ -170,8 +196,8 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         texts = listed(texts) if self.takes_texts_ else texts
         X = None if self.takes_texts_ and "X" not in needs else self.features(texts)
         kept = texts if self.takes_texts_ and "texts" in needs else None
-        empty = np.array([not text.strip() for text in texts], bool) if X is None else empty_rows(X)
-        return Request(X=X, texts=kept), empty
+        request = Request(X=X, texts=kept)
+        return request, empty_instances(request)
 
     def predict_topk(
         self,
@@ -209,13 +235,9 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             threads=threads,
             progress=progress,
         )
-        top = now._adapted_model().answer(asked)
-        if not empty.any():
-            return top
-        labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
-        return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
+        return without_empty(now._adapted_model().answer(asked), empty)
 
-    def decide(self, texts: Any, rule: str | None = "micro-f1", *, threads: int | None = None) -> list[Tags]:
+    def decide(self, texts: Any, rule: str | None = DEFAULT_RULE, *, threads: int | None = None) -> list[Tags]:
         """The label set of each text, with the probability of each label; needs :meth:`Tagger.calibrate`.
 
         Parameters
@@ -242,11 +264,58 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         decisions = now.decisions_or_error()
         if rule is not None:
             decisions.rule(rule)  # an unknown one is refused before the prediction
-        texts = listed(texts) if now.takes_texts_ else texts
-        if now.takes_texts_ and not texts:
+        texts = listed(texts) if now.takes_texts_ else as_features(texts)
+        if not _number(texts):
             return []
         top = decisions.decided(now.predict_topk(texts, decisions.k, threads=threads), rule)
         return [[(now.label_names_[label], p) for label, p in row] for row in top.rows()]
+
+    def explain(
+        self,
+        text: Any,
+        label: str | Iterable[str] | None = None,
+        *,
+        k: int = 5,
+        occlusion: bool | None = None,
+        allowed: Iterable[str] | None = None,
+        forbidden: Iterable[str] | None = None,
+        beam: int | None = None,
+        threads: int | None = None,
+    ) -> Explanation:
+        """Why a label is predicted for a text: contributions of words and features, and the computation of the score.
+
+        Parameters
+        ----------
+        text : str
+            One text, or a matrix of one row if the tagger was fitted on features.
+        label : str or sequence of str, optional
+            Names of the labels to explain; the best label when None.
+        k, allowed, forbidden, beam, threads
+            Of the prediction that is explained, as in ``tag``.
+        occlusion : bool, optional
+            Whether words are left out to divide the dense block, or the score of a model without dense features, among
+            words; the explanation has the error of this attribution. None: only for a model without linear classifiers
+            and votes. It takes about four predictions per word, at most 256.
+
+        Raises
+        ------
+        InputError
+            An unknown label, a label without a training document, a text without a predicted label, or a model without
+            reasons.
+        """
+        from ramify.tagger.explain.explaining import Asked, explain
+
+        check_is_fitted(self)
+        now = self._snapshot()
+        asked = Asked(
+            k=now._checked_k(k),
+            beam=beam,
+            allowed=None if allowed is None else now.label_ids(allowed),
+            forbidden=None if forbidden is None else now.label_ids(forbidden),
+            threads=threads,
+            occlusion=occlusion,
+        )
+        return explain(now, text, label, asked)
 
     def decisions_or_error(self) -> Decisions:
         """Calibration and rules; InputError before ``calibrate``."""
@@ -289,6 +358,25 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
             ids = self._kept["ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
         return ids_of(names, ids)
+
+
+def _number(instances: Any) -> int:
+    return len(instances) if isinstance(instances, list) else int(instances.shape[0])
+
+
+def empty_instances(request: Request) -> Bool:
+    """Instances without a known feature, or without text if there are no features, shape (n,)."""
+    if request.X is not None:
+        return empty_rows(request.X)
+    return np.array([not text.strip() for text in request.texts or ()], bool)
+
+
+def without_empty(top: TopK, empty: Bool) -> TopK:
+    """The predictions without those for empty instances."""
+    if not empty.any():
+        return top
+    labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
+    return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
 
 
 def listed(texts: Iterable[str]) -> list[str]:

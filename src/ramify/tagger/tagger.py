@@ -65,7 +65,7 @@ class Tagger(FittedTagger):
     label_form_ : {"names", "matrix"}
         Form of the labels in ``fit``; ``predict`` returns the same form.
     decisions_ : Decisions or None
-        Calibration and rules; None before ``calibrate``.
+        Calibration and rules; None before ``calibrate`` or ``cross_calibrate``.
     """
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
@@ -154,7 +154,7 @@ class Tagger(FittedTagger):
         )
         return self
 
-    def calibrate(self, texts: Any, labels: Any, *, kind: str = "isotonic", k: int = 20) -> Tagger:
+    def calibrate(self, texts: Any, labels: Any, *, kind: str = "isotonic", k: int | None = None) -> Tagger:
         """Fit probabilities and rules for label sets on documents that the tagger was not trained on.
 
         Parameters
@@ -163,8 +163,9 @@ class Tagger(FittedTagger):
             As in ``fit``. Labels that were not in training count as true and are never predicted.
         kind : {"isotonic", "platt", "beta"}, default "isotonic"
             See ``tagger.decide.Calibration``.
-        k : int, default 20
-            Predicted labels per document; ``decide`` chooses among this number.
+        k : int, optional
+            Predicted labels per document, among which ``decide`` chooses. None: five times the mean number of labels
+            of a training document, but at least 20 and at most 100.
 
         Raises
         ------
@@ -177,14 +178,76 @@ class Tagger(FittedTagger):
         return self.calibrate_dataset(_dataset(_instances(texts), names, Y), kind=kind, k=k)
 
     def calibrate_dataset(
-        self, held_out: Dataset, *, kind: str = "isotonic", k: int = 20, threads: int | None = None
+        self, held_out: Dataset, *, kind: str = "isotonic", k: int | None = None, threads: int | None = None
     ) -> Tagger:
         """As :meth:`calibrate`, on a Dataset."""
         from ramify.tagger.decide.held_out import decisions_of
 
         check_is_fitted(self)
         now = self._snapshot()
-        decisions = decisions_of(now, held_out, kind, k, threads)
+        return self._with_decisions(now, decisions_of(now, held_out, kind, k, threads))
+
+    def cross_calibrate(self, texts: Any, labels: Any, *, kind: str = "isotonic", k: int | None = None) -> Tagger:
+        """Like :meth:`calibrate`, on the training documents, by cross-fitting (``cross_calibrate_dataset``).
+
+        Parameters
+        ----------
+        texts, labels
+            Those that the tagger was trained on.
+        kind, k
+            As in ``calibrate``.
+
+        Raises
+        ------
+        InputError
+            As in ``cross_calibrate_dataset``. The tagger is not changed.
+        """
+        check_is_fitted(self)
+        found, Y = given_labels(labels, self.label_names_ if is_matrix(labels) else None)
+        return self.cross_calibrate_dataset(_dataset(_instances(texts), found, Y), kind=kind, k=k)
+
+    def cross_calibrate_dataset(
+        self,
+        training: Dataset,
+        *,
+        kind: str = "isotonic",
+        k: int | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+        progress: StageProgress | None = None,
+    ) -> Tagger:
+        """As :meth:`cross_calibrate`, on a Dataset.
+
+        One to five models are trained on at least four fifths of the documents and predict the others
+        (``tagger.decide.cross_fit``); the tagger's model stays as it is.
+
+        Parameters
+        ----------
+        training : Dataset
+            The documents that the tagger was trained on.
+        kind, k
+            As in ``calibrate``.
+        seed : int, default 0
+            Of the folds.
+        threads : int, optional
+            The model's setting when None.
+        progress : callable, optional
+            Called with ("calibrate", share done).
+
+        Raises
+        ------
+        InputError
+            Fewer than 100 documents, other documents than those of training, or as in ``calibrate``. The tagger is not
+            changed.
+        """
+        from ramify.tagger.decide.cross_fit import cross_fitted_decisions
+
+        check_is_fitted(self)
+        now = self._snapshot()
+        decisions = cross_fitted_decisions(now, training, kind=kind, k=k, seed=seed, threads=threads, progress=progress)
+        return self._with_decisions(now, decisions)
+
+    def _with_decisions(self, now: Tagger, decisions: Any) -> Tagger:
         if self.model_ is now.model_:  # else a fit in another thread has replaced the model
             self.decisions_ = decisions
         return self

@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.exchange import Request
-from ramify.models.base.adapter import as_model, settings_of
+from ramify.models.base.adapter import SURE_SCORE, as_model, settings_of
+from ramify.models.base.model import RankingModel
 from ramify.testing.values import (
     Factory,
     NotApplicableError,
@@ -84,13 +85,19 @@ def check_predict_agrees(factory: Factory) -> None:
     """``predict`` returns the labels with scores of at least the threshold."""
     model, problem = _fitted(factory)
     need_method(model, "predict")
-    found = model.predict(problem.X_test)
+    top = model.predict_topk(problem.X_test, problem.Y.shape[1])
+    _check_above(model.predict(problem.X_test), top, SURE_SCORE, problem.Y_test.shape)
+    if getattr(type(model), "decided", None) is RankingModel.decided:  # others may compare other scores, or have none
+        middle = float(np.median(top.scores[top.labels >= 0]))
+        _check_above(model.predict(problem.X_test, threshold=middle), top, middle, problem.Y_test.shape)
+
+
+def _check_above(found: Any, top: TopK, threshold: float, shape: tuple[int, int]) -> None:
     sparse = sp.issparse(found)
     assert sparse, "predict returned a dense matrix"
-    assert found.shape == problem.Y_test.shape, f"predict returned shape {found.shape}"
-    top = model.predict_topk(problem.X_test, problem.Y.shape[1])
-    wanted = np.zeros(found.shape)
-    rows, ranks = np.nonzero((top.labels >= 0) & (top.scores >= model.decision_threshold))
+    assert found.shape == shape, f"predict returned shape {found.shape}"
+    wanted = np.zeros(shape)
+    rows, ranks = np.nonzero((top.labels >= 0) & (top.scores >= np.float32(threshold)))
     wanted[rows, top.labels[rows, ranks]] = 1
     assert np.array_equal(found.toarray(), wanted), (
         "predict and predict_topk disagree on the labels above the threshold"
@@ -163,7 +170,7 @@ def check_single_call_follows_settings(factory: Factory) -> None:
     one = problem.X_test[0]
     answer = as_model(model).single(4)
     answer(one.indices, one.data)
-    changes = {"beam": 1, "neighbours": 1, "candidates": 1, "decision_threshold": 0.1, "normalize": False}
+    changes = {"beam": 1, "neighbours": 1, "candidates": 1, "normalize": False}
     known = [name for name in changes if name in model.get_params(deep=False)]
     for name in known:
         model.set_params(**{name: changes[name]})

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import SEED, THREADS, THRESHOLD, Instance, OneOf, Real, Rules, Whole, rules_of
+from ramify.checks import SEED, THREADS, Instance, OneOf, Real, Rules, Whole, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, Training
 from ramify.models.base.adapter import as_model
 from ramify.models.base.model import HELD_OUT, RankingModel
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.stored import stored_size
 from ramify.models.trees.disentangled import Disentangled
 from ramify.models.trees.xr_linear import XRLinear
@@ -45,7 +46,7 @@ ENCODER = "encoder/"
 LOSSES = ("bce", "squared-hinge", "hinge")
 """Names of the losses of a head (see ``losses``)."""
 
-NO_EFFECT = ("ranker", "backend", "decision_threshold", "checkpoint", "threads")
+NO_EFFECT = ("ranker", "backend", "checkpoint", "threads")
 """Settings that have no effect on the fine-tuning."""
 
 
@@ -105,7 +106,6 @@ class TransformerModel(RankingModel):
         "device": DEVICE,
         "precision": PRECISION,
         "backend": OneOf(BACKENDS),
-        "decision_threshold": THRESHOLD,
         "seed": SEED,
         "threads": THREADS,
     }
@@ -121,7 +121,7 @@ class TransformerModel(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam"})
+        return frozenset({"beam", "reasons"})
 
     def _fine_tune(self, run: FineTuning) -> tuple[History, ...]:
         """Train the encoder of a run in place; returns the history of each stage."""
@@ -163,7 +163,7 @@ class TransformerModel(RankingModel):
         ranker = default_ranker() if self.ranker is None else clone(self.ranker)
         if ranker.dense_weight is None:  # a choice on training texts would overrate embeddings fine-tuned on them
             ranker.set_params(dense_weight=1.0)
-        ranker.set_params(seed=training.seed, threads=self.threads, decision_threshold=self.decision_threshold)
+        ranker.set_params(seed=training.seed, threads=self.threads)
         ranker.check_settings()
         return ranker if self.copies == 1 else Disentangled(ranker, copies=self.copies, seed=training.seed)
 
@@ -204,8 +204,17 @@ class TransformerModel(RankingModel):
 
     def _rank(self, request: CheckedRequest) -> TopK:
         """The ranking of the ranker on [tf-idf | embedding]; the embeddings are most of the work."""
+        return as_model(self.ranker_).answer(self._for_ranker(request))
+
+    def _for_ranker(self, request: CheckedRequest) -> Request:
         X = Hybrid(request.X, self.embeddings(request))
-        return as_model(self.ranker_).answer(replace(Request(**vars(request)), X=X, texts=None, progress=None))
+        return replace(Request(**vars(request)), X=X, texts=None, progress=None)
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """Contributions of the features and of the whole embedding in the ranker: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        reasons: Reasons = self.ranker_.reasons(self._for_ranker(self._checked_request(request)), labels)
+        return reasons
 
     def embeddings(self, request: Request) -> Float32:
         """Embeddings of the texts of a request: float32, shape (n, width), rows of length 1."""

@@ -94,8 +94,6 @@ class XRTransformer(TransformerModel):
     backend : {"torch", "onnx", "onnx-int8"}
         What computes the embeddings of the ranker and of predictions; with "onnx" and "onnx-int8" the fine-tuned
         encoder is exported and run by onnxruntime on the CPU, without torch in predictions (extra ``onnx``).
-    decision_threshold : float, default 0.5
-        Smallest score of a label that ``predict`` returns.
     seed : int, default 0
         The same seed gives the same model for any number of threads on a CPU.
     threads : int, optional
@@ -159,7 +157,6 @@ class XRTransformer(TransformerModel):
         device: str = "cpu",
         precision: str = "native",
         backend: str = "torch",
-        decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -190,7 +187,6 @@ class XRTransformer(TransformerModel):
         self.device = device
         self.precision = precision
         self.backend = backend
-        self.decision_threshold = decision_threshold
         self.seed = seed
         self.threads = threads
 

@@ -43,6 +43,10 @@ class TopK:
         """Number of columns: the number of labels requested."""
         return int(self.labels.shape[1])
 
+    def first(self, k: int) -> TopK:
+        """The first k columns."""
+        return self if k >= self.k else TopK(self.labels[:, :k], self.scores[:, :k])
+
     def matrix(self, kept: Bool, values: Float32, width: int) -> CSR:
         """The selected entries as a matrix, shape (n, width), with the given values; both have shape (n, k)."""
         indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])

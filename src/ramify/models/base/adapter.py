@@ -44,6 +44,7 @@ REPLACED = {
     "answer": (("predict_topk",), ("answer", "_rank")),
     "decide": (("predict",), ("decide",)),
     "single": (("predict_topk", "answer", "_rank"), ("single",)),
+    "reasons": (("predict_topk", "answer", "_rank"), ("reasons",)),
 }
 """Methods of ``Model`` that are not called where a subclass overrides the first names, and none of the second ones."""
 
@@ -91,6 +92,11 @@ def is_model(model: Any) -> bool:
         return False
     pairs = (("fit", "fit_training"), ("predict_topk", "answer"))
     return all(any(callable(getattr(model, name, None)) for name in pair) for pair in pairs)
+
+
+def own_method(model: Any, name: str) -> Any:
+    """A method of a model; None without it, or where a subclass overrides what it would bypass (``REPLACED``)."""
+    return PlainModel(model)._own(name)
 
 
 def settings_of(part: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ramify.errors import InputError
 from ramify.evaluation import evaluate
 from ramify.exchange import EXTRAS, CheckedRequest, CheckedTraining, Request, Single, Sizes, Training
 from ramify.match import restriction
-from ramify.models.base.adapter import DEFAULT_K, as_model, labels_above
+from ramify.models.base.adapter import DEFAULT_K, SURE_SCORE, as_model, labels_above
 from ramify.models.base.persistence import load_as, save
 from ramify.values import CSR, Float32, Hybrid, Int32, StageProgress, TopK, as_features, as_label_matrix
 from ramify.wording import quoted
@@ -51,7 +51,6 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
 
     seed: int = 0
     threads: int | None = None
-    decision_threshold: float
     n_features_in_: int
     n_labels_: int
     normalized_rows_: int = 0
@@ -267,17 +266,17 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         """Maximum number of labels ranked for one instance; L unless a model overrides it."""
         return self.n_labels_
 
-    def predict(self, X: Any) -> CSR:
-        """0/1 matrix, shape (n, L): ranked labels with a score of at least ``decision_threshold``."""
-        return self.decide(Request(X=X))
+    def predict(self, X: Any, *, threshold: float = SURE_SCORE) -> CSR:
+        """0/1 matrix, shape (n, L): ranked labels with a score of at least ``threshold`` (see ``Tagger.decide``)."""
+        return self.decided(Request(X=X), THRESHOLD.check("threshold", threshold))
 
     def decide(self, request: Request) -> CSR:
         """Like ``predict``, for a request; its k is ignored."""
-        check_is_fitted(self)
-        return self.decided(request, THRESHOLD.check("decision_threshold", self.decision_threshold))
+        return self.decided(request, SURE_SCORE)
 
     def decided(self, request: Request, threshold: float) -> CSR:
         """0/1 matrix, shape (n, L): ranked labels with a score of at least ``threshold``."""
+        check_is_fitted(self)
         top = self.answer(replace(request, k=self._reachable()))
         return labels_above(top, threshold, self.n_labels_)
 

@@ -12,17 +12,20 @@ from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, THRESHOLD, Rules, real_number, rules_of, whole_number
+from ramify.checks import COUNT, Rules, real_number, rules_of, whole_number
 from ramify.errors import ModelFileError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
+from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single, Training
 from ramify.linear.defaults import default_tolerance
 from ramify.models.base.model import HELD_OUT, RankingModel
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.unit import unit_rows
 from ramify.models.mixtures.choice import BEAMS, RERANKED, TAIL_RANKS, Choice, Trial, label_bias
 from ramify.models.mixtures.ensemble import Ensemble
+from ramify.models.mixtures.member_reasons import biased
 from ramify.models.mixtures.members import TREES, clones_by_seed, tree_seeds
 from ramify.models.neighbours.nearest import NearestInstances
 from ramify.models.trees.indexing import is_flat
@@ -68,8 +71,6 @@ class Blend(RankingModel):
     tail_rank : float, optional
         Scores of the 20 best labels are multiplied by (1 / propensity)^tail_rank; larger ranks rare labels higher.
         None: chosen among 0, 0.1, 0.2, 0.3 and 0.6.
-    decision_threshold : float, default 0.5
-        Minimum score, before ``tail_rank`` is applied, of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction; for the trees only, because the
         search for nearest instances uses the cosine. Of a ``Hybrid``, it uses the sparse block only; the weight of the
@@ -100,7 +101,7 @@ class Blend(RankingModel):
         **rules_of(XRLinear, "tail_cost"),
         "tail_rank": replace(TAIL_POWER, optional=True),
         "held_out": HELD_OUT,
-        **rules_of(XRLinear, "decision_threshold", "normalize", "seed", "threads"),
+        **rules_of(XRLinear, "normalize", "seed", "threads"),
     }
     FLAGS = ("trees", "branching", "max_leaf", "beam", "held_out", "tail_cost", "tail_rank", "normalize")
 
@@ -114,7 +115,6 @@ class Blend(RankingModel):
         held_out: float = 0.2,
         tail_cost: float = 0.0,
         tail_rank: float | None = None,
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
@@ -126,7 +126,6 @@ class Blend(RankingModel):
         self.held_out = held_out
         self.tail_cost = tail_cost
         self.tail_rank = tail_rank
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.seed = seed
         self.threads = threads
@@ -139,11 +138,26 @@ class Blend(RankingModel):
         weight = tree.chosen_dense_weight(rows)
         cost = tree.chosen_cost(tree.with_blocks(rows, weight)) or 1.0
         tree.set_params(seed=training.seed, cost_positive=cost, cost_negative=cost, dense_weight=weight)
-        choice = self._choose(training, tree, flat)
-        ensemble: Ensemble = self._final(tree, choice).fit_training(training.part_of_progress(1, 2))
-        self.cost_, self.choice_ = cost, choice
+        self._train(training.part_of_progress(1, 2), tree, cost, self._choose(training, tree, flat))
+
+    def _train(self, training: CheckedTraining, tree: XRLinear, cost: float, choice: Choice) -> None:
+        """Train the chosen members on all instances."""
+        ensemble: Ensemble = self._final(tree, choice).fit_training(training)
+        self.cost_, self.choice_ = float(cost), choice
         self.label_bias_ = label_bias(training.Y, choice.tail_rank)
         self._set_ensemble(ensemble)
+
+    def refitted(self, training: Training) -> Blend:
+        """A new model with the members and settings that this one chose, trained on other instances."""
+        check_is_fitted(self)
+        again: Blend = clone(self)
+        data = again._checked_training(training)
+        flat = self.ensemble_.members_[0].tree_.depth == 1  # the same shape, also with fewer instances
+        tree = again._tree(flat, data.X.shape[0]).set_params(**{"max_leaf": self.n_labels_} if flat else {})
+        weight = self.ensemble_.members_[0].dense_weight_
+        tree.set_params(seed=data.seed, cost_positive=self.cost_, cost_negative=self.cost_, dense_weight=weight)
+        again._train(data, tree, self.cost_, self.choice_)
+        return again
 
     def check_settings(self) -> None:
         """Raise InputError if a setting breaks its rule, or the seeds of the trees exceed the maximum."""
@@ -195,7 +209,7 @@ class Blend(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam", "hybrid"})
+        return frozenset({"beam", "hybrid", "reasons", "refitted"})
 
     def _reachable(self) -> int:
         return self.ensemble_._reachable()
@@ -207,11 +221,11 @@ class Blend(RankingModel):
         top = self.ensemble_.answer(replace(request, k=self._reranked(k)))
         return TopK(*reranked(top.labels, top.scores, bias, k))
 
-    def decide(self, request: Request) -> CSR:
-        """0/1 matrix, shape (n, L): labels with scores from ``decision_threshold``, before ``tail_rank`` is applied."""
+    def decided(self, request: Request, threshold: float) -> CSR:
+        """0/1 matrix, shape (n, L): labels with scores from ``threshold``, before ``tail_rank`` is applied."""
         check_is_fitted(self)
         request = replace(request, threads=self._threads(request.threads))
-        return self.ensemble_.decided(request, THRESHOLD.check("decision_threshold", self.decision_threshold))
+        return self.ensemble_.decided(request, threshold)
 
     def single(self, k: int) -> Single:
         """See ``RankingModel.single``."""
@@ -229,6 +243,15 @@ class Blend(RankingModel):
             return ranked
 
         return PreparedCall(lambda: (id(self.ensemble_), id(self.label_bias_)), prepare)
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """The part of each member in a score, and its reason: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        k, bias = self._checked_k(request.k), self.label_bias_
+        if bias is None:
+            return self.ensemble_.reasons(replace(request, k=k), labels)
+        found = self.ensemble_.reasons(replace(request, k=self._reranked(k)), labels)
+        return [[biased(reason, bias[label]) for reason, label in zip(row, labels, strict=True)] for row in found]
 
     def _reranked(self, k: int) -> int:
         return max(k, min(RERANKED, self.n_labels_))

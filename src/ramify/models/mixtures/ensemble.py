@@ -16,13 +16,15 @@ import scipy.sparse as sp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, THREADS, THRESHOLD, OneOf, Parsed, Real, Rules, Several
+from ramify.checks import COUNT, THREADS, OneOf, Parsed, Real, Rules, Several
 from ramify.errors import InputError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining, Single, Sizes, Training, VectorCache
+from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single, Sizes, Training, VectorCache
 from ramify.models.base.adapter import as_model, set_known, settings_of
 from ramify.models.base.model import RankingModel, check_extras, has, instances
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.stored import stored_size
+from ramify.models.mixtures.member_reasons import for_member, mixture_reasons
 from ramify.models.mixtures.members import (
     TREES,
     check_agreement,
@@ -72,8 +74,6 @@ class Ensemble(RankingModel):
         Weight of each model, above 0, split evenly among its trees; equal weights when None.
     candidates : int, default 20
         Number of labels requested from each member, at least k.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     threads : int, optional
         Number of threads; overrides the setting of the members. None uses every CPU.
 
@@ -97,7 +97,6 @@ class Ensemble(RankingModel):
         "combine": OneOf(COMBINATIONS),
         "weights": Several(Real(1e-10, 1e10), optional=True),
         "candidates": COUNT,
-        "decision_threshold": THRESHOLD,
         "threads": THREADS,
     }
     FLAGS = ("trees", "combine")
@@ -110,7 +109,6 @@ class Ensemble(RankingModel):
         combine: str = "average",
         weights: Sequence[float] | None = None,
         candidates: int = 20,
-        decision_threshold: float = 0.5,
         threads: int | None = None,
     ) -> None:
         self.models = models
@@ -118,7 +116,6 @@ class Ensemble(RankingModel):
         self.combine = combine
         self.weights = weights
         self.candidates = candidates
-        self.decision_threshold = decision_threshold
         self.threads = threads
 
     @classmethod
@@ -185,7 +182,7 @@ class Ensemble(RankingModel):
         found = [as_model(part).abilities for part in getattr(self, "members_", None) or self._models()]
         common = frozenset.intersection(*found)
         exact = {"score_pairs", "decision_function"} if self.combine in ("average", "sigmoid") else set()
-        return (common & (PASSED_ON | exact | {"hybrid"})) | ({"beam"} & frozenset.union(*found))
+        return (common & (PASSED_ON | exact | {"hybrid"})) | ({"beam"} & frozenset.union(*found)) | {"reasons"}
 
     def _checked_training(self, training: Training) -> CheckedTraining:
         for model in self._models():
@@ -283,13 +280,19 @@ class Ensemble(RankingModel):
             answers = []
             for number, member in enumerate(members):
                 own = batch.part_of_progress(part * len(members) + number, n_parts * len(members))
-                takes_beam = request.beam is not None and "beam" in member.abilities
-                answers.append(member.answer(own if takes_beam else replace(own, beam=None)))
+                answers.append(member.answer(for_member(own, member)))
                 own.report(1.0)
             labels, scores = (np.stack([getattr(top, name) for top in answers], 1) for name in ("labels", "scores"))
             one = len(labels) == 1
             parts.append(TopK(*merger.merge_one(labels[0], scores[0], k)) if one else merger.merge(labels, scores, k))
         return TopK(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """The part of each member in a score, and its reason: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        checked = self._checked_request(request)
+        batch = replace(checked, k=self._width(checked.k), progress=None)
+        return mixture_reasons(self.members_, self._answering(), self._merger(), batch, labels)
 
     def _width(self, k: int) -> int:
         return min(max(k, self.candidates), self.n_labels_)
@@ -350,7 +353,6 @@ class Ensemble(RankingModel):
             "combine": self.combine,
             "weights": self.weights_.tolist(),
             "candidates": int(self.candidates),
-            "decision_threshold": float(self.decision_threshold),
             "threads": None if self.threads is None else int(self.threads),
         }
         sizes = {"n_features": self.n_features_in_, "n_labels": self.n_labels_}

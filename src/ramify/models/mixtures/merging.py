@@ -90,7 +90,7 @@ class Merger:
         sums.pop(-1, None)
         places.pop(-1, None)
         found = np.fromiter(sums, np.int32, len(sums))
-        summed = self._mean(np.fromiter(sums.values(), np.float64, len(sums)))
+        summed = self.mean_of(np.fromiter(sums.values(), np.float64, len(sums)))
         ties = _tie_order(np.fromiter(places.values(), np.int64, len(sums)), labels.size)
         best = np.lexsort((found, ties, -summed))[:k]
         if len(best) == k:
@@ -116,10 +116,11 @@ class Merger:
             share = _no_less(scores) if self.combine == "average" else expit(scores.astype(np.float64))
             total += weight * share
         unscored = np.logical_and.reduce([np.isneginf(scores) for scores in members])
-        mean: Float32 = np.where(unscored, np.float32(-np.inf), self._mean(total))
+        mean: Float32 = np.where(unscored, np.float32(-np.inf), self.mean_of(total))
         return mean
 
-    def _mean(self, sums: Float64) -> Float32:
+    def mean_of(self, sums: Float64) -> Float32:
+        """Weighted means from sums of shares."""
         mean: Float32 = (sums / self._total_weight + 0.0).astype(
             np.float32
         )  # + 0.0 turns -0.0 into 0.0, so that both tie
@@ -148,7 +149,7 @@ class Merger:
             counted[:, :-step] += count[:, step:] * alike
         repeated = label[:, 1:] == label[:, :-1]
         label[:, 1:][repeated] = -1
-        return label, self._mean(total), counted
+        return label, self.mean_of(total), counted
 
 
 def _tie_order(counted: Int64, width: int) -> Int64:

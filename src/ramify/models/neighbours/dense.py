@@ -11,20 +11,22 @@ is built again at the first prediction of a loaded model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import SEED, THREADS, THRESHOLD, OneOf, Rules, Whole, rules_of
+from ramify.checks import SEED, THREADS, OneOf, Rules, Whole, rules_of
 from ramify.errors import InputError, MissingExtraError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining
+from ramify.exchange import CheckedRequest, CheckedTraining, Request
 from ramify.kernels.check import csr_arrays
 from ramify.kernels.neighbours import VoteConfig
 from ramify.label_vectors import unit_vectors
 from ramify.match import permitted
 from ramify.models.base.model import RankingModel, best_labels
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.stored import (
     check_label_space,
     check_rows,
@@ -33,6 +35,7 @@ from ramify.models.base.stored import (
     stored_size,
     stored_vectors,
 )
+from ramify.models.neighbours.votes import VectorSpace
 from ramify.values import CSR, Float32, TopK, as_csr, empty_csr
 
 ROWS = 4096
@@ -64,8 +67,6 @@ class DenseNeighbours(RankingModel):
         A neighbour of similarity s votes with weight s**power.
     effort : int, default 128
         Number of candidates of the graph search; more increase recall and prediction time.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     seed : int, default 0
         Random seed of the singular value decomposition; the same seed gives the same model on one machine, for any
         number of threads.
@@ -90,7 +91,6 @@ class DenseNeighbours(RankingModel):
         "neighbours": Whole(1, 2**20),
         **rules_of(VoteConfig, "power"),
         "effort": Whole(1, 2**20),
-        "decision_threshold": THRESHOLD,
         "seed": SEED,
         "threads": THREADS,
     }
@@ -104,7 +104,6 @@ class DenseNeighbours(RankingModel):
         neighbours: int = 30,
         power: float = 3.0,
         effort: int = 128,
-        decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -113,7 +112,6 @@ class DenseNeighbours(RankingModel):
         self.neighbours = neighbours
         self.power = power
         self.effort = effort
-        self.decision_threshold = decision_threshold
         self.seed = seed
         self.threads = threads
 
@@ -163,6 +161,23 @@ class DenseNeighbours(RankingModel):
             return made
         parts = [unit_vectors(unit_vectors(X[at : at + ROWS]) @ self.components_) for at in range(0, X.shape[0], ROWS)]
         return np.vstack(parts)
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"reasons"})
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """The vectors that vote: see ``models.base.reasons``."""
+        self.check_settings()
+        checked = self._checked_request(request)
+        weights = self._vote_weights(self._dense(checked.X), checked.threads)
+        space = VectorSpace(self.components_, self.points_, self.votes_, self.power)
+        points = "vector" if self.among == "instances" else "label"
+        return [
+            [space.reason(checked.X[row : row + 1], weights[row], label, points) for label in labels]
+            for row in range(len(checked))
+        ]
 
     def _reachable(self) -> int:
         return int(min(self.n_labels_, max(1, np.sort(np.diff(self.votes_.indptr))[-self.neighbours :].sum())))

@@ -11,19 +11,22 @@ weighting.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import THREADS, THRESHOLD, OneOf, Rules, whole_number
+from ramify.checks import THREADS, OneOf, Rules, whole_number
 from ramify.errors import InputError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining, Single
+from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.models.base.model import RankingModel
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
+from ramify.models.neighbours.votes import feature_weights, instance_votes
 from ramify.values import CSR, Features, Float32, Float64, Hybrid, TopK, as_label_matrix
 
 TYPES = {
@@ -55,8 +58,6 @@ class NearestInstances(RankingModel):
     weighting : {"none", "idf"}, default "idf"
         Weights that the features are multiplied by; "idf": 1 + ln((1 + n) / (1 + df)). They are applied in ``fit``; a
         later change has no effect.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     threads : int, optional
         Number of threads; None uses every CPU.
 
@@ -71,7 +72,6 @@ class NearestInstances(RankingModel):
     RULES: ClassVar[Rules] = {
         **VoteConfig.RULES,
         "weighting": OneOf(WEIGHTINGS),
-        "decision_threshold": THRESHOLD,
         "threads": THREADS,
     }
     FLAGS = ("neighbours", "power", "weighting")
@@ -82,13 +82,11 @@ class NearestInstances(RankingModel):
         neighbours: int = 30,
         power: float = 3.0,
         weighting: str = "idf",
-        decision_threshold: float = 0.5,
         threads: int | None = None,
     ) -> None:
         self.neighbours = neighbours
         self.power = power
         self.weighting = weighting
-        self.decision_threshold = decision_threshold
         self.threads = threads
 
     def _learn(self, training: CheckedTraining) -> None:
@@ -119,7 +117,7 @@ class NearestInstances(RankingModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"hybrid", "score_pairs", "decision_function"})
+        return frozenset({"hybrid", "score_pairs", "decision_function", "reasons"})
 
     def _reachable(self) -> int:
         most = self._vote().neighbours
@@ -180,6 +178,12 @@ class NearestInstances(RankingModel):
             scores[place] = top.scores[rows, ranks]
         return sp.csr_matrix((scores, wanted.indices, wanted.indptr), shape=wanted.shape)
 
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """The training instances that vote: see ``models.base.reasons``."""
+        self.check_settings()
+        checked = self._checked_request(request)
+        return instance_votes(self.searcher_, checked.X, self._vote(), labels, idf=self.weighting == "idf")
+
     def decision_function(self, X: Any) -> Float32:
         """Scores of all labels: a dense array of shape (n, L); -inf for a label that no neighbour has."""
         check_is_fitted(self)
@@ -223,10 +227,7 @@ def _sparse_block(X: Features) -> CSR:
 
 def _weights(X: CSR) -> Float64:
     """Weight of each feature, shape (d,): 1 for a feature without instances, smaller for more frequent features."""
-    n, frequencies = X.shape[0], np.bincount(X.indices[X.data != 0], minlength=X.shape[1])
-    rarity = 1 + np.log((1 + n) / (1 + frequencies))
-    weights: Float64 = rarity / (1 + np.log(1 + n))
-    return weights
+    return feature_weights(X.shape[0], np.bincount(X.indices[X.data != 0], minlength=X.shape[1]))
 
 
 def _stored_searcher(sizes: dict[str, Any], arrays: dict[str, Any]) -> NeighbourSearcher:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import THRESHOLD, Rules
 from ramify.errors import InputError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining
+from ramify.exchange import CheckedRequest, CheckedTraining, Request
 from ramify.models.base.adapter import restricted
 from ramify.models.base.model import RankingModel
+from ramify.models.base.reasons import NoReasonsError, Reasons
 from ramify.models.base.stored import stored_size, stored_vectors
 from ramify.values import TopK
 
 
 class PopularLabels(RankingModel):
-    """Ranks labels by their share of the training instances; the ranking is the same for every instance.
-
-    Parameters
-    ----------
-    decision_threshold : float, default 0.5
-        Minimum share of a label that ``predict`` returns.
-    """
-
-    RULES: ClassVar[Rules] = {"decision_threshold": THRESHOLD}
-
-    def __init__(self, *, decision_threshold: float = 0.5) -> None:
-        self.decision_threshold = decision_threshold
+    """Ranks labels by their share of the training instances; the ranking is the same for every instance."""
 
     def _learn(self, training: CheckedTraining) -> None:
         Y = training.Y
@@ -48,6 +38,17 @@ class PopularLabels(RankingModel):
         best = self.order_[:k] if plain else self.order_
         top = TopK(np.tile(best, (n, 1)), np.tile(self.shares_[best], (n, 1)))
         return top if plain else restricted(top, k, request.allowed, request.forbidden)
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"reasons"})
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """Raise NoReasonsError: the scores do not depend on the instance."""
+        raise NoReasonsError(
+            "PopularLabels has no reasons, because it gives every instance the same scores: use another model"
+        )
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

@@ -14,6 +14,7 @@ from ramify.errors import InputError, damage_reported
 from ramify.exchange import Sizes
 from ramify.kernels.check import csr_arrays
 from ramify.label_vectors import unit_vectors
+from ramify.models.base.reasons import CosineReason
 from ramify.models.base.stored import check_rows, matrix_over, stored_array, stored_size, stored_vectors
 from ramify.protocols import RankingProblem, Representation
 from ramify.values import CSR, Hybrid, as_csr
@@ -85,6 +86,14 @@ class CosineRanker(Checked, BaseEstimator):  # type: ignore[misc]
             products = unit[rows[part]].multiply(self.vectors_[candidates.indices[part]])
             scores[part] = np.clip(np.asarray(products.sum(axis=1)).ravel(), 0, 1)
         return sp.csr_matrix((scores, candidates.indices, candidates.indptr), shape=candidates.shape)
+
+    def reason(self, X: CSR, label: int) -> CosineReason:
+        """Products of the columns of one instance and the label vector: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        products = as_csr(unit_vectors(X)).multiply(self.vectors_[[label]]).tocsr()
+        contributions = products.data.astype(np.float64)
+        score = float(np.clip(contributions.sum(), 0, 1))
+        return CosineReason(columns=products.indices, contributions=contributions, score=score)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,8 +17,10 @@ from ramify.kernels.predict import TRANSFORMS, SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, parse_negatives, training_rows
 from ramify.match import BeamSearch
+from ramify.models.base.reasons import TreeReason
+from ramify.models.trees.path_reasons import tree_reason
 from ramify.protocols import RankingProblem
-from ramify.values import CSR, LabelTree
+from ramify.values import CSR, Features, LabelTree
 from ramify.weights import PRECISIONS, Blocks, LevelWeights
 
 
@@ -124,6 +127,13 @@ class LinearRanker(Checked, BaseEstimator):  # type: ignore[misc]
         scored = self.search_.scores(X, candidates, self._search_config(), threads=threads)
         scored.data = np.where(np.isfinite(scored.data), scored.data, np.float32(0))
         return scored
+
+    def reason(self, X: Features, label: int) -> TreeReason:
+        """Contributions of the features to the margin of a label for one instance: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        whole = tree_reason(self.search_, X, label, self._search_config(), free=False)
+        leaves = tuple(replace(path, nodes=path.nodes[-1:]) for path in whole.paths)  # the matcher scored the others
+        return replace(whole, paths=leaves, score=max(whole.score, 0.0))
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

@@ -16,8 +16,10 @@ from ramify.checks import Checked, Own, Real, Rules
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import Sizes
 from ramify.models.base.adapter import PlainModel, unfitted
+from ramify.models.base.reasons import MemberReason, MixtureReason
 from ramify.models.parts.cosine_ranker import CosineRanker
 from ramify.models.parts.linear_ranker import LinearRanker
+from ramify.models.parts.stage_reasons import ranker_reason
 from ramify.protocols import RankingProblem
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import CSR
@@ -74,6 +76,30 @@ class MixedRanker(Checked, BaseEstimator):  # type: ignore[misc]
         first, second = (ranker.rank(X, candidates, threads=threads).data for ranker in self.rankers_)
         mean = ((1 - self.share) * first + self.share * second).astype(np.float32)
         return sp.csr_matrix((mean, candidates.indices, candidates.indptr), shape=candidates.shape)
+
+    def reason(self, X: CSR, label: int) -> MixtureReason:
+        """The part of each ranker in the score of a label for one instance: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        width = self.size().labels or label + 1
+        one = sp.csr_matrix(([np.float32(1)], ([0], [label])), shape=(1, width))
+        scores = [float(ranker.rank(X, one).data[0]) for ranker in self.rankers_]
+        members = tuple(
+            MemberReason(
+                name=f"ranker{number}",
+                model=type(ranker).__name__,
+                weight=weight,
+                rank=None,
+                score=score,
+                value=score,
+                part=weight * score,
+                reason=ranker_reason(ranker, X, label),
+            )
+            for number, (ranker, weight, score) in enumerate(
+                zip(self.rankers_, (1 - self.share, self.share), scores, strict=True)
+            )
+        )
+        score = float(np.float32(sum(member.part for member in members)))
+        return MixtureReason(members=members, combine="average", factor=1.0, score=score, ranked=True)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory."""

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from ramify import catalogue
-from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Own, Rules, YesNo, rules_of
+from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, Own, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes, VectorCache
 from ramify.index import KMeansIndexer
@@ -27,9 +27,11 @@ from ramify.label_vectors import PIFA
 from ramify.match import permitted
 from ramify.models.base.adapter import PlainModel, as_model, set_known, unfitted
 from ramify.models.base.model import best_labels, check_needs
+from ramify.models.base.reasons import Reason, Reasons
 from ramify.models.base.stored import check_label_space, stored_size
 from ramify.models.base.unit import UnitRowModel, stored_count
 from ramify.models.parts.matching import as_matcher, cluster_targets, ranker_features
+from ramify.models.parts.stage_reasons import ranker_reason, stages_reason
 from ramify.protocols import Indexer, MatchingProblem, RankingProblem, Representation
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.store.trees import tree_from_arrays, tree_to_arrays
@@ -63,8 +65,6 @@ class Partitioned(UnitRowModel):
         Number of clusters whose labels are scored.
     path_weight : float, default 0.25
         Exponent of the matcher's score in the score of a label.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction; the parts
         get the same setting. Rows of length 1, such as those of ``Tfidf``, stay as they are.
@@ -92,7 +92,6 @@ class Partitioned(UnitRowModel):
         "matcher": Own(MATCHER_METHODS, lambda: catalogue.named(catalogue.MATCHER), "matcher"),
         "ranker": Own(("fit", "rank"), lambda: catalogue.named(catalogue.RANKER), "ranker"),
         **rules_of(SearchConfig, "beam", "path_weight"),
-        "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
         "seed": SEED,
         "threads": THREADS,
@@ -109,7 +108,6 @@ class Partitioned(UnitRowModel):
         ranker: Any = "linear",
         beam: int = 10,
         path_weight: float = 0.25,
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         seed: int = 0,
         threads: int | None = None,
@@ -121,7 +119,6 @@ class Partitioned(UnitRowModel):
         self.ranker = ranker
         self.beam = beam
         self.path_weight = path_weight
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.seed = seed
         self.threads = threads
@@ -138,7 +135,7 @@ class Partitioned(UnitRowModel):
         """See ``protocols.Model``."""
         matcher = self.__dict__.get("matcher_")
         matcher = _part(catalogue.MATCHER, self.matcher) if matcher is None else matcher
-        return frozenset({"beam", "tree"}) | (as_model(matcher).abilities & {"hybrid"})
+        return frozenset({"beam", "tree", "reasons"}) | (as_model(matcher).abilities & {"hybrid"})
 
     def _learn(self, training: CheckedTraining) -> None:
         """Group the labels, then train the matcher and the ranker."""
@@ -182,6 +179,26 @@ class Partitioned(UnitRowModel):
         request = Request(X=self._features(X), beam=beam, threads=self._threads())
         check_needs(type(self).__name__, self.needs - {"label_names"}, request)
         return self._matched(request)[0]
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """The matched clusters of each label, and the reasons of matcher and ranker: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        checked = self._checked_request(request)
+        return [self._reasons_of(checked.take(slice(row, row + 1)), labels) for row in range(len(checked))]
+
+    def _reasons_of(self, request: CheckedRequest, labels: Sequence[int]) -> list[Reason]:
+        """The reasons for one instance."""
+        matched, embeddings = self._matched(request)
+        X, matching = ranker_features(request.X, embeddings), Request(X=request.X, texts=request.texts, k=1)
+        found: list[Reason] = []
+        for label in labels:
+            one = sp.csr_matrix(([np.float32(1)], ([0], [label])), shape=(1, self.n_labels_))
+            rank = float(self.ranker_.rank(X, one, threads=request.threads).data[0])
+            ranked = (rank, ranker_reason(self.ranker_, X, label))
+            found.append(
+                stages_reason(matching, matched, self.matcher_, ranked, label, self.clusters_, self.path_weight)
+            )
+        return found
 
     def _matched(self, request: Request) -> tuple[CSR, Float32 | None]:
         """Matched clusters with their scores, shape (n, clusters), and the matcher's features for the ranker."""

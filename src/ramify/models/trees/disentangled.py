@@ -22,7 +22,6 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import (
     SEED,
     THREADS,
-    THRESHOLD,
     OneOf,
     Own,
     Parsed,
@@ -39,6 +38,7 @@ from ramify.index.overlap import WEIGHTINGS, Candidates
 from ramify.models.base.adapter import as_model, set_known
 from ramify.models.base.model import HELD_OUT, RankingModel, has, mean_precision
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.reasons import Reasons
 from ramify.models.trees.reassignment import Assignment, Reassigned, Round, reassigned
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.store.parts import parts_to_state, stored_part
@@ -60,7 +60,7 @@ def _check_tree_model(model: Any) -> None:
     check_inside(model)
 
 
-FORWARDED = frozenset({"hybrid", "beam", "score_pairs", "decision_function", "tree", "leaf_scores"})
+FORWARDED = frozenset({"hybrid", "beam", "score_pairs", "decision_function", "tree", "leaf_scores", "reasons"})
 """Abilities of the inner model that the wrapper has as well."""
 
 
@@ -99,8 +99,6 @@ class Disentangled(RankingModel):
     held_out : float, default 0.1
         Share of the labelled instances on which the number of rounds is chosen. If no instance is held out, all rounds
         are done.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     seed : int, default 0
         Random seed of the held-out instances and of the model; overrides the model's setting.
     threads : int, optional
@@ -129,7 +127,6 @@ class Disentangled(RankingModel):
         "positives": OneOf(POSITIVES),
         "warm_start": YesNo(),
         "held_out": HELD_OUT,
-        "decision_threshold": THRESHOLD,
         "seed": SEED,
         "threads": THREADS,
     }
@@ -148,7 +145,6 @@ class Disentangled(RankingModel):
         positives: str = "all",
         warm_start: bool = False,
         held_out: float = 0.1,
-        decision_threshold: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -162,7 +158,6 @@ class Disentangled(RankingModel):
         self.positives = positives
         self.warm_start = warm_start
         self.held_out = held_out
-        self.decision_threshold = decision_threshold
         self.seed = seed
         self.threads = threads
 
@@ -291,6 +286,13 @@ class Disentangled(RankingModel):
         check_is_fitted(self)
         scores: Float32 = self.model_.decision_function(X)
         return scores
+
+    @available_if(has("reasons"))
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """Reasons of scores, one path per copy of a label: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        reasons: Reasons = self.model_.reasons(request, labels)
+        return reasons
 
     @available_if(has("leaf_scores"))
     def leaf_scores(self, X: Any, label: int) -> Float32:

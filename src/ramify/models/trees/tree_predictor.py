@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -10,12 +11,14 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.errors import InputError
-from ramify.exchange import CheckedRequest, Single, Sizes
+from ramify.exchange import CheckedRequest, Request, Single, Sizes
 from ramify.kernels.predict import NativeOptions, SearchConfig
 from ramify.match import BeamSearch
 from ramify.match.beam import RowSettings
 from ramify.models.base.prepared import PreparedCall
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.unit import SAFE, UnitRowModel, unit_scale, unit_values
+from ramify.models.trees.path_reasons import tree_reason
 from ramify.values import CSR, Float32, Hybrid, Int32, TopK, as_label_matrix
 
 Self = TypeVar("Self", bound="TreePredictor")
@@ -47,7 +50,8 @@ class TreePredictor(UnitRowModel):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return frozenset({"beam", "score_pairs", "decision_function", "tree", "classifiers", "leaf_scores", "subtree"})
+        methods = {"score_pairs", "decision_function", "leaf_scores", "subtree", "reasons"}
+        return frozenset({"beam", "tree", "classifiers", *methods})
 
     def _reachable(self) -> int:
         widest = int(np.diff(self.tree_.first_children(self.tree_.depth - 1)).max())
@@ -201,6 +205,14 @@ class TreePredictor(UnitRowModel):
         """
         check_is_fitted(self)
         return self.search_.clusters_reached(self._features(X), self._search_config(beam), threads=self._threads())
+
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """Contributions of the features to the margins on the paths of each label: see ``models.base.reasons``."""
+        check_is_fitted(self)
+        checked = self._checked_request(request)
+        config, free = self._search_config(checked.beam), checked.allowed is None and checked.forbidden is None
+        rows = [checked.take(slice(row, row + 1)).X for row in range(len(checked))]
+        return [[tree_reason(self.search_, X, label, config, free=free) for label in labels] for X in rows]
 
     def subtree(self: Self, level: int, node: int) -> Self:
         """The part of the model below one inner node, over the same label space.

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, THRESHOLD, Parsed, Rules, YesNo, rules_of
+from ramify.checks import COUNT, INDEXER, REPRESENTATION, SEED, THREADS, Parsed, Rules, YesNo, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import EXTRAS, CheckedTraining, Training
 from ramify.index import FixedTree, KMeansIndexer
@@ -96,8 +96,6 @@ class XRLinear(ChosenOnTraining):
         scores, the sum is their log-sum-exp).
     precision : {"int8", "bf16", "fp32"}, default "int8"
         Number format of the weights.
-    decision_threshold : float, default 0.5
-        Minimum score of a label that ``predict`` returns.
     normalize : bool, default True
         Divide each row of X by its Euclidean length in training and prediction. Rows of length 1 stay as they are. The
         blocks of a ``Hybrid`` are divided separately, then weighted.
@@ -142,7 +140,6 @@ class XRLinear(ChosenOnTraining):
         **rules_of(TreeLearner, "relevance", "relevance_norm", "tail_cost", "tail_rank"),
         **rules_of(SearchConfig, "beam", "path_weight", score_transform="transform", merge_copies="copies"),
         **rules_of(TreeLearner, "precision"),
-        "decision_threshold": THRESHOLD,
         "normalize": YesNo(),
         "dense_weight": DENSE_WEIGHT,
         "seed": SEED,
@@ -187,7 +184,6 @@ class XRLinear(ChosenOnTraining):
         path_weight: float = 0.25,
         merge_copies: str = "max",
         precision: str = "int8",
-        decision_threshold: float = 0.5,
         normalize: bool = True,
         dense_weight: float | None = None,
         seed: int = 0,
@@ -216,7 +212,6 @@ class XRLinear(ChosenOnTraining):
         self.path_weight = path_weight
         self.merge_copies = merge_copies
         self.precision = precision
-        self.decision_threshold = decision_threshold
         self.normalize = normalize
         self.dense_weight = dense_weight
         self.seed = seed
@@ -273,7 +268,7 @@ class XRLinear(ChosenOnTraining):
     @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``."""
-        return super().abilities | {*EXTRAS, "hybrid", "regrown", "above_leaves"}
+        return super().abilities | {*EXTRAS, "hybrid", "refitted", "regrown", "above_leaves"}
 
     def _learn(self, training: CheckedTraining) -> None:
         training = with_checked_extras(training)
@@ -284,6 +279,18 @@ class XRLinear(ChosenOnTraining):
         search = learner.learn(training, self._index(training))
         self._set_search(search)
         self.cost_, self.dense_weight_ = cost, weight
+
+    def refitted(self, training: Training) -> XRLinear:
+        """A new model of the same settings, with the chosen C and weight of the dense block, trained on other data."""
+        check_is_fitted(self)
+        again: XRLinear = clone(self)
+        costs = {name: self.cost_ for name in ("cost_positive", "cost_negative") if getattr(self, name) is None}
+        again.set_params(**costs if self.cost_ is not None else {})
+        if self.dense_weight_ is not None and self.normalize:
+            again.set_params(dense_weight=self.dense_weight_)
+        if self.indexer is None and self.max_leaf is None:  # the same shape, also with fewer instances
+            again.set_params(max_leaf=self.n_labels_ if self.tree_.depth == 1 else MAX_LEAF)
+        return again.fit_training(training)
 
     def regrown(
         self, tree: LabelTree, X: Any, Y: Any, *, threads: int | None = None, progress: StageProgress | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ import scipy.sparse as sp
 from ramify.errors import InputError
 from ramify.evaluation.grid import Grid, percent
 from ramify.tagger.decide.calibration import Calibration
+from ramify.tagger.decide.choice import chosen_kinds
 from ramify.tagger.decide.evidence import BUCKETS, Evidence
-from ramify.tagger.decide.fitting import check_rule, fit_rule
+from ramify.tagger.decide.fitting import CHOSEN, check_rule, fit_rule
 from ramify.tagger.decide.reliability import reliability
 from ramify.tagger.decide.rules import Rule
 from ramify.values import Bool, Float32, TopK
@@ -28,13 +31,27 @@ class Decisions:
     Parameters
     ----------
     evidence : Evidence
-        Predictions for held-out documents, from which a rule is fitted when it is first asked for.
+        Predictions for held-out documents, from which a rule is fitted on first use.
     calibration : Calibration
+    chosen : dict of str to str
+        Kind of rule for each measure (``choice.chosen_kinds``).
     """
 
     evidence: Evidence
     calibration: Calibration
+    chosen: Mapping[str, str]
     _rules: dict[str, Rule] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def fit(cls, evidence: Evidence, kind: str = "isotonic") -> Decisions:
+        """Fit the calibration, and choose the kind of rule for each measure.
+
+        Raises
+        ------
+        InputError
+            See ``Calibration.fit``.
+        """
+        return cls(evidence, Calibration.fit(evidence, kind), chosen_kinds(evidence, kind))
 
     @property
     def k(self) -> int:
@@ -42,20 +59,26 @@ class Decisions:
         return int(self.evidence.labels.shape[1])
 
     def rule(self, name: str) -> Rule:
-        """The rule of a name (``fitting.fit_rule``), fitted once.
+        """The rule of a name (``fitting.fit_rule``), or for a measure of ``chosen``; fitted once.
 
         Raises
         ------
         InputError
             See ``fit_rule``.
         """
+        if name in CHOSEN:
+            return self.rule(self.chosen[name])
         check_rule(name)
         if name not in self._rules:
             if len(self._rules) >= MOST_RULES:
                 self._rules.clear()
-            probabilities = self.calibration.probabilities(self.evidence.top)
-            self._rules[name] = fit_rule(name, self.evidence, probabilities)
+            self._rules[name] = fit_rule(name, self.evidence, self._probabilities)
         return self._rules[name]
+
+    @cached_property
+    def _probabilities(self) -> Float32:
+        """Of the held-out predictions, for the rules."""
+        return self.calibration.probabilities(self.evidence.top)
 
     def decided(self, top: TopK, name: str | None) -> TopK:
         """The labels of the sets with their probabilities as scores, in the order of the probabilities.
@@ -80,9 +103,8 @@ class Decisions:
         outside 0..1 have no error.
         """
         evidence = self.evidence
-        half = np.arange(len(evidence.labels)) % 2 == 0
         probabilities = np.full(evidence.scores.shape, np.nan)
-        for part in (half, ~half):
+        for part in evidence.halves():
             try:
                 fitted = Calibration.fit(evidence.of_rows(~part), self.calibration.kind)
             except InputError:
@@ -119,7 +141,7 @@ class Decisions:
         }
         own |= {"truth/indices": truth.indices.astype(np.int32), "truth/indptr": truth.indptr.astype(np.int64)}
         own |= {f"calibration/{name}": array for name, array in arrays.items()}
-        return {"calibration": config, "n_labels": int(truth.shape[1])}, own
+        return {"calibration": config, "n_labels": int(truth.shape[1]), "chosen": dict(self.chosen)}, own
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any]) -> Decisions:
@@ -155,7 +177,10 @@ class Decisions:
             or not 0 <= groups.min() <= groups.max() < len(BUCKETS)
         ):
             raise InputError(f"the groups of the labels must be {n_labels} numbers in 0..{len(BUCKETS) - 1}")
-        return cls(Evidence(labels, scores, hits.astype(np.bool_), truth, groups), calibration)
+        chosen = {name: config["chosen"][name] for name in CHOSEN}
+        for kind in chosen.values():
+            check_rule(kind)
+        return cls(Evidence(labels, scores, hits.astype(np.bool_), truth, groups), calibration, chosen)
 
 
 def _error(values: Any, hits: Bool) -> float:

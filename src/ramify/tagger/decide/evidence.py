@@ -58,6 +58,14 @@ class Evidence:
         parts = (self.labels[rows], self.scores[rows], self.hits[rows], self.truth[rows])
         return Evidence(*parts, self.bucket_of)
 
+    def halves(self) -> tuple[Bool, Bool]:
+        """Masks of the first and of the last documents, shape (n,) each.
+
+        Neighbours in a file are often alike, so that alternate documents would not be independent halves.
+        """
+        first = np.arange(len(self.labels)) < len(self.labels) // 2
+        return first, ~first
+
     @property
     def top(self) -> TopK:
         """The predictions."""

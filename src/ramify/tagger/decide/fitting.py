@@ -3,11 +3,11 @@
 =====================  ==============================================================================================
 name                   rule
 =====================  ==============================================================================================
-micro-f1               one threshold with the largest micro F1
-macro-f1               one threshold with the largest macro F1
-example-f1             one threshold with the largest mean F1 of a document
+one-micro-f1           one threshold with the largest micro F1
+one-macro-f1           one threshold with the largest macro F1
+one-example-f1         one threshold with the largest mean F1 of a document
 group-f1               a threshold per group of labels by training frequency, each with the largest micro F1
-label-f1               a threshold per label with the largest F1, where it has 5 true documents; else that of its group
+label-f1               a threshold per label: half of the largest F1 that its probabilities let expect
 count                  the most probable labels, as many as a document probably has
 expected-f1            the set of the largest expected F1 of each document
 precision=0.9          one threshold: at least this share of the labels is true (lower bound of 95%)
@@ -15,6 +15,8 @@ recall=0.8             one threshold: at least this share of the true labels is 
 coverage=0.9           conformal sets: this share of the true labels of a new document, in expectation
 threshold=0.5          one given threshold
 =====================  ==============================================================================================
+
+``micro-f1``, ``macro-f1`` and ``example-f1`` are the best of these kinds for the measure (``choice.chosen_kinds``).
 """
 
 from __future__ import annotations
@@ -27,12 +29,13 @@ from ramify.checks import Real
 from ramify.errors import InputError
 from ramify.tagger.decide import sweeps
 from ramify.tagger.decide.evidence import BUCKETS, Evidence
+from ramify.tagger.decide.measures import example_f1
 from ramify.tagger.decide.rules import Counted, ExpectedF1, Rule, Thresholds
 from ramify.values import Float32, Float64
 from ramify.wording import quoted
 
-FEWEST_TRUE = 5
-"""Held-out documents with a label, for a threshold of its own."""
+RATIOS, SHARES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0), (0.0, 0.5, 1.0)
+"""For expected-f1: factors of the sum of the probabilities, and shares of the mean number of labels not predicted."""
 MORE = "ask for less or predict more labels per document"
 
 
@@ -65,7 +68,7 @@ def check_rule(name: str) -> None:
     if given and kind in WANTED:
         _share(kind, value)
     elif given or kind not in FITTED:
-        names = ", ".join([*FITTED, *(f"{one}=SHARE" for one in WANTED)])
+        names = ", ".join([*CHOSEN, *FITTED, *(f"{one}=SHARE" for one in WANTED)])
         raise InputError(f"there is no rule {quoted(name)}: choose {names}")
 
 
@@ -114,11 +117,22 @@ def _group(evidence: Evidence, probabilities: Float32) -> Thresholds:
 
 
 def _label(evidence: Evidence, probabilities: Float32) -> Rule:
+    """With true probabilities, the threshold of the largest expected F1 is half of that F1.
+
+    The expectation uses the probabilities of the held-out predictions instead of their few correct ones, and the share
+    of true labels that are predicted at all, by group of labels. Labels without predictions have the threshold of
+    one-macro-f1. Zachary Lipton, Charles Elkan, Balakrishnan Naryanaswamy: Optimal Thresholding of Classifiers to
+    Maximize F1 Measure. ECML PKDD 2014, theorem 1.
+    """
     p, hits, _, labels = _flat(evidence, probabilities)
-    true = np.bincount(evidence.truth.indices, minlength=evidence.truth.shape[1])
-    own = sweeps.best_threshold_of_each(p, hits, labels, true)
-    usable = ~np.isnan(own) & (true >= FEWEST_TRUE)
-    return Thresholds(np.where(usable, own, _group(evidence, probabilities).values).astype(np.float32))
+    groups = evidence.bucket_of.astype(np.int64)
+    true = np.bincount(groups[evidence.truth.indices], minlength=len(BUCKETS))
+    found = np.bincount(groups[labels], hits, minlength=len(BUCKETS))
+    ratio = np.maximum(true / np.maximum(found, 1), 1).astype(np.float64)
+    expected = np.bincount(labels, p, minlength=len(groups)) * ratio[groups]
+    largest = sweeps.largest_expected_f1(p, labels, expected)
+    every = sweeps.best_threshold(p, hits, labels, np.bincount(evidence.truth.indices, minlength=len(groups)))
+    return Thresholds(np.where(np.isnan(largest), every, largest / 2).astype(np.float32))
 
 
 def _count(evidence: Evidence, probabilities: Float32) -> Rule:
@@ -130,7 +144,9 @@ def _count(evidence: Evidence, probabilities: Float32) -> Rule:
 
 
 def _expected(evidence: Evidence, probabilities: Float32) -> Rule:
-    return ExpectedF1(float((evidence.n_true - evidence.hits.sum(axis=1)).mean()))
+    missing = float((evidence.n_true - evidence.hits.sum(axis=1)).mean())
+    rules = [ExpectedF1(ratio, share * missing) for ratio in RATIOS for share in SHARES]
+    return max(rules, key=lambda rule: example_f1(evidence, rule.kept(evidence.top, probabilities) & evidence.valid))
 
 
 def _precision(evidence: Evidence, probabilities: Float32, share: float) -> Rule:
@@ -161,10 +177,13 @@ def _reached(found: sweeps.Reached, name: str, wanted: float, remedy: str) -> Ru
     return _one(found.threshold)
 
 
+CHOSEN = ("micro-f1", "macro-f1", "example-f1")
+"""Names of measures whose kind of rule is chosen (``choice``)."""
+
 FITTED: dict[str, Callable[[Evidence, Float32], Rule]] = {
-    "micro-f1": _micro,
-    "macro-f1": _macro,
-    "example-f1": _example,
+    "one-micro-f1": _micro,
+    "one-macro-f1": _macro,
+    "one-example-f1": _example,
     "group-f1": _group,
     "label-f1": _label,
     "count": _count,

@@ -2,7 +2,7 @@
 
 Thresholds   labels whose probability is at least the threshold of the label
 Counted      the n most probable labels, n from the sum of the probabilities of the document
-ExpectedF1   the j most probable labels with the largest 2 Σ_{i≤j} p_i / (j + Σ_i p_i + missing)
+ExpectedF1   the j most probable labels with the largest 2 Σ_{i≤j} p_i / (j + ratio Σ_i p_i + missing)
 """
 
 from __future__ import annotations
@@ -77,10 +77,11 @@ class ExpectedF1(Rule):
 
     Parameters
     ----------
-    missing : float
-        Mean number of true labels of a document that are not among the predicted ones.
+    ratio, missing : float
+        The expected number of true labels of a document is ratio · Σ p + missing; not all of them are predicted.
     """
 
+    ratio: float
     missing: float
 
     def kept(self, top: TopK, probabilities: Float32) -> Bool:
@@ -88,7 +89,7 @@ class ExpectedF1(Rule):
         if not probabilities.shape[1]:
             return np.zeros(probabilities.shape, np.bool_)
         descending = -np.sort(-probabilities.astype(np.float64), axis=1)
-        total = descending.sum(axis=1, keepdims=True) + self.missing
+        total = self.ratio * descending.sum(axis=1, keepdims=True) + self.missing
         expected = 2 * np.cumsum(descending, axis=1) / (np.arange(1, descending.shape[1] + 1) + total)
         return np.asarray(places(probabilities) <= np.argmax(expected, axis=1)[:, None], dtype=np.bool_)
 

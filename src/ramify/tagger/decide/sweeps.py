@@ -10,7 +10,7 @@ threshold, times the number of groups. One sort therefore finds the best thresho
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -53,8 +53,36 @@ def best_threshold_of_each(p: Float64, hits: Bool, group: Int64, true: Int64) ->
     return found
 
 
+def largest_expected_f1(p: Float64, group: Int64, expected: Float64) -> Float64:
+    """The largest F1 of each group over thresholds, with true numbers replaced by their expectations, shape (groups,).
+
+    Parameters
+    ----------
+    p : float64 array, shape (m,)
+        Probabilities of the predictions.
+    group : int64 array, shape (m,)
+        Group of each prediction.
+    expected : float64 array, shape (groups,)
+        Expected number of true labels of each group, predicted or not.
+
+    Returns
+    -------
+    float64 array
+        NaN for a group without predictions.
+    """
+    order = np.lexsort((-p, group))
+    grouped = group[order]
+    starts = np.flatnonzero(np.diff(grouped, prepend=-1) != 0)
+    found = np.full(len(expected), np.nan)
+    if len(starts):
+        right, number = _sums_by_rank(p[order], starts)
+        f1 = 2 * right / np.maximum(number + expected[grouped], 1e-300)
+        found[grouped[starts]] = np.maximum.reduceat(f1, starts)
+    return found
+
+
 class Reached(NamedTuple):
-    """A threshold that keeps a promise, None if none does, and the largest promise that one keeps."""
+    """A threshold with the wanted share, None if there is none, and the largest share of any threshold."""
 
     threshold: float | None
     best: float
@@ -90,7 +118,7 @@ def threshold_of_coverage(p: Float64, hits: Bool, document: Int64, true: Int64, 
 
     Conformal risk control with the share of missed true labels as risk: n R / (n + 1) + 1 / (n + 1) ≤ 1 - wanted.
     Anastasios Angelopoulos, Stephen Bates, Adam Fisch, Lihua Lei, Tal Schuster: Conformal Risk Control. ICLR 2024.
-    The promise holds for probabilities that do not depend on the documents, so only nearly for a calibration that was
+    The share holds for probabilities that do not depend on the documents, so only nearly for a calibration that was
     fitted on the same ones.
 
     Parameters
@@ -155,11 +183,15 @@ def _reached(descending: Float64, bound: Float64, wanted: float, *, lowest: bool
 
 def _counts_by_rank(hits: Bool, group: Int64) -> tuple[Int64, Int64]:
     """Correct predictions and predictions of each group up to each position; groups are contiguous."""
-    starts = np.flatnonzero(np.diff(group, prepend=-1) != 0)
-    lengths = np.diff(np.append(starts, len(group)))
-    right: Int64 = np.cumsum(hits, dtype=np.int64)
-    before: Int64 = np.repeat(right[starts] - hits[starts], lengths)
-    return right - before, np.arange(1, len(group) + 1) - np.repeat(starts, lengths)
+    return _sums_by_rank(hits.astype(np.int64), np.flatnonzero(np.diff(group, prepend=-1) != 0))
+
+
+def _sums_by_rank(values: Any, starts: Int64) -> tuple[Any, Int64]:
+    """Sums of the values, and their number, from the start of each group up to each position."""
+    lengths = np.diff(np.append(starts, len(values)))
+    sums = np.cumsum(values)
+    before = np.repeat(sums[starts] - values[starts], lengths)
+    return sums - before, np.arange(1, len(values) + 1) - np.repeat(starts, lengths)
 
 
 def _f1_by_rank(p: Float64, hits: Bool, group: Int64, true: Int64) -> tuple[Int64, Float64]:
