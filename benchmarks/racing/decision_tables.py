@@ -35,7 +35,14 @@ untouched. Mean over the seeds; ± is the largest distance of a seed from the me
 by 1 / (1 - share)."""
 OVERHEAD_TEXT = """\
 `python benchmarks/decisions.py overhead`: CPU µs per document, of the best labels with names (`tag`) and of a rule's
-set with names and probabilities (`decide`), both from `k` predicted labels; median of 7 turns."""
+set with names and probabilities (`decide`), both from `k` predicted labels; then the same without names, as arrays
+(`predict_topk`) and as a matrix of sets (`predict`). Features are given: texts would add their time to all. Median of
+7 turns."""
+
+
+REASON_TEXT = """\
+`python benchmarks/explaining.py`: milliseconds of the reason of one label of a vectorized document, and of
+`Tagger.explain` from the text, with the words of the text; medians over test documents, one at a time."""
 
 
 def decision_section() -> str:
@@ -44,7 +51,7 @@ def decision_section() -> str:
     if not rows:
         return ""
     parts = ["## Probabilities and label sets"]
-    for make in (_sets, _differences, _errors, _wanted, _hidden, _overhead):
+    for make in (_sets, _differences, _errors, _wanted, _hidden, _overhead, _reasons):
         parts += make(rows)
     return "\n\n".join(parts)
 
@@ -156,16 +163,13 @@ def _hidden(rows: Sequence[Row]) -> list[str]:
 
 def _overhead(rows: Sequence[Row]) -> list[str]:
     found = _latest((row for row in rows if row["kind"] == "overhead"), "dataset", "rule", "threads")
-    lines = [
-        [
-            row["dataset"],
-            row["rule"],
-            str(row["k"]),
-            f"{row['tag_us']:.1f}",
-            f"{row['decide_us']:.1f}",
-            f"{row['decide_us'] / row['tag_us'] - 1:+.1%}",
-        ]
-        for row in found
-    ]
-    header = ("set", "rule", "k", "tag", "decide", "difference")
+    times = ("tag_us", "decide_us", "predict_topk_us", "predict_us")
+    lines = [[row["dataset"], row["rule"], str(row["k"]), *(f"{row[name]:.1f}" for name in times)] for row in found]
+    header = ("set", "rule", "k", *(name.removesuffix("_us") for name in times))
     return ["### Cost of probabilities and rules", OVERHEAD_TEXT, markdown(header, lines)] if lines else []
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    found = _latest((row for row in rows if row["kind"] == "reasons"), "dataset", "preset")
+    lines = [[row["dataset"], f"{row['reason_ms']:.2f}", f"{row['named_ms']:.2f}"] for row in found]
+    return ["### Cost of reasons", REASON_TEXT, markdown(("set", "reason", "explain"), lines)] if lines else []

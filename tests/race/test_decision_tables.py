@@ -33,7 +33,8 @@ ROWS = [
     *({"kind": "hidden", "dataset": "toy", "share": 0.5, "seed": seed, "way": "plain",
        "measures": {f"{name}@{k}": 30.0 + 2 * seed for name in ("P", "PSP") for k in (1, 3, 5)}} for seed in (0, 1)),
     {"kind": "overhead", "dataset": "toy", "rule": "micro-f1", "threads": 1, "k": 20, "tag_us": 100.0,
-     "decide_us": 105.0},
+     "decide_us": 105.0, "predict_topk_us": 10.0, "predict_us": 11.0},
+    {"kind": "reasons", "dataset": "toy", "preset": "default", "reason_ms": 0.4567, "named_ms": 1.1},
 ]  # fmt: skip
 
 
@@ -63,7 +64,8 @@ def test_differences_errors_and_wanted_shares(section):
 
 def test_missing_labels_and_overhead(section):
     assert "| toy | 50% | plain | 31.00 ±1.00 |" in section
-    assert "| toy | micro-f1 | 20 | 100.0 | 105.0 | +5.0% |" in section
+    assert "| toy | micro-f1 | 20 | 100.0 | 105.0 | 10.0 | 11.0 |" in section
+    assert "| toy | 0.46 | 1.10 |" in section
 
 
 def test_no_rows(tmp_path, monkeypatch):
