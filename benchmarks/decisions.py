@@ -43,10 +43,14 @@ WANTED = ("precision=0.9", "coverage=0.8", "coverage=0.9", "coverage=0.95")
 MEASURES = ("microF1", "macroF1", "F1", "microP", "microR", "R", "exact")
 SHARES = (0.0, 0.25, 0.5, 0.75)
 KNOWN = "known share"
-WAYS: dict[str, dict[str, Any]] = {"plain": {}, "tail_cost 0.5": {"tail_cost": 0.5}, "tail_cost 1": {"tail_cost": 1.0}}
-WAYS |= {KNOWN: {}}
-"""Settings of each way to train: positives weighted by the inverse of their propensity, which depends on the frequency
-of the label (``tail_cost``) or is the true share of labels left (known share)."""
+WAYS: dict[str, dict[str, Any]] = {
+    "no weights": {"tail_cost": 0.0},
+    "tail_cost 0.5": {"tail_cost": 0.5},
+    "tail_cost 1": {"tail_cost": 1.0},
+    KNOWN: {},
+}
+"""Settings of each way to train: positives weighted by a power of the inverse of their propensity, which depends on the
+frequency of the label (``tail_cost``, 0.5 by default), and by the true share of labels left as well (known share)."""
 SOURCES = source_hash("ramify.tagger.decide.cross_fit", "ramify.tagger.decide.fitting")
 
 
@@ -57,6 +61,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", required=True)
     parser.add_argument("--systems", nargs="+", default=SYSTEMS, choices=SYSTEMS)
     parser.add_argument("--least-k", type=int, default=0, help="least number of labels per answer, for sets")
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS), help="to train, for hidden")
     parser.add_argument("--seeds", type=int, default=3, help="of the removed labels")
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
@@ -187,7 +192,7 @@ def hidden(chosen: argparse.Namespace, problem: Problem) -> Iterator[Row]:
         for seed in range(chosen.seeds):
             left = hide_labels(problem.dataset, share, seed).Y
             cost = None
-            for way, own in WAYS.items():
+            for way, own in ((name, WAYS[name]) for name in chosen.ways):
                 row = {"kind": "hidden", "dataset": problem.name, "share": share, "seed": seed, "way": way}
                 sources = source_hash("ramify.models.trees.xr_linear")
                 if is_done(row | {"model": sources}):

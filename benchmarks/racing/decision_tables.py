@@ -31,8 +31,8 @@ Wanted shares on test documents with 95% intervals: precision of all predicted l
 true labels that is in its set (coverage). A share above that of `k` labels per document is an error."""
 HIDDEN_TEXT = """\
 `python benchmarks/decisions.py hidden`: a share of the labels of the training documents is removed, the test labels are
-untouched. Mean over the seeds; ± is the largest distance of a seed from the mean. `known share` weights all positives
-by 1 / (1 - share)."""
+untouched. `tail_cost` weights the positives of a label by a power of its inverse propensity, 0.5 by default; `known
+share` weights all positives by 1 / (1 - share) as well. Means over the seeds; ± is the largest distance from them."""
 OVERHEAD_TEXT = """\
 `python benchmarks/decisions.py overhead`: CPU µs per document, of the best labels with names (`tag`) and of a rule's
 set with names and probabilities (`decide`), both from `k` predicted labels; then the same without names, as arrays
