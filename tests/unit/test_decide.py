@@ -210,6 +210,20 @@ def test_thresholds_per_group_correct_scores_that_are_not_calibrated(evidence):
     assert found["group-f1"]["microF1"] > found["one-micro-f1"]["microF1"] + 0.01
 
 
+def test_thresholds_per_group_have_the_largest_macro_f1_of_their_labels(evidence, train):
+    """Against one threshold, on scores whose error differs between groups; and no pair of thresholds is better."""
+    rules = {name: fit_rule(name, evidence, evidence.scores) for name in ("one-macro-f1", "group-macro-f1")}
+    Y, top, _ = drawn(3000, 1)
+    found = {name: evaluate_sets(Y, rule.sets(top, top.scores, N_LABELS))["macroF1"] for name, rule in rules.items()}
+    assert found["group-macro-f1"] > found["one-macro-f1"] + 0.003
+    fitted = MEASURES["macro-f1"](evidence, rules["group-macro-f1"].kept(evidence.top, evidence.scores))
+    groups = evidence.bucket_of == evidence.bucket_of[0]
+    for low in np.linspace(0.05, 0.95, 10):
+        for high in np.linspace(0.05, 0.95, 10):
+            other = Thresholds(np.where(groups, low, high).astype(np.float32))
+            assert MEASURES["macro-f1"](evidence, other.kept(evidence.top, evidence.scores)) <= fitted + 1e-9
+
+
 def test_labels_have_thresholds_of_their_own():
     """Each label's threshold has the largest F1 that its probabilities let expect, also with one true document."""
     train = np.zeros((40, 3), np.float32)

@@ -17,7 +17,7 @@ from ramify.tagger.decide.fitting import CHOSEN, fit_rule
 from ramify.tagger.decide.measures import MEASURES
 from ramify.values import Bool
 
-KINDS = ("group-f1", "label-f1", "count", "expected-f1")
+KINDS = ("group-f1", "group-macro-f1", "label-f1", "count", "expected-f1")
 """Kinds of rules tried for every measure, besides one threshold."""
 
 

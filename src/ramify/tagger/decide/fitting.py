@@ -7,6 +7,7 @@ one-micro-f1           one threshold with the largest micro F1
 one-macro-f1           one threshold with the largest macro F1
 one-example-f1         one threshold with the largest mean F1 of a document
 group-f1               a threshold per group of labels by training frequency, each with the largest micro F1
+group-macro-f1         a threshold per group of labels by training frequency, each with the largest macro F1
 label-f1               a threshold per label: half of the largest F1 that its probabilities let expect
 count                  the most probable labels, as many as a document probably has
 expected-f1            the set of the largest expected F1 of each document
@@ -116,6 +117,19 @@ def _group(evidence: Evidence, probabilities: Float32) -> Thresholds:
     return Thresholds(np.where(np.isnan(values), every, values)[groups].astype(np.float32))
 
 
+def _group_macro(evidence: Evidence, probabilities: Float32) -> Rule:
+    """The macro F1 of all labels is the mean of those of the groups, so that each group has its own best threshold."""
+    p, hits, _, labels = _flat(evidence, probabilities)
+    true = np.bincount(evidence.truth.indices, minlength=evidence.truth.shape[1])
+    groups = evidence.bucket_of.astype(np.int64)
+    values = np.full(len(BUCKETS), sweeps.best_threshold(p, hits, labels, true))
+    for number in range(len(BUCKETS)):
+        own = groups[labels] == number
+        if hits[own].any():
+            values[number] = sweeps.best_threshold(p[own], hits[own], labels[own], true)
+    return Thresholds(values[groups].astype(np.float32))
+
+
 def _label(evidence: Evidence, probabilities: Float32) -> Rule:
     """With true probabilities, the threshold of the largest expected F1 is half of that F1.
 
@@ -185,6 +199,7 @@ FITTED: dict[str, Callable[[Evidence, Float32], Rule]] = {
     "one-macro-f1": _macro,
     "one-example-f1": _example,
     "group-f1": _group,
+    "group-macro-f1": _group_macro,
     "label-f1": _label,
     "count": _count,
     "expected-f1": _expected,
