@@ -225,6 +225,14 @@ def named_by(tagger: Tagger, dataset: Dataset) -> Dataset:
     return renamed(dataset, tagger.label_keys_, tagger.label_names_)
 
 
+def instances_of(tagger: Tagger, dataset: Dataset) -> Any:
+    """The texts of a Dataset, or its features, as the tagger takes them; InputError if the data contain none."""
+    wanted, held = ("texts", dataset.texts) if tagger.takes_texts_ else ("features", dataset.X)
+    if held is None:
+        raise InputError(f"the model was trained on {wanted}, but the data contain none: give data of the same kind")
+    return held
+
+
 def predictions(
     tagger: Tagger,
     dataset: Dataset,
@@ -234,9 +242,7 @@ def predictions(
     progress: StageProgress | None = None,
 ) -> TopK:
     """Predicted columns of ``label_names``, shape (n, k); filled with -1 if the tagger has fewer than k labels."""
-    wanted, held = ("texts", dataset.texts) if tagger.takes_texts_ else ("features", dataset.X)
-    if held is None:
-        raise InputError(f"the model was trained on {wanted}, but the data contain none: give data of the same kind")
+    held = instances_of(tagger, dataset)
     if k > max(MOST_LABELS_PER_DOCUMENT, len(label_names)):
         raise InputError(f"a cut-off in ks is {k}, but there are {len(label_names)} labels: give at most this number")
     top = tagger.predict_topk(held, min(k, len(tagger.label_names_)), threads=threads, progress=progress)

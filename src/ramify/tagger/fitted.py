@@ -177,11 +177,15 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         """The sets of a rule, shape (n, L)."""
         decisions = self.decisions_or_error()
         rule = decisions.rule(name)
-        texts = listed(texts) if self.takes_texts_ else as_features(texts)
-        if not _number(texts):
-            return as_csr(np.zeros((0, len(self.label_names_)), np.float32))
-        top = self.predict_topk(texts, decisions.k)
+        top = self._undecided(texts, decisions.k)
         return rule.sets(top, decisions.calibration.probabilities(top), len(self.label_names_))
+
+    def _undecided(self, texts: Any, k: int, threads: int | None = None) -> TopK:
+        """The labels among which a rule chooses; of no texts, no rows, which ``predict_topk`` refuses."""
+        instances: Any = listed(texts) if self.takes_texts_ else as_features(texts)
+        if (len(instances) if self.takes_texts_ else instances.shape[0]) == 0:
+            return TopK(np.zeros((0, k), np.int32), np.zeros((0, k), np.float32))
+        return self.predict_topk(instances, k, threads=threads)
 
     def _sure(self, texts: Any) -> CSR:
         """The sets of the model itself, shape (n, L)."""
@@ -264,10 +268,7 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         decisions = now.decisions_or_error()
         if rule is not None:
             decisions.rule(rule)  # an unknown one is refused before the prediction
-        texts = listed(texts) if now.takes_texts_ else as_features(texts)
-        if not _number(texts):
-            return []
-        top = decisions.decided(now.predict_topk(texts, decisions.k, threads=threads), rule)
+        top = decisions.decided(now._undecided(texts, decisions.k, threads), rule)
         return [[(now.label_names_[label], p) for label, p in row] for row in top.rows()]
 
     def explain(
@@ -358,10 +359,6 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
             ids = self._kept["ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
         return ids_of(names, ids)
-
-
-def _number(instances: Any) -> int:
-    return len(instances) if isinstance(instances, list) else int(instances.shape[0])
 
 
 def empty_instances(request: Request) -> Bool:

@@ -305,7 +305,7 @@ ReasonsMethod: TypeAlias = Callable[[Request, Sequence[int]], Reasons]
 
 
 class NoReasonsError(InputError):
-    """Reasons are asked of a model whose scores do not depend on the instance."""
+    """A model has no reasons, because its scores do not depend on the instance."""
 
 
 def reasons_inside(model: Any, request: Request, labels: Sequence[int]) -> Reasons | None:

@@ -23,7 +23,7 @@ from ramify.data.equal import equal_instances
 from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Request, Training, part_of
 from ramify.models.base.adapter import as_model, unfitted
-from ramify.tagger.assessment import named_by, training_counts
+from ramify.tagger.assessment import instances_of, named_by, training_counts
 from ramify.tagger.decide.calibration import KINDS
 from ramify.tagger.decide.decisions import Decisions
 from ramify.tagger.decide.evidence import Evidence
@@ -140,10 +140,7 @@ def _training(tagger: Tagger, dataset: Dataset, threads: int | None) -> Training
             f"documents or labels are given ({len(named)} documents): give the training documents, or use calibrate"
         )
     needs = as_model(tagger.model_).needs
-    instances: Any = named.texts if tagger.takes_texts_ else named.X
-    if instances is None:
-        wanted = "texts" if tagger.takes_texts_ else "features"
-        raise InputError(f"the model was trained on {wanted}, but the data contain none: give its training documents")
+    instances = instances_of(tagger, named)
     X = tagger.features(instances) if "X" in needs else None
     texts = named.texts if "texts" in needs else None
     return Training(X=X, Y=named.Y, texts=texts, label_names=named.label_names, threads=threads)
@@ -154,7 +151,10 @@ def _predicted(model: Any, everything: Training, held: Int64, k: int, threads: i
     rest = np.setdiff1d(np.arange(len(everything)), held, assume_unique=True)
     training, held_out = everything.take(rest), everything.take(held)
     adapted = as_model(model)
-    twin = model.refitted(training) if "refitted" in adapted.abilities else _trained(unfitted(model), training)
+    if "refitted" in adapted.abilities:
+        twin = model.refitted(training)
+    else:
+        twin = as_model(unfitted(model)).fit_training(training)
     request = Request(X=held_out.X, texts=held_out.texts, k=k, threads=threads)
     return without_empty(as_model(twin, adapted.size()).answer(request), empty_instances(request))
 
@@ -170,7 +170,3 @@ def _of_training(progress: StageProgress | None) -> StageProgress | None:
             report("calibrate", done)
 
     return of_training
-
-
-def _trained(model: Any, training: Training) -> Any:
-    return as_model(model).fit_training(training)
