@@ -150,6 +150,13 @@ ENTRIES: list[Entry] = [
         extra="torch",
     ),
     Entry(
+        name="XLGen",
+        module="ramify.generate.xlgen",
+        roles={MODEL: "xlgen"},
+        summary="A sequence-to-sequence model that writes label names, guided by label clusters.",
+        extra="torch",
+    ),
+    Entry(
         name="Disentangled",
         module="ramify.models.trees.disentangled",
         roles={WRAPPER: "disentangled"},

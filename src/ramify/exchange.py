@@ -314,6 +314,7 @@ ABILITIES = {
     "refitted": "a model trained on other instances with the settings that this one chose",
     "regrown": "a model of another tree that keeps unchanged leaves",
     "above_leaves": "an unfitted model of the clusters above the leaves",
+    "proposals": "``proposals(request)``, strings that the model writes besides the names of labels",
     "reasons": "``reasons(request, labels)``, the reasons of scores: see ``models.base.reasons``",
 }
 """Possible elements of ``Model.abilities``, with their meaning."""

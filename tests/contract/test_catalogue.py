@@ -39,7 +39,7 @@ def tiny_encoder():
     from tiny_encoder import save_tiny_encoder
 
     directory = tempfile.TemporaryDirectory()
-    return directory, save_tiny_encoder(directory.name, TEXTS)
+    return directory, save_tiny_encoder(directory.name, [*TEXTS, "water fire earth 0 1"])
 
 
 def transformer(**settings):
@@ -50,6 +50,14 @@ SETTINGS = {
     "XRTransformer": lambda: transformer(branching=2),
     "XTransformer": lambda: transformer(max_leaf=2),
     "FlatTransformer": lambda: transformer(chunk=2),
+    "XLGen": lambda: {
+        "encoder": tiny_encoder()[1],
+        "epochs": 40,
+        "batch_size": 8,
+        "decoder_learning_rate": 0.01,
+        "held_out": 0.0,
+        "threads": 1,
+    },
     "LabelChain": lambda: CHAIN,
     "ReinforcedChain": lambda: {"chain": ramify.LabelChain(**CHAIN), "epochs": 1, "samples": 1},
     "CompositeChain": lambda: {
@@ -141,7 +149,9 @@ def _made(name):
 
 OWN = {"Plain": Plain, "Saveable": Saveable, "OfTexts": OfTexts}
 TRANSFORMERS = {"XRTransformer", "XTransformer", "FlatTransformer"}
-CANNOT = {"save": {"Plain"}, "features": {"OfTexts", *TRANSFORMERS}}
+ROUNDED = {*TRANSFORMERS, "XLGen"}
+"""Scores depend on the batch by rounding."""
+CANNOT = {"save": {"Plain"}, "features": {"OfTexts", *ROUNDED}}
 MODELS = [*_entries(MODEL, WRAPPER), *OWN]
 
 
@@ -167,7 +177,7 @@ def test_tagger(fitted, name):
     hits = [row[0][0] in labels for row, labels in zip(rows, LABELS, strict=True)]
     assert np.mean(hits) > 0.9 or name in NOTHING_LEARNT
     for alone, together in zip([tagger.tag([text], 3)[0] for text in TEXTS[:4]], tagger.tag(TEXTS[:4], 3), strict=True):
-        assert alone == (close(together) if name in TRANSFORMERS else together)
+        assert alone == (close(together) if name in ROUNDED else together)
     assert tagger.tag([""], 3) == [[]]
     assert tagger.tag(["river"], 2, threads=2) == tagger.tag(["river"], 2)
     assert tagger.tag([], 2) == []

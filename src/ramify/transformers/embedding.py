@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,15 +12,35 @@ from ramify.torchloop import Environment
 from ramify.transformers.tokens import Tokens
 from ramify.values import Float32, Int64
 
-if TYPE_CHECKING:
-    from ramify.transformers.encoder import TextEncoder
-
 BUDGET_CPU, BUDGET_GPU = 1024, 65_536
 """Tokens per batch, padding included."""
 
 
+class Embedder(Protocol):
+    """A module that maps token ids and mask, int64 of shape (n, t), to vectors of shape (n, width)."""
+
+    width: int
+    training: bool
+
+    def __call__(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The vectors."""
+        ...
+
+    def to(self, device: Any, /) -> Any:
+        """Move the module."""
+        ...
+
+    def eval(self) -> Any:
+        """Evaluation mode."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """Training mode."""
+        ...
+
+
 def embedded(
-    encoder: TextEncoder,
+    encoder: Embedder,
     tokens: Tokens,
     environment: Environment,
     *,
@@ -30,8 +50,9 @@ def embedded(
 
     Parameters
     ----------
-    encoder : TextEncoder
-        Moved to the device of the environment; used in evaluation mode, which is undone afterwards.
+    encoder : Embedder
+        A ``TextEncoder``, or a module with its methods. Moved to the device of the environment; used in evaluation
+        mode, which is undone afterwards.
     tokens : Tokens
         Of n texts.
     environment : Environment
@@ -89,7 +110,7 @@ def batches_of_tokens(lengths: Int64, budget: int) -> list[Int64]:
     return batches
 
 
-def _embedded_batch(encoder: TextEncoder, tokens: Tokens, rows: Int64, environment: Environment) -> Float32:
+def _embedded_batch(encoder: Embedder, tokens: Tokens, rows: Int64, environment: Environment) -> Float32:
     """Unit vectors of some texts, shape (m, width)."""
     ids, mask = tokens.padded(rows)
     with torch.inference_mode(), environment.autocast():  # both contexts belong to the thread

@@ -101,7 +101,7 @@ def load_encoder(config: EncoderConfig) -> tuple[TextEncoder, TextTokenizer]:
         own = AutoConfig.from_pretrained(path, trust_remote_code=False)
         check_is_encoder(config.name, own)
         pooling = own_pooling(path) if config.pooling == "auto" else config.pooling
-        tokenizer = _load_tokenizer(config.name, path)
+        tokenizer = load_tokenizer(config.name, path)
         with torch.random.fork_rng(devices=[]):  # weights that the checkpoint lacks are random
             torch.manual_seed(seed_of(0))
             model, info = AutoModel.from_pretrained(path, config=own, output_loading_info=True, trust_remote_code=False)
@@ -111,14 +111,15 @@ def load_encoder(config: EncoderConfig) -> tuple[TextEncoder, TextTokenizer]:
             f"the encoder {quoted(config.name)} has no weights {quoted(missing[0])}: give a complete checkpoint"
             + (", or another pooling" if missing[0].startswith("pooler.") else "")
         )
-    encoder = TextEncoder(_without_unused_pooler(model, pooling).float(), pooling, config.max_tokens)
+    encoder = TextEncoder(without_unused_pooler(model, pooling).float(), pooling, config.max_tokens)
     _check_works(encoder, config.name, tokenizer)
     if config.lora_rank:
         encoder.model = _with_adapters(encoder.model, config.lora_rank)
     return encoder.eval(), tokenizer
 
 
-def _load_tokenizer(name: str, path: str) -> TextTokenizer:
+def load_tokenizer(name: str, path: str) -> TextTokenizer:
+    """The tokenizer of a checkpoint; InputError without a fast one."""
     from transformers import AutoTokenizer
 
     loaded = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
@@ -146,7 +147,7 @@ def _counts_from_padding(config: Any) -> bool:
     return any(config.model_type.startswith(kind) for kind in kinds) and config.pad_token_id is not None
 
 
-def _without_unused_pooler(model: Any, pooling: str) -> Any:
+def without_unused_pooler(model: Any, pooling: str) -> Any:
     """The model; its output layer is removed if the pooling does not use it."""
     if pooling != "pooler" and "add_pooling_layer" in inspect.signature(type(model).__init__).parameters:
         model.pooler = None
@@ -248,4 +249,4 @@ def _empty_model(config: Mapping[str, Any], pooling: str, weights: Mapping[str, 
     with loading(f"of type {kind}"):
         own = AutoConfig.for_model(kind, **fields)
         check_is_encoder(kind, own)
-        return _without_unused_pooler(AutoModel.from_config(own), pooling)
+        return without_unused_pooler(AutoModel.from_config(own), pooling)

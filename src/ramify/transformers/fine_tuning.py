@@ -124,15 +124,15 @@ def held_out(n: int, share: float, seed: int) -> tuple[Int64, Int64]:
     return np.sort(order[count:]), np.sort(order[:count])
 
 
-def identity_of(training: CheckedTraining, encoder: TextEncoder, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values that distinguish runs: settings, data, and the encoder's weights before the run."""
+def identity_of(training: CheckedTraining, network: torch.nn.Module, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values that distinguish runs: settings, data, and the weights of a network before the run."""
     digest = hashlib.sha256()
     for text in training.texts or ():
         digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     weights = hashlib.sha256()
-    for name, tensor in encoder.state_dict().items():
+    for name, tensor in network.state_dict().items():
         weights.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
-    data = fingerprint(training.X, training.Y)
+    data = fingerprint(*(matrix for matrix in (training.X, training.Y) if matrix is not None))
     return {"settings": dict(settings), "data": data, "texts": digest.hexdigest(), "encoder": weights.hexdigest()}
 
 

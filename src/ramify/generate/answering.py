@@ -1,0 +1,137 @@
+"""Generated labels of texts: blocks of texts are encoded and decoded, several at a time on a CPU with several threads.
+
+score(l) = Σ_s w_s p(l | x, labels of sequence s before l)        w_s ∝ p(s | x), over the sequences of the beam search
+
+A label that several sequences contain receives the probability of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ramify.generate.base import Base
+from ramify.generate.decoding import Generated, Grammar, generate
+from ramify.generate.examples import Inputs
+from ramify.generate.network import GenerationNetwork
+from ramify.generate.trie import Trie
+from ramify.torchloop import Environment
+from ramify.transformers.embedding import batches_of_tokens
+from ramify.transformers.tokens import Tokens
+from ramify.values import CSR, Bool, Int64, TopK
+
+BLOCK_TOKENS_CPU, BLOCK_TOKENS_GPU = 1024, 65_536
+"""Input tokens per block, padding included."""
+
+MOST_ROWS = 64
+"""Largest number of texts per block on a CPU: each has several hypotheses with a probability of every token."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How labels are generated.
+
+    Parameters
+    ----------
+    network : GenerationNetwork
+    variant : Base
+    trie : Trie or None
+        None: open decoding.
+    beam : int
+    most : int
+        Largest number of tokens per sequence.
+    """
+
+    network: GenerationNetwork
+    variant: Base
+    trie: Trie | None
+    beam: int
+    most: int
+
+    def sequences(
+        self,
+        tokens: Tokens,
+        environment: Environment,
+        *,
+        permitted: Callable[[Int64], Bool] | None = None,
+        clusters: CSR | None = None,
+        report_progress: Callable[[float], None] | None = None,
+    ) -> list[list[Generated]]:
+        """The sequences of each text, best first.
+
+        Parameters
+        ----------
+        tokens : Tokens
+            Of n texts.
+        environment : Environment
+            Open.
+        permitted : callable, optional
+            The labels that may be generated for some instances, by their ranks: bool, shape (m, ranks of the trie).
+        clusters : csr_matrix, shape (n, K), optional
+            True clusters, for the upper bound of a guided variant; None: those that the network predicts.
+        report_progress : callable, optional
+            Called with the share of the texts that is done.
+        """
+        device = environment.device
+        on_cpu = device.type == "cpu"
+        blocks = batches_of_tokens(tokens.lengths, BLOCK_TOKENS_CPU if on_cpu else BLOCK_TOKENS_GPU)
+        blocks = [part for block in blocks for part in np.split(block, range(MOST_ROWS, len(block), MOST_ROWS))]
+        found: list[list[Generated]] = [[] for _ in range(len(tokens))]
+        self.network.to(device).eval()
+
+        def of_block(rows: Int64) -> None:
+            ids, mask = tokens.padded(rows)
+            bits = None if clusters is None else torch.from_numpy(clusters[rows].toarray()).to(device)
+            with torch.no_grad(), environment.autocast():  # both contexts belong to the thread
+                inputs = Inputs(ids.to(device), mask.to(device), bits)
+                states, mask = self.variant.states(self.network, inputs)
+                grammar = Grammar(self.network, self.trie, None if permitted is None else permitted(rows))
+                sequences = generate(self.network, states, mask, grammar, beam=self.beam, most=self.most)
+            for row, one in zip(rows.tolist(), sequences, strict=True):
+                found[row] = one
+
+        done = 0
+        for first in range(0, len(blocks), environment.threads):
+            group = blocks[first : first + environment.threads]
+            environment.map(of_block, group)
+            done += sum(len(rows) for rows in group)
+            if report_progress is not None:
+                report_progress(done / len(tokens))
+        return found
+
+
+def ranked_labels(sequences: list[list[Generated]], trie: Trie, k: int) -> TopK:
+    """The k labels with the largest scores of each instance; rows with fewer labels are filled with -1 and -inf."""
+    top = TopK(np.full((len(sequences), k), -1, np.int32), np.full((len(sequences), k), -np.inf, np.float32))
+    for row, found in enumerate(sequences):
+        scores = {int(trie.labels[rank]): score for rank, score in merged_scores(found).items()}
+        best = sorted(scores.items(), key=lambda one: (-one[1], one[0]))[:k]
+        for place, (label, score) in enumerate(best):
+            top.labels[row, place], top.scores[row, place] = label, min(1.0, score)
+    return top
+
+
+def merged_scores(sequences: list[Generated]) -> dict[Any, float]:
+    """The score of each label of the sequences of one instance (see the module)."""
+    if not sequences:
+        return {}
+    totals = np.array([one.total for one in sequences])
+    weights = np.exp(totals - totals.max())
+    weights /= weights.sum()
+    scores: dict[Any, float] = {}
+    for one, weight in zip(sequences, weights.tolist(), strict=True):
+        for label, score in zip(one.labels, one.scores, strict=True):
+            scores[label] = scores.get(label, 0.0) + weight * float(np.exp(score))
+    return scores
+
+
+def best_sets(sequences: list[list[Generated]], trie: Trie, n_labels: int) -> CSR:
+    """0/1 matrix, shape (n, L): the labels of the best sequence of each instance."""
+    from ramify.chains.answering import set_matrix
+
+    rows = [sorted(trie.labels[list(found[0].labels)].tolist()) if found else [] for found in sequences]
+    return set_matrix(rows, n_labels)

@@ -1,0 +1,103 @@
+"""Clusters of labels, which guide the generation.
+
+z_l = mean of the embeddings of the label's documents; of a label without documents, the embedding of its name
+clusters = k-means of the z_l; or the nodes of a level of any label tree, in which a label may have several clusters
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.errors import InputError
+from ramify.values import CSR, Float32, LabelTree, as_csr
+
+MOST_FITTED = 100_000
+"""Largest number of label vectors that k-means is fitted on; the others are assigned to the nearest centre."""
+
+
+def label_vectors(embeddings: Float32, Y: CSR, names: Float32) -> Float32:
+    """Mean embeddings of the documents of each label, scaled to length 1.
+
+    Parameters
+    ----------
+    embeddings : float32 array, shape (n, width)
+    Y : csr_matrix, shape (n, L)
+    names : float32 array, shape (L, width)
+        Embeddings of the label names, for labels without documents.
+    """
+    sums = np.asarray(Y.T.tocsr() @ embeddings, np.float32)
+    seen = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
+    vectors = np.where(seen[:, None], sums, names)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+
+
+def kmeans_clusters(vectors: Float32, n_clusters: int, seed: int) -> CSR:
+    """0/1 matrix, shape (L, K): the k-means cluster of each label.
+
+    Raises
+    ------
+    InputError
+        More clusters than labels.
+    """
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    check_fits(n_clusters, len(vectors))
+    rows = np.random.default_rng(seed).permutation(len(vectors))[:MOST_FITTED]
+    with threadpool_limits(1):  # sums over threads would depend on their number
+        model = KMeans(n_clusters, n_init=1, random_state=seed).fit(vectors[np.sort(rows)])
+        found = model.predict(vectors)
+    ones = np.ones(len(found), np.float32)
+    return sp.csr_matrix((ones, found.astype(np.int32), np.arange(len(found) + 1)), shape=(len(found), n_clusters))
+
+
+def check_fits(n_clusters: int, n_labels: int) -> None:
+    """Raise InputError for more clusters than labels."""
+    if n_clusters > n_labels:
+        raise InputError(f"clusters is {n_clusters}, but there are only {n_labels} labels: lower clusters")
+
+
+def tree_clusters(tree: LabelTree, wanted: int) -> CSR:
+    """0/1 matrix, shape (L, K): the nodes above each label, on the level of about ``wanted`` nodes.
+
+    Raises
+    ------
+    InputError
+        A tree without a level above its leaves.
+    """
+    if tree.depth < 2:
+        raise InputError("the tree has no level above its leaves, so it has no clusters: give a deeper tree")
+    sizes = np.array(tree.level_sizes[:-1])
+    level = int(np.argmin(np.abs(np.log(sizes / wanted))))
+    found = tree.leaf_matrix()
+    for depth in range(tree.depth - 1, level, -1):
+        found = as_csr(found @ tree.membership(depth))
+    found.data[:] = 1
+    return found
+
+
+def clusters_of(Y: CSR, assignment: CSR) -> CSR:
+    """0/1 matrix, shape (n, K): the clusters of each instance's labels."""
+    found = as_csr(Y @ assignment)
+    found.data[:] = 1
+    return found
+
+
+def given_clusters(clusters: Any, n_labels: int, wanted: int) -> CSR | None:
+    """The clusters of a ``LabelTree`` or of a fitted model with a tree; None for a number.
+
+    Raises
+    ------
+    InputError
+        A tree of other labels.
+    """
+    tree = getattr(clusters, "tree_", clusters)
+    if not isinstance(tree, LabelTree):
+        return None
+    if tree.n_labels != n_labels:
+        raise InputError(f"the tree of clusters has {tree.n_labels} labels, but there are {n_labels}: give their tree")
+    return tree_clusters(tree, wanted)

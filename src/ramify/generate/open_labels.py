@@ -1,0 +1,60 @@
+"""Labels of open strings: the label of the same name, else of the nearest name above a similarity, else none.
+
+similarity = cosine of the tf-idf vectors of n-grams of 2 to 4 characters within words
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+
+def normalized(name: str) -> str:
+    """A name in lower case, with single blanks between its words, and none around punctuation marks."""
+    words = "".join(letter if letter.isalnum() else f" {letter} " for letter in name.lower())
+    return " ".join(words.split())
+
+
+class NearestName:
+    """Finds labels by strings.
+
+    Parameters
+    ----------
+    names : sequence of str, length L
+    similarity : float
+        Least similarity of a string to a name that is not equal to it; 1: equal names only.
+    """
+
+    def __init__(self, names: Sequence[str], similarity: float) -> None:
+        self.names, self.similarity = names, similarity
+        self._found: dict[str, int | None] = {}
+
+    @cached_property
+    def _exact(self) -> dict[str, int]:
+        return {normalized(name): label for label, name in reversed(list(enumerate(self.names)))}
+
+    @cached_property
+    def _vectors(self) -> tuple[Any, Any]:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), dtype=np.float32)
+        return vectorizer, vectorizer.fit_transform(map(normalized, self.names)).T.tocsr()
+
+    def label_of(self, text: str) -> int | None:
+        """The label of a string; None for a string that is no label's name and not similar to one."""
+        text = normalized(text)
+        if text not in self._found:
+            exact = self._exact.get(text)
+            self._found[text] = self._nearest(text) if exact is None and self.similarity < 1 else exact
+        return self._found[text]
+
+    def _nearest(self, text: str) -> int | None:
+        vectorizer, vectors = self._vectors
+        similar = (vectorizer.transform([text]) @ vectors).tocsr()
+        if similar.nnz == 0:
+            return None
+        best = int(np.lexsort((similar.indices, -similar.data))[0])
+        return int(similar.indices[best]) if similar.data[best] >= self.similarity else None
