@@ -39,6 +39,7 @@ THREE = {
     "xr-transformer": ["branching=2", "loss=bce", "ranker.beam=5"],
     "x-transformer": ["head_learning_rate=0.1", "preliminary_indexer=kmeans", "held_out=0"],
     "flat-transformer": ["dropout=0", "ranker.max_leaf=2", "weight_decay=0"],
+    "xlgen": ["decoder_layers=1", "order=random", "beam=2"],
     "composite-chain": ["resequenced.epochs=1", "reinforced.epochs=1", "reinforced.chain.epochs=1"],
 }
 

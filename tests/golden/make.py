@@ -167,13 +167,19 @@ def small_tree(**settings: Any) -> Any:
 def tiny_encoder() -> str:
     """The directory of an encoder with random weights, whose tokens are the words of the texts."""
     directory = Path(tempfile.mkdtemp(prefix="golden-encoder-"))
-    return str(save_tiny_encoder(directory, texts(), width=8, layers=1, positions=16))
+    return str(save_tiny_encoder(directory, [*texts(), *LABELS], width=8, layers=1, positions=16))
 
 
 def transformer(name: str, **settings: Any) -> Any:
     """A Tagger with a fine-tuned encoder."""
     few = {"steps": 2, "batch_size": 8, "max_tokens": 16, "held_out": 0.0}
     return tagger(part(name, encoder=tiny_encoder(), **(few | settings)))
+
+
+def generator(**settings: Any) -> Any:
+    """A Tagger with a generator of label names."""
+    few = {"epochs": 2, "batch_size": 8, "max_tokens": 16, "clusters": 2, "decoder_layers": 1, "held_out": 0.0}
+    return tagger(part("XLGen", encoder=tiny_encoder(), **(few | settings)))
 
 
 def tagger_of_dense_features() -> Any:
@@ -285,6 +291,8 @@ CASES = [
     Case("Tagger/x-transformer", lambda: transformer("XTransformer", max_leaf=3), first=4),
     Case("Tagger/xr-transformer", lambda: transformer("XRTransformer", branching=3), first=4),
     Case("Tagger/flat-transformer", lambda: transformer("FlatTransformer"), first=4),
+    Case("Tagger/xlgen", lambda: generator(variant="bcl"), first=5),
+    Case("Tagger/xlgen-two-steps", lambda: generator(variant="mcg"), first=5),
     Case("Tagger/dense-features", tagger_of_dense_features, first=4),
     Case("Tagger/features", tagger_of_features, last=1),
     Case("Tagger/unused-columns", tagger_of_unused_columns, first=2),
@@ -296,7 +304,7 @@ CASES = [
 
 def queries(model: Any) -> dict[str, Any]:
     """Texts for a model that takes them, else features as (data, indices, indptr) and their shape."""
-    if getattr(model, "vectorizer_", None) is not None:
+    if getattr(model, "vectorizer_", None) is not None or getattr(model, "takes_texts_", False):
         return {"texts": list(QUESTIONS)}
     matrix = features()[[0, 7, 16]]
     width = getattr(model, "columns_", None)

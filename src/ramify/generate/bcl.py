@@ -23,6 +23,9 @@ from ramify.generate.examples import Examples, Inputs
 from ramify.generate.network import GenerationNetwork
 from ramify.values import Int64
 
+INITIAL = 0.02
+"""Standard deviation of the initial states of the clusters: small beside those of a text, which lead at first."""
+
 
 class ClusterGuide(nn.Module):
     """The cluster head and the states of the clusters.
@@ -38,6 +41,7 @@ class ClusterGuide(nn.Module):
         super().__init__()
         self.head = nn.Linear(width, n_clusters)
         self.states = nn.Embedding(n_clusters, width)
+        nn.init.normal_(self.states.weight, std=INITIAL)
 
     def logits(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Logits of the clusters, float32, shape (n, K)."""

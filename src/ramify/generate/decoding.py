@@ -83,15 +83,15 @@ def generate(
     grammar : Grammar
         The permitted tokens.
     beam : int
-        Hypotheses per instance; the search of an instance ends with the same number of finished sequences. 1: the most
-        probable token at each step.
+        Hypotheses per instance. The search of an instance ends with the same number of finished sequences, when the
+        best hypothesis has a lower log probability per token. 1: the most probable token at each step.
     most : int
         Largest number of tokens per sequence. A sequence that is cut ends after its last whole label.
 
     Returns
     -------
     list of list of Generated
-        One to ``beam`` sequences per instance.
+        At most ``beam`` sequences per instance; none where no label is permitted.
     """
     start, end = network.vocabulary.start, network.vocabulary.end
     found: list[list[Generated]] = [[] for _ in range(len(states))]
@@ -110,7 +110,7 @@ def generate(
                 found[one.row].append(Generated(closed.labels, closed.scores, closed.total, step))
             elif token != end:
                 chosen.append((parent, token, grammar.extended(one, token, value, float(closing[parent]))))
-        chosen = _going_on(chosen, found, beam)
+        chosen = _going_on(chosen, found, beam, step)
         if not chosen:
             break
         if step == most:
@@ -118,7 +118,7 @@ def generate(
             break
         open_, last = [one for _, _, one in chosen], [token for _, token, _ in chosen]
         decoder.keep(torch.tensor([parent for parent, _, _ in chosen], device=states.device))
-    return [sorted(sequences, key=lambda one: -one.quality) for sequences in found]
+    return found
 
 
 def _best_tokens(values: torch.Tensor, permitted: Any, count: int) -> tuple[Any, Any]:
@@ -145,16 +145,22 @@ def _best_of_rows(open_: list[_Open], values: Any, tokens: Any, beam: int) -> li
 
 
 def _going_on(
-    chosen: list[tuple[int, int, _Open]], found: list[list[Generated]], beam: int
+    chosen: list[tuple[int, int, _Open]], found: list[list[Generated]], beam: int, n_tokens: int
 ) -> list[tuple[int, int, _Open]]:
-    """The ``beam`` best hypotheses of each instance that has fewer finished sequences."""
+    """The ``beam`` best hypotheses of each instance; none where ``beam`` finished sequences are better than all."""
+    for sequences in found:
+        sequences.sort(key=lambda one: -one.quality)
+        del sequences[beam:]
     counts = [0] * len(found)
     kept = []
-    for one in chosen:
+    for one in chosen:  # the best ones of each instance come first
         row = one[2].row
-        if len(found[row]) < beam and counts[row] < beam:
+        is_worse = len(found[row]) == beam and one[2].total / n_tokens <= found[row][-1].quality
+        if counts[row] < beam and not (is_worse and counts[row] == 0):
             counts[row] += 1
             kept.append(one)
+        elif counts[row] == 0:
+            counts[row] = beam
     return kept
 
 

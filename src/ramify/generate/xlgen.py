@@ -102,7 +102,7 @@ class XLGen(RankingModel):
     beam : int, default 5
         Sequences per text in prediction, whose labels are merged; 1: greedy.
     decoding : {"closed", "open"}
-        Whether only names of labels are generated, or any string, which is then matched to the names.
+        Whether only names of labels are generated; or any string, matched to the names.
     similarity : float, default 0.8
         Least similarity of an open string to the name of its label; 1: equal names only.
     warmup : float, default 0.1
@@ -172,8 +172,7 @@ class XLGen(RankingModel):
         "threads": THREADS,
     }
     FLAGS = (
-        "encoder", "variant", "clusters", "epochs", "denoise", "batch_size", "learning_rate", "max_tokens",
-        "decoding", "checkpoint", "device",
+        "encoder", "variant", "clusters", "epochs", "denoise", "max_tokens", "decoding", "checkpoint", "device",
     )  # fmt: skip
 
     def __init__(
