@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 Settings = dict[str, Any]
+Make = Callable[[int, int, Settings], Any]
 ENCODER = "minilm"
 """The pretrained encoder of all systems: MiniLM-L6, 384 dimensions."""
 
@@ -70,7 +71,7 @@ def flat_transformer(seed: int, threads: int, settings: Settings) -> Any:
     return _fine_tuned("flat-transformer", seed, threads, settings)
 
 
-TAGGERS: dict[str, Callable[[int, int, Settings], Any]] = {
+TAGGERS: dict[str, Make] = {
     "xr-linear": linear,
     "best": best,
     "best, second": best_twice,
@@ -81,6 +82,46 @@ TAGGERS: dict[str, Callable[[int, int, Settings], Any]] = {
     "xr-transformer": xr_transformer,
     "flat-transformer": flat_transformer,
 }
+
+
+def generator(variant: str) -> Make:
+    """XLGen, which has no features."""
+
+    def made(seed: int, threads: int, settings: Settings) -> Any:
+        from ramify import Tagger
+
+        return Tagger(_generator(**{"variant": variant} | settings, seed=seed, threads=threads))
+
+    return made
+
+
+def with_tree(way: str) -> Make:
+    """XLGen joined with XRLinear. The settings are those of the generator."""
+
+    def made(seed: int, threads: int, settings: Settings) -> Any:
+        from ramify import Tagger, Tfidf, catalogue
+
+        joined = catalogue.find("model", "xlgen-with-tree", "--model").load()
+        model = joined(generator=_generator(**settings), way=way, seed=seed, threads=threads)
+        return Tagger(model, vectorizer=Tfidf(threads=threads))
+
+    return made
+
+
+GENERATORS: dict[str, Make] = {
+    **{f"xlgen-{variant}": generator(variant) for variant in ("base", "bcl", "mcg")},
+    "xlgen-constrained": with_tree("constrain"),
+    "xlgen-reranked": with_tree("rerank"),
+}
+"""Systems that generate labels, alone or joined with a tree; ``benchmarks/generation.py`` measures them."""
+
+EVERY = TAGGERS | GENERATORS
+
+
+def _generator(**settings: Any) -> Any:
+    from ramify import catalogue
+
+    return catalogue.find("model", "xlgen", "--model").load()(**{"encoder": ENCODER} | settings)
 
 
 def _beside(make: Any, encoder: Settings, seed: int, threads: int, settings: Settings) -> Any:

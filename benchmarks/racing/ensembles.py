@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 
-def merged(members: Sequence[Path], combine: str) -> Any:
-    """The first ten labels of an ensemble with equal weights, as ``Ensemble`` merges the rankings: a ``TopK``.
+def merged(members: Sequence[Path], combine: str, weights: Sequence[float] | None = None, k: int = 10) -> Any:
+    """The first k labels of an ensemble, as ``Ensemble`` merges the rankings: a ``TopK``.
 
     Parameters
     ----------
@@ -18,6 +18,10 @@ def merged(members: Sequence[Path], combine: str) -> Any:
         Answers: labels and scores, shape (n, candidates), best first.
     combine : str
         As in ``Ensemble``.
+    weights : sequence of float, optional
+        One per member; equal ones when None.
+    k : int, default 10
+        At most the candidates of each member.
     """
     from ramify.models.mixtures.merging import Merger
 
@@ -26,5 +30,6 @@ def merged(members: Sequence[Path], combine: str) -> Any:
     labels, scores = (
         np.stack([answer[name][:, :candidates] for answer in answers], axis=1) for name in ("labels", "scores")
     )
-    merger = Merger(combine=combine, weights=np.ones(len(answers)), candidates=candidates)
-    return merger.merge(labels, scores, min(10, candidates))
+    given = np.ones(len(answers)) if weights is None else np.asarray(weights, np.float64)
+    merger = Merger(combine=combine, weights=given, candidates=candidates)
+    return merger.merge(labels, scores, min(k, candidates))

@@ -52,9 +52,14 @@ def sampled(X: Any, Y: Any, amount: float | None) -> tuple[Any, Any]:
 
 def split(X: Any, Y: Any, number: int) -> tuple[Any, Any, Any, Any]:
     """X, Y, X_held, Y_held: a fifth held out; labels that the rest lacks are out of anyone's reach."""
-    order = np.random.default_rng(number).permutation(X.shape[0])
-    held, rest = np.sort(order[: len(order) // 5]), np.sort(order[len(order) // 5 :])
+    rest, held = fifth(X.shape[0], number)
     seen = np.flatnonzero(np.bincount(Y[rest].indices, minlength=Y.shape[1]))
     Y_held = sp.csr_matrix(Y[held][:, seen])
     kept = np.flatnonzero(np.diff(Y_held.indptr))
     return X[rest], sp.csr_matrix(Y[rest][:, seen]), X[held][kept], Y_held[kept]
+
+
+def fifth(n: int, number: int) -> tuple[Any, Any]:
+    """Rows of four fifths of n documents and of the fifth that split ``number`` holds out, ascending."""
+    order = np.random.default_rng(number).permutation(n)
+    return np.sort(order[n // 5 :]), np.sort(order[: n // 5])

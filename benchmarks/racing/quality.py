@@ -86,19 +86,39 @@ def paired(peers: Sequence[Answers], own: Sequence[Answers], *, runs_in_pairs: b
         Measure -> [own - peer, low, high, p]: differences in percent, 95% interval and two-sided p over the resamples
         described above.
     """
+    values = _resampled([*peers, *own])
+    samples = differences(values, len(peers), runs_in_pairs=runs_in_pairs)
+    return tested(MEASURES, _per_run(own).mean(axis=0) - _per_run(peers).mean(axis=0), samples)
+
+
+def differences(values: Floats, n_peers: int, *, runs_in_pairs: bool) -> Floats:
+    """Resampled mean of the other runs minus that of the peers' runs, shape (resamples, measures).
+
+    Parameters
+    ----------
+    values : float64 array, shape (resamples, runs, measures)
+        Measures of each run on the same resampled documents; the peers' runs come first.
+    n_peers : int
+        Runs of the peer.
+    runs_in_pairs : bool
+        As in ``paired``.
+    """
+    n_own = values.shape[1] - n_peers
+    if runs_in_pairs and n_peers != n_own:
+        raise ValueError(f"runs in pairs need equally many of both: {n_peers} and {n_own}")
+    rng = np.random.default_rng(1)
+    drawn = _drawn_runs(n_own, rng)
+    drawn_peers = drawn if runs_in_pairs else _drawn_runs(n_peers, rng)
+    found: Floats = np.einsum("br,brm->bm", np.hstack([-drawn_peers, drawn]), values)
+    return found
+
+
+def tested(names: Sequence[str], estimate: Floats, samples: Floats) -> dict[str, list[float]]:
+    """Measure -> [difference, low, high, p], in percent, from its resamples."""
     from ramify.evaluation.bootstrap import intervals, two_sided_p
 
-    if runs_in_pairs and len(peers) != len(own):
-        raise ValueError(f"runs in pairs need equally many of both: {len(peers)} and {len(own)}")
-    rng = np.random.default_rng(1)
-    drawn = _drawn_runs(len(own), rng)
-    drawn_peers = drawn if runs_in_pairs else _drawn_runs(len(peers), rng)
-    values = _resampled([*peers, *own])
-    shares = np.hstack([-drawn_peers, drawn])
-    samples = np.einsum("br,brm->bm", shares, values)
-    estimate = _per_run(own).mean(axis=0) - _per_run(peers).mean(axis=0)
     edges, p = intervals(samples), two_sided_p(samples)
-    return {name: [*_percent(estimate[i], *edges[i]), round(float(p[i]), 4)] for i, name in enumerate(MEASURES)}
+    return {name: [*_percent(estimate[i], *edges[i]), round(float(p[i]), 4)] for i, name in enumerate(names)}
 
 
 def _drawn_runs(runs: int, rng: np.random.Generator) -> Floats:

@@ -10,6 +10,7 @@ from racing.copies_tables import copies_section, senses_section
 from racing.cost_tables import cost_section
 from racing.decision_tables import decision_section
 from racing.floor_tables import floor_section
+from racing.generation_tables import generation_section
 from racing.hybrid_tables import hybrid_section
 from racing.indexer_tables import indexer_section
 from racing.language_tables import language_section
@@ -49,6 +50,7 @@ def study_sections(threads: int) -> str:
         chain_section(),
         hybrid_section(),
         transformer_section(),
+        generation_section(),
         decision_section(),
     ]
     return "".join(f"\n{part}\n" for part in parts if part)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from contestants.taggers import EVERY, GENERATORS, TAGGERS
 from racing.environments import Environment
 from racing.held_out import quality
 from racing.places import HERE
@@ -25,7 +26,10 @@ ENCODERS = HERE / "results" / "transformers.jsonl"
 ENCODER_TRIALS = HERE / "results" / "transformers-tuning.jsonl"
 MINUTES = 20
 """A run that takes longer is not repeated with a second seed."""
-OWN = ("ramify.transformers", "ramify.torchloop", "ramify.linear", "ramify.models.trees", "ramify.features")
+OWN = (
+    "ramify.transformers", "ramify.torchloop", "ramify.linear", "ramify.models.trees", "ramify.features",
+    "ramify.generate", "ramify.chains.order",
+)  # fmt: skip
 """The packages whose sources count for systems with an encoder: hours of training are not repeated for others."""
 ENCODING = ("frozen", "x-transformer", "xr-transformer", "flat-transformer")
 FINE_TUNED = ENCODING[1:]
@@ -77,7 +81,8 @@ class TextSystem(System):
     def sources(self) -> str:
         """Sources and all settings, defaults included."""
         own = [name for name in modules_of(*self.modules) if name.startswith(OWN)]
-        digest = module_hash(*own) if self.settings["system"] in (*ENCODING, "static") else source_hash(*self.modules)
+        trains_long = self.settings["system"] in (*ENCODING, "static", *GENERATORS)
+        digest = module_hash(*own) if trains_long else source_hash(*self.modules)
         return f"{digest} {json.dumps(self._effective, sort_keys=True, default=repr)}"
 
     @cached_property
@@ -109,16 +114,12 @@ def text_system(name: str) -> System:
 
 def names() -> tuple[str, ...]:
     """Names of the systems that are run; ensembles are made of their answers."""
-    from contestants.taggers import TAGGERS
-
     return (*TAGGERS, LIBPECOS.name)
 
 
 def _tagger(name: str, settings: dict[str, Any]) -> Any:
     """An unfitted tagger, for its classes and settings: one with other vectors for "static", which distils them."""
-    from contestants.taggers import TAGGERS
-
-    return TAGGERS["semantic" if name == "static" else name](0, 1, settings)
+    return EVERY["semantic" if name == "static" else name](0, 1, settings)
 
 
 def _modules(part: Any) -> Iterable[str]:

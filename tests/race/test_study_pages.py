@@ -11,6 +11,7 @@ import racing.copies_tables
 import racing.cost_tables
 import racing.decision_tables
 import racing.floor_tables
+import racing.generation_tables
 import racing.hybrid_tables
 import racing.indexer_tables
 import racing.language_tables
@@ -34,6 +35,7 @@ PLACES = {
     "COST_ROWS": racing.cost_tables,
     "INDEXERS": racing.indexer_tables,
     "TUNE": racing.tune_tables,
+    "GENERATION": racing.generation_tables,
     "TUNING": racing.tuning_tables,
     "LANGUAGES": racing.language_tables,
     "ROWS": racing.floor_tables,

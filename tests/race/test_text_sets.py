@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from racing import text_sets
 from racing.matrices import MissingDataError
-from racing.text_sets import held_out_texts, prepare_texts, texts_of
+from racing.text_sets import held_out_texts, names_of, prepare_texts, texts_of
 
 N = 40
 
@@ -66,3 +66,14 @@ def test_a_folder_is_not_made_again(data, monkeypatch):
 def test_a_set_that_is_not_there(data):
     with pytest.raises(MissingDataError, match=r"no texts in .*absent; give the folder"):
         prepare_texts("absent:10", data)
+
+
+def test_every_label_of_both_files_can_be_kept(data):
+    found = prepare_texts("small:10", data, every_label=True)
+    names = names_of(found)
+    assert sorted(names) == sorted({f"l{i}" for i in range(2 * N)} | {"common"})
+    assert found.Y.shape == (10, len(names)) and found.Y_test.shape == (2 * N, len(names))
+    for part, Y in (("train", found.Y), ("test", found.Y_test)):
+        for text, row in zip(texts_of(found, part), Y, strict=True):
+            assert f"l{text.split()[-1]}" in {names[label] for label in row.indices}
+    assert prepare_texts("small:10", data).folder != found.folder
