@@ -38,7 +38,7 @@ class GenerationTask(Task):
     """
 
     network: GenerationNetwork
-    smallest_shard = 8
+    smallest_shard = 16
 
     def __init__(
         self,
