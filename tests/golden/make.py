@@ -176,6 +176,17 @@ def transformer(name: str, **settings: Any) -> Any:
     return tagger(part(name, encoder=tiny_encoder(), **(few | settings)))
 
 
+def generator(**settings: Any) -> Any:
+    """An XLGen of few weights."""
+    few = {"epochs": 2, "batch_size": 8, "max_tokens": 16, "max_target": 24, "held_out": 0.0, "decoder_layers": 1}
+    return part("XLGen", encoder=tiny_encoder(), **(few | settings))
+
+
+def with_tree(**settings: Any) -> Any:
+    """A Tagger with a generator and a tree."""
+    return tagger(part("XLGenWithTree", tree=part("XRLinear", max_leaf=3), generator=generator(), **settings))
+
+
 def tagger_of_dense_features() -> Any:
     """A Tagger on tf-idf, static word vectors and a frozen encoder."""
     vectors = Path(tempfile.mkdtemp(prefix="golden-vectors-")) / "vectors.txt"
@@ -285,6 +296,8 @@ CASES = [
     Case("Tagger/x-transformer", lambda: transformer("XTransformer", max_leaf=3), first=4),
     Case("Tagger/xr-transformer", lambda: transformer("XRTransformer", branching=3), first=4),
     Case("Tagger/flat-transformer", lambda: transformer("FlatTransformer"), first=4),
+    Case("Tagger/xlgen-constrained", lambda: with_tree(candidates=4), first=5),
+    Case("Tagger/xlgen-reranked", lambda: with_tree(way="rerank", candidates=3, share=0.3), first=5),
     Case("Tagger/dense-features", tagger_of_dense_features, first=4),
     Case("Tagger/features", tagger_of_features, last=1),
     Case("Tagger/unused-columns", tagger_of_unused_columns, first=2),

@@ -134,6 +134,8 @@ CATALOGUE: list[tuple[type, dict[str, Any], Callable[[Any], Any]]] = [
     (ramify.XTransformer, {"threads": 1}, lambda made: made.check_settings()),
     (ramify.XRTransformer, {"threads": 1}, lambda made: made.check_settings()),
     (ramify.FlatTransformer, {"threads": 1}, lambda made: made.check_settings()),
+    (ramify.XLGen, {"threads": 1}, lambda made: made.check_settings()),
+    (ramify.XLGenWithTree, {"threads": 1}, lambda made: made.check_settings()),
     (PII, {}, _represent),
     (PIFA, {}, _represent),
     (GraphSpectrum, {}, _represent),

@@ -56,7 +56,7 @@ class XLGenWithTree(RankingModel):
     generator : XLGen, optional
         ``XLGen()`` when None.
     way : {"constrain", "rerank"}
-        Whether the generator may write the tree's candidates only, or the tree also scores what the generator writes.
+        Whether the tree's candidates limit what the generator writes, or the tree ranks it and its own candidates.
     candidates : int, default 50
         Best labels of the tree that are candidates of a text.
     share : float, optional
