@@ -167,24 +167,13 @@ def small_tree(**settings: Any) -> Any:
 def tiny_encoder() -> str:
     """The directory of an encoder with random weights, whose tokens are the words of the texts."""
     directory = Path(tempfile.mkdtemp(prefix="golden-encoder-"))
-    return str(save_tiny_encoder(directory, texts(), width=8, layers=1, positions=16))
+    return str(save_tiny_encoder(directory, [*texts(), *LABELS], width=8, layers=1, positions=16))
 
 
 def transformer(name: str, **settings: Any) -> Any:
     """A Tagger with a fine-tuned encoder."""
     few = {"steps": 2, "batch_size": 8, "max_tokens": 16, "held_out": 0.0}
     return tagger(part(name, encoder=tiny_encoder(), **(few | settings)))
-
-
-def generator(**settings: Any) -> Any:
-    """An XLGen of few weights."""
-    few = {"epochs": 2, "batch_size": 8, "max_tokens": 16, "max_target": 24, "held_out": 0.0, "decoder_layers": 1}
-    return part("XLGen", encoder=tiny_encoder(), **(few | settings))
-
-
-def with_tree(**settings: Any) -> Any:
-    """A Tagger with a generator and a tree."""
-    return tagger(part("XLGenWithTree", tree=part("XRLinear", max_leaf=3), generator=generator(), **settings))
 
 
 def tagger_of_dense_features() -> Any:
@@ -197,6 +186,13 @@ def tagger_of_dense_features() -> Any:
     static = part("StaticEncoder", vectors=str(vectors))
     frozen = part("Encoder", encoder=tiny_encoder(), max_tokens=16)
     return tagger(small_tree(), part("Tfidf", words=(1, 1), min_df=2) + static + frozen)
+
+
+def generator_with_tree(**settings: Any) -> Any:
+    """A Tagger with a generator of label names and a tree."""
+    few = {"epochs": 2, "batch_size": 8, "max_tokens": 16, "decoder_layers": 1, "held_out": 0.0}
+    generator = part("XLGen", encoder=tiny_encoder(), **few)
+    return tagger(part("XLGenWithTree", tree=part("XRLinear", max_leaf=3), generator=generator, **settings))
 
 
 def partitioned(matcher: Any, ranker: Any, **settings: Any) -> Any:
@@ -296,13 +292,13 @@ CASES = [
     Case("Tagger/x-transformer", lambda: transformer("XTransformer", max_leaf=3), first=4),
     Case("Tagger/xr-transformer", lambda: transformer("XRTransformer", branching=3), first=4),
     Case("Tagger/flat-transformer", lambda: transformer("FlatTransformer"), first=4),
-    Case("Tagger/xlgen-constrained", lambda: with_tree(candidates=4), first=5),
-    Case("Tagger/xlgen-reranked", lambda: with_tree(way="rerank", candidates=3, share=0.3), first=5),
     Case("Tagger/dense-features", tagger_of_dense_features, first=4),
     Case("Tagger/features", tagger_of_features, last=1),
     Case("Tagger/unused-columns", tagger_of_unused_columns, first=2),
     Case("Tagger/keys-and-fields", tagger_of_keys_and_fields, first=2),
     Case("Tagger/calibrated", calibrated_tagger, first=5),
+    Case("Tagger/xlgen-constrained", lambda: generator_with_tree(candidates=4), first=5),
+    Case("Tagger/xlgen-reranked", lambda: generator_with_tree(way="rerank", candidates=3, share=0.3), first=5),
     Case("Tagger/label-matrix", lambda: part("Tagger").fit(features(), assignments()), first=2),
 ]
 

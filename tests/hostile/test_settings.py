@@ -135,7 +135,6 @@ CATALOGUE: list[tuple[type, dict[str, Any], Callable[[Any], Any]]] = [
     (ramify.XRTransformer, {"threads": 1}, lambda made: made.check_settings()),
     (ramify.FlatTransformer, {"threads": 1}, lambda made: made.check_settings()),
     (ramify.XLGen, {"threads": 1}, lambda made: made.check_settings()),
-    (ramify.XLGenWithTree, {"threads": 1}, lambda made: made.check_settings()),
     (PII, {}, _represent),
     (PIFA, {}, _represent),
     (GraphSpectrum, {}, _represent),
@@ -152,6 +151,7 @@ CATALOGUE: list[tuple[type, dict[str, Any], Callable[[Any], Any]]] = [
     (ramify.chains.LabelChain, {"threads": 1, **QUICK}, _fit),
     (ramify.chains.ReinforcedChain, {"threads": 1, "epochs": 1}, _fit),
     (ramify.chains.CompositeChain, {"threads": 1}, _fit),
+    (ramify.XLGenWithTree, {"threads": 1}, lambda made: made.check_settings()),
 ]
 SLOW = {"LabelChain", "ReinforcedChain", "CompositeChain", "FixedOrder", "OwnOrder", "Blend", "Disentangled"}
 """Classes whose training takes tens of milliseconds and more: values that obey the rule are not tried here."""

@@ -56,7 +56,7 @@ class XLGenWithTree(RankingModel):
     generator : XLGen, optional
         ``XLGen()`` when None.
     way : {"constrain", "rerank"}
-        Whether the tree's candidates limit what the generator writes, or the tree ranks it and its own candidates.
+        Whether the tree's candidates limit what the generator writes, or the tree ranks it.
     candidates : int, default 50
         Best labels of the tree that are candidates of a text.
     share : float, optional
