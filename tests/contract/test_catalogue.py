@@ -332,6 +332,14 @@ def test_a_single_text_follows_later_settings():
     assert tagger.tag(TEXTS[:1], 5) == tagger.tag(TEXTS[:2], 5)[:1] != before
 
 
+def test_a_member_of_an_ensemble_gets_features_only_if_it_needs_them(tmp_path):
+    tagger = Tagger(ramify.Ensemble([XRLinear(threads=1), OfTexts()], threads=1)).fit(TEXTS, LABELS)
+    assert tagger.score(TEXTS, LABELS) > 0.9
+    assert tagger.explain(TEXTS[4]).labels[0].reason.members[1].model == "OfTexts"
+    tagger.save(tmp_path / "m")
+    assert ramify.load(tmp_path / "m", parts=[OfTexts]).tag(TEXTS[:5], 3) == tagger.tag(TEXTS[:5], 3)
+
+
 def test_an_ensemble_leaves_its_members_alone(fitted):
     X, Y = fitted("XRLinear").vectorizer_.transform(TEXTS), _truth()[0]
     members = [XRLinear(threads=1, seed=seed).fit(X, Y) for seed in (0, 1)]

@@ -48,7 +48,7 @@ def encoder():
         yield save_tiny_encoder(directory, [" ".join(words)], width=8, layers=1)
 
 
-WAYS = {"constrain": {"share": 0.01}, "rerank": {"candidates": 5}}
+WAYS = {"constrain": {"share": 0.01}, "rerank": {"share": 0.01, "candidates": 5}}
 """The generator of one epoch learns little, so that it has little weight."""
 LACKS = {"check_subtree", "check_pairs_agree", "check_exact_scores_agree"}
 NOT_EQUAL = {

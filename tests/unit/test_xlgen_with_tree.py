@@ -80,6 +80,7 @@ class Scripted(XLGen):
         n = len(request)
         labels, scores = zip(*self.ANSWER, strict=True)
         top = TopK(np.tile(np.array(labels, np.int32), (n, 1)), np.tile(np.array(scores, np.float32), (n, 1)))
+        request.report(1.0)
         return restricted(top, request.k, request.allowed, request.forbidden)
 
     def size(self):
@@ -95,7 +96,7 @@ def scripted(X):
     tree = XRLinear(**SMALL, indexer=FixedTree(tree_from_clusters([[0, 1], [2, 3], [4, 5], [6]], 8)), beam=1)
     generator = Scripted()
     generator.n_labels_ = 8
-    return XLGenWithTree(tree, generator, way="rerank", threads=1)._set_parts(tree.fit(X, Y), generator)
+    return XLGenWithTree(tree, generator, way="rerank", share=0.0, threads=1)._set_parts(tree.fit(X, Y), generator)
 
 
 def by_hand(rows, weights):
@@ -121,7 +122,7 @@ def check_scores(top, wanted):
 # --- constrain ---
 
 
-@pytest.mark.parametrize("share", [None, 0.0, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("candidates", [1, 3])
 def test_the_generator_writes_candidates_of_the_tree_only(joined, request_, candidates, share):
     model = other(joined, candidates=candidates, share=share)
@@ -185,8 +186,22 @@ def test_the_number_of_candidates_and_restrictions_hold(scripted, request_):
     for labels in scripted.answer(replace(request_, allowed=[UNSEEN, 2], forbidden=[6])).labels:
         assert UNSEEN in labels
         assert set(labels) <= {-1, UNSEEN, 2}
+
+
+def test_the_beam_of_a_request_is_that_of_the_tree(scripted, joined, request_):
     wider = other(scripted, candidates=8).answer(replace(request_, beam=4))
-    assert (np.sort(wider.labels, axis=1) == np.arange(8)).all(), "the beam of a request is that of the tree"
+    assert (np.sort(wider.labels, axis=1) == np.arange(8)).all()
+    written = joined.generator_.answer(replace(request_, X=None)).rows()
+    found = other(joined, way="rerank", share=1.0, candidates=1).answer(replace(request_, beam=1)).rows()
+    for row, wanted in zip(found, written, strict=True):
+        assert [label for label, score in row if score > 0] == [label for label, _ in wanted]
+
+
+def test_progress_is_that_of_the_generator(scripted, X):
+    shares = []
+    many = Request(X=X[np.arange(2 * home.ROWS) % 28], texts=TEXTS[:1] * 2 * home.ROWS, k=2)
+    scripted.answer(replace(many, progress=lambda stage, done: shares.append(done)))
+    assert shares == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("way", home.WAYS)
@@ -274,7 +289,7 @@ def test_proposals_are_those_of_the_generator(joined, request_):
         ({"way": "both"}, "way is 'both', but must be one of constrain, rerank"),
         ({"candidates": 0}, "candidates is 0, but must be a whole number of at least 1 and at most 100000"),
         ({"candidates": 10**6}, "candidates is 1000000, but must be"),
-        ({"share": 1.5}, "share is 1.5, but must be a number of at least 0 and at most 1 or None"),
+        ({"share": 1.5}, "share is 1.5, but must be a number of at least 0 and at most 1"),
         ({"tree": XRLinear(score_transform="log-sigmoid")}, "score_transform of the tree is 'log-sigmoid', but"),
     ],
 )

@@ -36,8 +36,7 @@ from ramify.store.parts import parts_to_state, stored_part
 from ramify.torchloop import require_torch
 from ramify.values import CSR, StageProgress, TopK
 
-WAYS = {"constrain": 0.5, "rerank": 0.0}
-"""The ways to join tree and generator, each with the ``share`` that is used where none is given."""
+WAYS = ("constrain", "rerank")
 
 STAGE = "fine-tune"
 """Progress stage of the generator's training, whose own name is that of the tree's training."""
@@ -59,9 +58,9 @@ class XLGenWithTree(RankingModel):
         Whether the tree's candidates limit what the generator writes, or the tree ranks it.
     candidates : int, default 50
         Best labels of the tree that are candidates of a text.
-    share : float, optional
-        Weight of the generator's probability in a score, 0 to 1; the tree's score has the rest. None: 0.5 with
-        "constrain", and 0 with "rerank", where labels without a training document keep the generator's probability.
+    share : float, default 0.5
+        Weight of the generator's probability in a score, 0 to 1; the tree's score has the rest. With 0, the tree alone
+        ranks the candidates. A written label without a training document keeps the generator's probability.
     seed : int, default 0
         Random seed of both parts; overrides their settings.
     threads : int, optional
@@ -85,9 +84,9 @@ class XLGenWithTree(RankingModel):
     RULES: ClassVar[Rules] = {
         "tree": Instance(XRLinear, "an XRLinear", optional=True),
         "generator": Instance(XLGen, "an XLGen", optional=True),
-        "way": OneOf(tuple(WAYS)),
+        "way": OneOf(WAYS),
         "candidates": Whole(1, 100_000),
-        "share": Real(0, 1, optional=True),
+        "share": Real(0, 1),
         "seed": SEED,
         "threads": THREADS,
     }
@@ -101,7 +100,7 @@ class XLGenWithTree(RankingModel):
         *,
         way: str = "constrain",
         candidates: int = 50,
-        share: float | None = None,
+        share: float = 0.5,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -176,9 +175,8 @@ class XLGenWithTree(RankingModel):
 
     def _best(self, request: CheckedRequest) -> TopK:
         ranked, written = self._constrained(request) if self.way == "constrain" else self._reranked(request)
-        share = WAYS[self.way] if self.share is None else self.share
         width = max(ranked.k, written.k)
-        merger = Merger(combine="average", weights=np.array([1 - share, share]), candidates=width)
+        merger = Merger(combine="average", weights=np.array([1 - self.share, self.share]), candidates=width)
         both = [restricted(top, width, None, None) for top in (ranked, written)]
         labels, scores = (np.stack([getattr(top, name) for top in both], 1) for name in ("labels", "scores"))
         return merger.merge(labels, scores, request.k)
@@ -235,12 +233,10 @@ class XLGenWithTree(RankingModel):
         """
         with damage_reported("the model of tree and generator is"):
             tree, generator = (stored_part(name, config[name], arrays, parts) for name in cls.PARTS)
-            if not isinstance(tree, XRLinear) or not isinstance(generator, XLGen):
-                raise InputError("its parts are no XRLinear and no XLGen")
-            if tree.n_labels_ != generator.n_labels_:
-                raise InputError(f"its tree has {tree.n_labels_} labels, its generator {generator.n_labels_}")
             model = cls(clone(tree), clone(generator), **config["settings"])
             model.check_settings()
+            if tree.n_labels_ != generator.n_labels_:
+                raise InputError(f"its tree has {tree.n_labels_} labels, its generator {generator.n_labels_}")
         return model._set_parts(tree, generator)
 
 
