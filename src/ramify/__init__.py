@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ramify.features import Hashing as Hashing
     from ramify.features import StaticEncoder as StaticEncoder
     from ramify.features import Tfidf as Tfidf
+    from ramify.generate import XLGenWithTree as XLGenWithTree
     from ramify.models import Blend as Blend
     from ramify.models import CosineRanker as CosineRanker
     from ramify.models import DenseNeighbours as DenseNeighbours

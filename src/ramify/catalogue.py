@@ -157,6 +157,13 @@ ENTRIES: list[Entry] = [
         extra="torch",
     ),
     Entry(
+        name="XLGenWithTree",
+        module="ramify.generate.with_tree",
+        roles={MODEL: "xlgen-with-tree"},
+        summary="XLGen joined with XRLinear, whose candidates it chooses from, or which ranks what it writes.",
+        extra="torch",
+    ),
+    Entry(
         name="Disentangled",
         module="ramify.models.trees.disentangled",
         roles={WRAPPER: "disentangled"},

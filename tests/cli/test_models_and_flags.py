@@ -41,6 +41,7 @@ THREE = {
     "flat-transformer": ["dropout=0", "ranker.max_leaf=2", "weight_decay=0"],
     "xlgen": ["decoder_layers=1", "order=random", "beam=2"],
     "composite-chain": ["resequenced.epochs=1", "reinforced.epochs=1", "reinforced.chain.epochs=1"],
+    "xlgen-with-tree": ["generator.epochs=1", "tree.max_leaf=2", "generator.beam=2"],
 }
 
 
@@ -95,6 +96,8 @@ def test_every_kind_trains_with_each_of_its_flags_and_three_settings(
     if "--combine" in flags:
         flags[flags.index("--trees") + 1] = 2
     sets = list(itertools.chain.from_iterable(("--set", one) for one in THREE[model]))
+    if model == "xlgen-with-tree":
+        sets += ["--set", f"generator.encoder={request.getfixturevalue('tiny_encoder')}"]
     given = {one.partition("=")[0] for one in THREE[model]} & set(own_flags(_parts(model)))
     for name in given:
         at = flags.index("--" + name.replace("_", "-"))

@@ -46,18 +46,17 @@ def transformer(**settings):
     return {"encoder": tiny_encoder()[1], "steps": 2, "batch_size": 8, "threads": 1} | settings
 
 
+def generator():
+    learning = {"epochs": 40, "batch_size": 8, "decoder_learning_rate": 0.01}
+    return {"encoder": tiny_encoder()[1], "held_out": 0.0, "threads": 1} | learning
+
+
 SETTINGS = {
     "XRTransformer": lambda: transformer(branching=2),
     "XTransformer": lambda: transformer(max_leaf=2),
     "FlatTransformer": lambda: transformer(chunk=2),
-    "XLGen": lambda: {
-        "encoder": tiny_encoder()[1],
-        "epochs": 40,
-        "batch_size": 8,
-        "decoder_learning_rate": 0.01,
-        "held_out": 0.0,
-        "threads": 1,
-    },
+    "XLGen": generator,
+    "XLGenWithTree": lambda: {"generator": ramify.XLGen(**generator()), "threads": 1},
     "LabelChain": lambda: CHAIN,
     "ReinforcedChain": lambda: {"chain": ramify.LabelChain(**CHAIN), "epochs": 1, "samples": 1},
     "CompositeChain": lambda: {
@@ -149,7 +148,7 @@ def _made(name):
 
 OWN = {"Plain": Plain, "Saveable": Saveable, "OfTexts": OfTexts}
 TRANSFORMERS = {"XRTransformer", "XTransformer", "FlatTransformer"}
-ROUNDED = {*TRANSFORMERS, "XLGen"}
+ROUNDED = {*TRANSFORMERS, "XLGen", "XLGenWithTree"}
 """Scores depend on the batch by rounding."""
 CANNOT = {"save": {"Plain"}, "features": {"OfTexts", *ROUNDED}}
 MODELS = [*_entries(MODEL, WRAPPER), *OWN]
@@ -331,6 +330,14 @@ def test_a_single_text_follows_later_settings():
     before = tagger.tag(TEXTS[:1], 5)
     tagger.model_.set_params(beam=1)
     assert tagger.tag(TEXTS[:1], 5) == tagger.tag(TEXTS[:2], 5)[:1] != before
+
+
+def test_a_member_of_an_ensemble_gets_features_only_if_it_needs_them(tmp_path):
+    tagger = Tagger(ramify.Ensemble([XRLinear(threads=1), OfTexts()], threads=1)).fit(TEXTS, LABELS)
+    assert tagger.score(TEXTS, LABELS) > 0.9
+    assert tagger.explain(TEXTS[4]).labels[0].reason.members[1].model == "OfTexts"
+    tagger.save(tmp_path / "m")
+    assert ramify.load(tmp_path / "m", parts=[OfTexts]).tag(TEXTS[:5], 3) == tagger.tag(TEXTS[:5], 3)
 
 
 def test_an_ensemble_leaves_its_members_alone(fitted):

@@ -194,6 +194,13 @@ def tagger_of_dense_features() -> Any:
     return tagger(small_tree(), part("Tfidf", words=(1, 1), min_df=2) + static + frozen)
 
 
+def generator_with_tree(**settings: Any) -> Any:
+    """A Tagger with a generator of label names and a tree."""
+    few = {"epochs": 2, "batch_size": 8, "max_tokens": 16, "decoder_layers": 1, "held_out": 0.0}
+    generator = part("XLGen", encoder=tiny_encoder(), **few)
+    return tagger(part("XLGenWithTree", tree=part("XRLinear", max_leaf=3), generator=generator, **settings))
+
+
 def partitioned(matcher: Any, ranker: Any, **settings: Any) -> Any:
     """A Partitioned of clusters of at most three labels."""
     return part("Partitioned", max_leaf=3, matcher=matcher, ranker=ranker, **settings)
@@ -298,6 +305,8 @@ CASES = [
     Case("Tagger/unused-columns", tagger_of_unused_columns, first=2),
     Case("Tagger/keys-and-fields", tagger_of_keys_and_fields, first=2),
     Case("Tagger/calibrated", calibrated_tagger, first=5),
+    Case("Tagger/xlgen-constrained", lambda: generator_with_tree(candidates=4), first=5),
+    Case("Tagger/xlgen-reranked", lambda: generator_with_tree(way="rerank", candidates=3, share=0.3), first=5),
     Case("Tagger/label-matrix", lambda: part("Tagger").fit(features(), assignments()), first=2),
 ]
 

@@ -13,8 +13,10 @@ from ramify.store import FORMAT, MANIFEST
 HERE = Path(__file__).parent
 GOLDEN = sorted(path.parent for path in HERE.glob("format-*/*/*/answers.json"))
 TRANSFORMERS = {"XTransformer", "XRTransformer", "FlatTransformer", "Encoder"}
-TORCH = {"LabelChain", "ReinforcedChain", "CompositeChain", "XLGen", *TRANSFORMERS}
-SINCE: dict[str, int] = dict.fromkeys([*TRANSFORMERS, "StaticEncoder", "Concatenated"], 4) | {"XLGen": 5}
+GENERATORS = {"XLGen", "XLGenWithTree"}
+TORCH = {"LabelChain", "ReinforcedChain", "CompositeChain", *TRANSFORMERS, *GENERATORS}
+SINCE: dict[str, int] = dict.fromkeys([*TRANSFORMERS, "StaticEncoder", "Concatenated"], 4)
+SINCE |= dict.fromkeys(GENERATORS, 5)
 """First format of the classes that are newer than format 1."""
 
 

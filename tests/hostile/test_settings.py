@@ -151,6 +151,7 @@ CATALOGUE: list[tuple[type, dict[str, Any], Callable[[Any], Any]]] = [
     (ramify.chains.LabelChain, {"threads": 1, **QUICK}, _fit),
     (ramify.chains.ReinforcedChain, {"threads": 1, "epochs": 1}, _fit),
     (ramify.chains.CompositeChain, {"threads": 1}, _fit),
+    (ramify.XLGenWithTree, {"threads": 1}, lambda made: made.check_settings()),
 ]
 SLOW = {"LabelChain", "ReinforcedChain", "CompositeChain", "FixedOrder", "OwnOrder", "Blend", "Disentangled"}
 """Classes whose training takes tens of milliseconds and more: values that obey the rule are not tried here."""

@@ -1,6 +1,7 @@
 """XLGen: labels written by a sequence-to-sequence model, guided by clusters of labels.
 
 ``xlgen``                      the estimator; ``fitting``: its training; ``serving``, ``answering``: its predictions
+``with_tree``                  the estimator joined with a label tree
 ``base``, ``bcl``, ``mcg``     the three variants; ``examples``, ``task``: what they share in training
 ``label_tokens``, ``trie``     label names as token sequences, and which tokens may follow
 ``targets``, ``clusters``      target sequences and label clusters of the training
@@ -10,6 +11,7 @@
 The package imports without torch; what needs it raises ``MissingExtraError``.
 """
 
+from ramify.generate.with_tree import XLGenWithTree
 from ramify.generate.xlgen import Written, XLGen
 
-__all__ = ["Written", "XLGen"]
+__all__ = ["Written", "XLGen", "XLGenWithTree"]

@@ -264,6 +264,10 @@ class XLGen(RankingModel):
         self.clusters_, self.histories_ = found.assignment, found.histories
         self.n_labels_ = len(names)
 
+    def _reachable(self) -> int:
+        """Maximum number of labels of a text: a label takes at least one token, and one for its end."""
+        return max(1, min(self.n_labels_, self.beam * (self.max_target // 2)))
+
     def loop_config(self, seed: int, epochs: int) -> LoopConfig:
         """Settings of the training loop for a number of epochs."""
         return LoopConfig(

@@ -119,7 +119,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
         unfitted = type(self)(**self.get_params(deep=False))  # a fitted model may have had other parts
         check_extras(name, unfitted.abilities, training)
         check_needs(name, unfitted.needs, training)
-        X = None if training.X is None else self._training_rows(training.X)
+        X = None if training.X is None or "X" not in unfitted.needs else self._training_rows(training.X)
         n = len(training.texts or ()) if X is None else X.shape[0]
         settled = {
             "X": X,
@@ -211,7 +211,7 @@ class RankingModel(Checked, BaseEstimator):  # type: ignore[misc]
                 f"beam is {quoted(request.beam)}, but {type(self).__name__} has no beam search: leave it out"
             )
         check_needs(type(self).__name__, self.needs - {"label_names"}, request)
-        X = None if request.X is None else self._features(request.X)
+        X = None if request.X is None or "X" not in self.needs else self._features(request.X)
         n = len(request.texts or ()) if X is None else X.shape[0]
         only, never = restriction(request.allowed, request.forbidden, n, self.n_labels_)
         settled = {

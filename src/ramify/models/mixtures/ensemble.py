@@ -178,11 +178,16 @@ class Ensemble(RankingModel):
 
     @property
     def abilities(self) -> frozenset[str]:
-        """See ``protocols.Model``: fields used by all members, a beam used by any member, exact scores of all."""
-        found = [as_model(part).abilities for part in getattr(self, "members_", None) or self._models()]
+        """See ``protocols.Model``: fields used by all members, a beam used by any member, exact scores of all.
+
+        X may be a ``Hybrid`` if all members that need X take one.
+        """
+        parts = [as_model(part) for part in getattr(self, "members_", None) or self._models()]
+        found = [part.abilities for part in parts]
         common = frozenset.intersection(*found)
         exact = {"score_pairs", "decision_function"} if self.combine in ("average", "sigmoid") else set()
-        return (common & (PASSED_ON | exact | {"hybrid"})) | ({"beam"} & frozenset.union(*found)) | {"reasons"}
+        hybrid = {"hybrid"} if all("hybrid" in part.abilities for part in parts if "X" in part.needs) else set()
+        return (common & (PASSED_ON | exact)) | hybrid | ({"beam"} & frozenset.union(*found)) | {"reasons"}
 
     def _checked_training(self, training: Training) -> CheckedTraining:
         for model in self._models():
@@ -195,8 +200,10 @@ class Ensemble(RankingModel):
         shared = replace(training, vectors=VectorCache())
         for number, member in enumerate(members):
             set_known(member, threads=self.threads)
+            model = as_model(member)
             own = replace(shared, seed=settings_of(member).get("seed", training.seed))
-            as_model(member).fit_training(own.part_of_progress(number, len(members)))
+            own = own if "X" in model.needs else replace(own, X=None)
+            model.fit_training(own.part_of_progress(number, len(members)))
         shares = [
             share / len(clones) for share, (_, clones) in zip(self._shares(), groups, strict=True) for _ in clones
         ]

@@ -16,8 +16,9 @@ from ramify.values import Float32, Float64, Int32
 
 
 def for_member(request: Request, member: Model) -> Request:
-    """The request for one member; without the beam for a member that has no beam search."""
-    return request if "beam" in member.abilities else replace(request, beam=None)
+    """The request for one member; without the beam, or without X, for a member that does not use them."""
+    request = request if "beam" in member.abilities else replace(request, beam=None)
+    return request if "X" in member.needs else replace(request, X=None)
 
 
 def mixture_reasons(
