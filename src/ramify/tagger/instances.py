@@ -8,15 +8,22 @@ import numpy as np
 
 from ramify.errors import InputError
 from ramify.exchange import Request
+from ramify.kernels.text import checked_texts
 from ramify.values import Bool, TopK, empty_rows
 from ramify.wording import quoted
 
 
 def empty_instances(request: Request) -> Bool:
-    """Instances without a known feature, or without text if there are no features, shape (n,)."""
+    """Instances without a known feature, or without text if there are no features, shape (n,).
+
+    Raises
+    ------
+    InputError
+        A text that is not a str.
+    """
     if request.X is not None:
         return empty_rows(request.X)
-    return np.array([not text.strip() for text in request.texts or ()], bool)
+    return np.array([not text.strip() for text in checked_texts(request.texts or ())], bool)
 
 
 def without_empty(top: TopK, empty: Bool) -> TopK:
