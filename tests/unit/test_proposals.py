@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 import ramify
 from fruit_documents import KNOWN, LEFT_OUT
@@ -146,6 +147,26 @@ def test_an_object_of_ones_own():
     assert (list(request.texts), request.beam, request.threads) == (["river smoke", " "], 7, 2)
     assert tagger.proposals([" "]) == [Proposals([], [])]
     assert len(tagger.model_.requests) == 1
+
+
+class WriterOfFeatures(Writer):
+    """Writes for features."""
+
+    needs = frozenset({"X"})
+
+
+def test_an_object_that_uses_features():
+    tagger = Tagger(WriterOfFeatures()).fit(TEXTS, LABELS)
+    tagger.model_.written = [Written([], [("steam", 0.5)])] * 2
+    assert tagger.proposals(["river", "unknown"]) == [Proposals([], [("steam", 0.5)]), Proposals([], [])]
+    assert tagger.proposals([]) == []
+    assert len(tagger.model_.requests) == 1
+    other = Tagger(WriterOfFeatures(), vectorizer=TfidfVectorizer()).fit(TEXTS, LABELS)  # which refuses no texts
+    assert other.proposals([]) == []
+    of_features = Tagger(WriterOfFeatures()).fit(np.eye(6, dtype=np.float32), LABELS)
+    of_features.model_.written = [Written([(0, 1.0)], [])] * 6
+    name = of_features.label_names_[0]
+    assert of_features.proposals(np.eye(6, dtype=np.float32)) == [Proposals([(name, 1.0)], [])] * 6
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,9 @@ def proposals(tagger: FittedTagger, texts: Any, beam: int | None, threads: int |
     method = proposals_method(tagger.model_)
     if beam is not None:
         tagger.check_beam(beam)
-    if tagger.takes_texts_:
-        texts = listed(texts)
-        if not texts:
-            return []
+    texts = listed(texts) if tagger.takes_texts_ else texts
+    if tagger.takes_texts_ and not texts:
+        return []
     request, empty = tagger._request(texts)
     if empty.all():
         return [Proposals() for _ in range(len(request))]
@@ -78,13 +77,16 @@ def proposals(tagger: FittedTagger, texts: Any, beam: int | None, threads: int |
 
 def _checked(found: Any, n: int, tagger: FittedTagger) -> Sequence[Any]:
     """The result of a model: one object with ``labels`` and ``proposals`` per instance."""
-    whole = isinstance(found, Sequence) and len(found) == n
-    if not whole or not all(hasattr(one, "labels") and hasattr(one, "proposals") for one in found):
-        raise InputError(
-            f"{type(tagger.model_).__name__} returned {quoted(found)} as proposals, but must return one object with "
-            f"labels and proposals for each of {n} texts"
-        )
-    return found
+    if isinstance(found, Sequence) and len(found) == n and all(map(_is_written, found)):
+        return found
+    raise InputError(
+        f"{type(tagger.model_).__name__} returned {quoted(found)} as proposals, but must return one object with labels "
+        f"and proposals for each of {n} texts"
+    )
+
+
+def _is_written(one: Any) -> bool:
+    return hasattr(one, "labels") and hasattr(one, "proposals")
 
 
 def _named(written: Any, tagger: FittedTagger) -> Proposals:
