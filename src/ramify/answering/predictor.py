@@ -35,7 +35,8 @@ class Tag(NamedTuple):
 class Answer(NamedTuple):
     """The labels of one document, with its number from 1, its id or None, and its text or a placeholder.
 
-    ``why`` has the reasons of the labels, if they are asked for and there are labels.
+    ``why`` has the reasons of the labels, if they are asked for and there are labels; ``proposals`` names of new labels
+    with scores, None if they are not asked for.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Answer(NamedTuple):
     text: Any
     tags: list[Tag]
     why: Explanation | None = None
+    proposals: Tags | None = None
 
     @property
     def identity(self) -> Any:
@@ -59,22 +61,25 @@ class Predictor:
     tagger : Tagger
         Fitted.
     k : int, default 5
-        Maximum number of labels per document.
+        Maximum number of labels, and of proposals, per document.
     threshold : float, optional
-        Labels with a lower score are dropped.
+        Labels and proposals with a lower score are dropped.
     beam, threads : int, optional
         Beam and number of threads; the model's settings when None.
     allowed, forbidden : list of str, optional
         Names of the only labels that may be predicted, and of labels that must not be predicted.
     rule : str, optional
         Rule for the label set of each document, whose labels have probabilities as scores (``Tagger.decide``); none of
-        the other options but ``threads`` and the reasons is used then.
+        the other options but ``threads``, the reasons and the proposals is used for the labels then.
     why : bool, default False
         Whether the answers have the reasons of their labels (``Tagger.explain``).
     occlusion : bool, optional
         As in ``Tagger.explain``.
     probabilities : bool, default False
         Whether the labels of a calibrated tagger have probabilities.
+    proposals : bool, default False
+        Whether the answers have names of new labels (``Tagger.proposals``). They are written in a decoding of their
+        own; the labels are those without proposals.
     """
 
     tagger: Tagger
@@ -88,6 +93,7 @@ class Predictor:
     why: bool = False
     occlusion: bool | None = None
     probabilities: bool = False
+    proposals: bool = False
 
     def answers(self, batch: Sequence[tuple[Any, Any]], n_before: int = 0) -> list[Answer]:
         """The labels of a batch of (identity, text or row of features), numbered from ``n_before + 1``."""
@@ -97,14 +103,22 @@ class Predictor:
             instances = sp.vstack(texts, format="csr")
             texts = tuple(f"document {number}" for number in range(n_before + 1, n_before + 1 + len(batch)))
         found = self._found(instances)
-        least = float("-inf") if self.threshold is None else self.threshold
-        kept = [[tag for tag in tags if tag[1] >= least] for tags in found]
+        kept = [self._above(tags) for tags in found]
         reasons = [self._reasons(instances, row, tags) for row, tags in enumerate(kept)]
+        parts = zip(ids, texts, self._tags(kept), reasons, self._proposals(instances), strict=True)
+        return [Answer(number, *fields) for number, fields in enumerate(parts, n_before + 1)]
+
+    def _above(self, tags: Tags) -> Tags:
+        """Those with a score of at least the threshold."""
+        return tags if self.threshold is None else [tag for tag in tags if tag[1] >= self.threshold]
+
+    def _proposals(self, instances: Any) -> Sequence[Tags | None]:
+        """The k best proposals of each document; None without proposals."""
+        if not self.proposals:
+            return [None] * (len(instances) if self.tagger.takes_texts_ else instances.shape[0])
+        written = self.tagger.proposals(instances, beam=self.beam, threads=self.threads)
         return [
-            Answer(number, identity, text, tags, why)
-            for number, (identity, text, tags, why) in enumerate(
-                zip(ids, texts, self._tags(kept), reasons, strict=True), n_before + 1
-            )
+            [(without_surrogates(name), score) for name, score in self._above(one.new)[: self.k]] for one in written
         ]
 
     def _reasons(self, instances: Any, row: int, tags: Tags) -> Explanation | None:

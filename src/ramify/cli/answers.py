@@ -57,6 +57,15 @@ def format_of(wanted: Format | None, out: Path | None, *, single_texts: bool) ->
     return wanted or (Format.text if single_texts else Format.jsonl)
 
 
+def check_places(format_: Format, *, why: bool, proposals: bool) -> None:
+    """Raise InputError for reasons or proposals in a format without a place for them."""
+    for flag, is_given, what in (("why", why, "reasons"), ("proposals", proposals, "proposals")):
+        if is_given and format_ not in (Format.text, Format.jsonl):
+            raise InputError(
+                f"--{flag} is given, but the format {format_.value} has no place for {what}: use text or jsonl"
+            )
+
+
 @contextmanager
 def answer_writer(format_: Format, out: Path | None, *, keys: bool, top: int = 0) -> Iterator[Write]:
     """Context of a function that writes a batch of answers to stdout, or to a file that is created on success only.
@@ -121,8 +130,15 @@ def _parquet_writer(out: Path, keys: bool) -> Iterator[Write]:
 
 
 def _json_lines(answer: Answer, keys: bool) -> list[str]:
+    return [_json_line(answer, _probable_records(answer, keys))]
+
+
+def _json_line(answer: Answer, labels: list[dict[str, Any]]) -> str:
+    """One document: its id if it has one, its labels, and its proposals if they are asked for."""
     known = {} if answer.id is None else {"id": answer.id}
-    return [json.dumps({**known, "labels": _probable_records(answer, keys)}, ensure_ascii=False, default=str)]
+    new = [{"label": name, "score": _rounded(score)} for name, score in answer.proposals or ()]
+    proposed = {} if answer.proposals is None else {"proposals": new}
+    return json.dumps({**known, "labels": labels, **proposed}, ensure_ascii=False, default=str)
 
 
 def _probable_records(answer: Answer, keys: bool) -> list[dict[str, Any]]:
@@ -140,11 +156,10 @@ def _tag_records(answer: Answer, keys: bool) -> list[dict[str, Any]]:
 
 
 def _explained_json_lines(answer: Answer, keys: bool, top: int) -> list[str]:
-    known = {} if answer.id is None else {"id": answer.id}
     records = _probable_records(answer, keys)
     reasons = () if answer.why is None else answer.why.labels
     labels = [tag | {"why": record(one, top)} for tag, one in zip(records, reasons, strict=False)]
-    return [json.dumps({**known, "labels": labels}, ensure_ascii=False, default=str)]
+    return [_json_line(answer, labels)]
 
 
 def _csv_lines(answer: Answer, keys: bool) -> list[str]:
@@ -176,7 +191,14 @@ def _text_lines(answer: Answer, keys: bool, top: int = 0) -> list[str]:
     for tag, more in zip_longest(answer.tags, reasons):
         lines.append(f"  {tag.score:8.3g}  {one_line(tag.label)}{f'  ({one_line(str(tag.key))})' if keys else ''}")
         lines += more or []
-    return lines if answer.tags else [*lines, "  no label"]
+    lines += [] if answer.tags else ["  no label"]
+    return lines if answer.proposals is None else lines + _proposal_lines(answer.proposals)
+
+
+def _proposal_lines(proposals: Sequence[tuple[str, float]]) -> list[str]:
+    """The lines below the labels, under a headline."""
+    rows = [f"  {score:8.3g}  {one_line(name)}" for name, score in proposals]
+    return ["  proposed new labels:", *rows] if rows else ["  no proposed new label"]
 
 
 def _without_breaks(value: Any) -> str:

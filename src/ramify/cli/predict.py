@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from typer import Argument, Option
 
-from ramify.cli.answers import Format, answer_writer, format_of
+from ramify.cli.answers import Format, answer_writer, check_places, format_of
 from ramify.cli.options import DATA_PANEL, OUTPUT_PANEL, TextOptions, ThreadOptions
 from ramify.errors import DataFileError, InputError, RamifyError
 from ramify.wording import quoted
@@ -38,6 +38,7 @@ Examples:
   ramify predict model new.csv --text title --format tsv --threshold 0.2
   ramify predict model new.jsonl --decide micro-f1
   ramify predict model "a bill to regulate water pollution" --why
+  ramify predict xlgen-model new.jsonl --proposals
 """
 
 DEFAULT_K = 5
@@ -61,7 +62,7 @@ class PredictOptions(ThreadOptions, TextOptions):
         Optional[str],  # noqa: UP045
         Option(metavar="RULE", help="Predict label sets by a rule, with probabilities (needs ramify calibrate)."),
     ] = None
-    threshold: Annotated[Optional[float], Option(metavar="X", help="Drop labels with a lower score.")] = None  # noqa: UP045
+    threshold: Annotated[Optional[float], Option(metavar="X", help="Least score of labels and proposals.")] = None  # noqa: UP045
     beam: Annotated[
         Optional[int],  # noqa: UP045
         Option(metavar="N", help="Nodes kept per level of the tree. (default: the model's)"),
@@ -74,6 +75,9 @@ class PredictOptions(ThreadOptions, TextOptions):
     occlude: Annotated[bool, Option("--occlude", help="Leave out each word to explain dense features, with --why.")] = (
         False
     )
+    proposals: Annotated[
+        bool, Option("--proposals", help="Add names of new labels, written by a generating model (xlgen).")
+    ] = False
     allow: Annotated[Optional[Path], Option(metavar="FILE", help="Predict only these labels, one per line.")] = None  # noqa: UP045
     forbid: Annotated[Optional[Path], Option(metavar="FILE", help="Never predict these labels, one per line.")] = None  # noqa: UP045
     id: Annotated[
@@ -110,7 +114,7 @@ class PredictOptions(ThreadOptions, TextOptions):
 
 
 def run(options: PredictOptions) -> None:
-    """Predict in batches; memory does not grow with the number of documents.
+    """Predict in batches; memory does not grow with the number of documents, but with that of different proposals.
 
     Raises
     ------
@@ -118,6 +122,7 @@ def run(options: PredictOptions) -> None:
         An invalid model, data or settings.
     """
     from ramify.cli.output import note
+    from ramify.cli.proposals import Proposed
     from ramify.data import refuse_same_file
 
     _check(options)
@@ -125,23 +130,26 @@ def run(options: PredictOptions) -> None:
     if options.out is not None:
         refuse_same_file(options.out, source.stream, options.allow, options.forbid)
     format_ = format_of(options.format, options.out, single_texts=bool(source.texts))
-    if options.why and format_ not in (Format.text, Format.jsonl):
-        raise InputError(f"--why is given, but the format {format_.value} has no place for reasons: use text or jsonl")
+    check_places(format_, why=options.why, proposals=options.proposals)
     predictor = _predictor(options, probabilities=format_ is Format.jsonl)
     documents = source.documents(predictor.tagger, options)
     if source.name == "-" and sys.stdin.isatty():
         form = "one text per line" if options.plain else 'lines such as {"text": "..."} (--plain: one text per line)'
         note(f"reading documents from the terminal, {form}; Ctrl-D ends the input", quiet=options.quiet)
     n_documents = n_bare = 0
+    proposed = Proposed()
     top = 0 if not options.why else options.top or DEFAULT_K
     with answer_writer(format_, options.out, keys=predictor.tagger.label_keys_ is not None, top=top) as write:
         for batch in _batches(documents, options.batch):
             answers = predictor.answers(batch, n_documents)
             n_documents += len(answers)
             n_bare += sum(not answer.tags for answer in answers)
+            proposed.add(answers)
             write(answers)
     if n_bare:
         note(f"note: {n_bare:,} of {n_documents:,} documents have no predicted label", quiet=options.quiet)
+    if options.proposals:
+        note(proposed.summary(n_documents), quiet=options.quiet)
     if source.skipped.count:
         first = source.skipped.first
         note(f"note: lines skipped: {source.skipped.count:,}; the first: {first}", quiet=options.quiet)
@@ -159,6 +167,10 @@ def _check(options: PredictOptions) -> None:
     if not options.why and (options.top is not None or options.occlude):
         raise InputError(
             f"--{'occlude' if options.occlude else 'top'} is given without --why: add --why, or leave it out"
+        )
+    if options.proposals and options.allow is not None:
+        raise InputError(
+            "--allow and --proposals are given, but a proposal is never one of the allowed labels: leave one out"
         )
     for flag in ("k", "threshold", "beam", "allow", "forbid") if options.decide is not None else ():
         if getattr(options, flag) is not None:
@@ -283,12 +295,15 @@ def _may_be_text(data: str) -> bool:
 def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
     """Load the model and check the options before documents are read."""
     from ramify.answering import Predictor, open_tagger
+    from ramify.tagger.proposing import proposals_method
 
     tagger = open_tagger(options.model, threads=options.threads)
     if options.beam is not None:
         tagger.check_beam(options.beam)
     if options.decide is not None:
         tagger.decisions_or_error().rule(options.decide)
+    if options.proposals:
+        proposals_method(tagger.model_)
     return Predictor(
         tagger=tagger,
         k=DEFAULT_K if options.k is None else options.k,
@@ -301,6 +316,7 @@ def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
         why=options.why,
         occlusion=True if options.occlude else None,
         probabilities=probabilities,
+        proposals=options.proposals,
     )
 
 

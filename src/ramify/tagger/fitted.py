@@ -17,13 +17,15 @@ from ramify.features.columns import Columns
 from ramify.models.base.adapter import as_model
 from ramify.protocols import Model
 from ramify.tagger.given_labels import ids_of, name_lists
+from ramify.tagger.instances import empty_instances, listed, without_empty
 from ramify.tagger.parts import features_for
-from ramify.values import CSR, Bool, Int64, StageProgress, TopK, as_csr, as_features, empty_rows
+from ramify.values import CSR, Bool, Int64, StageProgress, TopK, as_csr, as_features
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from ramify.tagger.decide.decisions import Decisions
     from ramify.tagger.explain.explanation import Explanation
+    from ramify.tagger.proposing import Proposals
 
 Tags = list[tuple[str, float]]
 Self = TypeVar("Self", bound="FittedTagger")
@@ -318,6 +320,35 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         )
         return explain(now, text, label, asked)
 
+    def proposals(
+        self, texts: Sequence[str], *, beam: int | None = None, threads: int | None = None
+    ) -> list[Proposals]:
+        """The labels and the names of new labels that a generating model, such as ``XLGen``, writes for each text.
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+            Texts, or features if the tagger was fitted on features. Nothing is written for an empty text.
+        beam : int, optional
+            Sequences per text, whose labels are merged; the model's setting when None.
+        threads : int, optional
+            Number of threads of the model; its setting when None.
+
+        Returns
+        -------
+        list of Proposals
+            One per text; an empty list for an empty list.
+
+        Raises
+        ------
+        InputError
+            A model without the ability "proposals", a single string instead of a list, or a beam out of range.
+        """
+        from ramify.tagger.proposing import proposals
+
+        check_is_fitted(self)
+        return proposals(self._snapshot(), texts, beam, threads)
+
     def decisions_or_error(self) -> Decisions:
         """Calibration and rules; InputError before ``calibrate``."""
         check_is_fitted(self)
@@ -359,27 +390,3 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
             ids = self._kept["ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
         return ids_of(names, ids)
-
-
-def empty_instances(request: Request) -> Bool:
-    """Instances without a known feature, or without text if there are no features, shape (n,)."""
-    if request.X is not None:
-        return empty_rows(request.X)
-    return np.array([not text.strip() for text in request.texts or ()], bool)
-
-
-def without_empty(top: TopK, empty: Bool) -> TopK:
-    """The predictions without those for empty instances."""
-    if not empty.any():
-        return top
-    labels = np.where(empty[:, None], np.int32(-1), top.labels)  # the arrays of a model may be its own
-    return TopK(labels, np.where(empty[:, None], np.float32(-np.inf), top.scores))
-
-
-def listed(texts: Iterable[str]) -> list[str]:
-    """The texts as a list; InputError for a single string and for an object that is not iterable."""
-    if isinstance(texts, str | bytes):
-        raise InputError("texts is a single string: wrap it in a list, as in [text]")
-    if not isinstance(texts, Iterable):
-        raise InputError(f"texts is {quoted(texts)}, but must be a list of str")
-    return list(texts)

@@ -19,8 +19,9 @@ from ramify.models.presets import named as named_preset
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.strings import StringTable
 from ramify.tagger import state as tagger_state
-from ramify.tagger.fitted import FittedTagger, listed
+from ramify.tagger.fitted import FittedTagger
 from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_used_labels
+from ramify.tagger.instances import listed
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
 from ramify.values import CSR, Dataset, StageProgress, as_features, as_label_matrix
 

@@ -28,7 +28,7 @@ from ramify.tagger.decide.calibration import KINDS
 from ramify.tagger.decide.decisions import Decisions
 from ramify.tagger.decide.evidence import Evidence
 from ramify.tagger.decide.held_out import labels_per_document
-from ramify.tagger.fitted import empty_instances, without_empty
+from ramify.tagger.instances import empty_instances, without_empty
 from ramify.values import Dataset, Int64, StageProgress, TopK
 
 if TYPE_CHECKING:
