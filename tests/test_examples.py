@@ -15,6 +15,7 @@ SEEN = {
     "own_taxonomy": "Taxes",
     "product_search": "in stock ['Boots Trail'",
     "own_indexer": "obeys the protocol: True",
+    "generated_labels": "nothing is trained: give a training file and a test file",
     "fine_tuned_encoder": "nothing is trained: give a training file and a test file",
 }
 

@@ -59,24 +59,29 @@ class Processes:
     def open(self, device: torch.device) -> Iterator[None]:
         """Within, the processes are connected. The connection stays open until the process ends.
 
-        A second connection through the same server of torchrun would not be established, and a process that continues
-        after the others have ended, to predict, needs none.
+        At the end, the processes wait for each other, so that none closes its connections while another one is still
+        in its last exchange. A second connection through the same server of torchrun would not be established, and a
+        process that continues after the others have ended, to predict, needs none.
         """
         if self.count == 1:
             yield
             return
         from torch import distributed
 
-        if distributed.is_initialized():
-            yield
-            return
+        if not distributed.is_initialized():
+            self._connect(device)
+        yield
+        self.wait()
+
+    def _connect(self, device: torch.device) -> None:
+        from torch import distributed
+
         try:
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         except (ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"the {self.count} processes cannot be connected ({reason}): use torchrun") from None
         atexit.register(distributed.destroy_process_group)
-        yield
 
     def own(self, items: Sequence[Item]) -> Sequence[Item]:
         """The items of this process: every ``count``-th one."""
