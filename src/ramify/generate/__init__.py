@@ -6,7 +6,7 @@
 ``label_tokens``, ``trie``     label names as token sequences, and which tokens may follow
 ``targets``, ``clusters``      target sequences and label clusters of the training
 ``network``, ``loading``       the network: an encoder-decoder, or an encoder with a new decoder; ``stored``: its state
-``decoding``                   beam search; ``open_labels``: open strings matched to labels
+``decoding``                   beam search; ``open_labels``: open strings matched to labels; ``spelling``: the others
 
 The package imports without torch; what needs it raises ``MissingExtraError``.
 """

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ramify.generate.spelling import Spelling
+
 
 def normalized(name: str) -> str:
     """A name in lower case, with single blanks between its words, and none around punctuation marks."""
@@ -42,6 +44,11 @@ class NearestName:
 
         vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), dtype=np.float32)
         return vectorizer, vectorizer.fit_transform(map(normalized, self.names)).T.tocsr()
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """The spelling of the names, for strings that are no label."""
+        return Spelling(self.names)
 
     def label_of(self, text: str) -> int | None:
         """The label of a string; None for a string that is no label's name and not similar to one."""

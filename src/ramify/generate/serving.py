@@ -92,7 +92,10 @@ class ServingGenerator:
         return str(self.tokenizer.backend.decode(self.network.vocabulary.to_pieces(pieces))).strip()
 
     def matched(self, sequences: list[Generated], names: NearestName) -> tuple[list[Any], list[Any]]:
-        """The labels of open sequences, and the strings that are no label, each with its score, best first."""
+        """The labels of open sequences, and the strings that are no label, each with its score, best first.
+
+        The strings have the spelling of the names.
+        """
         from ramify.generate.answering import merged_scores
 
         labels: dict[int, float] = {}
@@ -103,6 +106,7 @@ class ServingGenerator:
             if label is not None:
                 labels[label] = labels.get(label, 0.0) + score
             elif text:
+                text = names.spelling.of(text)
                 strings[text] = strings.get(text, 0.0) + score
         return _by_score(labels), _by_score(strings)
 
