@@ -32,6 +32,7 @@ FAST = {
     "decoder_layers": 1,
     "clusters": 4,
     "held_out": 0.0,
+    "precision": "float32",
     "warmup": 0.1,
     "threads": 1,
 }

@@ -247,7 +247,6 @@ class Grammar:
             since = one.since + value
             if self.trie is None:
                 return replace(one, pieces=(*one.pieces, token), since=since, total=total)
-            node = int(self.trie.child(np.array([one.node]), np.array([token]))[0])
-            return replace(one, node=node, since=since, total=total)
+            return replace(one, node=self.trie.child(one.node, token), since=since, total=total)
         label: Any = one.pieces if self.trie is None else int(self.trie.low[one.node])
         return _Open(one.row, ROOT, (*one.labels, label), (*one.scores, one.since + closing), (), 0.0, total)

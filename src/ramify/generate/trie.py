@@ -96,21 +96,11 @@ class Trie:
         """Memory of the arrays in bytes."""
         return sum(array.nbytes for array in vars(self).values())
 
-    def child(self, nodes: Int64, tokens: Int64) -> Int64:
-        """The children of nodes by their tokens; -1 where a node has no such child.
-
-        Parameters
-        ----------
-        nodes, tokens : int arrays, shape (m,)
-        """
-        begin, end = self.first_child[nodes].astype(np.int64), self.first_child[np.asarray(nodes) + 1].astype(np.int64)
-        last = end
-        while (begin < end).any():  # one binary search for all
-            middle = (begin + end) // 2
-            below = (begin < end) & (self.token[np.minimum(middle, len(self) - 1)] < tokens)
-            begin, end = np.where(below, middle + 1, begin), np.where(below, end, np.minimum(middle, end))
-        found = (begin < last) & (self.token[np.minimum(begin, len(self) - 1)] == tokens)
-        return np.where(found, begin, -1)
+    def child(self, node: int, token: int) -> int:
+        """The child of a node by its token; -1 where the node has no such child."""
+        begin, end = int(self.first_child[node]), int(self.first_child[node + 1])
+        place = begin + int(np.searchsorted(self.token[begin:end], token))
+        return place if place < end and self.token[place] == token else -1
 
     def children(self, nodes: Int64) -> tuple[Int64, Int64]:
         """All children of nodes: for each child the position of its parent in ``nodes``, and the child."""
