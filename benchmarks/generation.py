@@ -1,6 +1,7 @@
 """Labels that are generated: XLGen and its guided variants beside trees, with all labels of training and test files.
 
     python benchmarks/generation.py tune --sets crs-bills-mini --systems xlgen-base xlgen-base@epochs=40
+    python benchmarks/generation.py tune --systems remedies
     python benchmarks/generation.py run                     # every system on both sets, all and half of the labels
     python benchmarks/generation.py run --sets gutenberg-lcsh:10000 --systems xlgen-mcg@clusters=100,denoise=5
     python benchmarks/generation.py join                    # ensembles, from the kept answers
@@ -9,10 +10,16 @@
 
 ``run`` trains each system twice in fresh processes: on four fifths of the training documents, whose answers for the
 last fifth have the thresholds, and on all of them, for the test documents. NAME@SETTING=VALUE,... is a system with
-other settings. ``tune`` measures the held-out fifth only. ``join`` merges the preset best with each generator, and with
-the same preset under another seed. ``trie`` measures the trie of all label names; ``proposals`` decodes 20 test
-documents with the kept model of xlgen-base (of ``run``, without hidden labels, seed 0) and adds their new strings to
-``results/xlgen-judged.json``, where a person writes judgements.
+other settings. ``tune`` measures the held-out fifth only; each half of it has the thresholds of the other half.
+``join`` merges the preset best with each generator, and with the same preset under another seed. ``trie`` measures the
+trie of all label names; ``proposals`` decodes 20 test documents with the kept model of xlgen-base (of ``run``, without
+hidden labels, seed 0) and adds their new strings to ``results/xlgen-judged.json``, where a person writes judgements.
+
+Remedies to try where a generator is weak; "remedies" stands for all generators of ``REMEDIES`` with and without them:
+
+@denoised                        training on incomplete label names first (denoise=5)
+@longer                          twice the epochs of ``SETTINGS``
+@fewer-clusters, @more-clusters  another K of the guided variants (clusters=10, clusters=100)
 
 "SET:10000" is a sample of the training documents with seed 0. With ``--test N``, N test documents are answered (sample
 with seed 0); ``join`` and ``proposals`` need the ``--test`` of ``run``. Rows go to ``results/xlgen.jsonl``; rows that
@@ -34,8 +41,8 @@ from racing.decision_answers import AnswerError
 from racing.generation_answers import HELD_OUT, KEPT, TEST, Problem
 from racing.generation_extras import add_unjudged, proposal_row, trie_row
 from racing.generation_join import CONTROL, FIRST, ensemble_name, joined
-from racing.generation_measures import KINDS, OWN, compared, measured, sets_of, threshold_sets
-from racing.generation_tables import BASE, GENERATION
+from racing.generation_measures import OWN, compared, measured, measured_in_halves, sets_of, threshold_sets
+from racing.generation_tables import BASE, GENERATION, GUIDED
 from racing.held_out import parsed
 from racing.machine import machine
 from racing.matrices import Matrices, MissingDataError
@@ -60,6 +67,12 @@ CHANGES = "@"
 """Between the name of a system and its other settings."""
 
 
+ALL_REMEDIES = "remedies"
+OF_ALL, OF_GUIDED = ("denoised", "longer"), ("fewer-clusters", "more-clusters")
+REMEDIES = {BASE: OF_ALL, **dict.fromkeys(GUIDED, (*OF_ALL, *OF_GUIDED))}
+"""Generator -> the remedies to try."""
+
+
 def main() -> None:
     chosen = _arguments()
     for name in chosen.sets:
@@ -81,7 +94,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=list(TASKS))
     parser.add_argument("--sets", nargs="+", default=list(SETS), metavar="SET")
-    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), metavar="SYSTEM", help=", ".join(EVERY))
+    known = f"{', '.join(EVERY)}, or {ALL_REMEDIES}"
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), metavar="SYSTEM", help=known)
     parser.add_argument("--shares", nargs="+", type=float, default=list(SHARES), help="hidden shares of the labels")
     parser.add_argument("--seeds", type=int, default=2, help="number of seeds")
     parser.add_argument("--test", type=int, metavar="N", help="test documents of a sample; all if left out")
@@ -91,10 +105,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--memory", type=float, default=20, help="GB for one training or prediction")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     chosen = parser.parse_args()
+    chosen.systems = with_remedies(chosen.systems)
     unknown = [name for name in chosen.systems if name.partition(CHANGES)[0] not in EVERY]
     if unknown:
-        parser.error(f"no system {', '.join(unknown)}: choose from {', '.join(EVERY)}")
+        parser.error(f"no system {', '.join(unknown)}: choose from {known}")
     return chosen
+
+
+def with_remedies(names: Sequence[str]) -> list[str]:
+    """The names, "remedies" replaced by those of the generators with and without remedies."""
+    remedied: list[str] = []
+    for base, remedies in REMEDIES.items():
+        remedied += [base, *(f"{base}{CHANGES}{remedy}" for remedy in remedies)]
+    found = [one for name in names for one in (remedied if name == ALL_REMEDIES else [name])]
+    return list(dict.fromkeys(found))
 
 
 def system_of(name: str, dataset: str, settings: dict[str, Any]) -> System | None:
@@ -105,7 +129,7 @@ def system_of(name: str, dataset: str, settings: dict[str, Any]) -> System | Non
     own = SETTINGS.get(parsed(dataset)[0], {}) | settings if base in GENERATORS else {}
     try:
         system = text_system(base)
-        settings = system.settings | own | changed(changes)
+        settings = system.settings | own | changed(changes, own)
         found = replace(system, name=name, script="run_generation.py", settings=settings)
         found.identity()  # its settings are valid
     except (ImportError, AttributeError, TypeError, RamifyError) as failure:
@@ -114,10 +138,21 @@ def system_of(name: str, dataset: str, settings: dict[str, Any]) -> System | Non
     return found
 
 
-def changed(text: str) -> dict[str, Any]:
-    """Settings of "clusters=100,denoise=5"; a value that is not JSON is a string."""
-    pairs = [part.partition("=") for part in text.split(",") if part]
-    return {name: _value(value) for name, _, value in pairs}
+def changed(text: str, own: dict[str, Any]) -> dict[str, Any]:
+    """Settings of "clusters=100,denoise=5" or of remedies, beside own ones; a value that is not JSON is a string."""
+    from ramify.generate import XLGen
+
+    remedies: dict[str, dict[str, Any]] = {
+        "denoised": {"denoise": 5},
+        "longer": {"epochs": 2 * own.get("epochs", XLGen().epochs)},
+        "fewer-clusters": {"clusters": 10},
+        "more-clusters": {"clusters": 100},
+    }
+    found: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, _, value = part.partition("=")
+        found |= remedies[part] if part in remedies else {name: _value(value)}
+    return found
 
 
 def _value(text: str) -> Any:
@@ -192,9 +227,7 @@ def tune(chosen: argparse.Namespace, matrices: Matrices) -> Iterator[Row]:
         except AnswerError as failure:
             yield row | {"failed": str(failure)}
             continue
-        found = {OWN: held.sets(OWN)} | threshold_sets(problem, held.top, held.top)
-        sets = {kind: found[kind] for kind in KINDS if found.get(kind) is not None}
-        yield row | held.costs | measured(problem, HELD_OUT, held.top, sets)
+        yield row | held.costs | measured_in_halves(problem, held)
 
 
 def _guided_beside_base(chosen: argparse.Namespace, matrices: Matrices, share: float) -> Iterator[Row]:

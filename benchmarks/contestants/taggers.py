@@ -96,13 +96,16 @@ def generator(variant: str) -> Make:
 
 
 def with_tree(way: str) -> Make:
-    """XLGen joined with XRLinear. The settings are those of the generator."""
+    """XLGen joined with XRLinear. The settings are those of the generator; ``candidates`` is of the joined model."""
 
     def made(seed: int, threads: int, settings: Settings) -> Any:
         from ramify import Tagger, Tfidf, catalogue
 
         joined = catalogue.find("model", "xlgen-with-tree", "--model").load()
-        model = joined(generator=_generator(**settings), way=way, seed=seed, threads=threads)
+        settings = {"candidates": 100} | settings  # as many as the study keeps of each system
+        candidates = settings.pop("candidates")
+        generator = _generator(**settings)
+        model = joined(generator=generator, way=way, candidates=candidates, seed=seed, threads=threads)
         return Tagger(model, vectorizer=Tfidf(threads=threads))
 
     return made

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from racing.ensembles import merged
-from racing.generation_answers import HELD_OUT, TEST, Problem
+from racing.generation_answers import HELD_OUT, TEST, Answered, Problem
 from racing.held_out import CRITERION, quality
 from racing.systems import System
 from racing.text_systems import COMBINED
@@ -15,12 +15,14 @@ FIRST, CONTROL = "best", "best, second"
 """The member of all ensembles, and the second member of the control: the same preset with another seed."""
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Weights of the second member that are tried; the first has the rest."""
-CANDIDATES = 20
 
 
 @dataclass(frozen=True)
 class Joined:
-    """An ensemble's rankings of the held-out and of the test documents, and the chosen rule."""
+    """An ensemble's rankings of the held-out and of the test documents, and the chosen rule.
+
+    The rankings have as many labels per document as those of the members.
+    """
 
     held: Any
     test: Any
@@ -42,7 +44,7 @@ def joined(problem: Problem, first: System, second: System) -> Joined:
         A member that has no kept answers failed.
     """
     members = (first, second)
-    held, test = ([problem.answers(one, part).path for one in members] for part in (HELD_OUT, TEST))
+    held, test = ([problem.answers(one, part) for one in members] for part in (HELD_OUT, TEST))
     tried = [(combine, share) for combine in COMBINED for share in SHARES]
 
     def held_out_quality(rule: tuple[str, float]) -> float:
@@ -52,8 +54,9 @@ def joined(problem: Problem, first: System, second: System) -> Joined:
     return Joined(_merged(held, *best), _merged(test, *best), *best)
 
 
-def _merged(paths: list[Any], combine: str, share: float) -> Any:
-    return merged(paths, combine, (1 - share, share), CANDIDATES)
+def _merged(answers: list[Answered], combine: str, share: float) -> Any:
+    kept = min(one.top.k for one in answers)
+    return merged([one.path for one in answers], combine, (1 - share, share), kept)
 
 
 def _quality(problem: Problem, top: Any) -> float:

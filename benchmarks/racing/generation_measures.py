@@ -43,10 +43,14 @@ def measured(problem: Problem, part: str, top: Any, sets: dict[str, Any]) -> Row
     sets : dict of str to csr_matrix
         Label sets by kind.
     """
+    return _judged(*problem.truth(part), top, sets)
+
+
+def _judged(truth: Any, trained: Any, top: Any, sets: dict[str, Any]) -> Row:
+    """As ``measured``, of documents with these labels and a model with these training labels."""
     from ramify import evaluate
     from ramify.evaluation import evaluate_sets
 
-    truth, trained = problem.truth(part)
     report = evaluate(truth, top, Y_train=trained)
     row: Row = {"measures": {name: _percent(report[name]) for name in RANKED}, "sets": {}}
     for kind, found in sets.items():
@@ -69,12 +73,44 @@ def sets_of(problem: Problem, held: Answered, test: Answered) -> dict[str, Any]:
 
 def threshold_sets(problem: Problem, held: Any, test: Any) -> dict[str, Any]:
     """The sets of the test documents under each of ``RULES``, fitted on the ranking of the held-out documents."""
-    from ramify.tagger.decide import Evidence, fit_rule
+    from ramify.tagger.decide import Evidence
 
     truth, trained = problem.truth(HELD_OUT)
-    evidence = Evidence.of(truth, held, trained)
+    return _fitted_sets(Evidence.of(truth, held, trained), test, problem.Y.shape[1])
+
+
+def _fitted_sets(evidence: Any, top: Any, n_labels: int) -> dict[str, Any]:
+    from ramify.tagger.decide import fit_rule
+
     rules = {kind: fit_rule(rule, evidence, evidence.scores) for kind, rule in RULES.items()}
-    return {kind: rule.sets(test, test.scores, problem.Y.shape[1]) for kind, rule in rules.items()}
+    return {kind: rule.sets(top, top.scores, n_labels) for kind, rule in rules.items()}
+
+
+def measured_in_halves(problem: Problem, held: Answered) -> Row:
+    """The measures of the held-out documents, in percent: the means of those of their first and their last half.
+
+    The thresholds for a half are fitted on the other one; the own sets need none.
+    """
+    from ramify import TopK
+    from ramify.tagger.decide import Evidence
+
+    truth, trained = problem.truth(HELD_OUT)
+    evidence, own = Evidence.of(truth, held.top, trained), held.sets(OWN)
+    first, last = evidence.halves()
+    rows = []
+    for half, other in ((first, last), (last, first)):
+        top = TopK(held.top.labels[half], held.top.scores[half])
+        sets = {} if own is None else {OWN: own[half]}
+        sets |= _fitted_sets(evidence.of_rows(other), top, problem.Y.shape[1])
+        rows.append(_judged(truth[half], trained, top, sets))
+    kinds = {kind: _means([row["sets"][kind] for row in rows]) for kind in rows[0]["sets"]}
+    return {"measures": _means([row["measures"] for row in rows]), "sets": kinds}
+
+
+def _means(parts: Sequence[Row]) -> Row:
+    """The mean of each measure over the parts that have a value; None without any."""
+    values = {name: [part[name] for part in parts if part[name] is not None] for name in parts[0]}
+    return {name: round(sum(found) / len(found), 3) if found else None for name, found in values.items()}
 
 
 def compared(

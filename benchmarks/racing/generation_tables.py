@@ -24,16 +24,17 @@ COLUMNS = (*SET_MEASURES, *RANKED)
 SHOWN_SETS = {OWN: "own sets", "upper": "true clusters"}
 TEXT = """\
 `python benchmarks/generation.py run`. Labels: all names of the training and test files. `own sets`: the most probable
-sequence of a generator; `micro threshold`, `macro threshold`: ranked labels (at most 20) above one threshold, which has
-the largest micro or macro F1 on a held-out fifth of the training documents, ranked by the same system trained on the
-others; no system is given the number of true labels. `true clusters`: own sets with the clusters of the true labels,
-an upper bound of the guidance. 1-shot and 0-shot F1: micro F1 over the labels with exactly one and with no training
-document, counted after hiding. Hidden: share of the labels of each training document that is removed, also of the
-held-out ones; the test labels are untouched. In percent, means over the seeds; `labels` per document."""
+sequence of a generator; `micro threshold`, `macro threshold`: the 100 best labels above one threshold, which has the
+largest micro or macro F1 on a held-out fifth of the training documents, ranked by the same system trained on the
+others; no system is given the number of true labels. XLGen and XRTransformer hold out up to 256 of their training texts
+for early stopping. `true clusters`: own sets with the clusters of the true labels, an upper bound of the guidance.
+1-shot and 0-shot F1: micro F1 over the labels with exactly one and with no training document, counted after hiding.
+Hidden: share of the labels of each training document that is removed, also of the held-out ones; the test labels are
+untouched. In percent, means over the seeds; `labels` per document."""
 COSTS_TEXT = """\
 Costs with all labels, medians over the seeds, on the CPU: millions of weights, minutes of training by the clock (all
-training documents), documents per second from texts with the beam of the model and with beam 1. * at a name: other
-programs ran on the machine."""
+training documents), documents per second from texts with the beam of the model and with beam 1, without loading the
+model. * at a name: other programs ran on the machine."""
 PAIRS = """\
 Differences of own sets and rankings in percentage points, * where p < 0.05 (bootstrap over test documents and seeds,
 paired)."""
@@ -49,7 +50,9 @@ PROPOSALS_TEXT = """\
 `python benchmarks/generation.py proposals`. Strings with a score of at least 0.01 that open decoding generates for 20
 test documents and that are no label name. Judgements, by hand in `results/xlgen-judged.json`: {words}."""
 TUNED_TEXT = """\
-`python benchmarks/generation.py tune`: held-out fifth of the training documents, own sets, in percent."""
+`python benchmarks/generation.py tune`: held-out fifth of the training documents, in percent, all systems alike: means
+of the measures of its two halves. `own sets`: the most probable sequence of a generator, without a threshold. `micro
+threshold`, `macro threshold`: the threshold for each half is fitted on the other half."""
 
 Runs = dict[str, dict[float, list[Row]]]
 """System -> hidden share -> runs."""
@@ -261,11 +264,14 @@ def _trials(rows: Sequence[Row]) -> list[str]:
     for (dataset, name, _), row in last.items():
         settings = ", ".join(f"{key} {value}" for key, value in row["settings"].items() if key != "system")
         if row.get("failed"):
-            lines.append([dataset, name, f"{settings}: {row['failed']}", *["–"] * (len(COLUMNS) + 1)])
+            lines.append([dataset, name, f"{settings}: {row['failed']}", *["–"] * (len(COLUMNS) + 2)])
             continue
-        cells = [_cell(mean_of([row], _kind([row]), measure)) for measure in COLUMNS]
-        lines.append([dataset, name, settings, *cells, number(row["train_wall_s"] / 60)])
-    header = ("set", "system", "settings", *COLUMNS, "minutes")
+        for place, kind in enumerate(kind for kind in KINDS if kind in row["sets"]):
+            cells = [_cell(mean_of([row], kind, measure)) for measure in SET_MEASURES]
+            alike = [*(_cell(row["measures"][measure]) for measure in RANKED), number(row["train_wall_s"] / 60)]
+            shown = SHOWN_SETS.get(kind, kind)
+            lines.append([dataset, name, settings, shown, *cells, *(alike if place == 0 else [""] * len(alike))])
+    header = ("set", "system", "settings", "label sets", *COLUMNS, "minutes")
     return ["### Settings of the generators", TUNED_TEXT, markdown(header, lines)] if lines else []
 
 

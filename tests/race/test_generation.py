@@ -1,6 +1,7 @@
 """The study of label generation: all labels, held-out parts, kept answers, thresholds, ensembles, proposals."""
 
 import gzip
+import importlib
 import json
 import sys
 from argparse import Namespace
@@ -13,7 +14,7 @@ from race_tools import BENCHMARKS
 import generation
 from racing import generation_answers, generation_extras, generation_join, generation_measures, text_sets
 from racing.decision_answers import AnswerError
-from racing.generation_answers import HELD_OUT, TEST, Problem
+from racing.generation_answers import HELD_OUT, TEST, Answered, Problem
 from racing.generation_extras import add_unjudged, judgements, trie_row
 from racing.generation_measures import compared, measured, sets_of, threshold_sets
 from racing.held_out import fifth
@@ -48,8 +49,8 @@ else:
     wrong = (first + 1) % len(names)
     right = setup.settings.get("right", True) in (True, task)
     order = (first, wrong) if right else (wrong, first)
-    labels = np.full((len(asked), 20), -1, np.int32)
-    scores = np.full((len(asked), 20), -np.inf, np.float32)
+    labels = np.full((len(asked), 100), -1, np.int32)
+    scores = np.full((len(asked), 100), -np.inf, np.float32)
     labels[:, 0], labels[:, 1] = order
     scores[:, 0], scores[:, 1] = (0.9, 0.2) if right else (0.8, 0.3)
     found = dict(labels=labels, scores=scores)
@@ -121,7 +122,7 @@ def test_answers_are_made_once_in_processes_that_are_given_their_part(matrices, 
         ["train", 1, sorted(["Y_test.npz", *given]), N],
         ["test", 1, sorted(["Y_test.npz", *given]), N],
     ]
-    assert held.top.labels.shape == (N // 5, 20) and test.top.labels.shape == (20, 20)
+    assert held.top.labels.shape == (N // 5, 100) and test.top.labels.shape == (20, 100)
     assert test.costs["train_wall_s"] == 6.0 and "busy" in test.costs
     assert problem.answers(system, TEST).top.labels.tolist() == test.top.labels.tolist()
     problem_of(matrices, seed=1).answers(system, HELD_OUT)  # held-out answers do not depend on the test documents
@@ -187,7 +188,7 @@ def test_differences_are_tested_over_documents_and_seeds(matrices, fake, monkeyp
 def test_the_weight_of_an_ensemble_is_chosen_on_held_out_documents(matrices, fake, monkeypatch):
     problem = problem_of(matrices)
     found = generation_join.joined(problem, fake("wrong", right=False), fake("right"))
-    assert found.share >= 0.5 and found.test.k == 20
+    assert found.share >= 0.5 and found.test.k == 100
     names = [problem.names[label] for label in found.test.labels[:, 0]]
     assert names == [f"topic{number % (TOPICS + 1)}" for number in range(N)]
     assert generation_join.joined(problem, fake("right"), fake("wrong", right=False)).share <= 0.5
@@ -268,7 +269,7 @@ def test_held_out_rows_of_other_settings(study):
 
 
 def test_settings_in_the_name_of_a_system(capsys):
-    assert generation.changed("clusters=100,order=random,held_out=0.1") == {
+    assert generation.changed("clusters=100,order=random,held_out=0.1", {}) == {
         "clusters": 100, "order": "random", "held_out": 0.1,
     }  # fmt: skip
     found = generation.system_of("xlgen-mcg@epochs=3", "crs-bills-mini:200", {"denoise": 2})
@@ -311,7 +312,7 @@ def test_the_kept_model_writes_labels_and_proposals_under_its_text_systems(matri
     problem = problem_of(matrices, tests=10)
     system = generation.system_of("xlgen-bcl", "small", settings)
     found = problem.answers(system, TEST)
-    assert found.top.labels.shape == (10, 20)
+    assert found.top.labels.shape == (10, len(names))
     for kind in ("own", "upper"):
         assert found.sets(kind).shape == (10, len(names)) and found.sets(kind).nnz > 0
     assert {"greedy_wall_s", "weights", "model_bytes"} <= set(found.costs)
@@ -323,6 +324,113 @@ def test_the_kept_model_writes_labels_and_proposals_under_its_text_systems(matri
     assert all({"labels", "proposals"} <= set(one) for one in row["documents"])
     trie = trie_row(names, encoder, 1)
     assert (trie["labels"], trie["nodes"], trie["tokens"]["longest"]) == (14, 15, 1)  # one token each, and the root
+
+
+def test_each_half_of_the_held_out_documents_has_the_threshold_of_the_other(matrices, tmp_path):
+    """Right labels score 0.9 in the first half and 0.5 in the last one, wrong ones 0.6 and 0.1."""
+    problem = problem_of(matrices)
+    truth = problem.truth(HELD_OUT)[0]
+    n, half = truth.shape[0], truth.shape[0] // 2
+    labels = np.full((n, 5), -1, np.int32)
+    labels[:, :2] = truth.indices.reshape(-1, 2)
+    labels[:, 2] = [min({*range(6)} - {*row}) for row in labels[:, :2].tolist()]
+    scores = np.where(labels >= 0, 0.9, -np.inf).astype(np.float32)
+    scores[:, 2] = 0.6
+    scores[half:, :3] = 0.5, 0.5, 0.1
+    np.savez(tmp_path / "held.npz", labels=labels, scores=scores, own=labels[:, :1])
+    row = generation_measures.measured_in_halves(problem, Answered(tmp_path / "held.npz", truth.shape[1]))
+    # the first half has the threshold 0.5 and keeps its wrong labels; the last one has 0.9 and keeps no label
+    assert row["sets"]["micro threshold"]["micro F1"] == pytest.approx(100 * (4 / 5 + 0) / 2, abs=0.001)
+    assert row["sets"]["micro threshold"]["labels"] == 1.5
+    assert row["sets"]["own"]["micro F1"] == pytest.approx(100 * 2 / 3, abs=0.001)
+    assert row["sets"]["own"]["1-shot F1"] is None and row["measures"]["P@1"] == 100.0
+    np.savez(tmp_path / "tree.npz", labels=labels, scores=scores)
+    tree = generation_measures.measured_in_halves(problem, Answered(tmp_path / "tree.npz", truth.shape[1]))
+    assert list(tree["sets"]) == ["micro threshold", "macro threshold"]
+
+
+def test_an_ensemble_keeps_as_many_labels_as_its_members(matrices, tmp_path, monkeypatch):
+    answers = {}
+    for name, first in (("one", 0), ("two", 60)):
+        labels = np.full((3, 100), -1, np.int32)
+        labels[:, :60] = np.arange(first, first + 60)
+        scores = np.where(labels >= 0, np.linspace(1, 0.1, 100), -np.inf).astype(np.float32)
+        np.savez(tmp_path / f"{name}.npz", labels=labels, scores=scores)
+        answers[name] = Answered(tmp_path / f"{name}.npz", 120)
+    monkeypatch.setattr(Problem, "answers", lambda problem, system, part: answers[system])
+    monkeypatch.setattr(generation_join, "_quality", lambda problem, top: 1.0)
+    found = generation_join.joined(problem_of(matrices), "one", "two")
+    assert found.test.labels.shape == found.held.labels.shape == (3, 100)
+    assert (found.test.labels >= 0).all()
+
+
+@pytest.fixture
+def contestant(tmp_path, monkeypatch):
+    """The module of the contestant, and a setup for it."""
+    names = ("contest", "texts", "taggers", "run_tagger", "run_generation")
+    kept = {name: sys.modules.pop(name, None) for name in names}
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "contestants"))
+    module = importlib.import_module("run_generation")
+    yield module, module.Setup(tmp_path, tmp_path, 1, 0, {})
+    for name, one in kept.items():
+        sys.modules.pop(name, None)
+        if one is not None:
+            sys.modules[name] = one
+
+
+class Ranker:
+    """A tagger that notes in ``events`` how many texts it ranks how many labels for."""
+
+    def __init__(self, model, events):
+        self.model_, self.events = model, events
+
+    def predict_topk(self, texts, k, threads):
+        self.events.append(f"{len(texts)} texts, {k} labels")
+        return TopK(np.zeros((len(texts), k), np.int32), np.zeros((len(texts), k), np.float32))
+
+
+def test_each_system_of_the_study_ranks_a_hundred_labels(contestant):
+    module, setup = contestant
+    events = []
+    assert module.ranked(Ranker(None, events), ["a", "b"], setup)["labels"].shape == (2, 100)
+    assert events == ["2 texts, 100 labels"]
+    for name in ("xlgen-constrained", "xlgen-reranked"):
+        assert module.EVERY[name](0, 1, {}).model.candidates == 100
+        changed = module.EVERY[name](0, 1, {"candidates": 30, "epochs": 3}).model
+        assert (changed.candidates, changed.generator.epochs) == (30, 3)
+
+
+@pytest.mark.parametrize(("writes", "first", "then"), [
+    (True, "trie", "2 texts written"),
+    (False, "1 texts, 100 labels", "2 texts, 100 labels"),
+])  # fmt: skip
+def test_the_first_use_of_a_model_is_outside_the_clock(contestant, monkeypatch, writes, first, then):
+    from ramify.generate import XLGen
+
+    module, setup = contestant
+    events = []
+
+    class Serving:
+        trie = property(lambda self: events.append("trie"))
+
+    model = XLGen() if writes else Namespace()
+    model._serving, model.size = Serving, lambda: Namespace(weights=5)
+    monkeypatch.setattr(module.NamedTexts, "load", lambda self, setup: Ranker(model, events))
+    monkeypatch.setattr(module, "texts", lambda setup, part: ["a", "b"])
+    monkeypatch.setattr(module, "written", lambda model, asked, setup: events.append("2 texts written") or {})
+    monkeypatch.setattr(module, "cpu_seconds", lambda: events.append("clock") or 1.0)
+    module.answer(setup, is_test=False)
+    assert events == [first, "clock", then, "clock"]
+
+
+def test_remedies_have_names():
+    names = generation.with_remedies(["xr-linear", "remedies", "xlgen-base"])
+    assert names[:4] == ["xr-linear", "xlgen-base", "xlgen-base@denoised", "xlgen-base@longer"]
+    assert {"xlgen-bcl@fewer-clusters", "xlgen-mcg@more-clusters"} < set(names) and len(names) == 1 + 3 + 5 + 5
+    found = generation.system_of("xlgen-mcg@denoised,longer,more-clusters", "crs-bills-mini", {})
+    assert (found.settings["denoise"], found.settings["epochs"], found.settings["clusters"]) == (5, 40, 100)
+    assert generation.system_of("xlgen-mcg@longer", "small", {}).settings["epochs"] == 20
+    assert all(generation.system_of(name, "gutenberg-lcsh:100", {}) is not None for name in names)
 
 
 def test_a_top_of_no_labels_is_measured(matrices):

@@ -113,6 +113,12 @@ def test_a_small_difference_is_a_match_and_no_win(section):
     assert "in 0 of 2 on the tail" in section(run("xlgen-base", 40.0), run("xlgen-mcg", 40.04))
 
 
+def test_the_text_states_the_limits_of_the_comparison(section):
+    found = " ".join(section(*ROWS).split())
+    assert "the 100 best labels above one threshold" in found
+    assert "XLGen and XRTransformer hold out up to 256 of their training texts for early stopping." in found
+
+
 def test_ensembles_beside_the_control(section):
     found = section(*ROWS)
     assert "| best | 0% | – | 51.00 |" in found
@@ -123,7 +129,9 @@ def test_ensembles_beside_the_control(section):
 
 def test_settings_and_trie(section):
     found = section(*ROWS)
-    assert "| toy | xlgen-base | epochs 40 | 33.00 |" in found
+    assert "| toy | xlgen-base | epochs 40 | own sets | 33.00 |" in found
+    assert "| toy | xlgen-base | epochs 40 | micro threshold | 32.00 |" in found
+    assert "the threshold for each half is fitted on the other half" in " ".join(found.split())
     assert "| toy | 42,131 | 42,000 | 9,000 | 7.5 / 19 / 40 | 99,999 | 50.0 | 2.00 | 9.00 |" in found
 
 
