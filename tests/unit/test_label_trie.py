@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ torch = pytest.importorskip("torch", reason="needs the extra torch")
 from ramify.errors import InputError
 from ramify.generate.decoding import Grammar, generate
 from ramify.generate.label_tokens import LabelTokens, Vocabulary
-from ramify.generate.trie import ROOT, Trie
+from ramify.generate.trie import ROOT, RankSets, Trie
 
 N_PIECES = 4
 VOCABULARY = Vocabulary(np.arange(N_PIECES, dtype=np.int32), N_PIECES, 0, 1)
@@ -65,7 +66,7 @@ class StubNetwork:
 def searched(names, seed=0, n=1, permitted=None, **settings):
     trie = Trie.of(label_tokens(names))
     network = StubNetwork(seed)
-    found = generate(network, torch.zeros(n, 1, 1), torch.ones(n, 1), Grammar(network, trie, permitted), **settings)
+    found = generate(network, torch.zeros(n, 1, 1), torch.ones(n, 1), Grammar(network, trie, permitted, n), **settings)
     return trie, network, found
 
 
@@ -123,16 +124,22 @@ def test_only_labels_are_generated_and_each_once(names, seed, beam):
 
 
 @settings(max_examples=60)
-@given(NAMES, st.integers(0, 1000), st.data())
-def test_restrictions_per_instance(names, seed, data):
-    n_ranks = len(Trie.of(label_tokens(names)).labels)
-    permitted = np.array(
-        data.draw(st.lists(st.lists(st.booleans(), min_size=n_ranks, max_size=n_ranks), min_size=2, max_size=2))
-    )
-    _, _, found = searched(names, seed, n=2, permitted=permitted, beam=3, most=40)
+@given(NAMES, st.integers(0, 1000), st.booleans(), st.data())
+def test_restrictions_per_instance(names, seed, forbidden, data):
+    trie = Trie.of(label_tokens(names))
+    row = st.lists(st.booleans(), min_size=len(names), max_size=len(names))
+    given_labels = np.array(data.draw(st.lists(row, min_size=2, max_size=2)))
+    sets = RankSets.of(sp.csr_matrix(given_labels), trie, forbidden=forbidden)
+    may = (~given_labels if forbidden else given_labels)[:, trie.labels]
+    _, _, found = searched(names, seed, n=2, permitted=sets, beam=3, most=40)
     for row, sequences in enumerate(found):
-        assert bool(sequences) == bool(permitted[row].any())
-        assert all(permitted[row, rank] for one in sequences for rank in one.labels)
+        assert bool(sequences) == bool(may[row].any())
+        assert all(may[row, rank] for one in sequences for rank in one.labels)
+    low, high = np.meshgrid(np.arange(len(trie.labels) + 1), np.arange(len(trie.labels) + 1))
+    low, high = low[low <= high], high[low <= high]
+    for row in range(2):
+        wanted = [may[row, a:b].sum() for a, b in zip(low, high, strict=True)]
+        assert sets.count(np.full(len(low), row), low, high).tolist() == wanted
 
 
 def every_sequence(trie, network):

@@ -1,5 +1,6 @@
 """XLGen on documents whose labels are known: every variant fits them; restrictions, storage and interruptions."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -13,7 +14,7 @@ from generation_data import FAST, all_words, documents, save_tiny_t5
 
 import ramify
 from ramify import Tagger, XLGen
-from ramify.errors import InputError, RamifyWarning
+from ramify.errors import InputError, ModelFileError, RamifyWarning
 from ramify.exchange import Request, Training
 from ramify.values import LabelTree
 from tiny_encoder import save_tiny_encoder
@@ -124,6 +125,22 @@ def test_a_stopped_fit_continues(encoder, tmp_path, stop):
     assert repr(whole.histories_) == repr(model.histories_)
 
 
+def test_the_checkpoint_of_other_clusters_is_refused(encoder, tmp_path):
+    given = training()
+    X = ramify.Tfidf(min_df=1).fit_transform(TEXTS)
+    trees = [
+        ramify.XRLinear(branching=2, max_leaf=4, threads=1).fit(X[rows], given.Y[rows])
+        for rows in (slice(30), slice(50))
+    ]
+    first, second = (
+        XLGen(encoder=encoder, variant="bcl", cluster_tree=tree, checkpoint=str(tmp_path / "c"), **SHORT)
+        for tree in trees
+    )
+    first.fit_training(given)
+    with pytest.raises(InputError, match="checkpoint"):
+        second.fit_training(given)
+
+
 def test_the_checkpoint_of_other_names_is_refused(encoder, tmp_path):
     model = XLGen(encoder=encoder, checkpoint=str(tmp_path / "c"), **SHORT)
     model.fit_training(training())
@@ -210,6 +227,15 @@ def test_labels_with_equal_tokens(encoder):
     assert 0 not in model.answer(Request(texts=["a water"], k=3)).labels
 
 
+def test_documents_without_labels_are_left_out(t5):
+    """They are no targets, so that hidden labels do not teach the model to write nothing."""
+    texts, labels = [*TEXTS, *(["fire of the west"] * 30)], [*LABELS, *([[]] * 30)]
+    with_empty, without = (
+        XLGen(encoder=t5, **SHORT).fit_training(training(*given)) for given in ((texts, labels), (TEXTS, LABELS))
+    )
+    assert_same_arrays(arrays_of(with_empty), arrays_of(without))
+
+
 def test_a_history_has_the_held_out_f1(encoder):
     model = XLGen(encoder=encoder, **{**SHORT, "held_out": 0.2}).fit_training(training())
     assert len(model.histories_[-1].evaluations) == 2
@@ -274,6 +300,95 @@ def test_other_networks_are_refused(tmp_path, encoder):
         XLGen(encoder=str(tmp_path / "g"), **SHORT).fit_training(training())
     with pytest.raises(InputError, match="does not exist"):
         XLGen(encoder=str(tmp_path / "missing")).fit_training(training())
+
+
+def save_bart(directory, encoder, positions):
+    from transformers import AutoTokenizer, BartConfig, BartForConditionalGeneration
+
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    sizes = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    sizes |= {"encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "d_model": 16, "max_position_embeddings": positions}
+    tokens = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "decoder_start_token_id": 3}
+    BartForConditionalGeneration(BartConfig(vocab_size=len(tokenizer), **sizes, **tokens)).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return str(directory)
+
+
+@pytest.mark.parametrize("variant", EPOCHS)
+def test_bart(tmp_path, encoder, variant):
+    bart = save_bart(tmp_path / "bart", encoder, 100)
+    with pytest.warns(RamifyWarning, match="1 of 51 texts have more than"):
+        tagger = Tagger(XLGen(encoder=bart, variant=variant, **SHORT)).fit(
+            ["water " * 120, *TEXTS], [["water"], *LABELS]
+        )
+    tagger.save(tmp_path / "m")
+    assert ramify.load(tmp_path / "m").tag(["water " * 120], 3) == tagger.tag(["water " * 120], 3)
+
+
+def test_more_target_tokens_than_positions(tmp_path, encoder):
+    bart = save_bart(tmp_path / "bart", encoder, 64)
+    with pytest.raises(
+        InputError, match=r"has up to 96 tokens, but the decoder of .* has 64 positions: lower max_target"
+    ):
+        XLGen(encoder=bart, **SHORT).fit_training(training())
+
+
+def test_many_clusters_and_short_targets(encoder):
+    model = XLGen(encoder=encoder, variant="mcg", max_target=16, **{**SHORT, "clusters": 20}).fit_training(training())
+    assert len(model.answer(Request(texts=TEXTS[:3], k=2))) == 3
+
+
+def test_two_models_with_a_vocabulary_each(tmp_path, encoder):
+    from transformers import AutoTokenizer, BertConfig, BertLMHeadModel, BertModel, EncoderDecoderModel
+
+    sizes = {
+        "vocab_size": 40,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "intermediate_size": 8,
+    }
+    decoder = BertLMHeadModel(BertConfig(**sizes, is_decoder=True, add_cross_attention=True))
+    EncoderDecoderModel(encoder=BertModel(BertConfig(**sizes)), decoder=decoder).save_pretrained(tmp_path / "p")
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(tmp_path / "p")
+    with pytest.raises(InputError, match="is composed of two models with a vocabulary each"):
+        XLGen(encoder=str(tmp_path / "p"), **SHORT).fit_training(training())
+
+
+DAMAGE = {
+    "start": lambda config, arrays: config["network"].pop("start"),
+    "large start": lambda config, arrays: config["network"].update(start=10**6),
+    "large end": lambda config, arrays: config["network"].update(end=10**6),
+    "clusters": lambda config, arrays: config["network"].update(n_clusters=2**31 - 1),
+    "cluster input": lambda config, arrays: config["network"].update(first_cluster_input=10**6),
+    "no tokens": lambda config, arrays: config["network"].update(max_tokens=-1),
+    "vocabulary": lambda config, arrays: config["network"]["hugging_face"].update(vocab_size=2**31 - 1),
+    "type": lambda config, arrays: config["network"]["hugging_face"].update(model_type="gpt2"),
+    "decoder": lambda config, arrays: config["network"]["hugging_face"].update(decoder="x"),
+    "weights": lambda config, arrays: arrays.pop(max(name for name in arrays if "layer_norm" in name)),
+    "shape": lambda config, arrays: arrays.update(
+        {"network/weights/model.shared.weight": np.zeros((3, 3), np.float32)}
+    ),
+    "tokenizer": lambda config, arrays: arrays.update({"network/tokenizer": np.zeros(5, np.uint8)}),
+    "label tokens": lambda config, arrays: arrays["tokens/ids"].fill(10**6),
+    "names": lambda config, arrays: arrays.update({"labels/offsets": arrays["labels/offsets"][:-1]}),
+    "no numbers": lambda config, arrays: arrays[max(name for name in arrays if "layer_norm" in name)].fill(np.nan),
+    "order": lambda config, arrays: arrays["generated"].fill(0),
+}
+
+
+@pytest.mark.parametrize("variant", ["bcl", "mcg"])
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_directory_is_one_sentence(fitted, variant, case):
+    config, arrays = fitted(variant).model_.to_state()
+    config, arrays = copy.deepcopy(config), {name: np.array(array) for name, array in arrays.items()}
+    DAMAGE[case](config, arrays)
+    if case == "cluster input" and variant == "bcl":
+        pytest.skip("clusters are no inputs of the encoder")
+    if case == "decoder":
+        config["network"]["hugging_face"]["model_type"] = "encoder-decoder"
+    with pytest.raises(ModelFileError, match="the generator is damaged"):
+        XLGen.from_state(config, arrays).answer(Request(texts=TEXTS[:2], k=3))
 
 
 def test_a_gpu_that_is_missing(encoder):

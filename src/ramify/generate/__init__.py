@@ -11,7 +11,8 @@
 The package imports without torch; what needs it raises ``MissingExtraError``.
 """
 
+from ramify.generate.open_labels import Written
 from ramify.generate.with_tree import XLGenWithTree
-from ramify.generate.xlgen import Written, XLGen
+from ramify.generate.xlgen import XLGen
 
 __all__ = ["Written", "XLGen", "XLGenWithTree"]

@@ -8,7 +8,7 @@ A label that several sequences contain receives the probability of all of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,20 @@ from ramify.generate.base import Base
 from ramify.generate.decoding import Generated, Grammar, generate
 from ramify.generate.examples import Inputs
 from ramify.generate.network import GenerationNetwork
-from ramify.generate.trie import Trie
+from ramify.generate.trie import RankSets, Trie
 from ramify.torchloop import Environment
 from ramify.transformers.embedding import batches_of_tokens
 from ramify.transformers.tokens import Tokens
-from ramify.values import CSR, Bool, Int64, TopK
+from ramify.values import CSR, Int64, TopK
 
 BLOCK_TOKENS_CPU, BLOCK_TOKENS_GPU = 1024, 65_536
 """Input tokens per block, padding included."""
 
 MOST_ROWS = 64
-"""Largest number of texts per block on a CPU: each has several hypotheses with a probability of every token."""
+"""Largest number of texts per block on a CPU."""
+
+MOST_VALUES = 1 << 26
+"""Largest number of probabilities (texts · beam · output tokens) per step of a block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +60,11 @@ class Decoding:
         tokens: Tokens,
         environment: Environment,
         *,
-        permitted: Callable[[Int64], Bool] | None = None,
+        permitted: Callable[[Int64], RankSets] | None = None,
         clusters: CSR | None = None,
         report_progress: Callable[[float], None] | None = None,
     ) -> list[list[Generated]]:
-        """The sequences of each text, best first.
+        """The sequences of each text, best first; in closed decoding with label ids as labels.
 
         Parameters
         ----------
@@ -70,7 +73,7 @@ class Decoding:
         environment : Environment
             Open.
         permitted : callable, optional
-            The labels that may be generated for some instances, by their ranks: bool, shape (m, ranks of the trie).
+            The labels that may be generated for the texts with given numbers.
         clusters : csr_matrix, shape (n, K), optional
             True clusters, for the upper bound of a guided variant; None: those that the network predicts.
         report_progress : callable, optional
@@ -79,7 +82,9 @@ class Decoding:
         device = environment.device
         on_cpu = device.type == "cpu"
         blocks = batches_of_tokens(tokens.lengths, BLOCK_TOKENS_CPU if on_cpu else BLOCK_TOKENS_GPU)
-        blocks = [part for block in blocks for part in np.split(block, range(MOST_ROWS, len(block), MOST_ROWS))]
+        most = max(1, MOST_VALUES // (self.beam * self.network.vocabulary.size))
+        most = min(most, MOST_ROWS) if on_cpu else most
+        blocks = [part for block in blocks for part in np.split(block, range(most, len(block), most))]
         found: list[list[Generated]] = [[] for _ in range(len(tokens))]
         self.network.to(device).eval()
 
@@ -89,10 +94,11 @@ class Decoding:
             with torch.no_grad(), environment.autocast():  # both contexts belong to the thread
                 inputs = Inputs(ids.to(device), mask.to(device), bits)
                 states, mask = self.variant.states(self.network, inputs)
-                grammar = Grammar(self.network, self.trie, None if permitted is None else permitted(rows))
+                sets = None if permitted is None else permitted(rows)
+                grammar = Grammar(self.network, self.trie, sets, len(rows))
                 sequences = generate(self.network, states, mask, grammar, beam=self.beam, most=self.most)
             for row, one in zip(rows.tolist(), sequences, strict=True):
-                found[row] = one
+                found[row] = one if self.trie is None else [_with_ids(sequence, self.trie) for sequence in one]
 
         done = 0
         for first in range(0, len(blocks), environment.threads):
@@ -104,19 +110,30 @@ class Decoding:
         return found
 
 
-def ranked_labels(sequences: list[list[Generated]], trie: Trie, k: int) -> TopK:
+def _with_ids(one: Generated, trie: Trie) -> Generated:
+    return replace(one, labels=tuple(trie.labels[list(one.labels)].tolist()))
+
+
+def ranked_labels(sequences: list[list[Generated]], k: int) -> TopK:
     """The k labels with the largest scores of each instance; rows with fewer labels are filled with -1 and -inf."""
     top = TopK(np.full((len(sequences), k), -1, np.int32), np.full((len(sequences), k), -np.inf, np.float32))
     for row, found in enumerate(sequences):
-        scores = {int(trie.labels[rank]): score for rank, score in merged_scores(found).items()}
-        best = sorted(scores.items(), key=lambda one: (-one[1], one[0]))[:k]
+        best = sorted(merged_scores(found).items(), key=lambda one: (-one[1], one[0]))[:k]
         for place, (label, score) in enumerate(best):
             top.labels[row, place], top.scores[row, place] = label, min(1.0, score)
     return top
 
 
-def merged_scores(sequences: list[Generated]) -> dict[Any, float]:
-    """The score of each label of the sequences of one instance (see the module)."""
+def merged_scores(sequences: list[Generated], named: Callable[[Any], Any] = lambda label: label) -> dict[Any, float]:
+    """The score of each label of the sequences of one instance (see the module).
+
+    Parameters
+    ----------
+    sequences : list of Generated
+    named : callable, optional
+        What a generated label is, for instance the label with its name; of equal ones in a sequence, the first counts.
+        None is left out.
+    """
     if not sequences:
         return {}
     totals = np.array([one.total for one in sequences])
@@ -124,14 +141,23 @@ def merged_scores(sequences: list[Generated]) -> dict[Any, float]:
     weights /= weights.sum()
     scores: dict[Any, float] = {}
     for one, weight in zip(sequences, weights.tolist(), strict=True):
-        for label, score in zip(one.labels, one.scores, strict=True):
+        for label, score in _distinct(one, named).items():
             scores[label] = scores.get(label, 0.0) + weight * float(np.exp(score))
     return scores
 
 
-def best_sets(sequences: list[list[Generated]], trie: Trie, n_labels: int) -> CSR:
+def _distinct(one: Generated, named: Callable[[Any], Any]) -> dict[Any, float]:
+    """The log probability of the first one of equal labels."""
+    found: dict[Any, float] = {}
+    for label, score in zip(map(named, one.labels), one.scores, strict=True):
+        if label is not None:
+            found.setdefault(label, score)
+    return found
+
+
+def best_sets(sequences: list[list[Generated]], n_labels: int) -> CSR:
     """0/1 matrix, shape (n, L): the labels of the best sequence of each instance."""
     from ramify.chains.answering import set_matrix
 
-    rows = [sorted(trie.labels[list(found[0].labels)].tolist()) if found else [] for found in sequences]
+    rows = [sorted(found[0].labels) if found else [] for found in sequences]
     return set_matrix(rows, n_labels)

@@ -54,8 +54,8 @@ class Base:
             Of a random order.
         """
         inputs = examples.inputs(rows, with_clusters=False)
-        targets = examples.label_targets(rows, rng, network, inputs)
         states = network.encode(inputs.ids, inputs.mask)
+        targets = examples.label_targets(rows, rng, network, states, inputs.mask)
         return network.sequence_loss(states, inputs.mask, targets), float((targets >= 0).sum())
 
     def states(self, network: GenerationNetwork, inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:

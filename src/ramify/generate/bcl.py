@@ -71,10 +71,10 @@ class BinaryClusters(Base):
         """See ``Base``."""
         inputs = examples.inputs(rows)
         bits = inputs.given_bits()
-        targets = examples.label_targets(rows, rng, network, inputs)
-        n_targets = float((targets >= 0).sum())
         states = network.encode(inputs.ids, inputs.mask)
         joined, mask = _guide(network).joined(states, inputs.mask, bits)
+        targets = examples.label_targets(rows, rng, network, joined, mask)
+        n_targets = float((targets >= 0).sum())
         generation = network.sequence_loss(joined, mask, targets)
         clusters = functional.binary_cross_entropy_with_logits(_guide(network).logits(states, inputs.mask), bits)
         return generation + self.weight * n_targets * clusters, n_targets

@@ -6,33 +6,35 @@ clusters = k-means of the z_l; or the nodes of a level of any label tree, in whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from ramify.errors import InputError
-from ramify.values import CSR, Float32, LabelTree, as_csr
+from ramify.values import CSR, Float32, Int64, LabelTree, as_csr
 
 MOST_FITTED = 100_000
 """Largest number of label vectors that k-means is fitted on; the others are assigned to the nearest centre."""
 
 
-def label_vectors(embeddings: Float32, Y: CSR, names: Float32) -> Float32:
+def label_vectors(embeddings: Float32, Y: CSR, embed: Callable[[Int64], Float32]) -> Float32:
     """Mean embeddings of the documents of each label, scaled to length 1.
 
     Parameters
     ----------
     embeddings : float32 array, shape (n, width)
     Y : csr_matrix, shape (n, L)
-    names : float32 array, shape (L, width)
-        Embeddings of the label names, for labels without documents.
+    embed : callable
+        The embeddings of the names of some labels, shape (m, width): of those without documents.
     """
-    sums = np.asarray(Y.T.tocsr() @ embeddings, np.float32)
-    seen = np.bincount(Y.indices, minlength=Y.shape[1]) > 0
-    vectors = np.where(seen[:, None], sums, names)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+    vectors = np.asarray(Y.T.tocsr() @ embeddings, np.float32)
+    unseen = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]) == 0)
+    if len(unseen):
+        vectors[unseen] = embed(unseen)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return vectors
 
 
 def kmeans_clusters(vectors: Float32, n_clusters: int, seed: int) -> CSR:
@@ -77,6 +79,21 @@ def tree_clusters(tree: LabelTree, wanted: int) -> CSR:
     for depth in range(tree.depth - 1, level, -1):
         found = as_csr(found @ tree.membership(depth))
     found.data[:] = 1
+    return found
+
+
+def by_frequency(assignment: CSR, counts: Int64) -> CSR:
+    """The clusters numbered by the training instances of their labels, the largest number first.
+
+    Parameters
+    ----------
+    assignment : csr_matrix, shape (L, K)
+    counts : int64 array, shape (L,)
+        Training instances of each label.
+    """
+    totals = np.asarray(assignment.T @ counts.astype(np.float64)).ravel()
+    found = as_csr(assignment[:, np.argsort(-totals, kind="stable")])
+    found.sort_indices()
     return found
 
 

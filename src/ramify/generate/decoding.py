@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ramify.generate.network import GenerationNetwork
-from ramify.generate.trie import ROOT, Trie
+from ramify.generate.trie import ROOT, RankSets, Trie
 from ramify.values import Bool
 
 
@@ -180,24 +180,33 @@ class Grammar:
     network : GenerationNetwork
     trie : Trie or None
         The labels; None: all sequences of pieces (open decoding).
-    permitted : bool array, shape (n, ranks of the trie), optional
-        The labels that may be generated for each instance, by their ranks.
+    permitted : RankSets, optional
+        The labels that may be generated for each instance; None: all labels of the trie.
+    n : int, default 1
+        Number of instances; without ``permitted``, they share one entry.
     """
 
-    def __init__(self, network: GenerationNetwork, trie: Trie | None, permitted: Bool | None = None) -> None:
+    def __init__(
+        self, network: GenerationNetwork, trie: Trie | None, permitted: RankSets | None = None, n: int = 1
+    ) -> None:
         vocabulary = network.vocabulary
-        self.vocabulary, self.trie = vocabulary, trie
+        self.vocabulary, self.trie, self.sets = vocabulary, trie, permitted
         self.separator, self.end = vocabulary.separator, vocabulary.end
         if trie is None:
             self.pieces = np.ones(vocabulary.size, bool)
             self.pieces[[vocabulary.start, self.end, *range(self.separator, vocabulary.size)]] = False
             return
-        n_ranks = len(trie.labels)
-        may = np.ones((1, n_ranks), bool) if permitted is None else permitted
-        self.below = np.concatenate([np.zeros((len(may), 1), np.int64), np.cumsum(may, axis=1)], axis=1)
         first = np.arange(trie.first_child[ROOT], trie.first_child[ROOT + 1])
-        self.roots = np.zeros((len(may), vocabulary.size), bool)
-        self.roots[:, trie.token[first]] = self.below[:, trie.high[first]] > self.below[:, trie.low[first]]
+        rows = np.arange(n if permitted is not None else 1)[:, None]
+        self.roots = np.zeros((len(rows), vocabulary.size), bool)
+        self.roots[:, trie.token[first]] = self._left(rows, trie.low[first], trie.high[first]) > 0
+        self.counts = self._left(rows[:, 0], np.zeros(len(rows), np.int64), np.full(len(rows), len(trie.labels)))
+
+    def _left(self, rows: Any, low: Any, high: Any) -> Any:
+        """Number of permitted labels with ranks from ``low`` to ``high`` - 1."""
+        if self.sets is None:
+            return np.asarray(high, np.int64) - low
+        return self.sets.count(rows, np.asarray(low, np.int64), np.asarray(high, np.int64))
 
     def permitted(self, open_: list[_Open]) -> Bool:
         """The tokens that may follow each hypothesis: bool, shape (hypotheses, size of the vocabulary)."""
@@ -209,7 +218,7 @@ class Grammar:
         return self._in_trie(self.trie, open_)
 
     def _in_trie(self, trie: Trie, open_: list[_Open]) -> Bool:
-        rows = np.array([one.row for one in open_]) if len(self.below) > 1 else np.zeros(len(open_), np.int64)
+        rows = np.array([one.row for one in open_]) if self.sets is not None else np.zeros(len(open_), np.int64)
         nodes = np.array([one.node for one in open_])
         allowed = np.zeros((len(open_), self.vocabulary.size), bool)
         at_root = nodes == ROOT
@@ -217,18 +226,17 @@ class Grammar:
         inner = np.flatnonzero(~at_root)
         owner, children = trie.children(nodes[inner])
         owner = inner[owner]
-        left = self.below[rows[owner], trie.high[children]] - self.below[rows[owner], trie.low[children]]
-        allowed[owner, trie.token[children]] = left > 0
-        n_left = self.below[rows, -1]
+        allowed[owner, trie.token[children]] = self._left(rows[owner], trie.low[children], trie.high[children]) > 0
+        own = self._left(rows, trie.low[nodes], trie.low[nodes] + 1) > 0  # the label that ends at the node, if any
         for number, one in enumerate(open_):
-            low, high = trie.low[one.node], trie.high[one.node]
+            low, high = int(trie.low[one.node]), int(trie.high[one.node])
             inside = [rank for rank in one.labels if low <= rank < high]
             if inside:
                 self._close(trie, allowed[number], one, inside, int(rows[number]))
-            if trie.ends[one.node] and one.node != ROOT:
-                is_new = low not in one.labels and self.below[rows[number], low + 1] > self.below[rows[number], low]
+            if trie.ends[one.node]:
+                is_new = bool(own[number]) and low not in inside
                 allowed[number, self.end] = is_new
-                allowed[number, self.separator] = is_new and n_left[number] > len(one.labels) + 1
+                allowed[number, self.separator] = is_new and self.counts[rows[number]] > len(one.labels) + 1
         return allowed
 
     def _close(self, trie: Trie, allowed: Any, one: _Open, inside: list[int], row: int) -> None:
@@ -237,7 +245,7 @@ class Grammar:
         ranks = np.array([rank for rank in inside if rank > trie.low[one.node] or not trie.ends[one.node]], np.int64)
         children, counts = np.unique(np.searchsorted(trie.low[begin:end], ranks, side="right") - 1, return_counts=True)
         children = children + begin
-        left = self.below[row, trie.high[children]] - self.below[row, trie.low[children]] - counts
+        left = self._left(np.full(len(children), row), trie.low[children], trie.high[children]) - counts
         allowed[trie.token[children[left <= 0]]] = False
 
     def extended(self, one: _Open, token: int, value: float, closing: float) -> _Open:

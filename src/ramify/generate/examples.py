@@ -85,8 +85,24 @@ class Examples:
         bits = torch.from_numpy(self.clusters[rows].toarray()) if with_clusters else None
         return Inputs(ids.to(self.device), mask.to(self.device), None if bits is None else bits.to(self.device))
 
-    def label_targets(self, rows: Int64, rng: np.random.Generator, network: GenerationNetwork, inputs: Inputs) -> Any:
+    def label_targets(
+        self,
+        rows: Int64,
+        rng: np.random.Generator,
+        network: GenerationNetwork,
+        states: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
         """Target sequences of the labels: int64 tensor, shape (n, steps).
+
+        Parameters
+        ----------
+        rows : int64 array, shape (n,)
+        rng : Generator
+            Of a random order.
+        network : GenerationNetwork
+        states, mask : tensors
+            What the decoder attends to; the network's own order is generated from them.
 
         Raises
         ------
@@ -95,24 +111,18 @@ class Examples:
         """
         Y = self.Y[rows]
         if hasattr(self.order, "follow"):
-            keys = self.order.follow(Y, self._emitted(network, inputs, Y), rng)
+            keys = self.order.follow(Y, self._emitted(network, states.detach(), mask, Y), rng)
         else:
             keys = np.asarray(self.order.keys(Y, self.counts, rng), np.float64)
         if keys.shape != (Y.nnz,):
             raise InputError(f"the order gives keys of shape {keys.shape}, but must give one per label: {(Y.nnz,)}")
         return torch.from_numpy(self.targets.sequences(Y, keys)).to(self.device)
 
-    def _emitted(self, network: GenerationNetwork, inputs: Inputs, Y: CSR) -> Int64:
+    def _emitted(self, network: GenerationNetwork, states: torch.Tensor, mask: torch.Tensor, Y: CSR) -> Int64:
         """The labels that the network generates among those of a batch, in its own order, -1 after the last one."""
-        labels = np.unique(Y.indices).astype(np.int64)
-        if len(labels) == 0:
-            return np.full((Y.shape[0], 1), -1, np.int64)
-        trie = Trie.of(self.targets.tokens, labels)
-        with torch.no_grad():
-            states = network.encode(inputs.ids, inputs.mask)
-            found = generate(network, states, inputs.mask, Grammar(network, trie), beam=1, most=self.targets.most)
-        longest = max(len(sequences[0].labels) for sequences in found)
-        emitted = np.full((Y.shape[0], max(1, longest)), -1, np.int64)
+        trie = Trie.of(self.targets.tokens, np.unique(Y.indices).astype(np.int64))
+        found = generate(network, states, mask, Grammar(network, trie), beam=1, most=self.targets.most)
+        emitted = np.full((Y.shape[0], max(len(sequences[0].labels) for sequences in found)), -1, np.int64)
         for row, sequences in enumerate(found):
             emitted[row, : len(sequences[0].labels)] = trie.labels[list(sequences[0].labels)]
         return emitted

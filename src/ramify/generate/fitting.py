@@ -20,21 +20,29 @@ from torch import nn
 from ramify.exchange import CheckedTraining
 from ramify.generate.answering import Decoding, best_sets
 from ramify.generate.base import Base
-from ramify.generate.clusters import check_fits, clusters_of, given_clusters, kmeans_clusters, label_vectors
+from ramify.generate.clusters import (
+    by_frequency,
+    check_fits,
+    clusters_of,
+    given_clusters,
+    kmeans_clusters,
+    label_vectors,
+)
 from ramify.generate.examples import Examples
 from ramify.generate.label_tokens import LabelTokens, first_of_equal, warn_of_equal
 from ramify.generate.loading import NetworkConfig, load_network
+from ramify.generate.mcg import cluster_tokens
 from ramify.generate.network import GenerationNetwork
 from ramify.generate.serving import VARIANTS, ServingGenerator
 from ramify.generate.targets import Targets, target_order
 from ramify.generate.task import GenerationTask, Rates
 from ramify.generate.trie import Trie
-from ramify.torchloop import Checkpoint, Environment, History, train
-from ramify.torchloop.checkpoint import described
+from ramify.torchloop import Checkpoint, Environment, History, LoopConfig, train
+from ramify.torchloop.checkpoint import described, fingerprint
 from ramify.transformers.embedding import embedded
 from ramify.transformers.fine_tuning import held_out, identity_of
 from ramify.transformers.tokens import Tokens, token_directory, tokenized, warn_of_truncation
-from ramify.values import CSR, Int64, as_csr, empty_csr
+from ramify.values import CSR, Float32, Int64, as_csr, empty_csr
 
 if TYPE_CHECKING:
     from ramify.generate.xlgen import XLGen
@@ -77,9 +85,11 @@ class _Fit:
         self.n_clusters = 0 if not self.variant.GUIDED else model.clusters if given is None else given.shape[1]
         check_fits(self.n_clusters, len(self.names))
         self.network, self.tokenizer, self.label_tokens = load_network(self._network_config(), self.names)
-        self.Y, labels = self._distinct(training.Y)
+        self.Y, self.stands_for = self._distinct(training.Y)
         self.tokens = self._tokens(training.texts or ())
-        self.rest, self.held = held_out(len(training), model.held_out, training.seed)
+        labelled = np.flatnonzero(np.diff(self.Y.indptr))  # an empty sequence is no target
+        rest, held = held_out(len(labelled), model.held_out, training.seed)
+        self.rest, self.held = labelled[rest], labelled[held]
         self.assignment = self._assignment(given)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
@@ -89,8 +99,7 @@ class _Fit:
             tokenizer=self.tokenizer,
             variant=self.variant,
             tokens=self.label_tokens,
-            labels=labels,
-            most=model.max_target,
+            labels=np.unique(self.stands_for),
         )
         self.identity = {} if model.checkpoint is None else self._identity()
 
@@ -120,14 +129,14 @@ class _Fit:
         )
 
     def _distinct(self, Y: CSR) -> tuple[CSR, Int64]:
-        """Y with one label for all labels of equal tokens, and these labels, ascending."""
+        """Y with one label for all labels of equal tokens, and for each label the one that stands for it."""
         counts = np.bincount(Y.indices, minlength=Y.shape[1])
         stands_for = first_of_equal(self.label_tokens, counts)
         warn_of_equal(stands_for, self.names)
         merged = sp.csr_matrix((np.ones(Y.nnz, np.float32), stands_for[Y.indices], Y.indptr), shape=Y.shape)
         merged.sum_duplicates()
         merged.data[:] = 1
-        return as_csr(merged), np.unique(stands_for)
+        return as_csr(merged), stands_for
 
     def _tokens(self, texts: Sequence[str]) -> Tokens:
         self.training.report("tokens", 0.0)
@@ -139,9 +148,14 @@ class _Fit:
         return tokens
 
     def _assignment(self, given: CSR | None) -> CSR:
-        """Clusters of the labels, from the training part only."""
-        if given is not None or not self.variant.GUIDED:
-            return empty_csr(len(self.names), 0) if given is None else given
+        """Clusters of the labels, from the training part only, frequent ones first."""
+        if not self.variant.GUIDED:
+            return empty_csr(len(self.names), 0)
+        found = self._kmeans() if given is None else given
+        counts = np.bincount(self.Y[self.rest].indices, minlength=len(self.names))
+        return by_frequency(as_csr(found[self.stands_for]), counts)
+
+    def _kmeans(self) -> CSR:
         tokens, Y = self.tokens.take(self.rest), as_csr(self.Y[self.rest])
         pooled = MeanPooled(self.network)
         embeddings = embedded(
@@ -150,8 +164,13 @@ class _Fit:
             self.environment,
             report_progress=lambda done: self.training.report("embed", done),
         )
-        names = tokenized(self.tokenizer, self.names, self.network.max_tokens, threads=self.training.threads)
-        vectors = label_vectors(embeddings, Y, embedded(pooled, names, self.environment))
+
+        def of_names(labels: Int64) -> Float32:
+            names = [self.names[label] for label in labels.tolist()]
+            tokens = tokenized(self.tokenizer, names, self.network.max_tokens, threads=self.training.threads)
+            return embedded(pooled, tokens, self.environment)
+
+        vectors = label_vectors(embeddings, Y, of_names)
         return kmeans_clusters(vectors, self.n_clusters, self.training.seed)
 
     def _examples(self, tokens: Tokens, Y: CSR) -> Examples:
@@ -168,7 +187,9 @@ class _Fit:
             targets=targets,
             clusters=clusters_of(Y, self.assignment),
             cluster_targets=Targets(
-                LabelTokens.single(vocabulary.first_cluster, self.n_clusters), vocabulary, 2 * max(1, self.n_clusters)
+                LabelTokens.single(vocabulary.first_cluster, self.n_clusters),
+                vocabulary,
+                cluster_tokens(self.n_clusters),
             ),
             device=self.environment.device,
         )
@@ -194,13 +215,13 @@ class _Fit:
         decoding = Decoding(network=self.network, variant=self.variant, trie=trie, beam=1, most=self.model.max_target)
 
         def quality() -> float:
-            found = best_sets(decoding.sequences(tokens, self.environment), trie, truth.shape[1])
+            found = best_sets(decoding.sequences(tokens, self.environment), truth.shape[1])
             return 2 * float(found.multiply(truth).sum()) / max(1, found.nnz + truth.nnz)
 
         return quality
 
     def _train(self, stage: int, task: GenerationTask, passes: int, name: str) -> History:
-        loop = self.model.loop_config(self.training.seed, 1 if name == "names" else passes)
+        loop = self._loop_config(1 if name == "names" else passes)
         checkpoint = None
         if self.model.checkpoint is not None:
             checkpoint = Checkpoint(Path(self.model.checkpoint) / f"stage-{stage}", {"stage": stage, **self.identity})
@@ -212,10 +233,26 @@ class _Fit:
             checkpoint=checkpoint,
         )
 
+    def _loop_config(self, epochs: int) -> LoopConfig:
+        model = self.model
+        return LoopConfig(
+            epochs=epochs,
+            batch_size=model.batch_size,
+            micro_batch=model.micro_batch,
+            learning_rate=model.learning_rate,
+            weight_decay=model.weight_decay,
+            warmup=model.warmup * epochs,
+            patience=model.patience,
+            seed=self.training.seed,
+        )
+
     def _identity(self) -> dict[str, Any]:
         settings = {name: described(value) for name, value in self.model.training_settings().items()}
         digest = hashlib.sha256("\0".join(self.names).encode("utf-8", "surrogatepass")).hexdigest()
-        return identity_of(self.training, self.network, settings) | {"names": digest}
+        return identity_of(self.training, self.network, settings) | {
+            "names": digest,
+            "clusters": fingerprint(self.assignment),
+        }
 
 
 def _some_words(words: list[str], rng: np.random.Generator) -> list[str]:

@@ -32,8 +32,8 @@ class Vocabulary:
     Parameters
     ----------
     pieces : int32 array, or None
-        Ascending ids of the tokenizer that are output tokens, with a number of ``n_special`` and more; None: all ids of
-        the tokenizer, with their own numbers.
+        Ascending ids of the tokenizer that are output tokens, numbered from ``N_SPECIAL`` on; None: all ids of the
+        tokenizer, with their own numbers.
     n_tokenizer : int
         Number of ids of the tokenizer.
     start, end : int
@@ -100,8 +100,12 @@ class LabelTokens:
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
-    def __getitem__(self, label: int) -> Int32:
-        return self.ids[self.indptr[label] : self.indptr[label + 1]]
+    def take(self, labels: Int64) -> LabelTokens:
+        """The tokens of some labels, in the given order."""
+        lengths = self.lengths[labels]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        places = np.arange(indptr[-1]) + np.repeat(self.indptr[labels] - indptr[:-1], lengths)
+        return LabelTokens(self.ids[places], indptr)
 
     @property
     def lengths(self) -> Int64:
@@ -151,7 +155,7 @@ def name_pieces(
     ids, counts = _plain_ids(tokenizer, names, threads)
     indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     found = LabelTokens(ids, indptr)
-    empty = np.flatnonzero(counts == 0)
+    empty = np.flatnonzero((counts == 0) | np.array([not name.strip() for name in names]))
     if len(empty):
         raise InputError(
             f"the name of label {empty[0]}, {quoted(names[int(empty[0])])}, has no tokens (such labels: {len(empty)}): "

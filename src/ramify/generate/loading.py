@@ -15,7 +15,7 @@ import torch
 
 from ramify.errors import InputError
 from ramify.generate.label_tokens import N_SPECIAL, LabelTokens, Vocabulary, as_output, name_pieces
-from ramify.generate.mcg import MOST_CLUSTERS
+from ramify.generate.mcg import MOST_CLUSTERS, cluster_tokens
 from ramify.generate.network import GenerationNetwork
 from ramify.torchloop.randomness import seed_of
 from ramify.transformers.checkpoints import checkpoint_path, loading
@@ -108,14 +108,27 @@ def _pretrained_pair(
     if info["missing_keys"]:
         missing = quoted(min(info["missing_keys"]))
         raise InputError(f"the model {quoted(config.name)} has no weights {missing}: give a complete checkpoint")
+    if not isinstance(getattr(own, "vocab_size", None), int):
+        raise InputError(
+            f"{quoted(config.name)} is composed of two models with a vocabulary each, which is not supported: give an "
+            "encoder-decoder such as T5 or BART, or its encoder alone"
+        )
     start, end = _token(config.name, own, "decoder_start_token_id"), _token(config.name, own, "eos_token_id")
+    _check_positions(config, own)
     n_tokenizer = max(int(own.vocab_size), tokenizer.backend.get_vocab_size())
     vocabulary = Vocabulary(None, n_tokenizer, start, end, config.n_clusters)
     with loading(config.name):
         model.resize_token_embeddings(vocabulary.size, mean_resizing=False)
     pieces = name_pieces(tokenizer, names, [start, end], most=config.max_target - 1, threads=config.threads)
-    network = GenerationNetwork(model.float(), vocabulary, vocabulary.first_cluster, _places(own, config))
+    network = GenerationNetwork(
+        model.float(),
+        vocabulary,
+        vocabulary.first_cluster,
+        max_tokens=_most_tokens(own, config),
+        max_target=config.max_target,
+    )
     network.fill_input = tokenizer.pad_id
+    _check_works(config.name, network)
     return network.eval(), tokenizer, as_output(pieces, vocabulary)
 
 
@@ -130,19 +143,62 @@ def _token(name: str, own: Any, field: str) -> int:
     return value
 
 
-def _places(own: Any, config: NetworkConfig) -> int:
-    """Largest number of tokens per text, so that appended clusters have places, too."""
-    appended = min(MOST_CLUSTERS, config.n_clusters) if config.appended else 0
-    positions = getattr(own, "max_position_embeddings", None)
-    if not isinstance(positions, int) or positions <= 0:
-        return config.max_tokens
-    return max(1, min(config.max_tokens, positions - appended))
+def _appended(config: NetworkConfig) -> int:
+    """Number of places that cluster tokens may take behind a text."""
+    return min(MOST_CLUSTERS, config.n_clusters) if config.appended else 0
+
+
+def _most_target(config: NetworkConfig) -> int:
+    """Largest number of tokens that the decoder writes: of labels, or of clusters."""
+    return max(config.max_target, cluster_tokens(config.n_clusters) if config.appended else 0)
+
+
+def _positions(own: Any, part: str) -> int | None:
+    """Number of positions of the encoder or decoder; None without a limit, as of T5."""
+    for name in (f"max_{part}_position_embeddings", "max_position_embeddings"):
+        value = getattr(own, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def _check_positions(config: NetworkConfig, own: Any) -> None:
+    """Raise InputError if the decoder has fewer positions than a sequence of labels or clusters has tokens."""
+    positions = _positions(own, "decoder")
+    if positions is not None and _most_target(config) > positions:
+        raise InputError(
+            f"a sequence of labels or clusters has up to {_most_target(config)} tokens, but the decoder of "
+            f"{quoted(config.name)} has {positions} positions: lower max_target or clusters"
+        )
+
+
+def _most_tokens(own: Any, config: NetworkConfig) -> int:
+    """Largest number of tokens per text, so that appended clusters have positions, too."""
+    positions = _positions(own, "encoder")
+    return config.max_tokens if positions is None else max(1, min(config.max_tokens, positions - _appended(config)))
+
+
+def _check_works(name: str, network: GenerationNetwork) -> None:
+    """Generate one token, so that a model with other inputs or outputs is found before a long run."""
+    ids = torch.full((1, 2), network.fill_input)
+    try:
+        with torch.no_grad():
+            states = network.eval().encode(ids, torch.ones_like(ids))
+            found = network.cached(states, torch.ones_like(ids)).log_probabilities(ids[:, 0])
+        if tuple(found.shape) != (1, network.vocabulary.size):
+            raise ValueError(f"probabilities of shape {tuple(found.shape)}")
+    except (TypeError, ValueError, AttributeError, RuntimeError, IndexError, KeyError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(
+            f"{quoted(name)} does not generate texts in the usual way ({reason}): give an encoder-decoder such as "
+            "T5 or BART, or an encoder such as BERT"
+        ) from None
 
 
 def _with_new_decoder(
     config: NetworkConfig, names: Sequence[str]
 ) -> tuple[GenerationNetwork, TextTokenizer, LabelTokens]:
-    encoder, tokenizer = load_encoder(EncoderConfig(name=config.name, max_tokens=config.max_tokens))
+    encoder, tokenizer = load_encoder(EncoderConfig(name=config.name, max_tokens=config.max_tokens + _appended(config)))
     pieces = name_pieces(tokenizer, names, [], most=config.max_target - 1, threads=config.threads)
     used = np.unique(pieces.ids).astype(np.int32)
     inputs = encoder.model.get_input_embeddings().weight
@@ -158,8 +214,14 @@ def _with_new_decoder(
         from transformers import EncoderDecoderModel
 
         model = EncoderDecoderModel(encoder=encoder.model, decoder=decoder)
-    most = _places(encoder.model.config, config)
-    network = GenerationNetwork(model, vocabulary, first_cluster, min(most, encoder.max_tokens), DECODER)
+    network = GenerationNetwork(
+        model,
+        vocabulary,
+        first_cluster,
+        max_tokens=max(1, encoder.max_tokens - _appended(config)),
+        max_target=config.max_target,
+        new=DECODER,
+    )
     network.fill_input = tokenizer.pad_id
     return network.eval(), tokenizer, as_output(pieces, vocabulary)
 
@@ -170,7 +232,7 @@ def _new_decoder(config: NetworkConfig, encoder: TextEncoder, vocabulary: Vocabu
 
     own = GPT2Config(
         vocab_size=vocabulary.size,
-        n_positions=config.max_target + 1,
+        n_positions=_most_target(config) + 1,
         n_embd=encoder.width,
         n_layer=config.decoder_layers,
         n_head=encoder.width // HEAD_WIDTH if encoder.width % HEAD_WIDTH == 0 else 1,

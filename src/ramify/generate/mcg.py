@@ -23,7 +23,12 @@ from ramify.generate.trie import Trie
 from ramify.values import Int64
 
 MOST_CLUSTERS = 32
-"""Largest number of clusters of an instance; the encoder's input has as many places behind the text."""
+"""Largest number of clusters of an instance, the most frequent ones; the encoder's input has so many more places."""
+
+
+def cluster_tokens(n_clusters: int) -> int:
+    """Largest number of tokens of a sequence of clusters: one for each, and one behind it."""
+    return 2 * min(max(1, n_clusters), MOST_CLUSTERS)
 
 
 class ClusterGeneration(Base):
@@ -41,8 +46,9 @@ class ClusterGeneration(Base):
         if of_labels.any():
             instances = rows[of_labels]
             inputs = with_clusters(network, examples.inputs(instances))
-            targets = examples.label_targets(instances, rng, network, inputs)
-            loss = loss + network.sequence_loss(network.encode(inputs.ids, inputs.mask), inputs.mask, targets)
+            states = network.encode(inputs.ids, inputs.mask)
+            targets = examples.label_targets(instances, rng, network, states, inputs.mask)
+            loss = loss + network.sequence_loss(states, inputs.mask, targets)
             n_targets += float((targets >= 0).sum())
         if not of_labels.all():
             instances = rows[~of_labels] - len(examples)
@@ -65,10 +71,10 @@ def generated_clusters(network: GenerationNetwork, inputs: Inputs) -> torch.Tens
     n_clusters = network.vocabulary.n_clusters
     trie = Trie.of(LabelTokens.single(network.vocabulary.first_cluster, n_clusters))
     states = network.encode(inputs.ids, inputs.mask)
-    found = generate(network, states, inputs.mask, Grammar(network, trie), beam=1, most=2 * MOST_CLUSTERS)
+    found = generate(network, states, inputs.mask, Grammar(network, trie), beam=1, most=cluster_tokens(n_clusters))
     bits = torch.zeros((len(found), n_clusters), device=states.device)
     for row, sequences in enumerate(found):
-        bits[row, trie.labels[list(sequences[0].labels)].tolist()] = 1
+        bits[row, [int(trie.labels[rank]) for one in sequences[:1] for rank in one.labels]] = 1
     return bits
 
 

@@ -19,9 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from ramify.generate.label_tokens import Vocabulary
-
-AFTER_END = -1
-"""Fills a target after its end."""
+from ramify.generate.targets import FILL
 
 
 class GenerationNetwork(nn.Module):
@@ -34,8 +32,8 @@ class GenerationNetwork(nn.Module):
     vocabulary : Vocabulary
     first_cluster_input : int
         Input id of cluster 0; the others follow.
-    max_tokens : int
-        Largest number of tokens per text.
+    max_tokens, max_target : int
+        Largest number of tokens per text, and per target.
     new : tuple of str
         Prefixes of the parameters of ``model`` that are not pretrained.
 
@@ -48,23 +46,26 @@ class GenerationNetwork(nn.Module):
     """
 
     def __init__(
-        self, model: Any, vocabulary: Vocabulary, first_cluster_input: int, max_tokens: int, new: tuple[str, ...] = ()
+        self,
+        model: Any,
+        vocabulary: Vocabulary,
+        first_cluster_input: int,
+        *,
+        max_tokens: int,
+        max_target: int,
+        new: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.model = model
         self.vocabulary = vocabulary
         self.first_cluster_input = first_cluster_input
         self.max_tokens = max_tokens
+        self.max_target = max_target
         self.new = new
         self.fill_input = 0
         self.guide: Any = None
         renamed = "cache" in inspect.signature(type(model).forward).parameters  # in newer versions of transformers
         self._cache_name = "cache" if renamed else "past_key_values"
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters are."""
-        return next(self.parameters()).device
 
     @property
     def width(self) -> int:
@@ -104,9 +105,11 @@ class GenerationNetwork(nn.Module):
         -------
         tensor, shape (n, steps, size of the vocabulary)
         """
+        from transformers.modeling_outputs import BaseModelOutput
+
         before = 0 if cache is None else cache.get_seq_length()
         found: torch.Tensor = self.model(
-            encoder_outputs=(states,),
+            encoder_outputs=BaseModelOutput(last_hidden_state=states),
             attention_mask=mask,
             decoder_input_ids=outputs,
             decoder_attention_mask=outputs.new_ones(len(outputs), before + outputs.shape[1]),
@@ -123,12 +126,12 @@ class GenerationNetwork(nn.Module):
         states, mask
             As in ``logits``.
         targets : int64 tensor, shape (n, steps)
-            ``AFTER_END`` after the end of a sequence.
+            ``FILL`` after the end of a sequence.
         """
         before = functional.pad(targets[:, :-1], (1, 0), value=self.vocabulary.start)
-        before = before.masked_fill(before == AFTER_END, self.vocabulary.start)
+        before = before.masked_fill(before == FILL, self.vocabulary.start)
         logits = self.logits(states, mask, before)
-        places = targets != AFTER_END
+        places = targets != FILL
         return functional.cross_entropy(logits[places].float(), targets[places], reduction="sum")
 
     def cached(self, states: torch.Tensor, mask: torch.Tensor) -> CachedDecoder:

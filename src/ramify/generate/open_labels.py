@@ -6,12 +6,33 @@ similarity = cosine of the tf-idf vectors of n-grams of 2 to 4 characters within
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ramify.generate.spelling import Spelling
+from ramify.values import Int64
+
+MOST_KEPT = 100_000
+"""Strings whose label is kept."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a generator writes for one text, best first.
+
+    Parameters
+    ----------
+    labels : list of (int, float)
+        Labels with scores.
+    proposals : list of (str, float)
+        Strings that are not the name of a label, with scores; empty in closed decoding.
+    """
+
+    labels: list[tuple[int, float]]
+    proposals: list[tuple[str, float]]
 
 
 def normalized(name: str) -> str:
@@ -26,17 +47,20 @@ class NearestName:
     Parameters
     ----------
     names : sequence of str, length L
+    labels : int array
+        The labels that are found; of labels with equal tokens, one.
     similarity : float
         Least similarity of a string to a name that is not equal to it; 1: equal names only.
     """
 
-    def __init__(self, names: Sequence[str], similarity: float) -> None:
-        self.names, self.similarity = names, similarity
+    def __init__(self, names: Sequence[str], labels: Int64, similarity: float) -> None:
+        self.labels, self.similarity = labels.tolist(), similarity
+        self.names = [names[label] for label in self.labels]
         self._found: dict[str, int | None] = {}
 
     @cached_property
     def _exact(self) -> dict[str, int]:
-        return {normalized(name): label for label, name in reversed(list(enumerate(self.names)))}
+        return {normalized(name): label for label, name in zip(self.labels[::-1], self.names[::-1], strict=True)}
 
     @cached_property
     def _vectors(self) -> tuple[Any, Any]:
@@ -54,6 +78,8 @@ class NearestName:
         """The label of a string; None for a string that is no label's name and not similar to one."""
         text = normalized(text)
         if text not in self._found:
+            if len(self._found) >= MOST_KEPT:
+                self._found.clear()
             exact = self._exact.get(text)
             self._found[text] = self._nearest(text) if exact is None and self.similarity < 1 else exact
         return self._found[text]
@@ -64,4 +90,4 @@ class NearestName:
         if similar.nnz == 0:
             return None
         best = int(np.lexsort((similar.indices, -similar.data))[0])
-        return int(similar.indices[best]) if similar.data[best] >= self.similarity else None
+        return self.labels[similar.indices[best]] if similar.data[best] >= self.similarity else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from ramify.exchange import CheckedRequest
 from ramify.generate.answering import Decoding
@@ -18,11 +19,11 @@ from ramify.generate.label_tokens import LabelTokens
 from ramify.generate.mcg import ClusterGeneration
 from ramify.generate.network import GenerationNetwork
 from ramify.generate.open_labels import NearestName
-from ramify.generate.trie import Trie
-from ramify.match import permitted_mask
+from ramify.generate.trie import RankSets, Trie
+from ramify.match import permitted
 from ramify.torchloop import Environment
 from ramify.transformers.tokens import TextTokenizer, tokenized
-from ramify.values import CSR, Bool, Int64
+from ramify.values import CSR, Int64, as_csr, nonzero
 
 VARIANTS: dict[str, type[Base]] = {"base": Base, "bcl": BinaryClusters, "mcg": ClusterGeneration}
 
@@ -40,8 +41,6 @@ class ServingGenerator:
         Of all labels.
     labels : int array
         The labels that are generated: of labels with equal tokens, one.
-    most : int
-        Largest number of tokens per sequence.
     """
 
     network: GenerationNetwork
@@ -49,7 +48,6 @@ class ServingGenerator:
     variant: Base
     tokens: LabelTokens
     labels: Int64
-    most: int
 
     @cached_property
     def trie(self) -> Trie:
@@ -67,25 +65,26 @@ class ServingGenerator:
     ) -> list[list[Generated]]:
         """The sequences of each text of a request, best first; restrictions apply to closed decoding."""
         tokens = tokenized(self.tokenizer, request.texts or (), self.network.max_tokens, threads=request.threads)
+        trie = None if is_open else self._trie_for(request)
+        if not is_open and trie is None:  # no label is permitted
+            return [[] for _ in range(len(tokens))]
         decoding = Decoding(
-            network=self.network,
-            variant=self.variant,
-            trie=None if is_open else self.trie,
-            beam=beam,
-            most=self.most,
+            network=self.network, variant=self.variant, trie=trie, beam=beam, most=self.network.max_target
         )
-        restricted = not is_open and (request.allowed is not None or request.forbidden is not None)
         return decoding.sequences(
             tokens,
             environment,
-            permitted=(lambda rows: self._permitted(request, rows)) if restricted else None,
+            permitted=None if trie is None else _permitted(request, trie),
             clusters=clusters,
             report_progress=request.report,
         )
 
-    def _permitted(self, request: CheckedRequest, rows: Int64) -> Bool:
-        may = permitted_mask(request.allowed, request.forbidden, rows, len(self.tokens))
-        return np.ascontiguousarray(may[:, self.trie.labels])
+    def _trie_for(self, request: CheckedRequest) -> Trie | None:
+        """The trie of the labels that are permitted for all texts; None if there are none."""
+        if not isinstance(request.allowed, np.ndarray):
+            return self.trie
+        labels = self.labels[request.allowed[self.labels]]
+        return Trie.of(self.tokens, labels) if len(labels) else None
 
     def text_of(self, pieces: Sequence[int]) -> str:
         """The string of output tokens."""
@@ -98,17 +97,24 @@ class ServingGenerator:
         """
         from ramify.generate.answering import merged_scores
 
-        labels: dict[int, float] = {}
-        strings: dict[str, float] = {}
-        for pieces, score in merged_scores(sequences).items():
+        def named(pieces: Any) -> Any:
             text = self.text_of(pieces)
             label = names.label_of(text)
-            if label is not None:
-                labels[label] = labels.get(label, 0.0) + score
-            elif text:
-                text = names.spelling.of(text)
-                strings[text] = strings.get(text, 0.0) + score
-        return _by_score(labels), _by_score(strings)
+            return (names.spelling.of(text) or None) if label is None else label
+
+        found = merged_scores(sequences, named)
+        labels = {one: score for one, score in found.items() if isinstance(one, int)}
+        return _by_score(labels), _by_score({one: score for one, score in found.items() if isinstance(one, str)})
+
+
+def _permitted(request: CheckedRequest, trie: Trie) -> Callable[[Int64], RankSets] | None:
+    """The labels of each text, where a restriction differs between texts; None for a restriction for all."""
+    if request.forbidden is None and not sp.issparse(request.allowed):
+        return None
+    if not sp.issparse(request.allowed):
+        return lambda rows: RankSets.of(request.forbidden[rows], trie, forbidden=True)
+    allowed = permitted(nonzero(as_csr(request.allowed)), None, request.forbidden)
+    return lambda rows: RankSets.of(allowed[rows], trie, forbidden=False)
 
 
 def _by_score(scores: dict[Any, float]) -> list[tuple[Any, float]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ramify.errors import InputError
 from ramify.generate.label_tokens import LabelTokens
-from ramify.values import Bool, Int32, Int64
+from ramify.values import CSR, Bool, Int32, Int64
 
 ROOT = 0
 
@@ -57,7 +57,7 @@ class Trie:
         chosen = np.arange(len(tokens)) if labels is None else np.asarray(labels, np.int64)
         if len(chosen) == 0:
             raise InputError("a trie needs at least one label: allow at least one label with a name")
-        table = tokens.padded()[chosen]
+        table = tokens.take(chosen).padded()
         order = np.lexsort(table.T[::-1])  # stable: the first given one of equal labels comes first
         table = table[order]
         kept = _run_starts(*table.T)
@@ -116,3 +116,37 @@ def _run_starts(*keys: Int64) -> Int64:
     fresh = np.ones(len(keys[0]), bool)
     fresh[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
     return np.flatnonzero(fresh)
+
+
+@dataclass(frozen=True, eq=False)
+class RankSets:
+    """Labels that some instances may have, or may not have, by their ranks in a trie.
+
+    Parameters
+    ----------
+    keys : int64 array
+        instance · n_ranks + rank, ascending.
+    n_ranks : int
+    forbidden : bool
+        Whether the labels are those that an instance may not have.
+    """
+
+    keys: Int64
+    n_ranks: int
+    forbidden: bool
+
+    @classmethod
+    def of(cls, labels: CSR, trie: Trie, *, forbidden: bool) -> RankSets:
+        """The non-zero entries of a matrix of shape (n, L)."""
+        rank_of = np.full(labels.shape[1], -1, np.int64)
+        rank_of[trie.labels] = np.arange(len(trie.labels))
+        rows, columns = labels.nonzero()
+        ranks = rank_of[columns]
+        keys = rows[ranks >= 0] * np.int64(len(trie.labels)) + ranks[ranks >= 0]
+        return cls(np.sort(keys), len(trie.labels), forbidden)
+
+    def count(self, rows: Int64, low: Int64, high: Int64) -> Int64:
+        """Number of labels with ranks from ``low`` to ``high`` - 1 that each instance may have."""
+        first = np.asarray(rows, np.int64) * self.n_ranks
+        found = np.searchsorted(self.keys, first + high) - np.searchsorted(self.keys, first + low)
+        return np.asarray((high - low) - found if self.forbidden else found, np.int64)

@@ -27,7 +27,8 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import SEED, THREADS, Instance, OneOf, Real, Rules, Whole
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Training
-from ramify.generate.xlgen import Written, XLGen
+from ramify.generate.open_labels import Written
+from ramify.generate.xlgen import XLGen
 from ramify.models.base.adapter import as_model, restricted, set_known, unfitted
 from ramify.models.base.model import RankingModel
 from ramify.models.mixtures.merging import Merger
@@ -123,8 +124,13 @@ class XLGenWithTree(RankingModel):
         return frozenset({"beam", "hybrid", "proposals"})
 
     def check_settings(self) -> None:
-        """Raise InputError if a setting breaks its rule, or the tree's scores are logarithms."""
+        """Raise InputError for a setting that breaks its rule, log scores, or a constraint in open decoding."""
         super().check_settings()
+        if self.way == "constrain" and self.generator is not None and self.generator.decoding == "open":
+            raise InputError(
+                "decoding of the generator is 'open', but way='constrain' restricts what it writes: use "
+                "decoding='closed', or way='rerank'"
+            )
         transform = "" if self.tree is None else str(self.tree.score_transform)
         if transform.startswith("log-"):
             raise InputError(

@@ -10,7 +10,7 @@ Classification. EACL 2023.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,14 +19,17 @@ from sklearn.utils.validation import check_is_fitted
 from ramify.checks import SEED, THREADS, OneOf, Parsed, Real, Rules, Whole, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes
+from ramify.generate.open_labels import NearestName, Written
+from ramify.generate.state import check_tokens, from_state, to_state
 from ramify.generate.targets import ORDER_NAMES
+from ramify.models.base.adapter import labels_above, restricted
 from ramify.models.base.model import HELD_OUT, RankingModel
 from ramify.strings import StringTable
-from ramify.torchloop import Environment, History, LoopConfig, require_torch
+from ramify.torchloop import Environment, LoopConfig, require_torch
 from ramify.torchloop.checkpoint import CHECKPOINT
 from ramify.torchloop.environment import DEVICE, PRECISION, loaded_settings
 from ramify.transformers.config import ENCODER_NAME, EncoderConfig
-from ramify.values import CSR, LabelTree, TopK, as_csr
+from ramify.values import CSR, LabelTree, TopK, as_csr, nonzero
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
@@ -34,9 +37,6 @@ if TYPE_CHECKING:
 
 VARIANTS = ("base", "bcl", "mcg")
 DECODINGS = ("closed", "open")
-NETWORK = "network/"
-"""Prefix of the network's arrays in a model directory."""
-
 NO_EFFECT = ("beam", "decoding", "similarity", "checkpoint", "threads")
 """Settings that have no effect on the training."""
 
@@ -45,22 +45,6 @@ def _label_tree(value: Any) -> Any:
     if isinstance(getattr(value, "tree_", value), LabelTree):
         return value
     raise InputError(f"cluster_tree is {quoted(value)}, but must be a LabelTree or a fitted model with a tree")
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a generator writes for one text, best first.
-
-    Parameters
-    ----------
-    labels : list of (int, float)
-        Labels with scores.
-    proposals : list of (str, float)
-        Strings that are not the name of a label, with scores; empty in closed decoding.
-    """
-
-    labels: list[tuple[int, float]]
-    proposals: list[tuple[str, float]]
 
 
 class XLGen(RankingModel):
@@ -154,7 +138,7 @@ class XLGen(RankingModel):
         "cluster_weight": Real(0, 1000),
         "decoder_layers": Whole(1, 100),
         "epochs": Whole(1, 100_000),
-        "denoise": Whole(0, 1000),
+        "denoise": Whole(0, 20),
         **rules_of(LoopConfig, "batch_size", "learning_rate"),
         "decoder_learning_rate": Real(1e-8, 10),
         **rules_of(EncoderConfig, "max_tokens"),
@@ -268,19 +252,6 @@ class XLGen(RankingModel):
         """Maximum number of labels of a text: a label takes at least one token, and one for its end."""
         return max(1, min(self.n_labels_, self.beam * (self.max_target // 2)))
 
-    def loop_config(self, seed: int, epochs: int) -> LoopConfig:
-        """Settings of the training loop for a number of epochs."""
-        return LoopConfig(
-            epochs=epochs,
-            batch_size=self.batch_size,
-            micro_batch=self.micro_batch,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup * epochs,
-            patience=self.patience,
-            seed=seed,
-        )
-
     def training_settings(self) -> dict[str, Any]:
         """The settings that have an effect on the training."""
         return {name: value for name, value in self._plain_settings().items() if name not in NO_EFFECT}
@@ -290,25 +261,23 @@ class XLGen(RankingModel):
         from ramify.generate.answering import ranked_labels
 
         if self.decoding == "closed":
-            return ranked_labels(self._sequences(request), self._serving().trie, request.k)
-        return self._matched(request)
+            return ranked_labels(self._sequences(request), request.k)
+        top = self._matched_top(request, [one.labels for one in self._written(request)])
+        return TopK(top.labels[:, : request.k], top.scores[:, : request.k])
 
     def _sequences(self, request: CheckedRequest, *, is_open: bool = False, clusters: CSR | None = None) -> Any:
         beam = self.beam if request.beam is None else request.beam
         with Environment(self.device, request.threads).open() as environment:
             return self._serving().sequences(request, environment, beam=beam, is_open=is_open, clusters=clusters)
 
-    def _matched(self, request: CheckedRequest) -> TopK:
-        """The ranking of open strings that are matched to labels."""
-        from ramify.models.base.adapter import restricted
-
-        rows = [one.labels for one in self._written(request)]
-        width = max(request.k, *(len(row) for row in rows))
+    def _matched_top(self, request: CheckedRequest, rows: list[list[tuple[int, float]]]) -> TopK:
+        """Labels with scores as a ranking under the restrictions of a request; k at least the number of labels."""
+        width = max([request.k, *map(len, rows)])
         top = TopK(np.full((len(rows), width), -1, np.int32), np.full((len(rows), width), -np.inf, np.float32))
         for number, row in enumerate(rows):
             for place, (label, score) in enumerate(row):
                 top.labels[number, place], top.scores[number, place] = label, score
-        return restricted(top, request.k, request.allowed, request.forbidden)
+        return restricted(top, width, request.allowed, request.forbidden)
 
     def _written(self, request: CheckedRequest) -> list[Written]:
         serving, names = self._serving(), self._nearest_names()
@@ -325,8 +294,14 @@ class XLGen(RankingModel):
         return self._written(self._checked_request(request))
 
     def decide(self, request: Request) -> CSR:
-        """0/1 matrix, shape (n, L): the labels of the most probable sequence of each text."""
-        return self.generated_sets(request)
+        """0/1 matrix, shape (n, L): the labels of the best sequence of each text, matched to names if "open"."""
+        if self.decoding == "closed":
+            return self.generated_sets(request)
+        check_is_fitted(self)
+        checked = self._checked_request(replace(request, k=None))
+        best = [one[:1] for one in self._sequences(checked, is_open=True)]
+        top = self._matched_top(checked, [self._serving().matched(one, self._nearest_names())[0] for one in best])
+        return labels_above(top, -np.inf, self.n_labels_)
 
     def generated_sets(self, request: Request, clusters: Any = None) -> CSR:
         """The labels of the best sequence of each text, optionally with given clusters.
@@ -356,7 +331,9 @@ class XLGen(RankingModel):
         given = None if clusters is None else as_csr(clusters)
         if given is not None and (given.shape != wanted or wanted[1] == 0):
             raise InputError(f"clusters has the shape {given.shape}, but must have {wanted}: one column per cluster")
-        return best_sets(self._sequences(checked, clusters=given), self._serving().trie, self.n_labels_)
+        if given is not None:
+            given = nonzero(given)
+        return best_sets(self._sequences(checked, clusters=given), self.n_labels_)
 
     def true_clusters(self, Y: Any) -> CSR:
         """0/1 matrix, shape (n, K): the clusters of given labels, shape (n, L)."""
@@ -375,23 +352,22 @@ class XLGen(RankingModel):
             from ramify.generate.stored import network_from_state
 
             variant = KINDS[self.variant](float(self.cluster_weight))
-            network, tokenizer = network_from_state(self.network_config_, self.network_arrays_, variant)
+            with damage_reported("the generator is"):
+                network, tokenizer = network_from_state(self.network_config_, self.network_arrays_, variant)
+                check_tokens(self.label_tokens_, network.vocabulary.size)
             kept = self.__dict__["_loaded"] = ServingGenerator(
                 network=network,
                 tokenizer=tokenizer,
                 variant=variant,
                 tokens=self.label_tokens_,
                 labels=self.generated_,
-                most=self.max_target,
             )
         return kept
 
-    def _nearest_names(self) -> Any:
-        from ramify.generate.open_labels import NearestName
-
+    def _nearest_names(self) -> NearestName:
         kept = self.__dict__.get("_names")
         if kept is None or kept.similarity != self.similarity:
-            kept = self.__dict__["_names"] = NearestName(self.label_names_, self.similarity)
+            kept = self.__dict__["_names"] = NearestName(self.label_names_, self.generated_, self.similarity)
         return kept
 
     def size(self) -> Sizes:
@@ -407,16 +383,7 @@ class XLGen(RankingModel):
     def to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Settings and arrays for a model directory; without ``cluster_tree``, which only training uses."""
         check_is_fitted(self)
-        settings = {name: value for name, value in self._plain_settings().items() if name != "cluster_tree"}
-        config = {"settings": settings, "network": self.network_config_, "n_labels": self.n_labels_}
-        config["histories"] = [history.to_json() for history in self.histories_]
-        arrays = {NETWORK + name: array for name, array in self.network_arrays_.items()}
-        arrays |= {"tokens/ids": self.label_tokens_.ids, "tokens/indptr": self.label_tokens_.indptr}
-        arrays |= {"generated": self.generated_}
-        arrays |= {"labels/blob": self.label_names_.blob, "labels/offsets": self.label_names_.offsets}
-        arrays |= {"clusters/indices": self.clusters_.indices.astype(np.int32)}
-        arrays |= {"clusters/indptr": self.clusters_.indptr.astype(np.int64)}
-        return config | {"n_clusters": self.clusters_.shape[1]}, arrays
+        return to_state(self)
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Any], parts: Sequence[type] = ()) -> XLGen:
@@ -427,15 +394,5 @@ class XLGen(RankingModel):
         ModelFileError
             Invalid settings or arrays.
         """
-        from ramify.generate.loaded import labels_from_state
-
         with damage_reported("the generator is"):
-            model = cls(**loaded_settings(config["settings"]))
-            model.check_settings()
-            model.network_config_ = dict(config["network"])
-            model.network_arrays_ = {
-                name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)
-            }
-            labels_from_state(model, config, arrays)
-            model.histories_ = tuple(History.from_json(rows) for rows in config["histories"])
-        return model
+            return from_state(cls(**loaded_settings(config["settings"])), config, arrays)
