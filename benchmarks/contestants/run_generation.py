@@ -94,9 +94,9 @@ def written(model: Any, asked: list[str], setup: Setup) -> dict[str, Any]:
     from ramify.generate.answering import ranked_labels
 
     request = model._checked_request(Request(texts=asked, threads=setup.threads))
-    sequences, trie = model._sequences(request), model._serving().trie
-    top = ranked_labels(sequences, trie, min(CANDIDATES, model.n_labels_))
-    own = padded([trie.labels[list(found[0].labels)] if found else [] for found in sequences])
+    sequences = model._sequences(request)
+    top = ranked_labels(sequences, min(CANDIDATES, model.n_labels_))
+    own = padded([found[0].labels if found else [] for found in sequences])
     return {"labels": top.labels, "scores": top.scores, "own": own}
 
 
