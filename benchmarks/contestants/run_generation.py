@@ -96,7 +96,7 @@ def written(model: Any, asked: list[str], setup: Setup) -> dict[str, Any]:
     request = model._checked_request(Request(texts=asked, threads=setup.threads))
     sequences = model._sequences(request)
     top = ranked_labels(sequences, min(CANDIDATES, model.n_labels_))
-    own = padded([list(found[0].labels) if found else [] for found in sequences])
+    own = padded([found[0].labels if found else [] for found in sequences])
     return {"labels": top.labels, "scores": top.scores, "own": own}
 
 
