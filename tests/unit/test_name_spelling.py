@@ -1,5 +1,6 @@
 """Spelling of written strings: capitals, accents and blanks as in the label names."""
 
+import numpy as np
 import pytest
 
 from ramify.generate.open_labels import NearestName, normalized
@@ -69,7 +70,7 @@ def test_the_same_neighbours_come_first():
 
 
 def test_spelling_does_not_change_which_label_a_string_has(spelling):
-    nearest = NearestName(NAMES, 1.0)
+    nearest = NearestName(NAMES, np.arange(len(NAMES)), 1.0)
     for label, name in enumerate(NAMES):
         assert nearest.label_of(nearest.spelling.of(normalized(name))) == label
 
@@ -89,7 +90,7 @@ def test_a_generator_proposes_names_in_the_spelling_of_the_others():
         Generated(("art - - fiction", "sea stories"), (-0.1, -0.2), -0.3, 5),
         Generated(("Art -- Fiction",), (-0.1,), -0.3, 5),
     ]
-    labels, strings = Decoded().matched(sequences, NearestName(NAMES, 1.0))
+    labels, strings = Decoded().matched(sequences, NearestName(NAMES, np.arange(len(NAMES)), 1.0))
     assert [label for label, _ in labels] == [NAMES.index("Sea stories")]
     assert [name for name, _ in strings] == ["Art -- Fiction"]  # one proposal, with the score of both
     assert strings[0][1] == pytest.approx(2.718281828**-0.1)
