@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import signal
@@ -37,7 +38,23 @@ def main() -> None:
             signal.signal(signal.SIGINT, interrupt)
     _open_missing_streams()
     _write_utf8()
-    sys.exit(run(sys.argv[1:], was_interrupted=lambda: bool(interrupts)))
+    _leave(run(sys.argv[1:], was_interrupted=lambda: bool(interrupts)))
+
+
+def _leave(code: int) -> None:
+    """End the process with an exit code.
+
+    A process of several that were connected by torch ends without the destructors of C++, in which torch may abort it
+    while another process is still at work.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or os.environ.get("WORLD_SIZE", "1").strip() in ("", "0", "1"):
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed
+            stream.flush()
+    os._exit(code)
 
 
 def run(arguments: Sequence[str], *, was_interrupted: Callable[[], bool] = lambda: False) -> int:
