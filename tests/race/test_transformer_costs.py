@@ -64,11 +64,11 @@ def test_memory_is_counted_for_the_stage_that_took_it():
     watch = StagePeaks()
     watch("small", 0.0)
     watch("large", 0.0)
-    taken = np.ones(40_000_000, np.uint8)
+    taken = np.ones(400_000_000, np.uint8)  # much more than what other tests may have left to be freed
     watch("small", 0.5)
     del taken
     watch.close()
-    assert watch.peaks["large"] > 35e6
+    assert watch.peaks["large"] > 250e6
     assert watch.peaks["small"] - watch.peaks["start"] < 60e6
 
 
