@@ -1,26 +1,17 @@
 """Every transformer model passes the public contract suite, with texts that name the features of an instance."""
 
 import tempfile
-from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("torch", reason="needs the extra torch")
 pytest.importorskip("transformers", reason="needs the extra torch")
 
+from worded import with_texts
+
 from ramify import FlatTransformer, XRLinear, XRTransformer, XTransformer
 from ramify.testing import MODEL_CHECKS, run_check
-from ramify.values import as_csr
 from tiny_encoder import save_tiny_encoder
-
-
-def with_texts(given):
-    """The features of each instance as words."""
-    if given.X is None or given.texts is not None:
-        return given
-    X = as_csr(given.X)
-    rows = zip(X.indptr[:-1], X.indptr[1:], strict=True)
-    return replace(given, texts=[" ".join(f"f{column}" for column in X.indices[a:b]) for a, b in rows])
 
 
 class Worded:

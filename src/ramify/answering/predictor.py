@@ -35,8 +35,8 @@ class Tag(NamedTuple):
 class Answer(NamedTuple):
     """The labels of one document, with its number from 1, its id or None, and its text or a placeholder.
 
-    ``why`` has the reasons of the labels, if they are asked for and there are labels; ``proposals`` names of new labels
-    with scores, None if they are not asked for.
+    ``why`` has the reasons of the labels, if requested and if there are labels; ``proposals`` names of new labels with
+    scores, None if not requested.
     """
 
     number: int

@@ -10,9 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.evaluation import top_k
 from ramify.exchange import CheckedRequest, CheckedTraining
-from ramify.match import permitted_mask
 from ramify.models.base.unit import UnitRowModel
-from ramify.values import CSR, Float32, TopK
+from ramify.values import CSR, Bool, Float32, TopK
 
 
 class ChainAnswers(UnitRowModel):
@@ -51,8 +50,8 @@ class ChainAnswers(UnitRowModel):
         """
         tops = []
         for begin, scores in self.scores_by_block(request.X, request.threads):
-            rows = np.arange(begin, begin + len(scores))
-            may = permitted_mask(request.allowed, request.forbidden, rows, scores.shape[1])
+            part = slice(begin, begin + len(scores))
+            may = _permitted(request.allowed, request.forbidden, part, scores.shape)
             tops.append(top_k(np.where(may, scores, np.float32(-np.inf)), request.k))
             request.report((begin + len(scores)) / len(request))
         return TopK(np.concatenate([top.labels for top in tops]), np.concatenate([top.scores for top in tops]))
@@ -62,3 +61,15 @@ class ChainAnswers(UnitRowModel):
         check_is_fitted(self)
         blocks = self.scores_by_block(self._features(X), self._threads())
         return np.concatenate([scores for _, scores in blocks])
+
+
+def _permitted(only: Any, never: CSR | None, rows: slice, shape: tuple[int, ...]) -> Bool:
+    """Labels that may be predicted for a block of instances, shape (rows, L)."""
+    may: Bool = np.ones(shape, bool)
+    if isinstance(only, np.ndarray):
+        may &= only
+    elif only is not None:
+        may &= only[rows].toarray() > 0
+    if never is not None:
+        may &= never[rows].toarray() == 0
+    return may

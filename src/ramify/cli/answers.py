@@ -134,7 +134,7 @@ def _json_lines(answer: Answer, keys: bool) -> list[str]:
 
 
 def _json_line(answer: Answer, labels: list[dict[str, Any]]) -> str:
-    """One document: its id if it has one, its labels, and its proposals if they are asked for."""
+    """One document: its id if it has one, its labels, and its proposals if these are requested."""
     known = {} if answer.id is None else {"id": answer.id}
     new = [{"label": name, "score": _rounded(score)} for name, score in answer.proposals or ()]
     proposed = {} if answer.proposals is None else {"proposals": new}

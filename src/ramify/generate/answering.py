@@ -116,11 +116,21 @@ def _with_ids(one: Generated, trie: Trie) -> Generated:
 
 def ranked_labels(sequences: list[list[Generated]], k: int) -> TopK:
     """The k labels with the largest scores of each instance; rows with fewer labels are filled with -1 and -inf."""
-    top = TopK(np.full((len(sequences), k), -1, np.int32), np.full((len(sequences), k), -np.inf, np.float32))
-    for row, found in enumerate(sequences):
-        best = sorted(merged_scores(found).items(), key=lambda one: (-one[1], one[0]))[:k]
-        for place, (label, score) in enumerate(best):
-            top.labels[row, place], top.scores[row, place] = label, min(1.0, score)
+    return ranking([by_score(merged_scores(found))[:k] for found in sequences], k)
+
+
+def by_score(scores: dict[Any, float]) -> list[tuple[Any, float]]:
+    """Labels or strings with scores of at most 1, best first; equal ones in their own order."""
+    best = sorted(scores.items(), key=lambda one: (-one[1], one[0]))
+    return [(label, min(1.0, score)) for label, score in best]
+
+
+def ranking(rows: list[list[tuple[int, float]]], k: int) -> TopK:
+    """Labels with scores, at most k per instance, as a ranking; -1 and -inf after the last one."""
+    top = TopK(np.full((len(rows), k), -1, np.int32), np.full((len(rows), k), -np.inf, np.float32))
+    for row, tags in enumerate(rows):
+        for place, (label, score) in enumerate(tags):
+            top.labels[row, place], top.scores[row, place] = label, score
     return top
 
 

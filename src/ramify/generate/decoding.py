@@ -151,16 +151,14 @@ def _going_on(
     for sequences in found:
         sequences.sort(key=lambda one: -one.quality)
         del sequences[beam:]
-    counts = [0] * len(found)
-    kept = []
+    by_row: dict[int, list[tuple[int, int, _Open]]] = {}
     for one in chosen:  # the best ones of each instance come first
-        row = one[2].row
-        is_worse = len(found[row]) == beam and one[2].total / n_tokens <= found[row][-1].quality
-        if counts[row] < beam and not (is_worse and counts[row] == 0):
-            counts[row] += 1
-            kept.append(one)
-        elif counts[row] == 0:
-            counts[row] = beam
+        by_row.setdefault(one[2].row, []).append(one)
+    kept = []
+    for row, ahead in by_row.items():
+        best = ahead[0][2].total / n_tokens
+        if len(found[row]) < beam or best > found[row][-1].quality:
+            kept += ahead[:beam]
     return kept
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -127,9 +128,13 @@ class Examples:
             emitted[row, : len(sequences[0].labels)] = trie.labels[list(sequences[0].labels)]
         return emitted
 
+    @cached_property
+    def _cluster_counts(self) -> Int64:
+        """Instances of each cluster, shape (K,)."""
+        return np.bincount(self.clusters.indices, minlength=self.clusters.shape[1]).astype(np.int64)
+
     def cluster_sequences(self, rows: Int64) -> Any:
         """Target sequences of the clusters, frequent ones first: int64 tensor, shape (n, steps)."""
         C = self.clusters[rows]
-        frequency = np.bincount(self.clusters.indices, minlength=self.clusters.shape[1])
-        keys = -frequency[C.indices].astype(np.float64)
+        keys = -self._cluster_counts[C.indices].astype(np.float64)
         return torch.from_numpy(self.cluster_targets.sequences(C, keys)).to(self.device)

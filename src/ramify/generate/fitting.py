@@ -36,7 +36,6 @@ from ramify.generate.network import GenerationNetwork
 from ramify.generate.serving import VARIANTS, ServingGenerator
 from ramify.generate.targets import Targets, target_order
 from ramify.generate.task import GenerationTask, Rates
-from ramify.generate.trie import Trie
 from ramify.torchloop import Checkpoint, Environment, History, LoopConfig, train
 from ramify.torchloop.checkpoint import described, fingerprint
 from ramify.transformers.embedding import embedded
@@ -108,7 +107,7 @@ class _Fit:
         self.network.to(self.environment.device)
         histories = []
         if self.model.denoise:
-            histories.append(self._train(0, self._names_task(), self.model.denoise, "names"))
+            histories.append(self._train(0, self._names_task(), 1, "names"))
         examples = self._examples(self.tokens.take(self.rest), as_csr(self.Y[self.rest]))
         task = GenerationTask(self.network, self.variant, examples, self._rates(), self._held_out_quality())
         histories.append(self._train(1, task, self.model.epochs, "train"))
@@ -211,8 +210,9 @@ class _Fit:
         if len(self.held) == 0:
             return None
         tokens, truth = self.tokens.take(self.held), as_csr(self.Y[self.held])
-        trie = Trie.of(self.label_tokens, self.serving.labels)
-        decoding = Decoding(network=self.network, variant=self.variant, trie=trie, beam=1, most=self.model.max_target)
+        decoding = Decoding(
+            network=self.network, variant=self.variant, trie=self.serving.trie, beam=1, most=self.model.max_target
+        )
 
         def quality() -> float:
             found = best_sets(decoding.sequences(tokens, self.environment), truth.shape[1])
@@ -220,14 +220,13 @@ class _Fit:
 
         return quality
 
-    def _train(self, stage: int, task: GenerationTask, passes: int, name: str) -> History:
-        loop = self._loop_config(1 if name == "names" else passes)
+    def _train(self, stage: int, task: GenerationTask, epochs: int, name: str) -> History:
         checkpoint = None
         if self.model.checkpoint is not None:
             checkpoint = Checkpoint(Path(self.model.checkpoint) / f"stage-{stage}", {"stage": stage, **self.identity})
         return train(
             task,
-            loop,
+            self._loop_config(epochs),
             self.environment,
             progress=lambda done: self.training.report(name, done),
             checkpoint=checkpoint,

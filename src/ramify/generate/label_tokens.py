@@ -15,6 +15,7 @@ import numpy as np
 
 from ramify.errors import InputError, RamifyWarning
 from ramify.kernels.subwords import subword_ids
+from ramify.transformers.tokens import places_of
 from ramify.values import Bool, Int32, Int64
 from ramify.wording import quoted
 
@@ -102,9 +103,7 @@ class LabelTokens:
 
     def take(self, labels: Int64) -> LabelTokens:
         """The tokens of some labels, in the given order."""
-        lengths = self.lengths[labels]
-        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        places = np.arange(indptr[-1]) + np.repeat(self.indptr[labels] - indptr[:-1], lengths)
+        places, indptr = places_of(self.indptr, labels)
         return LabelTokens(self.ids[places], indptr)
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.exchange import CheckedRequest
-from ramify.generate.answering import Decoding
+from ramify.generate.answering import Decoding, by_score, merged_scores
 from ramify.generate.base import Base
 from ramify.generate.bcl import BinaryClusters
 from ramify.generate.decoding import Generated
@@ -95,7 +95,6 @@ class ServingGenerator:
 
         The strings have the spelling of the names.
         """
-        from ramify.generate.answering import merged_scores
 
         def named(pieces: Any) -> Any:
             text = self.text_of(pieces)
@@ -104,7 +103,7 @@ class ServingGenerator:
 
         found = merged_scores(sequences, named)
         labels = {one: score for one, score in found.items() if isinstance(one, int)}
-        return _by_score(labels), _by_score({one: score for one, score in found.items() if isinstance(one, str)})
+        return by_score(labels), by_score({one: score for one, score in found.items() if isinstance(one, str)})
 
 
 def _permitted(request: CheckedRequest, trie: Trie) -> Callable[[Int64], RankSets] | None:
@@ -115,7 +114,3 @@ def _permitted(request: CheckedRequest, trie: Trie) -> Callable[[Int64], RankSet
         return lambda rows: RankSets.of(request.forbidden[rows], trie, forbidden=True)
     allowed = permitted(nonzero(as_csr(request.allowed)), None, request.forbidden)
     return lambda rows: RankSets.of(allowed[rows], trie, forbidden=False)
-
-
-def _by_score(scores: dict[Any, float]) -> list[tuple[Any, float]]:
-    return sorted(((one, min(1.0, score)) for one, score in scores.items()), key=lambda pair: (-pair[1], pair[0]))

@@ -272,12 +272,10 @@ class XLGen(RankingModel):
 
     def _matched_top(self, request: CheckedRequest, rows: list[list[tuple[int, float]]]) -> TopK:
         """Labels with scores as a ranking under the restrictions of a request; k at least the number of labels."""
+        from ramify.generate.answering import ranking
+
         width = max([request.k, *map(len, rows)])
-        top = TopK(np.full((len(rows), width), -1, np.int32), np.full((len(rows), width), -np.inf, np.float32))
-        for number, row in enumerate(rows):
-            for place, (label, score) in enumerate(row):
-                top.labels[number, place], top.scores[number, place] = label, score
-        return restricted(top, width, request.allowed, request.forbidden)
+        return restricted(ranking(rows, width), width, request.allowed, request.forbidden)
 
     def _written(self, request: CheckedRequest) -> list[Written]:
         serving, names = self._serving(), self._nearest_names()

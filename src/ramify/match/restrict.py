@@ -95,24 +95,3 @@ def permitted(scores: CSR, allowed: Allowed, forbidden: CSR | None) -> CSR:
     scores.eliminate_zeros()
     scores.sort_indices()
     return scores
-
-
-def permitted_mask(allowed: Allowed, forbidden: CSR | None, rows: Any, n_labels: int) -> Bool:
-    """Labels that may be predicted for some instances: bool, shape (m, n_labels).
-
-    Parameters
-    ----------
-    allowed, forbidden
-        As returned by ``restriction``.
-    rows : int array, shape (m,)
-        Numbers of the instances.
-    n_labels : int
-    """
-    may: Bool = np.ones((len(rows), n_labels), bool)
-    if isinstance(allowed, np.ndarray):
-        may &= allowed
-    elif allowed is not None:
-        may &= allowed[rows].toarray() > 0
-    if forbidden is not None:
-        may &= forbidden[rows].toarray() == 0
-    return may

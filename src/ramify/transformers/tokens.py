@@ -89,9 +89,7 @@ class Tokens:
 
     def take(self, rows: Int64) -> Tokens:
         """The tokens of some texts, in the given order; ``n_truncated`` is not divided."""
-        lengths = self.lengths[rows]
-        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        places = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], lengths)
+        places, indptr = places_of(self.indptr, rows)
         return replace(self, ids=self.ids[places], indptr=indptr)
 
     def padded(self, rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -117,6 +115,13 @@ class Tokens:
         ids[mask] = self.ids[(starts[:, None] + places)[mask]]
         mask[:, 0] = True
         return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+
+
+def places_of(indptr: Int64, rows: Int64) -> tuple[Int64, Int64]:
+    """Where the ids of some rows of a flat array are, one row after another, and the pointers of the taken rows."""
+    lengths = indptr[rows + 1] - indptr[rows]
+    taken = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return np.arange(taken[-1]) + np.repeat(indptr[rows] - taken[:-1], lengths), taken
 
 
 def tokenized(
