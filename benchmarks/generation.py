@@ -8,9 +8,9 @@
     python benchmarks/generation.py trie
     python benchmarks/generation.py proposals --sets gutenberg-lcsh:10000
 
-``run`` trains each system twice in fresh processes: on four fifths of the training documents, whose answers for the
-last fifth have the thresholds, and on all of them, for the test documents. NAME@SETTING=VALUE,... is a system with
-other settings. ``tune`` measures the held-out fifth only; each half of it has the thresholds of the other half.
+``run`` trains each system in a fresh process on four fifths of the training documents; the answers for the last fifth
+have the thresholds for those for the test documents. NAME@SETTING=VALUE,... is a system with other settings. ``tune``
+measures the held-out fifth only; each half of it has the thresholds of the other half.
 ``join`` merges the preset best with each generator, and with the same preset under another seed. ``trie`` measures the
 trie of all label names; ``proposals`` decodes 20 test documents with the kept model of xlgen-base (of ``run``, without
 hidden labels, seed 0) and adds their new strings to ``results/xlgen-judged.json``, where a person writes judgements.

@@ -2,8 +2,8 @@
 
     run_generation.py train|held-out|test MATRICES WORK THREADS SEED SETTINGS
 
-``held-out`` and ``test`` answer the texts of ``test.json``. ``test`` also measures greedy decoding, and generates with
-the true clusters of ``Y_test.npz`` where a model has clusters. ``top.npz`` has the arrays
+``held-out`` and ``test`` answer the texts of ``held-out.json`` and ``test.json``. ``test`` also measures greedy
+decoding, and generates with the true clusters of ``Y_test.npz`` where a model has clusters. ``top.npz`` has the arrays
 
 labels, scores    shape (n, min(CANDIDATES, L)): best first, then -1 and -inf
 own               shape (n, longest): the labels of the best sequence in their order, then -1; of XLGen
@@ -49,23 +49,23 @@ class NamedTexts(Texts):
 def main() -> None:
     task, matrices, work, threads, seed, settings = sys.argv[1:]
     setup = Setup(Path(matrices), Path(work), int(threads), int(seed), json.loads(settings))
-    costs = measure_training(NamedTexts(), setup) if task == "train" else answer(setup, is_test=task == "test")
+    costs = measure_training(NamedTexts(), setup) if task == "train" else answer(setup, task)
     (setup.work / "costs.json").write_text(json.dumps(costs))
 
 
-def answer(setup: Setup, *, is_test: bool) -> dict[str, float]:
-    """Write the answers; the costs."""
+def answer(setup: Setup, part: str) -> dict[str, float]:
+    """Write the answers for a part; the costs."""
     from ramify.generate import XLGen
 
     tagger = NamedTexts().load(setup)
-    model, asked = tagger.model_, texts(setup, "test")
+    model, asked = tagger.model_, texts(setup, part)
     writes = isinstance(model, XLGen)
     warm_up(tagger, asked, setup)
     cpu, wall = cpu_seconds(), time.perf_counter()
     found = written(model, asked, setup) if writes else ranked(tagger, asked, setup)
     costs = {"answer_cpu_s": cpu_seconds() - cpu, "answer_wall_s": time.perf_counter() - wall, "answered": len(asked)}
     costs["weights"] = model.size().weights
-    if writes and is_test:
+    if writes and part == "test":
         costs |= greedy_speed(model, asked[:GREEDY], setup)
         found |= with_true_clusters(model, asked, setup)
     np.savez(setup.work / "top.npz", **found)

@@ -1,10 +1,11 @@
 """Answers of the study of label generation: each model answers in a fresh process, and its answers are kept.
 
 A problem is a set with all labels of its training and test files, a share of the training labels hidden, and a seed
-(of the hidden labels, of the held-out documents and of the models). A fifth of the training documents is held out.
+(of the hidden labels, of the held-out documents and of the models). A fifth of the training documents is held out. A
+model is trained once, on the other four fifths, and answers
 
-held-out    trained on the other four fifths, answers for the fifth: what thresholds and weights are fitted on
-test        trained on all training documents, answers for the test documents
+held-out    the documents of the fifth: what settings, thresholds and weights are chosen on
+test        the test documents
 """
 
 from __future__ import annotations
@@ -141,13 +142,17 @@ class Problem:
         """Their labels."""
         return sp.csr_matrix(self.matrices.Y_test[self.test_rows])
 
+    @cached_property
+    def trained(self) -> Any:
+        """Labels of the documents that the models are trained on."""
+        return sp.csr_matrix(self.Y[self.parts[0]])
+
     def truth(self, part: str) -> tuple[Any, Any]:
         """Labels of the documents that are answered, and of the training documents of the model."""
-        rest, held = self.parts
-        return (self.Y_test, self.Y) if part == TEST else (sp.csr_matrix(self.Y[held]), sp.csr_matrix(self.Y[rest]))
+        return (self.Y_test if part == TEST else sp.csr_matrix(self.Y[self.parts[1]])), self.trained
 
     def answers(self, system: System, part: str) -> Answered:
-        """The answers of a system, from the cache if they are there.
+        """The answers of a system, from the cache if they are there; else those of both parts are made.
 
         Raises
         ------
@@ -156,59 +161,56 @@ class Problem:
         """
         kept = self.home(system, part)
         if not kept.exists():
-            print(
-                f"{self.matrices.dataset}: {system.name}, {self.share:.0%} hidden, seed {self.seed}, {part}", flush=True
-            )
-            self._run(system, part, kept)
+            print(f"{self.matrices.dataset}: {system.name}, {self.share:.0%} hidden, seed {self.seed}", flush=True)
+            self._run(system)
         return Answered(kept, self.Y.shape[1])
 
     def home(self, system: System, part: str) -> Path:
         """Where answers are kept."""
-        matrices = self.fingerprint if part == TEST else self.matrices.fingerprint
-        name = f"{system.name}-{system.identity()}-{matrices}-{self.share:g}-{self.seed}-{part}.npz"
+        name = f"{system.name}-{system.identity()}-{self.fingerprint}-{self.share:g}-{self.seed}-{part}.npz"
         return CACHE / "generation" / name
 
     def model_home(self, system: System) -> Path:
-        """Where the model of the test part is kept, if it is (``KEPT``)."""
+        """Where the model is kept, if it is (``KEPT``)."""
         return self.home(system, TEST).with_suffix(".model")
 
-    def _run(self, system: System, part: str, kept: Path) -> None:
+    def _run(self, system: System) -> None:
         """Train and answer in processes of their own."""
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        (CACHE / "generation").mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix="run-", dir=CACHE))
-        folder = work / "matrices"
-        folder.mkdir()
-        self._write(folder, part)
         try:
-            outcomes, costs = [], {}
-            for task in ("train", part):
-                words = [task, folder, work, self.threads, self.seed, json.dumps(system.settings)]
-                program = [str(system.python()), str(system.path()), *map(str, words)]
-                outcomes.append(watch(program, variables(system, self.threads), work / "log.txt", self.limits))
-                if outcomes[-1].failed:
-                    raise AnswerError(f"{task}: {outcomes[-1].failed}")
-                costs |= json.loads((work / "costs.json").read_text())
-            noted = load_of(outcomes) | rounded(costs)
-            with np.load(work / "top.npz") as found:
-                np.savez(work / "answers.npz", **found, costs=json.dumps(noted))
-            if part == TEST and system.name.startswith(KEPT) and not self.share and not self.seed:
+            self._write(work / "matrices")
+            trained = self._process("train", system, work)
+            for part in (HELD_OUT, TEST):
+                answered = self._process(part, system, work)
+                noted = load_of([trained[0], answered[0]]) | rounded(trained[1] | answered[1])
+                with np.load(work / "top.npz") as found:
+                    np.savez(work / f"{part}.npz", **found, costs=json.dumps(noted))
+            if system.name.startswith(KEPT) and not self.share and not self.seed:
                 shutil.rmtree(self.model_home(system), ignore_errors=True)
                 shutil.move(work / "model", self.model_home(system))
-            shutil.move(work / "answers.npz", kept)
+            for part in (HELD_OUT, TEST):
+                shutil.move(work / f"{part}.npz", self.home(system, part))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
-    def _write(self, folder: Path, part: str) -> None:
+    def _process(self, task: str, system: System, work: Path) -> tuple[Any, Row]:
+        """The outcome of one process of a contestant, and the costs that it noted."""
+        words = [task, work / "matrices", work, self.threads, self.seed, json.dumps(system.settings)]
+        program = [str(system.python()), str(system.path()), *map(str, words)]
+        outcome = watch(program, variables(system, self.threads), work / "log.txt", self.limits)
+        if outcome.failed:
+            raise AnswerError(f"{task}: {outcome.failed}")
+        return outcome, json.loads((work / "costs.json").read_text())
+
+    def _write(self, folder: Path) -> None:
         """What a contestant is given. The true test labels are for the upper bound of the clusters only."""
-        train = texts_of(self.matrices, "train")
+        folder.mkdir()
+        train, test = (texts_of(self.matrices, part) for part in ("train", "test"))
         rest, held = self.parts
-        if part == TEST:
-            asked, every = texts_of(self.matrices, "test"), self.Y
-            sp.save_npz(folder / "Y_test.npz", self.Y_test)
-            given = {"train": train, "test": [asked[row] for row in self.test_rows]}
-        else:
-            every = sp.csr_matrix(self.Y[rest])
-            given = {"train": [train[row] for row in rest], "test": [train[row] for row in held]}
-        sp.save_npz(folder / "Y.npz", every, compressed=False)
-        for name, values in (given | {"labels": self.names}).items():
+        given = {"train": [train[row] for row in rest], HELD_OUT: [train[row] for row in held]}
+        given |= {TEST: [test[row] for row in self.test_rows], "labels": self.names}
+        for name, values in given.items():
             (folder / f"{name}.json").write_text(json.dumps(values, ensure_ascii=False), "utf-8")
+        sp.save_npz(folder / "Y.npz", self.trained, compressed=False)
+        sp.save_npz(folder / "Y_test.npz", self.Y_test)

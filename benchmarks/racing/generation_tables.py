@@ -25,16 +25,16 @@ SHOWN_SETS = {OWN: "own sets", "upper": "true clusters"}
 TEXT = """\
 `python benchmarks/generation.py run`. Labels: all names of the training and test files. `own sets`: the most probable
 sequence of a generator; `micro threshold`, `macro threshold`: the 100 best labels above one threshold, which has the
-largest micro or macro F1 on a held-out fifth of the training documents, ranked by the same system trained on the
-others; no system is given the number of true labels. XLGen and XRTransformer hold out up to 256 of their training texts
+largest micro or macro F1 on a fifth of the training documents; every model is trained on the other four fifths only; no
+system is given the number of true labels. XLGen and XRTransformer hold out up to 256 of their training texts
 for early stopping. `true clusters`: own sets with the clusters of the true labels, an upper bound of the guidance.
 1-shot and 0-shot F1: micro F1 over the labels with exactly one and with no training document, counted after hiding.
 Hidden: share of the labels of each training document that is removed, also of the held-out ones; the test labels are
 untouched. In percent, means over the seeds; `labels` per document."""
 COSTS_TEXT = """\
-Costs with all labels, medians over the seeds, on the CPU: millions of weights, minutes of training by the clock (all
-training documents), documents per second from texts with the beam of the model and with beam 1, without loading the
-model. * at a name: other programs ran on the machine."""
+Costs with all labels, medians over the seeds, on the CPU: millions of weights, minutes of training by the clock (four
+fifths of the training documents), documents per second from texts with the beam of the model and with beam 1, without
+loading the model. * at a name: other programs ran on the machine."""
 PAIRS = """\
 Differences of own sets and rankings in percentage points, * where p < 0.05 (bootstrap over test documents and seeds,
 paired)."""

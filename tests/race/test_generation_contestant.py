@@ -66,5 +66,5 @@ def test_the_first_use_of_a_model_is_outside_the_clock(contestant, monkeypatch, 
     monkeypatch.setattr(module, "texts", lambda setup, part: ["a", "b"])
     monkeypatch.setattr(module, "written", lambda model, asked, setup: events.append("2 texts written") or {})
     monkeypatch.setattr(module, "cpu_seconds", lambda: events.append("clock") or 1.0)
-    module.answer(setup, is_test=False)
+    module.answer(setup, "held-out")
     assert events == [first, "clock", then, "clock"]
