@@ -1,16 +1,21 @@
-"""Labels that are generated: XLGen and its guided variants beside trees, with all labels of training and test files.
+r"""Labels that are generated: XLGen and its guided variants beside trees, with all labels of training and test files.
 
     python benchmarks/generation.py tune --sets crs-bills-mini --systems xlgen-base xlgen-base@epochs=40
     python benchmarks/generation.py tune --systems remedies
     python benchmarks/generation.py run                     # every system on both sets, all and half of the labels
-    python benchmarks/generation.py run --sets gutenberg-lcsh:10000 --systems xlgen-mcg@clusters=100,denoise=5
+    python benchmarks/generation.py run --sets gutenberg-lcsh:5000 --systems xlgen-mcg@clusters=100,denoise=5
     python benchmarks/generation.py join                    # ensembles, from the kept answers
     python benchmarks/generation.py trie
-    python benchmarks/generation.py proposals --sets gutenberg-lcsh:10000
+    python benchmarks/generation.py proposals --sets gutenberg-lcsh:5000
 
 ``run`` trains each system in a fresh process on four fifths of the training documents; the answers for the last fifth
 have the thresholds for those for the test documents. NAME@SETTING=VALUE,... is a system with other settings. ``tune``
-measures the held-out fifth only; each half of it has the thresholds of the other half.
+measures the held-out fifth only; each half of it has the thresholds of the other half. All documents on a GPU, where no
+system begins after 8 minutes:
+
+    python benchmarks/generation.py run --sets gutenberg-lcsh --minutes 8 --seeds 1 --shares 0 \
+        --settings '{"device": "cuda", "batch_size": 128}'
+
 ``join`` merges the preset best with each generator, and with the same preset under another seed. ``trie`` measures the
 trie of all label names; ``proposals`` decodes 20 test documents with the kept model of xlgen-base (of ``run``, without
 hidden labels, seed 0) and adds their new strings to ``results/xlgen-judged.json``, where a person writes judgements.
@@ -31,6 +36,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +67,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """Settings of the generators by data set; others are defaults. The longest heading of gutenberg-lcsh has 48 tokens, so
 that ``max_target`` is at least 49."""
-SETS = ("crs-bills-mini", "gutenberg-lcsh:10000")
+SETS = ("crs-bills-mini", "gutenberg-lcsh:5000")
 SYSTEMS = (*GENERATORS, "xr-linear", "xr-transformer", FIRST, CONTROL)
 SHARES = (0.0, 0.5)
 CHANGES = "@"
@@ -102,6 +109,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--settings", type=json.loads, default={}, help="of all generators, as a JSON object")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=float, default=7200, help="seconds for one training or prediction")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="run: no system begins after these")
     parser.add_argument("--memory", type=float, default=20, help="GB for one training or prediction")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     chosen = parser.parse_args()
@@ -191,14 +199,18 @@ def _has_risen(limits: Limits, row: Row) -> bool:
 
 def run(chosen: argparse.Namespace, matrices: Matrices) -> Iterator[Row]:
     """Rows of the systems that are due, the first seed of all systems first; then the paired differences."""
-    systems = _systems(chosen, matrices.dataset, chosen.systems)
+    systems, begun = _systems(chosen, matrices.dataset, chosen.systems), time.monotonic()
     for seed in range(chosen.seeds):
         for share in chosen.shares:
             problem = problem_of(chosen, matrices, share, seed)
             for system in systems:
                 key = key_of("run", problem, system)
-                if not is_done(key, problem.limits):
-                    yield key | _measured_run(problem, system)
+                if is_done(key, problem.limits):
+                    continue
+                if time.monotonic() - begun > 60 * chosen.minutes:
+                    print(f"{system.name}: left out, since {chosen.minutes:g} minutes have passed", flush=True)
+                    continue
+                yield key | _measured_run(problem, system)
     for share in chosen.shares:
         yield from _guided_beside_base(chosen, matrices, share)
 

@@ -67,7 +67,7 @@ def generation_section(threads: int = 2) -> str:
     parts = ["## Label generation"]
     parts += [TEXT, COSTS_TEXT, PAIRS] if found else []
     for dataset, systems in found.items():
-        parts += [f"### {dataset}", _quality(systems), *_failures(systems), *_costs(systems)]
+        parts += [f"### {dataset}", *_settings(systems), _quality(systems), *_failures(systems), *_costs(systems)]
         parts += _differences(rows, systems, dataset) + _losses(systems)
     parts += _counts(found)
     parts += _joined(rows, threads) + _trials(rows) + _trie(rows) + _proposals(rows)
@@ -102,6 +102,15 @@ def _good(runs: Iterable[Row]) -> list[Row]:
 
 def _cell(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
+
+
+def _settings(systems: Runs) -> list[str]:
+    """A sentence with the settings of the base variant that are no defaults."""
+    found: Row = {}
+    for row in (row for runs in systems.get(BASE, {}).values() for row in runs):
+        found = row.get("settings", found)
+    own = ", ".join(f"{name} {value}" for name, value in found.items() if name != "system")
+    return [f"Settings of the generators: {own}."] if own else []
 
 
 def _quality(systems: Runs) -> str:

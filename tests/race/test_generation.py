@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import sys
 from argparse import Namespace
 
@@ -191,7 +192,7 @@ def test_the_weight_of_an_ensemble_is_chosen_on_held_out_documents(matrices, fak
 
 def chosen(**changes):
     values = {"systems": ["xlgen-base", "xlgen-mcg", "xr-linear"], "shares": [0.0, 0.5], "seeds": 2, "test": None}
-    values |= {"settings": {}, "threads": 1, "limit": 60.0, "memory": 4.0}
+    values |= {"settings": {}, "threads": 1, "limit": 60.0, "memory": 4.0, "minutes": math.inf}
     return Namespace(**values | changes)
 
 
@@ -231,6 +232,11 @@ def test_runs_are_skipped_when_they_have_rows(study, tmp_path):
     made = len(calls(tmp_path))
     assert study("run", seeds=1) == [] and len(calls(tmp_path)) == made
     assert {row["seed"] for row in study("run") if row["kind"] == "run"} == {1}
+
+
+def test_no_system_begins_after_the_minutes(study, tmp_path, capsys):
+    assert study("run", minutes=0.0) == [] and not (tmp_path / "log").exists()
+    assert "xlgen-base: left out, since 0 minutes have passed" in capsys.readouterr().out
 
 
 def test_a_failed_run_is_repeated_with_a_higher_limit_only(study):

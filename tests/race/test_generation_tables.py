@@ -41,7 +41,7 @@ DOCUMENT = {
 ROWS = [
     run("xlgen-base", 90.0, identity="old"),
     run("xlgen-base", 40.0),
-    run("xlgen-base", 42.0, seed=1),
+    run("xlgen-base", 42.0, seed=1, settings={"system": "xlgen-base", "epochs": 8}),
     run("xlgen-base", 30.0, share=0.5),
     run("xlgen-mcg", 44.0, kinds=("own", "upper")),
     run("xlgen-mcg", 29.0, share=0.5),
@@ -90,6 +90,7 @@ def test_means_over_the_seeds_of_the_present_identity(section):
     assert "| xlgen-mcg | 0% | true clusters | 43.00 |" in found
     assert "90.00" not in found
     assert "xlgen-bcl, 0% hidden: train: killed." in found
+    assert "Settings of the generators: epochs 8." in found
 
 
 def test_costs_with_all_labels(section):
