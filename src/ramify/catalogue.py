@@ -24,6 +24,9 @@ INDEXER, REPRESENTATION = "indexer", "representation"
 EXTRA_MODULES = {"torch": "torch", "ann": "usearch"}
 """The module that each extra installs."""
 
+HUB = "ramify.hub"
+"""Package of a higher layer that methods of ``Tagger`` import by name when they are called."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:

@@ -42,6 +42,10 @@ class ModelFileError(RamifyError):
     """A model directory is missing, foreign, truncated, tampered with, or from a newer format."""
 
 
+class HubError(RamifyError):
+    """A hub cannot be reached, or refuses a request for a repository."""
+
+
 class MissingExtraError(RamifyError, ImportError):
     """An optional dependency is not installed.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ramify import __version__
-from ramify.cli import calibrate, convert, demo, evaluate, inspect, listing, predict, train, tune
+from ramify.cli import calibrate, convert, demo, evaluate, inspect, listing, predict, pull, push, train, tune
 from ramify.cli.commands import as_command, paragraphs
 
 HELP = """Extreme multilabel classification: rank the few relevant labels among thousands to millions.
@@ -53,6 +53,8 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     app.command("calibrate", help=paragraphs(calibrate.HELP))(as_command(calibrate.CalibrateOptions, calibrate.run))
     app.command("inspect", help=paragraphs(inspect.HELP))(as_command(inspect.InspectOptions, inspect.run))
     app.command("convert", help=paragraphs(convert.HELP))(as_command(convert.ConvertOptions, convert.run))
+    app.command("push", help=paragraphs(push.HELP))(as_command(push.PushOptions, push.run))
+    app.command("pull", help=paragraphs(pull.HELP))(as_command(pull.PullOptions, pull.run))
     return app
 
 

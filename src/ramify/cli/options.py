@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Optional
 
 from typer import Option
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ramify.data import Fields
+    from ramify.hub import Place
     from ramify.tagger import Tagger
     from ramify.values import Dataset
 
@@ -171,3 +172,47 @@ class OutputOptions:
     quiet: Annotated[bool, Option("--quiet", "-q", help="No progress and no notes.", rich_help_panel=OUTPUT_PANEL)] = (
         False
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubOptions:
+    """Options for a repository of models on a hub."""
+
+    revision: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="NAME", help="Branch, tag or commit. (default: the main branch)"),
+    ] = None
+    token_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        Option(metavar="FILE", help="File with the access token. (default: HF_TOKEN, or hf auth login)"),
+    ] = None
+
+    def place(self, repository: str) -> Place:
+        """The repository with revision and token.
+
+        Raises
+        ------
+        MissingExtraError
+            huggingface-hub is not installed.
+        RamifyError
+            A malformed id, or a token file that cannot be read.
+        """
+        from ramify.hub import Place
+
+        return Place(repository, self.revision, None if self.token_file is None else _token(self.token_file))
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether progress bars are shown: on terminals, unless the command is quiet."""
+        return sys.stderr.isatty() and not getattr(self, "quiet", False)
+
+
+def _token(path: Path) -> str:
+    from ramify.errors import DataFileError
+
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise DataFileError(f"cannot be read ({error.strerror or error}): check the path", path) from None
+    except ValueError:
+        raise DataFileError("is no text: give a file with an access token", path) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +16,13 @@ from ramify.evaluation.label_measures import scoped
 from ramify.evaluation.measured import Measured
 from ramify.evaluation.unseen import UnseenDocuments
 from ramify.values import Float64
+from ramify.wording import quoted
 
 if TYPE_CHECKING:
     from rich.console import Group
+
+ROUNDING = 1e-9
+"""Rounding error of a share that a file may hold."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,8 @@ class Measures:
         Size of the label space.
     buckets : dict of str to BucketSize
         Empty without Y_train.
-    measured : Measured
-        The data of the values.
+    measured : Measured or None
+        The data of the values; None for a report made by ``from_dict``.
     """
 
     values: dict[str, float]
@@ -69,12 +75,18 @@ class Measures:
     unseen: UnseenDocuments
     n_labels: int
     buckets: dict[str, BucketSize]
-    measured: Measured = field(repr=False, compare=False)
+    measured: Measured | None = field(repr=False, compare=False)
 
     def __getitem__(self, name: str) -> float:
         if name not in self.values:
             raise InputError(f"the report has no measure {name!r}, but: {', '.join(self.values)}")
         return self.values[name]
+
+    def source(self) -> Measured:
+        """The data of the values; InputError for a report that was read from a file, which has none."""
+        if self.measured is None:
+            raise InputError("a report that was read from a file has no values per document: evaluate again")
+        return self.measured
 
 
 @dataclass(frozen=True)
@@ -110,14 +122,15 @@ class Report(Measures):
         Raises
         ------
         InputError
-            An unknown measure, or one that is a mean over labels (macro F1, coverage).
+            An unknown measure, one that is a mean over labels (macro F1, coverage), or a report made by ``from_dict``.
         """
         self[name]
         group, _, short = name.rpartition("/")
-        part = self.measured.by_document[group]
+        measured = self.source()
+        part = measured.by_document[group]
         if short not in part.names:
             raise InputError(f"{name} is a mean over labels, so it has no value per document")
-        rows = self.measured.counted[part.rows]
+        rows = measured.counted[part.rows]
         spread = [np.zeros(self.n_documents), np.zeros(self.n_documents)]
         for whole, values in zip(spread, part.of(short), strict=True):
             whole[rows] = values
@@ -148,6 +161,41 @@ class Report(Measures):
             "values": {name: plain_number(value) for name, value in self.values.items()},
             "intervals": {name: [*map(plain_number, bounds)] for name, bounds in self.intervals.items()},
         }
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Report:
+        """The report of the values of ``as_dict``, without values per document.
+
+        Parameters
+        ----------
+        facts : mapping
+            As ``as_dict`` returns them, and as ``ramify evaluate --json`` prints them; other keys are ignored.
+
+        Raises
+        ------
+        InputError
+            Missing or wrong values.
+        """
+        try:
+            report = cls(
+                values={name: _number(value) for name, value in facts["values"].items()},
+                intervals={name: (_number(low), _number(high)) for name, (low, high) in facts["intervals"].items()},
+                n_documents=_count(facts["n_documents"]),
+                n_counted=_count(facts["n_counted"]),
+                unseen=UnseenDocuments(_count(facts["n_unseen"]), counted=facts["unseen_counted"] is True),
+                n_labels=_count(facts["n_labels"]),
+                buckets={
+                    name: BucketSize(*(_count(size[key]) for key in ("labels", "test_labels", "documents")))
+                    for name, size in facts["buckets"].items()
+                },
+                measured=None,
+                ks=tuple(_count(k) for k in facts["ks"]),
+            )
+            report.grids(), report.values_of_all()  # fail for a measure that is missing or has another name
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise InputError(f"the values are no report of an evaluation ({reason}): evaluate again") from None
+        return report
 
     def grids(self) -> tuple[Grid, ...]:
         """The tables: all labels at all cut-offs, then the buckets at the last one."""
@@ -189,3 +237,18 @@ class Report(Measures):
     def _cell(self, name: str) -> str:
         interval = f" {percent_range(self.intervals[name])}" if self.intervals else ""
         return percent(self.values[name]) + interval
+
+
+def _number(value: Any) -> float:
+    """A value of ``as_dict``: NaN for None; ValueError for another type, and outside of 0..1."""
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, float | int) or not 0 <= value <= 1 + ROUNDING:
+        raise ValueError(f"the value {quoted(value)} is not in 0..1")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"the value {quoted(value)} is no count")
+    return value

@@ -22,6 +22,7 @@ from ramify.tagger import state as tagger_state
 from ramify.tagger.fitted import FittedTagger
 from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_used_labels
 from ramify.tagger.instances import listed
+from ramify.tagger.on_hub import OnHub
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
 from ramify.values import CSR, Dataset, StageProgress, as_features, as_label_matrix
 
@@ -32,7 +33,7 @@ DEFAULT_PARTS = {"model": XRLinear, "vectorizer": Tfidf}
 """Default parts, used if the argument is None."""
 
 
-class Tagger(FittedTagger):
+class Tagger(OnHub, FittedTagger):
     """Assigns label names to texts.
 
     Parameters

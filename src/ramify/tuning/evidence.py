@@ -105,7 +105,7 @@ class Judged:
         """The rankings of documents with labels Y, for a model that was trained on Y_train."""
         report = evaluate(Y, top, Y_train=Y_train, ks=objective.ks)
         pairs = [report.contributions(name) for name in objective.measures]
-        counted = report.measured.counted
+        counted = report.source().counted
         columns = (np.column_stack([pair[side] for pair in pairs])[counted] for side in (0, 1))
         return cls(*(part.astype(np.float32) for part in columns))
 
