@@ -1,5 +1,7 @@
 """Settings of all tests."""
 
+import socket
+
 import pytest
 from hypothesis import settings
 
@@ -23,3 +25,36 @@ def fruit_model(tmp_path_factory):
     from fruit_documents import save_fruit_model
 
     return save_fruit_model(tmp_path_factory.mktemp("fruit"))
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A local hub, to which all requests of ``ramify.hub`` go, with the token of its user "ann"."""
+    pytest.importorskip("huggingface_hub", reason="needs the extra hub")
+    pytest.importorskip("jinja2", reason="needs the extra hub")
+    from huggingface_hub import constants, file_download
+
+    from hub_server import WRITE_TOKEN, Hub
+
+    with Hub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", WRITE_TOKEN)
+        # These have the environment at the time of the import.
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # the server has LFS uploads only
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
+        for proxy in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(proxy, raising=False)
+        resolve = socket.getaddrinfo
+
+        def local(host, *arguments, **settings):
+            if host not in ("127.0.0.1", "localhost", b"127.0.0.1", b"localhost"):
+                pytest.fail(f"a test asks the network for {host!r}")  # no Exception, so that nothing retries
+            return resolve(host, *arguments, **settings)
+
+        monkeypatch.setattr(socket, "getaddrinfo", local)
+        yield server

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 HELP = """Upload a model and a model card to a hub such as Hugging Face.
 
-The two files of the model are verified, and uploaded in one commit. The card is generated: labels, training data, use, limits,
-sizes, and measures from --test or --report. It contains names of labels, but no texts. The access token is that of
-HF_TOKEN, of hf auth login, or of --token-file.
+The two files of the model are verified, and uploaded in one commit. The card is generated: labels, training data,
+use, limits, sizes, and measures from --test or --report. It contains names of labels, but no texts. The access token
+is that of HF_TOKEN, of hf auth login, or of --token-file.
 
 Examples:
 

@@ -29,6 +29,8 @@ from ramify.wording import counted, isolated, quoted, shortened
 
 TASK = "text-classification"
 TAGS = ("ramify", "extreme-multilabel-classification", "multilabel-classification")
+INDEXED = ("P", "nDCG", "PSP", "R", "microF1", "macroF1")
+"""Measures of the model index; the text of the card has all."""
 FEW_DOCUMENTS = 5
 """Labels with at most this number of training documents are called rare, as in ``EvaluationConfig``."""
 LONGEST_NAME = 80
@@ -163,7 +165,7 @@ def _results(options: CardOptions) -> Iterator[Any]:
     if options.report is None:
         return
     for name, value in options.report.values_of_all().items():
-        if not math.isnan(value):
+        if name.partition("@")[0] in INDEXED and not math.isnan(value):
             yield EvalResult(
                 task_type=TASK,
                 task_name="Extreme multilabel classification",
@@ -254,8 +256,8 @@ def _listed(meanings: Iterator[tuple[str, str]]) -> Fragment:
 def _limit_section(tagger: Tagger, options: CardOptions) -> Section:
     counts, decisions = tagger.label_counts_, tagger.decisions_
     texts = ["Labels that did not occur in training are not assigned."]
-    if counts is not None and len(counts):
-        rare = int((counts <= FEW_DOCUMENTS).sum())
+    rare = 0 if counts is None else int((counts <= FEW_DOCUMENTS).sum())
+    if counts is not None and rare:
         texts.append(
             f"{100 * rare / len(counts):.0f}% of the labels ({rare:,} of {len(counts):,}) have at most {FEW_DOCUMENTS} "
             "training documents. The model finds such labels less often than frequent ones."
@@ -281,7 +283,7 @@ def _file_section(facts: ModelCard, files: ModelFiles) -> Section:
         ("labels", f"{facts.n_labels:,}"),
         ("features", f"{facts.n_features:,}"),
         ("weights", f"{facts.n_weights:,}"),
-        ("size of the files", f"{files.bytes / 1e6:,.1f} MB"),
+        ("size of the files", f"{files.bytes / 1e3:,.1f} kB" if files.bytes < 1e6 else f"{files.bytes / 1e6:,.1f} MB"),
         ("model format", str(files.body["format"])),
         ("saved by", f"ramify {files.body['ramify']}"),
         ("card made by", f"ramify {__version__}"),

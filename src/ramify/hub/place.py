@@ -45,6 +45,22 @@ TRANSPORT_ERROR: type[Exception] = _BASES[-1] if _BASES else ConnectionError
 """Base of the errors of the HTTP library, such as a refused connection."""
 LONGEST_REASON = 200
 NO_TOKEN = "set HF_TOKEN, or run hf auth login"
+SENTENCES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (LocalEntryNotFoundError, OfflineModeIsEnabled),
+        "{name} is not in the local cache, and downloads are off: allow them once (HF_HUB_OFFLINE=0)",
+    ),
+    ((GatedRepoError,), f"access to {{name}} must be granted first: request it on {{hub}}/{{name}}, and {NO_TOKEN}"),
+    (
+        (RepositoryNotFoundError,),
+        f"{{hub}} has no repository {{name}} that this token may read: check the name, or {NO_TOKEN}",
+    ),
+    ((RevisionNotFoundError,), "{name} has no revision {revision}: give a branch, a tag or a commit of it"),
+    ((EntryNotFoundError,), "{name} holds no ramify model at {revision}: check the name and the revision"),
+    ((LocalTokenNotFoundError,), f"{{hub}} needs an access token: {NO_TOKEN}"),
+    ((HFValidationError,), "{hub} cannot have the repository {name} ({reason}): give another name"),
+)
+"""Errors of huggingface_hub, subclasses before their bases, and their sentences."""
 
 
 @dataclass(frozen=True)
@@ -110,34 +126,34 @@ class Place:
                 raise
             raise HubError(sentence) from None
 
-    def _sentence(self, error: BaseException) -> str | None:  # noqa: PLR0911 - one line per error
-        """The problem and the remedy; None for an error of another origin. Subclasses precede their bases."""
-        name, hub = self.repo_id, self.endpoint
-        if isinstance(error, LocalEntryNotFoundError | RuntimeError) and isinstance(error.__cause__, Exception):
-            inner = error.__cause__
-            return self._sentence(inner) or f"{hub} gives no answer of a hub ({_reason(inner)}): check HF_ENDPOINT"
-        if isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled):
-            return f"{name} is not in the local cache, and downloads are off: allow them once (HF_HUB_OFFLINE=0)"
-        if isinstance(error, GatedRepoError):
-            return f"access to {name} must be granted first: request it on {hub}/{name}, and {NO_TOKEN}"
-        if isinstance(error, RepositoryNotFoundError):
-            return f"{hub} has no repository {name} that this token may read: check the name, or {NO_TOKEN}"
-        if isinstance(error, RevisionNotFoundError):
-            return f"{name} has no revision {quoted(self.revision or 'main')}: give a branch, a tag or a commit of it"
-        if isinstance(error, EntryNotFoundError):
-            return f"{name} holds no ramify model at {quoted(self.revision or 'main')}: check the name and the revision"
-        if isinstance(error, LocalTokenNotFoundError):
-            return f"{hub} needs an access token: {NO_TOKEN}"
-        if isinstance(error, HFValidationError):
-            return f"{hub} cannot have the repository {quoted(name)} ({_reason(error)}): give another name"
+    def _sentence(self, error: BaseException) -> str | None:
+        """The problem and the remedy; None for an error of another origin."""
+        inner = error.__cause__
+        if isinstance(error, RuntimeError) and inner is not None:  # of an upload
+            return self._sentence(inner)
+        if isinstance(error, LocalEntryNotFoundError) and inner is not None:
+            return (
+                self._sentence(inner)
+                or f"{self.endpoint} does not answer as a hub ({_reason(inner)}): check HF_ENDPOINT"
+            )
+        named = {"name": self.repo_id, "hub": self.endpoint, "revision": quoted(self.revision or "main")}
+        for kinds, sentence in SENTENCES:
+            if isinstance(error, kinds):
+                return sentence.format(**named, reason=_reason(error))
+        return self._other(error)
+
+    def _other(self, error: BaseException) -> str | None:
+        """The sentence for errors that are not in ``SENTENCES``."""
         if isinstance(error, HfHubHTTPError):
             return self._answered(error)
         if isinstance(error, TRANSPORT_ERROR | ConnectionError):
-            return f"{hub} cannot be reached ({_reason(error)}): check the network, the proxy and HF_ENDPOINT"
+            return f"{self.endpoint} cannot be reached ({_reason(error)}): check the network, the proxy and HF_ENDPOINT"
         if type(error) is ValueError:  # an answer of another form, or metadata of a card that the hub refuses
-            return f"{hub} has refused the files for {name} ({_reason(error)}): check license and card"
+            return (
+                f"{self.endpoint} has refused the files for {self.repo_id} ({_reason(error)}): check license and card"
+            )
         if isinstance(error, OSError) and error.errno is None:
-            return f"the transfer of {name} broke off ({_reason(error)}): try again"
+            return f"the transfer of {self.repo_id} broke off ({_reason(error)}): try again"
         return None
 
     def _answered(self, error: Any) -> str:
