@@ -11,7 +11,6 @@ from typer import Argument, Option
 from ramify.cli.options import FieldOptions, HubOptions, OutputOptions, ThreadOptions
 
 if TYPE_CHECKING:
-    from ramify.cli.stages import Stages
     from ramify.evaluation import Report
 
 HELP = """Upload a model and a model card to a hub such as Hugging Face.
@@ -74,14 +73,12 @@ def run(options: PushOptions) -> None:
         An invalid model or report, no permission, or no network.
     """
     from ramify.cli.output import bytes_text, note, show, show_json
-    from ramify.cli.stages import Stages
 
     _check(options)
     place = options.place(options.repository)
     from ramify.hub import CardOptions, push
 
-    with Stages(quiet=options.quiet) as stages:
-        report = _report(options, stages)
+    report = _report(options)
     name = options.data_name or (None if options.test is None else Path(options.test).name)
     card = CardOptions(report=report, test_data=name, license=options.license)
     pushed = push(
@@ -116,7 +113,7 @@ def _check(options: PushOptions) -> None:
             raise InputError(f"{flag} is for the card, but --no-card is given: leave one of them out")
 
 
-def _report(options: PushOptions, stages: Stages) -> Report | None:
+def _report(options: PushOptions) -> Report | None:
     """The measures for the card: from a file, or of the model on labelled documents."""
     if options.report is not None:
         from ramify.hub import read_report
@@ -125,15 +122,17 @@ def _report(options: PushOptions, stages: Stages) -> Report | None:
     if options.test is None:
         return None
     from ramify.answering import open_tagger
+    from ramify.cli.stages import Stages
     from ramify.evaluation import EvaluationConfig
     from ramify.tagger.assessment import RESAMPLES, assess
 
     tagger = open_tagger(options.model, threads=options.threads)
-    with stages.stage("read"):
-        test = options.read(options.test, tagger)
-    stages.n_documents = len(test)
-    config = EvaluationConfig(bootstrap=RESAMPLES)
-    with stages.stage("predict"):
-        found = assess([tagger], test, config, threads=options.threads, progress=stages)
-    with stages.stage("measure"):
-        return found.report()
+    with Stages(quiet=options.quiet) as stages:
+        with stages.stage("read"):
+            test = options.read(options.test, tagger)
+        stages.n_documents = len(test)
+        config = EvaluationConfig(bootstrap=RESAMPLES)
+        with stages.stage("predict"):
+            found = assess([tagger], test, config, threads=options.threads, progress=stages)
+        with stages.stage("measure"):
+            return found.report()

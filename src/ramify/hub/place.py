@@ -144,7 +144,7 @@ class Place:
 
     def _other(self, error: BaseException) -> str | None:
         """The sentence for errors that are not in ``SENTENCES``."""
-        if isinstance(error, HfHubHTTPError):
+        if getattr(error, "response", None) is not None:
             return self._answered(error)
         if isinstance(error, TRANSPORT_ERROR | ConnectionError):
             return f"{self.endpoint} cannot be reached ({_reason(error)}): check the network, the proxy and HF_ENDPOINT"
