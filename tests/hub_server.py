@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,8 +54,7 @@ class Hub:
         self.before_content: Callable[[], None] = lambda: None
         self.tokens: list[str | None] = []
         handler = type("Handler", (_Handler,), {"hub": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{port}"
         self.cdn = f"http://localhost:{port}/cdn"  # another host, as that of large files is
@@ -75,6 +75,15 @@ class Hub:
 
     def paths(self, method: str) -> list[str]:
         return [path for one, path in self.requests if one == method]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has left is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _RefusalError(Exception):

@@ -95,9 +95,11 @@ def run_in_shell(page: Path, command: str, line: int) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_page_runs(page, workplace):
+def test_page_runs(page, workplace, request):
     if page.stem in NEEDS:
         pytest.importorskip(NEEDS[page.stem])
+    if page.stem == "hub":
+        request.getfixturevalue("hub")  # a local server
     namespace: dict = {"__name__": page.stem}
     for language, code, line in snippets(page):
         assert language in KNOWN, f"{page.name}, line {line}: nobody runs {language!r}"

@@ -18,8 +18,6 @@ pytest.importorskip("jinja2", reason="needs the extra hub")
 
 from hub_server import READ_TOKEN, WRITE_TOKEN
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of huggingface_hub, which calls httpx
-
 
 @pytest.fixture
 def pushed(hub, call, model):

@@ -22,8 +22,6 @@ from hub_server import READ_TOKEN
 from ramify import HubError, InputError, ModelFileError, Tagger, XRLinear
 from ramify.hub import Place, pull, push
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of huggingface_hub, which calls httpx
-
 TEXTS = ["river lake rain", "flame smoke heat", "soil stone clay"] * 6
 LABELS = [["water"], ["fire"], ["earth", "ground"]] * 6
 QUIET = {"progress": False}
