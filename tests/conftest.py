@@ -39,6 +39,8 @@ def hub(monkeypatch, tmp_path):
     with Hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setenv("HF_TOKEN", WRITE_TOKEN)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub home"))  # of processes that a test starts
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
         # These have the environment at the time of the import.
         monkeypatch.setattr(constants, "ENDPOINT", server.url)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub cache"))

@@ -51,7 +51,8 @@ class Hub:
         self.blobs: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self.failures: list[tuple[str, int]] = []  # (pattern of "METHOD path", status)
-        self.before_content: Callable[[], None] = lambda: None
+        self.before_content: Callable[[], None] = lambda: None  # called before an upload or download of content
+        self.is_hub = True  # False: downloads have no header of a hub
         self.tokens: list[str | None] = []
         handler = type("Handler", (_Handler,), {"hub": self})
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -243,6 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_json({"transfer": "basic", "objects": objects})
 
     def upload(self, user: str | None, body: bytes, digest: str) -> None:
+        self.hub.before_content()
         if hashlib.sha256(body).hexdigest() != digest:
             raise _RefusalError(400, message="the digest differs")
         self.hub.blobs[digest] = body
@@ -268,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
     def resolve(self, user: str | None, body: bytes, name: str, revision: str, path: str) -> None:
         repository = self._repository(user, name)
         commit = self._commit_of(repository, revision)
-        headers = {"X-Repo-Commit": commit}
+        headers = {"X-Repo-Commit": commit} if self.hub.is_hub else {}
         content = repository.commits[commit].get(path)
         if content is None:
             raise _RefusalError(404, "EntryNotFound", "Entry not found")

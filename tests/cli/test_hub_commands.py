@@ -127,6 +127,22 @@ def test_an_interrupted_pull_leaves_nothing(hub, pushed, tmp_path, number):
     assert list(place.iterdir()) == []
 
 
+def test_an_interrupted_push_commits_nothing(hub, model, tmp_path):
+    held, go = threading.Event(), threading.Event()
+    hub.before_content = lambda: (held.set(), go.wait(60))
+    process = ramify_process(["push", model, "ann/bills"], tmp_path)
+    try:
+        assert held.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        go.set()
+        process.kill()
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "ramify: interrupted; no partial output is left"
+    assert hub.repositories["ann/bills"].messages == ["initial commit"]
+
+
 def test_progress_is_shown_on_a_terminal(hub, pushed, tmp_path):
     terminal = Terminal()
     fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))

@@ -20,6 +20,7 @@ try:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         EntryNotFoundError,
+        FileMetadataError,
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
@@ -57,6 +58,7 @@ SENTENCES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ),
     ((RevisionNotFoundError,), "{name} has no revision {revision}: give a branch, a tag or a commit of it"),
     ((EntryNotFoundError,), "{name} holds no ramify model at {revision}: check the name and the revision"),
+    ((FileMetadataError,), "{hub} does not answer as a hub ({reason}): check HF_ENDPOINT"),
     ((LocalTokenNotFoundError,), f"{{hub}} needs an access token: {NO_TOKEN}"),
     ((HFValidationError,), "{hub} cannot have the repository {name} ({reason}): give another name"),
 )
@@ -129,13 +131,8 @@ class Place:
     def _sentence(self, error: BaseException) -> str | None:
         """The problem and the remedy; None for an error of another origin."""
         inner = error.__cause__
-        if isinstance(error, RuntimeError) and inner is not None:  # of an upload
+        if isinstance(error, LocalEntryNotFoundError | RuntimeError) and inner is not None:
             return self._sentence(inner)
-        if isinstance(error, LocalEntryNotFoundError) and inner is not None:
-            return (
-                self._sentence(inner)
-                or f"{self.endpoint} does not answer as a hub ({_reason(inner)}): check HF_ENDPOINT"
-            )
         named = {"name": self.repo_id, "hub": self.endpoint, "revision": quoted(self.revision or "main")}
         for kinds, sentence in SENTENCES:
             if isinstance(error, kinds):
