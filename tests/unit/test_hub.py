@@ -222,6 +222,23 @@ def test_an_existing_target_is_kept_without_force(hub, pushed, tagger, other, tm
     assert hub.requests == []
 
 
+@pytest.mark.parametrize("pulls", [False, True])
+def test_both_files_come_from_one_commit(hub, pushed, tagger, other, saved, tmp_path, pulls):
+    other.save(tmp_path / "other")
+
+    def push_meanwhile():  # the manifest is downloaded, the arrays are not
+        hub.before_content = lambda: None
+        pushed.commit("main", contents(tmp_path / "other"))
+
+    hub.before_content = push_meanwhile
+    if pulls:
+        pull(Place("ann/bills"), tmp_path / "out", progress=False)
+        assert contents(tmp_path / "out") == contents(saved)
+    else:
+        loaded = Tagger.from_pretrained("ann/bills", cache_dir=tmp_path / "cache", **QUIET)
+        assert loaded.tag(TEXTS) == tagger.tag(TEXTS)
+
+
 def damaged(repository, change):
     files = dict(repository.files())
     name = next(name for name in files if name.startswith("arrays"))

@@ -86,6 +86,8 @@ def test_uploads_that_the_hub_refuses(hub, pushed, tagger, monkeypatch):
     hub.failures.append(("commit/main", 400))
     assert "has refused the request for ann/bills" in sentence(pushing(card="# New"))
     hub.failures.clear()
+    hub.add("ann/gated", gated=True)
+    assert "access to ann/gated must be granted first" in sentence(pushing("ann/gated"))
     monkeypatch.delenv("HF_TOKEN")
     assert "access token" in sentence(pushing("bills"))
     assert "has refused the access token, or none was given" in sentence(pushing("ann/new"))
