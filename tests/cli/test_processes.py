@@ -33,7 +33,7 @@ def test_help_is_light_and_lists_every_command(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(SOURCE)}, check=True
     )
     assert "LIGHT" in done.stdout
-    for command in ("demo", "train", "settings", "predict", "evaluate", "inspect", "convert", "push", "pull"):
+    for command in ("demo", "train", "settings", "predict", "evaluate", "inspect", "convert", "push", "pull", "serve"):
         assert command in done.stdout
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ramify import __version__
-from ramify.cli import calibrate, convert, demo, evaluate, inspect, listing, predict, pull, push, train, tune
+from ramify.cli import calibrate, convert, demo, evaluate, inspect, listing, predict, pull, push, serve, train, tune
 from ramify.cli.commands import as_command, paragraphs
 
 HELP = """Extreme multilabel classification: rank the few relevant labels among thousands to millions.
@@ -55,6 +55,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     app.command("convert", help=paragraphs(convert.HELP))(as_command(convert.ConvertOptions, convert.run))
     app.command("push", help=paragraphs(push.HELP))(as_command(push.PushOptions, push.run))
     app.command("pull", help=paragraphs(pull.HELP))(as_command(pull.PullOptions, pull.run))
+    app.command("serve", help=paragraphs(serve.HELP))(as_command(serve.ServeOptions, serve.run))
     return app
 
 

@@ -69,11 +69,12 @@ class Decisions:
         if name in CHOSEN:
             return self.rule(self.chosen[name])
         check_rule(name)
-        if name not in self._rules:
+        rule = self._rules.get(name)
+        if rule is None:  # another thread may clear the rules at any time
             if len(self._rules) >= MOST_RULES:
                 self._rules.clear()
-            self._rules[name] = fit_rule(name, self.evidence, self._probabilities)
-        return self._rules[name]
+            rule = self._rules[name] = fit_rule(name, self.evidence, self._probabilities)
+        return rule
 
     @cached_property
     def _probabilities(self) -> Float32:

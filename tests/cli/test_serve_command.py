@@ -1,0 +1,76 @@
+"""``ramify serve``: a real process on a free port, and refusals with one sentence."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+from cli_tools import ramify_process
+
+pytest.importorskip("fastapi", reason="needs the extra serve")
+pytest.importorskip("uvicorn", reason="needs the extra serve")
+
+
+def send(address, body, key=""):
+    request = Request(f"{address}/v1/tag", json.dumps(body).encode(), {"Authorization": f"Bearer {key}"})
+    with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_service_starts_answers_and_stops(model, tmp_path, number):
+    (tmp_path / "keys").write_text("secret\n", "utf-8")
+    arguments = ["serve", f"topics={model}", "--port", "0", "--api-key-file", "keys"]
+    process = ramify_process(arguments, tmp_path)
+    try:
+        line = process.stderr.readline()
+        assert line.startswith("serving topics on http://127.0.0.1:")
+        address = line.split()[-1]
+        answer = send(address, {"text": "river lake", "k": 1}, "secret")
+        with pytest.raises(HTTPError) as error:
+            send(address, {"text": "river lake"}, "wrong")
+        error.value.close()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert answer["model"] == "topics"
+    assert answer["documents"][0]["labels"][0]["label"].startswith("water")
+    assert error.value.code == 401
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_missing_and_damaged_models_are_refused(refused, model, tmp_path):
+    assert "nowhere" in refused("serve", tmp_path / "nowhere", "--port", 0)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "model.json").write_text("{", "utf-8")
+    assert "damaged" in refused("serve", tmp_path / "damaged", "--port", 0)
+    assert "two models" in refused("serve", model, model, "--port", 0)
+    assert "name of a model" in refused("serve", f"a b={model}", "--port", 0)
+
+
+def test_a_port_in_use_is_refused(refused, model):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert f"127.0.0.1:{port}" in refused("serve", model, "--port", port)
+    assert "--port" in refused("serve", model, "--port", 65536)
+    assert "--host" in refused("serve", model, "--host", "256.256.256.256", "--port", 0)
+
+
+def test_bad_key_files_are_refused(refused, model, tmp_path):
+    assert "absent" in refused("serve", model, "--api-key-file", tmp_path / "absent")
+    (tmp_path / "empty").write_text("\n", "utf-8")
+    assert "no API key" in refused("serve", model, "--api-key-file", tmp_path / "empty")
+
+
+def test_the_missing_extra_is_named(refused, model, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("ramify.serve")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    assert 'pip install "ramify[serve]"' in refused("serve", model)
