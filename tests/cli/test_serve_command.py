@@ -22,8 +22,7 @@ def send(address, body, key=""):
         return json.load(answer)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_service_starts_answers_and_stops(model, tmp_path, number):
+def test_the_service_starts_answers_and_stops(model, tmp_path):
     (tmp_path / "keys").write_text("secret\n", "utf-8")
     arguments = ["serve", f"topics={model}", "--port", "0", "--api-key-file", "keys"]
     process = ramify_process(arguments, tmp_path)
@@ -35,7 +34,7 @@ def test_the_service_starts_answers_and_stops(model, tmp_path, number):
         with pytest.raises(HTTPError) as error:
             send(address, {"text": "river lake"}, "wrong")
         error.value.close()
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
@@ -44,6 +43,21 @@ def test_the_service_starts_answers_and_stops(model, tmp_path, number):
     assert answer["documents"][0]["labels"][0]["label"].startswith("water")
     assert error.value.code == 401
     assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_server(number):
+    from ramify.cli.serve import _server
+
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server = _server(None)
+        assert not server.should_exit
+        signal.raise_signal(number)
+        assert server.should_exit
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def test_missing_and_damaged_models_are_refused(refused, model, tmp_path):

@@ -16,6 +16,9 @@ from ramify.errors import RamifyError
 from ramify.wording import quoted
 
 MEDIA_TYPE = "application/problem+json"
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Phrases of RFC 9110, which Python before 3.13 does not have."""
+
 UNEXPECTED = "the service failed to answer this request: see its log"
 PREFIX = "Value error, "
 """What pydantic writes before the message of a validator."""
@@ -40,7 +43,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
 
     def response(self) -> Response:
         """The answer to the request."""
-        title = HTTPStatus(self.status).phrase
+        title = TITLES.get(self.status, HTTPStatus(self.status).phrase)
         body = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail}
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         return Response(content, self.status, self.headers, MEDIA_TYPE)
