@@ -12,7 +12,7 @@ import httpx
 from ramify.errors import InputError
 from ramify.serve import Keys, Limits
 from ramify.serve.limits import Guard
-from serving_tools import ask, problem
+from serving_tools import ask, finished, problem
 
 KEY = "a-long-random-key"
 
@@ -88,7 +88,7 @@ def test_a_limited_number_of_requests_runs():
             done = await asyncio.gather(*running, health)
             return over, done, await client.post("/v1/tag", content=b"c")
 
-    over, done, after = asyncio.run(asked())
+    over, done, after = finished(asked())
     assert "2 requests are running" in problem(over, 503)
     assert int(over.headers["retry-after"]) >= 1
     assert [one.status_code for one in [*done, after]] == [200] * 4
