@@ -33,6 +33,12 @@ def without_controls(text: str) -> str:
     return text.translate(CONTROLS)
 
 
+def without_accents(text: str) -> str:
+    """The text in compatibility decomposition (NFKD) without combining characters: "é" → "e"."""
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
 def closed(text: str) -> str:
     """A text whose isolates all begin and end in it, so that it neither ends nor extends an isolate around it."""
     if text.isascii() or not set(text) & {*ISOLATES, END}:

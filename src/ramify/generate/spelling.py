@@ -10,9 +10,10 @@ separator    by (word before it, separator, word after it); else by separator; e
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
+
+from ramify.wording import without_accents
 
 WORD = re.compile(r"[^\W_]+")
 
@@ -78,5 +79,4 @@ def _forms(name: str) -> Iterator[tuple[str, tuple[Place, Place], Place]]:
 
 def _plain(word: str) -> str:
     """A word in lower case without accents."""
-    letters = unicodedata.normalize("NFKD", word.lower())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return without_accents(word.lower())

@@ -16,7 +16,7 @@ from typing import Any
 from ramify import __version__
 from ramify.catalogue import by_class
 from ramify.errors import DataFileError, InputError
-from ramify.evaluation import Report
+from ramify.evaluation import EvaluationConfig, Report
 from ramify.evaluation.grid import FAMILIES, Grid
 from ramify.hub.files import ModelFiles
 from ramify.report.markdown import markdown
@@ -31,8 +31,8 @@ TASK = "text-classification"
 TAGS = ("ramify", "extreme-multilabel-classification", "multilabel-classification")
 INDEXED = ("P", "nDCG", "PSP", "R", "microF1", "macroF1")
 """Measures of the model index; the text of the card has all."""
-FEW_DOCUMENTS = 5
-"""Labels with at most this number of training documents are called rare, as in ``EvaluationConfig``."""
+FEW_DOCUMENTS = EvaluationConfig.tail_at_most
+"""Labels with at most this number of training documents are called rare."""
 LONGEST_NAME = 80
 LONGEST_REPORT = 50_000_000
 UNNAMED_TEST_DATA = "held-out documents"

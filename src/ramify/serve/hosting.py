@@ -1,4 +1,4 @@
-"""The models of a service: opened once, with what clients may know about them."""
+"""The models of a service: opened once, with the facts that requests return."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Why(BaseModel):
 
 
 class Label(BaseModel):
-    """One label of a document; ``probability`` of a calibrated model, ``why`` if it is asked for."""
+    """One label of a document; ``probability`` of a calibrated model, ``why`` if the request has it."""
 
     label: str
     key: str | None

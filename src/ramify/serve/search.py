@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import islice
+
+from ramify.wording import without_accents
 
 MOST_WORDS = 32
 """Words of a name that can be found."""
@@ -16,9 +17,7 @@ WORD = re.compile(r"\w+")
 
 def folded(text: str) -> str:
     """A text without case and accents, with single spaces."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    return " ".join(plain.casefold().split())
+    return " ".join(without_accents(text.casefold()).casefold().split())
 
 
 class LabelSearch:
