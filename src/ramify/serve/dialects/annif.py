@@ -128,7 +128,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
 def _fields(body: bytes) -> dict[str, str]:
     """The fields of a form; Problem (400) if it is none."""
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
         raise Problem(400, "the body is no form in UTF-8: send application/x-www-form-urlencoded") from None
     return dict(pairs)
@@ -152,7 +152,13 @@ async def _suggested(
         return [[] for _ in texts]
     options = Options(min(settings.limit, service.limits.k))
     found = await service.tagged(name, options, texts, request.scope)
-    return [[one for one in map(_suggestion, labels) if one.score >= settings.threshold] for labels in found]
+    return [_ordered(labels, settings.threshold) for labels in found]
+
+
+def _ordered(labels: list[dict[str, Any]], threshold: float) -> list[Suggestion]:
+    """By descending score: probabilities may have another order than the scores that rank labels."""
+    found = [one for one in map(_suggestion, labels) if one.score >= threshold]
+    return sorted(found, key=lambda one: -one.score)
 
 
 def _suggestion(label: dict[str, Any]) -> Suggestion:
