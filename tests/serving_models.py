@@ -24,7 +24,7 @@ TOPICS = {
     "Élections": "ballot vote candidate poll",
 }
 LABELS = list(TOPICS)
-FILLING = "the report of a new act on this with more than one year".split()
+FILLING = ["the", "report", "of", "a", "new", "act", "on", "this", "with", "more", "than", "one", "year"]
 
 
 def documents(n: int, seed: int) -> tuple[list[str], list[list[str]]]:
