@@ -183,7 +183,7 @@ def test_unknown_models_and_paths_are_not_found(app, name):
 
 def test_unexpected_errors_are_neutral_and_logged(places, caplog, monkeypatch):
     app = create_app(host([("plain", places["plain"])]))
-    monkeypatch.setattr("ramify.serve.app.tag", lambda *_: 1 / 0)
+    monkeypatch.setattr("ramify.serve.tagging.tagged", lambda *_: 1 / 0)
     assert refused(app, 500, text="secret") == "the service failed to answer this request: see its log"
     assert "ZeroDivisionError" in caplog.text
 

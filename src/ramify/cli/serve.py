@@ -8,22 +8,26 @@ import socket
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from typer import Argument, Option
 
 if TYPE_CHECKING:
     import uvicorn
 
+    from ramify.serve import Limits
+
 HELP = """Start an HTTP service that tags texts with one or several models.
 
-The models are opened once. The service runs until Ctrl-C or SIGTERM, and completes running requests before it ends.
+Several processes share the memory of the models. A process that ends is replaced, and a model directory that is
+replaced is opened while the service runs. The service runs until Ctrl-C or SIGTERM, and completes running requests
+before it ends.
 
 Examples:
 
   ramify serve model
   ramify serve bills=models/2026 books --port 9000
-  ramify serve model --host 0.0.0.0 --api-key-file keys.txt
+  ramify serve model --host 0.0.0.0 --api-key-file keys.txt --certificate cert.pem --key key.pem
 """
 
 GRACE = 10
@@ -31,6 +35,8 @@ GRACE = 10
 
 WAITING = 2048
 """Connections that wait to be accepted."""
+
+MOST_WORKERS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,22 @@ class ServeOptions:
         Optional[Path],  # noqa: UP045 - typer evaluates it
         Option(metavar="FILE", help="File with one API key per line. (default: no key is needed)"),
     ] = None
+    workers: Annotated[
+        Optional[int],  # noqa: UP045
+        Option(metavar="N", help="Processes that hold the models. (default: one less than the CPUs)"),
+    ] = None
+    certificate: Annotated[
+        Optional[Path],  # noqa: UP045
+        Option(metavar="FILE", help="Certificate chain for TLS, as PEM. (default: no TLS)"),
+    ] = None
+    key: Annotated[
+        Optional[Path],  # noqa: UP045
+        Option(metavar="FILE", help="Private key of the certificate, as PEM."),
+    ] = None
+    max_body: Annotated[int, Option(metavar="BYTES", help="Largest request body.")] = 10_000_000
+    max_requests: Annotated[int, Option(metavar="N", help="Requests that run or wait at once.")] = 1_024
+    latency: Annotated[float, Option(metavar="MS", help="Milliseconds that a batch is expected to take at most.")] = 5.0
+    timeout: Annotated[float, Option(metavar="S", help="Seconds for a request to arrive, and to be answered.")] = 30.0
 
 
 def run(options: ServeOptions) -> None:
@@ -54,22 +76,80 @@ def run(options: ServeOptions) -> None:
     RamifyError
         The extra is missing, a missing or damaged model, an invalid key file, or an address that is not free.
     """
-    from ramify.checks.arguments import whole_number
+    from ramify.checks.arguments import thread_count, whole_number
     from ramify.cli.output import note
 
     whole_number("--port", options.port, 0, 65535)
-    from ramify.serve import Keys, create_app, host, named_place
+    if options.workers is not None:
+        whole_number("--workers", options.workers, 1, MOST_WORKERS)
+    from ramify.serve import Keys, Processes, checked_places, create_app, named_place
 
+    limits = _limits(options)
     keys = None if options.api_key_file is None else Keys.read(options.api_key_file)
-    places = [named_place(text) for text in options.models]
+    tls = _tls(options.certificate, options.key)
+    places = checked_places([named_place(text) for text in options.models])
     with _bound(options.host, options.port) as listener:
-        hosted = host(places)
-        _listen(listener)
-        address, port = listener.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        server = _server(create_app(hosted, keys=keys))
-        note(f"serving {', '.join(hosted)} on http://{shown}:{port}", quiet=False)
-        server.run(sockets=[listener])
+        processes = Processes(places, options.workers or max(1, thread_count(None) - 1), limits)
+        try:
+            _listen(listener)
+            address, port = listener.getsockname()[:2]
+            shown = f"[{address}]" if ":" in address else address
+            server = _server(create_app(processes, keys=keys), limits, tls)
+            scheme = "https" if tls else "http"
+            note(f"serving {', '.join(place.name for place in places)} on {scheme}://{shown}:{port}", quiet=False)
+            server.run(sockets=[listener])
+        finally:
+            processes.close()
+
+
+def _limits(options: ServeOptions) -> Limits:
+    """The limits of the flags; InputError names the flag."""
+    from ramify.checks.arguments import real_number, whole_number
+    from ramify.serve import Limits
+
+    whole_number("--max-body", options.max_body, 1, 2**31 - 1)
+    whole_number("--max-requests", options.max_requests, 1, 2**31 - 1)
+    real_number("--latency", options.latency, 0.1, 60_000.0)
+    real_number("--timeout", options.timeout, 0.1, 3600.0)
+    return Limits(
+        body=options.max_body,
+        held=max(Limits.held, options.max_body),
+        concurrent=options.max_requests,
+        latency=options.latency / 1000,
+        timeout=options.timeout,
+        answer=options.timeout,
+    )
+
+
+def _tls(certificate: Path | None, key: Path | None) -> dict[str, Any]:
+    """Settings of TLS for the server, none without a certificate.
+
+    Raises
+    ------
+    InputError
+        One file without the other, or files that are unreadable, no PEM, or do not belong together.
+    """
+    import ssl
+
+    from ramify.errors import InputError
+
+    if certificate is None and key is None:
+        return {}
+    if certificate is None or key is None:
+        raise InputError("TLS needs a certificate and its key: give both --certificate and --key")
+    for path in (certificate, key):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}: give a readable PEM file") from None
+    try:
+        # A password cannot be asked for: a service starts without a terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        sentence = f"{certificate} and {key} are no certificate with its key ({reason}): give two PEM files"
+        raise InputError(f"{sentence} without a password") from None
+    return {"ssl_certfile": certificate, "ssl_keyfile": key}
 
 
 def _bound(address: str, port: int) -> socket.socket:
@@ -109,16 +189,22 @@ def _listen(listener: socket.socket) -> None:
         raise InputError(f"cannot listen ({error.strerror}): give another --port") from None
 
 
-def _server(app: object) -> uvicorn.Server:
+def _server(app: object, limits: Limits | None = None, tls: dict[str, Any] | None = None) -> uvicorn.Server:
     """A server that a signal stops; the process ends with exit code 0 then."""
     import uvicorn
 
+    from ramify.serve.config import Limits
+    from ramify.serve.connections import connection_class
+
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=connection_class(limits or Limits()),
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
+        **(tls or {}),
     )
     server = uvicorn.Server(config)
 

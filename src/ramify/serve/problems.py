@@ -41,12 +41,23 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
         super().__init__(detail)
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
 
+    @property
+    def title(self) -> str:
+        """Phrase of the status."""
+        return TITLES.get(self.status) or HTTPStatus(self.status).phrase
+
+    def body(self) -> dict[str, Any]:
+        """The problem document."""
+        return {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail}
+
     def response(self) -> Response:
         """The answer to the request."""
-        title = TITLES.get(self.status, HTTPStatus(self.status).phrase)
-        body = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail}
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        content = json.dumps(self.body(), ensure_ascii=False).encode("utf-8", "replace")
         return Response(content, self.status, self.headers, MEDIA_TYPE)
+
+
+class ClientLeftError(Exception):
+    """The client has closed the connection, so that nobody reads an answer."""
 
 
 def invalid(errors: Sequence[Any]) -> Problem:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import re
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ramify.answering import Predictor
 from ramify.serve.config import Limits
-from ramify.serve.problems import Problem
+from ramify.serve.jobs import Options
+from ramify.serve.problems import Problem, invalid
+from ramify.wording import quoted
 
 Names = Annotated[list[str], Field(min_length=1)]
+
+DEFAULT_K = Predictor.k
+KEY_END = re.compile(rb'"\s*:')
+"""Ends of keys in JSON; text may contain it, too."""
 
 
 class TagRequest(BaseModel):
@@ -30,6 +39,7 @@ class TagRequest(BaseModel):
     forbidden: Names | None = None
     why: bool = False
     probabilities: bool | None = None
+    path: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> TagRequest:
@@ -40,21 +50,86 @@ class TagRequest(BaseModel):
                 raise ValueError(f"{name} and rule are given, but the rule chooses the labels: leave one out")
         return self
 
+    @classmethod
+    def parse(cls, body: bytes) -> TagRequest:
+        """The request of a body.
+
+        Raises
+        ------
+        Problem
+            400 for what is no JSON in UTF-8, 422 for another request.
+        """
+        # Parsed by pydantic itself: it refuses invalid UTF-8, lone surrogates and deep nesting.
+        try:
+            request = cls.model_validate_json(body)
+        except ValidationError as error:
+            raise invalid(error.errors()) from None
+        if len(KEY_END.findall(body)) != len(request.model_fields_set):
+            _refuse_repeated_keys(body)
+        return request
+
     @property
     def documents(self) -> list[str]:
         """The texts."""
         return self.texts or [self.text or ""]
 
-    def check(self, limits: Limits) -> None:
-        """Raise Problem (422) if the request is over a limit."""
-        if len(self.documents) > limits.documents:
-            raise Problem(422, f"there are {len(self.documents)} texts, but at most {limits.documents} are allowed")
-        for number, text in enumerate(self.documents):
-            if len(text) > limits.characters:
-                sentence = f"text {number} has {len(text)} characters, but at most {limits.characters} are allowed"
-                raise Problem(422, sentence)
+    def options(self, limits: Limits) -> Options:
+        """The options of the prediction; Problem (422) if the request is over a limit."""
+        check_texts(self.documents, limits, why=self.why)
         if self.k is not None and self.k > limits.k:
             raise Problem(422, f"k is {self.k}, but must be at most {limits.k}")
+        return Options(
+            DEFAULT_K if self.k is None else self.k,
+            self.threshold,
+            self.rule,
+            None if self.allowed is None else tuple(self.allowed),
+            None if self.forbidden is None else tuple(self.forbidden),
+            self.why,
+            self.probabilities,
+            self.path,
+        )
+
+
+def check_texts(texts: list[str], limits: Limits, *, why: bool = False) -> None:
+    """Raise Problem (422) if there are too many texts, or one is too long."""
+    if len(texts) > limits.documents:
+        raise Problem(422, f"there are {len(texts)} texts, but at most {limits.documents} are allowed")
+    for number, text in enumerate(texts):
+        if len(text) > limits.characters:
+            sentence = f"text {number} has {len(text)} characters, but at most {limits.characters} are allowed"
+            raise Problem(422, sentence)
+    if why and sum(map(len, texts)) > limits.explained:
+        sentence = f"the texts have {sum(map(len, texts))} characters, but reasons are given for {limits.explained}"
+        raise Problem(422, f"{sentence} at most: leave why out")
+
+
+def _refuse_repeated_keys(body: bytes) -> None:
+    """Raise Problem (422) if an object has a key twice; parsers differ in which value they take."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Problem(422, f"{quoted(twice)} is given twice: leave one out")
+        return found
+
+    json.loads(body, object_pairs_hook=unique)
+
+
+class Node(BaseModel):
+    """A node of the label tree, with its size in leaves and its most frequent labels."""
+
+    level: int
+    node: int
+    size: int
+    labels: list[str]
+
+
+class TreeNode(Node):
+    """A node with its children; ``labels`` are all labels of a node of the last level of clusters."""
+
+    children: list[Node]
 
 
 class Why(BaseModel):
@@ -67,13 +142,18 @@ class Why(BaseModel):
 
 
 class Label(BaseModel):
+<<<<<<< HEAD
     """One label of a document; ``probability`` of a calibrated model, ``why`` if the request has it."""
+=======
+    """One label of a document; ``probability`` of a calibrated model, ``why`` and ``path`` if they are asked for."""
+>>>>>>> serve
 
     label: str
     key: str | None
-    score: float
+    score: float | None
     probability: float | None
     why: Why | None
+    path: list[Node] | None = None
 
 
 class Document(BaseModel):
@@ -92,7 +172,7 @@ class TagAnswer(BaseModel):
 
 
 class ModelFacts(BaseModel):
-    """A model of the service."""
+    """A model of the service: ``explains`` with the weights of words, ``tree`` whether it has a label tree."""
 
     name: str
     version: str
@@ -100,6 +180,9 @@ class ModelFacts(BaseModel):
     labels: int
     calibrated: bool
     rules: list[str]
+    explains: bool
+    tree: bool
+    needs: list[str] = ["texts"]
 
 
 class ModelsAnswer(BaseModel):
@@ -120,6 +203,34 @@ class LabelsAnswer(BaseModel):
     """Labels whose names match."""
 
     labels: list[FoundLabel]
+
+
+class Sense(BaseModel):
+    """One place of a label in the tree: the nodes from the top to its leaf."""
+
+    path: list[Node]
+
+
+class LabelAnswer(FoundLabel):
+    """A label with its places in the label tree, and other labels of these clusters."""
+
+    senses: list[Sense]
+    siblings: list[str]
+
+
+class OperatingPoint(BaseModel):
+    """What a threshold of the probability gives on held-out documents; ``labels`` is their mean number per text."""
+
+    threshold: float
+    precision: float
+    recall: float
+    labels: float
+
+
+class OperatingPointsAnswer(BaseModel):
+    """From few labels to many."""
+
+    points: list[OperatingPoint]
 
 
 class Health(BaseModel):

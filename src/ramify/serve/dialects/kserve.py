@@ -1,0 +1,85 @@
+"""The inference protocol of KServe, version 2 (Open Inference Protocol): texts in, labels and scores out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel, Field, ValidationError
+
+from ramify import __version__
+from ramify.serve.problems import Problem, invalid
+from ramify.serve.schemas import TagRequest
+from ramify.serve.service import Service
+
+
+class Input(BaseModel):
+    """A vector of texts."""
+
+    name: str
+    shape: list[int]
+    datatype: Literal["BYTES"]
+    data: list[str]
+
+
+class Inference(BaseModel):
+    """A request; ``parameters`` may have k and threshold."""
+
+    id: str | None = None
+    inputs: list[Input] = Field(min_length=1, max_length=1)
+    parameters: dict[str, Any] = {}
+
+
+def add_routes(app: FastAPI, service: Service) -> None:
+    """Add the routes below ``/v2``."""
+
+    @app.get("/v2/health/live", tags=["KServe"])
+    async def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @app.get("/v2/health/ready", tags=["KServe"])
+    async def ready() -> dict[str, bool]:
+        if not service.dispatcher.is_ready:
+            raise Problem(503, "no process holds all models: wait until one is started", {"Retry-After": "1"})
+        return {"ready": True}
+
+    @app.get("/v2", tags=["KServe"])
+    async def server() -> dict[str, Any]:
+        return {"name": "ramify", "version": __version__, "extensions": []}
+
+    @app.get("/v2/models/{model}", tags=["KServe"])
+    async def metadata(model: str) -> dict[str, Any]:
+        texts = {"name": "text", "datatype": "BYTES", "shape": [-1]}
+        outputs = [{"name": n, "datatype": t, "shape": [-1, -1]} for n, t in (("labels", "BYTES"), ("scores", "FP32"))]
+        facts = service.facts(model)
+        return {
+            "name": model,
+            "versions": [facts.version],
+            "platform": "ramify",
+            "inputs": [texts],
+            "outputs": outputs,
+        }
+
+    @app.get("/v2/models/{model}/ready", tags=["KServe"])
+    async def model_ready(model: str) -> dict[str, Any]:
+        return {"name": service.facts(model).name, "ready": True}
+
+    @app.post("/v2/models/{model}/infer", tags=["KServe"])
+    async def infer(model: str, request: Request) -> dict[str, Any]:
+        try:
+            asked = Inference.model_validate_json(await request.body())
+            texts, wanted = asked.inputs[0].data, asked.parameters
+            chosen = TagRequest(texts=texts, **{name: wanted[name] for name in ("k", "threshold") if name in wanted})
+        except ValidationError as error:
+            raise invalid(error.errors()) from None
+        found = await service.tagged(model, chosen.options(service.limits), texts, request.scope)
+        width = max(map(len, found))
+        names = [name for row in found for name in [*(one["label"] for one in row), *[""] * (width - len(row))]]
+        scores = [score for row in found for score in [*(one["score"] for one in row), *[0.0] * (width - len(row))]]
+        shape = [len(texts), width]
+        outputs = [
+            {"name": "labels", "datatype": "BYTES", "shape": shape, "data": names},
+            {"name": "scores", "datatype": "FP32", "shape": shape, "data": scores},
+        ]
+        answer = {"model_name": model, "model_version": service.facts(model).version, "outputs": outputs}
+        return answer if asked.id is None else answer | {"id": asked.id}

@@ -1,0 +1,96 @@
+"""Interfaces of other software: requests that they sent are sent again, and the answers have the form they expect."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the extra serve")
+pytest.importorskip("httpx")
+
+from ramify.serve import create_app, host
+from serving_models import saved
+from serving_tools import ask, problem
+
+EXCHANGES = Path(__file__).parents[1] / "serving_exchanges"
+CONFIG = (
+    '<View><Text name="text" value="$text"/><Choices name="subject" toName="text" choice="{choice}">'
+    '<Choice value="Water law"/><Choice value="No such label"/></Choices></View>'
+)
+
+
+def exchanges(name):
+    return [json.loads(line) for line in (EXCHANGES / f"annif_1.4.3_{name}.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    return create_app(host(list(saved(tmp_path_factory.mktemp("dialects")).items())))
+
+
+def again(app, exchange):
+    path = exchange["path"].replace("/ramify", "/topics")
+    return ask(app, exchange["method"], path, content=exchange["body"].encode(), headers=exchange["headers"])
+
+
+def shape(value):
+    """Names and types; of a list the set of those of its items."""
+    if isinstance(value, dict):
+        return tuple(sorted((name, shape(one)) for name, one in value.items()))
+    return sorted({str(shape(one)) for one in value}) if isinstance(value, list) else type(value).__name__
+
+
+def test_requests_of_annif_are_answered(app):
+    requests = exchanges("client")
+    assert {one["headers"]["User-Agent"] for one in requests} == {"Annif/1.4.3"}
+    suggested = [again(app, one).json() for one in requests if one["method"] == "POST"]
+    assert suggested[0]["results"][0]["label"] == "Water law"
+    for found in suggested:
+        scores = [one["score"] for one in found["results"]]
+        assert scores == sorted(scores, reverse=True)
+        assert all(one["uri"].startswith("http://example.org/subjects/") for one in found["results"])
+    [project] = [again(app, one).json() for one in requests if one["method"] == "GET"]
+    assert project["is_trained"] is True
+
+
+def test_answers_have_the_form_of_annif(app):
+    compared = 0
+    for one in exchanges("server"):
+        answer = again(app, one)
+        if one["status"] == 200:
+            assert answer.status_code == 200
+            assert shape(answer.json()) == shape(one["answer"])
+            compared += 1
+        else:
+            problem(answer, 422 if "language" not in one["body"] and "nope" not in one["path"] else one["status"])
+    assert compared == 4
+
+
+def test_label_studio_predicts(app):
+    body = {"tasks": [{"id": 1, "data": {"text": "river statute permit"}}], "project": "1.1732780000", "params": {}}
+    config = CONFIG.format(choice="multiple")
+    [result] = ask(app, "POST", "/predict", json=body | {"label_config": config}).json()["results"]
+    [region] = result["result"]
+    assert region == {
+        "from_name": "subject",
+        "to_name": "text",
+        "type": "choices",
+        "value": {"choices": ["Water law"]},
+    }
+    version = ask(app, "POST", "/setup", json={"project": "1.1", "schema": config}).json()["model_version"]
+    assert result["model_version"] == version
+    assert ask(app, "POST", "/webhook", json={"action": "ANNOTATION_CREATED"}).status_code == 201
+    assert ask(app, "GET", "/health").json()["status"] == "UP"
+    assert "no XML" in problem(ask(app, "POST", "/setup", json={"schema": "<View>"}), 422)
+    entity = '<!DOCTYPE v [<!ENTITY a "b">]><View/>'
+    assert "document type" in problem(ask(app, "POST", "/setup", json={"schema": entity}), 422)
+
+
+def test_kserve_infers(app):
+    tensor = {"name": "text", "shape": [2], "datatype": "BYTES", "data": ["river statute permit", ""]}
+    answer = ask(app, "POST", "/v2/models/topics/infer", json={"inputs": [tensor], "parameters": {"k": 2}}).json()
+    labels, scores = answer["outputs"]
+    assert labels["shape"] == scores["shape"] == [2, 2]
+    assert labels["data"][0] == "Water law"
+    assert labels["data"][2:] == ["", ""]
+    problem(ask(app, "POST", "/v2/models/no/infer", json={"inputs": [tensor]}), 404)
