@@ -21,7 +21,7 @@ from ramify.values import LabelTree
 STATUS = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 503: "Service Unavailable"}
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """An answer with a problem document."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
@@ -34,7 +34,7 @@ class StandIn:
 
     def __init__(self, taggers: Mapping[str, Tagger], *, key: str | None = None) -> None:
         self.taggers, self.key = dict(taggers), key
-        self.faults: list[Problem] = []
+        self.faults: list[ProblemError] = []
         self.requests: list[tuple[str, Any]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
@@ -53,7 +53,7 @@ class StandIn:
             return {"models": [_model(name, tagger) for name, tagger in self.taggers.items()]}
         name = (body or query).get("model") or next(iter(self.taggers))
         if name not in self.taggers:
-            raise Problem(404, f"there is no model {name!r}: see /v1/models")
+            raise ProblemError(404, f"there is no model {name!r}: see /v1/models")
         routes = {
             "/v1/tag": lambda one: _tag(name, one, body),
             "/v1/labels": lambda one: _labels(one, query),
@@ -62,7 +62,7 @@ class StandIn:
             "/v1/operating-points": _operating_points,
         }
         if route not in routes:
-            raise Problem(404, f"there is no {route}")
+            raise ProblemError(404, f"there is no {route}")
         return routes[route](self.taggers[name])
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -90,11 +90,11 @@ class StandIn:
             def _respond(self, route: str, query: dict[str, str], body: Any) -> None:
                 try:
                     if service.key is not None and self.headers.get("Authorization") != f"Bearer {service.key}":
-                        raise Problem(401, "the request has no valid API key: send it as a bearer token")
+                        raise ProblemError(401, "the request has no valid API key: send it as a bearer token")
                     found, status, headers = service.answer(route, query, body), 200, {}
-                except (Problem, InputError) as error:
-                    status = error.status if isinstance(error, Problem) else 400
-                    headers = error.headers if isinstance(error, Problem) else {}
+                except (ProblemError, InputError) as error:
+                    status = error.status if isinstance(error, ProblemError) else 400
+                    headers = error.headers if isinstance(error, ProblemError) else {}
                     found = {"type": "about:blank", "title": STATUS[status], "status": status, "detail": str(error)}
                 kind = "application/json" if status == 200 else "application/problem+json"
                 self._send(status, json.dumps(found).encode(), {"Content-Type": kind, **headers})
@@ -196,7 +196,7 @@ def _tree_node(tagger: Tagger, level: str | None, node: str | None) -> dict[str,
     """A node with its children; without level and node, the root, whose children are the nodes of level 0."""
     tree = _tree(tagger)
     if tree is None:
-        raise Problem(404, "the model has no label tree")
+        raise ProblemError(404, "the model has no label tree")
     own = {"level": -1, "node": 0, "size": tree.n_leaves} if level is None else _node(tagger, int(level), int(node))
     below = own["level"] + 1
     first, last = tree.first_children(below)[own["node"] : own["node"] + 2].tolist()
@@ -222,7 +222,7 @@ def _label(tagger: Tagger, name: str) -> dict[str, Any]:
 
 def _operating_points(tagger: Tagger) -> dict[str, Any]:
     if tagger.decisions_ is None:
-        raise Problem(404, "the model is not calibrated: run ramify calibrate")
+        raise ProblemError(404, "the model is not calibrated: run ramify calibrate")
     evidence, calibration = tagger.decisions_.evidence, tagger.decisions_.calibration
     probabilities = np.where(evidence.valid, calibration.probabilities(evidence.top), -1)
     points = []

@@ -96,9 +96,13 @@ function summary(groups, names) {
   return element(
     "p",
     { class: "summary" },
-    `${counted(both, "label")} of both, ${first} only of `, name(names[0]), `, ${second} only of `, name(names[1]),
+    `${counted(both, "label")} of both, ${first} only of `, strong(names[0]), `, ${second} only of `, strong(names[1]),
     `. Agreement: ${percent(share)} of the labels of either.`,
   );
+}
+
+function strong(text) {
+  return element("strong", {}, name(text));
 }
 
 function table(groups, names, models) {

@@ -31,9 +31,19 @@ function render(session) {
   const list = byId("documents");
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.document : null;
   list.replaceChildren(...session.documents.map((doc) => entry(session, doc)));
+  scrollToCurrent(list);
   if (focused) list.querySelector(`[data-document="${focused}"]`)?.focus();
   byId("no-documents").hidden = session.documents.length > 0;
   renderExport(session.documents);
+}
+
+/** Within the list only: the page stays where it is. */
+function scrollToCurrent(list) {
+  const entry = list.querySelector("[aria-current]")?.parentElement;
+  if (!entry) return;
+  if (entry.offsetTop + entry.offsetHeight > list.scrollTop + list.clientHeight || entry.offsetTop < list.scrollTop) list.scrollTop = entry.offsetTop;
+  const right = entry.offsetLeft + entry.offsetWidth;
+  if (right > list.scrollLeft + list.clientWidth || entry.offsetLeft < list.scrollLeft) list.scrollLeft = right - list.clientWidth;
 }
 
 /** @param {Session} session @param {Doc} doc */

@@ -63,7 +63,7 @@ export function names(labels) {
 function sensesSection(senses, path, label, onShowInTree) {
   const several = senses.length > 1;
   const items = senses.map((sense) => {
-    const used = several && samePlace(sense.path, path) ? element("p", { class: "used" }, "Place of this text") : null;
+    const used = several && samePlace(sense.path, path) ? element("p", { class: "used" }, "Reached by this text") : null;
     return element("li", {}, used, pathList(sense.path, label), ...showButton(sense.path, label, onShowInTree));
   });
   const title = several ? `${count(senses.length)} senses: places in the label tree` : "Path through the label tree";

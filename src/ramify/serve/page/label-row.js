@@ -15,8 +15,6 @@ import { percent, score } from "./numbers.js";
  * @property {(label: ?string) => void} onMark Highlight the words for a label; null: for the default one.
  */
 
-const STATES = { accepted: "accepted", rejected: "rejected", added: "added by you" };
-
 export class LabelRow {
   /** @param {string} label @param {?Tag} tag Null for a label that the model did not suggest. @param {RowActions} actions */
   constructor(label, tag, actions) {
@@ -27,8 +25,7 @@ export class LabelRow {
       "button",
       { type: "button", class: "label-name", "aria-expanded": "false", "aria-controls": id, on: { click: () => actions.onOpen(label) } },
       icon("chevron"),
-      name(label),
-      this.state,
+      element("span", {}, name(label), this.state),
     );
     this.accept = decisionButton("check", "Accept", label, () => actions.onDecide(label, this.added ? "added" : "accepted"));
     this.reject = decisionButton("cross", "Reject", label, () => actions.onDecide(label, "rejected"));
@@ -49,7 +46,7 @@ export class LabelRow {
     this.reject.setAttribute("aria-pressed", String(decision === "rejected"));
     this.root.classList.toggle("right", right);
     this.root.classList.toggle("wrong", decision === "rejected");
-    this.state.textContent = decision ? STATES[decision] : "";
+    this.state.textContent = this.added ? " added by you" : "";
   }
 
   /** @param {boolean} marked Whether its words are highlighted. */

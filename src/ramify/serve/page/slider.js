@@ -65,7 +65,7 @@ function pointFacts(point) {
   return [
     fact("precision", percent(point.precision), "precision"),
     fact("recall", percent(point.recall), "recall"),
-    fact("labels", labelsPerDocument(point)),
+    fact("labels per text", labelsPerDocument(point)),
     fact("probability", `≥ ${percent(point.threshold)}`),
   ];
 }

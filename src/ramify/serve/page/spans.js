@@ -8,8 +8,8 @@
 /** @typedef {{text: string, shade: number}} Piece Shade: 1 to 4 for the label, -4 to -1 against it, 0 for neither. */
 
 const SHADES = 4;
-/** Words below this share of the strongest weight are not highlighted; as in the explanations of the library. */
-const FAINT = 0.05;
+/** Words below this share of the strongest weight are not highlighted. */
+const FAINT = 0.1;
 
 /**
  * UTF-16 offsets of code point offsets; offsets past the end become the length.

@@ -19,11 +19,18 @@ export class TreeView {
     this.app = app;
   }
 
-  /** Build the view if it is that of another model. */
-  async show() {
+  /** Build the view if it is that of another model. @returns {Promise<void>} when the top of the tree is loaded */
+  show() {
     const model = this.app.models.current;
-    if (!model || this.#shown === model) return;
-    this.#shown = model;
+    if (model && this.#shown !== model) {
+      this.#shown = model;
+      this.ready = this.#start(model);
+    }
+    return this.ready ?? Promise.resolve();
+  }
+
+  /** @param {import("./api.js").Model} model */
+  async #start(model) {
     this.#build();
     if (!model.tree) {
       this.left.append(element("div", { class: "empty" }, element("p", {}, "This model has no label tree. The search shows what it holds on a label.")));
@@ -53,7 +60,7 @@ export class TreeView {
     const list = element("ul", { id: "find-options", class: "options", "aria-label": "Labels found", hidden: true });
     const field = element("div", { class: "adding" }, element("label", { for: "find", class: "spoken" }, "Find a label"), input, list);
     this.left = element("div", { class: "tree-side" }, field);
-    this.card = element("section", { class: "panel tree-card", "aria-live": "polite" });
+    this.card = element("section", { class: "panel tree-card", "aria-label": "Chosen label", tabindex: "0" });
     this.card.append(element("p", { class: "soft hint" }, "Open clusters, and choose a label to see its path, its senses and its neighbours."));
     this.root.replaceChildren(this.left, this.card);
     const search = async (text, signal) => {
@@ -75,6 +82,8 @@ export class TreeView {
     try {
       const known = await this.app.results.label(this.#shown, label);
       const onShowInTree = this.tree ? (path) => this.tree.reveal(path, label) : undefined;
+      announce(label);
+      this.card.scrollTop = 0;
       this.card.replaceChildren(element("h3", {}, name(label)), labelCard({ tag: null, known, onShowInTree }));
       return known;
     } catch (error) {
