@@ -59,7 +59,12 @@ export class Api {
    * @param {AbortSignal} [signal]
    */
   tag(body, signal) {
-    const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal };
+    const init = {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal,
+    };
     return this.#send("v1/tag", init);
   }
 

@@ -28,8 +28,18 @@ export class Combobox {
    * @param {(text: string) => void} parts.announce
    */
   constructor(parts) {
-    Object.assign(this, parts);
-    const fixed = { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": this.list.id };
+    this.input = parts.input;
+    this.list = parts.list;
+    this.search = parts.search;
+    this.onChoose = parts.onChoose;
+    this.onProblem = parts.onProblem;
+    this.announce = parts.announce;
+    const fixed = {
+      role: "combobox",
+      "aria-autocomplete": "list",
+      "aria-expanded": "false",
+      "aria-controls": this.list.id,
+    };
     for (const [key, value] of Object.entries(fixed)) this.input.setAttribute(key, value);
     this.list.setAttribute("role", "listbox");
     this.input.addEventListener("input", () => this.#typed());
@@ -70,7 +80,11 @@ export class Combobox {
     this.#active = -1;
     this.input.removeAttribute("aria-activedescendant");
     const rows = options.map((option, at) => this.#row(option, at));
-    this.list.replaceChildren(...(rows.length ? rows : [element("li", { class: "none soft", role: "option", "aria-disabled": "true" }, "No label found")]));
+    this.list.replaceChildren(
+      ...(rows.length
+        ? rows
+        : [element("li", { class: "none soft", role: "option", "aria-disabled": "true" }, "No label found")]),
+    );
     this.list.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
     this.announce(options.length === 1 ? "1 suggestion" : `${options.length} suggestions`);
@@ -80,7 +94,12 @@ export class Combobox {
     const text = option.isNew ? element("span", {}, "New label: ", name(option.label)) : name(option.label);
     const detail = option.detail ? element("small", { class: "soft" }, option.detail) : null;
     const click = () => this.#choose(at);
-    return element("li", { role: "option", id: `${this.list.id}-${at}`, "aria-selected": "false", on: { click } }, text, detail);
+    return element(
+      "li",
+      { role: "option", id: `${this.list.id}-${at}`, "aria-selected": "false", on: { click } },
+      text,
+      detail,
+    );
   }
 
   #key(event) {

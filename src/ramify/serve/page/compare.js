@@ -24,13 +24,16 @@ export class Compare {
 
   async show() {
     const { session, models } = this.app;
-    if (models.all.length < 2) return this.#say("This service has one model. To compare two, start it with both:", "ramify serve FIRST SECOND");
+    if (models.all.length < 2)
+      return this.#say("This service has one model. To compare two, start it with both:", "ramify serve FIRST SECOND");
     if (!session.current) return this.#say("There is no document yet. Give a text in the view “Tag” first.");
     const known = this.names.filter((one) => models.named(one));
-    if (known.length < 2) this.names = [models.current, models.all.find((one) => one !== models.current)].map((one) => one.name);
+    if (known.length < 2)
+      this.names = [models.current, models.all.find((one) => one !== models.current)].map((one) => one.name);
     const doc = session.current;
     const pair = this.names.map((one) => models.named(one));
-    if (!this.root.querySelector("form")) this.root.replaceChildren(this.#form(), element("div", { class: "compared" }));
+    if (!this.root.querySelector("form"))
+      this.root.replaceChildren(this.#form(), element("div", { class: "compared" }));
     const place = this.root.querySelector(".compared");
     const token = (this.token = {});
     try {
@@ -76,7 +79,11 @@ export class Compare {
 export function grouped([first, second]) {
   const own = new Map(second.map((tag) => [tag.label, tag]));
   const seen = new Set(first.map((tag) => tag.label));
-  const row = (label, one, other) => ({ label, tags: [one, other] });
+  /** @returns {Row} */
+  const row = (/** @type {string} */ label, /** @type {?Tag} */ one, /** @type {?Tag} */ other) => ({
+    label,
+    tags: [one, other],
+  });
   return [
     first.filter((tag) => own.has(tag.label)).map((tag) => row(tag.label, tag, own.get(tag.label))),
     first.filter((tag) => !own.has(tag.label)).map((tag) => row(tag.label, tag, null)),
@@ -96,7 +103,10 @@ function summary(groups, names) {
   return element(
     "p",
     { class: "summary" },
-    `${counted(both, "label")} of both, ${first} only of `, strong(names[0]), `, ${second} only of `, strong(names[1]),
+    `${counted(both, "label")} of both, ${first} only of `,
+    strong(names[0]),
+    `, ${second} only of `,
+    strong(names[1]),
     `. Agreement: ${percent(share)} of the labels of either.`,
   );
 }
@@ -107,9 +117,27 @@ function strong(text) {
 
 function table(groups, names, models) {
   const titles = ["Labels of both", `Only ${names[0]}`, `Only ${names[1]}`];
-  const head = models.map((model) => element("th", { scope: "col" }, name(model.name), " ", element("small", { class: "soft" }, model.calibrated ? "probability" : "score")));
+  const head = models.map((model) =>
+    element(
+      "th",
+      { scope: "col" },
+      name(model.name),
+      " ",
+      element("small", { class: "soft" }, model.calibrated ? "probability" : "score"),
+    ),
+  );
   const bodies = groups.map((group, at) => {
-    const title = element("tr", { class: "group" }, element("th", { scope: "rowgroup", colspan: 3 }, titles[at], " ", element("small", { class: "soft" }, String(group.length))));
+    const title = element(
+      "tr",
+      { class: "group" },
+      element(
+        "th",
+        { scope: "rowgroup", colspan: 3 },
+        titles[at],
+        " ",
+        element("small", { class: "soft" }, String(group.length)),
+      ),
+    );
     return element("tbody", {}, title, ...group.map(tableRow));
   });
   const columns = element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Label"), ...head));
@@ -123,9 +151,20 @@ function tableRow({ label, tags }) {
 
 /** @param {?Tag} tag */
 function cell(tag) {
-  if (!tag) return element("td", { class: "soft" }, element("span", { "aria-hidden": "true" }, "–"), spoken("not among its labels"));
+  if (!tag)
+    return element(
+      "td",
+      { class: "soft" },
+      element("span", { "aria-hidden": "true" }, "–"),
+      spoken("not among its labels"),
+    );
   const known = Number.isFinite(tag.probability);
   const fill = element("span", { class: known ? "fill" : "fill score" });
   fill.style.setProperty("width", `${100 * Math.max(0, Math.min(1, tag.probability ?? tag.score))}%`);
-  return element("td", {}, known ? percent(tag.probability) : score(tag.score), element("span", { class: "bar", "aria-hidden": "true" }, fill));
+  return element(
+    "td",
+    {},
+    known ? percent(tag.probability) : score(tag.score),
+    element("span", { class: "bar", "aria-hidden": "true" }, fill),
+  );
 }

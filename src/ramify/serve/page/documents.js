@@ -29,7 +29,7 @@ export function connectDocuments(session, onNew) {
 
 function render(session) {
   const list = byId("documents");
-  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.document : null;
+  const focused = list.querySelector(":focus")?.dataset.document;
   list.replaceChildren(...session.documents.map((doc) => entry(session, doc)));
   scrollToCurrent(list);
   if (focused) list.querySelector(`[data-document="${focused}"]`)?.focus();
@@ -41,9 +41,11 @@ function render(session) {
 function scrollToCurrent(list) {
   const entry = list.querySelector("[aria-current]")?.parentElement;
   if (!entry) return;
-  if (entry.offsetTop + entry.offsetHeight > list.scrollTop + list.clientHeight || entry.offsetTop < list.scrollTop) list.scrollTop = entry.offsetTop;
+  if (entry.offsetTop + entry.offsetHeight > list.scrollTop + list.clientHeight || entry.offsetTop < list.scrollTop)
+    list.scrollTop = entry.offsetTop;
   const right = entry.offsetLeft + entry.offsetWidth;
-  if (right > list.scrollLeft + list.clientWidth || entry.offsetLeft < list.scrollLeft) list.scrollLeft = right - list.clientWidth;
+  if (right > list.scrollLeft + list.clientWidth || entry.offsetLeft < list.scrollLeft)
+    list.scrollLeft = right - list.clientWidth;
 }
 
 /** @param {Session} session @param {Doc} doc */

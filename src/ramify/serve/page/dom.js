@@ -63,6 +63,15 @@ export function byId(id) {
   return found;
 }
 
+/**
+ * All elements of a selector.
+ * @param {string} selector
+ * @returns {any[]}
+ */
+export function all(selector) {
+  return [...document.querySelectorAll(selector)];
+}
+
 /** A function that calls the last function it was given after a pause: for input of a person. */
 export function paused(milliseconds) {
   let timer = 0;

@@ -30,10 +30,18 @@ export class Editor {
     byId("open-files").addEventListener("click", () => byId("files").click());
     byId("files").addEventListener("change", () => this.#open(byId("files")));
     document.addEventListener("paste", (event) => this.#pasted(event));
-    connectDrop((files) => this.#read(files), (text) => this.onText([{ text }], null));
+    connectDrop(
+      (files) => this.#read(files),
+      (text) => this.onText([{ text }], null),
+    );
   }
 
-  /** Show the form, empty or with the text of a document. @param {?Doc} doc @param {boolean} canCancel @param {boolean} first */
+  /**
+   * Show the form, empty or with the text of a document.
+   * @param {?Doc} doc
+   * @param {boolean} canCancel
+   * @param {boolean} first Whether the session has no document, so that the steps are explained.
+   */
   open(doc, canCancel, first) {
     const wasOpen = !this.form.hidden && this.#doc === doc;
     this.#doc = doc;

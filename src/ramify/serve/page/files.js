@@ -16,7 +16,8 @@ const MOST_FILES = 100;
  */
 export async function textsOf(files) {
   const given = [...files];
-  if (given.length > MOST_FILES) throw new Problem(`There are ${given.length} files: open at most ${MOST_FILES} at a time.`, 0);
+  if (given.length > MOST_FILES)
+    throw new Problem(`There are ${given.length} files: open at most ${MOST_FILES} at a time.`, 0);
   return Promise.all(given.map(async (file) => ({ name: file.name, text: await textOf(file) })));
 }
 
@@ -24,7 +25,8 @@ export async function textsOf(files) {
 async function textOf(file) {
   if (file.size > MOST_BYTES) throw new Problem(`${file.name} has over 4 MiB: give a shorter text.`, 0);
   const text = decoded(await file.arrayBuffer());
-  if (text === null || text.includes("\0")) throw new Problem(`${file.name} is no UTF-8 text: save it as a .txt file in UTF-8.`, 0);
+  if (text === null || text.includes("\0"))
+    throw new Problem(`${file.name} is no UTF-8 text: save it as a .txt file in UTF-8.`, 0);
   if (!text.trim()) throw new Problem(`${file.name} is empty: choose a file with a text.`, 0);
   return text;
 }

@@ -8,7 +8,8 @@ import { count, counted, signed } from "./numbers.js";
 
 /** @typedef {import("./api.js").Tag} Tag */
 /** @typedef {import("./api.js").TreeNode} TreeNode */
-/** @typedef {{label: string, key: ?string, documents: ?number, senses: {path: TreeNode[]}[], siblings: string[]}} Known */
+/** @typedef {{path: TreeNode[]}} Sense */
+/** @typedef {{label: string, key: ?string, documents: ?number, senses: Sense[], siblings: string[]}} Known */
 
 const WORDS = 8;
 const NAMES = 3;
@@ -27,8 +28,12 @@ export function labelCard({ tag, known, onShowInTree }) {
   return element(
     "div",
     { class: "card-body" },
-    ...(tag?.why ? [words("Words for it", tag.why.for, "for"), words("Words against it", tag.why.against, "against")] : []),
-    ...(path.length > 1 && senses.length < 2 ? [pathSection("Path through the label tree", path, label, onShowInTree)] : []),
+    ...(tag?.why
+      ? [words("Words for it", tag.why.for, "for"), words("Words against it", tag.why.against, "against")]
+      : []),
+    ...(path.length > 1 && senses.length < 2
+      ? [pathSection("Path through the label tree", path, label, onShowInTree)]
+      : []),
     ...(senses.length > 1 || (senses.length && !path.length) ? [sensesSection(senses, path, label, onShowInTree)] : []),
     ...facts(known),
   );
@@ -37,7 +42,9 @@ export function labelCard({ tag, known, onShowInTree }) {
 function words(title, found, kind) {
   const shown = found.slice(0, WORDS);
   if (!shown.length) return null;
-  const chips = shown.map(([word, weight]) => element("li", { class: kind }, name(word), " ", element("small", {}, signed(weight))));
+  const chips = shown.map(([word, weight]) =>
+    element("li", { class: kind }, name(word), " ", element("small", {}, signed(weight))),
+  );
   return section(title, element("ul", { class: "chips" }, ...chips));
 }
 
@@ -51,7 +58,12 @@ function pathList(path, label) {
   const steps = clusters.map((node) =>
     element("li", {}, element("span", { class: "size" }, counted(node.size, "label")), " ", names(node.labels)),
   );
-  return element("ol", { class: "path" }, ...steps, element("li", { class: "end" }, element("strong", {}, name(label))));
+  return element(
+    "ol",
+    { class: "path" },
+    ...steps,
+    element("li", { class: "end" }, element("strong", {}, name(label))),
+  );
 }
 
 /** @param {string[]} labels */
@@ -63,7 +75,8 @@ export function names(labels) {
 function sensesSection(senses, path, label, onShowInTree) {
   const several = senses.length > 1;
   const items = senses.map((sense) => {
-    const used = several && samePlace(sense.path, path) ? element("p", { class: "used" }, "Reached by this text") : null;
+    const used =
+      several && samePlace(sense.path, path) ? element("p", { class: "used" }, "Reached by this text") : null;
     return element("li", {}, used, pathList(sense.path, label), ...showButton(sense.path, label, onShowInTree));
   });
   const title = several ? `${count(senses.length)} senses: places in the label tree` : "Path through the label tree";
@@ -79,7 +92,9 @@ function showButton(path, label, onShowInTree) {
 /** @param {TreeNode[]} one @param {TreeNode[]} other */
 function samePlace(one, other) {
   const [last, otherLast] = [one.at(-1), other.at(-1)];
-  return last !== undefined && otherLast !== undefined && last.level === otherLast.level && last.node === otherLast.node;
+  return (
+    last !== undefined && otherLast !== undefined && last.level === otherLast.level && last.node === otherLast.node
+  );
 }
 
 /** @param {?Known} known */

@@ -17,7 +17,10 @@ export class LabelList {
   /** Labels in view, the first ones first. @type {string[]} */
   shown = [];
 
-  /** @param {HTMLElement} root @param {import("./label-row.js").RowActions & {onAcceptAll: (labels: string[]) => void}} actions */
+  /**
+   * @param {HTMLElement} root
+   * @param {import("./label-row.js").RowActions & {onAcceptAll: (labels: string[]) => void}} actions
+   */
   constructor(root, actions) {
     this.actions = actions;
     this.heading = element("h3", {});
@@ -47,8 +50,14 @@ export class LabelList {
     const below = this.tags.filter((tag) => !above.includes(tag));
     this.shown = this.tags.filter((tag, rank) => isShown(tag, rank, setting)).map((tag) => tag.label);
     const focused = this.lists.contains(document.activeElement) ? document.activeElement : null;
-    place(this.main, [...extra.map((label) => this.#row(label, null)), ...above.map((tag) => this.#row(tag.label, tag))]);
-    place(this.rest, below.map((tag) => this.#row(tag.label, tag)));
+    place(this.main, [
+      ...extra.map((label) => this.#row(label, null)),
+      ...above.map((tag) => this.#row(tag.label, tag)),
+    ]);
+    place(
+      this.rest,
+      below.map((tag) => this.#row(tag.label, tag)),
+    );
     for (const [label, row] of this.#rows) row.update(decisions.get(label));
     if (focused && document.activeElement !== focused) this.#focusAgain(focused);
     this.#describe(extra.length + above.length, below.length);

@@ -16,18 +16,30 @@ import { percent, score } from "./numbers.js";
  */
 
 export class LabelRow {
-  /** @param {string} label @param {?Tag} tag Null for a label that the model did not suggest. @param {RowActions} actions */
+  /**
+   * @param {string} label
+   * @param {?Tag} tag Null for a label that the model did not suggest.
+   * @param {RowActions} actions
+   */
   constructor(label, tag, actions) {
     this.label = label;
     const id = `card-${(LabelRow.number += 1)}`;
     this.state = element("span", { class: "state soft" });
     this.open = element(
       "button",
-      { type: "button", class: "label-name", "aria-expanded": "false", "aria-controls": id, on: { click: () => actions.onOpen(label) } },
+      {
+        type: "button",
+        class: "label-name",
+        "aria-expanded": "false",
+        "aria-controls": id,
+        on: { click: () => actions.onOpen(label) },
+      },
       icon("chevron"),
       element("span", {}, name(label), this.state),
     );
-    this.accept = decisionButton("check", "Accept", label, () => actions.onDecide(label, this.added ? "added" : "accepted"));
+    this.accept = decisionButton("check", "Accept", label, () =>
+      actions.onDecide(label, this.added ? "added" : "accepted"),
+    );
     this.reject = decisionButton("cross", "Reject", label, () => actions.onDecide(label, "rejected"));
     this.card = element("div", { id, class: "card", hidden: true });
     const head = element("div", { class: "label-head" }, this.open, valueOf(tag), this.accept, this.reject);
@@ -66,7 +78,9 @@ export class LabelRow {
     if (event.key === "a") this.accept.click();
     else if (event.key === "r") this.reject.click();
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      const names = [...this.root.closest(".label-lists").querySelectorAll(".label-name")].filter((one) => one.checkVisibility());
+      const names = [...this.root.closest(".label-lists").querySelectorAll(".label-name")].filter((one) =>
+        one.checkVisibility(),
+      );
       const at = names.indexOf(this.open) + (event.key === "ArrowDown" ? 1 : -1);
       names[at]?.focus();
       event.preventDefault();
@@ -76,7 +90,14 @@ export class LabelRow {
 LabelRow.number = 0;
 
 function decisionButton(symbol, verb, label, click) {
-  const attributes = { type: "button", class: `icon-button ${symbol}`, "aria-pressed": "false", title: verb, on: { click } };
+  const attributes = {
+    type: "button",
+    class: `icon-button ${symbol}`,
+    "aria-pressed": "false",
+    title: `${verb} (key ${verb[0].toLowerCase()})`,
+    "aria-keyshortcuts": verb[0].toLowerCase(),
+    on: { click },
+  };
   return element("button", attributes, icon(symbol), spoken(`${verb} ${label}`));
 }
 

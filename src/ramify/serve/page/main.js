@@ -5,7 +5,7 @@
 
 import { Api } from "./api.js";
 import { Compare } from "./compare.js";
-import { byId } from "./dom.js";
+import { all, byId } from "./dom.js";
 import { connectDocuments } from "./documents.js";
 import { Editor } from "./editor.js";
 import { exampleText } from "./example.js";
@@ -38,7 +38,10 @@ export class App {
 
   async start() {
     connectKeyDialog();
-    this.editor = new Editor((given, doc) => this.take(given, doc), () => this.edit(false));
+    this.editor = new Editor(
+      (given, doc) => this.take(given, doc),
+      () => this.edit(false),
+    );
     this.tagging = new Tagging(this);
     this.compare = new Compare(byId("compare"), this);
     this.tree = new TreeView(byId("tree-view"), this);
@@ -64,8 +67,8 @@ export class App {
   }
 
   showView() {
-    for (const part of document.querySelectorAll("[data-views]")) part.hidden = !part.dataset.views.split(" ").includes(this.view);
-    for (const link of document.querySelectorAll("[data-view]")) {
+    for (const part of all("[data-views]")) part.hidden = !part.dataset.views.split(" ").includes(this.view);
+    for (const link of all("[data-view]")) {
       if (link.dataset.view === this.view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
@@ -109,7 +112,8 @@ export class App {
   /** @param {boolean} editing Whether the text of the current document is edited, or the form is left. */
   edit(editing) {
     this.editing = editing ? this.session.current : null;
-    if (!editing && this.session.current === null) this.session.select(this.last ?? this.session.documents.at(-1) ?? null);
+    if (!editing && this.session.current === null)
+      this.session.select(this.last ?? this.session.documents.at(-1) ?? null);
     else this.render();
     byId(this.editing ? "text" : "edit").focus();
   }

@@ -9,7 +9,8 @@ import { Problem } from "./api.js";
 /** Show a problem as its one sentence. @param {unknown} error */
 export function showProblem(error) {
   if (error instanceof DOMException && error.name === "AbortError") return;
-  const text = error instanceof Problem ? error.message : `The page failed: ${error instanceof Error ? error.message : error}`;
+  const text =
+    error instanceof Problem ? error.message : `The page failed: ${error instanceof Error ? error.message : error}`;
   const close = element("button", { type: "button", class: "icon-button", "aria-label": "Dismiss" }, icon("cross"));
   const notice = element("div", { class: "notice" }, element("p", {}, text), close);
   close.addEventListener("click", () => notice.remove());

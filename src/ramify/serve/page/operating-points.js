@@ -28,8 +28,8 @@ export function balanced(points) {
 /** One sentence for screen readers. @param {Point} point */
 export function described(point) {
   const { threshold, precision, recall } = point;
-  const labels = labelsPerDocument(point);
-  return `${percent(precision)} precision, ${percent(recall)} recall, ${labels} labels per document, probability ${percent(threshold)} or more`;
+  const shares = `${percent(precision)} precision, ${percent(recall)} recall`;
+  return `${shares}, ${labelsPerDocument(point)} labels per text, probability ${percent(threshold)} or more`;
 }
 
 /** @param {Point} point */

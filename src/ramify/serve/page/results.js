@@ -23,7 +23,12 @@ export class Results {
   tags(doc, model) {
     return this.#once([model.name, doc.text], async () => {
       const k = model.labels ? Math.min(K, model.labels) : K;
-      const answer = await this.api.tag({ text: doc.text, model: model.name, k, probabilities: model.calibrated });
+      const answer = await this.api.tag({
+        text: doc.text,
+        model: model.name,
+        k,
+        probabilities: model.calibrated,
+      });
       return ranked(answer.documents[0].labels);
     });
   }
@@ -35,7 +40,13 @@ export class Results {
    */
   reasons(doc, model, label) {
     return this.#once([model.name, doc.text, label], async () => {
-      const wanted = { allowed: [label], k: 1, why: model.explains, path: model.tree, probabilities: model.calibrated };
+      const wanted = {
+        allowed: [label],
+        k: 1,
+        why: model.explains,
+        path: model.tree,
+        probabilities: model.calibrated,
+      };
       const answer = await this.api.tag({ text: doc.text, model: model.name, ...wanted });
       return answer.documents[0].labels[0] ?? null;
     });

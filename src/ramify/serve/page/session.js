@@ -93,11 +93,15 @@ export function confirmed(doc) {
 
 /** With the line ends of a text area, and without halves of surrogate pairs. @param {string} text */
 function clean(text) {
-  return text.replace(/\r\n?/g, "\n").replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD");
+  return text
+    .replace(/\r\n?/g, "\n")
+    .replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD");
 }
 
 /** @param {string} text */
 function titleOf(text) {
-  const words = clean(text.slice(0, 4 * TITLE)).trim().replace(/\s+/g, " ");
+  const words = clean(text.slice(0, 4 * TITLE))
+    .trim()
+    .replace(/\s+/g, " ");
   return words.length > TITLE ? `${[...words].slice(0, TITLE).join("")}…` : words;
 }

@@ -27,21 +27,16 @@ export class Slider {
 
   /**
    * Build the slider for a model.
-   * @param {string} model @param {Point[]} points Ordered; empty for a model without calibration.
+   * @param {import("./api.js").Model} model
+   * @param {Point[]} points Ordered; empty for a model without calibration.
    */
   set(model, points) {
-    const last = points.length ? points.length - 1 : MOST_LABELS;
-    const first = points.length ? 0 : 1;
-    const start = this.#positions.get(model) ?? (points.length ? balanced(points) : DEFAULT_LABELS);
-    const input = element("input", { type: "range", id: "operating-point", min: first, max: last, step: 1, value: start });
+    const start = points.length ? balanced(points) : DEFAULT_LABELS;
+    const input = rangeInput(points, this.#positions.get(model.name) ?? start);
     const facts = element("dl", { class: "operating-facts" });
     const chart = points.length > 1 ? curves(points) : null;
-    const ends = points.length ? ["precise", "complete"] : ["few", "many"];
-    const scale = element("div", { class: "ends soft", "aria-hidden": "true" }, ...ends.map((end) => element("span", {}, end)));
-    const title = points.length ? "Operating point" : "Number of labels";
-    const note = points.length ? null : element("p", { class: "soft hint" }, "The model is not calibrated: labels have scores, not probabilities.");
     this.root.replaceChildren(
-      element("label", { for: "operating-point" }, title), ...[chart?.root].filter(Boolean), input, scale, facts, ...(note ? [note] : []),
+      ...[heading(points), chart?.root, input, ends(points), facts, note(model)].filter(Boolean),
     );
     const update = () => {
       const at = Number(input.value);
@@ -52,12 +47,35 @@ export class Slider {
       chart?.move(at);
     };
     input.addEventListener("input", () => {
-      this.#positions.set(model, Number(input.value));
+      this.#positions.set(model.name, Number(input.value));
       update();
       this.onChange();
     });
     update();
   }
+}
+
+function heading(points) {
+  const title = element("label", { for: "operating-point" }, points.length ? "Operating point" : "Number of labels");
+  const expected = points.length ? element("span", { class: "soft" }, "expected for new texts") : null;
+  return element("div", { class: "operating-head" }, title, expected);
+}
+
+function rangeInput(points, value) {
+  const [min, max] = points.length ? [0, points.length - 1] : [1, MOST_LABELS];
+  return element("input", { type: "range", id: "operating-point", min, max, step: 1, value });
+}
+
+function ends(points) {
+  const names = points.length ? ["precise", "complete"] : ["few", "many"];
+  const parts = names.map((end) => element("span", {}, end));
+  return element("div", { class: "ends soft", "aria-hidden": "true" }, ...parts);
+}
+
+function note(model) {
+  if (model.calibrated) return null;
+  const text = "The model is not calibrated: labels have scores, not probabilities.";
+  return element("p", { class: "soft hint" }, text);
 }
 
 /** @param {Point} point */
@@ -79,9 +97,17 @@ function curves(points) {
   const x = (at) => (WIDTH * at) / (points.length - 1);
   const y = (share) => 2 + (HEIGHT - 4) * (1 - share);
   const line = (key) =>
-    drawn("polyline", { class: key, points: points.map((point, at) => `${x(at).toFixed(1)},${y(point[key]).toFixed(1)}`).join(" ") });
+    drawn("polyline", {
+      class: key,
+      points: points.map((point, at) => `${x(at).toFixed(1)},${y(point[key]).toFixed(1)}`).join(" "),
+    });
   const cursor = drawn("line", { class: "cursor", y1: 0, y2: HEIGHT });
-  const attributes = { class: "curves", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" };
+  const attributes = {
+    class: "curves",
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: "none",
+    "aria-hidden": "true",
+  };
   const base = drawn("line", { class: "base", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT });
   const root = drawn("svg", attributes, base, cursor, line("precision"), line("recall"));
   const move = (at) => ["x1", "x2"].forEach((name) => cursor.setAttribute(name, x(at).toFixed(1)));

@@ -45,7 +45,10 @@ export function pieces(text, spans) {
   for (const span of kept) {
     if (disjoint.length === 0 || span[0] >= disjoint[disjoint.length - 1][1]) disjoint.push(span);
   }
-  const offsets = utf16Offsets(text, disjoint.flatMap(([begin, end]) => [begin, end]));
+  const offsets = utf16Offsets(
+    text,
+    disjoint.flatMap(([begin, end]) => [begin, end]),
+  );
   const found = [];
   let at = 0;
   disjoint.forEach(([, , weight], number) => {

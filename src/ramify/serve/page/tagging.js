@@ -19,6 +19,7 @@ import { pieces } from "./spans.js";
 export class Tagging {
   /** @type {?Doc} */
   #doc = null;
+  text = "";
   #model = null;
   #opened = null;
   #marked = null;
@@ -49,13 +50,12 @@ export class Tagging {
     [this.#doc, this.#model, this.text, this.#opened, this.#marked] = [doc, model, doc.text, null, null];
     byId("document-heading").textContent = `Document ${doc.number}`;
     this.#renderText([]);
-    byId("labels").setAttribute("aria-busy", "true");
-    byId("view-tag").classList.add("waiting");
+    wait(true);
     try {
       const [tags, points] = await Promise.all([this.app.results.tags(doc, model), this.#points(model)]);
       if (!this.#isCurrent(doc, model)) return undefined;
       clearProblem();
-      this.slider.set(model.name, points);
+      this.slider.set(model, points);
       this.list.set(doc, tags);
       this.#update();
       this.#mark(this.#default());
@@ -66,8 +66,7 @@ export class Tagging {
         showProblem(error);
       }
     } finally {
-      byId("labels").removeAttribute("aria-busy");
-      byId("view-tag").classList.remove("waiting");
+      if (this.#doc === null || this.#isCurrent(doc, model)) wait(false, this.#doc === null);
     }
     return undefined;
   }
@@ -106,6 +105,7 @@ export class Tagging {
     } else announce(set ? `${label}: ${decision}.` : `${label}: no decision.`);
   }
 
+  /** @param {import("./combobox.js").Option} option */
   #add({ label, isNew }) {
     const { session } = this.app;
     if (isNew) session.newLabels.add(label);
@@ -117,7 +117,10 @@ export class Tagging {
 
   async #search(text, signal) {
     const found = await this.app.api.labels(text, this.#model.name, signal);
-    const options = found.map(({ label, documents }) => ({ label, detail: Number.isFinite(documents) ? count(documents) : "" }));
+    const options = found.map(({ label, documents }) => ({
+      label,
+      detail: Number.isFinite(documents) ? count(documents) : "",
+    }));
     const known = options.some(({ label }) => label.toLowerCase() === text.toLowerCase());
     return known ? options : [...options, { label: text, isNew: true }];
   }
@@ -146,7 +149,14 @@ export class Tagging {
       if (this.#opened !== label) return;
       const onShowInTree = this.#model.tree ? this.app.showInTree : undefined;
       row.show(labelCard({ ...parts, onShowInTree }));
-      if (isNew) row.show(element("p", { class: "soft hint" }, "A new label: the model learns it when it is trained on the corrections."));
+      if (isNew)
+        row.show(
+          element(
+            "p",
+            { class: "soft hint" },
+            "A new label: the model learns it when it is trained on the corrections.",
+          ),
+        );
     } catch (error) {
       row.show(null);
       showProblem(error);
@@ -160,14 +170,28 @@ export class Tagging {
   }
 
   #renderText(spans, label = null) {
-    const parts = pieces(this.text, spans).map(({ text, shade }) => (shade === 0 ? text : element("mark", { class: shadeClass(shade) }, text)));
+    const parts = pieces(this.text, spans).map(({ text, shade }) =>
+      shade === 0 ? text : element("mark", { class: shadeClass(shade) }, text),
+    );
     byId("document-text").replaceChildren(...parts);
     const against = spans.some(([, , weight]) => weight < 0);
-    const samples = [element("mark", { class: "for s3" }, "for"), ...(against ? [" and ", element("mark", { class: "against s3" }, "against")] : [])];
-    byId("legend").replaceChildren(...(spans.length ? ["Words ", ...samples, " ", element("strong", {}, name(label))] : []));
+    const samples = [
+      element("mark", { class: "for s3" }, "for"),
+      ...(against ? [" and ", element("mark", { class: "against s3" }, "against")] : []),
+    ];
+    byId("legend").replaceChildren(
+      ...(spans.length ? ["Words ", ...samples, " ", element("strong", {}, name(label))] : []),
+    );
   }
 }
 
 function shadeClass(shade) {
   return `${shade > 0 ? "for" : "against"} s${Math.abs(shade)}`;
+}
+
+/** The labels of another text are out of sight until those of this one are there. */
+function wait(waiting, failed = false) {
+  byId("reading").classList.toggle("waiting", waiting || failed);
+  byId("reading").setAttribute("aria-busy", String(waiting));
+  byId("add").disabled = waiting || failed;
 }

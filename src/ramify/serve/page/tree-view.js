@@ -33,7 +33,13 @@ export class TreeView {
   async #start(model) {
     this.#build();
     if (!model.tree) {
-      this.left.append(element("div", { class: "empty" }, element("p", {}, "This model has no label tree. The search shows what it holds on a label.")));
+      this.left.append(
+        element(
+          "div",
+          { class: "empty" },
+          element("p", {}, "This model has no label tree. The search shows what it holds on a label."),
+        ),
+      );
       return;
     }
     const list = element("ul", { class: "tree", "aria-label": `Label tree of ${model.name}` });
@@ -56,18 +62,51 @@ export class TreeView {
 
   #build() {
     this.tree = undefined;
-    const input = element("input", { id: "find", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "Find a label" });
-    const list = element("ul", { id: "find-options", class: "options", "aria-label": "Labels found", hidden: true });
-    const field = element("div", { class: "adding" }, element("label", { for: "find", class: "spoken" }, "Find a label"), input, list);
+    const input = element("input", {
+      id: "find",
+      type: "text",
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "Find a label",
+    });
+    const list = element("ul", {
+      id: "find-options",
+      class: "options",
+      "aria-label": "Labels found",
+      hidden: true,
+    });
+    const field = element(
+      "div",
+      { class: "adding" },
+      element("label", { for: "find", class: "spoken" }, "Find a label"),
+      input,
+      list,
+    );
     this.left = element("div", { class: "tree-side" }, field);
     this.card = element("section", { class: "panel tree-card", "aria-label": "Chosen label", tabindex: "0" });
-    this.card.append(element("p", { class: "soft hint" }, "Open clusters, and choose a label to see its path, its senses and its neighbours."));
+    this.card.append(
+      element(
+        "p",
+        { class: "soft hint" },
+        "Open clusters, and choose a label to see its path, its senses and its neighbours.",
+      ),
+    );
     this.root.replaceChildren(this.left, this.card);
     const search = async (text, signal) => {
       const found = await this.app.api.labels(text, this.#shown.name, signal);
-      return found.map(({ label, documents }) => ({ label, detail: Number.isFinite(documents) ? count(documents) : "" }));
+      return found.map(({ label, documents }) => ({
+        label,
+        detail: Number.isFinite(documents) ? count(documents) : "",
+      }));
     };
-    new Combobox({ input, list, search, onChoose: ({ label }) => this.#found(label), onProblem: showProblem, announce });
+    new Combobox({
+      input,
+      list,
+      search,
+      onChoose: ({ label }) => this.#found(label),
+      onProblem: showProblem,
+      announce,
+    });
   }
 
   /** A label that was searched: its first place is opened in the tree. */

@@ -25,7 +25,10 @@ export class Tree {
    * @param {(error: unknown) => void} onProblem
    */
   constructor(root, load, onChoose, onProblem) {
-    Object.assign(this, { root, load, onChoose, onProblem });
+    this.root = root;
+    this.load = load;
+    this.onChoose = onChoose;
+    this.onProblem = onProblem;
     root.setAttribute("role", "tree");
     root.addEventListener("keydown", (event) => this.#key(event));
     root.addEventListener("click", (event) => this.#click(event));
@@ -58,7 +61,8 @@ export class Tree {
 
   /** Items of a loaded node: clusters, or the labels of the last cluster. */
   #children(node, level) {
-    if (node.children?.length) return node.children.map((child, at) => this.#cluster(child, level, at, node.children.length));
+    if (node.children?.length)
+      return node.children.map((child, at) => this.#cluster(child, level, at, node.children.length));
     return this.#labels(node.labels ?? [], level, 0);
   }
 
@@ -76,10 +80,15 @@ export class Tree {
   #labels(labels, level, from) {
     const shown = labels.slice(from, from + AT_ONCE);
     const n = labels.length;
-    const items = shown.map((label, at) => treeItem({ level, at: from + at, n, label }, element("div", { class: "row" }, name(label))));
+    const items = shown.map((label, at) =>
+      treeItem({ level, at: from + at, n, label }, element("div", { class: "row" }, name(label))),
+    );
     const left = n - from - shown.length;
     if (left > 0) {
-      const more = treeItem({ level, at: from + AT_ONCE, n, label: null }, element("div", { class: "row" }, `${counted(left, "more label")} …`));
+      const more = treeItem(
+        { level, at: from + AT_ONCE, n, label: null },
+        element("div", { class: "row" }, `${counted(left, "more label")} …`),
+      );
       more.classList.add("rest");
       more.more = () => this.#labels(labels, level, from + AT_ONCE);
       items.push(more);
@@ -93,7 +102,9 @@ export class Tree {
     if (!group.children.length) {
       item.setAttribute("aria-busy", "true");
       try {
-        group.replaceChildren(...this.#children(await this.load(item.node), Number(item.getAttribute("aria-level")) + 1));
+        group.replaceChildren(
+          ...this.#children(await this.load(item.node), Number(item.getAttribute("aria-level")) + 1),
+        );
       } catch (error) {
         this.onProblem(error);
         return;
@@ -181,7 +192,13 @@ export class Tree {
 }
 
 function treeItem({ level, at, n, label }, ...content) {
-  const attributes = { role: "treeitem", tabindex: "-1", "aria-level": level, "aria-posinset": at + 1, "aria-setsize": n };
+  const attributes = {
+    role: "treeitem",
+    tabindex: "-1",
+    "aria-level": level,
+    "aria-posinset": at + 1,
+    "aria-setsize": n,
+  };
   const chosen = label === null ? {} : { "data-label": label, "aria-selected": "false" };
   return element("li", { ...attributes, ...chosen }, ...content);
 }
