@@ -29,6 +29,13 @@ class ProblemError(Exception):
         self.status, self.headers = status, headers or {}
 
 
+class Server(ThreadingHTTPServer):
+    """With room for the connections that a browser opens at once."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class StandIn:
     """The service: ``url`` is its address; ``key`` and ``faults`` may be set at any time."""
 
@@ -36,7 +43,7 @@ class StandIn:
         self.taggers, self.key = dict(taggers), key
         self.faults: list[ProblemError] = []
         self.requests: list[tuple[str, Any]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -70,6 +77,8 @@ class StandIn:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # headers and body in one packet
+            disable_nagle_algorithm = True
 
             def log_message(self, *args: object) -> None:
                 pass
