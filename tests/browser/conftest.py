@@ -61,6 +61,7 @@ def page_taggers() -> dict[str, Any]:
 @pytest.fixture
 def service(page_taggers: dict[str, Any]) -> Iterator[Any]:
     """A stand-in for the service, with two models; a test may change its key, its faults and its models."""
+    pytest.importorskip("fastapi", reason="the extra serve is not installed")
     from stand_in_service import StandIn
 
     started = StandIn(page_taggers)

@@ -9,6 +9,7 @@ import pytest
 import ramify
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("fastapi", reason="the extra serve is not installed")
 from page_models import LABELS, TOPICS
 from stand_in_service import ProblemError, StandIn
 

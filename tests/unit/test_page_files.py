@@ -7,6 +7,8 @@ from importlib.resources import files
 
 import pytest
 
+pytest.importorskip("fastapi", reason="the extra serve is not installed")
+
 from ramify.serve.page_files import HEADERS, POLICY, page_file, page_files
 
 INDEX = "index.html"

@@ -17,7 +17,7 @@ export class Models extends EventTarget {
 
   /** @param {import("./api.js").Api} api */
   async load(api) {
-    this.all = (await api.models()).map((model) => ({ calibrated: false, explains: false, tree: false, ...model }));
+    this.all = (await api.models()).map((model) => ({ calibrated: false, explains: true, tree: false, ...model }));
     const select = byId("model");
     select.replaceChildren(...this.all.map((model) => element("option", { value: model.name }, model.name)));
     select.disabled = false;

@@ -40,13 +40,9 @@ export class Results {
    */
   reasons(doc, model, label) {
     return this.#once([model.name, doc.text, label], async () => {
-      const wanted = {
-        allowed: [label],
-        k: 1,
-        why: model.explains,
-        path: model.tree,
-        probabilities: model.calibrated,
-      };
+      /** @type {Record<string, any>} */
+      const wanted = { allowed: [label], k: 1, why: model.explains, probabilities: model.calibrated };
+      if (model.tree) wanted.path = true; // a service without paths refuses the field
       const answer = await this.api.tag({ text: doc.text, model: model.name, ...wanted });
       return answer.documents[0].labels[0] ?? null;
     });
