@@ -1,0 +1,60 @@
+"""Two small taggers for the page: a calibrated one whose tree has labels in two places, and one without both."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ramify import Disentangled, NearestInstances, Tagger, Tfidf, XRLinear
+
+TOPICS = {
+    "Water pollution": "river sewage toxic lake",
+    "Drinking water": "tap pipe potable reservoir",
+    "Water law": "statute river permit court",
+    "Fisheries": "fish boat net sea",
+    "Income tax": "salary bracket wage filing",
+    "Tax credits": "credit refund deduction filing",
+    "Public debt": "bond deficit treasury interest",
+    "Budget": "deficit spending fiscal treasury",
+    "Vaccines": "dose immunity clinic virus",
+    "Hospitals": "bed clinic ward nurse",
+    "Nurses": "nurse shift ward licence",
+    "Medical research": "trial virus laboratory dose",
+    "Railways": "train track station freight",
+    "Roads": "highway asphalt bridge lane",
+    "Airports": "runway flight terminal freight",
+    "Ports": "harbour ship freight sea",
+    "Schools": "pupil teacher classroom lesson",
+    "Universities": "student campus professor degree",
+    "Student loans": "loan student interest degree",
+    "Libraries": "book reader shelf catalogue",
+    "Élections": "ballot vote candidate poll",
+    "Courts": "judge court verdict appeal",
+    "Police": "officer patrol arrest station",
+    "<b>Markup</b> & signs": "bracket tag angle quote",
+}
+FILLING = ["the", "report", "of", "a", "new", "act", "on", "this", "with", "more", "than", "one", "year"]
+LABELS = list(TOPICS)
+
+
+def documents(n: int, seed: int) -> tuple[list[str], list[list[str]]]:
+    """Texts of the words of one to three topics among filling words, and these topics."""
+    rng = np.random.default_rng(seed)
+    texts, labels = [], []
+    for _ in range(n):
+        own = [LABELS[number] for number in rng.choice(len(LABELS), rng.integers(1, 4), replace=False)]
+        words = [word for label in own for word in rng.choice(TOPICS[label].split(), 3).tolist()]
+        words += rng.choice(FILLING, 6).tolist()
+        rng.shuffle(words)
+        texts.append(" ".join(words).capitalize() + ".")
+        labels.append(own)
+    return texts, labels
+
+
+def taggers() -> dict[str, Tagger]:
+    """The calibrated one first."""
+    training, held_out = documents(600, 0), documents(400, 1)
+    tree = Disentangled(XRLinear(max_leaf=4, branching=2, threads=1), copies=2, threads=1)
+    first = Tagger(tree, vectorizer=Tfidf(min_df=1)).fit(*training)
+    first.calibrate(*held_out, k=12)
+    second = Tagger(NearestInstances(threads=1), vectorizer=Tfidf(min_df=1)).fit(*training)
+    return {"topics": first, "neighbours": second}
