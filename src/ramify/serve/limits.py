@@ -11,6 +11,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ramify.serve.config import Limits
+from ramify.serve.jobs import LEFT
 from ramify.serve.keys import Keys
 from ramify.serve.problems import UNEXPECTED, ClientLeftError, Problem
 
@@ -71,7 +72,7 @@ class Guard:
         try:
             await self._checked(scope, receive, sending)
         except ClientLeftError:
-            status = 499
+            status = LEFT
         except Problem as problem:
             await problem.response()(scope, receive, sending)
         except Exception:
