@@ -133,7 +133,7 @@ class Guard:
 
     def _too_large(self) -> Problem:
         sentence = f"the body is larger than {self.limits.body:,} bytes: send fewer texts per request"
-        return Problem(413, sentence, {"Connection": "close"})
+        return Problem(413, sentence)
 
 
 class _Held:
@@ -148,7 +148,7 @@ class _Held:
         self._guard._held += size
         if self._guard._held > self._guard.limits.held:
             sentence = "the service holds too many large requests: send the request again later"
-            raise Problem(503, sentence, {"Retry-After": "1", "Connection": "close"})
+            raise Problem(503, sentence, {"Retry-After": "1"})
 
     def release(self) -> None:
         """Count them no more."""
