@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -81,6 +84,41 @@ def test_bad_key_files_are_refused(refused, model, tmp_path):
     assert "absent" in refused("serve", model, "--api-key-file", tmp_path / "absent")
     (tmp_path / "empty").write_text("\n", "utf-8")
     assert "no API key" in refused("serve", model, "--api-key-file", tmp_path / "empty")
+
+
+def test_bad_certificates_are_refused(refused, model, tmp_path):
+    (tmp_path / "text.pem").write_text("no certificate\n", "utf-8")
+    absent = tmp_path / "absent.pem"
+    for certificate, key, part in [
+        (absent, tmp_path / "text.pem", "absent.pem: No such file or directory: give a readable PEM file"),
+        (tmp_path / "text.pem", absent, "absent.pem: No such file or directory: give a readable PEM file"),
+        (tmp_path, tmp_path / "text.pem", "Is a directory"),
+        (tmp_path / "text.pem", tmp_path / "text.pem", "are no certificate with its key"),
+    ]:
+        assert part in refused("serve", model, "--port", 0, "--certificate", certificate, "--key", key)
+    assert "give both" in refused("serve", model, "--port", 0, "--key", absent)
+    assert "give both" in refused("serve", model, "--port", 0, "--certificate", absent)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_keys_that_cannot_be_used_are_refused(refused, model, tmp_path):
+    for name, options in [("one", ["-nodes"]), ("two", ["-nodes"]), ("locked", ["-passout", "pass:secret"])]:
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", *options]
+        command += ["-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", "/CN=test"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    for certificate, key in [("one.pem", "two.key"), ("locked.pem", "locked.key")]:
+        arguments = ["--certificate", tmp_path / certificate, "--key", tmp_path / key]
+        assert "without a password" in refused("serve", model, "--port", 0, *arguments)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a user whom permissions bind")
+def test_files_without_permission_are_refused(refused, model, tmp_path):
+    for name in ("keys", "cert.pem"):
+        (tmp_path / name).write_text("secret\n", "utf-8")
+        (tmp_path / name).chmod(0)
+    assert "Permission denied" in refused("serve", model, "--port", 0, "--api-key-file", tmp_path / "keys")
+    arguments = ["--certificate", tmp_path / "cert.pem", "--key", tmp_path / "cert.pem"]
+    assert "Permission denied" in refused("serve", model, "--port", 0, *arguments)
 
 
 def test_the_missing_extra_is_named(refused, model, monkeypatch):

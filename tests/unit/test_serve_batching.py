@@ -174,6 +174,19 @@ def test_a_request_that_ends_processes_is_refused_and_others_are_answered():
     assert isinstance(answer, bytes)
 
 
+def test_requests_of_a_lost_link_end_whose_clients_have_left():
+    async def run():
+        dispatcher = a_dispatcher()
+        link = Recorder(dispatcher)
+        left = asked(dispatcher, "0", gone=lambda: bool(link.batches))
+        await turns()
+        dispatcher.links.remove(link)
+        dispatcher.lost(link)
+        return (await asyncio.wait_for(left, 10)).future.result()
+
+    assert finished(run()) == Refusal(499, "the client has left")
+
+
 def test_late_requests_are_refused_and_a_stuck_link_is_killed():
     async def run():
         dispatcher = a_dispatcher(answer=0.05)
@@ -207,7 +220,7 @@ def test_a_queue_that_takes_too_long_is_refused_at_once():
         while link.batch:
             link.answer(0.001)
             await turns()
-        await asyncio.gather(first, *accepted)
+        await asyncio.gather(first, *requests, return_exceptions=True)
         return error.value, len(accepted)
 
     problem, accepted = finished(run())

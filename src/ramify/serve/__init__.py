@@ -2,9 +2,10 @@
 
 One process has the connections: ``connections`` limits them, ``limits`` guards requests before they are parsed,
 ``app`` has the routes, ``dialects`` those of other software, and ``problems`` writes every error as
-``application/problem+json``. ``batching`` gives the requests to other processes, which ``processes`` starts and
-replaces. Each of these opens the models (``hosting``), answers batches (``worker``, ``tagging``) and looks up labels
-(``lookups``). ``reloading`` watches the model directories.
+``application/problem+json``. ``batching`` gives the requests to other processes (``process``), which ``processes``
+starts and replaces. Each of these opens the models (``hosting``), answers batches (``worker``, ``tagging``) and looks
+up labels (``lookups``). ``reloading`` watches the model directories, and ``kept`` keeps the models in use for new
+processes.
 """
 
 from ramify.errors import MissingExtraError

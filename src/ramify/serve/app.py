@@ -100,7 +100,7 @@ def _lifespan(processes: Processes | None) -> Any:
             yield
             return
         await processes.start()
-        watching = asyncio.create_task(Watch(processes.places, processes.open_again).run())
+        watching = asyncio.create_task(Watch(processes.places, processes.open_again, processes.identities).run())
         try:
             yield
         finally:

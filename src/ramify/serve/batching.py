@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from ramify.serve.config import Limits
-from ramify.serve.jobs import Answer, Call, Facts, Job, Refusal, Texts
+from ramify.serve.jobs import LEFT, Answer, Call, Facts, Job, Refusal, Texts
 from ramify.serve.problems import Problem
 
 ATTEMPTS = 3
@@ -32,6 +32,9 @@ REASONS = 50
 
 SWEEP = 0.25
 """Seconds between searches for requests that wait too long."""
+
+GONE = Refusal(LEFT, "the client has left")
+"""The answer of a request whose client reads none."""
 
 KEPT = 0.9
 """Weight of the past in moving averages."""
@@ -168,11 +171,15 @@ class Dispatcher:
             waiting.attempts += 1
             waiting.alone = True
             if waiting.attempts >= ATTEMPTS:
-                sentence = f"{waiting.attempts} processes ended while they answered this request: do not send it again"
+                sentence = (
+                    f"{waiting.attempts} processes ended while they answered this request: send it again in parts"
+                )
                 waiting.resolve(Refusal(503, sentence))
             elif waiting.is_wanted:
                 (self._calls if isinstance(waiting.job, Call) else self._texts[waiting.model]).appendleft(waiting)
                 self._waiting_cost += waiting.cost
+            else:
+                waiting.resolve(GONE)
         if self._loop is not None and self._loop.is_running():
             self.wake()
 
@@ -230,7 +237,7 @@ class Dispatcher:
         waiting = queue.popleft()
         self._waiting_cost -= waiting.cost
         if not waiting.future.done() and not waiting.is_wanted:
-            waiting.resolve(Refusal(499, "the client has left"))
+            waiting.resolve(GONE)
         return waiting
 
     def _sweep(self) -> None:

@@ -62,7 +62,7 @@ class Hosted:
         for _ in range(TRIES):
             version, modified = _manifest(directory)
             tagger = open_tagger(directory, threads=1)  # batches run beside each other, each in one thread
-            if _manifest(directory)[0] == version:  # else it was replaced meanwhile
+            if version_of(directory) == version:  # else it was replaced meanwhile
                 break
         if not tagger.takes_texts_:
             raise InputError(f"the model {name!r} takes features, but a service gets texts: train it on texts")
@@ -119,6 +119,11 @@ def _manifest(directory: str | Path) -> tuple[str, float]:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:VERSION_DIGITS], path.stat().st_mtime
     except (OSError, ValueError):
         return "", 0.0
+
+
+def version_of(directory: str | Path) -> str:
+    """The version of a model directory; an empty string where there is none."""
+    return _manifest(directory)[0]
 
 
 def named_place(text: str) -> tuple[str, Path]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+LEFT = 499
+"""Status of a request whose client has left before it was computed; nobody receives it, but it is counted."""
+
 
 class Options(NamedTuple):
     """Options of a request for labels, by which requests are predicted together (``answering.Predictor``).

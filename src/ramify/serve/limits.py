@@ -11,6 +11,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ramify.serve.config import Limits
+from ramify.serve.jobs import LEFT
 from ramify.serve.keys import Keys
 from ramify.serve.problems import UNEXPECTED, ClientLeftError, Problem
 
@@ -71,7 +72,7 @@ class Guard:
         try:
             await self._checked(scope, receive, sending)
         except ClientLeftError:
-            status = 499
+            status = LEFT
         except Problem as problem:
             await problem.response()(scope, receive, sending)
         except Exception:
@@ -132,7 +133,7 @@ class Guard:
 
     def _too_large(self) -> Problem:
         sentence = f"the body is larger than {self.limits.body:,} bytes: send fewer texts per request"
-        return Problem(413, sentence, {"Connection": "close"})
+        return Problem(413, sentence)
 
 
 class _Held:
@@ -147,7 +148,7 @@ class _Held:
         self._guard._held += size
         if self._guard._held > self._guard.limits.held:
             sentence = "the service holds too many large requests: send the request again later"
-            raise Problem(503, sentence, {"Retry-After": "1", "Connection": "close"})
+            raise Problem(503, sentence, {"Retry-After": "1"})
 
     def release(self) -> None:
         """Count them no more."""

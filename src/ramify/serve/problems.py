@@ -35,16 +35,16 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
         One sentence.
     headers : mapping of str to str, optional
         More headers of the answer.
+    title : str, optional
+        Phrase of the status when None.
     """
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, headers: Mapping[str, str] | None = None, title: str | None = None
+    ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
-
-    @property
-    def title(self) -> str:
-        """Phrase of the status."""
-        return TITLES.get(self.status) or HTTPStatus(self.status).phrase
+        self.title = title or TITLES.get(status) or HTTPStatus(status).phrase
 
     def body(self) -> dict[str, Any]:
         """The problem document."""

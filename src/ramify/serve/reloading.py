@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from ramify.serve.jobs import Place
 
@@ -39,11 +39,18 @@ class Watch:
     places : sequence of Place
     on_change : async callable
         Called with the name of a model whose directory has changed; returns whether the new model is used.
+    known : mapping of str to Identity, optional
+        State of the directories before their models were opened; the present one when None.
     """
 
-    def __init__(self, places: Sequence[Place], on_change: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        places: Sequence[Place],
+        on_change: Callable[[str], Awaitable[bool]],
+        known: Mapping[str, Identity] | None = None,
+    ) -> None:
         self._places, self._on_change = places, on_change
-        self._known = {place.name: identity(place.directory) for place in places}
+        self._known = dict(known or {place.name: identity(place.directory) for place in places})
         self._seen = dict(self._known)
 
     async def run(self) -> None:

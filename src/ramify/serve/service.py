@@ -10,12 +10,9 @@ from starlette.types import Scope
 
 from ramify.serve.batching import Dispatcher, Waiting
 from ramify.serve.config import Limits
-from ramify.serve.jobs import Call, Facts, Job, Options, Refusal, Texts
+from ramify.serve.jobs import LEFT, Call, Facts, Job, Options, Refusal, Texts
 from ramify.serve.problems import ClientLeftError, Problem
 from ramify.wording import quoted
-
-LEFT = 499
-"""Status of a request whose client has left before it was computed."""
 
 
 class Service:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ramify.errors import RamifyError
 from ramify.serve.hosting import Hosted
-from ramify.serve.jobs import Answer, Place, Refusal
+from ramify.serve.jobs import Answer, Facts, Place, Refusal
 
 SIZE = struct.Struct("<Q")
 """Before each message: its length in bytes."""
@@ -50,21 +50,23 @@ class Worker:
 
     def __init__(self, connection: socket.socket, places: Sequence[Place]) -> None:
         self._connection, self._places = connection, {place.name: place for place in places}
-        self._hosted: dict[tuple[str, str], Hosted] = {}
-        self._latest: dict[str, Hosted] = {}
+        self._hosted: dict[str, dict[str, Hosted]] = {name: {} for name in self._places}  # by version, the latest last
         self._sending = threading.Lock()
 
     def work(self) -> None:
         """Open the models, and answer messages."""
         _one_thread()
         failed: dict[str, str] = {}
-        for name in self._places:
-            found = self._opened(name)
+        facts: list[Facts] = []
+        for place in self._places.values():
+            found = self._opened(*place)
             if isinstance(found, str):
-                failed[name] = found
+                failed[place.name] = found
+            else:
+                facts.append(found.facts)
         gc.collect()
         gc.freeze()  # collections need not visit the models
-        self._send(("ready", [one.facts for one in self._latest.values()], failed))
+        self._send(("ready", facts, failed))
         while True:
             kind, *arguments = self._received()
             if kind == "batch":
@@ -78,7 +80,8 @@ class Worker:
         from ramify.serve.tagging import answers
 
         begin = time.perf_counter()
-        one = self._hosted.get((model, version), self._latest.get(model))
+        hosted = self._hosted[model]
+        one = hosted.get(version) or next(iter(list(hosted.values())[-1:]), None)
         found: list[Answer] = (
             [Refusal(503, f"the model {model!r} cannot be opened: send the request again later")] * len(jobs)
             if one is None
@@ -86,26 +89,29 @@ class Worker:
         )
         self._send(("done", found, time.perf_counter() - begin))
 
-    def _open(self, name: str) -> None:
-        """Open the present model of a directory beside the one in use."""
-        found = self._opened(name)
-        self._send(("unopened", name, found) if isinstance(found, str) else ("opened", name, found.facts))
+    def _open(self, ticket: int, name: str, directory: str) -> None:
+        """Open a model beside the one in use."""
+        found = self._opened(name, directory)
+        self._send(("opened", ticket, found if isinstance(found, str) else found.facts))
 
-    def _opened(self, name: str) -> Hosted | str:
+    def _opened(self, name: str, directory: str) -> Hosted | str:
         """The model, or one sentence."""
         try:
-            one = Hosted.open(name, self._places[name].directory)
+            one = Hosted.open(name, directory)
         except RamifyError as error:
             return str(error)
         except Exception as error:
-            return f"{self._places[name].directory} cannot be opened ({type(error).__name__})"
-        self._hosted[name, one.version] = self._latest[name] = one
+            return f"{directory} cannot be opened ({type(error).__name__})"
+        self._hosted[name].pop(one.version, None)
+        self._hosted[name][one.version] = one
         return one
 
     def _forget(self, name: str, kept: str) -> None:
-        """Close all versions of a model but one."""
-        for key in [key for key in self._hosted if key[0] == name and key[1] != kept]:
-            del self._hosted[key]
+        """Close all versions of a model but one, if that one is there."""
+        hosted = self._hosted[name]
+        for version in list(hosted) if kept in hosted else ():
+            if version != kept:
+                del hosted[version]
         gc.unfreeze()
         gc.collect()
         gc.freeze()

@@ -1,7 +1,8 @@
 """The REST interface of Annif 1.x, so that an Annif project with ``backend=http`` gets its suggestions here.
 
 A model is a project. The subjects have the identifiers of the labels as URIs, or the names of labels without
-identifiers; their scores are probabilities of a calibrated model, else scores, limited to 0..1.
+identifiers; their scores are probabilities of a calibrated model, else scores, limited to 0..1. Errors have the status
+and the title that Annif gives them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from datetime import datetime, timezone
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from fastapi import FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ramify.serve.jobs import Facts, Options
@@ -77,15 +80,42 @@ class BatchSuggestions(Suggestions):
     document_id: str | None = None
 
 
+class Route(APIRoute):
+    """A route whose errors are those of Annif."""
+
+    def get_route_handler(self) -> Any:
+        """See fastapi.routing.APIRoute."""
+        handler = super().get_route_handler()
+
+        async def answered(request: Request) -> Any:
+            try:
+                return await handler(request)
+            except RequestValidationError as error:
+                raise _as_in_annif(invalid(error.errors()), request) from None
+            except Problem as problem:
+                raise _as_in_annif(problem, request) from None
+
+        return answered
+
+
+def _as_in_annif(problem: Problem, request: Request) -> Problem:
+    """An unknown project has a title of its own, and an invalid request the status 400."""
+    if problem.status == 404:
+        name = quoted(request.path_params["project_id"])
+        return Problem(404, f"Project {name} not found", title="Project not found")
+    return Problem(400, problem.detail) if problem.status == 422 else problem
+
+
 def add_routes(app: FastAPI, service: Service) -> None:
     """Add the routes below ``/v1/projects``."""
+    router = APIRouter(route_class=Route)
 
-    @app.get("/v1/projects", tags=["Annif"])
+    @router.get("/v1/projects", tags=["Annif"])
     async def projects() -> dict[str, Any]:
         """The models as projects of Annif."""
         return {"projects": [_project(one) for one in service.dispatcher.models.values()]}
 
-    @app.get("/v1/projects/{project_id}", tags=["Annif"])
+    @router.get("/v1/projects/{project_id}", tags=["Annif"])
     async def project(project_id: str) -> dict[str, Any]:
         """One model as a project of Annif."""
         return _project(service.facts(project_id))
@@ -93,7 +123,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     form = {"schema": Form.model_json_schema()}
     batch = {"schema": Batch.model_json_schema()}
 
-    @app.post(
+    @router.post(
         "/v1/projects/{project_id}/suggest",
         tags=["Annif"],
         openapi_extra={"requestBody": {"content": {"application/x-www-form-urlencoded": form}, "required": True}},
@@ -104,7 +134,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
         [found] = await _suggested(service, project_id, asked, [asked.text], request)
         return Suggestions(results=found)
 
-    @app.post(
+    @router.post(
         "/v1/projects/{project_id}/suggest-batch",
         tags=["Annif"],
         openapi_extra={"requestBody": {"content": {"application/json": batch}, "required": True}},
@@ -123,6 +153,8 @@ def add_routes(app: FastAPI, service: Service) -> None:
             BatchSuggestions(results=results, document_id=document.document_id)
             for document, results in zip(documents, found, strict=True)
         ]
+
+    app.include_router(router)
 
 
 def _fields(body: bytes) -> dict[str, str]:
