@@ -142,11 +142,7 @@ class Why(BaseModel):
 
 
 class Label(BaseModel):
-<<<<<<< HEAD
-    """One label of a document; ``probability`` of a calibrated model, ``why`` if the request has it."""
-=======
     """One label of a document; ``probability`` of a calibrated model, ``why`` and ``path`` if they are asked for."""
->>>>>>> serve
 
     label: str
     key: str | None
