@@ -1,4 +1,4 @@
-"""The page as the service sends it: at its addresses, with its headers, without a key, from the cache if it is there."""
+"""The page as the service sends it: at its addresses, with its headers, without a key, and from the cache."""
 
 import re
 
