@@ -52,18 +52,42 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
-def page_taggers() -> dict[str, Any]:
-    from page_models import taggers
-
-    return taggers()
-
-
-@pytest.fixture
-def service(page_taggers: dict[str, Any]) -> Iterator[Any]:
-    """A stand-in for the service, with two models; a test may change its key, its faults and its models."""
+def page_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Directories of the models "topics" and "neighbours"."""
     pytest.importorskip("fastapi", reason="the extra serve is not installed")
-    from stand_in_service import StandIn
+    from page_models import saved
 
-    started = StandIn(page_taggers)
-    yield started
-    started.close()
+    return saved(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def service(page_models: dict[str, Path]) -> Iterator[str]:
+    """Address of the page of ``ramify serve topics neighbours``."""
+    from page_service import service_process
+
+    with service_process(*page_models.values()) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def guarded(page_models: dict[str, Path]) -> Iterator[str]:
+    """The page of the same models below a prefix; the API key is "secret"."""
+    from page_service import service_thread
+
+    from ramify.serve import Keys, create_app, host
+
+    with service_thread(create_app(host(list(page_models.items())), keys=Keys(["secret"])), "/tools/ramify") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def plain() -> Iterator[str]:
+    """The page of one model, which has neither probabilities nor a tree nor reasons."""
+    pytest.importorskip("fastapi", reason="the extra serve is not installed")
+    from page_models import bare
+    from page_service import service_thread
+
+    from ramify.serve import Hosted, create_app
+
+    with service_thread(create_app({"bare": Hosted("bare", bare(), "0" * 12)})) as address:
+        yield address

@@ -1,10 +1,13 @@
-"""Two small taggers for the page: a calibrated one whose tree has labels in two places, and one without both."""
+"""Small models for the page: a calibrated one with labels in two places of its tree, and others with less."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
 from ramify import Disentangled, NearestInstances, Tagger, Tfidf, XRLinear
+from ramify.values import TopK
 
 TOPICS = {
     "Water pollution": "river sewage toxic lake",
@@ -50,11 +53,31 @@ def documents(n: int, seed: int) -> tuple[list[str], list[list[str]]]:
     return texts, labels
 
 
-def taggers() -> dict[str, Tagger]:
-    """The calibrated one first."""
+class Bare:
+    """A model of a user, with the documented methods only: no tree and no reasons."""
+
+    def fit(self, X, Y):
+        self.n_features_in_, self.n_labels_ = X.shape[1], Y.shape[1]
+        self.profiles_ = (Y.T @ X).tocsr()
+        return self
+
+    def predict_topk(self, X, k):
+        scores = (X @ self.profiles_.T).toarray()
+        labels = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return TopK(labels.astype(np.int32), np.take_along_axis(scores, labels, 1).astype(np.float32))
+
+
+def saved(folder: Path) -> dict[str, Path]:
+    """Directories of two models: "topics" with all abilities, "neighbours" neither calibrated nor with a tree."""
     training, held_out = documents(600, 0), documents(400, 1)
     tree = Disentangled(XRLinear(max_leaf=4, branching=2, threads=1), copies=2, threads=1)
     first = Tagger(tree, vectorizer=Tfidf(min_df=1)).fit(*training)
-    first.calibrate(*held_out, k=12)
+    first.calibrate(*held_out, k=12).save(folder / "topics")
     second = Tagger(NearestInstances(threads=1), vectorizer=Tfidf(min_df=1)).fit(*training)
-    return {"topics": first, "neighbours": second}
+    second.save(folder / "neighbours")
+    return {name: folder / name for name in ("topics", "neighbours")}
+
+
+def bare() -> Tagger:
+    """A tagger with a model of a user."""
+    return Tagger(Bare(), vectorizer=Tfidf(min_df=1)).fit(*documents(200, 0))

@@ -43,7 +43,7 @@ def tag(page):
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_no_barrier_in_any_view(opened, service, width, scheme):
-    page = opened(service.url, width, scheme)
+    page = opened(service, width, scheme)
     page.get_by_role("button", name="Try an example").wait_for()
     check(page, width, "empty")
     tag(page)
@@ -73,9 +73,8 @@ def test_no_barrier_in_any_view(opened, service, width, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_key_dialog_and_problems_have_no_barrier(opened, service, scheme):
-    service.key = "secret"
-    page = opened(service.url, 400, scheme)
+def test_the_key_dialog_and_problems_have_no_barrier(opened, guarded, scheme):
+    page = opened(guarded, 400, scheme)
     page.get_by_role("dialog").wait_for()
     page.messages.clear()  # Chromium reports the status 401
     check(page, 400, "dialog")
@@ -87,7 +86,7 @@ def test_the_key_dialog_and_problems_have_no_barrier(opened, service, scheme):
 
 def test_colours_follow_the_preference(opened, service):
     def lightness(scheme):
-        root = opened(service.url, 1280, scheme).locator("html")
+        root = opened(service, 1280, scheme).locator("html")
         colours = [root.evaluate(f"one => getComputedStyle(one).{name}") for name in ("backgroundColor", "color")]
         return [sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 765 for colour in colours]
 
@@ -108,7 +107,7 @@ def tab_to(page, selector, steps=40):
 
 
 def test_documents_are_tagged_corrected_and_downloaded_by_keyboard(opened, service, tmp_path):
-    page = opened(service.url)
+    page = opened(service)
     page.get_by_role("button", name="Try an example").wait_for()
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
@@ -153,14 +152,14 @@ def test_documents_are_tagged_corrected_and_downloaded_by_keyboard(opened, servi
 
 
 def test_the_tree_is_walked_by_keyboard(opened, service):
-    page = opened(f"{service.url}#tree")
+    page = opened(f"{service}#tree")
     page.locator(".tree [role=treeitem]").first.wait_for()
     tab_to(page, "[role=treeitem]")
-    requests = len(service.requests)
+    requests = len(page.requests)
     page.keyboard.press("ArrowRight")
     focused = page.locator(".tree :focus")
     expect(focused).to_have_attribute("aria-expanded", "true")
-    assert len(service.requests) == requests + 1  # children are loaded when they are needed
+    assert len(page.requests) == requests + 1  # children are loaded when they are needed
     page.keyboard.press("ArrowRight")
     expect(focused).to_have_attribute("aria-level", "2")
     while focused.get_attribute("data-label") is None:
@@ -180,7 +179,7 @@ def test_the_tree_is_walked_by_keyboard(opened, service):
 
 
 def test_a_path_leads_to_its_place_in_the_tree(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page)
     name = page.locator(".label-name").first
     label = name.locator("bdi").inner_text()
@@ -194,7 +193,7 @@ def test_a_path_leads_to_its_place_in_the_tree(opened, service):
 
 
 def test_nothing_moves_if_that_is_preferred(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     moving = (
         "[...document.querySelectorAll('button')].some(one => parseFloat(getComputedStyle(one).transitionDuration) > 0)"
     )
@@ -204,13 +203,13 @@ def test_nothing_moves_if_that_is_preferred(opened, service):
 
 
 def test_without_scripts_the_page_names_the_api(opened, service):
-    page = opened(service.url, scripts=False)
+    page = opened(service, scripts=False)
     assert "needs JavaScript" in page.locator("noscript").inner_text()
 
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_long_names_and_names_from_right_to_left_fit(opened, service, width):
-    page = opened(service.url, width)
+    page = opened(service, width)
     tag(page)
     for name in ("x" * 500, "אבגד\N{RIGHT-TO-LEFT OVERRIDE}123"):
         page.locator("#add").fill(name)

@@ -7,30 +7,14 @@ import json
 import pytest
 
 import ramify
+from ramify.cli.entry import run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
-from page_models import LABELS, TOPICS
-from stand_in_service import ProblemError, StandIn
+from page_models import LABELS
+from page_steps import TEXT, row, shown, tag
 
 expect = sync_api.expect
-TEXT = "The river and the lake are toxic: sewage.\nA new act on the nurse, her ward, shift and licence."
-
-
-def tag(page, text=TEXT):
-    if not page.locator("#text").is_visible():
-        page.locator("#new-document").click()
-    page.locator("#text").fill(text)
-    page.locator("#submit").click()
-    page.locator(".labels .label, #labels .hint:visible").first.wait_for()
-
-
-def row(page, label):
-    return page.locator(".label").filter(has=page.get_by_text(label, exact=True)).first
-
-
-def shown(page):
-    return page.locator(".label-lists > .labels > .label .label-name bdi").all_inner_texts()
 
 
 def marked(page):
@@ -48,7 +32,7 @@ def read_download(page, tmp_path):
 
 
 def test_labels_have_probabilities_and_the_words_of_each_are_highlighted(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page)
     assert "Water pollution" in shown(page)
     assert page.locator(".label .value").first.inner_text().endswith("%")
@@ -62,7 +46,7 @@ def test_labels_have_probabilities_and_the_words_of_each_are_highlighted(opened,
 
 
 def test_a_card_shows_words_path_senses_and_neighbours(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page)
     name = row(page, "Water pollution").locator(".label-name")
     name.click()
@@ -80,7 +64,7 @@ def test_a_card_shows_words_path_senses_and_neighbours(opened, service):
 
 
 def test_the_slider_goes_from_few_precise_labels_to_many(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page, "freight sea clinic deficit river station degree interest dose")
     slider = page.get_by_label("Operating point")
     slider.focus()
@@ -95,7 +79,7 @@ def test_the_slider_goes_from_few_precise_labels_to_many(opened, service):
 
 
 def test_corrections_are_read_by_ramify(opened, service, tmp_path):
-    page = opened(service.url)
+    page = opened(service)
     tag(page)
     row(page, "Water pollution").get_by_role("button", name="Accept").click()
     row(page, "Nurses").get_by_role("button", name="Reject").click()
@@ -112,13 +96,15 @@ def test_corrections_are_read_by_ramify(opened, service, tmp_path):
     path = read_download(page, tmp_path)
     data = ramify.read(path)
     assert list(data.texts) == [TEXT, second]
+    assert run(["train", str(path), "--out", str(tmp_path / "model"), "--quiet"]) == 0
+    assert set(ramify.load(tmp_path / "model").label_names_) == {*data.labels_of(0), *data.labels_of(1)}
     assert set(data.labels_of(0)) == {"Water pollution", "Élections", "Sludge \N{PILE OF POO}"}
     assert set(data.labels_of(1)) == set(accepted) != set()
     assert all(set(json.loads(line)) == {"text", "labels"} for line in path.read_text("utf-8").split("\n")[:-1])
 
 
 def test_a_decision_is_taken_back_and_an_added_label_goes_away(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page)
     accept = row(page, "Water pollution").get_by_role("button", name="Accept")
     accept.click()
@@ -133,7 +119,7 @@ def test_a_decision_is_taken_back_and_an_added_label_goes_away(opened, service):
 
 
 def test_files_become_documents_and_other_files_are_refused(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     files = [("a.txt", b"train track\r\nstation"), ("b.txt", "pupil teacher \N{GRINNING FACE}".encode())]
     page.locator("#files").set_input_files(
         [{"name": name, "mimeType": "text/plain", "buffer": body} for name, body in files]
@@ -154,7 +140,7 @@ def test_files_become_documents_and_other_files_are_refused(opened, service):
 
 
 def test_a_text_is_pasted_or_dropped_anywhere(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     page.evaluate(
         """() => {
           const data = new DataTransfer();
@@ -170,7 +156,7 @@ def test_a_text_is_pasted_or_dropped_anywhere(opened, service):
 
 
 def test_documents_are_switched_edited_and_removed(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page, "judge court verdict appeal")
     row(page, "Courts").get_by_role("button", name="Accept").click()
     tag(page, "train track station freight")
@@ -190,7 +176,7 @@ def test_documents_are_switched_edited_and_removed(opened, service):
 
 
 def test_a_model_without_calibration_has_scores(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page)
     page.get_by_label("Model", exact=True).select_option("neighbours")
     expect(page.locator("#operating")).to_contain_text("scores, not probabilities")
@@ -203,7 +189,7 @@ def test_a_model_without_calibration_has_scores(opened, service):
 
 
 def test_spans_count_code_points(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page, "\N{PILE OF POO}\N{FAMILY}\N{GRINNING FACE} sewage \N{MUSICAL SYMBOL G CLEF}, toxic e\u0301 river!")
     row(page, "Water pollution").hover()
     expect(page.locator("#legend")).to_contain_text("Water pollution")
@@ -223,7 +209,7 @@ def test_spans_count_code_points(opened, service):
 
 
 def test_texts_and_labels_are_never_markup(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     tag(page, "<img src=x onerror=alert(1)> bracket tag angle quote <script>alert(2)</script>")
     row(page, "<b>Markup</b> & signs").locator(".label-name").click()
     page.locator(".card-body").wait_for()
@@ -234,68 +220,8 @@ def test_texts_and_labels_are_never_markup(opened, service):
     assert page.messages == []
 
 
-def test_a_key_is_asked_for_until_it_is_right(opened, page_taggers):
-    service = StandIn(page_taggers, key="secret")
-    page = opened(service.url)
-    dialog = page.get_by_role("dialog", name="API key")
-    expect(dialog).to_be_visible()
-    dialog.get_by_label("Key").fill("wrong")
-    dialog.get_by_role("button", name="Use this key").click()
-    expect(dialog).to_contain_text("refused this key")
-    dialog.get_by_label("Key").fill("secret")
-    page.keyboard.press("Enter")
-    expect(dialog).to_be_hidden()
-    tag(page)
-    assert "Water pollution" in shown(page)
-    kept = "[localStorage.length, sessionStorage.length, document.cookie, document.body.innerHTML.includes('secret')]"
-    assert page.evaluate(kept) == [0, 0, "", False]
-    page.reload()
-    dialog.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("alert")).to_contain_text("The request has no valid API key")
-    service.close()
-
-
-def test_problems_are_shown_as_one_sentence_and_a_busy_service_is_tried_again(opened, service):
-    page = opened(service.url)
-    service.faults = [ProblemError(400, "the text has 9 characters too many")]
-    page.locator("#text").fill(TEXT)
-    page.locator("#submit").click()
-    expect(page.get_by_role("alert")).to_have_text("The text has 9 characters too many.")
-    page.get_by_role("button", name="Dismiss").click()
-    expect(page.get_by_role("alert")).to_be_empty()
-    service.faults = [ProblemError(503, "busy", {"Retry-After": "0"})]
-    tag(page, "fish boat net")
-    assert "Fisheries" in shown(page)
-    page.route("**/v1/tag", lambda route: route.abort())
-    page.locator("#new-document").click()
-    page.locator("#text").fill("train track")
-    page.locator("#submit").click()
-    expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
-
-
-def test_an_unknown_model_feature_is_no_problem(opened, service, monkeypatch):
-    """A model without tree and reasons, and a label without documents: the page shows what there is."""
-    answer = service.answer
-
-    def less(route, query, body):
-        found = answer(route, query, body)
-        if route == "/v1/models":
-            found["models"] = [{key: one[key] for key in ("name", "labels", "calibrated")} for one in found["models"]]
-        return found
-
-    monkeypatch.setattr(service, "answer", less)
-    page = opened(service.url)
-    tag(page)
-    row(page, "Water pollution").locator(".label-name").click()
-    page.locator(".card-body").wait_for()
-    page.get_by_role("link", name="Label tree").click()
-    expect(page.locator("#tree-view")).to_contain_text("This model has no label tree")
-    assert page.get_by_role("alert").inner_text() == ""
-    assert page.messages == []
-
-
 def test_two_models_are_compared(opened, service):
-    page = opened(f"{service.url}#compare")
+    page = opened(f"{service}#compare")
     expect(page.locator("#compare")).to_contain_text("There is no document yet")
     page.locator("#new-document").click()
     tag(page)
@@ -314,29 +240,11 @@ def test_two_models_are_compared(opened, service):
     expect(page.locator(".summary")).to_contain_text("Agreement: 100%")
 
 
-def test_one_model_has_no_choice_and_no_comparison(opened, service):
-    service.taggers.pop("neighbours")
-    page = opened(f"{service.url}#compare")
-    expect(page.locator("#compare")).to_contain_text("ramify serve FIRST SECOND")
-    expect(page.locator("#model")).to_be_hidden()
-    expect(page.locator("#model-facts")).to_have_text(f"topics · {len(LABELS)} labels · calibrated")
-
-
 def test_a_first_visit_offers_an_example_and_an_empty_answer_gives_advice(opened, service):
-    page = opened(service.url)
+    page = opened(service)
     page.get_by_role("button", name="Try an example").click()
     expect(page.locator("#document-text")).to_contain_text("A text on")
     text = page.locator("#document-text").inner_text()
     assert sum(label in text for label in LABELS) == 3
     tag(page, "zzz qqq")
     expect(page.locator("#labels")).to_contain_text("The model suggests no label")
-
-
-def test_the_page_asks_only_its_own_service_and_breaks_no_policy(opened, service):
-    page = opened(service.url)
-    tag(page, " ".join(TOPICS.values()))
-    assert all(address.startswith(service.url) for address in page.requests)
-    assert page.messages == []
-    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    print(f"first contentful paint after {paint:.0f} ms")  # pytest -rP shows it
-    assert paint > 0

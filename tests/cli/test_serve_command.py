@@ -31,7 +31,7 @@ def test_the_service_starts_answers_and_stops(model, tmp_path):
     process = ramify_process(arguments, tmp_path)
     try:
         line = process.stderr.readline()
-        assert line.startswith("serving topics on http://127.0.0.1:")
+        assert line.startswith("serving topics and a page on http://127.0.0.1:")
         address = line.split()[-1]
         answer = send(address, {"text": "river lake", "k": 1}, "secret")
         with pytest.raises(HTTPError) as error:

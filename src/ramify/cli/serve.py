@@ -96,7 +96,8 @@ def run(options: ServeOptions) -> None:
             shown = f"[{address}]" if ":" in address else address
             server = _server(create_app(processes, keys=keys), limits, tls)
             scheme = "https" if tls else "http"
-            note(f"serving {', '.join(place.name for place in places)} on {scheme}://{shown}:{port}", quiet=False)
+            names = ", ".join(place.name for place in places)
+            note(f"serving {names} and a page on {scheme}://{shown}:{port}", quiet=False)
             server.run(sockets=[listener])
         finally:
             processes.close()

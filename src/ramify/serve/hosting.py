@@ -109,7 +109,7 @@ class Hosted:
     @cached_property
     def search(self) -> LabelSearch:
         """Index of the label names, made on first use."""
-        return LabelSearch(self.tagger.label_names_)
+        return LabelSearch(self.tagger.label_names_, self.tagger.label_counts_)
 
 
 def _manifest(directory: str | Path) -> tuple[str, float]:

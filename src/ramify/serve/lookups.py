@@ -26,7 +26,7 @@ class RefusedError(Exception):
 
 
 def labels(one: Hosted, query: str, limit: int) -> dict[str, Any]:
-    """Labels whose name, or a word in it, begins with a query."""
+    """Labels whose name, or a word in it, begins with a query; those with the most training documents first."""
     return {"labels": [_entry(one, number) for number in one.search.find(query, limit)]}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from importlib import import_module
 from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from ramify.serve.page_files import HEADERS, page_file
 from ramify.serve.problems import Problem
 from ramify.wording import quoted
 
@@ -18,11 +18,11 @@ POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'self'", "X-
 def add_routes(app: FastAPI) -> None:
     """Add the routes of the pages."""
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def index(request: Request) -> Response:
         return _file("index.html", request)
 
-    @app.get("/page/{name}", include_in_schema=False)
+    @app.api_route("/page/{name}", methods=["GET", "HEAD"], include_in_schema=False)
     async def file(name: str, request: Request) -> Response:
         return _file(name, request)
 
@@ -32,15 +32,11 @@ def add_routes(app: FastAPI) -> None:
 
 
 def _file(name: str, request: Request) -> Response:
-    """A file of the page by its name, which is looked up and never joined to a path."""
-    try:
-        files: Any = import_module("ramify.serve.page_files")
-    except ImportError:  # this build has no page
-        raise Problem(404, f"there is no {quoted(request.url.path)} in this service") from None
-    found = files.page_file(name)
+    """A file of the page by its name; 304 without it if the browser has it."""
+    found = page_file(name)
     if found is None:
         raise Problem(404, f"there is no {quoted(request.url.path)} in this service")
-    headers = {**files.HEADERS, "ETag": found.etag}
+    headers = {**HEADERS, "ETag": found.etag}
     tags = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     if found.etag in tags or "*" in tags:
         return Response(status_code=304, headers=headers)

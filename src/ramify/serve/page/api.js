@@ -28,6 +28,7 @@
 const BUSY = new Set([429, 503]);
 const TRIES = 3;
 const LONGEST_WAIT = 5; // seconds
+const LONGEST_QUERY = 200; // characters
 
 /** What went wrong, as one sentence. */
 export class Problem extends Error {
@@ -68,8 +69,9 @@ export class Api {
     return this.#send("v1/tag", init);
   }
 
-  /** @param {string} q @param {string} model @param {AbortSignal} [signal] */
+  /** None for a long query, which the service refuses. @param {string} q @param {string} model @param {AbortSignal} [signal] */
   async labels(q, model, signal) {
+    if (q.length > LONGEST_QUERY) return [];
     return (await this.#get("v1/labels", { q, model, limit: 12 }, signal)).labels;
   }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { Problem } from "./api.js";
 import { byId } from "./dom.js";
 import { textsOf } from "./files.js";
 import { showProblem } from "./notices.js";
@@ -62,6 +63,7 @@ export class Editor {
   #submit() {
     const text = this.input.value;
     if (!text.trim()) {
+      showProblem(new Problem("There is no text: paste or type one.", 0));
       this.input.focus();
       return;
     }

@@ -20,8 +20,9 @@ const SIBLINGS = 8;
  * @param {?Tag} parts.tag With reasons and path; null without a text.
  * @param {?Known} parts.known Null if the service holds nothing on the label.
  * @param {(path: TreeNode[], label: string) => void} [parts.onShowInTree]
+ * @param {?string} [parts.note] Why there are no words.
  */
-export function labelCard({ tag, known, onShowInTree }) {
+export function labelCard({ tag, known, onShowInTree, note = null }) {
   const path = tag?.path ?? [];
   const senses = known?.senses ?? [];
   const label = known?.label ?? tag?.label ?? "";
@@ -30,7 +31,7 @@ export function labelCard({ tag, known, onShowInTree }) {
     { class: "card-body" },
     ...(tag?.why
       ? [words("Words for it", tag.why.for, "for"), words("Words against it", tag.why.against, "against")]
-      : []),
+      : [note && element("p", { class: "soft" }, note)]),
     ...(path.length > 1 && senses.length < 2
       ? [pathSection("Path through the label tree", path, label, onShowInTree)]
       : []),

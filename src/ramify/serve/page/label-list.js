@@ -16,6 +16,8 @@ export class LabelList {
   #rows = new Map();
   /** Labels in view, the first ones first. @type {string[]} */
   shown = [];
+  /** Whether the suggestions are of a document that was just chosen. */
+  isNew = true;
 
   /**
    * @param {HTMLElement} root
@@ -40,6 +42,7 @@ export class LabelList {
     this.doc = doc;
     this.tags = tags;
     this.#rows.clear();
+    this.isNew = true;
   }
 
   /** @param {{threshold: number} | {labels: number}} setting The operating point. */
@@ -89,6 +92,8 @@ export class LabelList {
       ? "No suggestion reaches this point: move the slider to the right, or add a label."
       : "The model suggests no label, because it knows none of the words: add labels by hand.";
     this.more.hidden = below === 0;
+    if (this.isNew) this.more.open = shown === 0; // there is nothing else to read
+    this.isNew = false;
     this.restName.textContent = `${counted(below, "suggestion")} below this point`;
   }
 

@@ -9,10 +9,16 @@
 
 /** Suggestions per document. */
 const K = 50;
+/** Status of a request for reasons of a text that is longer than the limit of the service. */
+const TOO_LONG = 422;
 
 export class Results {
   /** @type {Map<string, Promise<any>>} */
   #kept = new Map();
+  /** Numbers of texts, as parts of keys. @type {Map<string, number>} */
+  #numbers = new Map();
+  /** Models and texts that have no reasons, because the text is too long for them. @type {Set<string>} */
+  #unexplained = new Set();
 
   /** @param {import("./api.js").Api} api */
   constructor(api) {
@@ -21,7 +27,7 @@ export class Results {
 
   /** Suggestions in descending order. @param {Doc} doc @param {Model} model @returns {Promise<Tag[]>} */
   tags(doc, model) {
-    return this.#once([model.name, doc.text], async () => {
+    return this.#once([model.name, this.#number(doc)], async () => {
       const k = model.labels ? Math.min(K, model.labels) : K;
       const answer = await this.api.tag({
         text: doc.text,
@@ -33,16 +39,31 @@ export class Results {
     });
   }
 
+  /** Whether the labels of a document have reasons. @param {Doc} doc @param {Model} model */
+  explains(doc, model) {
+    return model.explains && !this.#unexplained.has(this.#place(doc, model));
+  }
+
   /**
-   * One label with its reasons and its path.
+   * One label with its path, and with its reasons where there are any.
    * @param {Doc} doc @param {Model} model @param {string} label
    * @returns {Promise<?Tag>} null if the model gives the label no score.
    */
-  reasons(doc, model, label) {
-    return this.#once([model.name, doc.text, label], async () => {
-      /** @type {Record<string, any>} */
-      const wanted = { allowed: [label], k: 1, why: model.explains, probabilities: model.calibrated };
-      if (model.tree) wanted.path = true; // a service without paths refuses the field
+  async reasons(doc, model, label) {
+    if (!this.explains(doc, model)) return model.tree ? this.#one(doc, model, label, false) : null;
+    try {
+      return await this.#one(doc, model, label, true);
+    } catch (error) {
+      if (error?.status !== TOO_LONG) throw error;
+      this.#unexplained.add(this.#place(doc, model));
+      return this.reasons(doc, model, label);
+    }
+  }
+
+  /** @param {Doc} doc @param {Model} model @param {string} label @param {boolean} why @returns {Promise<?Tag>} */
+  #one(doc, model, label, why) {
+    return this.#once([model.name, this.#number(doc), label, why], async () => {
+      const wanted = { allowed: [label], k: 1, why, probabilities: model.calibrated, path: model.tree };
       const answer = await this.api.tag({ text: doc.text, model: model.name, ...wanted });
       return answer.documents[0].labels[0] ?? null;
     });
@@ -56,6 +77,17 @@ export class Results {
   /** @param {Model} model @returns {Promise<any[]>} */
   operatingPoints(model) {
     return this.#once([model.name, "points"], () => this.api.operatingPoints(model.name));
+  }
+
+  /** @param {Doc} doc */
+  #number({ text }) {
+    const number = this.#numbers.get(text) ?? this.#numbers.size;
+    this.#numbers.set(text, number);
+    return number;
+  }
+
+  #place(doc, model) {
+    return JSON.stringify([model.name, this.#number(doc)]);
   }
 
   #once(parts, ask) {

@@ -130,7 +130,8 @@ export class Tagging {
     this.#marked = label;
     this.list.mark(label);
     const [doc, model] = [this.#doc, this.#model];
-    const tag = label === null ? null : await this.#reasons(label).catch(() => null);
+    const explained = label !== null && this.app.results.explains(doc, model);
+    const tag = explained ? await this.#reasons(label).catch(() => null) : null;
     if (this.#marked !== label || !this.#isCurrent(doc, model)) return;
     this.#renderText(tag?.why?.spans ?? [], label);
   }
@@ -148,7 +149,7 @@ export class Tagging {
       const parts = { tag: await this.#reasons(label), known: await known };
       if (this.#opened !== label) return;
       const onShowInTree = this.#model.tree ? this.app.showInTree : undefined;
-      row.show(labelCard({ ...parts, onShowInTree }));
+      row.show(labelCard({ ...parts, onShowInTree, note: this.#noReasons() }));
       if (isNew)
         row.show(
           element(
@@ -165,22 +166,31 @@ export class Tagging {
 
   /** @param {string} label @returns {Promise<?Tag>} */
   async #reasons(label) {
-    if (this.app.session.newLabels.has(label) || !(this.#model.explains || this.#model.tree)) return null;
+    if (this.app.session.newLabels.has(label)) return null;
     return this.app.results.reasons(this.#doc, this.#model, label);
+  }
+
+  /** Why no words are highlighted; null if they can be. */
+  #noReasons() {
+    if (this.app.results.explains(this.#doc, this.#model)) return null;
+    return this.#model.explains ? "The text is too long for reasons." : "This model gives no reasons for its labels.";
   }
 
   #renderText(spans, label = null) {
     const parts = pieces(this.text, spans).map(({ text, shade }) =>
       shade === 0 ? text : element("mark", { class: shadeClass(shade) }, text),
     );
-    byId("document-text").replaceChildren(...parts);
+    const place = byId("document-text");
+    const isPlain = !place.children.length && place.textContent === this.text;
+    if (spans.length || !isPlain) place.replaceChildren(...parts); // a long text takes long to lay out
     const against = spans.some(([, , weight]) => weight < 0);
     const samples = [
       element("mark", { class: "for s3" }, "for"),
       ...(against ? [" and ", element("mark", { class: "against s3" }, "against")] : []),
     ];
+    const none = label === null ? null : this.#noReasons();
     byId("legend").replaceChildren(
-      ...(spans.length ? ["Words ", ...samples, " ", element("strong", {}, name(label))] : []),
+      ...(spans.length ? ["Words ", ...samples, " ", element("strong", {}, name(label))] : [none ?? ""]),
     );
   }
 }
