@@ -4,12 +4,15 @@ A labelling configuration has one tag for labels, ``Choices`` or ``Taxonomy``, w
 
     <View><Text name="text" value="$text"/><Choices name="subject" toName="text" choice="multiple">...</Choices></View>
 
-Labels that the tag does not list are not suggested; a tag without a list accepts all labels. Label Studio has no field
-for the name of a model, so that the default one answers; ``/label-studio/NAME`` before the paths chooses another one.
+Labels that the tag does not list are not suggested; a tag without a list accepts all labels. Where several labels can
+be chosen, those with a probability of at least 0.5 are suggested, and at least one; or the 5 best ones of a model that
+is not calibrated. Label Studio has no field for the name of a model, so that the default one answers;
+``/label-studio/NAME`` before the paths chooses another one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -20,20 +23,19 @@ from pydantic_core import from_json
 
 from ramify.serve.jobs import Options
 from ramify.serve.problems import Problem, invalid
-from ramify.serve.schemas import check_texts
+from ramify.serve.schemas import DEFAULT_K, check_texts
 from ramify.serve.service import Service
 
 MOST = 20
 """Suggested labels per text at most, where several can be chosen."""
 
+LIKELY = 0.5
+"""Least probability of a suggested label besides the best one."""
+
 PREFIX = "/label-studio/{model}"
 
-
-class Setup(BaseModel):
-    """A request to check the labelling configuration of a project."""
-
-    label_config: str | None = None
-    schema_: str | None = None
+Answering = Callable[[Service, Request, str | None], Awaitable[dict[str, Any]]]
+"""Answers a request for a model; the default one when None."""
 
 
 class Task(BaseModel):
@@ -103,78 +105,64 @@ class Tag:
 
 def add_routes(app: FastAPI, service: Service) -> None:
     """Add the routes, for the default model and below a prefix for the others."""
-
-    async def setup(request: Request, model: str | None = None) -> dict[str, str]:
-        """Check the labelling configuration of a project."""
-        body = _object(await request.body())
-        config = body.get("schema") or body.get("label_config")
-        if isinstance(config, str) and config.strip():
-            Tag.of(config)
-        return {"model_version": service.facts(model).version}
-
-    async def predict(request: Request, model: str | None = None) -> dict[str, Any]:
-        """Labels of tasks."""
-        try:
-            asked = Predict.model_validate_json(await request.body())
-        except ValidationError as error:
-            raise invalid(error.errors()) from None
-        return {"results": await _predicted(service, model, asked, request)}
-
-    async def webhook(request: Request, model: str | None = None) -> dict[str, str]:
-        """Take note of an event; the model learns when it is trained on exported annotations."""
-        if not isinstance(_object(await request.body()).get("action"), str):
-            raise Problem(422, "action is missing: give the name of an event")
-        return {"status": "ok"}
-
-    async def health(model: str | None = None) -> dict[str, str]:
-        """Whether the service answers."""
-        return {"status": "UP", "model_class": service.facts(model).kind}
-
     for path, method, status, function in (
-        ("/setup", "POST", 200, setup),
-        ("/predict", "POST", 200, predict),
-        ("/webhook", "POST", 201, webhook),
-        ("/health", "GET", 200, health),
+        ("/setup", "POST", 200, _setup),
+        ("/predict", "POST", 200, _predict),
+        ("/webhook", "POST", 201, _webhook),
+        ("/health", "GET", 200, _health),
     ):
         for prefix in ("", PREFIX):
-            name = f"label_studio{'_of_model' if prefix else ''}_{path[1:]}"
             app.add_api_route(
                 prefix + path,
-                _for_model(function) if prefix else _for_default(function),
+                _route(service, function, with_model=bool(prefix)),
                 methods=[method],
                 status_code=status,
                 tags=["Label Studio"],
-                operation_id=name,
+                operation_id=f"label_studio{'_of_model' if prefix else ''}_{path[1:]}",
                 summary=function.__doc__,
             )
 
 
-def _for_model(function: Any) -> Any:
-    if function.__name__ == "health":
-
-        async def health_of_model(model: str) -> Any:
-            return await function(model)
-
-        return health_of_model
+def _route(service: Service, function: Answering, *, with_model: bool) -> Any:
+    """A function for FastAPI, which reads the parameters of a path from the signature."""
 
     async def of_model(request: Request, model: str) -> Any:
-        return await function(request, model)
-
-    return of_model
-
-
-def _for_default(function: Any) -> Any:
-    if function.__name__ == "health":
-
-        async def health_of_default() -> Any:
-            return await function()
-
-        return health_of_default
+        return await function(service, request, model)
 
     async def of_default(request: Request) -> Any:
-        return await function(request)
+        return await function(service, request, None)
 
-    return of_default
+    return of_model if with_model else of_default
+
+
+async def _setup(service: Service, request: Request, model: str | None) -> dict[str, str]:
+    """Check the labelling configuration of a project."""
+    body = _object(await request.body())
+    config = body.get("schema") or body.get("label_config")
+    if isinstance(config, str) and config.strip():
+        Tag.of(config)
+    return {"model_version": service.facts(model).version}
+
+
+async def _predict(service: Service, request: Request, model: str | None) -> dict[str, Any]:
+    """Labels of tasks."""
+    try:
+        asked = Predict.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise invalid(error.errors()) from None
+    return {"results": await _predicted(service, model, asked, request)}
+
+
+async def _webhook(service: Service, request: Request, model: str | None) -> dict[str, str]:
+    """Take note of an event; the model learns when it is trained on exported annotations."""
+    if not isinstance(_object(await request.body()).get("action"), str):
+        raise Problem(422, "action is missing: give the name of an event")
+    return {"status": "ok"}
+
+
+async def _health(service: Service, request: Request, model: str | None) -> dict[str, str]:
+    """Whether the service answers."""
+    return {"status": "UP", "model_class": service.facts(model).kind}
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -201,8 +189,16 @@ async def _predicted(service: Service, model: str | None, asked: Predict, reques
     else:
         found = await service.tagged(model, Options(k, allowed=allowed), texts, request.scope)
     return [
-        {"model_version": version, "score": _best(labels), "result": tag.result(labels)} for labels in map(list, found)
+        {"model_version": version, "score": _best(labels), "result": tag.result(labels)}
+        for labels in map(_suggested, found)
     ]
+
+
+def _suggested(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The likely labels."""
+    if labels and labels[0]["probability"] is None:
+        return labels[:DEFAULT_K]
+    return [one for number, one in enumerate(labels) if number == 0 or one["probability"] >= LIKELY]
 
 
 def _best(labels: list[dict[str, Any]]) -> float:
