@@ -16,6 +16,7 @@ SEEN = {
     "product_search": "in stock ['Boots Trail'",
     "own_indexer": "obeys the protocol: True",
     "generated_labels": "nothing is trained: give a training file and a test file",
+    "service_client": "nothing is tagged: give the address of a service",
     "fine_tuned_encoder": "nothing is trained: give a training file and a test file",
 }
 

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +134,22 @@ def test_requests_of_a_killed_process_are_answered_by_the_next_one(saved_topics)
         for thread, _ in clients:
             thread.join()
     assert [result[0] for _, [result] in clients] == [200] * 3
+
+
+def test_the_example_client(service):
+    example = Path(__file__).parents[2] / "examples" / "service_client.py"
+    assert sum(bool(line.strip()) for line in example.read_text("utf-8").splitlines()) <= 15
+    command = [
+        sys.executable,
+        example,
+        f"http://127.0.0.1:{service.port}",
+        "train track station",
+        "river statute permit",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
+    assert first.startswith("train track station [('Railways', ")
+    assert second.startswith("river statute permit [('Water law', ")
 
 
 def test_tls(saved_topics, tmp_path):

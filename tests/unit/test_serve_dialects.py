@@ -13,6 +13,7 @@ from serving_models import saved
 from serving_tools import ask, problem
 
 EXCHANGES = Path(__file__).parents[1] / "serving_exchanges"
+PATHS = ["/health", "/setup", "/predict", "/webhook"]
 CONFIG = (
     '<View><Text name="text" value="$text"/><Choices name="subject" toName="text" choice="{choice}">'
     '<Choice value="Water law"/><Choice value="No such label"/></Choices></View>'
@@ -20,7 +21,7 @@ CONFIG = (
 
 
 def exchanges(name):
-    return [json.loads(line) for line in (EXCHANGES / f"annif_1.4.3_{name}.jsonl").read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in (EXCHANGES / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def shape(value):
 
 
 def test_requests_of_annif_are_answered(app):
-    requests = exchanges("client")
+    requests = exchanges("annif_1.4.3_client")
     assert {one["headers"]["User-Agent"] for one in requests} == {"Annif/1.4.3"}
     suggested = [again(app, one).json() for one in requests if one["method"] == "POST"]
     assert suggested[0]["results"][0]["label"] == "Water law"
@@ -55,7 +56,7 @@ def test_requests_of_annif_are_answered(app):
 
 def test_answers_have_the_form_of_annif(app):
     compared = 0
-    for one in exchanges("server"):
+    for one in exchanges("annif_1.4.3_server"):
         answer = again(app, one)
         assert answer.status_code == one["status"]
         assert shape(answer.json()) == shape(one["answer"])
@@ -85,6 +86,25 @@ def test_invalid_requests_have_the_status_that_annif_gives_them(app, path, reque
     assert answer.json()["title"] == "Bad Request"
 
 
+def test_requests_of_label_studio_are_answered(app):
+    """What Label Studio 1.23.2 sent to this service and stored as predictions; tokens are crossed out."""
+    recorded = exchanges("label_studio_1.23.2")
+    assert [one["path"] for one in recorded] == ["/health", "/setup", "/predict", "/webhook", "/webhook", *PATHS[1:3]]
+    for one in recorded:
+        answer = again(app, one)
+        assert answer.status_code == one["status"]
+        assert shape(answer.json()) == shape(one["answer"])
+        if one["path"] == "/predict":
+            for found, stored in zip(answer.json()["results"], one["answer"]["results"], strict=True):
+                assert chosen(found)[0] == chosen(stored)[0]
+                assert found["score"] == pytest.approx(stored["score"], abs=0.01)
+
+
+def chosen(result):
+    [region] = result["result"]
+    return [name if region["type"] == "choices" else name[0] for name in region["value"][region["type"]]]
+
+
 def test_label_studio_predicts(app):
     body = {"tasks": [{"id": 1, "data": {"text": "river statute permit"}}], "project": "1.1732780000", "params": {}}
     config = CONFIG.format(choice="multiple")
@@ -103,6 +123,19 @@ def test_label_studio_predicts(app):
     assert "no XML" in problem(ask(app, "POST", "/setup", json={"schema": "<View>"}), 422)
     entity = '<!DOCTYPE v [<!ENTITY a "b">]><View/>'
     assert "document type" in problem(ask(app, "POST", "/setup", json={"schema": entity}), 422)
+
+
+def test_label_studio_gets_likely_labels(app):
+    config = '<View><Text name="t" value="$t"/><Taxonomy name="l" toName="t"/></View>'
+    body = {
+        "tasks": [
+            {"data": {"t": text}} for text in ("river statute permit train track station", "the report on this year")
+        ]
+    }
+    for prefix, numbers in (("", [2, 1]), ("/label-studio/neighbours", [5])):
+        results = ask(app, "POST", f"{prefix}/predict", json=body | {"label_config": config}).json()["results"]
+        assert [len(chosen(one)) for one in results][: len(numbers)] == numbers
+        assert set(chosen(results[0])[:2]) == {"Water law", "Railways"}
 
 
 def test_kserve_infers(app):

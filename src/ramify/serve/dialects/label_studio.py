@@ -4,8 +4,10 @@ A labelling configuration has one tag for labels, ``Choices`` or ``Taxonomy``, w
 
     <View><Text name="text" value="$text"/><Choices name="subject" toName="text" choice="multiple">...</Choices></View>
 
-Labels that the tag does not list are not suggested; a tag without a list accepts all labels. Label Studio has no field
-for the name of a model, so that the default one answers; ``/label-studio/NAME`` before the paths chooses another one.
+Labels that the tag does not list are not suggested; a tag without a list accepts all labels. Where several labels can
+be chosen, those with a probability of at least 0.5 are suggested, and at least one; or the 5 best ones of a model that
+is not calibrated. Label Studio has no field for the name of a model, so that the default one answers;
+``/label-studio/NAME`` before the paths chooses another one.
 """
 
 from __future__ import annotations
@@ -20,11 +22,14 @@ from pydantic_core import from_json
 
 from ramify.serve.jobs import Options
 from ramify.serve.problems import Problem, invalid
-from ramify.serve.schemas import check_texts
+from ramify.serve.schemas import DEFAULT_K, check_texts
 from ramify.serve.service import Service
 
 MOST = 20
 """Suggested labels per text at most, where several can be chosen."""
+
+LIKELY = 0.5
+"""Least probability of a suggested label besides the best one."""
 
 PREFIX = "/label-studio/{model}"
 
@@ -201,8 +206,16 @@ async def _predicted(service: Service, model: str | None, asked: Predict, reques
     else:
         found = await service.tagged(model, Options(k, allowed=allowed), texts, request.scope)
     return [
-        {"model_version": version, "score": _best(labels), "result": tag.result(labels)} for labels in map(list, found)
+        {"model_version": version, "score": _best(labels), "result": tag.result(labels)}
+        for labels in map(_suggested, found)
     ]
+
+
+def _suggested(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The likely labels."""
+    if labels and labels[0]["probability"] is None:
+        return labels[:DEFAULT_K]
+    return [one for number, one in enumerate(labels) if number == 0 or one["probability"] >= LIKELY]
 
 
 def _best(labels: list[dict[str, Any]]) -> float:
