@@ -17,12 +17,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from ramify.serve.jobs import Options
 from ramify.serve.problems import Problem, invalid
-from ramify.serve.schemas import DEFAULT_K, check_texts
+from ramify.serve.schemas import DEFAULT_K, check_texts, request_body
 from ramify.serve.service import Service
 
 MOST = 20
@@ -37,8 +37,14 @@ PREFIX = "/label-studio/{model}"
 class Setup(BaseModel):
     """A request to check the labelling configuration of a project."""
 
-    label_config: str | None = None
-    schema_: str | None = None
+    label_config: Any = None
+    schema_: Any = Field(None, alias="schema")
+
+
+class Event(BaseModel):
+    """A note that something happened in a project."""
+
+    action: str
 
 
 class Task(BaseModel):
@@ -135,22 +141,23 @@ def add_routes(app: FastAPI, service: Service) -> None:
         """Whether the service answers."""
         return {"status": "UP", "model_class": service.facts(model).kind}
 
-    for path, method, status, function in (
-        ("/setup", "POST", 200, setup),
-        ("/predict", "POST", 200, predict),
-        ("/webhook", "POST", 201, webhook),
-        ("/health", "GET", 200, health),
+    for path, body, status, function in (
+        ("/setup", Setup, 200, setup),
+        ("/predict", Predict, 200, predict),
+        ("/webhook", Event, 201, webhook),
+        ("/health", None, 200, health),
     ):
         for prefix in ("", PREFIX):
             name = f"label_studio{'_of_model' if prefix else ''}_{path[1:]}"
             app.add_api_route(
                 prefix + path,
                 _for_model(function) if prefix else _for_default(function),
-                methods=[method],
+                methods=["POST" if body else "GET"],
                 status_code=status,
                 tags=["Label Studio"],
                 operation_id=name,
                 summary=function.__doc__,
+                openapi_extra=request_body(body) if body else None,
             )
 
 
