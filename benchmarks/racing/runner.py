@@ -39,7 +39,7 @@ class Outcome:
 
 def watch(command: list[str], environment: dict[str, str], log: Path, limits: Limits) -> Outcome:
     """Run a command in a process group of its own, which is killed as a whole at a limit or on an interrupt."""
-    machine, ourselves, start = _machine_cpu(), _our_cpu(), time.monotonic()
+    machine, ourselves, start = machine_cpu(), _our_cpu(), time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
         try:
@@ -51,7 +51,7 @@ def watch(command: list[str], environment: dict[str, str], log: Path, limits: Li
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - start
     own = usage.ru_utime + usage.ru_stime
-    others = max(0.0, _machine_cpu() - machine - own - (_our_cpu() - ourselves))
+    others = max(0.0, machine_cpu() - machine - own - (_our_cpu() - ourselves))
     if failed is None and process.returncode != 0:
         failed = _last_words(log, process.returncode)
     return Outcome(failed, own, others, wall)
@@ -92,7 +92,7 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def _machine_cpu() -> float:
+def machine_cpu() -> float:
     """CPU seconds of everyone since the machine started: user, nice, system, interrupts."""
     with Path("/proc/stat").open() as file:
         ticks = [int(field) for field in file.readline().split()[1:]]

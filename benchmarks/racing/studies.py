@@ -16,6 +16,7 @@ from racing.indexer_tables import indexer_section
 from racing.language_tables import language_section
 from racing.places import HERE
 from racing.rows import Row, read_rows
+from racing.serving_tables import serving_section
 from racing.tables import markdown, number
 from racing.transformer_tables import transformer_section
 from racing.tune_tables import tune_section
@@ -52,6 +53,7 @@ def study_sections(threads: int) -> str:
         transformer_section(),
         generation_section(),
         decision_section(),
+        serving_section(),
     ]
     return "".join(f"\n{part}\n" for part in parts if part)
 

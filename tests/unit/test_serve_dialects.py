@@ -152,3 +152,23 @@ def test_kserve_infers(app):
     problem(ask(app, "POST", "/v2/models/topics/infer", json={"inputs": [tensor | {"shape": [0], "data": []}]}), 422)
     assert ask(app, "GET", "/v2/models/topics/ready").json() == {"name": "topics", "ready": True}
     problem(ask(app, "GET", "/v2/models/no/ready"), 404)
+
+
+def test_the_openapi_document_has_all_bodies_and_refusals(app):
+    document = ask(app, "GET", "/openapi.json").json()
+    known = document["components"]["schemas"]
+
+    def references(part):
+        if isinstance(part, dict):
+            yield from ([part["$ref"]] if isinstance(part.get("$ref"), str) else [])
+            part = list(part.values())
+        if isinstance(part, list):
+            for one in part:
+                yield from references(one)
+
+    assert {name.rpartition("/")[2] for name in references(document)} <= set(known)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert ("requestBody" in operation) == (method == "post"), path
+            for status in ("400", "404", "413", "422", "503"):
+                assert list(operation["responses"][status]["content"]) == ["application/problem+json"], path

@@ -149,6 +149,7 @@ def test_what_cannot_be_looked_up_is_refused(app):
     assert "Water law" in refused(app, "/v1/label", 404, label="Water lav")
     assert "no node 99 at level 0" in refused(app, "/v1/tree", 404, level=0, node=99)
     assert "no node 0 at level 50" in refused(app, "/v1/tree", 404, level=50, node=0)
+    assert "no node 1 at level -1" in refused(app, "/v1/tree", 404, node=1)
     for params in ({"level": -2}, {"level": "a"}, {"node": -1}, {"node": 2**40}, {"level": 1001}):
         refused(app, "/v1/tree", 422, **params)
     assert "label is missing" in refused(app, "/v1/label", 422)

@@ -21,7 +21,7 @@ from ramify.serve.jobs import Texts
 from ramify.serve.keys import Keys
 from ramify.serve.limits import Guard
 from ramify.serve.metrics import MEDIA_TYPE, Metrics
-from ramify.serve.problems import Problem, add_handlers
+from ramify.serve.problems import REFUSALS, Problem, add_handlers
 from ramify.serve.processes import Processes
 from ramify.serve.reloading import Watch
 from ramify.serve.service import Service, gone_from
@@ -29,7 +29,6 @@ from ramify.serve.threads import ThreadLink
 
 JSON = "application/json"
 TAG = "/v1/tag"
-TAG_BODY = {"content": {JSON: {"schema": schemas.TagRequest.model_json_schema()}}, "required": True}
 Model = Annotated[str | None, Query(description="Name of the model; the first one when left out.")]
 
 
@@ -75,6 +74,7 @@ def _routes(service: Service, metrics: Metrics, lifespan: Any) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses=REFUSALS,
         lifespan=lifespan,
     )
     add_handlers(app)
@@ -136,7 +136,7 @@ async def _send_tags(service: Service, scope: Scope, body: bytes, send: Send) ->
 
 
 def _add_tagging(app: FastAPI, service: Service) -> None:
-    @app.post(TAG, openapi_extra={"requestBody": TAG_BODY})
+    @app.post(TAG, openapi_extra=schemas.request_body(schemas.TagRequest))
     async def tag_texts(request: Request) -> schemas.TagAnswer:
         """Tag one text or several."""
         raise Problem(404, "the service answers this path before its routes are searched")  # see ``Guard.direct``

@@ -50,7 +50,7 @@ def label(one: Hosted, name: str) -> dict[str, Any]:
 def tree(one: Hosted, level: int, node: int) -> dict[str, Any]:
     """A node of the label tree with its children; level -1 is the root."""
     places = _places(one)
-    if level >= 0 and not places.has(level, node):
+    if (level, node) != (-1, 0) and not places.has(level, node):
         sizes = ", ".join(map(str, places.tree.level_sizes))
         raise RefusedError(404, f"the label tree has no node {node} at level {level}: its levels have {sizes} nodes")
     return places.below(level, node)

@@ -24,6 +24,26 @@ PREFIX = "Value error, "
 """What pydantic writes before the message of a validator."""
 
 
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "One sentence."},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": TITLES.get(status) or HTTPStatus(status).phrase,
+        "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
+    }
+    for status in (400, 401, 404, 405, 408, 413, 422, 431, 500, 503)
+}
+"""Answers to refused requests, for the OpenAPI document."""
+
+
 class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
     """A refused request.
 

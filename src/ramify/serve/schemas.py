@@ -90,6 +90,22 @@ class TagRequest(BaseModel):
         )
 
 
+def request_body(model: type[BaseModel], media_type: str = "application/json") -> dict[str, Any]:
+    """Part of the description of an operation whose body is parsed by the operation itself (``openapi_extra``)."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def inlined(part: Any) -> Any:
+        # References to parts of the schema do not hold where the schema is a part of a document.
+        if isinstance(part, dict):
+            if "$ref" in part:
+                return inlined(definitions[part["$ref"].rpartition("/")[2]])
+            return {name: inlined(value) for name, value in part.items()}
+        return [inlined(value) for value in part] if isinstance(part, list) else part
+
+    return {"requestBody": {"content": {media_type: {"schema": inlined(schema)}}, "required": True}}
+
+
 def check_texts(texts: list[str], limits: Limits, *, why: bool = False) -> None:
     """Raise Problem (422) if there are too many texts, or one is too long."""
     if len(texts) > limits.documents:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ramify.serve.jobs import Facts, Options
 from ramify.serve.problems import Problem, invalid
-from ramify.serve.schemas import check_texts
+from ramify.serve.schemas import check_texts, request_body
 from ramify.serve.service import Service
 from ramify.wording import quoted
 
@@ -127,13 +127,10 @@ def _add_projects(router: APIRouter, service: Service) -> None:
 
 
 def _add_suggestions(router: APIRouter, service: Service) -> None:
-    form = {"schema": Form.model_json_schema()}
-    batch = {"schema": Batch.model_json_schema()}
-
     @router.post(
         "/v1/projects/{project_id}/suggest",
         tags=["Annif"],
-        openapi_extra={"requestBody": {"content": {"application/x-www-form-urlencoded": form}, "required": True}},
+        openapi_extra=request_body(Form, "application/x-www-form-urlencoded"),
     )
     async def suggest(project_id: str, request: Request) -> Suggestions:
         """Subjects of one text."""
@@ -144,7 +141,7 @@ def _add_suggestions(router: APIRouter, service: Service) -> None:
     @router.post(
         "/v1/projects/{project_id}/suggest-batch",
         tags=["Annif"],
-        openapi_extra={"requestBody": {"content": {"application/json": batch}, "required": True}},
+        openapi_extra=request_body(Batch),
     )
     async def suggest_batch(
         project_id: str, request: Request, settings: Annotated[Settings, Query()]

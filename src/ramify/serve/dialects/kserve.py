@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ramify import __version__
 from ramify.serve.problems import Problem, invalid
-from ramify.serve.schemas import TagRequest
+from ramify.serve.schemas import TagRequest, request_body
 from ramify.serve.service import Service
 
 
@@ -47,7 +47,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
             "outputs": outputs,
         }
 
-    @app.post("/v2/models/{model}/infer", tags=["KServe"])
+    @app.post("/v2/models/{model}/infer", tags=["KServe"], openapi_extra=request_body(Inference))
     async def infer(model: str, request: Request) -> dict[str, Any]:
         asked, chosen = _checked(await request.body())
         texts = chosen.documents

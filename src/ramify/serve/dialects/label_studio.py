@@ -18,12 +18,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from ramify.serve.jobs import Options
 from ramify.serve.problems import Problem, invalid
-from ramify.serve.schemas import DEFAULT_K, check_texts
+from ramify.serve.schemas import DEFAULT_K, check_texts, request_body
 from ramify.serve.service import Service
 
 MOST = 20
@@ -36,6 +36,19 @@ PREFIX = "/label-studio/{model}"
 
 Answering = Callable[[Service, Request, str | None], Awaitable[dict[str, Any]]]
 """Answers a request for a model; the default one when None."""
+
+
+class Setup(BaseModel):
+    """A request to check the labelling configuration of a project."""
+
+    label_config: Any = None
+    schema_: Any = Field(None, alias="schema")
+
+
+class Event(BaseModel):
+    """A note that something happened in a project."""
+
+    action: str
 
 
 class Task(BaseModel):
@@ -105,21 +118,22 @@ class Tag:
 
 def add_routes(app: FastAPI, service: Service) -> None:
     """Add the routes, for the default model and below a prefix for the others."""
-    for path, method, status, function in (
-        ("/setup", "POST", 200, _setup),
-        ("/predict", "POST", 200, _predict),
-        ("/webhook", "POST", 201, _webhook),
-        ("/health", "GET", 200, _health),
+    for path, body, status, function in (
+        ("/setup", Setup, 200, _setup),
+        ("/predict", Predict, 200, _predict),
+        ("/webhook", Event, 201, _webhook),
+        ("/health", None, 200, _health),
     ):
         for prefix in ("", PREFIX):
             app.add_api_route(
                 prefix + path,
                 _route(service, function, with_model=bool(prefix)),
-                methods=[method],
+                methods=["POST" if body else "GET"],
                 status_code=status,
                 tags=["Label Studio"],
                 operation_id=f"label_studio{'_of_model' if prefix else ''}_{path[1:]}",
                 summary=function.__doc__,
+                openapi_extra=request_body(body) if body else None,
             )
 
 
