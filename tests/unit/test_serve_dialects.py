@@ -146,6 +146,12 @@ def test_kserve_infers(app):
     assert labels["data"][0] == "Water law"
     assert labels["data"][2:] == ["", ""]
     problem(ask(app, "POST", "/v2/models/no/infer", json={"inputs": [tensor]}), 404)
+    for shape_ in ([1], [2, 1], [3]):
+        body = {"inputs": [tensor | {"shape": shape_}]}
+        assert "must be [2]" in problem(ask(app, "POST", "/v2/models/topics/infer", json=body), 422)
+    problem(ask(app, "POST", "/v2/models/topics/infer", json={"inputs": [tensor | {"shape": [0], "data": []}]}), 422)
+    assert ask(app, "GET", "/v2/models/topics/ready").json() == {"name": "topics", "ready": True}
+    problem(ask(app, "GET", "/v2/models/no/ready"), 404)
 
 
 def test_the_openapi_document_has_all_bodies_and_refusals(app):

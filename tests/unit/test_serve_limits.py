@@ -1,6 +1,7 @@
 """What the service refuses before it parses a request: size, time, number of requests, keys."""
 
 import asyncio
+import base64
 
 import pytest
 
@@ -94,7 +95,26 @@ def test_a_limited_number_of_requests_runs():
     assert [one.status_code for one in [*done, after]] == [200] * 4
 
 
-HEADERS = [None, "", KEY, f"Basic {KEY}", f"Bearer {KEY}x", f"Bearer {KEY[:-1]}", "Bearer", "Bearer ", "Bearer é"]
+def basic(text):
+    return f"Basic {base64.b64encode(text.encode()).decode()}"
+
+
+HEADERS = [
+    None,
+    "",
+    KEY,
+    f"Basic {KEY}",
+    basic(KEY),
+    basic(f"{KEY}:"),
+    basic("user:"),
+    basic(f"user:{KEY}x"),
+    "Basic é",
+    f"Bearer {KEY}x",
+    f"Bearer {KEY[:-1]}",
+    "Bearer",
+    "Bearer ",
+    "Bearer é",
+]
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -108,7 +128,7 @@ def test_a_wrong_key_is_refused(header):
 
 def test_every_accepted_key_opens():
     app = Guard(Echo(), limits=Limits(), keys=Keys(["other", KEY]))
-    for header in (f"Bearer {KEY}", "bearer other"):
+    for header in (f"Bearer {KEY}", "bearer other", basic(f"user:{KEY}"), basic(":other")):
         assert ask(app, "POST", "/v1/tag", headers={"Authorization": header}).status_code == 200
     assert ask(app, "GET", "/health/ready").status_code == 200
 

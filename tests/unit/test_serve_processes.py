@@ -13,6 +13,7 @@ from ramify.serve import Limits, Processes, checked_places
 from ramify.serve.hosting import Hosted, version_of
 from ramify.serve.jobs import Options, Place, Texts
 from ramify.serve.kept import OPEN_FILES, Kept
+from ramify.serve.reloading import Watch
 from serving_models import topics
 from serving_tools import finished
 
@@ -128,5 +129,29 @@ def test_a_process_without_a_model_tries_again(place, two_models, monkeypatch, c
 
     try:
         assert finished(run()) == version_of(two_models[0])
+    finally:
+        processes.close()
+
+
+def test_changes_are_noticed_that_come_before_the_start_or_while_no_process_is_ready(place, two_models):
+    processes = Processes(checked_places([place]), 1, Limits())
+    replace(place, two_models[1])
+
+    async def run():
+        await processes.start()
+        watch = Watch(processes.places, processes.open_again, processes.identities)
+        [link] = processes.dispatcher.links
+        link.ready = False
+        for _ in range(3):
+            await watch.look(place)
+        before = processes.dispatcher.models["topics"].version
+        link.ready = True
+        await watch.look(place)
+        found = before, await version_in(processes)
+        await processes.stop()
+        return found
+
+    try:
+        assert finished(run()) == tuple(map(version_of, two_models))
     finally:
         processes.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ramify.data.streams import without_surrogates
+from ramify.errors import InputError
 from ramify.tagger import Tagger
 from ramify.tagger.fitted import Tags
 from ramify.values import TopK
@@ -50,6 +51,26 @@ class Answer(NamedTuple):
     def identity(self) -> Any:
         """The id, or the number if the document has no id."""
         return self.number if self.id is None else self.id
+
+
+def refuse_beside_rule(rule: str, others: Mapping[str, Any]) -> None:
+    """Refuse options that a rule for label sets does not use.
+
+    Parameters
+    ----------
+    rule : str
+        Name of the option with the rule, as the user knows it.
+    others : mapping of str to any
+        The other options by their names; None for those that are not given.
+
+    Raises
+    ------
+    InputError
+        One of them is given.
+    """
+    for name, value in others.items():
+        if value is not None:
+            raise InputError(f"{name} and {rule} are given, but the rule chooses the labels: leave one out")
 
 
 @dataclass(frozen=True, kw_only=True)

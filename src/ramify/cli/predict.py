@@ -172,10 +172,13 @@ def _check(options: PredictOptions) -> None:
         raise InputError(
             "--allow and --proposals are given, but a proposal is never one of the allowed labels: leave one out"
         )
-    for flag in ("k", "threshold", "beam", "allow", "forbid") if options.decide is not None else ():
-        if getattr(options, flag) is not None:
-            shown = "-k" if flag == "k" else f"--{flag}"
-            raise InputError(f"{shown} and --decide are given, but the rule chooses the labels: leave one out")
+    if options.decide is not None:
+        from ramify.answering import refuse_beside_rule
+
+        flags = {"-k": options.k} | {
+            f"--{one}": getattr(options, one) for one in ("threshold", "beam", "allow", "forbid")
+        }
+        refuse_beside_rule("--decide", flags)
 
 
 @dataclass

@@ -58,6 +58,15 @@ def create_app(
         limits = limits or Limits()
         dispatcher = _in_a_thread(models, limits)
     service, metrics = Service(dispatcher, limits), Metrics(dispatcher)
+    app = _routes(service, metrics, _lifespan(models if isinstance(models, Processes) else None))
+
+    async def tag(scope: Scope, body: bytes, send: Send) -> None:
+        await _send_tags(service, scope, body, send)
+
+    return Guard(app, limits=limits, keys=keys, direct={("POST", TAG): tag}, count=metrics.count)
+
+
+def _routes(service: Service, metrics: Metrics, lifespan: Any) -> FastAPI:
     # The reference pages of FastAPI load scripts from other servers: ``pages`` has one without.
     app = FastAPI(
         title="ramify",
@@ -66,20 +75,16 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         responses=REFUSALS,
-        lifespan=_lifespan(models if isinstance(models, Processes) else None),
+        lifespan=lifespan,
     )
     add_handlers(app)
     _add_tagging(app, service)
     _add_facts(app, service)
-    _add_health(app, dispatcher, metrics)
+    _add_health(app, service.dispatcher, metrics)
     for dialect in (annif, label_studio, kserve):
         dialect.add_routes(app, service)
     pages.add_routes(app)
-
-    async def tag(scope: Scope, body: bytes, send: Send) -> None:
-        await _send_tags(service, scope, body, send)
-
-    return Guard(app, limits=limits, keys=keys, direct={("POST", TAG): tag}, count=metrics.count)
+    return app
 
 
 def _in_a_thread(hosted: Mapping[str, Hosted], limits: Limits) -> Dispatcher:

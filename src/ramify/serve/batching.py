@@ -113,7 +113,11 @@ class Dispatcher:
     @property
     def is_ready(self) -> bool:
         """Whether every model can be used."""
-        return all(any(link.ready and link.has(name) for link in self.links) for name in self.models)
+        return all(map(self.holds, self.models))
+
+    def holds(self, model: str) -> bool:
+        """Whether a model can be used."""
+        return any(link.ready and link.has(model) for link in self.links)
 
     async def answer(self, model: str, job: Job, size: int, gone: Callable[[], bool] | None = None) -> Waiting:
         """The request with its answer in ``future``.

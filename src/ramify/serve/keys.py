@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
 from pathlib import Path
 
 from ramify.errors import DataFileError, InputError
-
-SCHEME = b"bearer"
 
 
 class Keys:
@@ -59,12 +58,25 @@ class Keys:
             raise DataFileError(str(error), path) from None
 
     def accepts(self, authorization: bytes) -> bool:
-        """Whether the value of the header ``Authorization`` is ``Bearer`` and an accepted key."""
+        """Whether the value of the header ``Authorization`` has an accepted key.
+
+        It is ``Bearer KEY``, or for clients without it ``Basic``, with the key as the password of any user.
+        """
         scheme, _, key = authorization.partition(b" ")
+        if scheme.lower() == b"basic":
+            key = _password(key)
         digest = _digest(key.strip())
         # Each key is compared, so that the time does not depend on which one it is.
         found = [hmac.compare_digest(digest, one) for one in self._digests]
-        return scheme.lower() == SCHEME and any(found)
+        return scheme.lower() in (b"bearer", b"basic") and any(found)
+
+
+def _password(credentials: bytes) -> bytes:
+    """The password of the credentials of the scheme ``Basic``; empty if they are invalid."""
+    try:
+        return base64.b64decode(credentials, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 def _digest(key: bytes) -> bytes:

@@ -100,16 +100,23 @@ class Processes:
             link.join()
         self._kept.close()
 
-    async def open_again(self, name: str) -> bool:
-        """Let every process open the present model of a directory, then use it; whether it is used.
+    async def open_again(self, name: str) -> bool | None:
+        """Let every process open the present model of a directory, then use it.
 
         If a process cannot open it, all keep the model in use.
+
+        Returns
+        -------
+        bool or None
+            Whether it is used; None if no process has tried to open it.
         """
         [place] = [place for place in self.places if place.name == name]
         links: list[Any] = [link for link in self.dispatcher.links if link.ready]
         found = await asyncio.gather(*(self._opened(link, place) for link in links))
         sentences = [one for one in found if isinstance(one, str)]
         versions = {one.version: one for one in found if isinstance(one, Facts)}
+        if not sentences and not versions:
+            return None
         used = not sentences and len(versions) == 1
         if used:
             (version, facts), *_ = versions.items()

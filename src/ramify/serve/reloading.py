@@ -38,7 +38,8 @@ class Watch:
     ----------
     places : sequence of Place
     on_change : async callable
-        Called with the name of a model whose directory has changed; returns whether the new model is used.
+        Called with the name of a model whose directory has changed. It returns whether the new model is used, or None
+        if it was not tried; then it is called again.
     known : mapping of str to Identity, optional
         State of the directories before their models were opened; the present one when None.
     """
@@ -46,7 +47,7 @@ class Watch:
     def __init__(
         self,
         places: Sequence[Place],
-        on_change: Callable[[str], Awaitable[bool]],
+        on_change: Callable[[str], Awaitable[bool | None]],
         known: Mapping[str, Identity] | None = None,
     ) -> None:
         self._places, self._on_change = places, on_change
@@ -69,6 +70,8 @@ class Watch:
         before, self._seen[place.name] = self._seen[place.name], now
         if now == self._known[place.name] or now != before or not now:
             return
-        self._known[place.name] = now
-        if await self._on_change(place.name):
+        used = await self._on_change(place.name)
+        if used is not None:
+            self._known[place.name] = now
+        if used:
             log.warning("the model %s was replaced; the new one is used", place.name)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ramify.answering import Predictor
+from ramify.answering import Predictor, refuse_beside_rule
 from ramify.serve.config import Limits
 from ramify.serve.jobs import Options
 from ramify.serve.problems import Problem, invalid
@@ -45,9 +45,9 @@ class TagRequest(BaseModel):
     def _check(self) -> TagRequest:
         if (self.text is None) == (self.texts is None):
             raise ValueError("the request needs either text or texts: give one of them")
-        for name in ("k", "threshold", "allowed", "forbidden") if self.rule is not None else ():
-            if getattr(self, name) is not None:
-                raise ValueError(f"{name} and rule are given, but the rule chooses the labels: leave one out")
+        if self.rule is not None:
+            names = ("k", "threshold", "allowed", "forbidden")
+            refuse_beside_rule("rule", {name: getattr(self, name) for name in names})
         return self
 
     @classmethod

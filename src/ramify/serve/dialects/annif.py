@@ -109,7 +109,12 @@ def _as_in_annif(problem: Problem, request: Request) -> Problem:
 def add_routes(app: FastAPI, service: Service) -> None:
     """Add the routes below ``/v1/projects``."""
     router = APIRouter(route_class=Route)
+    _add_projects(router, service)
+    _add_suggestions(router, service)
+    app.include_router(router)
 
+
+def _add_projects(router: APIRouter, service: Service) -> None:
     @router.get("/v1/projects", tags=["Annif"])
     async def projects() -> dict[str, Any]:
         """The models as projects of Annif."""
@@ -120,6 +125,8 @@ def add_routes(app: FastAPI, service: Service) -> None:
         """One model as a project of Annif."""
         return _project(service.facts(project_id))
 
+
+def _add_suggestions(router: APIRouter, service: Service) -> None:
     @router.post(
         "/v1/projects/{project_id}/suggest",
         tags=["Annif"],
@@ -150,8 +157,6 @@ def add_routes(app: FastAPI, service: Service) -> None:
             BatchSuggestions(results=results, document_id=document.document_id)
             for document, results in zip(documents, found, strict=True)
         ]
-
-    app.include_router(router)
 
 
 def _fields(body: bytes) -> dict[str, str]:

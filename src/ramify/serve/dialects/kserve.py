@@ -32,20 +32,7 @@ class Inference(BaseModel):
 
 def add_routes(app: FastAPI, service: Service) -> None:
     """Add the routes below ``/v2``."""
-
-    @app.get("/v2/health/live", tags=["KServe"])
-    async def live() -> dict[str, bool]:
-        return {"live": True}
-
-    @app.get("/v2/health/ready", tags=["KServe"])
-    async def ready() -> dict[str, bool]:
-        if not service.dispatcher.is_ready:
-            raise Problem(503, "no process holds all models: wait until one is started", {"Retry-After": "1"})
-        return {"ready": True}
-
-    @app.get("/v2", tags=["KServe"])
-    async def server() -> dict[str, Any]:
-        return {"name": "ramify", "version": __version__, "extensions": []}
+    _add_health(app, service)
 
     @app.get("/v2/models/{model}", tags=["KServe"])
     async def metadata(model: str) -> dict[str, Any]:
@@ -60,26 +47,59 @@ def add_routes(app: FastAPI, service: Service) -> None:
             "outputs": outputs,
         }
 
-    @app.get("/v2/models/{model}/ready", tags=["KServe"])
-    async def model_ready(model: str) -> dict[str, Any]:
-        return {"name": service.facts(model).name, "ready": True}
-
     @app.post("/v2/models/{model}/infer", tags=["KServe"], openapi_extra=request_body(Inference))
     async def infer(model: str, request: Request) -> dict[str, Any]:
-        try:
-            asked = Inference.model_validate_json(await request.body())
-            texts, wanted = asked.inputs[0].data, asked.parameters
-            chosen = TagRequest(texts=texts, **{name: wanted[name] for name in ("k", "threshold") if name in wanted})
-        except ValidationError as error:
-            raise invalid(error.errors()) from None
+        asked, chosen = _checked(await request.body())
+        texts = chosen.documents
         found = await service.tagged(model, chosen.options(service.limits), texts, request.scope)
-        width = max(map(len, found))
-        names = [name for row in found for name in [*(one["label"] for one in row), *[""] * (width - len(row))]]
-        scores = [score for row in found for score in [*(one["score"] for one in row), *[0.0] * (width - len(row))]]
-        shape = [len(texts), width]
-        outputs = [
-            {"name": "labels", "datatype": "BYTES", "shape": shape, "data": names},
-            {"name": "scores", "datatype": "FP32", "shape": shape, "data": scores},
-        ]
-        answer = {"model_name": model, "model_version": service.facts(model).version, "outputs": outputs}
+        answer = {"model_name": model, "model_version": service.facts(model).version, "outputs": _outputs(found)}
         return answer if asked.id is None else answer | {"id": asked.id}
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/v2/health/live", tags=["KServe"])
+    async def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @app.get("/v2/health/ready", tags=["KServe"])
+    async def ready() -> dict[str, bool]:
+        if not service.dispatcher.is_ready:
+            raise Problem(503, "no process holds all models: wait until one is started", {"Retry-After": "1"})
+        return {"ready": True}
+
+    @app.get("/v2", tags=["KServe"])
+    async def server() -> dict[str, Any]:
+        return {"name": "ramify", "version": __version__, "extensions": []}
+
+    @app.get("/v2/models/{model}/ready", tags=["KServe"])
+    async def model_ready(model: str) -> dict[str, Any]:
+        name = service.facts(model).name
+        if not service.dispatcher.holds(name):
+            raise Problem(503, f"no process holds the model {name!r}: wait until one is started", {"Retry-After": "1"})
+        return {"name": name, "ready": True}
+
+
+def _checked(body: bytes) -> tuple[Inference, TagRequest]:
+    """A request, and the one of ``POST /v1/tag`` with the same texts and parameters."""
+    try:
+        asked = Inference.model_validate_json(body)
+        wanted = {name: asked.parameters[name] for name in ("k", "threshold") if name in asked.parameters}
+        chosen = TagRequest(texts=asked.inputs[0].data, **wanted)
+    except ValidationError as error:
+        raise invalid(error.errors()) from None
+    if asked.inputs[0].shape != [len(chosen.documents)]:
+        sentence = f"the shape of the input is {asked.inputs[0].shape}, but must be [{len(chosen.documents)}]"
+        raise Problem(422, f"{sentence}, the number of texts")
+    return asked, chosen
+
+
+def _outputs(found: list[Any]) -> list[dict[str, Any]]:
+    """Labels and scores, one row per text, all as long as the longest one."""
+    width = max(map(len, found))
+    names = [name for row in found for name in [*(one["label"] for one in row), *[""] * (width - len(row))]]
+    scores = [score for row in found for score in [*(one["score"] for one in row), *[0.0] * (width - len(row))]]
+    shape = [len(found), width]
+    return [
+        {"name": "labels", "datatype": "BYTES", "shape": shape, "data": names},
+        {"name": "scores", "datatype": "FP32", "shape": shape, "data": scores},
+    ]

@@ -12,6 +12,7 @@ is not calibrated. Label Studio has no field for the name of a model, so that th
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -33,9 +34,12 @@ LIKELY = 0.5
 
 PREFIX = "/label-studio/{model}"
 
+Answering = Callable[[Service, Request, str | None], Awaitable[dict[str, Any]]]
+"""Answers a request for a model; the default one when None."""
+
 
 class Setup(BaseModel):
-    """A request to check the labelling configuration of a project."""
+    """A request to check the labelling configuration of a project; what is no text is not checked."""
 
     label_config: Any = None
     schema_: Any = Field(None, alias="schema")
@@ -114,79 +118,65 @@ class Tag:
 
 def add_routes(app: FastAPI, service: Service) -> None:
     """Add the routes, for the default model and below a prefix for the others."""
-
-    async def setup(request: Request, model: str | None = None) -> dict[str, str]:
-        """Check the labelling configuration of a project."""
-        body = _object(await request.body())
-        config = body.get("schema") or body.get("label_config")
-        if isinstance(config, str) and config.strip():
-            Tag.of(config)
-        return {"model_version": service.facts(model).version}
-
-    async def predict(request: Request, model: str | None = None) -> dict[str, Any]:
-        """Labels of tasks."""
-        try:
-            asked = Predict.model_validate_json(await request.body())
-        except ValidationError as error:
-            raise invalid(error.errors()) from None
-        return {"results": await _predicted(service, model, asked, request)}
-
-    async def webhook(request: Request, model: str | None = None) -> dict[str, str]:
-        """Take note of an event; the model learns when it is trained on exported annotations."""
-        if not isinstance(_object(await request.body()).get("action"), str):
-            raise Problem(422, "action is missing: give the name of an event")
-        return {"status": "ok"}
-
-    async def health(model: str | None = None) -> dict[str, str]:
-        """Whether the service answers."""
-        return {"status": "UP", "model_class": service.facts(model).kind}
-
     for path, body, status, function in (
-        ("/setup", Setup, 200, setup),
-        ("/predict", Predict, 200, predict),
-        ("/webhook", Event, 201, webhook),
-        ("/health", None, 200, health),
+        ("/setup", Setup, 200, _setup),
+        ("/predict", Predict, 200, _predict),
+        ("/webhook", Event, 201, _webhook),
+        ("/health", None, 200, _health),
     ):
         for prefix in ("", PREFIX):
-            name = f"label_studio{'_of_model' if prefix else ''}_{path[1:]}"
             app.add_api_route(
                 prefix + path,
-                _for_model(function) if prefix else _for_default(function),
+                _route(service, function, with_model=bool(prefix)),
                 methods=["POST" if body else "GET"],
                 status_code=status,
                 tags=["Label Studio"],
-                operation_id=name,
+                operation_id=f"label_studio{'_of_model' if prefix else ''}_{path[1:]}",
                 summary=function.__doc__,
                 openapi_extra=request_body(body) if body else None,
             )
 
 
-def _for_model(function: Any) -> Any:
-    if function.__name__ == "health":
-
-        async def health_of_model(model: str) -> Any:
-            return await function(model)
-
-        return health_of_model
+def _route(service: Service, function: Answering, *, with_model: bool) -> Any:
+    """A function for FastAPI, which reads the parameters of a path from the signature."""
 
     async def of_model(request: Request, model: str) -> Any:
-        return await function(request, model)
-
-    return of_model
-
-
-def _for_default(function: Any) -> Any:
-    if function.__name__ == "health":
-
-        async def health_of_default() -> Any:
-            return await function()
-
-        return health_of_default
+        return await function(service, request, model)
 
     async def of_default(request: Request) -> Any:
-        return await function(request)
+        return await function(service, request, None)
 
-    return of_default
+    return of_model if with_model else of_default
+
+
+async def _setup(service: Service, request: Request, model: str | None) -> dict[str, str]:
+    """Check the labelling configuration of a project."""
+    body = _object(await request.body())
+    config = body.get("schema") or body.get("label_config")
+    if isinstance(config, str) and config.strip():
+        Tag.of(config)
+    return {"model_version": service.facts(model).version}
+
+
+async def _predict(service: Service, request: Request, model: str | None) -> dict[str, Any]:
+    """Labels of tasks."""
+    try:
+        asked = Predict.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise invalid(error.errors()) from None
+    return {"results": await _predicted(service, model, asked, request)}
+
+
+async def _webhook(service: Service, request: Request, model: str | None) -> dict[str, str]:
+    """Take note of an event; the model learns when it is trained on exported annotations."""
+    if not isinstance(_object(await request.body()).get("action"), str):
+        raise Problem(422, "action is missing: give the name of an event")
+    return {"status": "ok"}
+
+
+async def _health(service: Service, request: Request, model: str | None) -> dict[str, str]:
+    """Whether the service answers."""
+    return {"status": "UP", "model_class": service.facts(model).kind}
 
 
 def _object(body: bytes) -> dict[str, Any]:
