@@ -33,7 +33,7 @@ from racing.environments import InstallError
 from racing.machine import machine
 from racing.places import CACHE, DATA
 from racing.rows import Row, add_stamped, read_rows
-from racing.serving_annif import compare_with_annif
+from racing.serving_annif import compare_with_annif, with_uris
 from racing.serving_clients import OpenLoop, answers
 from racing.serving_faults import FaultRun, Faults, fresh_place
 from racing.serving_fuzz import fuzz_service
@@ -213,7 +213,7 @@ def faults(chosen: argparse.Namespace) -> None:
             figures = uvloop.run(run.run())
         code = service.stop()
     # CPU of processes that ended is unknown, so that others cannot be told apart.
-    measured.add(figures | {"exit_code": code, "wall_s": round(watched.wall_s, 1)}, **options)
+    measured.add(figures | {"exit_code": code, "left": service.left, "wall_s": round(watched.wall_s, 1)}, **options)
 
 
 def fuzz(chosen: argparse.Namespace) -> None:
@@ -233,8 +233,9 @@ def annif(chosen: argparse.Namespace) -> None:
     measured = Measured(chosen, system, "annif")
     if measured.is_missing():
         documents = Documents.read(chosen.data / chosen.set)
-        with system.serving(system.trained(chosen.data, chosen.set), 1) as service:
-            measured.add(compare_with_annif(chosen.annif, service, documents, CACHE / "serving" / "annif"))
+        folder = CACHE / "serving" / "annif"
+        with system.serving(with_uris(system.trained(chosen.data, chosen.set), folder), 1) as service:
+            measured.add(compare_with_annif(chosen.annif, service, documents, folder))
 
 
 TASKS = {"load": load, "latency": latency, "faults": faults, "fuzz": fuzz, "annif": annif}

@@ -1,7 +1,7 @@
 """Suggestions of a real Annif with ``backend=http``, beside those that the service gives itself.
 
-Annif is installed by the user: ``python -m venv annif && annif/bin/pip install annif``. Labels without identifiers have
-their names as URIs in the answers of the service, so that Annif's vocabulary has names as URIs, too.
+Annif is installed by the user: ``python -m venv annif && annif/bin/pip install annif``. It knows labels by their URIs,
+so that the labels of the model get some.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from racing.serving_quality import Documents
 from racing.serving_systems import Service, ServingError
 
 COMPARED = 50
+VOCABULARY = "labels.csv"
 LIMIT = 5
+ROUNDED = 1e-4
+Scores = dict[str, float]
 PROJECT = """[ramify]
 name=ramify
 language=en
@@ -29,6 +32,22 @@ limit={limit}
 """
 
 
+def with_uris(model: Path, folder: Path) -> Path:
+    """A copy of a model whose labels have URIs, and a vocabulary of Annif beside it."""
+    from ramify import Tagger
+    from ramify.strings import StringTable
+
+    tagger = Tagger.load(model)
+    names = list(tagger.label_names_)
+    uris = [f"http://example.org/subjects/{number}" for number in range(len(names))]
+    tagger.label_keys_ = StringTable.of(uris)
+    folder.mkdir(parents=True, exist_ok=True)
+    tagger.save(folder / "model")
+    with (folder / VOCABULARY).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("uri", "label_en"), *zip(uris, names, strict=True)])
+    return folder / "model"
+
+
 def compare_with_annif(environment: Path, service: Service, documents: Documents, folder: Path) -> Row:
     """Of how many documents Annif's suggestions are those of the service.
 
@@ -37,34 +56,41 @@ def compare_with_annif(environment: Path, service: Service, documents: Documents
     ServingError
         There is no Annif, or it fails.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "projects.cfg").write_text(PROJECT.format(url=service.url, limit=LIMIT))
     texts = documents.texts[:COMPARED]
     expected = [_asked(service, text) for text in texts]
-    names = sorted({name for found in expected for name in found} | {name for one in documents.labels for name in one})
-    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("uri", "label_en"), *((name, name) for name in names)])
-    _annif(environment, folder, "load-vocab", "labels", "labels.csv", "--force")
+    _annif(environment, folder, "load-vocab", "labels", VOCABULARY, "--force")
     files = []
     for number, text in enumerate(texts):
         files.append(f"{number}.txt")
         (folder / files[-1]).write_text(text, "utf-8")
     output = _annif(environment, folder, "suggest", "ramify", *files)
-    found: list[list[str]] = []
-    for line in output.splitlines():
-        if line.startswith("Suggestions for "):
-            found.append([])
-        elif "\t" in line:
-            found[-1].append(line.split("\t")[1])
-    equal = sum(one == other for one, other in zip(found, expected, strict=True))
+    equal = sum(_are_equal(one, other) for one, other in zip(suggested(output), expected, strict=True))
     version = _annif(environment, folder, "--version").strip().splitlines()[-1]
     return {"documents": len(texts), "equal": equal, "annif": version}
 
 
-def _asked(service: Service, text: str) -> list[str]:
+def suggested(output: str) -> list[Scores]:
+    """Label -> score of each document, from what ``annif suggest`` prints."""
+    found: list[Scores] = []
+    for line in output.splitlines():
+        if line.startswith("Suggestions for "):
+            found.append({})
+        elif "\t" in line:
+            _, label, score = line.split("\t")
+            found[-1][label] = float(score)
+    return found
+
+
+def _are_equal(one: Scores, other: Scores) -> bool:
+    """Whether labels and scores are equal, but for the rounding of scores by Annif."""
+    return one.keys() == other.keys() and all(abs(one[label] - other[label]) < ROUNDED for label in one)
+
+
+def _asked(service: Service, text: str) -> Scores:
     body = urlencode({"text": text, "limit": LIMIT}).encode()
     with build_opener(ProxyHandler({})).open(Request(f"{service.url}/v1/projects/model/suggest", body)) as answer:
-        return [one["label"] for one in json.load(answer)["results"]]
+        return {one["label"]: one["score"] for one in json.load(answer)["results"]}
 
 
 def _annif(environment: Path, folder: Path, *words: str) -> str:

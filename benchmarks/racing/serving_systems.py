@@ -145,6 +145,7 @@ class Service:
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process, self.port, self.log = process, port, log
         self.url = f"http://127.0.0.1:{port}"
+        self.left = 0
 
     def wait(self, times: int) -> None:
         """Until it answers; several times in a row where each of several processes opens its own model."""
@@ -192,16 +193,18 @@ class Service:
         return sum(map(_memory, self.pids()))
 
     def stop(self) -> int | None:
-        """End it with SIGTERM, after 20 seconds with SIGKILL; the exit code."""
+        """End it with SIGTERM; what is left after some seconds with SIGKILL, counted in ``left``. The exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(20)
+        end = time.monotonic() + 3
+        while self.pids() and time.monotonic() < end:  # helpers of multiprocessing end after their parent
+            time.sleep(0.05)
         for pid in self.pids():
-            try:
+            self.left += 1
+            with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-            except OSError:
-                continue
         return self.process.wait()
 
 
@@ -239,14 +242,16 @@ def _free_port() -> int:
 
 
 def _processes() -> Iterator[tuple[int, list[str]]]:
-    """Numbers of all processes, with the fields of their ``stat`` after the name: the fourth is the session."""
+    """Numbers of living processes, with the fields of their ``stat`` after the name: the fourth is the session."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 text = (entry / "stat").read_text()
             except OSError:  # it ended just now
                 continue
-            yield int(entry.name), text.rpartition(")")[2].split()
+            fields = text.rpartition(")")[2].split()
+            if fields[0] != "Z":
+                yield int(entry.name), fields
 
 
 def _memory(pid: int) -> int:

@@ -183,7 +183,7 @@ def _fuzz(rows: list[Row]) -> list[str]:
 
 def _annif(rows: list[Row]) -> list[str]:
     return [
-        f"Annif {row['annif']} with `backend=http`: its suggestions are those of the service for {row['equal']} of "
+        f"Annif {row['annif']} with `backend=http`: labels and scores are those of the service for {row['equal']} of "
         f"{row['documents']} documents."
         for row in _of(rows, "annif")
     ]

@@ -39,7 +39,7 @@ Answering = Callable[[Service, Request, str | None], Awaitable[dict[str, Any]]]
 
 
 class Setup(BaseModel):
-    """A request to check the labelling configuration of a project."""
+    """A request to check the labelling configuration of a project; what is no text is not checked."""
 
     label_config: Any = None
     schema_: Any = Field(None, alias="schema")
