@@ -8,7 +8,8 @@ pytest.importorskip("httpx")
 
 from ramify.answering import open_tagger
 from ramify.serve import create_app, host
-from ramify.serve.places import tree_of
+from ramify.serve.places import LabelPlaces, tree_of
+from ramify.values import LabelTree
 from serving_models import saved
 from serving_tools import ask, problem
 
@@ -158,3 +159,9 @@ def test_what_cannot_be_looked_up_is_refused(app):
     for path in ("/v1/tree", "/v1/labels", "/v1/operating-points"):
         assert "use one of topics, neighbours" in refused(app, path, 404, model="no")
     assert get(app, "/v1/label", label="Roads", model="neighbours")["senses"] == []
+
+
+def test_a_tree_without_clusters_gives_no_labels_of_the_same_cluster(tagger):
+    count = len(tagger.label_names_)
+    flat = LabelTree.flat(np.arange(count, dtype=np.int32), count)
+    assert LabelPlaces(tagger, flat).siblings(0) == []

@@ -92,8 +92,10 @@ class LabelPlaces:
         return own | {"children": [self.node(level + 1, child) for child in range(first, last)], "labels": []}
 
     def siblings(self, label: int) -> list[str]:
-        """Names of other labels in the clusters of a label, the most frequent first."""
+        """Names of other labels in the clusters of a label, the most frequent first; none without clusters."""
         last = self.tree.depth - 1
+        if last == 0:
+            return []
         found: dict[str, None] = {}
         for leaf in self.leaves(label).tolist():
             parent = int(self.tree.parents[last][leaf])
