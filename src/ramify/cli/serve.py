@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -37,6 +38,9 @@ WAITING = 2048
 """Connections that wait to be accepted."""
 
 MOST_WORKERS = 256
+
+OTHER_FILES = 200
+"""File descriptors that are kept for models, processes and libraries."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +120,30 @@ def _limits(options: ServeOptions) -> Limits:
         body=options.max_body,
         held=max(Limits.held, options.max_body),
         concurrent=options.max_requests,
+        connections=_connections(),
         latency=options.latency / 1000,
         timeout=options.timeout,
         answer=options.timeout,
     )
+
+
+def _connections() -> int:
+    """Connections for which there are file descriptors; their limit is raised as far as the system allows."""
+    from ramify.serve import Limits
+
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return Limits.connections
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = Limits.connections + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return Limits.connections
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    return max(1, min(Limits.connections, soft - OTHER_FILES))
 
 
 def _tls(certificate: Path | None, key: Path | None) -> dict[str, Any]:

@@ -123,6 +123,7 @@ async def _send_tags(service: Service, scope: Scope, body: bytes, send: Send) ->
     job = Texts(asked.options(service.limits), asked.documents)
     waiting = await service.run(asked.model, job, len(body), gone_from(scope))
     answer = waiting.future.result()
+    scope["ramify.held"].add(len(answer))
     queued, inference = f"{1000 * waiting.queued:.3f}", f"{1000 * waiting.inference:.3f}"
     headers = [
         (b"content-type", b"application/json"),
@@ -185,12 +186,16 @@ def _add_health(app: FastAPI, dispatcher: Dispatcher, metrics: Metrics) -> None:
         """Whether the service answers."""
         return schemas.Health(status="live")
 
+    app.add_api_route("/health/live", live, methods=["HEAD"], include_in_schema=False)
+
     @app.get("/health/ready")
     async def ready() -> schemas.Health:
         """Whether every model can be used."""
         if not dispatcher.is_ready:
             raise Problem(503, "no process holds all models: wait until one is started", {"Retry-After": "1"})
         return schemas.Health(status="ready")
+
+    app.add_api_route("/health/ready", ready, methods=["HEAD"], include_in_schema=False)
 
     @app.get("/metrics", response_class=Response)
     async def counts() -> Response:

@@ -27,8 +27,14 @@ ATTEMPTS = 3
 OVERHEAD = 200
 """Bytes that a text costs besides its own."""
 
-REASONS = 50
-"""Times the cost of a text with reasons."""
+LABEL = 15
+"""Bytes that a label of a text costs."""
+
+REASONS = 10
+"""Times the cost of a text per label with reasons."""
+
+LOOKUP = 0.1
+"""Seconds after which a look-up may go to any process."""
 
 SWEEP = 0.25
 """Seconds between searches for requests that wait too long."""
@@ -100,7 +106,7 @@ class Dispatcher:
         self.on_batch: Callable[[int], None] = lambda size: None
         self._texts: dict[str, deque[Waiting]] = {name: deque() for name in self.models}
         self._calls: deque[Waiting] = deque()
-        self._waiting_cost = 0
+        self._waiting_cost = dict.fromkeys(self.models, 0)
         self._seconds_per_byte: dict[str, float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduled = self._sweeping = False
@@ -140,7 +146,7 @@ class Dispatcher:
         waiting = Waiting(model, job, cost_of(job, size), gone)
         self._refuse_overload(waiting)
         (self._calls if isinstance(job, Call) else self._texts[model]).append(waiting)
-        self._waiting_cost += waiting.cost
+        self._waiting_cost[model] += waiting.cost
         self.wake()
         await waiting.future
         return waiting
@@ -181,7 +187,7 @@ class Dispatcher:
                 waiting.resolve(Refusal(503, sentence))
             elif waiting.is_wanted:
                 (self._calls if isinstance(waiting.job, Call) else self._texts[waiting.model]).appendleft(waiting)
-                self._waiting_cost += waiting.cost
+                self._waiting_cost[waiting.model] += waiting.cost
             else:
                 waiting.resolve(GONE)
         if self._loop is not None and self._loop.is_running():
@@ -190,7 +196,8 @@ class Dispatcher:
     def _refuse_overload(self, waiting: Waiting) -> None:
         """Raise Problem if the requests before this one take too long."""
         links = sum(link.ready for link in self.links)
-        seconds = self._waiting_cost * self._seconds_per_byte.get(waiting.model, 0.0) / max(1, links)
+        costs = self._waiting_cost.items()
+        seconds = sum(cost * self._seconds_per_byte.get(name, 0.0) for name, cost in costs) / max(1, links)
         if seconds > self.limits.answer:
             later = str(math.ceil(seconds))
             sentence = f"the service is overloaded: send the request again in {later} seconds"
@@ -199,7 +206,7 @@ class Dispatcher:
     def _dispatch(self) -> None:
         self._scheduled = False
         free = [link for link in self.links if link.ready and not link.batch]
-        for link in free:
+        for link in reversed(free):  # look-ups prefer the first one
             batch = self._next(link)
             if not batch:
                 continue
@@ -212,15 +219,22 @@ class Dispatcher:
             link.send(name, self.models[name].version, [waiting.job for waiting in batch])
 
     def _next(self, link: Link) -> list[Waiting]:
-        """The next batch for a link; look-ups go to the first one only, so that one process makes their indexes."""
+        """The next batch for a link; look-ups prefer the first one, so that mostly one process makes their indexes."""
         queues = [queue for name, queue in self._texts.items() if link.has(name)]
-        if self._calls and link is next(one for one in self.links if one.ready and one.has(self._calls[0].model)):
+        if self._calls and self._may_look_up(link, self._calls[0]):
             queues.append(self._calls)
         for queue in queues:
             while queue and not queue[0].is_wanted:
                 self._taken(queue)
         queues = [queue for queue in queues if queue]
         return self._batch(min(queues, key=lambda queue: queue[0].since)) if queues else []
+
+    def _may_look_up(self, link: Link, call: Waiting) -> bool:
+        """Whether a link may take a look-up: the first one, or any after some time."""
+        if not link.has(call.model):
+            return False
+        first = next(one for one in self.links if one.ready and one.has(call.model))
+        return link is first or time.perf_counter() - call.since > LOOKUP
 
     def _batch(self, queue: deque[Waiting]) -> list[Waiting]:
         batch = [self._taken(queue)]
@@ -239,7 +253,7 @@ class Dispatcher:
 
     def _taken(self, queue: deque[Waiting]) -> Waiting:
         waiting = queue.popleft()
-        self._waiting_cost -= waiting.cost
+        self._waiting_cost[waiting.model] -= waiting.cost
         if not waiting.future.done() and not waiting.is_wanted:
             waiting.resolve(GONE)
         return waiting
@@ -256,9 +270,11 @@ class Dispatcher:
             for waiting in link.batch:
                 if now - waiting.since > self.limits.answer:
                     self._expire(waiting)
-            if link.batch and now - link.sent > 2 * self.limits.answer:
+            if link.batch and now - link.sent > self.limits.answer:  # nobody waits for its answers any more
                 link.kill()
             late |= bool(link.batch)
+        if self._calls:
+            self._dispatch()
         self._sweeping = late
         if late:
             asyncio.get_running_loop().call_later(SWEEP, self._sweep)
@@ -273,4 +289,6 @@ def cost_of(job: Job, size: int) -> int:
     if isinstance(job, Call):
         return OVERHEAD
     cost = size + OVERHEAD * len(job.texts)
-    return cost * REASONS if job.options.why else cost
+    if job.options.why:
+        cost *= REASONS * job.options.k
+    return cost + LABEL * job.options.k * len(job.texts)

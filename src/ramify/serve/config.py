@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ramify.checks.arguments import real_number, whole_number
 
-WHOLE = ("body", "held", "documents", "characters", "explained", "k", "concurrent", "connections", "headers", "batch")
+WHOLE = ("body", "held", "documents", "characters", "explained", "k", "labels", "concurrent", "connections", "headers")
 SECONDS = ("timeout", "answer", "latency")
 
 
@@ -19,15 +19,17 @@ class Limits:
     body : int, default 10,000,000
         Bytes of a request body.
     held : int, default 256,000,000
-        Bytes of all request bodies that are held at the same time.
+        Bytes of all request bodies, and of answers of ``POST /v1/tag``, that are held at the same time.
     documents : int, default 1,000
         Texts per request.
     characters : int, default 1,000,000
         Characters per text.
     explained : int, default 100,000
-        Characters of all texts of a request with reasons.
+        Characters of all texts of a request with reasons; characters times ``k`` may be 50 times as many.
     k : int, default 1,000
         Labels per text.
+    labels : int, default 100,000
+        Labels of all texts of a request: ``k`` times the number of texts.
     concurrent : int, default 1,024
         Requests that run or wait at the same time.
     connections : int, default 4,096
@@ -55,6 +57,7 @@ class Limits:
     characters: int = 1_000_000
     explained: int = 100_000
     k: int = 1_000
+    labels: int = 100_000
     concurrent: int = 1_024
     connections: int = 4_096
     headers: int = 65_536
@@ -64,7 +67,7 @@ class Limits:
     latency: float = 0.005
 
     def __post_init__(self) -> None:
-        for name in WHOLE:
+        for name in (*WHOLE, "batch"):
             whole_number(name, getattr(self, name), 1, 2**31 - 1)
         for name in SECONDS:
             real_number(name, getattr(self, name), 0.0001, 3600.0)

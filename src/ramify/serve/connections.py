@@ -36,7 +36,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._in_head = self._in_body = False
-        self._head = 0
+        self._head = self._trailers = 0
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
@@ -62,6 +62,8 @@ class Connection(HttpToolsProtocol):
                 self._refuse_head()
                 return
         super().data_received(data)
+        if not self._in_head and not self._in_body and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for_head()  # a line end between requests has stopped the timer of idle connections
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -69,10 +71,19 @@ class Connection(HttpToolsProtocol):
         self._in_head, self._head = True, 0
         self._wait_for_head()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer after the last chunk of a body, which is dropped."""
+        if self._in_head:
+            super().on_header(name, value)
+            return
+        self._trailers += len(name) + len(value)
+        if self._trailers > self.limits.headers:
+            self._refuse_head()
+
     def on_headers_complete(self) -> None:
         """All headers are there; the packet with the first ones was not counted, as it may have a body as well."""
         self._stop("head")
-        self._in_head, self._in_body = False, True
+        self._in_head, self._in_body, self._trailers = False, True, 0
         if self.transport.is_closing():
             return
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.limits.headers:

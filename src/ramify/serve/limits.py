@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -75,6 +76,11 @@ class Guard:
             status = LEFT
         except Problem as problem:
             await problem.response()(scope, receive, sending)
+        except asyncio.CancelledError:
+            if status:
+                raise
+            sentence = "the service is stopping: send the request again later"
+            await Problem(503, sentence, {"Retry-After": "1"}).response()(scope, receive, sending)
         except Exception:
             log.exception("unexpected error in %s", scope["path"])
             if status:  # the connection must break, or the client would take a part for the whole
@@ -102,7 +108,7 @@ class Guard:
             body = await self._body(headers, receive, held)
             direct = self._direct.get((scope["method"], path))
             if direct is not None:
-                scope["ramify.route"] = path
+                scope["ramify.route"], scope["ramify.held"] = path, held
                 await direct(scope, body, send)
             else:
                 await self.app(scope, _replayed(body, receive), send)
@@ -137,17 +143,17 @@ class Guard:
 
 
 class _Held:
-    """The bytes of one body, counted among those of all bodies."""
+    """The bytes of a request and its answer, counted among those of all."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard, self.size = guard, 0
 
     def add(self, size: int) -> None:
-        """Count bytes; Problem (503) if all bodies have too many."""
+        """Count bytes; Problem (503) if there are too many in all."""
         self.size += size
         self._guard._held += size
         if self._guard._held > self._guard.limits.held:
-            sentence = "the service holds too many large requests: send the request again later"
+            sentence = "the service holds too many large requests and answers: send the request again later"
             raise Problem(503, sentence, {"Retry-After": "1"})
 
     def release(self) -> None:

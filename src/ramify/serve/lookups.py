@@ -75,14 +75,7 @@ def operating_points(one: Hosted) -> dict[str, Any]:
 
 def known(one: Hosted, names: list[str]) -> list[str]:
     """Those names that are labels of the model."""
-    found = []
-    for name in names:
-        try:
-            one.tagger.label_ids([name])
-        except InputError:
-            continue
-        found.append(name)
-    return found
+    return [name for name in names if name in one.names]
 
 
 LOOKUPS: Mapping[str, Callable[..., Any]] = {

@@ -12,7 +12,8 @@ TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 OTHER = "other"
 """Route of requests for paths that the service does not have, which clients could make without end."""
 
-SHED = (429, 503)
+SHED = 503
+HEALTH = "/health/"
 
 
 class Metrics:
@@ -45,7 +46,7 @@ class Metrics:
         """Count one request."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
-        if status in SHED:
+        if status == SHED and HEALTH not in route:
             self._shed.inc()
 
     def text(self) -> bytes:

@@ -50,6 +50,7 @@ class LabelPlaces:
             np.zeros(tree.n_leaves) if tagger.label_counts_ is None else tagger.label_counts_[tree.leaf_labels]
         )
         self._children = [tree.first_children(level) for level in range(tree.depth)]
+        self._nodes: dict[tuple[int, int], Node] = {}
         self._order = np.argsort(tree.leaf_labels, kind="stable")
         self._sorted = tree.leaf_labels[self._order]
 
@@ -69,8 +70,12 @@ class LabelPlaces:
         """One node."""
         if level == self.tree.depth - 1:
             return {"level": level, "node": node, "size": 1, "labels": [self._name(self.tree.leaf_labels[node])]}
-        names = [without_surrogates(name) for name in self._summary.examples(level, node, NAMED)]
-        return {"level": level, "node": node, "size": self._summary.size(level, node), "labels": names}
+        found = self._nodes.get((level, node))
+        if found is None:
+            names = [without_surrogates(name) for name in self._summary.examples(level, node, NAMED)]
+            found = {"level": level, "node": node, "size": self._summary.size(level, node), "labels": names}
+            self._nodes[level, node] = found
+        return found
 
     def path(self, leaf: int) -> list[Node]:
         """The nodes from the top to a leaf."""

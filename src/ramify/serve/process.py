@@ -39,8 +39,13 @@ class Process(asyncio.Protocol):
         self._socket, theirs = socket.socketpair()
         context = multiprocessing.get_context("spawn")  # a fork would inherit threads and connections
         self._process = context.Process(target=run, args=(theirs, list(places)), daemon=True, name="ramify-models")
-        self._process.start()
-        theirs.close()
+        try:
+            self._process.start()
+        except BaseException:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
 
     def wait(self) -> None:
         """Wait until the models are open.

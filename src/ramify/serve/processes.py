@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from ramify.errors import InputError
 from ramify.serve.batching import Dispatcher
 from ramify.serve.config import Limits
 from ramify.serve.jobs import Facts, Place
@@ -28,6 +29,8 @@ LONGEST_PAUSE = 5.0
 
 PAUSES = (1.0, 30.0)
 """Seconds between a process's tries to open a model: first, and at most."""
+
+REMEDY = "raise the limits of open files, processes and memory"
 
 log = logging.getLogger("ramify.serve")
 
@@ -48,6 +51,8 @@ class Processes:
     ------
     ModelFileError
         A model cannot be opened.
+    InputError
+        The system starts no process.
     """
 
     def __init__(self, places: Sequence[Place], number: int, limits: Limits | None = None) -> None:
@@ -61,14 +66,19 @@ class Processes:
         self._tickets = itertools.count()
         self._opening: dict[int, tuple[Process, asyncio.Future[Facts | str | None]]] = {}
         self._kept = Kept()
-        self._started = started = [Process(self.places) for _ in range(number)]
+        self._started: list[Process] = []
         try:
-            for link in started:
+            for _ in range(number):
+                self._started.append(Process(self.places))
+            for link in self._started:
                 link.wait()
+        except OSError as error:
+            self.close()
+            raise InputError(f"the processes of the models cannot be started ({error.strerror}): {REMEDY}") from None
         except BaseException:
             self.close()
             raise
-        self.dispatcher = Dispatcher(started[0].facts, limits or Limits())
+        self.dispatcher = Dispatcher(self._started[0].facts, limits or Limits())
         for place in self.places:
             self._kept.keep(place, self.dispatcher.models[place.name].version)
 
@@ -162,7 +172,9 @@ class Processes:
                 await asyncio.sleep(pause)
                 pause = min(longest, 2 * pause)
         self._aligning.discard((link, name))
-        if link.ready:
+        if link.ready and all(
+            one is not link for one, _ in self._opening.values()
+        ):  # ``open_again`` aligns it at its end
             link.tell(("forget", name, self.dispatcher.models[name].version))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
@@ -203,9 +215,15 @@ class Processes:
         await asyncio.to_thread(link.join)
         self.restarts += 1
         log.warning("process %s ended with code %s; a new one is started", link.pid, link.exit_code)
-        if self._failures > self.number:
-            await asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(10, self._failures - self.number)))
-        new = await asyncio.to_thread(Process, [self._kept.place(place) for place in self.places])
+        new = None
+        while new is None:
+            if self._failures > self.number:
+                await asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(10, self._failures - self.number)))
+            try:
+                new = await asyncio.to_thread(Process, [self._kept.place(place) for place in self.places])
+            except OSError as error:
+                self._failures = max(self._failures, self.number) + 1
+                log.warning("no new process can be started (%s); it is tried again: %s", error.strerror, REMEDY)
         if self._stopping:
             new.end()
             new.join()

@@ -21,6 +21,10 @@ KEY_END = re.compile(rb'"\s*:')
 """Ends of keys in JSON; text may contain it, too."""
 
 
+EXPLAINED = 50
+"""Labels per text that have reasons in the longest texts."""
+
+
 class TagRequest(BaseModel):
     """Texts to tag, and the options of ``answering.Predictor``.
 
@@ -75,11 +79,13 @@ class TagRequest(BaseModel):
 
     def options(self, limits: Limits) -> Options:
         """The options of the prediction; Problem (422) if the request is over a limit."""
-        check_texts(self.documents, limits, why=self.why)
+        check_texts(self.documents, limits)
         if self.k is not None and self.k > limits.k:
             raise Problem(422, f"k is {self.k}, but must be at most {limits.k}")
+        k = DEFAULT_K if self.k is None else self.k
+        _check_work(self.documents, k, limits, why=self.why)
         return Options(
-            DEFAULT_K if self.k is None else self.k,
+            k,
             self.threshold,
             self.rule,
             None if self.allowed is None else tuple(self.allowed),
@@ -106,7 +112,7 @@ def request_body(model: type[BaseModel], media_type: str = "application/json") -
     return {"requestBody": {"content": {media_type: {"schema": inlined(schema)}}, "required": True}}
 
 
-def check_texts(texts: list[str], limits: Limits, *, why: bool = False) -> None:
+def check_texts(texts: list[str], limits: Limits) -> None:
     """Raise Problem (422) if there are too many texts, or one is too long."""
     if len(texts) > limits.documents:
         raise Problem(422, f"there are {len(texts)} texts, but at most {limits.documents} are allowed")
@@ -114,9 +120,20 @@ def check_texts(texts: list[str], limits: Limits, *, why: bool = False) -> None:
         if len(text) > limits.characters:
             sentence = f"text {number} has {len(text)} characters, but at most {limits.characters} are allowed"
             raise Problem(422, sentence)
-    if why and sum(map(len, texts)) > limits.explained:
-        sentence = f"the texts have {sum(map(len, texts))} characters, but reasons are given for {limits.explained}"
-        raise Problem(422, f"{sentence} at most: leave why out")
+
+
+def _check_work(texts: list[str], k: int, limits: Limits, *, why: bool) -> None:
+    """Raise Problem (422) if a request asks for too many labels, or for too many reasons."""
+    if k * len(texts) > limits.labels:
+        sentence = f"{len(texts)} texts with {k} labels each are more than {limits.labels} labels"
+        raise Problem(422, f"{sentence}: send fewer texts, or a smaller k")
+    characters = sum(map(len, texts)) if why else 0
+    if characters > limits.explained:
+        sentence = f"the texts have {characters} characters, but reasons are given for {limits.explained} at most"
+        raise Problem(422, f"{sentence}: leave why out")
+    if characters * k > EXPLAINED * limits.explained:
+        most = EXPLAINED * limits.explained // characters
+        raise Problem(422, f"k is {k}, but must be at most {most} for reasons in {characters} characters")
 
 
 def _refuse_repeated_keys(body: bytes) -> None:

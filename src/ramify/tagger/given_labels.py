@@ -143,6 +143,10 @@ def label_sets(labels: Any, label_names: Sequence[str]) -> list[set[str]]:
     return [set(_plain_names(number, names)) for number, names in enumerate(labels)]
 
 
+LONGEST = 1_000
+"""Characters of an unknown name beyond which no similar one is searched, which would take long."""
+
+
 def ids_of(names: Iterable[str], known: Mapping[str, int]) -> list[int]:
     """Ids of labels by their names.
 
@@ -158,7 +162,7 @@ def ids_of(names: Iterable[str], known: Mapping[str, int]) -> list[int]:
 
 def _id_of(name: Any, known: Mapping[str, int]) -> int:
     if not isinstance(name, str) or name not in known:
-        near = nearest_name(str(name), known)
+        near = nearest_name(name, known) if isinstance(name, str) and len(name) <= LONGEST else None
         hint = f"did you mean {quoted(near)}?" if near else f"its labels are like {quoted(next(iter(known)))}"
         raise InputError(f"the model has no label {quoted(name)}: {hint}")
     return known[name]

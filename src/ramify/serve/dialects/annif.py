@@ -7,6 +7,7 @@ and the title that Annif gives them.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timezone
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -134,7 +135,7 @@ def _add_suggestions(router: APIRouter, service: Service) -> None:
     )
     async def suggest(project_id: str, request: Request) -> Suggestions:
         """Subjects of one text."""
-        asked = _checked(Form, _fields(await request.body()))
+        asked = _checked(Form, await asyncio.to_thread(_fields, await request.body()))
         [found] = await _suggested(service, project_id, asked, [asked.text], request)
         return Suggestions(results=found)
 

@@ -32,6 +32,9 @@ MOST = 20
 LIKELY = 0.5
 """Least probability of a suggested label besides the best one."""
 
+LONGEST = 1_000_000
+"""Characters of a labelling configuration, which is parsed between the other requests."""
+
 PREFIX = "/label-studio/{model}"
 
 Answering = Callable[[Service, Request, str | None], Awaitable[dict[str, Any]]]
@@ -91,6 +94,8 @@ class Tag:
     @classmethod
     def of(cls, config: str) -> Tag:
         """Find it in a labelling configuration; Problem (422) if there is none."""
+        if len(config) > LONGEST:
+            raise Problem(422, f"the labelling configuration has more than {LONGEST:,} characters: leave choices out")
         if "<!" in config.replace("<!--", ""):  # entities could expand without end
             raise Problem(422, "the labelling configuration has a document type: leave it out")
         try:
@@ -192,7 +197,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 async def _predicted(service: Service, model: str | None, asked: Predict, request: Request) -> list[dict[str, Any]]:
     tag, version = Tag.of(asked.label_config), service.facts(model).version
-    texts = [str(task.data.get(tag.field, "")) for task in asked.tasks]
+    texts = [_text(task.data.get(tag.field), tag.field) for task in asked.tasks]
     check_texts(texts, service.limits)
     allowed: tuple[str, ...] | None = None
     if tag.listed:
@@ -206,6 +211,13 @@ async def _predicted(service: Service, model: str | None, asked: Predict, reques
         {"model_version": version, "score": _best(labels), "result": tag.result(labels)}
         for labels in map(_suggested, found)
     ]
+
+
+def _text(value: Any, field: str) -> str:
+    """The text of a task, empty for null; Problem (422) for lists and objects."""
+    if isinstance(value, list | dict):
+        raise Problem(422, f"the field {field!r} of a task is no text: give a string")
+    return "" if value is None else str(value)
 
 
 def _suggested(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
