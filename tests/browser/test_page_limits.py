@@ -61,6 +61,11 @@ def test_problems_are_shown_as_one_sentence_and_a_busy_service_is_tried_again(op
     page.locator("#text").fill("train track")
     page.locator("#submit").click()
     expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
+    page.unroute("**/v1/tag")
+    page.get_by_role("button", name="Try again").click()
+    expect(row(page, "Railways")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    expect(page.get_by_role("alert")).to_be_empty()
 
 
 def test_labels_of_another_text_are_out_of_sight_while_an_answer_is_awaited(opened, service):

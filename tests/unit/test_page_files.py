@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from base64 import b64encode
 from importlib.resources import files
 
 import pytest
@@ -13,7 +15,8 @@ from ramify.serve.page_files import HEADERS, POLICY, page_file, page_files
 
 INDEX = "index.html"
 MODULES = sorted(name for name in page_files() if name.endswith(".js"))
-STYLES = sorted(name for name in page_files() if name.endswith(".css"))
+FOLDER = files("ramify.serve").joinpath("page")
+STYLES = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".css"))
 
 
 def text(name):
@@ -21,10 +24,9 @@ def text(name):
 
 
 def test_every_file_is_served_with_its_type():
-    on_disk = {file.name for file in files("ramify.serve").joinpath("page").iterdir()}
-    assert set(page_files()) == on_disk
+    on_disk = {file.name for file in FOLDER.iterdir()}
+    assert set(page_files()) == on_disk - set(STYLES)
     assert page_file("main.js").media_type == "text/javascript; charset=utf-8"
-    assert page_file("base.css").media_type == "text/css; charset=utf-8"
     assert page_file("icon.svg").media_type == "image/svg+xml"
     assert page_file(INDEX).media_type == "text/html; charset=utf-8"
 
@@ -42,12 +44,20 @@ def test_tags_tell_contents_apart():
     assert all(re.fullmatch(r'"[0-9a-f]{32}"', tag) for tag in tags)
 
 
-def test_the_index_preloads_every_module_and_style():
+def test_the_index_preloads_every_module():
     """Otherwise the browser finds a module only when another one that imports it has arrived."""
     html = text(INDEX)
-    assert sorted(re.findall(r'modulepreload" href="page/([^"]+)"', html)) == MODULES
-    assert sorted(re.findall(r'stylesheet" href="page/([^"]+)"', html)) == STYLES
-    assert re.findall(r"<script[^>]*>", html) == ['<script type="module" src="page/main.js">']
+    assert sorted(re.findall(r'modulepreload" fetchpriority="low" href="page/([^"]+)"', html)) == MODULES
+    assert re.findall(r"<script[^>]*>", html) == ['<script type="module" fetchpriority="low" src="page/main.js">']
+
+
+def test_the_index_contains_every_style_sheet_and_the_policy_allows_no_other():
+    html = text(INDEX)
+    [style] = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert all(FOLDER.joinpath(name).read_text("utf-8") in style for name in STYLES)
+    assert 'rel="stylesheet"' not in html
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in POLICY
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -68,7 +78,7 @@ def test_nothing_needs_the_network_or_an_exception_from_the_policy():
         assert not re.search(r"\b(innerHTML|outerHTML|insertAdjacentHTML|eval|document\.write)\b", body), name
         assert not re.search(r"localStorage|sessionStorage|indexedDB|document\.cookie", body), name
     html = text(INDEX)
-    assert "style=" not in html and "<style" not in html
+    assert "style=" not in html
     assert not re.search(r"\son\w+=", html)
     assert "unsafe" not in POLICY
     assert "default-src 'none'" in HEADERS["Content-Security-Policy"]

@@ -56,7 +56,7 @@ function entry(session, doc) {
     "data-document": doc.number,
     on: { click: () => session.select(doc) },
   };
-  const title = element("span", { class: "document-title" }, name(doc.title));
+  const title = element("span", { class: "document-title", dir: "auto" }, name(doc.title));
   return element("li", {}, element("button", attributes, title, element("span", { class: "soft" }, state(doc))));
 }
 

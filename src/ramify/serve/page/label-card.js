@@ -24,7 +24,8 @@ const SIBLINGS = 8;
  */
 export function labelCard({ tag, known, onShowInTree, note = null }) {
   const path = tag?.path ?? [];
-  const senses = known?.senses ?? [];
+  // A tree without clusters has paths of one node, the label itself.
+  const senses = (known?.senses ?? []).filter((sense) => sense.path.length > 1);
   const label = known?.label ?? tag?.label ?? "";
   return element(
     "div",
@@ -36,7 +37,7 @@ export function labelCard({ tag, known, onShowInTree, note = null }) {
       ? [pathSection("Path through the label tree", path, label, onShowInTree)]
       : []),
     ...(senses.length > 1 || (senses.length && !path.length) ? [sensesSection(senses, path, label, onShowInTree)] : []),
-    ...facts(known),
+    ...facts(known, senses.length > 0),
   );
 }
 
@@ -98,11 +99,11 @@ function samePlace(one, other) {
   );
 }
 
-/** @param {?Known} known */
-function facts(known) {
+/** @param {?Known} known @param {boolean} inCluster */
+function facts(known, inCluster) {
   if (!known) return [];
   const found = [];
-  if (known.siblings?.length) {
+  if (inCluster && known.siblings?.length) {
     const shown = known.siblings.slice(0, SIBLINGS).map((label) => element("li", {}, name(label)));
     found.push(section("In the same cluster", element("ul", { class: "chips" }, ...shown)));
   }

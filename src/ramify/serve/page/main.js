@@ -11,7 +11,7 @@ import { Editor } from "./editor.js";
 import { exampleText } from "./example.js";
 import { askForKey, connectKeyDialog } from "./key-dialog.js";
 import { Models } from "./models.js";
-import { announce, showProblem } from "./notices.js";
+import { announce, clearProblem, showProblem } from "./notices.js";
 import { Results } from "./results.js";
 import { Session } from "./session.js";
 import { Tagging } from "./tagging.js";
@@ -51,7 +51,10 @@ export class App {
     byId("example").addEventListener("click", () => this.useExample());
     this.session.addEventListener("change", () => this.render());
     this.models.addEventListener("change", () => this.render());
-    window.addEventListener("hashchange", () => this.showView());
+    window.addEventListener("hashchange", () => {
+      clearProblem(); // it was of the other view
+      this.showView();
+    });
     this.showView();
     try {
       await this.models.load(this.api);

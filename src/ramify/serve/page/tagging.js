@@ -27,6 +27,10 @@ export class Tagging {
   /** @param {import("./main.js").App} app */
   constructor(app) {
     this.app = app;
+    byId("retry").addEventListener("click", () => {
+      byId("edit").focus(); // the button goes away
+      app.render();
+    });
     this.slider = new Slider(byId("operating"), () => this.#update());
     this.list = new LabelList(byId("labels"), {
       onDecide: (label, decision) => this.#decide(label, decision),
@@ -204,4 +208,5 @@ function wait(waiting, failed = false) {
   byId("reading").classList.toggle("waiting", waiting || failed);
   byId("reading").setAttribute("aria-busy", String(waiting));
   byId("add").disabled = waiting || failed;
+  byId("retry").hidden = !failed;
 }

@@ -47,7 +47,9 @@ export class TreeView {
     const load = (node) => this.app.api.tree(model.name, node);
     this.tree = new Tree(list, load, (label) => this.#card(label), showProblem);
     try {
-      await this.tree.start();
+      const top = await this.tree.start();
+      const hint = "The labels of this model are not in clusters.";
+      if (!top.children?.length) list.before(element("p", { class: "soft hint" }, hint));
     } catch (error) {
       this.#shown = null;
       showProblem(error);

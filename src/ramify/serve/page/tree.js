@@ -34,11 +34,12 @@ export class Tree {
     root.addEventListener("click", (event) => this.#click(event));
   }
 
-  /** Load the top level. */
+  /** Load the top level. @returns {Promise<any>} the root */
   async start() {
     const top = await this.load();
     this.root.replaceChildren(...this.#children(top, 1));
     this.#items()[0]?.setAttribute("tabindex", "0");
+    return top;
   }
 
   /** Open the clusters of a path, and go to the label. @param {TreeNode[]} path @param {string} label */
