@@ -117,6 +117,7 @@ class Served:
             command += ["--no-access-log", "--log-level", "warning"]
             threads = max(1, len(os.sched_getaffinity(0)) // workers)
             environment |= {"SERVED": str(model), "SERVED_THREADS": str(threads)}
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [str(self.python()), *command],
