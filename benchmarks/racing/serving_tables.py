@@ -14,6 +14,9 @@ OURS = "ramify"
 GENERATOR = "nothing"
 """Name of the server that answers without looking at requests."""
 
+PAGE = "page"
+"""Kind of the rows of ``page_paint.py``, which belong to no data set."""
+
 OPTIONS = ("workers", "texts", "connections", "rate", "minutes", "cases")
 PRECISION = ("P@1", "P@3", "P@5")
 TEXT = """\
@@ -38,7 +41,7 @@ def key_of(row: Row) -> tuple[Any, ...]:
 
 def serving_section() -> str:
     """Markdown, or an empty string without rows."""
-    rows = latest(read_rows(SERVING))
+    rows = latest(row for row in read_rows(SERVING) if row["kind"] != PAGE)
     if not rows:
         return ""
     parts = ["## Serving", TEXT]

@@ -21,6 +21,7 @@ from racing.serving_quality import Documents, precision
 from racing.serving_systems import Served, ServingError, served_systems
 from racing.serving_tables import best, key_of, latest, serving_section
 from serving_models import documents, topics
+from serving_tools import finished
 
 LOAD = {
     "kind": "load", "dataset": "d", "system": "ramify", "identity": "i", "machine": "m", "workers": 1, "texts": 1,
@@ -63,7 +64,7 @@ def with_server(work, pause=0.0):
         async with server:
             return await work(server.sockets[0].getsockname()[1])
 
-    return asyncio.run(run())
+    return finished(run())
 
 
 def test_bodies_have_the_texts_in_turn():
@@ -173,7 +174,7 @@ def test_faults_of_a_running_service(models, tmp_path):
             seconds=8, kill_every=3, replace_every=2.5, sample_every=0.5, steady=2, batches=1, leaving=1, oversized=1
         )
         run = FaultRun(service, place, models, documents(50, 1)[0], faults)
-        found = asyncio.run(run.run())
+        found = finished(run.run())
         assert service.stop() == 0
     assert (found["unanswered"], found["oversized_unanswered"], found["wrong"]) == (0, 0, 0)
     assert set(found["statuses"]["single"]) == set(found["statuses"]["batch"]) == {"200"}
@@ -216,6 +217,7 @@ def test_quiet_rows_of_the_last_identity_count():
 def test_the_section_has_the_better_number_of_workers(tmp_path, monkeypatch):
     rows = tmp_path / "serving.jsonl"
     monkeypatch.setattr(serving_tables, "SERVING", rows)
+    rows.write_text('{"kind": "page", "machine": "a", "first_paint_ms": 90.0}\n')
     assert serving_section() == ""
     peer = LOAD | {"system": "libpecos", "requests_per_s": 1000.0, "p50_ms": 7.0, "p99_ms": 20.0}
     written = [LOAD, peer, peer | {"workers": 2, "requests_per_s": 1500.0, "busy": True}]
