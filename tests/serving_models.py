@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +24,18 @@ TOPICS = {
     "Schools": "pupil teacher classroom lesson",
     "Élections": "ballot vote candidate poll",
 }
-LABELS = list(TOPICS)
 FILLING = ["the", "report", "of", "a", "new", "act", "on", "this", "with", "more", "than", "one", "year"]
 
 
-def documents(n: int, seed: int) -> tuple[list[str], list[list[str]]]:
-    """Texts of words of one or two topics among filling words, and these topics."""
-    rng = np.random.default_rng(seed)
+def documents(
+    n: int, seed: int, topics: Mapping[str, str] = TOPICS, most: int = 2
+) -> tuple[list[str], list[list[str]]]:
+    """Texts of words of one to ``most`` topics among filling words, and these topics."""
+    rng, names = np.random.default_rng(seed), list(topics)
     texts, labels = [], []
     for _ in range(n):
-        own = [LABELS[number] for number in rng.choice(len(LABELS), rng.integers(1, 3), replace=False)]
-        words = [word for label in own for word in rng.choice(TOPICS[label].split(), 3).tolist()]
+        own = [names[number] for number in rng.choice(len(names), rng.integers(1, most + 1), replace=False)]
+        words = [word for label in own for word in rng.choice(topics[label].split(), 3).tolist()]
         words += rng.choice(FILLING, 6).tolist()
         rng.shuffle(words)
         texts.append(" ".join(words))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+import serving_models
 from ramify import Disentangled, NearestInstances, Tagger, Tfidf, XRLinear
 from ramify.values import TopK
 
@@ -35,22 +36,13 @@ TOPICS = {
     "Police": "officer patrol arrest station",
     "<b>Markup</b> & signs": "bracket tag angle quote",
 }
-FILLING = ["the", "report", "of", "a", "new", "act", "on", "this", "with", "more", "than", "one", "year"]
 LABELS = list(TOPICS)
 
 
 def documents(n: int, seed: int) -> tuple[list[str], list[list[str]]]:
-    """Texts of the words of one to three topics among filling words, and these topics."""
-    rng = np.random.default_rng(seed)
-    texts, labels = [], []
-    for _ in range(n):
-        own = [LABELS[number] for number in rng.choice(len(LABELS), rng.integers(1, 4), replace=False)]
-        words = [word for label in own for word in rng.choice(TOPICS[label].split(), 3).tolist()]
-        words += rng.choice(FILLING, 6).tolist()
-        rng.shuffle(words)
-        texts.append(" ".join(words).capitalize() + ".")
-        labels.append(own)
-    return texts, labels
+    """Sentences of the words of one to three topics among filling words, and these topics."""
+    texts, labels = serving_models.documents(n, seed, TOPICS, 3)
+    return [text.capitalize() + "." for text in texts], labels
 
 
 class Bare:

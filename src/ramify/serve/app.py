@@ -80,7 +80,7 @@ def _routes(service: Service, metrics: Metrics, lifespan: Any) -> FastAPI:
     add_handlers(app)
     _add_tagging(app, service)
     _add_facts(app, service)
-    _add_health(app, service.dispatcher, metrics)
+    _add_health(app, service, metrics)
     for dialect in (annif, label_studio, kserve):
         dialect.add_routes(app, service)
     pages.add_routes(app)
@@ -180,7 +180,7 @@ def _add_facts(app: FastAPI, service: Service) -> None:
         return Response(await service.look_up(model, "operating_points"), media_type=JSON)
 
 
-def _add_health(app: FastAPI, dispatcher: Dispatcher, metrics: Metrics) -> None:
+def _add_health(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.get("/health/live")
     async def live() -> schemas.Health:
         """Whether the service answers."""
@@ -191,8 +191,7 @@ def _add_health(app: FastAPI, dispatcher: Dispatcher, metrics: Metrics) -> None:
     @app.get("/health/ready")
     async def ready() -> schemas.Health:
         """Whether every model can be used."""
-        if not dispatcher.is_ready:
-            raise Problem(503, "no process holds all models: wait until one is started", {"Retry-After": "1"})
+        service.check_ready()
         return schemas.Health(status="ready")
 
     app.add_api_route("/health/ready", ready, methods=["HEAD"], include_in_schema=False)

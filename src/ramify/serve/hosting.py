@@ -107,11 +107,6 @@ class Hosted:
         return None if tree is None else LabelPlaces(self.tagger, tree)
 
     @cached_property
-    def names(self) -> frozenset[str]:
-        """Names and identifiers of the labels, made on first use."""
-        return frozenset([*self.tagger.label_names_, *(self.tagger.label_keys_ or ())])
-
-    @cached_property
     def search(self) -> LabelSearch:
         """Index of the label names, made on first use."""
         return LabelSearch(self.tagger.label_names_, self.tagger.label_counts_)

@@ -75,7 +75,7 @@ def operating_points(one: Hosted) -> dict[str, Any]:
 
 def known(one: Hosted, names: list[str]) -> list[str]:
     """Those names that are labels of the model."""
-    return [name for name in names if name in one.names]
+    return [name for name in names if one.tagger.has_label(name)]
 
 
 LOOKUPS: Mapping[str, Callable[..., Any]] = {

@@ -37,6 +37,11 @@ class Service:
             raise Problem(404, f"there is no model {quoted(name)}: use one of {', '.join(models)}")
         return models[name]
 
+    def check_ready(self) -> None:
+        """Raise Problem (503) unless every model can be used."""
+        if not self.dispatcher.is_ready:
+            raise Problem(503, "no process holds all models: wait until one is started", {"Retry-After": "1"})
+
     async def run(self, model: str | None, job: Job, size: int, gone: Callable[[], bool] | None) -> Waiting:
         """A request with its answer, which is no refusal.
 

@@ -385,8 +385,15 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         InputError
             An unknown name; the message suggests the nearest one.
         """
-        ids = self._kept.get("ids")
+        return ids_of(names, self._label_index())
+
+    def has_label(self, name: str) -> bool:
+        """Whether a label has this name or identifier."""
+        return name in self._label_index()
+
+    def _label_index(self) -> dict[str, int]:
+        ids: dict[str, int] | None = self._kept.get("ids")
         if ids is None:
             keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
             ids = self._kept["ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
-        return ids_of(names, ids)
+        return ids

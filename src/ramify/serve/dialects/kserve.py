@@ -63,8 +63,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/v2/health/ready", tags=["KServe"])
     async def ready() -> dict[str, bool]:
-        if not service.dispatcher.is_ready:
-            raise Problem(503, "no process holds all models: wait until one is started", {"Retry-After": "1"})
+        service.check_ready()
         return {"ready": True}
 
     @app.get("/v2", tags=["KServe"])
