@@ -3,8 +3,9 @@
     python benchmarks/page_paint.py MODEL [MODEL ...]
 
 Each load is in a new context of Chromium, which has neither a cache nor a connection. ``first_paint_ms`` is the first
-contentful paint of the Performance API, from the start of the navigation. ``ready_ms`` is the time until the names of
-the models are there, so that a text can be sent. One row goes to ``benchmarks/results/serving.jsonl``.
+contentful paint of the Performance API, from the start of the navigation; ``floor_ms`` is that of a page of one line
+without a server, which the same browser paints in turn. ``ready_ms`` is the time until the names of the models are
+there, so that a text can be sent. One row goes to ``benchmarks/results/serving.jsonl``.
 """
 
 from __future__ import annotations
@@ -26,14 +27,17 @@ from racing.rows import Row, add_stamped
 
 ROWS = HERE / "results" / "serving.jsonl"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-TIMES = """async () => {
-  const ready = performance.now();
+FLOOR = "data:text/html,<p>ramify"
+QUIET_MS = 600
+PAINTED = """async () => {
   while (!performance.getEntriesByName("first-contentful-paint").length) await new Promise(requestAnimationFrame);
+  return performance.getEntriesByName("first-contentful-paint")[0].startTime;
+}"""
+TIMES = """() => {
   const [page] = performance.getEntriesByType("navigation");
   const files = performance.getEntriesByType("resource").filter((one) => one.name.includes("/page/"));
   return {
-    first_paint_ms: performance.getEntriesByName("first-contentful-paint")[0].startTime,
-    ready_ms: ready,
+    ready_ms: performance.getEntriesByName("ready")[0].startTime,
     html_ms: page.responseEnd,
     files: files.length + 1,
     kilobytes: [page, ...files].reduce((sum, one) => sum + one.encodedBodySize, 0) / 1000,
@@ -93,13 +97,22 @@ def measured(browser: Any, address: str, loads: int) -> Row:
 
 def times(browser: Any, address: str) -> Row:
     """Times of one load."""
+    with loaded(browser, address) as page:
+        page.wait_for_timeout(QUIET_MS)  # a wait for an element would run scripts in the page while it is painted
+        page.locator("#model:not([disabled])").wait_for(state="attached")
+        found: Row = {"first_paint_ms": page.evaluate(PAINTED), **page.evaluate(TIMES)}
+    with loaded(browser, FLOOR) as page:
+        return found | {"floor_ms": page.evaluate(PAINTED)}
+
+
+@contextmanager
+def loaded(browser: Any, address: str) -> Iterator[Any]:
+    """A page in a context of its own."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     try:
         page = context.new_page()
         page.goto(address)
-        page.locator("#model:not([disabled])").wait_for(state="attached")
-        found: Row = page.evaluate(TIMES)
-        return found
+        yield page
     finally:
         context.close()
 

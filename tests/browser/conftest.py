@@ -44,11 +44,22 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda message: page.messages.append(message.text))
         page.on("pageerror", lambda error: page.messages.append(str(error)))
         page.goto(path if isinstance(path, str) else path.as_uri())
+        if scripts:
+            wait_until_connected(page)
         return page
 
     yield opened
     for context in contexts:
         context.close()
+
+
+def wait_until_connected(page: Any) -> None:
+    """Wait until the page of a service takes input: its modules are loaded after its first paint."""
+    if page.locator("script[src='page/start.js']").count():
+        page.evaluate(
+            "async () => { while (!performance.getEntriesByName('connected').length) "
+            "await new Promise((done) => setTimeout(done, 5)); }"
+        )
 
 
 @pytest.fixture(scope="session")

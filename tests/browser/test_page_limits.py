@@ -144,6 +144,7 @@ def test_what_a_service_leaves_out_is_no_problem(opened, service):
 
     page.route("**/v1/models", shorter)
     page.reload()
+    page.locator("#model-facts:not(:empty)").wait_for()
     tag(page)
     row(page, "Water pollution").locator(".label-name").click()
     page.locator(".card-body").wait_for()

@@ -3,6 +3,7 @@
 The page is ``index.html`` at ``/``; its other files are at ``/page/NAME``. All links of the page are relative, so that
 it works below a prefix of a reverse proxy. There is no build step: the files in ``page/`` are sent as they are, but
 ``index.html`` gets the style sheets in place of its links to them, so that the first paint waits for one answer only.
+``start.js`` loads the other modules after it.
 """
 
 from __future__ import annotations

@@ -56,8 +56,10 @@ export class App {
       this.showView();
     });
     this.showView();
+    performance.mark("connected"); // from here on nothing that a user does is lost
     try {
       await this.models.load(this.api);
+      performance.mark("ready"); // from here on a text can be sent
       await this.#offerExample();
     } catch (error) {
       showProblem(error);
