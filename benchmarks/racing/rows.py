@@ -19,7 +19,8 @@ def read_rows(path: Path) -> list[Row]:
     """All rows, oldest first; none where there is no file."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    # str.splitlines would also split at line separators of Unicode, which strings of JSON may contain
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line.strip()]
 
 
 def add_row(path: Path, row: Row) -> None:

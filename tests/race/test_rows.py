@@ -9,7 +9,7 @@ from racing.rows import add_row, counted, current, is_due, read_rows
 def test_rows_come_back_in_order(tmp_path):
     path = tmp_path / "results" / "race.jsonl"
     assert read_rows(path) == []
-    rows = [run_row("ramify"), run_row("libpecos", failed="wäre")]
+    rows = [run_row("ramify"), run_row("libpecos", failed="wäre \u2028 \x85 \r")]
     for row in rows:
         add_row(path, row)
     assert read_rows(path) == rows
