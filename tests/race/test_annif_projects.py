@@ -1,0 +1,51 @@
+"""Projects of Annif for the benchmark of back ends: without Annif."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from annif_backends import documents_of, identity, readable_names
+
+from racing.annif_projects import PROJECTS, Place
+
+
+class Matrices:
+    def __init__(self, folder):
+        self.folder = folder
+        self.Y = self.Y_test = sp.csr_matrix(np.array([[1, 0], [1, 1], [0, 1]], np.float32))
+
+
+@pytest.fixture
+def matrices(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / f"{part}.json").write_text(json.dumps(["one", "two", "three"]))
+    (tmp_path / "labels.json").write_text(json.dumps(["p1", "p2"]))
+    return Matrices(tmp_path)
+
+
+def test_documents_have_their_labels(matrices):
+    assert documents_of(matrices, "train", 1) == [("one", [0]), ("two", [0, 1]), ("three", [1])]
+    assert documents_of(matrices, "test", 2) == [("one", [0]), ("two", [0, 1])]
+
+
+def test_labels_have_readable_names_where_a_file_has_them(matrices, tmp_path):
+    file = tmp_path / "labels.jsonl.gz"
+    assert readable_names(matrices, file) == ["p1", "p2"]
+    with gzip.open(file, "wt", encoding="utf-8") as lines:
+        lines.write(json.dumps({"id": "p2", "name": "käsityö"}) + "\n")
+    assert readable_names(matrices, file) == ["p1", "käsityö"]
+
+
+def test_every_project_has_the_same_analyzer_unless_it_says_otherwise(tmp_path):
+    place = Place(tmp_path, "fi")
+    for name in PROJECTS:
+        section = place._section(name)
+        assert f"[{name}]" in section and "language=fi" in section and "vocab=labels" in section
+        assert ("analyzer=snowball(finnish)" in section) == (name != "ramify-own-words")
+
+
+def test_rows_of_ramify_are_of_its_sources():
+    assert identity("ramify") != identity("ramify-best")
+    assert json.loads(identity("omikuji-bonsai"))[1] == "" != json.loads(identity("ramify"))[1]
