@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from annif_backends import documents_of, identity, readable_names
 
+from annif_backends import documents_of, identity, readable_names
 from racing.annif_projects import PROJECTS, Place
 
 
