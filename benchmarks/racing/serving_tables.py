@@ -41,7 +41,8 @@ def key_of(row: Row) -> tuple[Any, ...]:
 
 def serving_section() -> str:
     """Markdown, or an empty string without rows."""
-    rows = latest(row for row in read_rows(SERVING) if row["kind"] != PAGE)
+    found = read_rows(SERVING)
+    rows = latest(row for row in found if row["kind"] != PAGE)
     if not rows:
         return ""
     parts = ["## Serving", TEXT]
@@ -50,7 +51,7 @@ def serving_section() -> str:
         parts.append(f"### {dataset}")
         for table in (_quality, _load, _latency, _faults, _fuzz, _annif):
             parts += table(own)
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *_page(found)])
 
 
 def latest(rows: Iterable[Row]) -> list[Row]:
@@ -190,3 +191,17 @@ def _annif(rows: list[Row]) -> list[str]:
         f"{row['documents']} documents."
         for row in _of(rows, "annif")
     ]
+
+
+def _page(rows: list[Row]) -> list[str]:
+    """The latest row of the page."""
+    parts = []
+    for row in _of(rows, PAGE)[-1:]:
+        least, most = row["first_paint_ms_range"]
+        times = [number(row[name]) for name in ("first_paint_ms", "floor_ms", "ready_ms")]
+        parts.append(
+            f"Page, `python benchmarks/page_paint.py` ({row['browser']}, {row['loads']} loads with an empty cache, "
+            f"medians): first paint after {times[0]} ms ({least:g} to {most:g}), a page of one line after {times[1]} ms; "
+            f"a text can be sent after {times[2]} ms. {row['files']:g} files, {row['kilobytes']:g} kB."
+        )
+    return parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from racing.annif_tables import annif_section
 from racing.chain_tables import chain_section
 from racing.command_line_tables import command_line_section
 from racing.copies_tables import copies_section, senses_section
@@ -54,6 +55,7 @@ def study_sections(threads: int) -> str:
         generation_section(),
         decision_section(),
         serving_section(),
+        annif_section(),
     ]
     return "".join(f"\n{part}\n" for part in parts if part)
 

@@ -237,6 +237,10 @@ def test_the_section_has_the_better_number_of_workers(tmp_path, monkeypatch):
     }  # fmt: skip
     written.append(head | faults)
     written.append(head | {"kind": "annif", "annif": "1.4.3", "equal": 50, "documents": 50})
+    page = {"first_paint_ms": 90.0, "first_paint_ms_range": [80.0, 99.0], "floor_ms": 40.0, "ready_ms": 200.0}
+    written.append(
+        {"kind": "page", "browser": "C 1", "loads": 9, "files": 3.0, "kilobytes": 7.0, "machine": "a", **page}
+    )
     rows.write_text("".join(json.dumps(row) + "\n" for row in written))
     assert len(read_rows(rows)) == len(written)
     lines = serving_section().splitlines()
@@ -248,4 +252,5 @@ def test_the_section_has_the_better_number_of_workers(tmp_path, monkeypatch):
     assert "| ramify (1) | 500 | 1.00 | 2.00 | 3.00 | 4.00 | 0.500 | 0.500 | 200: 5,000 |" in lines
     assert any(line.startswith("Faults, 10 minutes with 2 workers: 29 processes killed") for line in lines)
     assert any("12 (200: 12); 5xx other than 503: 0. Failed checks: none." in line for line in lines)
-    assert lines[-1].startswith("Annif 1.4.3 with `backend=http`")
+    assert lines[-3].startswith("Annif 1.4.3 with `backend=http`")
+    assert "first paint after 90.0 ms (80 to 99), a page of one line after 40.0 ms" in lines[-1]
