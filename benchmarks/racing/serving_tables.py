@@ -201,7 +201,7 @@ def _page(rows: list[Row]) -> list[str]:
         times = [number(row[name]) for name in ("first_paint_ms", "floor_ms", "ready_ms")]
         parts.append(
             f"Page, `python benchmarks/page_paint.py` ({row['browser']}, {row['loads']} loads with an empty cache, "
-            f"medians): first paint after {times[0]} ms ({least:g} to {most:g}), a page of one line after {times[1]} ms; "
-            f"a text can be sent after {times[2]} ms. {row['files']:g} files, {row['kilobytes']:g} kB."
+            f"medians): first paint after {times[0]} ms ({least:g} to {most:g}), a page of one line after {times[1]} "
+            f"ms; a text can be sent after {times[2]} ms. {row['files']:g} files, {row['kilobytes']:g} kB."
         )
     return parts
