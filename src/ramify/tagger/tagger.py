@@ -24,6 +24,7 @@ from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_u
 from ramify.tagger.instances import listed
 from ramify.tagger.on_hub import OnHub
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
+from ramify.protocols import Compute
 from ramify.values import CSR, Dataset, StageProgress, as_features, as_label_matrix
 
 if TYPE_CHECKING:
@@ -118,14 +119,19 @@ class Tagger(OnHub, FittedTagger):
         names, Y = given_labels(labels, label_names)
         return self._fit(_dataset(instances, names, Y), progress, "matrix" if is_matrix(labels) else "names")
 
-    def fit_dataset(self, dataset: Dataset, *, progress: StageProgress | None = None) -> Tagger:
+    def fit_dataset(
+        self, dataset: Dataset, *, progress: StageProgress | None = None, compute: Compute | None = None
+    ) -> Tagger:
         """Train on the texts of a Dataset, or on its features if it has no texts.
 
-        If the label space has over a million labels, most of them unused, only the used labels are kept.
+        If the label space has over a million labels, most of them unused, only the used labels are kept. ``compute`` is
+        where the classifiers of label trees are trained, such as ``scale.Cluster``; in this process when None.
         """
-        return self._fit(of_used_labels(dataset), progress, "names")
+        return self._fit(of_used_labels(dataset), progress, "names", compute)
 
-    def _fit(self, dataset: Dataset, progress: StageProgress | None, label_form: str) -> Tagger:
+    def _fit(
+        self, dataset: Dataset, progress: StageProgress | None, label_form: str, compute: Compute | None = None
+    ) -> Tagger:
         if dataset.Y.nnz == 0:
             raise InputError("no instance has a label, so there is nothing to learn: check the labels field")
         model = unfitted_part("model", self.model, is_model, XRLinear)
@@ -141,7 +147,7 @@ class Tagger(OnHub, FittedTagger):
             columns = Columns.of(X)
             X = columns.select(X)
         adapted.fit_training(
-            Training(X=X, Y=dataset.Y, texts=texts, label_names=dataset.label_names, progress=progress)
+            Training(X=X, Y=dataset.Y, texts=texts, label_names=dataset.label_names, progress=progress, compute=compute)
         )
         self._set_fitted(
             model_=model,
