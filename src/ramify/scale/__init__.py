@@ -2,5 +2,6 @@
 
 from ramify.scale.cluster import Cluster
 from ramify.scale.executors import ClusterError, Executor, ProcessExecutor, SerialExecutor
+from ramify.scale.ray_cluster import RayExecutor
 
-__all__ = ["Cluster", "ClusterError", "Executor", "ProcessExecutor", "SerialExecutor"]
+__all__ = ["Cluster", "ClusterError", "Executor", "ProcessExecutor", "RayExecutor", "SerialExecutor"]

@@ -4,8 +4,8 @@ DIR/<hash of the input>.safetensors      the arrays of one task, with a hash of 
 DIR/checkpoint.json                      format, and the number of parts that a level is cut into
 DIR/failures.log                         the errors of tasks, with the part that each belongs to
 
-The name of a file is a hash of everything that its arrays depend on. A training with other data or settings therefore finds
-no file of an earlier one, and both can use the folder.
+The name of a file is a hash of everything that its arrays depend on. A training with other data or settings therefore
+finds no file of an earlier one, and both can use the folder.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Checkpoint:
         """Number of parts of a level: that of the first training in this folder, else the wanted one, which is kept."""
         try:
             facts = json.loads(self._facts_file.read_text("utf-8"))
-            if facts["format"] == FORMAT and 1 <= int(facts["parts"]):
+            if facts["format"] == FORMAT and int(facts["parts"]) >= 1:
                 return int(facts["parts"])
         except FileNotFoundError:
             self._replace(self._facts_file, json.dumps({"format": FORMAT, "parts": wanted}).encode())

@@ -4,10 +4,10 @@ representation, tree, top levels     in this process; a level with few parents h
 other levels                         cut into ranges of parents of about equal cost; a task trains one range
 search of hard negatives             the levels above are sent once to each machine; a task searches for a range of rows
 
-A level with matcher-aware negatives (man) needs the beams of all rows over the levels above. The beam of a row prunes among all
-nodes of a level, so it cannot be cut by subtrees; it is cut by rows. The inner levels are small (a hundredth of the weights
-of the leaves), so each machine has all of them. After the search, the driver knows which rows reach each parent, and the
-weight of hard negatives, which depends on their number in the whole level.
+A level with matcher-aware negatives (man) needs the beams of all rows over the levels above. The beam of a row prunes
+among all nodes of a level, so the search cannot be cut by subtrees; it is cut by rows. The inner levels are small
+(about a hundredth of the weights of the leaves), so each machine has all of them. After the search, this process has the rows
+that reach each parent, and their numbers, which give the weight of hard negatives of the whole level.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Cluster:
     executor : Executor
         Runs the tasks. ``close``, or the end of a ``with`` statement, closes it.
     checkpoint : path-like, optional
-        Folder for the results of finished tasks. A training with the same data and settings continues from them. Only this
-        process uses the folder, so it need not be shared with the workers.
+        Folder for the results of finished tasks. A training with the same data and settings continues from them. Only
+        this process uses the folder, so it need not be shared with the workers.
     attempts : int, default 3
         Number of times that a task is begun before the training fails.
 
@@ -281,7 +281,7 @@ def _arrays_in(value: Any) -> tuple[Any, ...]:
         return tuple(value.arrays().values())
     if isinstance(value, Hybrid):
         return *_arrays_in(value.sparse), value.dense, value.dense_scale
-    return (value.shape, value.indptr, value.indices, value.data) if sp.issparse(value) else (value,)
+    return (value.shape, value.indptr, value.indices, value.data) if isinstance(value, sp.csr_matrix) else (value,)
 
 
 def _within(progress: Callable[[float], None] | None, first: float, last: float) -> Callable[[float], None] | None:

@@ -1,7 +1,7 @@
-"""Executors: where tasks run. In this process, in processes of this machine (loky), or on a Ray cluster (``ramify.scale.ray``).
+"""Executors: where tasks run. In this process, in processes of this machine (loky), or on Ray (``scale.ray_cluster``).
 
-A task is a call of a pure function, so it may run again on another worker. ``put`` makes a value readable by every task;
-its arrays are read-only there, and tasks of one machine share their memory.
+A task is a call of a pure function, so it may run again on another worker. ``put`` makes a value readable by every
+task; its arrays are read-only there, and tasks of one machine share their memory.
 """
 
 from __future__ import annotations

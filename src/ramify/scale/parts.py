@@ -3,9 +3,9 @@
 part of a level = the nodes below consecutive parents        each parent trains on the rows that reach it
 search          = the inner levels, and consecutive rows     the beam of a row does not depend on other rows
 
-Functions that run in a worker are pure: they depend on their arguments only. The weights of a node depend on its rows, on
-its place in the tree, which seeds the solver, and on whether half precision suffices for the whole of X. A part has all of
-them, so it gets the bits of the training on one machine.
+Functions that run in a worker are pure: they depend on their arguments only. The weights of a node depend on its rows,
+on its place in the tree, which seeds the solver, and on whether half precision suffices for the whole of X. A part has
+all of them, so it gets the bits of the training on one machine.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -194,4 +195,4 @@ def ranges(sizes: Float64, count: int) -> list[tuple[int, int]]:
         return []
     ends = np.searchsorted(total, total[-1] * np.arange(1, count) / count, side="left") + 1
     bounds = np.unique(np.concatenate([[0], np.minimum(ends, len(sizes)), [len(sizes)]])).tolist()
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(pairwise(bounds))

@@ -17,6 +17,7 @@ from ramify.models.base.adapter import as_model, is_model
 from ramify.models.base.persistence import load_as, save
 from ramify.models.presets import named as named_preset
 from ramify.models.trees.xr_linear import XRLinear
+from ramify.protocols import Compute
 from ramify.strings import StringTable
 from ramify.tagger import state as tagger_state
 from ramify.tagger.fitted import FittedTagger
@@ -24,7 +25,6 @@ from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_u
 from ramify.tagger.instances import listed
 from ramify.tagger.on_hub import OnHub
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
-from ramify.protocols import Compute
 from ramify.values import CSR, Dataset, StageProgress, as_features, as_label_matrix
 
 if TYPE_CHECKING:
