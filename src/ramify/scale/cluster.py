@@ -6,8 +6,8 @@ search of hard negatives             the levels above are sent once to each mach
 
 A level with matcher-aware negatives (man) needs the beams of all rows over the levels above. The beam of a row prunes
 among all nodes of a level, so the search cannot be cut by subtrees; it is cut by rows. The inner levels are small
-(about a hundredth of the weights of the leaves), so each machine has all of them. After the search, this process has the rows
-that reach each parent, and their numbers, which give the weight of hard negatives of the whole level.
+(about a hundredth of the weights of the leaves), so each machine has all of them. After the search, this process has
+the rows that reach each parent, and their numbers, which give the weight of hard negatives of the whole level.
 """
 
 from __future__ import annotations

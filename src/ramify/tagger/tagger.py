@@ -223,6 +223,7 @@ class Tagger(OnHub, FittedTagger):
         seed: int = 0,
         threads: int | None = None,
         progress: StageProgress | None = None,
+        compute: Compute | None = None,
     ) -> Tagger:
         """As :meth:`cross_calibrate`, on a Dataset.
 
@@ -241,6 +242,8 @@ class Tagger(OnHub, FittedTagger):
             The model's setting when None.
         progress : callable, optional
             Called with ("calibrate", share done).
+        compute : Compute, optional
+            As in ``fit_dataset``.
 
         Raises
         ------
@@ -252,7 +255,8 @@ class Tagger(OnHub, FittedTagger):
 
         check_is_fitted(self)
         now = self._snapshot()
-        decisions = cross_fitted_decisions(now, training, kind=kind, k=k, seed=seed, threads=threads, progress=progress)
+        settings: dict[str, Any] = {"kind": kind, "k": k, "seed": seed, "threads": threads}
+        decisions = cross_fitted_decisions(now, training, **settings, progress=progress, compute=compute)
         return self._with_decisions(now, decisions)
 
     def _with_decisions(self, now: Tagger, decisions: Any) -> Tagger:
