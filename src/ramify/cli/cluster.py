@@ -121,7 +121,7 @@ def plan_text(plan: TrainingPlan) -> str:
         ("sent once", f"{bytes_text(plan.shared)} of features to each machine"),
         ("moved", f"about {bytes_text(plan.moved)} of rows and weights"),
         ("memory", f"about {bytes_text(plan.node_memory)} on a machine that has all workers"),
-        ("hours", f"about {plan.hours:.2g} for the levels, without reading, features and tree"),
+        ("time", f"about {_time_text(plan.hours)} for the levels, without reading, features and tree"),
     ]
     return columns(rows)
 
@@ -131,3 +131,9 @@ def _level_text(level: LevelPlan) -> str:
 
     tasks = f"{counted(level.parts, 'task')} of at most {bytes_text(level.task_bytes)}" if level.parts else "no task"
     return f"{counted(level.nodes, 'node')}, {tasks}"
+
+
+def _time_text(hours: float) -> str:
+    from ramify.cli.output import seconds_text
+
+    return seconds_text(3600 * hours) if hours < 1 else f"{hours:,.1f} hours"

@@ -17,8 +17,8 @@ from ramify.scale.cluster import Cluster
 from ramify.scale.parts import passes, ranges, row_sizes
 from ramify.values import Features, Float64, Hybrid
 
-COST_PER_SECOND = 1.2e8
-"""Cost that a thread with AVX-512 trains per second; gutenberg-lcsh, ``benchmarks/scaling.py rate``."""
+COST_PER_SECOND = 5e7
+"""Cost that a thread trains per second of CPU; gutenberg-lcsh, AVX-512, ``benchmarks/scaling.py rate``."""
 
 BYTES_PER_VALUE = 8
 """An index and a value of a sparse matrix."""
@@ -26,7 +26,7 @@ BYTES_PER_VALUE = 8
 BYTES_PER_ROW_ENTRY = 8
 """A row, or a positive, of a parent: its number and its factor."""
 
-WEIGHT_BYTES_PER_VALUE = 1.3
+WEIGHT_BYTES_PER_VALUE = 4.7
 """Bytes of trained weights per value of the positive instances of a node; measured in the same way."""
 
 COPIES = 3
