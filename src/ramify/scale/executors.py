@@ -11,6 +11,8 @@ import os
 import pickle
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
@@ -22,6 +24,10 @@ from ramify.errors import InputError, RamifyError
 
 ALIGNMENT = 64
 """Bytes. Arrays in a file begin at multiples of it, as NumPy's own do."""
+
+
+SECONDS_BETWEEN_LOOKS = 0.5
+"""Time between two looks of a worker whether its parent process still runs."""
 
 
 class ClusterError(RamifyError):
@@ -183,6 +189,18 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     return function(*(argument.open() if isinstance(argument, Stored) else argument for argument in arguments))
 
 
+def _end_with(parent: int, folder: str) -> None:
+    """Runs in a worker when it starts: end it, and remove the shared values, when the parent process was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @dataclass(frozen=True, eq=False)
 class _ProcessTask:
     future: Future[Any]
@@ -252,7 +270,8 @@ class ProcessExecutor:
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(max_workers=self.slots)
+            watch = (os.getpid(), str(self._folder))
+            self._pool = ProcessPoolExecutor(max_workers=self.slots, initializer=_end_with, initargs=watch)
         return self._pool
 
     def as_completed(self, tasks: Sequence[Any]) -> Iterator[Task]:
