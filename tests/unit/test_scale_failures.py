@@ -10,8 +10,8 @@ import pytest
 from scale_tools import assert_same_bits, problem, trained
 
 from ramify import XRLinear
-from ramify.errors import InputError, RamifyWarning
-from ramify.scale import Cluster, ClusterError, ProcessExecutor, SerialExecutor, cluster, executors
+from ramify.errors import ClusterError, InputError, RamifyWarning
+from ramify.scale import Cluster, ProcessExecutor, SerialExecutor, cluster, executors
 from ramify.scale.checkpoint import Checkpoint, digest
 
 

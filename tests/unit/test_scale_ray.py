@@ -10,8 +10,8 @@ import pytest
 import scipy.sparse as sp
 from scale_tools import assert_same_bits, hybrid, problem, trained
 
-from ramify.errors import InputError, MissingExtraError, RamifyWarning
-from ramify.scale import Cluster, ClusterError, RayExecutor, cluster
+from ramify.errors import ClusterError, InputError, MissingExtraError, RamifyWarning
+from ramify.scale import Cluster, RayExecutor, cluster
 from ramify.scale.executors import WorkerLostError
 from ramify.scale.ray_cluster import check_facts
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ramify.checks import MAX_THREADS, thread_count, whole_number
-from ramify.errors import InputError, RamifyError
+from ramify.errors import ClusterError, InputError
 
 ALIGNMENT = 64
 """Bytes. Arrays in a file begin at multiples of it, as NumPy's own do."""
@@ -28,10 +28,6 @@ ALIGNMENT = 64
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """Time between two looks of a worker whether its parent process still runs."""
-
-
-class ClusterError(RamifyError):
-    """A cluster cannot be used, or a task has failed on it several times."""
 
 
 class WorkerLostError(ClusterError):

@@ -14,9 +14,9 @@ import numpy as np
 
 from ramify import __version__
 from ramify.checks import whole_number
-from ramify.errors import InputError, MissingExtraError
+from ramify.errors import ClusterError, InputError, MissingExtraError
 from ramify.kernels.train import vector_instructions
-from ramify.scale.executors import ClusterError, Task, WorkerLostError
+from ramify.scale.executors import Task, WorkerLostError
 from ramify.wording import counted, quoted
 
 SECONDS_TO_CONNECT = 5.0

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ramify.errors import RamifyError, RamifyWarning
+from ramify.errors import ClusterError, RamifyError, RamifyWarning
 from ramify.scale.checkpoint import Checkpoint
-from ramify.scale.executors import ClusterError, Executor, Task
+from ramify.scale.executors import Executor, Task
 from ramify.scale.parts import Arrays
 
 WAITING_PER_SLOT = 2
