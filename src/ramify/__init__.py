@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from ramify.chains import ReinforcedChain as ReinforcedChain
     from ramify.data import read as read
     from ramify.data import write as write
-    from ramify.errors import DataFileError as DataFileError
     from ramify.errors import ClusterError as ClusterError
+    from ramify.errors import DataFileError as DataFileError
     from ramify.errors import HubError as HubError
     from ramify.errors import InputError as InputError
     from ramify.errors import MissingExtraError as MissingExtraError

@@ -52,8 +52,8 @@ class RayExecutor:
     Parameters
     ----------
     address : str
-        "HOST:PORT" or "ray://HOST:PORT" of a cluster, "auto" for the cluster of this machine, or "local" to start one
-        on this machine that ends with ``close``.
+        "HOST:PORT" of a cluster, "auto" for the cluster of this machine, or "local" to start one on this machine that
+        ends with ``close``.
     threads : int, default 1
         Number of threads and of reserved CPUs of a task.
 
@@ -206,7 +206,7 @@ def _check_reachable(address: str) -> None:
     """Raise InputError if nothing listens at HOST:PORT."""
     if address in ("auto", "local"):
         return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise InputError(f"the address of the cluster is {quoted(address)}, but must be HOST:PORT, auto or local")
     try:
