@@ -103,8 +103,8 @@ class RayExecutor:
                     f"({_short(error)}): install the same versions"
                 ) from None
             raise InputError(
-                f"the Ray cluster {quoted(address)} cannot be used ({_short(error)}): check the address, or start one "
-                "with ray start --head"
+                f"the Ray cluster {quoted(address)} cannot be used ({_short(error)}): check the address and the "
+                "authentication of Ray, or start one with ray start --head"
             ) from None
 
     def _check_machines(self, nodes: Sequence[dict[str, Any]]) -> None:
