@@ -72,7 +72,7 @@ def test_an_object_store_that_is_too_small_is_spilled(executor):
     X, Y = problem(n=600, n_labels=200)
     wide = sp.random(600, 50_000, density=0.4, random_state=0, format="csr", dtype=np.float32)  # 96 MB
     X = sp.hstack([X, wide * 0.001], format="csr")
-    settings = {"max_leaf": 20, "negatives": "tfn", "epsilon": 1.0}
+    settings = {"max_leaf": 20, "negatives": "tfn", "max_passes": 1}
     settings |= {"cost_positive": 1.0, "cost_negative": 1.0}
     on_ray = Cluster(executor)
     assert_same_bits(trained(X, Y, **settings), trained(X, Y, on_ray, **settings))

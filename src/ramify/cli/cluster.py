@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ramify.scale.executors import Executor
     from ramify.scale.planning import LevelPlan, TrainingPlan
 
-CLUSTER_PANEL = "Many workers"
 LOCAL = "local"
 
 
@@ -30,24 +29,21 @@ class ClusterOptions:
         Optional[str],  # noqa: UP045 - typer evaluates it
         Option(
             metavar="ADDRESS",
-            help="local, local:N processes, or HOST:PORT or auto for a Ray cluster.",
-            rich_help_panel=CLUSTER_PANEL,
+            help="local, local:N, or HOST:PORT of Ray.",
         ),
     ] = None
     resume: Annotated[
         Optional[Path],  # noqa: UP045
         Option(
             metavar="DIR",
-            help="Folder of finished tasks, from which an interrupted training continues.",
-            rich_help_panel=CLUSTER_PANEL,
+            help="Finished tasks, to continue a training.",
         ),
     ] = None
     dry_run: Annotated[
         bool,
         Option(
             "--dry-run",
-            help="Print tasks, bytes, memory and hours on the cluster; train nothing.",
-            rich_help_panel=CLUSTER_PANEL,
+            help="Only print the plan for the cluster.",
         ),
     ] = False
 

@@ -51,7 +51,7 @@ class TrainOptions(OutputOptions, ThreadOptions, ClusterOptions, NewFieldOptions
     data: Annotated[Optional[str], Argument(metavar="DATA", help="File of labelled documents.")] = None  # noqa: UP045
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        Option("--out", "-o", metavar="DIR", help="Directory for the model; an existing model is replaced."),
+        Option("--out", "-o", metavar="DIR", help="Model directory, made or replaced."),
     ] = None
     model: Annotated[
         Optional[str],  # noqa: UP045
@@ -78,7 +78,7 @@ class TrainOptions(OutputOptions, ThreadOptions, ClusterOptions, NewFieldOptions
     ] = None
     config: Annotated[
         Optional[Path],  # noqa: UP045
-        Option(metavar="FILE", help="Settings file in the format of --show-config; flags override it."),
+        Option(metavar="FILE", help="Settings as --show-config prints them."),
     ] = None
     show_config: Annotated[bool, Option("--show-config", help="Print the settings as JSON and stop.")] = False
     test: Annotated[
