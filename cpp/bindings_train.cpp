@@ -74,6 +74,7 @@ struct LevelArrays {
     In1<float> positives_relevance;  // empty: all 1
     Out1<float> bias;
     std::optional<Out2<float>> dense;  // weights of the dense block, shape (nodes, n_dense)
+    int64_t number, first_child;       // as in LevelTask
 
     LevelTask task(int64_t n_instances) const {
         auto pattern = [&](const In1<int64_t>& indptr, const In1<int32_t>& indices, const In1<float>& data) {
@@ -83,7 +84,7 @@ struct LevelArrays {
         return {int64_t(block_parent.size()), block_begin.data(), block_parent.data(),
                 pattern(rows_indptr, rows_indices, rows_factor),
                 pattern(positives_indptr, positives_indices, positives_relevance), bias.data(),
-                dense ? dense->data() : nullptr};
+                dense ? dense->data() : nullptr, number, first_child};
     }
 };
 
@@ -96,7 +97,7 @@ TrainedLevels train(const FeatureArrays& features, In1<float> instance_weights, 
     nb::gil_scoped_release release;
     give_back_memory();  // of the stages before
     return {train_levels(X, instance_weights.size() == 0 ? nullptr : instance_weights.data(), tasks, options,
-                         solvers_for(detect_isa(), halves_suffice(X, options.solver)), &monitor)};
+                         solvers_for(detect_isa(), options.halves < 0 ? halves_suffice(X, options.solver) : options.halves != 0), &monitor)};
 }
 
 }  // namespace
@@ -111,22 +112,24 @@ void bind_train(nb::module_& m) {
              [](LevelArrays* self, In1<int64_t> block_begin, In1<int32_t> block_parent, In1<int64_t> rows_indptr,
                 In1<int32_t> rows_indices, In1<float> rows_factor, In1<int64_t> positives_indptr,
                 In1<int32_t> positives_indices, In1<float> positives_relevance, Out1<float> bias,
-                std::optional<Out2<float>> dense) {
-                 new (self) LevelArrays{block_begin,      block_parent,      rows_indptr,         rows_indices, rows_factor,
-                                        positives_indptr, positives_indices, positives_relevance, bias,         dense};
+                std::optional<Out2<float>> dense, int64_t number, int64_t first_child) {
+                 new (self) LevelArrays{block_begin,       block_parent,        rows_indptr, rows_indices, rows_factor, positives_indptr,
+                                        positives_indices, positives_relevance, bias,        dense,        number,      first_child};
              },
              strict("block_begin"), strict("block_parent"), strict("rows_indptr"), strict("rows_indices"),
              strict("rows_factor"), strict("positives_indptr"), strict("positives_indices"),
-             strict("positives_relevance"), strict("bias"), strict("dense").none());
+             strict("positives_relevance"), strict("bias"), strict("dense").none(), nb::arg("number"), nb::arg("first_child"));
     nb::class_<TrainOptions>(m, "TrainOptions")
         .def("__init__",
              [](TrainOptions* self, int loss, float cost_positive, float cost_negative, float epsilon, int max_passes,
-                float threshold, int64_t max_weights, uint64_t seed, int threads) {
+                float threshold, int64_t max_weights, uint64_t seed, int threads, int halves) {
                  new (self) TrainOptions{{static_cast<Loss>(loss), cost_positive, cost_negative, epsilon, max_passes},
-                                         threshold, max_weights, seed, threads};
+                                         threshold, max_weights, seed, threads, halves};
              },
              nb::kw_only(), nb::arg("loss"), nb::arg("cost_positive"), nb::arg("cost_negative"), nb::arg("epsilon"),
-             nb::arg("max_passes"), nb::arg("threshold"), nb::arg("max_weights"), nb::arg("seed"), nb::arg("threads"));
+             nb::arg("max_passes"), nb::arg("threshold"), nb::arg("max_weights"), nb::arg("seed"), nb::arg("threads"), nb::arg("halves"));
+    m.def("halves_suffice", [](const FeatureArrays& features, const TrainOptions& options) { return halves_suffice(features.view(), options.solver); },
+          nb::arg("features"), nb::arg("options"));
     m.def("train", &train, nb::arg("features"), strict("instance_weights"), nb::arg("levels"), nb::arg("options"), nb::arg("progress").none());
 }
 

@@ -41,7 +41,8 @@ const std::vector<ChildWeight>& NodeTrainer::train(const LevelTask& level, int64
         n_lanes_ = int(std::min<int64_t>(solver_.lanes, children.last - child));
         stride_ = solver_.stride(n_lanes_);
         set_targets(level, child);
-        solve(mix(mix(options_.seed, uint64_t(level_number)), uint64_t(child)), level.bias + child, monitor);
+        const int64_t number = level.number < 0 ? level_number : level.number;
+        solve(mix(mix(options_.seed, uint64_t(number)), uint64_t(level.first_child + child)), level.bias + child, monitor);
         if (X_.n_dense != 0) write_dense(level.dense + child * X_.n_dense);
         collect(uint8_t(child - children.block_begin));
     }

@@ -20,6 +20,8 @@ struct LevelTask {
     CsrView positives;  // child -> its positive instances, all among its parent's rows; data: relevance, or null
     float* bias = nullptr;   // out, one per child
     float* dense = nullptr;  // out, children x n_dense: weights of the dense block
+    // Place of the level and of its first child in the whole tree, for the seeds. -1: the level's place in the vector.
+    int64_t number = -1, first_child = 0;
 };
 
 struct TrainOptions {
@@ -28,6 +30,8 @@ struct TrainOptions {
     int64_t max_weights = 0;   // per child, the largest are kept; 0: no limit
     uint64_t seed = 0;
     int threads = 1;
+    // 1: large weights are kept in half precision during training; 0: never; -1: as halves_suffice for the given X.
+    int halves = -1;
     // Stored values times solves of the smallest node that several threads share. A smaller one takes less than 0.1 s, and
     // one thread needs less memory.
     double least_shared = 1e7;

@@ -21,6 +21,7 @@ _HOMES = {
     "InputError": "ramify.errors",
     "DataFileError": "ramify.errors",
     "ModelFileError": "ramify.errors",
+    "ClusterError": "ramify.errors",
     "HubError": "ramify.errors",
     "MissingExtraError": "ramify.errors",
     "RamifyWarning": "ramify.errors",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ramify.chains import ReinforcedChain as ReinforcedChain
     from ramify.data import read as read
     from ramify.data import write as write
+    from ramify.errors import ClusterError as ClusterError
     from ramify.errors import DataFileError as DataFileError
     from ramify.errors import HubError as HubError
     from ramify.errors import InputError as InputError

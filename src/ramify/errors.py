@@ -46,6 +46,10 @@ class HubError(RamifyError):
     """A hub cannot be reached, or refuses a request for a repository."""
 
 
+class ClusterError(RamifyError):
+    """A cluster cannot be used, or a task has failed on it several times."""
+
+
 class MissingExtraError(RamifyError, ImportError):
     """An optional dependency is not installed.
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, StageProgress
+
+if TYPE_CHECKING:
+    from ramify.protocols import Compute
 
 T = TypeVar("T", bound="Training")
 R = TypeVar("R", bound="Request")
@@ -55,6 +58,8 @@ class Training:
         Number of threads; the model's setting when None.
     progress : callable, optional
         Called with (stage, share done).
+    compute : Compute, optional
+        Where the classifiers of label trees are trained, such as ``scale.Cluster``; in this process when None.
     """
 
     Y: CSR
@@ -69,6 +74,7 @@ class Training:
     seed: int | None = None
     threads: int | None = None
     progress: StageProgress | None = None
+    compute: Compute | None = None
 
     def __len__(self) -> int:
         return int(self.Y.shape[0])

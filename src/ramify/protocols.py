@@ -7,12 +7,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ramify.exchange import Request, Single, Sizes, Training
-from ramify.values import CSR, Float32, LabelTree, TopK
+from ramify.values import CSR, Features, Float32, Int32, LabelTree, TopK
+
+if TYPE_CHECKING:
+    from ramify.kernels.predict import SearchConfig
+    from ramify.kernels.train import LevelProblem, SolverConfig
+    from ramify.weights import LevelWeights, PackedLevel
 
 
 @runtime_checkable
@@ -159,6 +164,65 @@ class Ranker(Protocol):
 
     def rank(self, X: Any, candidates: CSR, /, *, threads: int = 1) -> CSR:
         """Scores in 0..1 of the stored entries of ``candidates``, shape (n, L), with the same sparsity pattern."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeWork:
+    """The training of all levels of a tree, before it begins.
+
+    Parameters
+    ----------
+    X : csr_matrix or Hybrid, shape (n, d)
+        Features.
+    tree : LabelTree
+        The tree.
+    targets : sequence of csr_matrix, shape (n, nodes of the level)
+        Positives of each level, from the top.
+    matched : sequence of bool
+        Whether the negatives of each level are matcher-aware.
+    beam : int
+        Nodes that a search keeps per level.
+    """
+
+    X: Features
+    tree: LabelTree
+    targets: Sequence[CSR]
+    matched: Sequence[bool]
+    beam: int
+
+
+class Compute(Protocol):
+    """Where the classifiers of a label tree are trained (``Training.compute``). The weights do not depend on it."""
+
+    def begin(self, work: TreeWork) -> None:
+        """Called before the first level of a tree is trained."""
+        ...
+
+    def train(
+        self,
+        X: Features,
+        problems: Sequence[LevelProblem],
+        config: SolverConfig,
+        *,
+        instance_weights: Float32 | None = None,
+        seed: int = 0,
+        threads: int = 1,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[LevelWeights]:
+        """Weights of some levels: see ``kernels.train.train``."""
+        ...
+
+    def nodes_reached(
+        self,
+        parents: tuple[Int32, ...],
+        levels: Sequence[PackedLevel],
+        X: Features,
+        config: SearchConfig,
+        *,
+        threads: int = 1,
+    ) -> CSR:
+        """Nodes at which a search of inner levels ends: see ``kernels.predict.nodes_reached``."""
         ...
 
 

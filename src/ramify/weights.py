@@ -171,6 +171,36 @@ class LevelWeights:
         return sp.csc_matrix((self.values, (features, nodes)), shape=(self.n_sparse, self.n_nodes))
 
 
+def concatenated(parts: Sequence[LevelWeights], blocks: Blocks) -> LevelWeights:
+    """Join the weights of consecutive ranges of parents into one level.
+
+    Parameters
+    ----------
+    parts : sequence of LevelWeights
+        Weights of the nodes below each range of parents, in order; together they have the nodes of ``blocks``.
+    blocks : Blocks
+        Blocks of the level.
+    """
+    dense = [part.dense for part in parts if part.dense is not None]
+    return LevelWeights(
+        blocks=blocks,
+        n_features=parts[0].n_features,
+        block_rows=_chained([part.block_rows for part in parts]),
+        features=np.concatenate([part.features for part in parts]),
+        row_entries=_chained([part.row_entries for part in parts]),
+        children=np.concatenate([part.children for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+        bias=np.concatenate([part.bias for part in parts]),
+        dense=np.concatenate(dense) if dense else None,
+    )
+
+
+def _chained(pointers: Sequence[Int64]) -> Int64:
+    """Pointers of consecutive parts, each from 0, as pointers of the whole."""
+    sizes = [np.diff(one) for one in pointers]
+    return np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+
+
 def joined(parts: Sequence[tuple[LevelWeights, Int64]], blocks: Blocks) -> LevelWeights:
     """Join nodes of several levels with the same parents into one level.
 

@@ -10,6 +10,7 @@ from ramify.errors import InputError, RamifyError
 
 if TYPE_CHECKING:
     from ramify.cli.stages import Stages
+    from ramify.protocols import Compute
     from ramify.tagger import Tagger
     from ramify.values import Dataset
 
@@ -50,7 +51,7 @@ def calibrate_and_save(
     stages : Stages
         Progress.
     settings
-        ``threads`` and ``seed``.
+        ``threads``, ``seed`` and ``compute``, as in ``Tagger.cross_calibrate_dataset``.
 
     Returns
     -------
@@ -74,7 +75,14 @@ def calibrate_and_save(
 
 
 def _calibrate(
-    tagger: Tagger, training: Dataset, held_out: Dataset | None, stages: Stages, *, threads: int | None, seed: int
+    tagger: Tagger,
+    training: Dataset,
+    held_out: Dataset | None,
+    stages: Stages,
+    *,
+    threads: int | None,
+    seed: int,
+    compute: Compute | None,
 ) -> None:
     if held_out is not None:
         try:
@@ -83,7 +91,7 @@ def _calibrate(
         except InputError:
             if is_fine_tuned(tagger.model_):
                 raise
-    tagger.cross_calibrate_dataset(training, threads=threads, seed=seed, progress=stages)
+    tagger.cross_calibrate_dataset(training, threads=threads, seed=seed, progress=stages, compute=compute)
 
 
 def is_fine_tuned(model: Any) -> bool:

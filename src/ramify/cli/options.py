@@ -84,7 +84,7 @@ class FieldOptions(TextOptions):
         Optional[str],  # noqa: UP045
         Option(
             metavar="FILE",
-            help="File of label names: fields id and name, or one name per line.",
+            help="File of label names: id and name, or one per line.",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None

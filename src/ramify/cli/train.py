@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from ramify import catalogue
+from ramify.cli.cluster import ClusterOptions, opened_cluster, plan_text
 from ramify.cli.commands import as_command
 from ramify.cli.options import DATA_PANEL, REMEMBERED, NewFieldOptions, OutputOptions, ThreadOptions, checked_seed
 from ramify.errors import InputError
@@ -44,13 +45,13 @@ Examples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
+class TrainOptions(OutputOptions, ThreadOptions, ClusterOptions, NewFieldOptions):
     """Options of ``ramify train``, without the flags of the model and the vectorizer."""
 
     data: Annotated[Optional[str], Argument(metavar="DATA", help="File of labelled documents.")] = None  # noqa: UP045
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        Option("--out", "-o", metavar="DIR", help="Directory for the model; an existing model is replaced."),
+        Option("--out", "-o", metavar="DIR", help="Model directory, made or replaced."),
     ] = None
     model: Annotated[
         Optional[str],  # noqa: UP045
@@ -77,7 +78,7 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     config: Annotated[
         Optional[Path],  # noqa: UP045
-        Option(metavar="FILE", help="Settings file in the format of --show-config; flags override it."),
+        Option(metavar="FILE", help="Settings as --show-config prints them."),
     ] = None
     show_config: Annotated[bool, Option("--show-config", help="Print the settings as JSON and stop.")] = False
     test: Annotated[
@@ -190,7 +191,8 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
     if options.show_config:
         show_json(plan.as_dict())
         return
-    if options.data is None or options.out is None:
+    options.check_cluster()
+    if options.data is None or (options.out is None and not options.dry_run):
         missing = "the data file, as in ramify train DATA --out DIR" if options.data is None else "--out DIR"
         raise InputError(f"an argument is missing: give {missing}")
     if options.test is not None and options.holdout is not None:
@@ -201,8 +203,10 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
         raise InputError("--calibrate is yes, but several processes train together: use --holdout instead")
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
-    check_target(options.out)
-    _train(options if _is_first_process() else replace(options, quiet=True), plan, tagger)
+    if options.out is not None:
+        check_target(options.out)
+    train = _plan_cluster if options.dry_run else _train
+    train(options if _is_first_process() else replace(options, quiet=True), plan, tagger)
 
 
 def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
@@ -212,13 +216,15 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     from ramify.cli.training_report import TrainingReport
 
     assert options.data is not None and options.out is not None
-    with Stages(quiet=options.quiet) as stages:
+    with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
             training, test = _read(options, options.data, plan.seed)
             stages.n_documents = len(training)
         note_oddities(training, quiet=options.quiet)
         with warnings_as_notes(quiet=options.quiet):
-            tagger.fit_dataset(training, progress=stages)
+            tagger.fit_dataset(training, progress=stages, compute=cluster)
+        if cluster is not None and cluster.tasks + cluster.resumed == 0:
+            note("note: no worker was used: the model has no label tree with enough clusters", quiet=options.quiet)
         if not _is_first_process():
             return
         tagger.fields_ = {name: value for name, value in options.given_fields().items() if name in REMEMBERED}
@@ -228,8 +234,8 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         held_out = test if options.holdout is not None else None
         reason = reason_against(options.calibrate, tagger, held_out)
         if reason is None:
-            seed = {"seed": plan.seed, "threads": options.threads}
-            reason = calibrate_and_save(tagger, options.out, training, held_out, stages, **seed)
+            how = {"seed": plan.seed, "threads": options.threads, "compute": cluster}
+            reason = calibrate_and_save(tagger, options.out, training, held_out, stages, **how)
         report = None
         if test is not None:
             with stages.stage("evaluate"):
@@ -239,6 +245,28 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         if options.calibrate == "yes":
             raise InputError(f"{options.out} has the trained model, but no calibration: {reason}")
         note(f"note: the model is not calibrated, so scores are not probabilities: {reason}", quiet=options.quiet)
+
+
+def _plan_cluster(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
+    """Print the plan of the training on the cluster; features and label tree are made for it."""
+    from ramify.cli.output import show, show_json
+    from ramify.cli.stages import Stages
+    from ramify.scale.planning import PlanReady
+
+    assert options.data is not None
+    with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
+        with stages.stage("read"):
+            training, _ = _read(options, options.data, plan.seed)
+        try:
+            tagger.fit_dataset(training, progress=stages, compute=cluster)
+        except PlanReady as ready:
+            found = ready.plan
+        else:
+            raise InputError("--dry-run is given, but the model has no label tree: leave it out")
+    if options.json:
+        show_json(found.as_dict())
+    else:
+        show(plan_text(found))
 
 
 def _is_first_process() -> bool:

@@ -88,11 +88,18 @@ class LevelProblem:
         children that it is a positive of train on it, with factor 1.
     positives : csr_matrix, shape (nodes, n)
         Positive instances of each node, a subset of those of its parent. Data: factor of the positive cost.
+    number : int, optional
+        Number of the level in the seeds of the solver; its place in the call when None.
+    first_node : int, default 0
+        Number, in the seeds of the solver, of the first node. With ``number`` and ``half_precision`` of the whole
+        training, a part of a level, with its instances only, gets the weights that it has in the whole level.
     """
 
     blocks: Blocks
     rows: CSR
     positives: CSR
+    number: int | None = None
+    first_node: int = 0
 
 
 def train(
@@ -103,6 +110,7 @@ def train(
     instance_weights: Float32 | None = None,
     seed: int = 0,
     threads: int = 1,
+    half_precision: bool | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> list[LevelWeights]:
     """Train every node of every given level; the same result for any number of threads.
@@ -121,6 +129,8 @@ def train(
         Seed of the solver's row order.
     threads : int, default 1
         The result is the same for any number.
+    half_precision : bool, optional
+        Whether large weights are in half precision during training; ``halves_suffice`` for X when None.
     progress : callable, optional
         Called with the share done, 0 to 1.
 
@@ -141,7 +151,29 @@ def train(
     n_dense = X.n_dense if isinstance(X, Hybrid) else 0
     outs = [_Out.of(problem.positives.shape[0], n_dense) for problem in problems]
     levels = [_native_level(problem, X.shape[0], out) for problem, out in zip(problems, outs, strict=True)]
-    options = _native.TrainOptions(
+    options = _options(config, seed, threads, half_precision)
+    try:
+        trained = _native.train(arrays, weights, levels, options, progress)
+    except ValueError as error:
+        raise InputError(f"the training problem is inconsistent: {error}") from None
+    return [
+        _take(trained, number, problem.blocks, X.shape[1], out)
+        for number, (problem, out) in enumerate(zip(problems, outs, strict=True))
+    ]
+
+
+def halves_suffice(X: Features, config: SolverConfig) -> bool:
+    """Whether half precision is exact enough for large weights during a training on X."""
+    return _native.halves_suffice(feature_arrays(X), _options(config, 0, 1, None))
+
+
+def vector_instructions() -> str:
+    """Instruction set of this processor that the kernels use; the bits of trained weights depend on it."""
+    return ("baseline", "AVX2", "AVX-512")[_native.isa()]
+
+
+def _options(config: SolverConfig, seed: int, threads: int, half_precision: bool | None) -> _native.TrainOptions:
+    return _native.TrainOptions(
         loss=LOSSES.index(config.loss),
         cost_positive=config.cost_positive,
         cost_negative=config.cost_negative,
@@ -151,15 +183,8 @@ def train(
         max_weights=config.max_weights,
         seed=whole_number("seed", seed, 0, 2**64 - 1),
         threads=thread_count(threads),
+        halves=-1 if half_precision is None else int(half_precision),
     )
-    try:
-        trained = _native.train(arrays, weights, levels, options, progress)
-    except ValueError as error:
-        raise InputError(f"the training problem is inconsistent: {error}") from None
-    return [
-        _take(trained, number, problem.blocks, X.shape[1], out)
-        for number, (problem, out) in enumerate(zip(problems, outs, strict=True))
-    ]
 
 
 @dataclass(frozen=True)
@@ -194,6 +219,8 @@ def _native_level(problem: LevelProblem, n_instances: int, out: _Out) -> _native
         _NO_FLOATS if (relevance == 1).all() else relevance,
         out.bias,
         out.dense,
+        -1 if problem.number is None else problem.number,
+        problem.first_node,
     )
 
 

@@ -19,6 +19,7 @@ from ramify.kernels.pack import pack
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.linear.negatives import HARD_NEGATIVE_WEIGHT, everything, own_clusters, parse_negatives, training_rows
+from ramify.protocols import Compute, TreeWork
 from ramify.values import CSR, Features, Float32, Int32, Int64, LabelTree
 from ramify.weights import Blocks, LevelWeights, joined
 
@@ -88,6 +89,16 @@ class KnownLeaves:
         return kept, np.setdiff1d(np.arange(tree.n_leaves), at_tree)
 
 
+class InThisProcess:
+    """The ``protocols.Compute`` of a training without a cluster."""
+
+    train = staticmethod(train)
+    nodes_reached = staticmethod(nodes_reached)
+
+    def begin(self, work: TreeWork) -> None:
+        """Nothing to do."""
+
+
 class TreeTrainer:
     """Trains the levels of one tree.
 
@@ -105,6 +116,8 @@ class TreeTrainer:
         User-supplied negative labels per instance; needed if a level uses "own".
     known : KnownLeaves, optional
         Trained leaves of a tree with the same clusters; leaves that both trees have are not trained again.
+    compute : Compute, optional
+        Where the levels are trained; in this process when None.
     """
 
     def __init__(
@@ -115,8 +128,10 @@ class TreeTrainer:
         config: TreeTrainingConfig,
         own_negatives: CSR | None = None,
         known: KnownLeaves | None = None,
+        compute: Compute | None = None,
     ) -> None:
         self.X, self.tree, self.config, self.known = X, tree, config, known
+        self.compute: Compute = compute or InThisProcess()
         self.targets = dict(enumerate(targets))
         self.schemes = parse_negatives(config.negatives, tree.depth)
         self.own = None if own_negatives is None else own_clusters(own_negatives, tree)
@@ -133,9 +148,10 @@ class TreeTrainer:
     ) -> list[LevelWeights]:
         """Weights of every level, from the top; the same for any number of threads."""
         levels: list[LevelWeights] = []
+        self.compute.begin(self._work())
         for group in self._groups():
             problems = [self._problem(level, levels, threads) for level in group]
-            levels += train(
+            levels += self.compute.train(
                 self.X,
                 problems,
                 self.config.solver,
@@ -147,6 +163,10 @@ class TreeTrainer:
         if self.known is not None:
             levels[-1] = self.known.beside(levels[-1], self.tree)
         return levels
+
+    def _work(self) -> TreeWork:
+        targets, matched = [*self.targets.values()], ["man" in scheme for scheme in self.schemes]
+        return TreeWork(X=self.X, tree=self.tree, targets=targets, matched=matched, beam=self.config.search.beam)
 
     def _groups(self) -> list[list[int]]:
         """Levels that can train together: a level with matcher-aware negatives starts a new group."""
@@ -182,7 +202,7 @@ class TreeTrainer:
     def _matched(self, trained: list[LevelWeights], threads: int) -> CSR:
         """Clusters that the trained levels assign each instance to: shape (n, nodes of the last trained level)."""
         parents, packed = self.tree.parents[: len(trained)], [pack(level) for level in trained]
-        return nodes_reached(parents, packed, self.X, self.config.search, threads=threads)
+        return self.compute.nodes_reached(parents, packed, self.X, self.config.search, threads=threads)
 
 
 def _among(positives: CSR, rows: CSR, parent: Int32) -> CSR:

@@ -17,6 +17,7 @@ from ramify.models.base.adapter import as_model, is_model
 from ramify.models.base.persistence import load_as, save
 from ramify.models.presets import named as named_preset
 from ramify.models.trees.xr_linear import XRLinear
+from ramify.protocols import Compute
 from ramify.strings import StringTable
 from ramify.tagger import state as tagger_state
 from ramify.tagger.fitted import FittedTagger
@@ -118,14 +119,19 @@ class Tagger(OnHub, FittedTagger):
         names, Y = given_labels(labels, label_names)
         return self._fit(_dataset(instances, names, Y), progress, "matrix" if is_matrix(labels) else "names")
 
-    def fit_dataset(self, dataset: Dataset, *, progress: StageProgress | None = None) -> Tagger:
+    def fit_dataset(
+        self, dataset: Dataset, *, progress: StageProgress | None = None, compute: Compute | None = None
+    ) -> Tagger:
         """Train on the texts of a Dataset, or on its features if it has no texts.
 
-        If the label space has over a million labels, most of them unused, only the used labels are kept.
+        If the label space has over a million labels, most of them unused, only the used labels are kept. ``compute`` is
+        where the classifiers of label trees are trained, such as ``scale.Cluster``; in this process when None.
         """
-        return self._fit(of_used_labels(dataset), progress, "names")
+        return self._fit(of_used_labels(dataset), progress, "names", compute)
 
-    def _fit(self, dataset: Dataset, progress: StageProgress | None, label_form: str) -> Tagger:
+    def _fit(
+        self, dataset: Dataset, progress: StageProgress | None, label_form: str, compute: Compute | None = None
+    ) -> Tagger:
         if dataset.Y.nnz == 0:
             raise InputError("no instance has a label, so there is nothing to learn: check the labels field")
         model = unfitted_part("model", self.model, is_model, XRLinear)
@@ -141,7 +147,7 @@ class Tagger(OnHub, FittedTagger):
             columns = Columns.of(X)
             X = columns.select(X)
         adapted.fit_training(
-            Training(X=X, Y=dataset.Y, texts=texts, label_names=dataset.label_names, progress=progress)
+            Training(X=X, Y=dataset.Y, texts=texts, label_names=dataset.label_names, progress=progress, compute=compute)
         )
         self._set_fitted(
             model_=model,
@@ -217,6 +223,7 @@ class Tagger(OnHub, FittedTagger):
         seed: int = 0,
         threads: int | None = None,
         progress: StageProgress | None = None,
+        compute: Compute | None = None,
     ) -> Tagger:
         """As :meth:`cross_calibrate`, on a Dataset.
 
@@ -235,6 +242,8 @@ class Tagger(OnHub, FittedTagger):
             The model's setting when None.
         progress : callable, optional
             Called with ("calibrate", share done).
+        compute : Compute, optional
+            As in ``fit_dataset``.
 
         Raises
         ------
@@ -246,7 +255,8 @@ class Tagger(OnHub, FittedTagger):
 
         check_is_fitted(self)
         now = self._snapshot()
-        decisions = cross_fitted_decisions(now, training, kind=kind, k=k, seed=seed, threads=threads, progress=progress)
+        settings: dict[str, Any] = {"kind": kind, "k": k, "seed": seed, "threads": threads}
+        decisions = cross_fitted_decisions(now, training, **settings, progress=progress, compute=compute)
         return self._with_decisions(now, decisions)
 
     def _with_decisions(self, now: Tagger, decisions: Any) -> Tagger:

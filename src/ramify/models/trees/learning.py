@@ -105,8 +105,9 @@ class TreeLearner(CheckedWhenMade):
         InputError
             ``visits`` of another shape, or missing own negatives.
         """
+        targets = self.targets(training, tree)
         trainer = TreeTrainer(
-            training.X, tree, self.targets(training, tree), self.config, training.own_negatives, known
+            training.X, tree, targets, self.config, training.own_negatives, known, compute=training.compute
         )
         training.report("train", 0.0)
         levels = trainer.run(

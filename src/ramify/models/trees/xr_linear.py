@@ -34,7 +34,7 @@ from ramify.models.base.unit import stored_count
 from ramify.models.trees.chosen import COST, DENSE_WEIGHT, ChosenOnTraining
 from ramify.models.trees.indexing import MAX_LEAF, built_tree, flat_tree, is_flat
 from ramify.models.trees.learning import TreeLearner, with_checked_extras
-from ramify.protocols import Indexer, Representation
+from ramify.protocols import Compute, Indexer, Representation
 from ramify.values import Hybrid, LabelTree, StageProgress
 
 
@@ -227,6 +227,7 @@ class XRLinear(ChosenOnTraining):
         own_negatives: Any = None,
         visits: Any = None,
         progress: StageProgress | None = None,
+        compute: Compute | None = None,
     ) -> XRLinear:
         """Build the tree and train the weights.
 
@@ -247,6 +248,8 @@ class XRLinear(ChosenOnTraining):
             instance is a positive of; all when None.
         progress : callable, optional
             Called with (stage, share done).
+        compute : Compute, optional
+            Where the classifiers are trained, such as ``scale.Cluster``; the model does not depend on it.
 
         Raises
         ------
@@ -262,6 +265,7 @@ class XRLinear(ChosenOnTraining):
                 own_negatives=own_negatives,
                 visits=visits,
                 progress=progress,
+                compute=compute,
             )
         )
 

@@ -23,6 +23,7 @@ from ramify.data.equal import equal_instances
 from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Request, Training, part_of
 from ramify.models.base.adapter import as_model, unfitted
+from ramify.protocols import Compute
 from ramify.tagger.assessment import instances_of, named_by, training_counts
 from ramify.tagger.decide.calibration import KINDS
 from ramify.tagger.decide.decisions import Decisions
@@ -53,6 +54,7 @@ def cross_fitted_decisions(
     seed: int = 0,
     threads: int | None = None,
     progress: StageProgress | None = None,
+    compute: Compute | None = None,
 ) -> Decisions:
     """Calibration of a tagger by its training documents, with the evidence for its rules.
 
@@ -71,6 +73,8 @@ def cross_fitted_decisions(
         The model's setting when None.
     progress : callable, optional
         Called with ("calibrate", share done).
+    compute : Compute, optional
+        Where the classifiers of label trees are trained.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def cross_fitted_decisions(
         Fewer than 100 documents, other documents than those of training, or too few predictions to calibrate.
     """
     kind, k = KINDS.check("calibration", kind), labels_per_document(tagger, k)
-    everything = _training(tagger, training, threads)
+    everything = replace(_training(tagger, training, threads), compute=compute)
     chosen = folds(equal_instances(training), seed)
     evidence = []
     for number, held in enumerate(chosen):
