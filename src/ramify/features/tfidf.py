@@ -201,27 +201,94 @@ class Tfidf(WeightedText):
     def _count(self, texts: Sequence[str], *, keep_rows: bool) -> CountedTexts:
         self.check_settings()
         checked = checked_texts(texts)
-        plan = choose_plan(
-            checked,
+        plan = self.plan_of(checked)
+        low, high = self.document_limits(plan, len(checked))
+        counted = self.counted(checked, plan, keep_rows=keep_rows)
+        columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=self.max_features)
+        sizes = {"n_grams": counted.n_grams, "n_texts": len(checked)}
+        self.set_counted(plan, columns, documents, **sizes, known_words=counted.known_words)
+        return counted
+
+    def plan_of(self, texts: Sequence[str]) -> TextPlan:
+        """The language of the texts, and the values of the settings that are "auto"."""
+        return choose_plan(
+            texts,
             language=self.language,
             stemmer=self.stemmer,
             grams={name: self.RULES[name].check(name, getattr(self, name)) for name in ("words", "characters", "runs")},
             min_df=self.RULES["min_df"].check("min_df", self.min_df),
         )
-        low = math.ceil(_document_limit(plan.min_df, len(checked)))
-        high = math.floor(_document_limit(self.max_df, len(checked)))
-        if high < low and checked:
+
+    def document_limits(self, plan: TextPlan, n_texts: int) -> tuple[int, int]:
+        """Numbers of texts that an n-gram must and may be in, of so many texts.
+
+        Raises
+        ------
+        InputError
+            The limits exclude every n-gram.
+        """
+        low = math.ceil(_document_limit(plan.min_df, n_texts))
+        high = math.floor(_document_limit(self.max_df, n_texts))
+        if high < low and n_texts:
             raise InputError(
                 f"max_df={quoted(self.max_df)} keeps fewer texts than min_df={quoted(plan.min_df)}: lower min_df"
             )
-        threads, stems = thread_count(self.threads), _stems(plan)
-        counted = CountedTexts(checked, self._grams_of(plan), keep_rows=keep_rows, threads=threads, stems=stems)
-        columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=self.max_features)
+        return low, high
+
+    def counted(
+        self,
+        texts: tuple[str, ...],
+        plan: TextPlan,
+        *,
+        keep_rows: bool = False,
+        keep_words: bool = False,
+        threads: int | None = None,
+    ) -> CountedTexts:
+        """The n-grams of some texts of a corpus; ``texts`` from ``checked_texts``."""
+        return CountedTexts(
+            texts,
+            self._grams_of(plan),
+            keep_rows=keep_rows,
+            threads=thread_count(self.threads if threads is None else threads),
+            stems=_stems(plan),
+            keep_words=keep_words,
+        )
+
+    def set_counted(
+        self,
+        plan: TextPlan,
+        columns: Vocabulary,
+        documents: Int64,
+        *,
+        n_grams: int,
+        n_texts: int,
+        known_words: Sequence[str],
+    ) -> Tfidf:
+        """Set the fitted attributes.
+
+        Parameters
+        ----------
+        plan : TextPlan
+            From ``plan_of``.
+        columns : Vocabulary
+            The chosen n-grams.
+        documents : int64 array, shape (d,)
+            Number of texts that contain each of them.
+        n_grams, n_texts : int
+            Distinct n-grams before any limit, and texts.
+        known_words : sequence of str
+            See ``CountedTexts``.
+
+        Raises
+        ------
+        InputError
+            No column.
+        """
         if len(columns.hashes) == 0:
-            raise InputError(self._no_columns(plan, counted.n_grams, len(checked)))
-        self._set_columns(columns, _smooth_idf(documents, len(checked)), len(checked))
-        self._set_plan(plan, counted.known_words)
-        return counted
+            raise InputError(self._no_columns(plan, n_grams, n_texts))
+        self._set_columns(columns, _smooth_idf(documents, n_texts), n_texts)
+        self._set_plan(plan, known_words)
+        return self
 
     def _no_columns(self, plan: TextPlan, n_grams: int, n_texts: int) -> str:
         if n_grams:
