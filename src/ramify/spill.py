@@ -1,7 +1,7 @@
 """Arrays in files instead of memory: mapped, without a name, and gone with the array or the process.
 
-The pages of a mapped file belong to the page cache: the system writes them back and reuses them when memory is short.
-All blocks of a file are reserved when it is made, because a write to a mapped file on a full disk would end the process.
+The pages of a mapped file belong to the page cache: the system writes them back and reuses them when memory is short. All
+blocks are reserved when a file is made, because a write to a mapped file on a full disk would end the process.
 """
 
 from __future__ import annotations
@@ -75,7 +75,10 @@ class Spill:
         """Some rows of a CSR matrix, as a CSR matrix in files."""
         sizes = np.diff(matrix.indptr)[rows]
         indptr = np.concatenate([[0], np.cumsum(sizes)])
-        indices, data = self.empty(int(indptr[-1]), matrix.indices.dtype), self.empty(int(indptr[-1]), matrix.data.dtype)
+        indices, data = (
+            self.empty(int(indptr[-1]), matrix.indices.dtype),
+            self.empty(int(indptr[-1]), matrix.data.dtype),
+        )
         for first in range(0, len(rows), ROWS_AT_ONCE):
             part = matrix[rows[first : first + ROWS_AT_ONCE]]
             place = slice(indptr[first], indptr[first] + part.nnz)
@@ -134,9 +137,9 @@ class Growing:
         InputError
             The folder has too little space.
         """
-        rest = memoryview(np.ascontiguousarray(part, self._dtype).reshape(-1).view(np.uint8))
+        rest = np.ascontiguousarray(part, self._dtype).reshape(-1).view(np.uint8).data
         try:
-            while len(rest):
+            while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise self._spill.full(len(rest), error) from None

@@ -19,7 +19,7 @@ from ramify.checks import thread_count
 from ramify.features.plan import TextPlan
 from ramify.features.tfidf import Tfidf
 from ramify.kernels.stems import most_frequent
-from ramify.kernels.text import MOST_KNOWN_WORDS, CountedTexts, Vocabulary, checked_texts, hash_slots
+from ramify.kernels.text import MOST_KNOWN_WORDS, Vocabulary, checked_texts, hash_slots
 from ramify.spill import Spill
 from ramify.strings import StringTable
 from ramify.values import CSR, Bool, Int64, csr_of
@@ -159,11 +159,15 @@ def choose(
 ) -> tuple[Vocabulary, Int64]:
     """The columns and their document frequencies, as ``CountedTexts.choose`` gives them for all texts."""
     within = (counts.documents >= min_documents) & (counts.documents <= max_documents)
-    kinds = [_capped(counts, np.flatnonzero(within & kind), max_terms) for kind in (counts.are_words, ~counts.are_words)]
+    kinds = [
+        _capped(counts, np.flatnonzero(within & kind), max_terms) for kind in (counts.are_words, ~counts.are_words)
+    ]
     terms = np.concatenate(kinds)
     hashes = counts.hashes[terms]
     names = _taken([counts.names], terms)
-    return Vocabulary(names=names, hashes=hashes, slots=hash_slots(hashes), n_words=len(kinds[0])), counts.documents[terms]
+    return Vocabulary(names=names, hashes=hashes, slots=hash_slots(hashes), n_words=len(kinds[0])), counts.documents[
+        terms
+    ]
 
 
 def _capped(counts: TermCounts, terms: Int64, most: int | None) -> Int64:
@@ -175,11 +179,11 @@ def _capped(counts: TermCounts, terms: Int64, most: int | None) -> Int64:
         terms = terms[frequency >= lowest]
     blob, offsets = counts.names.blob.tobytes(), counts.names.offsets
     names = [blob[offsets[term] : offsets[term + 1]] for term in terms.tolist()]
-    terms = terms[np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)]
+    terms = np.asarray(terms[np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)])
     if lowest < 0 or most is None:
         return terms
     equal = counts.occurrences[terms] == lowest
-    return terms[~equal | (np.cumsum(equal) <= most - int((~equal).sum()))]
+    return np.asarray(terms[~equal | (np.cumsum(equal) <= most - int((~equal).sum()))])
 
 
 def shards_of(texts: Sequence[str], characters: int = CHARACTERS) -> Iterator[tuple[str, ...]]:
@@ -237,9 +241,7 @@ def fit_shards(
     return tfidf.set_counted(plan, columns, documents, n_grams=len(counts), n_texts=counts.n_texts, known_words=known)
 
 
-def fit_transform_shards(
-    tfidf: Tfidf, texts: Sequence[str], spill: Spill, *, characters: int = CHARACTERS
-) -> CSR:
+def fit_transform_shards(tfidf: Tfidf, texts: Sequence[str], spill: Spill, *, characters: int = CHARACTERS) -> CSR:
     """Learn from the texts and return their features in mapped files; equal to ``tfidf.fit_transform(texts)``.
 
     Returns

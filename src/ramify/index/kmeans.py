@@ -61,9 +61,7 @@ class KMeansIndexer(CheckedWhenMade):
         "keep_unused": YesNo(),
     }
 
-    def build(
-        self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1, spill: Spill | None = None
-    ) -> LabelTree:
+    def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1, spill: Spill | None = None) -> LabelTree:
         """Group the labels.
 
         Parameters

@@ -79,6 +79,6 @@ def most_frequent(words: Sequence[str], counts: Int64, most: int) -> list[str]:
     if len(words) <= most:
         return sorted(words)
     lowest = np.partition(counts, -most)[-most]
-    above = [words[i] for i in np.flatnonzero(counts > lowest)]
-    equal = sorted(words[i] for i in np.flatnonzero(counts == lowest))
+    above = [words[i] for i in np.flatnonzero(counts > lowest).tolist()]
+    equal = sorted(words[i] for i in np.flatnonzero(counts == lowest).tolist())
     return sorted(above + equal[: most - len(above)])

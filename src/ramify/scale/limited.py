@@ -1,8 +1,8 @@
-"""Training of a label tree within a limit of memory: parts of a level one after the other, weights and vectors in files.
+"""Training of a label tree within a limit of memory: parts of a level one by one, weights and vectors in files.
 
 peak = data of the labels + one part of a level + work arrays          X, Z, trained and packed weights are mapped files
 
-The weights of a node depend on its rows and its place in the tree only, so the model is that of a training without limit.
+The weights of a node depend on its rows and its place in the tree only, so the model is that without a limit.
 """
 
 from __future__ import annotations
