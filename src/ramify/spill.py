@@ -1,7 +1,7 @@
 """Arrays in files instead of memory: mapped, without a name, and gone with the array or the process.
 
-The pages of a mapped file belong to the page cache: the system writes them back and reuses them when memory is short. All
-blocks are reserved when a file is made, because a write to a mapped file on a full disk would end the process.
+The pages of a mapped file belong to the page cache: the system writes them back and reuses them when memory is short.
+All blocks are reserved when a file is made, because a write to a mapped file on a full disk would end the process.
 """
 
 from __future__ import annotations

@@ -50,8 +50,9 @@ class TrainOptions(OutputOptions, ThreadOptions, MemoryOptions, NewFieldOptions)
     """Options of ``ramify train``, without the flags of the model and the vectorizer."""
 
     data: Annotated[
-        Optional[str], Argument(metavar="DATA", help="File of labelled documents, or directory of such files.")
-    ] = None  # noqa: UP045
+        Optional[str],  # noqa: UP045
+        Argument(metavar="DATA", help="File of labelled documents, or directory of such files."),
+    ] = None
     out: Annotated[
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="DIR", help="Directory for the model; an existing model is replaced."),
