@@ -3,10 +3,10 @@
     python benchmarks/memory_limit.py train --set generated-1m --limit 4e9
     python benchmarks/memory_limit.py tfidf --set yso-finna-en --shards 8
 
-Each training is a process of its own. Its peak is the largest sum of RssAnon and RssShmem in /proc/self/status, read every
-5 ms: the resident memory without the pages of mapped files, which the system can reuse. In both runs features are in
-mapped files before the measurement begins. ``tfidf`` compares the features of a set that was counted in shards with those
-of all texts, and their times. Adds rows to ``benchmarks/results/scale.jsonl``.
+Each training is a process of its own. Its peak is the largest sum of RssAnon and RssShmem in /proc/self/status, read
+every 5 ms: the resident memory without the pages of mapped files, which the system can reuse. In both runs features are
+in mapped files before the measurement begins. ``tfidf`` compares the features of a set that was counted in shards
+with those of all texts, and their times. Adds rows to ``benchmarks/results/scale.jsonl``.
 """
 
 from __future__ import annotations
