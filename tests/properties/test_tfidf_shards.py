@@ -13,7 +13,8 @@ from ramify.errors import InputError
 from ramify.features.shards import Counter, fit_shards, fit_transform_shards, merge, shards_of
 from ramify.spill import Spill
 
-WORDS = "river rivers lake lakes bills Straße strasse ΣΊΣΥΦΟΣ İstanbul 日本語 ไทย \ud800 a bb x_1 the of".split()
+TEXT = "river rivers lake lakes bills Straße strasse ΣΊΣΥΦΟΣ İstanbul 日本語 ไทย \ud800 a bb x_1 the of"
+WORDS = TEXT.split()
 TEXTS = st.lists(
     st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=4)), max_size=9).map(" ".join), min_size=1, max_size=12
 )

@@ -23,7 +23,8 @@ from ramify.errors import InputError
 from ramify.exchange import Request
 from ramify.kernels.predict import SearchConfig, Searcher
 from ramify.match import BeamSearch
-from ramify.values import CSR, Features, Float32, Int32, LabelTree, TopK
+from ramify.models.base.unit import unit_rows
+from ramify.values import CSR, Float32, Int32, LabelTree, TopK, as_csr
 from ramify.weights import ENTRY_BYTES, PackedLevel
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -65,6 +66,8 @@ class SubtreeShard:
         Settings of the search.
     log_bias : float32 array, shape (L,), optional
         As in ``BeamSearch``.
+    normalize : bool, default True
+        Divide each row of X by its length.
     """
 
     tree: LabelTree
@@ -73,14 +76,24 @@ class SubtreeShard:
     last_leaf: int
     config: SearchConfig
     log_bias: Float32 | None = None
+    normalize: bool = True
 
     @property
     def nbytes(self) -> int:
         """Bytes of the weights."""
         return sum(level.nbytes for level in self.levels)
 
-    def rank(self, X: Features, k: int, *, threads: int = 1) -> RankedLeaves:
-        """The k best leaves of the shard for each instance; X as the model's search takes it."""
+    def rank(self, X: Any, k: int, *, threads: int = 1) -> RankedLeaves:
+        """The k best leaves of the shard for each instance.
+
+        Raises
+        ------
+        InputError
+            X of another width than in training, or k out of range.
+        """
+        X = as_csr(X, n_columns=self.levels[0].n_features)
+        X = unit_rows(X)[0] if self.normalize else X
+        k = whole_number("k", k, 1, self.tree.n_labels)
         mine = np.zeros(self.tree.n_leaves, bool)
         mine[self.first_leaf : self.last_leaf] = True
         searcher = Searcher(self.tree, self.levels, log_bias=self.log_bias, allowed_leaves=mine)
@@ -103,15 +116,13 @@ def _filled(kept: npt.NDArray[np.bool_], values: npt.NDArray[Any], fill: float) 
     return whole
 
 
-def subtree_shards(search: BeamSearch, config: SearchConfig, count: int) -> list[SubtreeShard]:
+def subtree_shards(model: Any, count: int) -> list[SubtreeShard]:
     """Divide the clusters above the leaves into consecutive ranges with about equal weights.
 
     Parameters
     ----------
-    search : BeamSearch
-        The tree of a model (``model.search_``).
-    config : SearchConfig
-        Settings of the search.
+    model : XRLinear
+        A fitted model.
     count : int
         Number of shards, at most that of the clusters.
 
@@ -120,6 +131,7 @@ def subtree_shards(search: BeamSearch, config: SearchConfig, count: int) -> list
     InputError
         A tree without clusters, with fewer than ``count``, with several leaves per label, or with dense weights.
     """
+    search: BeamSearch = model.search_
     tree, last = search.tree, search.levels[-1]
     if tree.depth == 1 or tree.overlapping or search.n_dense:
         why = "has no clusters" if tree.depth == 1 else "has several leaves per label" if tree.overlapping else None
@@ -132,6 +144,8 @@ def subtree_shards(search: BeamSearch, config: SearchConfig, count: int) -> list
     cuts = np.maximum.accumulate(np.clip(cuts, least, most) - least) + least
     bounds = [0, *cuts.tolist(), last.n_parents]
     pointers = tree.first_children(tree.depth - 1)
+    transform, copies = model.score_transform, model.merge_copies
+    config = SearchConfig(beam=model.beam, transform=transform, path_weight=model.path_weight, copies=copies)
     return [
         SubtreeShard(
             tree,
@@ -140,6 +154,7 @@ def subtree_shards(search: BeamSearch, config: SearchConfig, count: int) -> list
             int(pointers[end]),
             config,
             search.log_bias,
+            model.normalize,
         )
         for first, end in pairwise(bounds)
     ]
@@ -185,9 +200,7 @@ def merged(parts: Sequence[RankedLeaves], k: int) -> TopK:
     return TopK(np.take_along_axis(labels, order, axis=1), np.take_along_axis(scores, order, axis=1))
 
 
-def predict_by_subtrees(
-    shards: Sequence[SubtreeShard], X: Features, k: int, *, mapped: Map = map, threads: int = 1
-) -> TopK:
+def predict_by_subtrees(shards: Sequence[SubtreeShard], X: Any, k: int, *, mapped: Map = map, threads: int = 1) -> TopK:
     """The answer of the whole tree from its shards, bit for bit.
 
     Parameters
@@ -195,7 +208,7 @@ def predict_by_subtrees(
     shards : sequence of SubtreeShard
         All shards of a tree.
     X : csr_matrix, shape (n, d)
-        Features, with rows of length 1 if the model has ``normalize``.
+        Features.
     k : int
         Labels per instance.
     mapped : callable, default map
@@ -210,7 +223,7 @@ def predict_by_subtrees(
 class _Ranking:
     """A function of a shard that can be sent to another process."""
 
-    X: Features
+    X: Any
     k: int
     threads: int
 
