@@ -45,7 +45,7 @@ def test_the_model_has_the_bytes_of_a_training_in_memory(call, shards, tmp_path)
         done = call("train", shards, "--out", tmp_path / name, "--calibrate", "no", *arguments)
         assert done.code == 0, done.err
         assert contents(tmp_path / name) == wanted
-    done = call("train", tmp_path / "all.jsonl", "--out", tmp_path / "q", "--memory", "500MB", "--temp", shards)
+    done = call("train", tmp_path / "all.jsonl", "--out", tmp_path / "q", "--memory", "500MB")
     assert done.code == 0, done.err
     assert contents(tmp_path / "q") == wanted
     assert len(list(shards.iterdir())) == 4
@@ -72,8 +72,6 @@ def test_parquet_shards_give_the_same_model(call, shards, tmp_path):
         (("--memory", "1GB", "--calibrate", "yes"), "--calibrate and --memory are both given"),
         (("--memory", "1GB", "--model", "partitioned"), "the model Partitioned needs all data in memory"),
         (("--memory", "1GB", "--vectorizer", "hashing"), "the vectorizer Hashing needs all data in memory"),
-        (("--memory", "1GB", "--temp", "absent"), "the folder absent cannot hold data for the training"),
-        (("--temp", "."), "--temp is given without --memory"),
         (("--memory", "1GB", "--group", "text"), "group is 'text', but rows of shards are not joined"),
     ],
 )

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate("KMGT", start=1)}
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?I?)B?", re.ASCII)
-MEMORY_PANEL = "Memory"
 
 
 def bytes_of(text: str) -> int:
@@ -42,17 +41,7 @@ class MemoryOptions:
 
     memory: Annotated[
         Optional[str],  # noqa: UP045 - typer evaluates it
-        Option(
-            metavar="SIZE",
-            help="Limit of memory, such as 4GB; larger data are kept in files.",
-            rich_help_panel=MEMORY_PANEL,
-        ),
-    ] = None
-    temp: Annotated[
-        Optional[Path],  # noqa: UP045
-        Option(
-            metavar="DIR", help="Folder for these files. (default: that of the model)", rich_help_panel=MEMORY_PANEL
-        ),
+        Option(metavar="SIZE", help="Limit of memory, such as 4GB."),
     ] = None
 
     def check_memory(self, others: Mapping[str, Any]) -> None:
@@ -86,8 +75,6 @@ class MemoryOptions:
             Not a size, a model or vectorizer that needs all data in memory, or a folder that cannot be used.
         """
         if self.memory is None:
-            if self.temp is not None:
-                raise InputError("--temp is given without --memory: leave it out, or add --memory 4GB")
             return None
         limit = bytes_of(self.memory)
         from ramify.features import Tfidf
@@ -102,4 +89,4 @@ class MemoryOptions:
                     f"memory: use --{name} {wanted}"
                 )
         place = next(path for path in out.absolute().parents if path.is_dir())
-        return MemoryLimit(limit, place if self.temp is None else self.temp)
+        return MemoryLimit(limit, place)

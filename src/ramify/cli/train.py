@@ -51,11 +51,11 @@ class TrainOptions(OutputOptions, ThreadOptions, MemoryOptions, NewFieldOptions)
 
     data: Annotated[
         Optional[str],  # noqa: UP045
-        Argument(metavar="DATA", help="File of labelled documents, or directory of such files."),
+        Argument(metavar="DATA", help="File or directory of labelled documents."),
     ] = None
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        Option("--out", "-o", metavar="DIR", help="Directory for the model; an existing model is replaced."),
+        Option("--out", "-o", metavar="DIR", help="Model directory; an old model is replaced."),
     ] = None
     model: Annotated[
         Optional[str],  # noqa: UP045

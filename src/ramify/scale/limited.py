@@ -132,7 +132,7 @@ def needed_bytes(work: TreeWork) -> int:
     n, width = work.X.shape
     positives = sum(target.nnz for target in work.targets)
     searched = n * work.beam if any(work.matched) else 0
-    return 150_000_000 + 40 * positives + 40 * searched + 40 * width + 60 * work.tree.n_leaves
+    return 200_000_000 + 40 * positives + 40 * searched + 40 * width + 60 * work.tree.n_leaves
 
 
 def bounded_ranges(sizes: Float64, most: float) -> list[tuple[int, int]]:
