@@ -55,7 +55,7 @@ class TrainOptions(OutputOptions, ThreadOptions, MemoryOptions, NewFieldOptions)
     ] = None
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        Option("--out", "-o", metavar="DIR", help="Model directory; an old model is replaced."),
+        Option("--out", "-o", metavar="DIR", help="Model directory; replaces an old one."),
     ] = None
     model: Annotated[
         Optional[str],  # noqa: UP045
