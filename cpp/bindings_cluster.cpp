@@ -1,4 +1,7 @@
 #include "bindings.hpp"
+
+#include <nanobind/stl/string.h>
+
 #include "cluster_bisect.hpp"
 #include "cluster_nearest.hpp"
 #include "pifa.hpp"
@@ -43,8 +46,8 @@ void bind_pifa(nb::module_& m) {
 
 void bind_bisect(nb::module_& m) {
     nb::class_<BisectOptions>(m, "BisectOptions")
-        .def(nb::init<bool, int, double, uint64_t, int, int, int>(), nb::arg("spherical"), nb::arg("iterations"),
-             nb::arg("tolerance"), nb::arg("seed"), nb::arg("threads"), nb::arg("sketch"), nb::arg("refinements"));
+        .def(nb::init<bool, int, double, uint64_t, int, int, int, std::string>(), nb::arg("spherical"), nb::arg("iterations"),
+             nb::arg("tolerance"), nb::arg("seed"), nb::arg("threads"), nb::arg("sketch"), nb::arg("refinements"), nb::arg("folder"));
     m.def(
         "balanced_order",
         [](const FeatureArrays& vectors, const Pointers& middles, const Indices& lefts, const Indices& rights,

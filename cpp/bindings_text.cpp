@@ -101,13 +101,14 @@ public:
         return {vocabulary_.terms.size(), vocabulary_.n_words, vocabulary_.names.blob.size()};
     }
 
-    void fill_vocabulary(Out1<uint8_t> blob, Out1<int64_t> offsets, Out1<uint64_t> hashes, Out1<int64_t> documents) {
+    void fill_vocabulary(Out1<uint8_t> blob, Out1<int64_t> offsets, Out1<uint64_t> hashes, Out1<int64_t> documents, Out1<int64_t> occurrences) {
         std::copy(vocabulary_.names.blob.begin(), vocabulary_.names.blob.end(), blob.data());
         std::copy(vocabulary_.names.offsets.begin(), vocabulary_.names.offsets.end(), offsets.data());
         for (size_t column = 0; column < vocabulary_.terms.size(); ++column) {
             const Term& term = corpus_.term(vocabulary_.terms[column]);
             hashes.data()[column] = term.hash;
             documents.data()[column] = term.documents;
+            occurrences.data()[column] = int64_t(term.frequency);
         }
         rows_ = std::make_unique<CorpusRows>(corpus_, vocabulary_.terms);
         vocabulary_ = Vocabulary{};
@@ -238,7 +239,7 @@ void bind_text(nb::module_& m) {
         .def("choose", &TextCorpus::choose, nb::arg("min_documents"), nb::arg("max_documents"), nb::arg("max_terms"),
              nb::arg("threads"))
         .def("fill_vocabulary", &TextCorpus::fill_vocabulary, strict("blob"), strict("offsets"), strict("hashes"),
-             strict("documents"))
+             strict("documents"), strict("occurrences"))
         .def("fill_indptr", &TextCorpus::fill_indptr, strict("indptr"), nb::arg("threads"))
         .def("fill_rows", &TextCorpus::fill_rows, nb::arg("weighting"), strict("indptr"), strict("indices"),
              strict("values"), nb::arg("threads"));

@@ -190,9 +190,9 @@ void balanced_order(const FeatureView& Z, const CutPlan& plan, const BisectOptio
     }
     const Recursion recursion(plan, options, order);
     std::vector<Job> large, small;
-    std::vector<PatchMaker> makers(static_cast<size_t>(options.threads));
+    std::vector<PatchMaker> makers(static_cast<size_t>(options.threads), PatchMaker(&options.folder));
     Patch sketch_patch;
-    if (const Sketch sketch = make_sketch(Z, options.sketch); !sketch.empty())
+    if (const Sketch sketch = make_sketch(Z, options.sketch, &options.folder); !sketch.empty())
         sketch_patch = makers[0].gather(sketch.vectors(Z), labels);
     large.push_back({makers[0].gather(Z, std::move(labels)), std::move(sketch_patch), 0, 0});
     const int64_t enough = large[0].patch.cost() / (32 * options.threads);

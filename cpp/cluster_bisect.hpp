@@ -20,6 +20,7 @@ struct BisectOptions {
     int threads;
     int sketch;         // entries per label in the sketch; 0: none
     int refinements;    // maximum number of full assignments after the sketch
+    std::string folder = {};  // of the files that hold the vectors of large clusters; empty: they are in memory
 };
 
 // Cuts in preorder: cut 0 splits all labels; a side that is not cut further has child -1.

@@ -45,6 +45,8 @@ Patch PatchMaker::compact(std::vector<int32_t> labels, int64_t columns, RowOf&& 
     for (int64_t i = 0; i < n_rows; ++i) entries += row_of(i).length;
     count_uses(n_rows, columns, entries, row_of);
     Patch patch;
+    patch.indices = SpillVector<int32_t>(SpillAllocator<int32_t>(folder_));
+    patch.data = SpillVector<float>(SpillAllocator<float>(folder_));
     patch.columns = number_shared(columns);
     patch.labels = std::move(labels);
     patch.indptr.resize(size_t(n_rows) + 1);

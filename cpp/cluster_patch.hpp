@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "csr.hpp"
+#include "spill.hpp"
 
 namespace ramify {
 
@@ -21,8 +22,8 @@ struct Patch {
     int64_t n_dense = 0;
     const float* dense = nullptr;  // n_dense values per label id
     std::vector<int64_t> indptr{0};
-    std::vector<int32_t> indices;
-    std::vector<float> data;
+    SpillVector<int32_t> indices;
+    SpillVector<float> data;
     std::vector<float> own;
 
     int64_t size() const { return int64_t(labels.size()); }
@@ -35,6 +36,10 @@ struct Patch {
 // Makes patches and reuses its arrays; every worker has its own.
 class PatchMaker {
 public:
+    PatchMaker() = default;
+    // Entries of patches are in files of this folder (see spill.hpp), which must outlive the patches.
+    explicit PatchMaker(const std::string* folder) : folder_(folder) {}
+
     // The patch of some labels, ascending.
     Patch gather(const FeatureView& Z, std::vector<int32_t> labels);
 
@@ -55,6 +60,7 @@ private:
     int64_t number_shared(int64_t columns);
 
     std::vector<int32_t> number_;   // per column: uses (0, 1, 2 or more), then its new number + 1 or 0; all 0 between calls
+    const std::string* folder_ = nullptr;
     std::vector<int32_t> touched_;  // columns to set back to 0
 };
 

@@ -33,8 +33,10 @@ FeatureView Sketch::vectors(const FeatureView& Z) const {
     return {CsrView{Z.rows, Z.cols, indptr.data(), indices.data(), data.data()}, Z.n_dense, Z.dense, Z.dense_scale};
 }
 
-Sketch make_sketch(const FeatureView& Z, int64_t keep) {
+Sketch make_sketch(const FeatureView& Z, int64_t keep, const std::string* folder) {
     Sketch sketch;
+    sketch.indices = SpillVector<int32_t>(SpillAllocator<int32_t>(folder));
+    sketch.data = SpillVector<float>(SpillAllocator<float>(folder));
     if (keep == 0) return sketch;
     int64_t kept = 0;
     for (int64_t row = 0; row < Z.rows; ++row) kept += std::min(Z.length(row), keep);

@@ -9,8 +9,8 @@ namespace ramify {
 
 struct Sketch {
     std::vector<int64_t> indptr;
-    std::vector<int32_t> indices;
-    std::vector<float> data;
+    SpillVector<int32_t> indices;
+    SpillVector<float> data;
 
     bool empty() const { return indptr.empty(); }
     FeatureView vectors(const FeatureView& Z) const;  // with the dense block of Z
@@ -18,6 +18,7 @@ struct Sketch {
 
 // At most `keep` sparse entries per row, the largest in absolute value, ties by the lower column. Empty if that would not
 // remove half of the sparse entries, or for keep = 0.
-Sketch make_sketch(const FeatureView& Z, int64_t keep);
+// They are in files of the folder, if there is one.
+Sketch make_sketch(const FeatureView& Z, int64_t keep, const std::string* folder = nullptr);
 
 }  // namespace ramify

@@ -17,6 +17,7 @@ from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, StagePro
 
 if TYPE_CHECKING:
     from ramify.protocols import Compute
+    from ramify.spill import Spill
 
 T = TypeVar("T", bound="Training")
 R = TypeVar("R", bound="Request")
@@ -60,6 +61,8 @@ class Training:
         Called with (stage, share done).
     compute : Compute, optional
         Where the classifiers of label trees are trained, such as ``scale.Cluster``; in this process when None.
+    spill : Spill, optional
+        Files for arrays that are larger than memory; all arrays are in memory when None.
     """
 
     Y: CSR
@@ -75,6 +78,7 @@ class Training:
     threads: int | None = None
     progress: StageProgress | None = None
     compute: Compute | None = None
+    spill: Spill | None = None
 
     def __len__(self) -> int:
         return int(self.Y.shape[0])

@@ -10,7 +10,7 @@ import pytest
 
 from ramify import Hashing, Tagger, Tfidf, XRLinear
 from ramify.errors import InputError, ModelFileError, RamifyError
-from ramify.features import languages, plan, tfidf
+from ramify.features import languages, plan, stored_stems
 from ramify.features.languages import CODES, STEMMERS, Detection, detect, mixture_shares, snowball
 from ramify.features.plan import TextPlan, choose_plan
 from ramify.features.scripts import advice_on_scripts
@@ -198,7 +198,7 @@ def test_only_the_most_frequent_words_are_kept(monkeypatch):
 
 def test_other_stems_than_at_training_are_an_error(monkeypatch):
     config, arrays = Tfidf(language="en").fit(["water rights", "tax credits"]).to_state()
-    monkeypatch.setattr(tfidf, "snowball", lambda language: lambda words: [word[:2] for word in words])
+    monkeypatch.setattr(stored_stems, "snowball", lambda language: lambda words: [word[:2] for word in words])
     with pytest.raises(
         ModelFileError, match=r"was trained with PyStemmer '.*', which stems 'credits' to 'credit', but"
     ):

@@ -16,6 +16,7 @@ from typer.main import get_command
 from ramify import catalogue
 from ramify.cli.cluster import ClusterOptions, opened_cluster, plan_text
 from ramify.cli.commands import as_command
+from ramify.cli.memory import MemoryOptions
 from ramify.cli.options import DATA_PANEL, REMEMBERED, NewFieldOptions, OutputOptions, ThreadOptions, checked_seed
 from ramify.errors import InputError
 from ramify.wording import quoted
@@ -23,6 +24,7 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan, Start
     from ramify.cli.settings import Part
+    from ramify.spill import Spill
     from ramify.tagger import Tagger
     from ramify.values import Dataset
 
@@ -45,10 +47,13 @@ Examples:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(OutputOptions, ThreadOptions, ClusterOptions, NewFieldOptions):
+class TrainOptions(OutputOptions, ThreadOptions, ClusterOptions, MemoryOptions, NewFieldOptions):
     """Options of ``ramify train``, without the flags of the model and the vectorizer."""
 
-    data: Annotated[Optional[str], Argument(metavar="DATA", help="File of labelled documents.")] = None  # noqa: UP045
+    data: Annotated[
+        Optional[str],  # noqa: UP045
+        Argument(metavar="DATA", help="File or directory of labelled documents."),
+    ] = None
     out: Annotated[
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="DIR", help="Model directory, made or replaced."),
@@ -203,6 +208,9 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
         raise InputError("--calibrate is yes, but several processes train together: use --holdout instead")
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
+    if options.memory is not None:
+        others = {name: getattr(options, name) for name in ("cluster", "holdout", "test", "calibrate")}
+        options.check_memory(others)
     if options.out is not None:
         check_target(options.out)
     train = _plan_cluster if options.dry_run else _train
@@ -216,13 +224,15 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     from ramify.cli.training_report import TrainingReport
 
     assert options.data is not None and options.out is not None
+    limit = options.memory_limit(options.out, tagger)
+    spill = None if limit is None else limit.spill
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
-            training, test = _read(options, options.data, plan.seed)
+            training, test = _read(options, options.data, plan.seed, spill)
             stages.n_documents = len(training)
         note_oddities(training, quiet=options.quiet)
         with warnings_as_notes(quiet=options.quiet):
-            tagger.fit_dataset(training, progress=stages, compute=cluster)
+            tagger.fit_dataset(training, progress=stages, compute=cluster if limit is None else limit, spill=spill)
         if cluster is not None and cluster.tasks + cluster.resumed == 0:
             note("note: no worker was used: the model has no label tree with enough clusters", quiet=options.quiet)
         if not _is_first_process():
@@ -232,7 +242,7 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         with stages.stage("save"):
             tagger.save(options.out)
         held_out = test if options.holdout is not None else None
-        reason = reason_against(options.calibrate, tagger, held_out)
+        reason = reason_against("no" if limit is not None else options.calibrate, tagger, held_out)
         if reason is None:
             how = {"seed": plan.seed, "threads": options.threads, "compute": cluster}
             reason = calibrate_and_save(tagger, options.out, training, held_out, stages, **how)
@@ -256,7 +266,7 @@ def _plan_cluster(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     assert options.data is not None
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
         with stages.stage("read"):
-            training, _ = _read(options, options.data, plan.seed)
+            training, _ = _read(options, options.data, plan.seed, None)
         try:
             tagger.fit_dataset(training, progress=stages, compute=cluster)
         except PlanReady as ready:
@@ -274,10 +284,13 @@ def _is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _read(options: TrainOptions, data: str, seed: int) -> tuple[Dataset, Dataset | None]:
-    from ramify.data import read, split_random
+def _read(options: TrainOptions, data: str, seed: int, spill: Spill | None) -> tuple[Dataset, Dataset | None]:
+    from ramify.data import is_sharded, read, read_shards, split_random
 
-    dataset = read(data, fields=options.fields())
+    if spill is not None or is_sharded(data):
+        dataset = read_shards(data, fields=options.fields(), spill=spill)
+    else:
+        dataset = read(data, fields=options.fields())
     if options.holdout is not None:
         return split_random(dataset, options.holdout, seed)
     return dataset, None if options.test is None else read(options.test, fields=options.fields())

@@ -18,6 +18,7 @@ from ramify.data.hidden import hide_labels
 from ramify.data.joining import convert_split, joined
 from ramify.data.labels import align
 from ramify.data.names import read_names, renamed
+from ramify.data.shards import is_sharded, read_shards
 from ramify.data.splits import split_by_column, split_by_cutoff, split_grouped, split_label_aware, split_random
 
 __all__ = [
@@ -31,12 +32,14 @@ __all__ = [
     "find_duplicates",
     "hide_labels",
     "holds_texts",
+    "is_sharded",
     "joined",
     "looks_long",
     "read",
     "read_column",
     "read_features",
     "read_names",
+    "read_shards",
     "read_texts",
     "refuse_same_file",
     "renamed",

@@ -135,7 +135,7 @@ def read_texts(
             is_new = not group or documents.of(values[-2]) == n_before
             identity = values[-2] if group and values[-1] in NO_ID else values[-1]
         except InputError as error:
-            problem = _located(error, source, line)
+            problem = located(error, source, line)
             if on_bad is None:
                 raise problem from None
             on_bad(problem)
@@ -356,17 +356,17 @@ def _read_text_rows(file: Path, rows: RowReader, fields: Fields) -> Dataset:
             text = values[0]
             texts.append(text if one_field and text.__class__ is str else joined_text(values))
         except InputError as error:
-            raise _located(error, file, line) from None
+            raise located(error, file, line) from None
     try:
         Y, names = labels.finish()
     except InputError as error:
-        raise _located(error, file) from None
+        raise located(error, file) from None
     if "" in ids:  # an empty cell
         ids = [None if one == "" else one for one in ids]
     dataset = Dataset(Y=Y, label_names=names, texts=texts, ids=ids if ids.count(None) < len(ids) else None)
     return dataset if group is None else merged_rows(dataset, numbers)
 
 
-def _located(error: InputError, source: Source, line: int | None = None) -> DataFileError:
+def located(error: InputError, source: Source, line: int | None = None) -> DataFileError:
     """The error with its file and line; the line of a held value goes first."""
     return DataFileError(str(error), name_of(source), getattr(error, "line", None) or line)

@@ -6,18 +6,19 @@ X[i, j] = tf(i, j) · idf(j), rows of length 1; tf = 1 + log(count), idf(j) = lo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
-from ramify.checks import AUTO, OneOf, OrAuto, Real, Rule, Rules, Whole, thread_count, whole_number
-from ramify.errors import InputError, ModelFileError, damage_reported
-from ramify.features.languages import SNOWBALL, LanguageRule, snowball, snowball_version
+from ramify.checks import AUTO, OneOf, OrAuto, Rules, Whole, thread_count, whole_number
+from ramify.errors import InputError, damage_reported
+from ramify.features.document_limit import DocumentLimit, document_limit
+from ramify.features.languages import SNOWBALL, LanguageRule, snowball_version
 from ramify.features.plan import TextPlan, choose_plan
+from ramify.features.stored_stems import stemmer_of, stems_of, stored_words, vector
 from ramify.features.weighted_text import (
     DEFAULT_NORM,
     LARGEST_COUNT,
@@ -26,38 +27,11 @@ from ramify.features.weighted_text import (
     WeightedText,
     stored_settings,
 )
-from ramify.kernels.grams import MAX_TEXT_LENGTH, Grams
-from ramify.kernels.stems import Stems
-from ramify.kernels.text import MOST_KNOWN_WORDS, CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
+from ramify.kernels.grams import Grams
+from ramify.kernels.text import CountedTexts, TextWeigher, Vocabulary, Weighting, checked_texts
 from ramify.strings import StringTable
 from ramify.values import CSR, Float32, Int64
 from ramify.wording import quoted
-
-
-@dataclass(frozen=True)
-class DocumentLimit(Rule):
-    """A number of texts, as a whole number, or a share of them, as a float."""
-
-    @property
-    def wanted(self) -> str:
-        """See ``Rule``."""
-        return "a whole number of at least 1 or a share from 0.0 to 1.0"
-
-    def fits(self, value: Any) -> bool:
-        """See ``Rule``."""
-        if isinstance(value, str):
-            return False
-        whole = isinstance(value, int | np.integer)
-        return Whole(1, math.inf).fits(value) if whole else Real(0, 1).fits(value)
-
-    def from_text(self, text: str) -> float:
-        """See ``Rule``."""
-        return int(text) if text.strip().isdecimal() else float(text)
-
-    def plain(self, value: Any) -> float:
-        """See ``Rule``."""
-        return int(value) if isinstance(value, int | np.integer) else float(value)
-
 
 DEFAULT_MAX_DF = 1.0
 DEFAULT_MAX_FEATURES = 200_000
@@ -201,27 +175,94 @@ class Tfidf(WeightedText):
     def _count(self, texts: Sequence[str], *, keep_rows: bool) -> CountedTexts:
         self.check_settings()
         checked = checked_texts(texts)
-        plan = choose_plan(
-            checked,
+        plan = self.plan_of(checked)
+        low, high = self.document_limits(plan, len(checked))
+        counted = self.counted(checked, plan, keep_rows=keep_rows)
+        columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=self.max_features)
+        sizes = {"n_grams": counted.n_grams, "n_texts": len(checked)}
+        self.set_counted(plan, columns, documents, **sizes, known_words=counted.known_words)
+        return counted
+
+    def plan_of(self, texts: Sequence[str]) -> TextPlan:
+        """The language of the texts, and the values of the settings that are "auto"."""
+        return choose_plan(
+            texts,
             language=self.language,
             stemmer=self.stemmer,
             grams={name: self.RULES[name].check(name, getattr(self, name)) for name in ("words", "characters", "runs")},
             min_df=self.RULES["min_df"].check("min_df", self.min_df),
         )
-        low = math.ceil(_document_limit(plan.min_df, len(checked)))
-        high = math.floor(_document_limit(self.max_df, len(checked)))
-        if high < low and checked:
+
+    def document_limits(self, plan: TextPlan, n_texts: int) -> tuple[int, int]:
+        """Numbers of texts that an n-gram must and may be in, of so many texts.
+
+        Raises
+        ------
+        InputError
+            The limits exclude every n-gram.
+        """
+        low = math.ceil(document_limit(plan.min_df, n_texts))
+        high = math.floor(document_limit(self.max_df, n_texts))
+        if high < low and n_texts:
             raise InputError(
                 f"max_df={quoted(self.max_df)} keeps fewer texts than min_df={quoted(plan.min_df)}: lower min_df"
             )
-        threads, stems = thread_count(self.threads), _stems(plan)
-        counted = CountedTexts(checked, self._grams_of(plan), keep_rows=keep_rows, threads=threads, stems=stems)
-        columns, documents = counted.choose(min_documents=low, max_documents=high, max_terms=self.max_features)
+        return low, high
+
+    def counted(
+        self,
+        texts: tuple[str, ...],
+        plan: TextPlan,
+        *,
+        keep_rows: bool = False,
+        keep_words: bool = False,
+        threads: int | None = None,
+    ) -> CountedTexts:
+        """The n-grams of some texts of a corpus; ``texts`` from ``checked_texts``."""
+        return CountedTexts(
+            texts,
+            self._grams_of(plan),
+            keep_rows=keep_rows,
+            threads=thread_count(self.threads if threads is None else threads),
+            stems=stems_of(plan),
+            keep_words=keep_words,
+        )
+
+    def set_counted(
+        self,
+        plan: TextPlan,
+        columns: Vocabulary,
+        documents: Int64,
+        *,
+        n_grams: int,
+        n_texts: int,
+        known_words: Sequence[str],
+    ) -> Tfidf:
+        """Set the fitted attributes.
+
+        Parameters
+        ----------
+        plan : TextPlan
+            From ``plan_of``.
+        columns : Vocabulary
+            The chosen n-grams.
+        documents : int64 array, shape (d,)
+            Number of texts that contain each of them.
+        n_grams, n_texts : int
+            Distinct n-grams before any limit, and texts.
+        known_words : sequence of str
+            See ``CountedTexts``.
+
+        Raises
+        ------
+        InputError
+            No column.
+        """
         if len(columns.hashes) == 0:
-            raise InputError(self._no_columns(plan, counted.n_grams, len(checked)))
-        self._set_columns(columns, _smooth_idf(documents, len(checked)), len(checked))
-        self._set_plan(plan, counted.known_words)
-        return counted
+            raise InputError(self._no_columns(plan, n_grams, n_texts))
+        self._set_columns(columns, _smooth_idf(documents, n_texts), n_texts)
+        self._set_plan(plan, known_words)
+        return self
 
     def _no_columns(self, plan: TextPlan, n_grams: int, n_texts: int) -> str:
         if n_grams:
@@ -262,7 +303,7 @@ class Tfidf(WeightedText):
     def _make_weigher(self) -> TextWeigher:
         if not hasattr(self, "idf_"):
             raise NotFittedError("this Tfidf is not fitted yet: call fit first")
-        stems = _stems(self.plan_, list(self._known_words))
+        stems = stems_of(self.plan_, list(self._known_words))
         return TextWeigher(self._grams_of(self.plan_), self._columns, self._weighting(), stems)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -282,7 +323,7 @@ class Tfidf(WeightedText):
         config = {"settings": self._plain_settings(), "plan": self.plan_.as_dict(), **sizes}
         if self.plan_.stemmer is not None:
             known = list(self._known_words)
-            stems = StringTable.of(_stemmer_of(self.plan_)(known))
+            stems = StringTable.of(stemmer_of(self.plan_)(known))
             config["stemmer_version"] = snowball_version()
             arrays |= {"known_words/blob": self._known_words.blob, "known_words/offsets": self._known_words.offsets}
             arrays |= {"known_stems/blob": stems.blob, "known_stems/offsets": stems.offsets}
@@ -307,68 +348,21 @@ class Tfidf(WeightedText):
 
     def _restore(self, config: dict[str, Any], arrays: dict[str, Any]) -> None:
         n_documents = whole_number("n_documents", config["n_documents"], 0, LARGEST_COUNT)
-        names = StringTable(_vector(arrays, "names", np.uint8), _vector(arrays, "name_offsets", np.int64))
+        names = StringTable(vector(arrays, "names", np.uint8), vector(arrays, "name_offsets", np.int64))
         columns = Vocabulary(
             names=names,
-            hashes=_vector(arrays, "hashes", np.uint64),
-            slots=_vector(arrays, "slots", np.int32),
+            hashes=vector(arrays, "hashes", np.uint64),
+            slots=vector(arrays, "slots", np.int32),
             n_words=whole_number("n_words", config["n_words"], 0, len(names)),
         )
-        idf = _vector(arrays, "idf", np.float32)
+        idf = vector(arrays, "idf", np.float32)
         if idf.shape != columns.hashes.shape or not ((idf > 0) & (idf <= LARGEST_IDF)).all():
             raise InputError(f"idf must be {len(columns.hashes)} positive numbers of at most {LARGEST_IDF:g}")
         self._set_columns(columns, idf, n_documents)
         plan = TextPlan.from_dict(config["plan"])
         DocumentLimit().check("min_df", plan.min_df)
-        self._set_plan(plan, _stored_words(plan, config, arrays) if plan.stemmer else [])
+        self._set_plan(plan, stored_words(plan, config, arrays) if plan.stemmer else [])
         self._new_weigher()
-
-
-def _vector(arrays: dict[str, Any], name: str, dtype: Any) -> npt.NDArray[Any]:
-    array = np.ascontiguousarray(arrays[name])
-    if array.dtype != dtype or array.ndim != 1:
-        raise InputError(f"{name} must be a vector of {np.dtype(dtype)}, not {array.dtype} of shape {array.shape}")
-    return array
-
-
-def _stemmer_of(plan: TextPlan) -> Callable[[Sequence[str]], list[str]]:
-    return snowball(str(plan.language))
-
-
-def _stems(plan: TextPlan, known: Sequence[str] = ()) -> Stems | None:
-    return None if plan.stemmer is None else Stems(_stemmer_of(plan), known)
-
-
-def _stored_words(plan: TextPlan, config: dict[str, Any], arrays: dict[str, Any]) -> list[str]:
-    """The known words, if the installed stemmer gives the stored stems.
-
-    Raises
-    ------
-    InputError
-        Words and stems that do not correspond, or too many.
-    ModelFileError
-        Other stems.
-    """
-    words, stems = (
-        list(StringTable(_vector(arrays, f"{name}/blob", np.uint8), _vector(arrays, f"{name}/offsets", np.int64)))
-        for name in ("known_words", "known_stems")
-    )
-    if len(words) != len(stems) or len(words) > MOST_KNOWN_WORDS or max(map(len, words), default=0) > MAX_TEXT_LENGTH:
-        raise InputError(f"{len(words)} known words do not go with {len(stems)} stems")
-    for word, stem, now in zip(words, stems, _stemmer_of(plan)(words), strict=True):
-        if stem != now:
-            raise ModelFileError(
-                f"the model was trained with PyStemmer {quoted(config['stemmer_version'])}, which stems {quoted(word)} "
-                f"to {quoted(stem)}, but the installed {snowball_version()} to {quoted(now)}: install that version, or "
-                "train the model again"
-            )
-    return words
-
-
-def _document_limit(value: Any, n_documents: int) -> float:
-    """A number of texts: a whole number is one, a float is a share."""
-    limit = DocumentLimit().plain(value)
-    return limit if isinstance(limit, int) else limit * n_documents
 
 
 def _smooth_idf(documents: Int64, n_documents: int) -> Float32:

@@ -16,6 +16,7 @@ from ramify.checks import COUNT, CheckedWhenMade, Rules, Whole, YesNo, rules_of,
 from ramify.errors import InputError
 from ramify.index.shape import balanced_shape, cut_plan
 from ramify.kernels.cluster import KMeansConfig, balanced_order
+from ramify.spill import Spill
 from ramify.values import CSR, Hybrid, Int32, LabelTree, as_csr
 
 
@@ -60,7 +61,7 @@ class KMeansIndexer(CheckedWhenMade):
         "keep_unused": YesNo(),
     }
 
-    def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1) -> LabelTree:
+    def build(self, Z: Any, Y: CSR, *, seed: int = 0, threads: int | None = 1, spill: Spill | None = None) -> LabelTree:
         """Group the labels.
 
         Parameters
@@ -73,6 +74,8 @@ class KMeansIndexer(CheckedWhenMade):
             The same seed gives the same tree for any number of threads.
         threads : int or None, default 1
             None uses all CPUs.
+        spill : Spill, optional
+            Files for copies of the vectors; in memory when None.
 
         Returns
         -------
@@ -88,10 +91,11 @@ class KMeansIndexer(CheckedWhenMade):
         Z = label_vectors(Z, Y.shape[1])
         kept = kept_labels(Y, keep_unused=self.keep_unused)
         if len(kept) < Z.shape[0]:
-            Z = Z[kept]
+            Z = Z[kept] if spill is None or not sp.issparse(Z) else spill.rows(Z, kept)
         config = KMeansConfig(spherical=self.spherical, iterations=self.iterations, seed=seed)
+        folder = "" if spill is None else str(spill.folder)
         shape = balanced_shape(len(kept), branching=self.branching, max_leaf=self.max_leaf, max_depth=self.max_depth)
-        order = balanced_order(Z, cut_plan(shape), config, threads=threads)
+        order = balanced_order(Z, cut_plan(shape), config, threads=threads, folder=folder)
         return shape.tree(kept[order], Y.shape[1])
 
 

@@ -9,12 +9,20 @@ from ramify import _native
 from ramify.checks import Whole, thread_count
 from ramify.errors import InputError
 from ramify.kernels.check import csr_arrays, feature_arrays
+from ramify.spill import Empty
 from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, as_csr
 
 FEATURES_PER_LABEL = Whole(1, optional=True)
 
 
-def pifa(X: Features, Y: CSR, *, max_features_per_label: int | None = None, threads: int | None = 1) -> Features:
+def pifa(
+    X: Features,
+    Y: CSR,
+    *,
+    max_features_per_label: int | None = None,
+    threads: int | None = 1,
+    empty: Empty = np.empty,
+) -> Features:
     """L2-normalise the rows of Y, take YᵀX, L2-normalise its rows.
 
     Parameters
@@ -27,6 +35,8 @@ def pifa(X: Features, Y: CSR, *, max_features_per_label: int | None = None, thre
         Maximum number of sparse entries per label; the entries with the largest absolute values are kept.
     threads : int or None, default 1
         The result is the same for any number.
+    empty : callable, default numpy.empty
+        Makes the arrays of the result, such as ``Spill.empty``.
 
     Returns
     -------
@@ -53,9 +63,9 @@ def pifa(X: Features, Y: CSR, *, max_features_per_label: int | None = None, thre
     indptr = np.zeros(Y.shape[1] + 1, np.int64)
     _native.pifa_count(features, y_indptr, y_rows, limit, threads, indptr[1:])
     np.cumsum(indptr, out=indptr)
-    indices = np.empty(indptr[-1], np.int32)
-    data = np.empty(indptr[-1], np.float32)
-    dense = np.empty((Y.shape[1], X.n_dense), np.float32) if isinstance(X, Hybrid) else None
+    indices = empty(int(indptr[-1]), np.int32)
+    data = empty(int(indptr[-1]), np.float32)
+    dense = empty((Y.shape[1], X.n_dense), np.float32) if isinstance(X, Hybrid) else None
     _native.pifa_fill(features, y_indptr, y_rows, weights, limit, threads, indptr, indices, data, dense)
     sparse = _sorted_csr(data, indices, indptr, (Y.shape[1], width))
     return sparse if dense is None else Hybrid(sparse, dense)

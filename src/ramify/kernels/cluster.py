@@ -101,7 +101,9 @@ def _fill_ranges(plan: CutPlan, begin: Int64, end: Int64) -> None:
             begin[right], end[right] = middle, end[cut]
 
 
-def balanced_order(Z: Features | Float32, plan: CutPlan, config: KMeansConfig, *, threads: int | None = 1) -> Int32:
+def balanced_order(
+    Z: Features | Float32, plan: CutPlan, config: KMeansConfig, *, threads: int | None = 1, folder: str = ""
+) -> Int32:
     """Order the labels by a cut plan; each cut is a 2-means with sides of the planned sizes.
 
     Parameters
@@ -114,6 +116,8 @@ def balanced_order(Z: Features | Float32, plan: CutPlan, config: KMeansConfig, *
         Settings of each cut.
     threads : int or None, default 1
         The result is the same for any number.
+    folder : str, default ""
+        Folder for files that hold the vectors of large clusters; "": they are in memory.
 
     Returns
     -------
@@ -123,20 +127,25 @@ def balanced_order(Z: Features | Float32, plan: CutPlan, config: KMeansConfig, *
     Raises
     ------
     InputError
-        A plan for another number of labels, or broken arrays.
+        A plan for another number of labels, broken arrays, or a folder without enough space.
     """
     threads = thread_count(threads)
     if Z.shape[0] != plan.n_labels:
         raise InputError(f"Z has {Z.shape[0]} rows, but the plan is for {plan.n_labels} labels")
     common = (config.spherical, config.iterations, config.tolerance, config.seed, threads)
-    options = _native.BisectOptions(*common, config.sketch, config.refinements)
+    options = _native.BisectOptions(*common, config.sketch, config.refinements, folder)
     order = np.empty(plan.n_labels, np.int32)
     cuts = (
         np.ascontiguousarray(plan.middles, np.int64),
         np.ascontiguousarray(plan.lefts, np.int32),
         np.ascontiguousarray(plan.rights, np.int32),
     )
-    _native.balanced_order(feature_arrays(_as_features(Z)), *cuts, options, order)
+    try:
+        _native.balanced_order(feature_arrays(_as_features(Z)), *cuts, options, order)
+    except RuntimeError as error:
+        if not folder:
+            raise
+        raise InputError(str(error)) from None
     return order
 
 

@@ -16,6 +16,7 @@ from ramify import _native
 from ramify.checks import OneOf
 from ramify.errors import ModelFileError
 from ramify.kernels.check import ascends
+from ramify.spill import Empty
 from ramify.values import Float32
 from ramify.weights import ENTRY_BYTES, PANEL, PRECISIONS, Blocks, LevelWeights, PackedLevel, hash_bits
 
@@ -23,7 +24,7 @@ NARROW_KEY_BITS = 20
 _DENSE_TYPES: dict[str, type[Any]] = {"int8": np.int8, "bf16": np.uint16, "fp32": np.float32}
 
 
-def pack(level: LevelWeights, precision: str = "int8") -> PackedLevel:
+def pack(level: LevelWeights, precision: str = "int8", *, empty: Empty = np.empty) -> PackedLevel:
     """Round and hash the weights of a level into the packed form of prediction.
 
     Parameters
@@ -32,6 +33,8 @@ def pack(level: LevelWeights, precision: str = "int8") -> PackedLevel:
         Trained weights.
     precision : {"int8", "bf16", "fp32"}, default "int8"
         Storage of the weights; int8 has one scale per node.
+    empty : callable, default numpy.empty
+        Makes the large arrays, such as ``Spill.empty``.
 
     Raises
     ------
@@ -52,10 +55,10 @@ def pack(level: LevelWeights, precision: str = "int8") -> PackedLevel:
         block_words=np.empty(n_blocks + 1, np.int64),
         block_rows=level.block_rows,
         block_entries=np.empty(n_blocks + 1, np.int64),
-        words=np.empty(2 * packing.words, np.uint64),
-        keys=np.empty(n_rows, _key_type(bits)),
-        counts=np.empty(n_rows, np.uint8),
-        entries=np.empty(n_entries * ENTRY_BYTES[precision], np.uint8),
+        words=empty(2 * packing.words, np.uint64),
+        keys=empty(n_rows, _key_type(bits)),
+        counts=empty(n_rows, np.uint8),
+        entries=empty(n_entries * ENTRY_BYTES[precision], np.uint8),
         scale=np.empty(level.n_nodes, np.float32),
         bias=level.bias,
         n_dense=level.n_dense,

@@ -89,6 +89,8 @@ class Searcher:
         Labels that may be predicted; the search does not enter branches without one.
     log_bias : float32 array, shape (L,), optional
         Value added to the log score of each label, at most 0.
+    allowed_leaves : bool array, shape (leaves,), optional
+        Leaves that may be predicted; the search enters other branches as well, so that the beam does not change.
     """
 
     def __init__(
@@ -97,6 +99,8 @@ class Searcher:
         levels: Sequence[PackedLevel],
         allowed_labels: npt.NDArray[np.bool_] | None = None,
         log_bias: Float32 | None = None,
+        *,
+        allowed_leaves: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         if len(levels) != tree.depth:
             raise InputError(f"there are weights for {len(levels)} levels, but the tree has {tree.depth}")
@@ -105,6 +109,8 @@ class Searcher:
         masks: list[npt.NDArray[np.uint8] | None] = [None] * tree.depth
         if allowed_labels is not None:
             masks = [*_allowed_nodes(tree, allowed_labels)]
+        elif allowed_leaves is not None:
+            masks[-1] = _allowed_leaves(tree, allowed_leaves)
         natives = [native_level(level) for level in levels]
         leaf_bias = None if log_bias is None else _leaf_bias(tree, log_bias)
         self._native = _native.Searcher(
@@ -269,6 +275,12 @@ def _leaf_bias(tree: LabelTree, log_bias: Float32) -> Float32:
     if not (log_bias <= 0).all():
         raise InputError("log_bias must be 0 at most for every label")
     return np.ascontiguousarray(log_bias[tree.leaf_labels])
+
+
+def _allowed_leaves(tree: LabelTree, allowed: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    if allowed.dtype != np.bool_ or allowed.shape != (tree.n_leaves,):
+        raise InputError(f"allowed_leaves must be a bool vector of length {tree.n_leaves}")
+    return allowed.astype(np.uint8)
 
 
 def _allowed_nodes(tree: LabelTree, allowed_labels: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.uint8]]:

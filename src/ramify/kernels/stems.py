@@ -61,11 +61,11 @@ class Stems:
         return native_grams(grams, self._table, self._stemmed(tuple(words))) if words else known
 
     def learn(
-        self, texts: tuple[str, ...], table: npt.NDArray[np.uint32], grams: Grams, threads: int, most_kept: int
-    ) -> tuple[_native.GramSettings, list[str]]:
-        """Settings of the n-grams with the stems of all words of these texts, and the most frequent words, sorted."""
+        self, texts: tuple[str, ...], table: npt.NDArray[np.uint32], grams: Grams, threads: int
+    ) -> tuple[_native.GramSettings, list[str], Int64]:
+        """Settings of the n-grams with the stems of all words of these texts; the words, and how often they occur."""
         words, counts = _native.words_without_stem(texts, table, native_grams(grams), threads)
-        return native_grams(grams, self._stemmed(tuple(words))), _most_frequent(words, np.array(counts), most_kept)
+        return native_grams(grams, self._stemmed(tuple(words))), words, np.array(counts, np.int64)
 
     def _stemmed(self, words: tuple[str, ...]) -> Any:
         stems = tuple(self._stem_words(words))
@@ -74,11 +74,11 @@ class Stems:
         return _native.TextStems(words, stems)
 
 
-def _most_frequent(words: list[str], counts: Int64, most: int) -> list[str]:
-    """Ties are broken by the word, so that the order of the words has no effect."""
+def most_frequent(words: Sequence[str], counts: Int64, most: int) -> list[str]:
+    """The most frequent words, sorted. Ties are broken by the word, so that the order of the words has no effect."""
     if len(words) <= most:
         return sorted(words)
     lowest = np.partition(counts, -most)[-most]
-    above = [words[i] for i in np.flatnonzero(counts > lowest)]
-    equal = sorted(words[i] for i in np.flatnonzero(counts == lowest))
+    above = [words[i] for i in np.flatnonzero(counts > lowest).tolist()]
+    equal = sorted(words[i] for i in np.flatnonzero(counts == lowest).tolist())
     return sorted(above + equal[: most - len(above)])

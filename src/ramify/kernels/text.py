@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 import ramify._native as _native  # noqa: PLR0402 (mypy loses a skipped module that comes by "from")
 from ramify.errors import InputError
 from ramify.kernels.grams import MAX_TEXT_LENGTH, Grams, character_table
-from ramify.kernels.stems import Stems, native_grams
+from ramify.kernels.stems import Stems, most_frequent, native_grams
 from ramify.strings import StringTable
-from ramify.values import CSR, Float32, Int32, Int64
+from ramify.values import CSR, Float32, Int32, Int64, csr_of
 
 UInt64 = npt.NDArray[np.uint64]
 
@@ -150,13 +149,6 @@ def _table_for(texts: tuple[str, ...], grams: Grams) -> npt.NDArray[np.uint32]:
     return character_table(lowercase=grams.lowercase, ascii_only=ascii_only, runs=grams.runs is not None)
 
 
-def _csr(parts: tuple[Float32, Int32, Int64], n_columns: int) -> CSR:
-    matrix = sp.csr_matrix(parts, shape=(len(parts[2]) - 1, n_columns))
-    matrix.has_sorted_indices = True
-    matrix.has_canonical_format = True
-    return matrix
-
-
 class CountedTexts:
     """The n-grams of many texts, counted once for the vocabulary and the rows.
 
@@ -172,6 +164,8 @@ class CountedTexts:
         From ``thread_count``.
     stems : Stems, optional
         Words are replaced by their stems.
+    keep_words : bool, default False
+        Whether all words are kept in ``words``.
 
     Attributes
     ----------
@@ -179,16 +173,30 @@ class CountedTexts:
         Distinct n-grams, before any limit.
     known_words : list of str
         With ``stems``: the ``MOST_KNOWN_WORDS`` most frequent words of the texts, sorted; else empty.
+    words : (list of str, int64 array) or None
+        With ``stems`` and ``keep_words``: the words of the texts, in no particular order, and how often they occur.
+    occurrences : int64 array, shape (d,)
+        After ``choose``: the number of occurrences of each column's n-gram in all texts.
     """
 
     def __init__(
-        self, texts: tuple[str, ...], grams: Grams, *, keep_rows: bool, threads: int, stems: Stems | None = None
+        self,
+        texts: tuple[str, ...],
+        grams: Grams,
+        *,
+        keep_rows: bool,
+        threads: int,
+        stems: Stems | None = None,
+        keep_words: bool = False,
     ) -> None:
         table, settings = _table_for(texts, grams), native_grams(grams)
         self.known_words: list[str] = []
+        self.words: tuple[list[str], Int64] | None = None
         if stems is not None:
             workers = _useful_threads(threads, texts)
-            settings, self.known_words = stems.learn(texts, table, grams, workers, MOST_KNOWN_WORDS)
+            settings, words, counts = stems.learn(texts, table, grams, workers)
+            self.known_words = most_frequent(words, counts, MOST_KNOWN_WORDS)
+            self.words = (words, counts) if keep_words else None
         self._corpus = _native.TextCorpus(texts, table, settings)
         self._n_texts = len(texts)
         self._n_columns = 0
@@ -214,7 +222,8 @@ class CountedTexts:
             raise InputError(f"{n_columns} n-grams are too many: set max_features to {_MAX_COLUMNS} at most")
         blob, offsets = np.empty(n_bytes, np.uint8), np.empty(n_columns + 1, np.int64)
         hashes, documents = np.empty(n_columns, np.uint64), np.empty(n_columns, np.int64)
-        self._corpus.fill_vocabulary(blob, offsets, hashes, documents)
+        self.occurrences = np.empty(n_columns, np.int64)
+        self._corpus.fill_vocabulary(blob, offsets, hashes, documents, self.occurrences)
         self._n_columns = n_columns
         names = StringTable(blob, offsets)
         return Vocabulary(names=names, hashes=hashes, slots=hash_slots(hashes), n_words=n_words), documents
@@ -226,7 +235,7 @@ class CountedTexts:
         indices, data = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
         native = _native.TextWeighting(weighting.idf, weighting.sublinear, weighting.normalise)
         self._corpus.fill_rows(native, indptr, indices, data, self._threads)
-        return _csr((data, indices, indptr), self._n_columns)
+        return csr_of(data, indices, indptr, self._n_columns)
 
 
 def hash_slots(hashes: UInt64) -> Int32:
@@ -277,7 +286,7 @@ class TextWeigher:
         nnz = native.weigh(self._columns, self._weighting, workers)
         indptr, indices, data = np.empty(len(texts) + 1, np.int64), np.empty(nnz, np.int32), np.empty(nnz, np.float32)
         native.fill(indptr, indices, data)
-        return _csr((data, indices, indptr), self._n_columns)
+        return csr_of(data, indices, indptr, self._n_columns)
 
     def weigh_one(self, text: str) -> tuple[Int32, Float32]:
         """One row of X: its ascending columns and its values, bit-identical to ``weigh``.

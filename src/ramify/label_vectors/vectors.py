@@ -18,6 +18,7 @@ from ramify.checks import COUNT, SEED, Checked, CheckedWhenMade, Own, Parsed, Re
 from ramify.errors import InputError
 from ramify.kernels import aggregate
 from ramify.protocols import Representation, Vectorizer
+from ramify.spill import Empty
 from ramify.values import CSR, Features, Float32, Hybrid, as_csr, as_features, row_lengths
 from ramify.wording import quoted
 
@@ -71,9 +72,10 @@ class PIFA(CheckedWhenMade):
 
     RULES: ClassVar[Rules] = {"max_features_per_label": aggregate.FEATURES_PER_LABEL}
 
-    def represent(self, X: Features, Y: CSR, *, threads: int | None = 1) -> Features:
-        """L2-normalise the rows of Y, take YᵀX, L2-normalise its rows."""
-        return aggregate.pifa(X, Y, max_features_per_label=self.max_features_per_label, threads=threads)
+    def represent(self, X: Features, Y: CSR, *, threads: int | None = 1, empty: Empty = np.empty) -> Features:
+        """L2-normalise the rows of Y, take YᵀX, L2-normalise its rows; ``empty`` makes the arrays of the result."""
+        most = self.max_features_per_label
+        return aggregate.pifa(X, Y, max_features_per_label=most, threads=threads, empty=empty)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from ramify.exchange import LevelSize
 from ramify.kernels.pack import check_packed, pack, unpack
 from ramify.kernels.predict import NativeOptions, SearchConfig, Searcher, nodes_reached
 from ramify.match.restrict import Allowed
+from ramify.spill import Empty
 from ramify.store.trees import tree_from_arrays, tree_to_arrays
 from ramify.values import CSR, Features, Float32, Int32, Int64, LabelTree, TopK
 from ramify.weights import ENTRY_BYTES, PRECISIONS, Blocks, LevelWeights, PackedLevel
@@ -58,10 +59,16 @@ class BeamSearch:
 
     @classmethod
     def of(
-        cls, tree: LabelTree, levels: Sequence[LevelWeights], precision: str, log_bias: Float32 | None = None
+        cls,
+        tree: LabelTree,
+        levels: Sequence[LevelWeights],
+        precision: str,
+        log_bias: Float32 | None = None,
+        *,
+        empty: Empty = np.empty,
     ) -> BeamSearch:
-        """Pack trained weights."""
-        return cls(tree, [pack(level, precision) for level in levels], log_bias)
+        """Pack trained weights; ``empty`` makes the large arrays, as ``numpy.empty`` does."""
+        return cls(tree, [pack(level, precision, empty=empty) for level in levels], log_bias)
 
     @property
     def n_features(self) -> int:

@@ -9,11 +9,13 @@ from typing import Any, cast
 import numpy as np
 
 from ramify.errors import InputError, RamifyWarning
-from ramify.features import Concatenated
+from ramify.features import Concatenated, Tfidf
 from ramify.features.dense_text import DenseText
 from ramify.features.scripts import advice_on_scripts
+from ramify.features.shards import fit_transform_shards
 from ramify.models.base.adapter import unfitted
 from ramify.protocols import Model
+from ramify.spill import Spill
 from ramify.values import Dataset, Features, Hybrid, StageProgress, as_features, empty_csr
 from ramify.wording import quoted
 
@@ -48,9 +50,11 @@ def features_for(model: Model, X: Any) -> Features:
 
 
 def features_of(
-    dataset: Dataset, vectorizer: Any, model: Model, progress: StageProgress | None
+    dataset: Dataset, vectorizer: Any, model: Model, progress: StageProgress | None, spill: Spill | None = None
 ) -> tuple[Any, Features]:
     """The vectorizer, fitted on the texts, and their features for a model; (None, X) for a Dataset without texts.
+
+    With ``spill``, the features of ``Tfidf`` are in its files.
 
     Raises
     ------
@@ -72,7 +76,10 @@ def features_of(
         )
     report_progress = progress or (lambda stage, done: None)
     report_progress("features", 0.0)
-    X = features_for(model, vectorizer.fit_transform(dataset.texts))
+    if spill is not None and type(vectorizer) is Tfidf:
+        X = features_for(model, fit_transform_shards(vectorizer, dataset.texts, spill))
+    else:
+        X = features_for(model, vectorizer.fit_transform(dataset.texts))
     report_progress("features", 1.0)
     advice = advice_on_scripts(dataset.texts, vectorizer)
     if advice is not None:

@@ -18,6 +18,7 @@ from ramify.models.base.persistence import load_as, save
 from ramify.models.presets import named as named_preset
 from ramify.models.trees.xr_linear import XRLinear
 from ramify.protocols import Compute
+from ramify.spill import Spill
 from ramify.strings import StringTable
 from ramify.tagger import state as tagger_state
 from ramify.tagger.fitted import FittedTagger
@@ -120,17 +121,28 @@ class Tagger(OnHub, FittedTagger):
         return self._fit(_dataset(instances, names, Y), progress, "matrix" if is_matrix(labels) else "names")
 
     def fit_dataset(
-        self, dataset: Dataset, *, progress: StageProgress | None = None, compute: Compute | None = None
+        self,
+        dataset: Dataset,
+        *,
+        progress: StageProgress | None = None,
+        compute: Compute | None = None,
+        spill: Spill | None = None,
     ) -> Tagger:
         """Train on the texts of a Dataset, or on its features if it has no texts.
 
         If the label space has over a million labels, most of them unused, only the used labels are kept. ``compute`` is
         where the classifiers of label trees are trained, such as ``scale.Cluster``; in this process when None.
+        ``spill`` has the files for arrays that are larger than memory (``scale.MemoryLimit.spill``).
         """
-        return self._fit(of_used_labels(dataset), progress, "names", compute)
+        return self._fit(of_used_labels(dataset), progress, "names", compute, spill)
 
     def _fit(
-        self, dataset: Dataset, progress: StageProgress | None, label_form: str, compute: Compute | None = None
+        self,
+        dataset: Dataset,
+        progress: StageProgress | None,
+        label_form: str,
+        compute: Compute | None = None,
+        spill: Spill | None = None,
     ) -> Tagger:
         if dataset.Y.nnz == 0:
             raise InputError("no instance has a label, so there is nothing to learn: check the labels field")
@@ -143,11 +155,19 @@ class Tagger(OnHub, FittedTagger):
         if dataset.texts is not None and "X" not in adapted.needs:
             vectorizer, X, columns = None, None, None
         else:
-            vectorizer, X = features_of(dataset, vectorizer, adapted, progress)
+            vectorizer, X = features_of(dataset, vectorizer, adapted, progress, spill)
             columns = Columns.of(X)
             X = columns.select(X)
         adapted.fit_training(
-            Training(X=X, Y=dataset.Y, texts=texts, label_names=dataset.label_names, progress=progress, compute=compute)
+            Training(
+                X=X,
+                Y=dataset.Y,
+                texts=texts,
+                label_names=dataset.label_names,
+                progress=progress,
+                compute=compute,
+                spill=spill,
+            )
         )
         self._set_fitted(
             model_=model,

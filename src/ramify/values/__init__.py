@@ -5,7 +5,7 @@
 
 from ramify.values.dataset import Dataset
 from ramify.values.hybrid import Features, Hybrid, as_features, empty_rows, row_products, row_sums
-from ramify.values.matrices import as_csr, as_label_matrix, empty_csr, nonzero, row_lengths
+from ramify.values.matrices import as_csr, as_label_matrix, csr_of, empty_csr, nonzero, row_lengths
 from ramify.values.topk import TopK
 from ramify.values.tree import LabelTree
 from ramify.values.types import CSR, Bool, Float32, Float64, Int8, Int32, Int64, StageProgress
@@ -27,6 +27,7 @@ __all__ = [
     "as_csr",
     "as_features",
     "as_label_matrix",
+    "csr_of",
     "empty_csr",
     "empty_rows",
     "nonzero",

@@ -121,6 +121,14 @@ def empty_csr(n_rows: int, n_columns: int) -> CSR:
     return sp.csr_matrix((nothing, indices, np.zeros(n_rows + 1, np.int32)), shape=(n_rows, n_columns))
 
 
+def csr_of(data: Float32, indices: npt.NDArray[np.int32], indptr: npt.NDArray[np.int64], n_columns: int) -> CSR:
+    """A matrix of arrays in canonical form: indices sorted and unique, no zeros; the arrays are not copied."""
+    matrix = sp.csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, n_columns))
+    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
+    return matrix
+
+
 def nonzero(matrix: CSR) -> CSR:
     """0/1 float32 matrix of the same shape: 1 where ``matrix`` is not zero, no stored zeros."""
     kept = matrix.copy()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ramify.errors import InputError
 from ramify.exchange import CheckedTraining, VectorCache
-from ramify.index.kmeans import kept_labels
+from ramify.index.kmeans import KMeansIndexer, kept_labels
 from ramify.label_vectors import PIFA
 from ramify.protocols import Indexer, Representation
 from ramify.values import Features, Hybrid, Int32, LabelTree
@@ -61,16 +63,26 @@ def built_tree(training: CheckedTraining, indexer: Indexer, representation: Repr
     InputError
         The tree has a wrong number of labels.
     """
-    X, Y, threads = training.X, training.Y, training.threads
-    Z = None
+    Y, threads = training.Y, training.threads
+    Z, spill = None, training.spill
     if getattr(indexer, "needs_vectors", True):
         training.report("represent", 0.0)
-        vectors = training.vectors or VectorCache()
-        Z = vectors.represent(representation or PIFA(), X, Y, threads)
+        Z = _vectors(training, representation or PIFA())
         training.report("represent", 1.0)
     training.report("index", 0.0)
-    tree = indexer.build(Z, Y, seed=training.seed, threads=threads)
+    if spill is not None and isinstance(indexer, KMeansIndexer):
+        tree = indexer.build(Z, Y, seed=training.seed, threads=threads, spill=spill)
+    else:
+        tree = indexer.build(Z, Y, seed=training.seed, threads=threads)
     if tree.n_labels != Y.shape[1]:
         raise InputError(f"the indexer's tree has {tree.n_labels} labels, but Y has {Y.shape[1]} columns")
     training.report("index", 1.0)
     return tree
+
+
+def _vectors(training: CheckedTraining, representation: Representation) -> Any:
+    """Label vectors, those of PIFA in files if the training has a folder for them."""
+    X, Y, threads = training.X, training.Y, training.threads
+    if training.spill is not None and training.vectors is None and isinstance(representation, PIFA):
+        return representation.represent(X, Y, threads=threads, empty=training.spill.empty)
+    return (training.vectors or VectorCache()).represent(representation, X, Y, threads)

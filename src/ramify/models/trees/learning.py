@@ -119,7 +119,8 @@ class TreeLearner(CheckedWhenMade):
         training.report("train", 1.0)
         training.report("pack", 0.0)
         log_bias = log_bias_by_rarity(training.Y, self.tail_rank) if self.tail_rank > 0 else None
-        search = BeamSearch.of(tree, levels, self.precision, log_bias)
+        empty = np.empty if training.spill is None else training.spill.empty
+        search = BeamSearch.of(tree, levels, self.precision, log_bias, empty=empty)
         training.report("pack", 1.0)
         return search
 

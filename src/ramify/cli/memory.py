@@ -1,0 +1,92 @@
+"""``--memory``: training within a limit of memory, on texts that are read in parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+from typer import Option
+
+from ramify.errors import InputError
+from ramify.wording import quoted
+
+if TYPE_CHECKING:
+    from ramify.scale.limited import MemoryLimit
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate("KMGT", start=1)}
+SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?I?)B?", re.ASCII)
+
+
+def bytes_of(text: str) -> int:
+    """A size such as 4GB, 500MB or 2GiB in bytes.
+
+    Raises
+    ------
+    InputError
+        Another text.
+    """
+    match = SIZE.fullmatch(text.strip().upper())
+    if match is None or match[2] not in UNITS or float(match[1]) == 0:
+        raise InputError(f"--memory is {quoted(text)}, but must be a size such as 4GB or 500MB")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryOptions:
+    """Options for training with less memory than the data need."""
+
+    memory: Annotated[
+        Optional[str],  # noqa: UP045 - typer evaluates it
+        Option(metavar="SIZE", help="Limit of memory, such as 4GB."),
+    ] = None
+
+    def check_memory(self, others: Mapping[str, Any]) -> None:
+        """Refuse options that need all documents in memory, which have values in ``others``.
+
+        Raises
+        ------
+        InputError
+            One of them is given.
+        """
+        for name, value in others.items():
+            if value is not None and value != "no":
+                raise InputError(
+                    f"--{name} and --memory are both given, but --{name} needs all documents in memory: leave it out, "
+                    "and use ramify calibrate or ramify evaluate afterwards"
+                )
+
+    def memory_limit(self, out: Path, tagger: Any) -> MemoryLimit | None:
+        """The limit with its folder; None without ``--memory``.
+
+        Parameters
+        ----------
+        out : Path
+            Directory of the model; the files are made beside it.
+        tagger : Tagger
+            Unfitted.
+
+        Raises
+        ------
+        InputError
+            Not a size, a model or vectorizer that needs all data in memory, or a folder that cannot be used.
+        """
+        if self.memory is None:
+            return None
+        limit = bytes_of(self.memory)
+        from ramify.features import Tfidf
+        from ramify.models import XRLinear
+        from ramify.scale.limited import MemoryLimit
+
+        for name, part, kind in (("model", tagger.model, XRLinear), ("vectorizer", tagger.vectorizer, Tfidf)):
+            if part is not None and type(part) is not kind:
+                wanted = "xr-linear" if kind is XRLinear else "tfidf"
+                raise InputError(
+                    f"--memory is {quoted(self.memory)}, but the {name} {type(part).__name__} needs all data in "
+                    f"memory: use --{name} {wanted}"
+                )
+        place = next(path for path in out.absolute().parents if path.is_dir())
+        return MemoryLimit(limit, place)

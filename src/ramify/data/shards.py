@@ -1,0 +1,155 @@
+"""Files of texts that are read one after the other, as one Dataset whose texts need not fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ramify.checks import given_path
+from ramify.data.fields import DEFAULT_FIELDS, Fields, joined_text
+from ramify.data.files import located
+from ramify.data.formats import PACKED, TEXT_FORMATS, extension_of, locate, row_reader
+from ramify.data.labels import LabelRows
+from ramify.data.names import with_names
+from ramify.data.streams import unreadable
+from ramify.errors import DataFileError, InputError
+from ramify.spill import Spill
+from ramify.strings import StringTable
+from ramify.values import Dataset
+
+BLOCK_TEXTS = 1 << 12
+"""Texts that are written at a time."""
+
+
+def is_sharded(path: str | Path) -> bool:
+    """Whether a path is a directory, whose files are read as one data set."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):  # a NUL in the path, or a name that is too long
+        return False
+
+
+def shard_files(path: str | Path) -> list[Path]:
+    """The files of a directory of texts in the order of their names; a file itself.
+
+    Names that begin with "." or "_" are left out: other programs write such files beside shards.
+
+    Raises
+    ------
+    DataFileError
+        No file of texts, a file of another kind, or a directory that cannot be read.
+    """
+    file = given_path("the data file", path)
+    if not is_sharded(file):
+        return [locate(file)[0]]
+    try:
+        files = sorted(one for one in file.iterdir() if one.name[:1] not in "._")
+    except OSError as error:
+        raise unreadable(str(file), error) from None
+    for one in files:
+        extension = extension_of(one)
+        if extension not in TEXT_FORMATS or (one.suffix.lower() == ".gz" and extension not in PACKED):
+            known = ", ".join(TEXT_FORMATS)
+            raise DataFileError(f"is no file of texts, as all files of a data directory must be: name it {known}", one)
+    if not files:
+        raise DataFileError("holds no files: name a directory with shards such as part-0.jsonl", file)
+    return files
+
+
+def read_shards(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, spill: Spill | None = None) -> Dataset:
+    """Read the files of a directory, or one file, record by record.
+
+    Parameters
+    ----------
+    path : path-like
+        A directory of ``.jsonl``, ``.csv``, ``.tsv`` or ``.parquet`` files, also ``.gz``, or one such file.
+    fields : Fields, optional
+        The names of the fields; ``group`` is not supported.
+    spill : Spill, optional
+        Folder for the texts; they are in memory when None. Labels are always in memory.
+
+    Returns
+    -------
+    Dataset
+        Documents in the order of the file names and of their lines, without ids. A shard without documents is allowed.
+
+    Raises
+    ------
+    DataFileError
+        Anything wrong with a file, by line; no documents, or none with labels.
+    InputError
+        ``fields.group`` is given; the folder has too little space.
+    """
+    if fields.group is not None:
+        raise InputError(f"group is {fields.group!r}, but rows of shards are not joined: join them before")
+    texts = _SpilledTexts(spill) if spill is not None else _ListedTexts()
+    labels = LabelRows(fields.separator)
+    files = shard_files(path)
+    for file in files:
+        for line, values in _rows(file, fields):
+            try:
+                labels.add(values.pop(), line)
+                texts.add(joined_text(values))
+            except InputError as error:
+                raise located(error, file, line) from None
+    try:
+        Y, names = labels.finish()
+    except InputError as error:
+        raise located(error, files[-1] if len(files) == 1 else Path(path)) from None
+    if not Y.shape[0]:
+        raise DataFileError("holds no documents: give at least one", Path(path))
+    if not Y.nnz:
+        raise DataFileError("no document has labels: check the field of labels", Path(path))
+    dataset = Dataset(Y=Y, label_names=names, texts=texts.finish())
+    return dataset if fields.names_path is None else with_names(dataset, Path(fields.names_path))
+
+
+def _rows(file: Path, fields: Fields) -> Iterator[tuple[int, list[Any]]]:
+    extension = locate(file)[2]
+    if extension not in TEXT_FORMATS:
+        raise DataFileError(f"{extension} holds features, but only texts are read in parts: leave --memory out", file)
+    return row_reader(extension, fields.delimiter)(file, [*fields.text_names, fields.labels])
+
+
+class _ListedTexts:
+    """Texts in memory."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Append a text."""
+        self._texts.append(text)
+
+    def finish(self) -> Sequence[str]:
+        """All texts."""
+        return self._texts
+
+
+class _SpilledTexts(_ListedTexts):
+    """Texts in a file."""
+
+    def __init__(self, spill: Spill) -> None:
+        super().__init__()
+        self._blob, self._sizes = spill.growing(np.uint8), spill.growing(np.int64)
+
+    def add(self, text: str) -> None:
+        """Append a text."""
+        self._texts.append(text)
+        if len(self._texts) == BLOCK_TEXTS:
+            self._write()
+
+    def finish(self) -> Sequence[str]:
+        """All texts, decoded on access."""
+        self._write()
+        sizes = self._sizes.finish()
+        return StringTable(self._blob.finish(), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+
+    def _write(self) -> None:
+        table = StringTable.of(self._texts)
+        self._blob.append(table.blob)
+        self._sizes.append(np.diff(table.offsets))
+        self._texts.clear()

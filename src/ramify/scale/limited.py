@@ -1,0 +1,195 @@
+"""Training of a label tree within a limit of memory: parts of a level one by one, weights and vectors in files.
+
+peak = data of the labels + one part of a level + work arrays          X, Z, trained and packed weights are mapped files
+
+The weights of a node depend on its rows and its place in the tree only, so the model is that without a limit.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ramify.errors import InputError
+from ramify.kernels.predict import SearchConfig, nodes_reached
+from ramify.kernels.train import LevelProblem, SolverConfig, halves_suffice, train
+from ramify.protocols import TreeWork
+from ramify.scale.parts import part_of_level, row_sizes
+from ramify.spill import Spill
+from ramify.values import CSR, Features, Float32, Float64, Int32
+from ramify.weights import LevelWeights, PackedLevel
+
+ROWS_AT_ONCE = 1 << 16
+"""Instances whose hard negatives are searched at a time."""
+
+BYTES_PER_VALUE = 48
+"""Estimated memory of a part per value of its rows: their copy, and the weights, which are copied once."""
+
+PART_SHARE = 8
+"""A part takes at most this fraction of the limit, unless one parent needs more."""
+
+
+class MemoryLimit:
+    """Trains label trees within a limit of memory (``protocols.Compute``).
+
+    Parameters
+    ----------
+    limit : int
+        Memory of the process in bytes, without mapped files.
+    folder : path-like, optional
+        Folder for the mapped files, on a disk; the folder for temporary files when None.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be used.
+    """
+
+    def __init__(self, limit: int, folder: str | os.PathLike[str] | None = None) -> None:
+        self.limit = int(limit)
+        self.spill = Spill(tempfile.gettempdir() if folder is None else Path(folder))
+
+    def begin(self, work: TreeWork) -> None:
+        """Check the limit.
+
+        Raises
+        ------
+        InputError
+            The training needs more memory; the message contains how much.
+        """
+        needed = needed_bytes(work) * PART_SHARE / (PART_SHARE - 1)
+        if needed > self.limit:
+            raise InputError(
+                f"the training needs about {_megabytes(needed)} of memory, but the limit is {_megabytes(self.limit)}: "
+                "raise the limit, or use fewer labels or documents"
+            )
+
+    def train(
+        self,
+        X: Features,
+        problems: Sequence[LevelProblem],
+        config: SolverConfig,
+        *,
+        instance_weights: Float32 | None = None,
+        seed: int = 0,
+        threads: int = 1,
+        progress: Callable[[float], None] | None = None,
+    ) -> list[LevelWeights]:
+        """See ``protocols.Compute``; the weights are in files."""
+        half = halves_suffice(X, config)
+        costs = [_row_values(X, problem) for problem in problems]
+        total = max(sum(float(cost.sum()) for cost in costs), 1.0)
+        done, levels = 0.0, []
+        for number, (problem, cost) in enumerate(zip(problems, costs, strict=True)):
+            placed = replace(problem, number=number if problem.number is None else problem.number)
+            weights = _WeightsFile(self.spill)
+            for first, last in bounded_ranges(cost, self.limit / PART_SHARE / BYTES_PER_VALUE):
+                share = float(cost[first:last].sum()) / total
+                (part,) = train(
+                    X,
+                    [part_of_level(placed, first, last)],
+                    config,
+                    instance_weights=instance_weights,
+                    seed=seed,
+                    threads=threads,
+                    half_precision=half,
+                    progress=_within(progress, done, share),
+                )
+                weights.add(part)
+                done += share
+            levels.append(weights.finish(problem, X.shape[1]))
+        return levels
+
+    def nodes_reached(
+        self,
+        parents: tuple[Int32, ...],
+        levels: Sequence[PackedLevel],
+        X: Features,
+        config: SearchConfig,
+        *,
+        threads: int = 1,
+    ) -> CSR:
+        """See ``protocols.Compute``; the instances are searched block by block."""
+        blocks = [
+            nodes_reached(parents, levels, X[first : first + ROWS_AT_ONCE], config, threads=threads)
+            for first in range(0, X.shape[0], ROWS_AT_ONCE)
+        ]
+        return sp.csr_matrix(sp.vstack(blocks, format="csr"))
+
+
+def needed_bytes(work: TreeWork) -> int:
+    """Estimated memory of the training of a tree in bytes, without mapped files and without a part of a level.
+
+    The factors are from measurements with 100,000 and 300,000 labels (docs/larger-than-memory.md).
+    """
+    n, width = work.X.shape
+    positives = sum(target.nnz for target in work.targets)
+    searched = n * work.beam if any(work.matched) else 0
+    return 200_000_000 + 40 * positives + 40 * searched + 40 * width + 60 * work.tree.n_leaves
+
+
+def bounded_ranges(sizes: Float64, most: float) -> list[tuple[int, int]]:
+    """Consecutive ranges that cover all items, with sums of at most ``most``; a larger item has a range of its own."""
+    ranges, first, total = [], 0, 0.0
+    for place, size in enumerate(sizes.tolist()):
+        if place > first and total + size > most:
+            ranges.append((first, place))
+            first, total = place, 0.0
+        total += size
+    return [*ranges, (first, len(sizes))] if len(sizes) else []
+
+
+def _row_values(X: Features, problem: LevelProblem) -> Float64:
+    """Number of values of the rows of each parent."""
+    sizes = np.concatenate([[0.0], np.cumsum(row_sizes(X)[problem.rows.indices])])
+    return np.asarray(np.diff(sizes[problem.rows.indptr]))
+
+
+class _WeightsFile:
+    """Weights of the parts of a level, written behind each other."""
+
+    FIELDS = (("features", np.int32), ("row_entries", np.int64), ("children", np.uint8), ("values", np.float32))
+
+    def __init__(self, spill: Spill) -> None:
+        self._files: dict[str, Any] = {name: spill.growing(kind) for name, kind in self.FIELDS}
+        self._files["row_entries"].append(np.zeros(1, np.int64))
+        self._block_rows, self._bias = [np.zeros(1, np.int64)], [np.empty(0, np.float32)]
+        self._dense: list[Float32] = []
+
+    def add(self, part: LevelWeights) -> None:
+        """Append the weights of the next nodes."""
+        rows, entries = len(self._files["features"]), len(self._files["values"])
+        for name in ("features", "children", "values"):
+            self._files[name].append(getattr(part, name))
+        self._files["row_entries"].append(part.row_entries[1:] + entries)
+        self._block_rows.append(part.block_rows[1:] + rows)
+        self._bias.append(part.bias)
+        if part.dense is not None:
+            self._dense.append(part.dense)
+
+    def finish(self, problem: LevelProblem, n_features: int) -> LevelWeights:
+        """The weights of the level."""
+        return LevelWeights(
+            blocks=problem.blocks,
+            n_features=n_features,
+            block_rows=np.concatenate(self._block_rows),
+            bias=np.concatenate(self._bias),
+            dense=np.concatenate(self._dense) if self._dense else None,
+            **{name: file.finish() for name, file in self._files.items()},
+        )
+
+
+def _within(progress: Callable[[float], None] | None, done: float, share: float) -> Callable[[float], None] | None:
+    """The progress of a part of the work as that of all of it."""
+    return None if progress is None else lambda part: progress(min(1.0, done + part * share))
+
+
+def _megabytes(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:,.0f} MB"

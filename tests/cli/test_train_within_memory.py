@@ -1,0 +1,130 @@
+"""``ramify train DIR --memory SIZE``: the same model as in memory, and one sentence for what cannot be done."""
+
+import gzip
+import json
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from cli_tools import ramify_process
+
+TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
+
+
+def lines_of(n):
+    topics = list(TOPICS.items())
+    for number in range(n):
+        name, words = topics[number % 3]
+        yield json.dumps({"text": f"{words} word{number % 40}", "labels": [name, f"{name} {number % 30}"]})
+
+
+@pytest.fixture
+def shards(tmp_path):
+    """A directory of three shards and the file of all their lines."""
+    lines = list(lines_of(300))
+    (tmp_path / "all.jsonl").write_text("\n".join(lines) + "\n")
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text("\n".join(lines[:120]) + "\n")
+    (folder / "b.jsonl").write_text("")
+    (folder / "c.jsonl.gz").write_bytes(gzip.compress(("\n".join(lines[120:]) + "\n").encode()))
+    (folder / "_SUCCESS").write_text("")
+    return folder
+
+
+def contents(model: Path):
+    return {path.name: path.read_bytes() for path in model.iterdir()}
+
+
+def test_the_model_has_the_bytes_of_a_training_in_memory(call, shards, tmp_path):
+    assert call("train", tmp_path / "all.jsonl", "--out", tmp_path / "m", "--calibrate", "no").code == 0
+    wanted = contents(tmp_path / "m")
+    for name, arguments in {"n": (), "o": ("--memory", "500MB"), "p": ("--memory", "0.5 GiB")}.items():
+        done = call("train", shards, "--out", tmp_path / name, "--calibrate", "no", *arguments)
+        assert done.code == 0, done.err
+        assert contents(tmp_path / name) == wanted
+    done = call("train", tmp_path / "all.jsonl", "--out", tmp_path / "q", "--memory", "500MB")
+    assert done.code == 0, done.err
+    assert contents(tmp_path / "q") == wanted
+    assert len(list(shards.iterdir())) == 4
+
+
+def test_parquet_shards_give_the_same_model(call, shards, tmp_path):
+    pytest.importorskip("pyarrow", reason="needs the extra data")
+    folder = tmp_path / "parquet"
+    folder.mkdir()
+    assert call("convert", shards / "a.jsonl", folder / "a.parquet").code == 0
+    assert call("convert", shards / "c.jsonl.gz", folder / "b.parquet").code == 0
+    for name, source, arguments in (("m", tmp_path / "all.jsonl", ()), ("n", folder, ("--memory", "500MB"))):
+        assert call("train", source, "--out", tmp_path / name, "--calibrate", "no", *arguments).code == 0
+    assert contents(tmp_path / "m") == contents(tmp_path / "n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--memory", "4XB"), "--memory is '4XB', but must be a size such as 4GB or 500MB"),
+        (("--memory", "0"), "--memory is '0', but must be a size such as 4GB or 500MB"),
+        (("--memory", "50MB"), "MB of memory, but the limit is 50 MB: raise the limit"),
+        (("--memory", "1GB", "--holdout", "0.1"), "--holdout and --memory are both given"),
+        (("--memory", "1GB", "--calibrate", "yes"), "--calibrate and --memory are both given"),
+        (("--memory", "1GB", "--model", "partitioned"), "the model Partitioned needs all data in memory"),
+        (("--memory", "1GB", "--vectorizer", "hashing"), "the vectorizer Hashing needs all data in memory"),
+        (("--memory", "1GB", "--group", "text"), "group is 'text', but rows of shards are not joined"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(refused, shards, tmp_path, arguments, sentence):
+    assert sentence in refused("train", shards, "--out", tmp_path / "m", "-q", *arguments)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.jsonl", "shards"]
+
+
+def test_damaged_shards_are_named_with_file_and_line(refused, shards, tmp_path):
+    train = ("train", shards, "--out", tmp_path / "m", "-q", "--memory", "1GB")
+    with (shards / "a.jsonl").open("a") as file:
+        file.write('{"text": 3, "labels": ["x"]}\n')
+    assert "a.jsonl:121: the text is 3, but must be a string" in refused(*train)
+    (shards / "a.jsonl").write_text('{"text": "a"')
+    assert "a.jsonl:1: is no JSON object" in refused(*train)
+    (shards / "a.jsonl").write_text("")
+    whole = (shards / "c.jsonl.gz").read_bytes()
+    (shards / "c.jsonl.gz").write_bytes(whole[:-20])
+    assert "c.jsonl.gz: the gzip data breaks off" in refused(*train)
+    (shards / "c.jsonl.gz").unlink()
+    assert "shards: holds no documents" in refused(*train)
+    (shards / "notes.md").write_text("x")
+    assert "notes.md: is no file of texts" in refused(*train)
+    assert not (tmp_path / "m").exists()
+
+
+def test_an_empty_directory_and_features_are_refused(refused, tmp_path):
+    (tmp_path / "none").mkdir()
+    assert "none: holds no files" in refused("train", tmp_path / "none", "--out", tmp_path / "m")
+    (tmp_path / "x.txt").write_text("1 2 1\n0 0:1\n")
+    sentence = refused("train", tmp_path / "x.txt", "--out", tmp_path / "m", "--memory", "1GB")
+    assert "holds features, but only texts are read in parts" in sentence
+
+
+def test_a_full_disk_leaves_nothing(tmp_path):
+    (tmp_path / "all.jsonl").write_text("\n".join(lines_of(3000)) + "\n")
+    process = ramify_process(["train", "all.jsonl", "--out", "m", "-q", "--memory", "1GB"], tmp_path)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "cannot hold" in err
+    assert "bytes for the training (File too large): free space there" in err
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["all.jsonl"]
+
+
+def test_ctrl_c_leaves_no_files(tmp_path):
+    (tmp_path / "all.jsonl").write_text("\n".join(lines_of(60_000)) + "\n")
+    process = ramify_process(["train", "all.jsonl", "--out", "m", "--memory", "1GB"], tmp_path)
+    time.sleep(2.5)
+    assert process.poll() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["all.jsonl"]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["all.jsonl"]

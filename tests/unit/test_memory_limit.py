@@ -1,0 +1,115 @@
+"""Training within a limit of memory gives the model of a training without, bit for bit."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ramify import Tfidf, XRLinear
+from ramify.errors import InputError
+from ramify.exchange import Training
+from ramify.scale import limited
+from ramify.scale.limited import MemoryLimit, bounded_ranges
+from ramify.tagger import Tagger
+from ramify.values import Dataset, Hybrid
+
+SETTINGS = {"branching": 3, "max_leaf": 6, "threads": 2}
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Limits whose parts have one parent, and whose searches have ten instances."""
+    monkeypatch.setattr(limited, "BYTES_PER_VALUE", 1e9)
+    monkeypatch.setattr(limited, "ROWS_AT_ONCE", 10)
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 60, (400, 2))
+    Y = sp.csr_matrix((np.ones(800, np.float32), (np.repeat(np.arange(400), 2), labels.ravel())), shape=(400, 70))
+    Y.data[:] = 1
+    words = np.concatenate([labels, labels % 7 + 60, rng.integers(70, 200, (400, 5))], axis=1)
+    X = sp.csr_matrix(
+        (np.ones(words.size, np.float32), (np.repeat(np.arange(400), 9), words.ravel())), shape=(400, 200)
+    )
+    return X, Y
+
+
+def assert_same_model(first, second):
+    (config, arrays), (other_config, other_arrays) = first.to_state(), second.to_state()
+    assert config == other_config
+    assert arrays.keys() == other_arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, other_arrays[name], err_msg=name)
+
+
+def limited_fit(model, X, Y, folder, limit=10**9, **more):
+    memory = MemoryLimit(limit, folder)
+    return model.fit_training(Training(X=X, Y=Y, compute=memory, spill=memory.spill, **more))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"negatives": "tfn+man"}, {"negatives": "tfn"}, {"precision": "fp32", "tail_rank": 0.5}, {"max_leaf": None}],
+    ids=str,
+)
+def test_the_model_is_that_without_a_limit(settings, problem, small_parts, tmp_path):
+    X, Y = problem
+    model = XRLinear(**(SETTINGS | settings))
+    plain = XRLinear(**(SETTINGS | settings)).fit(X, Y)
+    assert_same_model(limited_fit(model, X, Y, tmp_path), plain)
+    assert settings.get("max_leaf", 1) is None or plain.tree_.depth > 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dense_block_and_weights_of_instances_are_kept(problem, small_parts, tmp_path):
+    X, Y = problem
+    weights = np.random.default_rng(0).random(400).astype(np.float32)
+    dense = np.random.default_rng(1).standard_normal((400, 5)).astype(np.float32)
+    mixed = Hybrid(X, dense)
+    plain = XRLinear(**SETTINGS).fit(mixed, Y, sample_weight=weights)
+    assert_same_model(limited_fit(XRLinear(**SETTINGS), mixed, Y, tmp_path, sample_weight=weights), plain)
+
+
+def test_parts_that_hold_several_parents_give_the_same_model(problem, tmp_path, monkeypatch):
+    X, Y = problem
+    plain = XRLinear(**SETTINGS).fit(X, Y)
+    calls = []
+    train = limited.train
+    monkeypatch.setattr(limited, "train", lambda *args, **kwargs: calls.append(1) or train(*args, **kwargs))
+    counts = []
+    for bytes_per_value in (1e3, 2e4, 1e9):
+        calls.clear()
+        monkeypatch.setattr(limited, "BYTES_PER_VALUE", bytes_per_value)
+        assert_same_model(limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path), plain)
+        counts.append(len(calls))
+    assert counts[0] == plain.tree_.depth
+    assert counts[0] < counts[1] < counts[2]
+
+
+def test_a_limit_that_is_too_small_is_refused_with_the_memory_that_is_needed(problem, tmp_path):
+    X, Y = problem
+    with pytest.raises(InputError, match=r"^the training needs about \d+ MB of memory, but the limit is 100 MB: raise"):
+        limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path, limit=10**8)
+
+
+def test_a_tagger_is_that_without_a_limit(tmp_path):
+    texts = [f"word{i % 17} river{i % 5} lake{i % 3} the bill of {i}" for i in range(300)]
+    Y = sp.csr_matrix(np.eye(17, dtype=np.float32)[np.arange(300) % 17])
+    dataset = Dataset(Y=Y, label_names=[f"l{i}" for i in range(17)], texts=texts)
+    memory = MemoryLimit(10**9, tmp_path)
+    fitted = [
+        Tagger(XRLinear(**SETTINGS), vectorizer=Tfidf()).fit_dataset(dataset, **more)
+        for more in ({}, {"compute": memory, "spill": memory.spill})
+    ]
+    assert_same_model(*fitted)
+
+
+@given(st.lists(st.floats(0, 100), max_size=30), st.floats(1, 200))
+def test_ranges_are_consecutive_and_bounded(sizes, most):
+    ranges = bounded_ranges(np.array(sizes), most)
+    assert [place for first, last in ranges for place in range(first, last)] == list(range(len(sizes)))
+    assert all(last - first == 1 or sum(sizes[first:last]) <= most + 1e-6 for first, last in ranges)
+    assert all(sum(sizes[first : last + 1]) > most - 1e-6 for first, last in ranges[:-1])
