@@ -1,7 +1,8 @@
 """Checked calls of the kernel that finds names of labels in texts.
 
-A name is a sequence of tokens: hashes of its words, or of their stems. Equal sequences are one entry, with the labels that
-share it. Within a sentence an entry occurs as a phrase (its tokens in order, without gaps) or as a set (all tokens).
+A name is a sequence of tokens: hashes of its words, or of their stems. Equal sequences are one entry, with the labels
+that share it. Within a sentence an entry occurs as a phrase (its tokens in order, without gaps) or as a set (all of its
+tokens).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ MATCH_FEATURES = (
     "phrases", "sets", "free", "first", "last", "tokens", "kind", "ambiguity", "names", "density"
 )  # fmt: skip
 """Columns of ``Matches.features``: phrases, sets, and phrases that are not inside a longer one; first and last place in
-the text (0 to 1); tokens of the longest name; kind of the best name; labels that share the least ambiguous name; distinct
-names; tokens divided by words of the densest occurrence."""
+the text (0 to 1); tokens of the longest name; kind of the best name; labels that share the least ambiguous name;
+distinct names; tokens divided by words of the densest occurrence."""
 
 WORDS = Grams(words=(1, 1))
 
@@ -175,8 +176,8 @@ class NameSearcher:
     def __init__(self, entries: NameEntries, stem_words: Callable[[Sequence[str]], Sequence[str]] | None) -> None:
         self.entries = entries
         self._stems = None if stem_words is None else Stems(stem_words)
-        arrays = [np.ascontiguousarray(array) for array in entries.arrays().values()]
-        self._native = _native.LexicalIndex(*arrays, entries.n_labels)
+        arrays: Any = {name: np.ascontiguousarray(array) for name, array in entries.arrays().items()}
+        self._native = _native.LexicalIndex(**arrays, n_labels=entries.n_labels)
 
     def match(self, texts: tuple[str, ...], threads: int) -> Matches:
         """Labels with their features; the result is the same for any number of threads."""

@@ -84,8 +84,10 @@ class TreeSum:
         if rows.ndim != 2 or rows.shape[1] != self.n_features or rows.dtype != np.float32:
             raise InputError(f"rows must be float32 with {self.n_features} columns, not {rows.dtype} {rows.shape}")
         out = np.empty(len(rows), np.float64)
-        trees = [np.ascontiguousarray(getattr(self, name)) for name in self.TYPES]
-        _native.sum_trees(*trees, float(self.baseline), np.ascontiguousarray(rows), out, int(threads))
+        trees: Any = {name: np.ascontiguousarray(array) for name, array in self.arrays().items()}
+        _native.sum_trees(
+            **trees, baseline=float(self.baseline), rows=np.ascontiguousarray(rows), out=out, threads=int(threads)
+        )
         return out
 
     def arrays(self) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import AUTO, SEED, THREADS, Parsed, Rules, Whole, YesNo
@@ -37,7 +36,7 @@ from ramify.models.lexical.features import (
 )
 from ramify.models.lexical.names import LabelNames, StemWords, checked_alternatives, checked_pairs, entries_of
 from ramify.models.lexical.ranker import fit_trees, probabilities
-from ramify.values import CSR, Int64, TopK
+from ramify.values import CSR, Int64, TopK, empty_csr
 
 BLOCK = 4096
 """Number of texts that are matched at a time."""
@@ -215,11 +214,12 @@ class LexicalMatcher(RankingModel):
             parts.append(self._examples(training, texts, rows, self.counts_ - folds[one]))
             training.report("train", (one + 1) / (FOLDS + 1))
         rows, positive = (np.concatenate(part) for part in zip(*parts, strict=True))
-        self.trees_ = fit_trees(rows, positive, n_trees=self.trees, seed=training.seed, threads=training.threads)
+        self.trees_ = fit_trees(rows, positive, n_trees=self.trees, seed=training.seed)
         training.report("train", 1.0)
 
     def _counts_in(self, training: CheckedTraining, texts: tuple[str, ...], rows: Int64) -> LabelCounts:
-        total = LabelCounts.of(*(sp.csr_matrix((0, self.n_labels_), dtype=np.float32) for _ in range(2)))
+        nothing = empty_csr(0, self.n_labels_)
+        total = LabelCounts.of(nothing, nothing)
         for first in range(0, len(rows), BLOCK):
             block = rows[first : first + BLOCK]
             matches = self._searcher.match(tuple(texts[row] for row in block.tolist()), training.threads)

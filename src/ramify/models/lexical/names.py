@@ -95,8 +95,8 @@ def checked_alternatives(value: Any) -> dict[str, list[str]]:
     """
     if not isinstance(value, Mapping):
         raise InputError(
-            f"alternative_names is {quoted(value)}, but must map names of labels to lists of names: on the command line, "
-            "give a settings file by --config"
+            f"alternative_names is {quoted(value)}, but must map names of labels to lists of names: on the command "
+            "line, give a settings file by --config"
         )
     for name, others in value.items():
         listed = isinstance(others, Sequence) and not isinstance(others, str)
@@ -188,7 +188,7 @@ def _rarest(entry_tokens: Int32, entry_ptr: Any, n_tokens: int) -> Int64:
 
 
 def _labels_of(entries: Int64, labels: Int32, kinds: UInt8, counts: Int64, most: int) -> tuple[Any, Any, Any]:
-    """(entry, label, kind), each pair of entry and label once, at most ``most`` labels per entry, in order of entries."""
+    """(entry, label, kind) in order of entries: pairs of entry and label, at most ``most`` labels per entry."""
     order = np.lexsort((kinds, labels, entries))
     entries, labels, kinds = entries[order], labels[order], kinds[order]
     new = np.ones(len(order), bool)

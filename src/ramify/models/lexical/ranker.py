@@ -19,7 +19,7 @@ FEWEST_SAMPLES = 20
 """Candidates in a leaf."""
 
 
-def fit_trees(rows: Float32, positive: Any, *, n_trees: int, seed: int, threads: int) -> TreeSum:
+def fit_trees(rows: Float32, positive: Any, *, n_trees: int, seed: int) -> TreeSum:
     """Train on candidates.
 
     Parameters
@@ -31,9 +31,7 @@ def fit_trees(rows: Float32, positive: Any, *, n_trees: int, seed: int, threads:
     n_trees : int
         Number of trees.
     seed : int
-        Random seed; the trees are the same for any number of threads.
-    threads : int
-        Number of threads.
+        Random seed.
 
     Returns
     -------
@@ -55,7 +53,9 @@ def fit_trees(rows: Float32, positive: Any, *, n_trees: int, seed: int, threads:
         early_stopping=False,
         random_state=seed,
     )
-    with threadpool_limits(threads):
+    with threadpool_limits(
+        1
+    ):  # threads of OpenMP wait for each other in busy loops: slower on a machine with other work
         booster.fit(rows, positive)
     trees = [stage[0].nodes for stage in booster._predictors]  # the nodes have no public name
     return _packed(trees, float(np.ravel(booster._baseline_prediction)[0]), rows.shape[1])
