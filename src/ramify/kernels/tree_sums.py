@@ -65,7 +65,7 @@ class TreeSum:
         if len(self.roots) and not (self.roots.min() >= 0 and self.roots.max() < n_nodes):
             raise InputError("a root of the trees is out of range")
         inner = np.flatnonzero(self.features >= 0)
-        if (self.features >= self.n_features).any() or not np.isfinite(self.values).all():
+        if (self.features >= self.n_features).any() or not np.isfinite([*self.values, self.baseline]).all():
             raise InputError(f"a node of the trees has no feature below {self.n_features}, or no finite value")
         for child in (self.left[inner], self.right[inner]):
             if len(inner) and not ((child > inner) & (child < n_nodes)).all():

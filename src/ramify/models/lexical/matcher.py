@@ -11,7 +11,6 @@ derived names, hit rates by cross-fitting, boosted trees in place of bagged ones
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,13 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import AUTO, SEED, THREADS, Parsed, Rules, Whole, YesNo
 from ramify.errors import InputError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining, Sizes
+from ramify.exchange import CheckedRequest, CheckedTraining, Request, Sizes
 from ramify.features.languages import STEMMERS, LanguageRule, detect, snowball
 from ramify.kernels.lexical import Matches, NameEntries, NameSearcher
 from ramify.kernels.text import checked_texts
 from ramify.kernels.tree_sums import TreeSum
 from ramify.match import permitted
 from ramify.models.base.model import RankingModel, best_labels
+from ramify.models.base.name_reasons import NameMatch, NameReason
+from ramify.models.base.reasons import Reasons
 from ramify.models.base.stored import stored_array, stored_size
 from ramify.models.lexical.features import (
     FEATURES,
@@ -48,29 +49,6 @@ NAMED = ("alternative_names", "broader", "related")
 """Settings that a model directory holds in the form of names and relations."""
 
 COUNTS = ("counts", "cands", "hits")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NameMatch:
-    """An occurrence of a name in a text.
-
-    Parameters
-    ----------
-    label : int
-        Label id.
-    kind : {"preferred", "alternative", "derived"}
-        Kind of the name.
-    begin, end : int
-        The words are in ``text[begin:end]``.
-    phrase : bool
-        True: the words of the name follow each other; False: they are in one sentence.
-    """
-
-    label: int
-    kind: str
-    begin: int
-    end: int
-    phrase: bool
 
 
 KINDS = ("preferred", "alternative", "derived")
@@ -162,6 +140,11 @@ class LexicalMatcher(RankingModel):
     def needs(self) -> frozenset[str]:
         """See ``protocols.Model``."""
         return frozenset({"texts", "label_names"})
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return frozenset({"reasons"})
 
     def _learn(self, training: CheckedTraining) -> None:
         """Build the entries of the names, count their occurrences, and train the trees.
@@ -287,6 +270,26 @@ class LexicalMatcher(RankingModel):
                     phrase=one.phrase,
                 )
 
+    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
+        """The names of the labels that occur: see ``models.base.reasons``."""
+        self.check_settings()
+        checked = self._checked_request(request)
+        return [list(self._reasons(text, labels)) for text in checked_texts(checked.texts or ())]
+
+    def _reasons(self, text: str, labels: Sequence[int]) -> Iterator[NameReason]:
+        found, named = self._searcher.match((text,), 1), list(self._matches_in(text))
+        features = candidate_features(found, self.counts_.columns(), self.relations_)
+        scores = probabilities(self.trees_.scores(features))
+        place = {label: at for at, label in enumerate(found.labels.tolist())}
+        for label in labels:
+            at = place.get(label)
+            yield NameReason(
+                matches=tuple(one for one in named if one.label == label),
+                features={} if at is None else dict(zip(FEATURES, features[at].tolist(), strict=True)),
+                score=0.0 if at is None else float(scores[at]),
+                ranked=at is not None,
+            )
+
     def size(self) -> Sizes:
         """Sizes of the fitted model; the weights are the leaves of the trees and the tokens of the names."""
         check_is_fitted(self)
@@ -335,6 +338,8 @@ class LexicalMatcher(RankingModel):
             names: Any = {name: arrays[f"names/{name}"] for name in NameEntries.TYPES}
             trees: Any = {name: arrays[f"trees/{name}"] for name in TreeSum.TYPES}
             counts: Any = {name: stored_array(arrays, f"labels/{name}", np.int64, (n_labels,)) for name in COUNTS}
+            if (names["kinds"] >= len(KINDS)).any():
+                raise InputError("a name has an unknown kind")
             if any(one.min() < 0 for one in counts.values()):
                 raise InputError("a label has a negative number of documents")
             model.counts_ = LabelCounts(**counts, n_documents=stored_size(config["n_documents"], "n_documents"))
