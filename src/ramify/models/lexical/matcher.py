@@ -45,6 +45,9 @@ BLOCK = 4096
 FOLDS = 5
 """Parts of the training documents; the features of a document use the counts of the other parts."""
 
+MOST_EXAMPLES = 500_000
+"""Approximate maximum number of candidates on which the trees are trained: fewer documents where texts have many."""
+
 NAMED = ("alternative_names", "broader", "related")
 """Settings that a model directory holds in the form of names and relations."""
 
@@ -183,14 +186,18 @@ class LexicalMatcher(RankingModel):
         self.entries_ = entries
         self._searcher = NameSearcher(entries, _stemmer(self.language_))
 
+    def _set_counts(self, counts: LabelCounts) -> None:
+        self.counts_, self._frequencies = counts, counts.columns()
+
     def _train_trees(self, training: CheckedTraining, texts: tuple[str, ...]) -> None:
         """Count in all documents, by fold; train on a sample."""
         rng = np.random.default_rng(training.seed)
         fold = rng.permutation(len(texts)) % FOLDS
         folds = [self._counts_in(training, texts, np.flatnonzero(fold == one)) for one in range(FOLDS)]
-        self.counts_ = sum(folds[1:], folds[0])
+        self._set_counts(sum(folds[1:], folds[0]))
         labelled = np.flatnonzero(np.diff(training.Y.indptr))
-        chosen = np.sort(rng.permutation(labelled)[: self.documents])
+        most = MOST_EXAMPLES * len(texts) // max(1, int(self.counts_.cands.sum()))
+        chosen = np.sort(rng.permutation(labelled)[: max(1, min(self.documents, most))])
         parts = []
         for one in range(FOLDS):
             rows = chosen[fold[chosen] == one]
@@ -225,20 +232,20 @@ class LexicalMatcher(RankingModel):
     def _rank(self, request: CheckedRequest) -> TopK:
         """Rank the candidates; a text without candidates has no labels."""
         self.check_settings()
-        texts, parts, frequencies = checked_texts(request.texts or ()), [], self.counts_.columns()
+        texts, parts = checked_texts(request.texts or ()), []
         for first in range(0, len(texts), BLOCK):
             part = request.take(slice(first, first + BLOCK))
             matches = self._searcher.match(texts[first : first + BLOCK], request.threads)
-            scores = self._scores(matches, frequencies, request.threads)
+            scores = self._scores(matches, request.threads)
             parts.append(best_labels(permitted(scores, part.allowed, part.forbidden), request.k))
             request.report(min(len(texts), first + BLOCK) / len(texts))
         if not parts:
             return TopK(np.zeros((0, request.k), np.int32), np.zeros((0, request.k), np.float32))
         return TopK(*(np.vstack([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
 
-    def _scores(self, matches: Matches, frequencies: Any, threads: int) -> CSR:
+    def _scores(self, matches: Matches, threads: int) -> CSR:
         scores = matched_labels(matches, self.n_labels_)
-        features = candidate_features(matches, frequencies, self.relations_)
+        features = candidate_features(matches, self._frequencies, self.relations_)
         scores.data = probabilities(self.trees_.scores(features, threads))
         return scores
 
@@ -278,7 +285,7 @@ class LexicalMatcher(RankingModel):
 
     def _reasons(self, text: str, labels: Sequence[int]) -> Iterator[NameReason]:
         found, named = self._searcher.match((text,), 1), list(self._matches_in(text))
-        features = candidate_features(found, self.counts_.columns(), self.relations_)
+        features = candidate_features(found, self._frequencies, self.relations_)
         scores = probabilities(self.trees_.scores(features))
         place = {label: at for at, label in enumerate(found.labels.tolist())}
         for label in labels:
@@ -342,7 +349,8 @@ class LexicalMatcher(RankingModel):
                 raise InputError("a name has an unknown kind")
             if any(one.min() < 0 for one in counts.values()):
                 raise InputError("a label has a negative number of documents")
-            model.counts_ = LabelCounts(**counts, n_documents=stored_size(config["n_documents"], "n_documents"))
+            n_documents = stored_size(config["n_documents"], "n_documents")
+            model._set_counts(LabelCounts(**counts, n_documents=n_documents))
             model.trees_ = TreeSum(**trees, baseline=float(config["baseline"]), n_features=len(FEATURES))
             model.relations_ = _stored_relations(arrays, n_labels)
             model._set_entries(NameEntries(**names, n_labels=n_labels))
