@@ -76,6 +76,21 @@ def test_same_seed_same_model_for_any_threads(trained):
     assert not np.array_equal(other.trees_.values, model.trees_.values)
 
 
+def test_hit_rates_of_training_documents_come_from_other_documents():
+    """Labels are assigned by coin: frequencies that contain a document's own labels would seem to predict them."""
+    rng = np.random.default_rng(0)
+    names = [f"item{number:03d}" for number in range(300)]
+    draws = np.concatenate([rng.permutation(300).reshape(-1, 3) for _ in range(2)])
+    texts = [" and ".join(names[label] for label in row) for row in draws]
+    Y = np.zeros((len(texts), 300), np.float32)
+    for row, labels in enumerate(draws):
+        Y[row, labels] = rng.integers(0, 2, 3)
+    model = LexicalMatcher(language=None, trees=10, threads=1)
+    model.fit_training(Training(texts=texts, Y=as_csr(Y), label_names=names))
+    scores = model.answer(Request(texts=names, k=1)).scores
+    assert scores.min() > 0.3 and scores.max() < 0.7
+
+
 def test_restrictions_and_empty_texts(trained):
     _, model = trained
     texts = ["solar energy and wind towers", "", "nothing of that kind"]
@@ -237,11 +252,11 @@ def test_command_line(tmp_path, capsys):
     (tmp_path / "settings.json").write_text(json.dumps(settings), "utf-8")
     data, model = str(tmp_path / "data.jsonl"), str(tmp_path / "m")
     flags = ["--out", model, "--calibrate", "no", "-q", "--threads", "1"]
-    assert run(["train", data, "--config", str(tmp_path / "settings.json"), "--language", "en", *flags]) == 0
+    assert run(["train", data, "--config", str(tmp_path / "settings.json"), "--set", "language=en", *flags]) == 0
     capsys.readouterr()
     assert run(["predict", model, "the mill", "-k", "1", "--why"]) == 0
     assert "wind towers" in capsys.readouterr().out
-    assert run(["train", data, "--model", "lexical", "--trees", "0", *flags]) == 2
-    assert "--trees is 0, but must be a whole number" in capsys.readouterr().err
+    assert run(["train", data, "--model", "lexical", "--set", "trees=0", *flags]) == 2
+    assert "--set trees is 0, but must be a whole number" in capsys.readouterr().err
     assert run(["train", data, "--model", "lexical", "--set", "alternative_names=x", *flags]) == 2
     assert "give a settings file by --config" in capsys.readouterr().err

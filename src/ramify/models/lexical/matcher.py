@@ -112,7 +112,7 @@ class LexicalMatcher(RankingModel):
         "seed": SEED,
         "threads": THREADS,
     }
-    FLAGS = ("language", "derive", "most_labels", "documents", "trees")
+    FLAGS = ("derive", "most_labels", "documents")
 
     def __init__(
         self,
