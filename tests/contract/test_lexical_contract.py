@@ -53,4 +53,4 @@ NOT_MET = {
 def test_contract(check):
     if check.__name__ in NOT_MET:
         pytest.skip(NOT_MET[check.__name__])
-    run_check(check, lambda: Worded(language=None, trees=20, threads=1), LACKS)
+    run_check(check, lambda: Worded(language=None, ranking_trees=20, threads=1), LACKS)

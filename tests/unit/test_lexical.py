@@ -40,7 +40,7 @@ def matrix(labels, names):
 def trained():
     texts, labels = documents(300, 0, TOPICS[:12])
     training = Training(texts=texts, Y=matrix(labels, TOPICS), label_names=TOPICS)
-    return training, LexicalMatcher(language="en", threads=1, trees=30).fit_training(training)
+    return training, LexicalMatcher(language="en", threads=1, ranking_trees=30).fit_training(training)
 
 
 def precision(top, Y):
@@ -69,10 +69,10 @@ def test_labels_without_training_documents_are_found(trained):
 
 def test_same_seed_same_model_for_any_threads(trained):
     training, model = trained
-    again = LexicalMatcher(language="en", threads=3, trees=30).fit_training(training)
+    again = LexicalMatcher(language="en", threads=3, ranking_trees=30).fit_training(training)
     for name, array in model.to_state()[1].items():
         np.testing.assert_array_equal(array, again.to_state()[1][name], err_msg=name)
-    other = LexicalMatcher(language="en", threads=1, trees=30, seed=5).fit_training(training)
+    other = LexicalMatcher(language="en", threads=1, ranking_trees=30, seed=5).fit_training(training)
     assert not np.array_equal(other.trees_.values, model.trees_.values)
 
 
@@ -85,7 +85,7 @@ def test_hit_rates_of_training_documents_come_from_other_documents():
     Y = np.zeros((len(texts), 300), np.float32)
     for row, labels in enumerate(draws):
         Y[row, labels] = rng.integers(0, 2, 3)
-    model = LexicalMatcher(language=None, trees=10, threads=1)
+    model = LexicalMatcher(language=None, ranking_trees=10, threads=1)
     model.fit_training(Training(texts=texts, Y=as_csr(Y), label_names=names))
     scores = model.answer(Request(texts=names, k=1)).scores
     assert scores.min() > 0.3 and scores.max() < 0.7
@@ -145,7 +145,7 @@ def test_relations_are_features(trained):
 
 def test_reasons_are_the_names_in_the_text():
     texts, labels = documents(120, 0, TOPICS[:12])
-    tagger = Tagger(LexicalMatcher(language="en", threads=1, trees=20)).fit(texts, labels)
+    tagger = Tagger(LexicalMatcher(language="en", threads=1, ranking_trees=20)).fit(texts, labels)
     text = "Towns like solar energy. The energy is solar; solar energy!"
     explanation = tagger.explain(text)
     one = explanation.labels[0]
@@ -166,7 +166,7 @@ def test_reasons_are_the_names_in_the_text():
 
 def test_reasons_in_a_mixture():
     texts, labels = documents(120, 0, TOPICS[:12])
-    tagger = Tagger(ramify.Ensemble([XRLinear(), LexicalMatcher(language="en", trees=20)], threads=1)).fit(
+    tagger = Tagger(ramify.Ensemble([XRLinear(), LexicalMatcher(language="en", ranking_trees=20)], threads=1)).fit(
         texts, labels
     )
     one = tagger.explain(texts[0], labels[0][0]).labels[0]
@@ -219,7 +219,7 @@ def test_damaged_arrays_are_refused(trained, name):
     ("changes", "problem"),
     [
         ({"language": "xx-yy"}, "language is 'xx-yy'"),
-        ({"trees": 0}, "trees is 0"),
+        ({"ranking_trees": 0}, "ranking_trees is 0"),
         ({"alternative_names": "a.json"}, "must map names of labels to lists of names"),
         ({"alternative_names": {"a": "b"}}, r"alternative_names\['a'\] is 'b', but must be a list of names"),
         ({"broader": [("a", "b", "c")]}, "must be lists of pairs of label names"),
@@ -256,7 +256,7 @@ def test_command_line(tmp_path, capsys):
     capsys.readouterr()
     assert run(["predict", model, "the mill", "-k", "1", "--why"]) == 0
     assert "wind towers" in capsys.readouterr().out
-    assert run(["train", data, "--model", "lexical", "--set", "trees=0", *flags]) == 2
-    assert "--set trees is 0, but must be a whole number" in capsys.readouterr().err
+    assert run(["train", data, "--model", "lexical", "--set", "ranking_trees=0", *flags]) == 2
+    assert "--set ranking_trees is 0, but must be a whole number" in capsys.readouterr().err
     assert run(["train", data, "--model", "lexical", "--set", "alternative_names=x", *flags]) == 2
     assert "give a settings file by --config" in capsys.readouterr().err

@@ -68,7 +68,7 @@ class LexicalMatcher(RankingModel):
         Code of ISO 639-1 that selects the stemmer. "auto": detected from texts and names. None, or a language without
         stemmer: words are compared in lower case.
     derive : bool, default True
-        Whether names without an addition in parentheses, without years, and before " -- " are names as well.
+        Whether shorter names are derived: without additions in parentheses, without years; the heading before " -- ".
     alternative_names : mapping of str to list of str, optional
         Alternative names by label name.
     broader, related : sequence of (str, str), optional
@@ -77,7 +77,7 @@ class LexicalMatcher(RankingModel):
         Maximum number of candidates of one name, for names that labels share.
     documents : int, default 3000
         Maximum number of training documents on which the trees are trained; frequencies use all.
-    trees : int, default 100
+    ranking_trees : int, default 100
         Number of trees.
     seed : int, default 0
         Random seed; the same seed gives the same model for any number of threads.
@@ -108,7 +108,7 @@ class LexicalMatcher(RankingModel):
         "related": Parsed(checked_pairs, "a JSON list of pairs in a settings file", optional=True),
         "most_labels": Whole(1, 2**20),
         "documents": Whole(1, 2**31 - 1),
-        "trees": Whole(1, 10_000),
+        "ranking_trees": Whole(1, 10_000),
         "seed": SEED,
         "threads": THREADS,
     }
@@ -124,7 +124,7 @@ class LexicalMatcher(RankingModel):
         related: Sequence[tuple[str, str]] | None = None,
         most_labels: int = 50,
         documents: int = 3000,
-        trees: int = 100,
+        ranking_trees: int = 100,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
@@ -135,7 +135,7 @@ class LexicalMatcher(RankingModel):
         self.related = related
         self.most_labels = most_labels
         self.documents = documents
-        self.trees = trees
+        self.ranking_trees = ranking_trees
         self.seed = seed
         self.threads = threads
 
@@ -204,7 +204,7 @@ class LexicalMatcher(RankingModel):
             parts.append(self._examples(training, texts, rows, self.counts_ - folds[one]))
             training.report("train", (one + 1) / (FOLDS + 1))
         rows, positive = (np.concatenate(part) for part in zip(*parts, strict=True))
-        self.trees_ = fit_trees(rows, positive, n_trees=self.trees, seed=training.seed)
+        self.trees_ = fit_trees(rows, positive, n_trees=self.ranking_trees, seed=training.seed)
         training.report("train", 1.0)
 
     def _counts_in(self, training: CheckedTraining, texts: tuple[str, ...], rows: Int64) -> LabelCounts:
