@@ -74,6 +74,7 @@ private:
 // One function per group of kernels, defined in bindings_<group>.cpp.
 void bind_features(nb::module_& m);
 void bind_text(nb::module_& m);
+void bind_lexical(nb::module_& m);
 void bind_cluster(nb::module_& m);
 void bind_train(nb::module_& m);
 void bind_predict(nb::module_& m);

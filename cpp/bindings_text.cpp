@@ -1,5 +1,5 @@
 // Text → X. Texts are a tuple of str, read in place: no copy, no encoding.
-#include "bindings.hpp"
+#include "bindings_texts.hpp"
 
 #include <memory>
 #include <numeric>
@@ -18,41 +18,6 @@ namespace ramify {
 namespace {
 
 using Table = In1<uint32_t>;
-
-// Lower-casing maps one code point to one, with two exceptions: İ becomes two, and Σ depends on its neighbours. Python
-// lowers texts with them; lowering once more changes nothing.
-bool needs_python_lower(PyObject* text) {
-    if (PyUnicode_KIND(text) == PyUnicode_1BYTE_KIND) return false;
-    const Py_ssize_t length = PyUnicode_GET_LENGTH(text);
-    return PyUnicode_FindChar(text, 0x130, 0, length, 1) >= 0 || PyUnicode_FindChar(text, 0x3A3, 0, length, 1) >= 0;
-}
-
-// A text and the reference that keeps it alive while the GIL is released.
-nb::object readable(nb::handle text, bool lowercase) {
-#if PY_VERSION_HEX < 0x030C0000
-    if (PyUnicode_READY(text.ptr()) != 0) throw nb::python_error();
-#endif
-    if (lowercase && needs_python_lower(text.ptr())) return text.attr("lower")();
-    return nb::borrow(text);
-}
-
-TextView view_of(nb::handle text) {
-    return {PyUnicode_DATA(text.ptr()), PyUnicode_GET_LENGTH(text.ptr()), int32_t(PyUnicode_KIND(text.ptr()))};
-}
-
-struct HeldTexts {
-    HeldTexts(const Texts& texts, bool lowercase) : kept(texts) {
-        views.reserve(texts.size());
-        for (const nb::handle text : texts) {
-            nb::object held = readable(text, lowercase);
-            views.push_back(view_of(held));
-            if (!held.is(text)) lowered.push_back(std::move(held));
-        }
-    }
-    Texts kept;
-    std::vector<nb::object> lowered;
-    std::vector<TextView> views;
-};
 
 // (position of the first item that is not a str, or too long, or -1; whether all are ASCII)
 std::pair<int64_t, bool> survey_texts(const Texts& texts) {

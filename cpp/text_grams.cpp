@@ -60,6 +60,13 @@ void GramReader::find_words() {
     }
 }
 
+const std::vector<GramReader::Word>& GramReader::words(const TextView& text) {
+    text_.decode(text, table_, settings_.spaces());
+    find_words();
+    if (settings_.has_stems()) stem_words();
+    return words_;
+}
+
 void GramReader::stem_words() {
     for (Word& word : words_) {
         const auto [stems, number] = settings_.find_stem(word.hash);

@@ -116,11 +116,16 @@ public:
     // Counts the words of a text that have no stem; `codes` is scratch.
     void collect_words(const TextView& text, WordCounts& found, std::vector<uint32_t>& codes);
 
-private:
     struct Word {
-        uint64_t hash;
-        uint32_t position;
+        uint64_t hash;      // of the stem, where there are stems
+        uint32_t position;  // in entries()
     };
+
+    // All words in their order; valid until the next call, as are the entries of the text.
+    const std::vector<Word>& words(const TextView& text);
+    const uint32_t* entries() const { return text_.entries(); }
+
+private:
 
     void find_words();
     void stem_words();

@@ -105,6 +105,12 @@ ENTRIES: list[Entry] = [
         extra="ann",
     ),
     Entry(
+        name="LexicalMatcher",
+        module="ramify.models.lexical.matcher",
+        roles={MODEL: "lexical"},
+        summary="Label names found in the text, ranked by boosted trees; no label needs a training text.",
+    ),
+    Entry(
         name="PopularLabels",
         module="ramify.models.neighbours.popular",
         roles={MODEL: "popular-labels", MATCHER: "popular"},

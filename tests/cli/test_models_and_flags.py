@@ -33,6 +33,7 @@ THREE = {
     "partitioned": ["matcher=nearest", "matcher.neighbours=5", "ranker.epsilon=0.2"],
     "nearest-instances": ["neighbours=5", "power=2", "weighting=none"],
     "dense-neighbours": ["neighbours=5", "power=2", "among=labels"],
+    "lexical": ["language=en", "ranking_trees=5", "most_labels=7"],
     "popular-labels": ["vectorizer.sublinear=no", "vectorizer.lowercase=no", "vectorizer.norm=none"],
     "label-chain": ["average=0", "held_out=0", "warmup=1"],
     "reinforced-chain": ["chain.hidden=8", "chain.epochs=1", "chain.warmup=1"],

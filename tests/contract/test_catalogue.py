@@ -64,6 +64,7 @@ SETTINGS = {
         "reinforced": ramify.ReinforcedChain(ramify.LabelChain(**CHAIN), epochs=1, samples=1),
     },
     "Disentangled": lambda: {"model": XRLinear(branching=2, max_leaf=2), "rounds": 2},
+    "LexicalMatcher": lambda: {"alternative_names": WORDS, "language": "en"},
     "Partitioned": lambda: {"indexer": KMeansIndexer(branching=2, max_leaf=2)},
 }
 NOTHING_LEARNT = {"PopularLabels": "it gives every text the same labels"}
@@ -150,7 +151,7 @@ OWN = {"Plain": Plain, "Saveable": Saveable, "OfTexts": OfTexts}
 TRANSFORMERS = {"XRTransformer", "XTransformer", "FlatTransformer"}
 ROUNDED = {*TRANSFORMERS, "XLGen", "XLGenWithTree"}
 """Scores depend on the batch by rounding."""
-CANNOT = {"save": {"Plain"}, "features": {"OfTexts", *ROUNDED}}
+CANNOT = {"save": {"Plain"}, "features": {"OfTexts", "LexicalMatcher", *ROUNDED}}
 MODELS = [*_entries(MODEL, WRAPPER), *OWN]
 
 

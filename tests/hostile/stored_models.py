@@ -18,6 +18,7 @@ from ramify import (
     Disentangled,
     Ensemble,
     Hashing,
+    LexicalMatcher,
     NearestInstances,
     Partitioned,
     StaticEncoder,
@@ -114,6 +115,9 @@ def _kinds() -> dict[str, Callable[[], Any]]:
     for name, make in _vectorizers().items():
         kinds[f"texts-{name}"] = lambda make=make: make().fit(TEXTS)
         kinds[f"tagger-{name}"] = lambda make=make: _tagger(XRLinear(**TREE), make())
+    kinds["tagger-lexical"] = lambda: _tagger(
+        LexicalMatcher(language="en", alternative_names={LABELS[0][0]: TEXTS[0].split()}, threads=1), None
+    )
     beside = Hybrid(problem.X, problem.X.toarray()[:, :3])
     kinds["hybrid"] = lambda: XRLinear(**TREE, threshold=0.01).fit(beside, problem.Y)
     kinds["hybrid-fp32"] = lambda: XRLinear(**TREE, precision="fp32").fit(beside, problem.Y)
@@ -154,12 +158,13 @@ def use(model: Any, place: Path) -> None:
 
 
 def _use_tagger(tagger: Tagger) -> None:
-    if tagger.vectorizer_ is None:  # it tags features
+    if tagger.vectorizer_ is None and not tagger.takes_texts_:  # it tags features
         tagger.tag(_rows(tagger.columns_.width), k=3)
         return
     tagger.tag(TEXTS, k=3)
     tagger.tag(TEXTS[:1], k=1)
-    _use_model(tagger.model_, tagger.features(TEXTS))
+    if tagger.vectorizer_ is not None:
+        _use_model(tagger.model_, tagger.features(TEXTS))
     tagger.label_ids([tagger.label_names_[-1]])
     list(tagger.label_names_)
 

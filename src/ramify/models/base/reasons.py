@@ -20,6 +20,7 @@ import numpy as np
 from ramify.errors import InputError
 from ramify.exchange import Request
 from ramify.models.base.adapter import as_model, own_method
+from ramify.models.base.name_reasons import NameReason
 from ramify.values import Float64, Int32
 
 
@@ -296,7 +297,7 @@ class StagesReason:
     ranked: bool
 
 
-Reason: TypeAlias = TreeReason | MixtureReason | VoteReason | CosineReason | StagesReason
+Reason: TypeAlias = TreeReason | MixtureReason | VoteReason | CosineReason | StagesReason | NameReason
 
 Reasons: TypeAlias = list[Sequence[Reason]]
 """Per instance the reason of each label."""
@@ -346,7 +347,15 @@ def _weighted(reason: Reason, weight: float) -> list[tuple[Int32, Float64]]:
         share = weight * reason.path_weight / max(1, len(reason.clusters))
         inside = [(one.reason, share) for one in reason.clusters] + [(reason.ranker, weight)]
         return [part for inner, scale in inside if inner is not None for part in _weighted(inner, scale)]
-    return [(reason.columns, weight * reason.contributions)]
+    return [] if isinstance(reason, NameReason) else [(reason.columns, weight * reason.contributions)]
+
+
+def name_places(reason: Reason | None) -> list[tuple[int, int, float]]:
+    """(begin, end, strength) of names of the label in the text, to be added to ``strengths``."""
+    if isinstance(reason, MixtureReason):
+        parts = ((one.weight, name_places(one.reason)) for one in reason.members)
+        return [(begin, end, weight * part) for weight, places in parts for begin, end, part in places]
+    return reason.places() if isinstance(reason, NameReason) else []
 
 
 def dense_strength(reason: Reason, like: Reason) -> float | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ramify.errors import InputError
 from ramify.exchange import Request
-from ramify.models.base.reasons import Reason, TreeReason, dense_strength, reasons_of, strengths
+from ramify.models.base.reasons import Reason, TreeReason, dense_strength, name_places, reasons_of, strengths
 from ramify.tagger.explain.explanation import Explanation, LabelExplanation, Term, Word
 from ramify.tagger.explain.left_out import LeftOut
 from ramify.tagger.explain.names import FeatureNames, Names, model_column_numbers
@@ -33,6 +33,7 @@ UNITS = {
     "TreeReason": MARGINS,
     "MixtureReason": "contributions to margins and votes, times the weights of the members",
     "VoteReason": "part of the vote",
+    "NameReason": "the score, divided among the occurrences of names of the label",
     "StagesReason": "contribution to the ranker, plus path_weight times that to the matcher",
 }
 LEFT_OUT = {
@@ -128,6 +129,9 @@ class _OneText:
         shares = _Shares(pieces, stemmed=has_stems(self.tagger.vectorizer_))
         for column, strength in [] if reason is None else _summed(reason):
             shares.add(strength, pieces.places.get(column) if pieces else None, names.feature(column))
+        for begin, end, strength in name_places(reason):
+            spans = pieces.tokens_in(begin, end) if pieces else []
+            shares.add(strength, spans, self.text[begin:end] if self.text else "")
         if occlusion is not None and (reason is None or occlusion.of == "dense block"):
             for span, value in zip(occlusion.spans, occlusion.values.tolist(), strict=True):
                 shares.add(value, [span], "", occlusion.error)

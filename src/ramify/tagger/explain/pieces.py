@@ -85,6 +85,12 @@ class Pieces:
             places |= {column + part.first: spans for column, spans in found.items()}
         return cls(text, tokens, places)
 
+    def tokens_in(self, begin: int, end: int) -> list[Span]:
+        """The span of the tokens within ``text[begin:end]``; empty if there are none."""
+        first = bisect_left(self.tokens, (begin, begin))
+        last = bisect_left(self.tokens, (end, end)) - 1
+        return [(first, last)] if first <= last else []
+
     def phrase(self, span: Span) -> str:
         """The text of a span, in lower case and with single blanks."""
         return " ".join(self.text[self.tokens[span[0]][0] : self.tokens[span[1]][1]].lower().split())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ramify.models.base.name_reasons import NameReason
 from ramify.models.base.reasons import (
     CosineReason,
     MemberReason,
@@ -95,6 +96,8 @@ def section_of(reason: Reason, names: Names, top: int) -> Section:
         return _votes(reason, names, top)
     if isinstance(reason, StagesReason):
         return _stages(reason, names, top)
+    if isinstance(reason, NameReason):
+        return _names_in_text(reason, top)
     return _cosine(reason, names, top)
 
 
@@ -238,6 +241,17 @@ def _stages(reason: StagesReason, names: Names, top: int) -> Section:
 def _cosine(reason: CosineReason, names: Names, top: int) -> Section:
     rows = _features(reason.columns, reason.contributions, names, top)
     return Section("cosine of text and label", f"{number(reason.score)} = the sum over all features", tuple(rows))
+
+
+def _names_in_text(reason: NameReason, top: int) -> Section:
+    if not reason.matches:
+        return Section("names in the text", "0: no name of the label occurs")
+    kinds = ", ".join(dict.fromkeys(one.kind for one in reason.matches))
+    phrases = sum(one.phrase for one in reason.matches)
+    places = f"{phrases} as a phrase, {len(reason.matches) - phrases} with other words between or in another order"
+    equation = f"{number(reason.score)} = the trees on these features; names: {kinds}; occurrences: {places}"
+    rows = tuple(Row(name.replace("_", " "), value) for name, value in list(reason.features.items())[: 2 * top])
+    return Section("names in the text", equation, rows)
 
 
 def _occlusion(found: Occlusion) -> Section:

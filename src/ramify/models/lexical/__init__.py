@@ -1,0 +1,1 @@
+"""Models that find the names of labels in texts."""
