@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from ramify.models import DenseNeighbours as DenseNeighbours
     from ramify.models import Disentangled as Disentangled
     from ramify.models import Ensemble as Ensemble
+    from ramify.models import Fusion as Fusion
     from ramify.models import LinearRanker as LinearRanker
     from ramify.models import MixedRanker as MixedRanker
     from ramify.models import NearestInstances as NearestInstances

@@ -86,6 +86,12 @@ ENTRIES: list[Entry] = [
         summary="Several trees and the nearest training instances, weighted on held-out instances.",
     ),
     Entry(
+        name="Fusion",
+        module="ramify.models.mixtures.fusion",
+        roles={MODEL: "fusion"},
+        summary="Members of any kind, with a weight and an exponent each, fitted on held-out documents.",
+    ),
+    Entry(
         name="Partitioned",
         module="ramify.models.parts.partitioned",
         roles={MODEL: "partitioned"},

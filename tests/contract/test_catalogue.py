@@ -22,6 +22,9 @@ from ramify.models.base.adapter import as_model, is_model
 from ramify.tagger.explain.sizes import describe, parts_of
 from ramify.values import Dataset, as_csr
 
+pytestmark = pytest.mark.filterwarnings("ignore:the fusion has .* held-out documents:ramify.RamifyWarning")
+"""36 texts are too few to fit weights of a fusion."""
+
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
 WORDS = {name: words.split() for name, words in TOPICS.items()}
 NAMES = list(TOPICS)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ramify.models.base.persistence import load as load
     from ramify.models.mixtures.blend import Blend as Blend
     from ramify.models.mixtures.ensemble import Ensemble as Ensemble
+    from ramify.models.mixtures.fusion import Fusion as Fusion
     from ramify.models.neighbours.dense import DenseNeighbours as DenseNeighbours
     from ramify.models.neighbours.nearest import NearestInstances as NearestInstances
     from ramify.models.neighbours.popular import PopularLabels as PopularLabels
