@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from ramify.models import LinearRanker as LinearRanker
     from ramify.models import MixedRanker as MixedRanker
     from ramify.models import NearestInstances as NearestInstances
+    from ramify.models import NearestTexts as NearestTexts
     from ramify.models import Partitioned as Partitioned
     from ramify.models import PopularLabels as PopularLabels
     from ramify.models import XRLinear as XRLinear

@@ -111,6 +111,12 @@ ENTRIES: list[Entry] = [
         extra="ann",
     ),
     Entry(
+        name="NearestTexts",
+        module="ramify.models.neighbours.texts",
+        roles={MODEL: "nearest-texts"},
+        summary="Votes of similar texts, and similarity to label vectors made of names and texts.",
+    ),
+    Entry(
         name="PopularLabels",
         module="ramify.models.neighbours.popular",
         roles={MODEL: "popular-labels", MATCHER: "popular"},

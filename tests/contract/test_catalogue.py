@@ -71,7 +71,7 @@ SETTINGS = {
 }
 NOTHING_LEARNT = {"PopularLabels": "it gives every text the same labels"}
 """Models without a minimum P@1."""
-NO_WEIGHTS = {"NearestInstances", "DenseNeighbours", "PopularLabels"}
+NO_WEIGHTS = {"NearestInstances", "NearestTexts", "DenseNeighbours", "PopularLabels"}
 
 
 class Plain:
@@ -153,7 +153,7 @@ OWN = {"Plain": Plain, "Saveable": Saveable, "OfTexts": OfTexts}
 TRANSFORMERS = {"XRTransformer", "XTransformer", "FlatTransformer"}
 ROUNDED = {*TRANSFORMERS, "XLGen", "XLGenWithTree"}
 """Scores depend on the batch by rounding."""
-CANNOT = {"save": {"Plain"}, "features": {"OfTexts", *ROUNDED}}
+CANNOT = {"save": {"Plain"}, "features": {"OfTexts", "NearestTexts", *ROUNDED}}
 MODELS = [*_entries(MODEL, WRAPPER), *OWN]
 
 

@@ -20,22 +20,19 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from ramify import catalogue
 from ramify.checks import COUNT, SEED, THREADS, OneOf, Parsed, Rules, real_number
 from ramify.data.equal import equal_rows, folds
 from ramify.errors import InputError, RamifyWarning, damage_reported
 from ramify.exchange import CheckedTraining, Request, Sizes, Training, VectorCache
-from ramify.models.base.adapter import as_model, set_known, unfitted
+from ramify.models.base.adapter import as_model, unfitted
 from ramify.models.mixtures.fusion_fit import FEWEST, MEASURES, NDCG, Candidates, Fit, fit, power_of
 from ramify.models.mixtures.fusion_report import LARGEST, FusionReport
 from ramify.models.mixtures.member_reasons import for_member
-from ramify.models.mixtures.members import check_model
+from ramify.models.mixtures.members import listed_members, made_member, member_names
 from ramify.models.mixtures.merged import MergedModel, stored_sizes
 from ramify.models.mixtures.merging import POWER, Merger, Power
-from ramify.models.presets import PRESETS, TFIDF
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import Float64, Int64, TopK
-from ramify.wording import nearest_name, quoted
 
 SHARE = 0.2
 """Largest share of the documents in a fold."""
@@ -50,46 +47,6 @@ MOST_FOR_RANGE = 1_000
 DEFAULT_MEMBERS = "xr-linear,nearest-instances"
 
 
-def _listed(given: Any) -> list[Any]:
-    """The members of the setting as a list of names and estimators.
-
-    Raises
-    ------
-    InputError
-        No member, an unknown name, or an object that is not a model.
-    """
-    members = (
-        given.split(",") if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else [given]
-    )
-    if not members:
-        raise InputError("members is empty, but a fusion needs at least one: give names or estimators")
-    for member in members:
-        if isinstance(member, str):
-            _check_name(member.strip())
-        else:
-            check_model(member)
-    return [member.strip() if isinstance(member, str) else member for member in members]
-
-
-def _kinds() -> dict[str, catalogue.Entry]:
-    """Models and matchers by name."""
-    return catalogue.named(catalogue.MATCHER) | catalogue.named(catalogue.MODEL)
-
-
-def _check_name(name: str) -> None:
-    own = [preset for preset, chosen in PRESETS.items() if chosen.vectorizer == TFIDF]
-    if name in PRESETS and name not in own:
-        vectorizer = PRESETS[name].vectorizer
-        raise InputError(
-            f"the member {name} has a vectorizer of its own: use xr-linear, with --vectorizer {vectorizer}"
-        )
-    known = [*own, *_kinds()]
-    if name not in known:
-        near = nearest_name(name, known)
-        hint = "choose one of these" if near is None else f"did you mean {near!r}?"
-        raise InputError(f"members contains {quoted(name)}, but must contain names of {', '.join(known)}: {hint}")
-
-
 class Fusion(MergedModel):
     """Models of any kind, with one weight and one exponent each, fitted on held-out documents.
 
@@ -97,7 +54,7 @@ class Fusion(MergedModel):
     ----------
     members : str, or sequence of str and estimators, optional
         Members: names of models and presets, with commas between them in one text, and estimators;
-        "xr-linear,nearest-instances" when None.
+        "xr-linear,nearest-instances" when None. Settings follow a name: "nearest-texts:label_share=1:power=2".
     measure : {"ndcg", "f1"}, default "ndcg"
         Quality that weights and exponents maximize: nDCG@10, or the mean F1 of the first 5 labels.
     candidates : int, default 50
@@ -133,7 +90,7 @@ class Fusion(MergedModel):
     """
 
     RULES: ClassVar[Rules] = {
-        "members": Parsed(_listed, wanted_text="names such as xr-linear,nearest-instances", optional=True),
+        "members": Parsed(listed_members, wanted_text="names such as xr-linear,nearest-instances", optional=True),
         "measure": OneOf(MEASURES),
         "candidates": COUNT,
         "seed": SEED,
@@ -165,30 +122,15 @@ class Fusion(MergedModel):
         return frozenset(hybrid | beam | {"reasons", "refitted"})
 
     def _given(self) -> list[Any]:
-        return _listed(DEFAULT_MEMBERS if self.members is None else self.members)
+        return listed_members(DEFAULT_MEMBERS if self.members is None else self.members)
 
     def _models(self) -> list[Any]:
-        return [self._model(one) if isinstance(one, str) else one for one in self._given()]
-
-    def _model(self, name: str) -> Any:
-        if name in PRESETS:
-            return PRESETS[name].build(seed=self.seed, threads=self.threads)
-        entry = _kinds()[name]
-        entry.check_installed()
-        return set_known(entry.load()(), seed=self.seed, threads=self.threads)
-
-    def _names(self) -> list[str]:
-        """A different name for each member: the given one, or that of its class."""
-        found: list[str] = []
-        for one in self._given():
-            name = one if isinstance(one, str) else str(getattr(one, "member_name", type(one).__name__))
-            alike = sum(other == name or other.startswith(f"{name} ") for other in found)
-            found.append(name if alike == 0 else f"{name} {alike + 1}")
-        return found
+        general = {"seed": self.seed, "threads": self.threads}
+        return [made_member(one, **general) if isinstance(one, str) else one for one in self._given()]
 
     def _learn(self, training: CheckedTraining) -> None:
         """Fit the parameters on held-out documents, then train the members that have a weight on all documents."""
-        names, models = self._names(), self._models()
+        names, models = member_names(self._given()), self._models()
         shared = replace(training, vectors=VectorCache())
         held = self._held_out(training, models)
         count = (len(held) + 1) * len(models)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,9 @@ LOWEST, HIGHEST = 0.125, 8.0
 
 HIGH = 0.99
 """Quantile of the best scores of the documents that is the unit of a member's scores."""
+
+TAKEN = 20
+"""Number of first labels of each member that the fit takes."""
 
 MOST_KEPT = 24
 """Arrays of powers that are kept."""
@@ -113,8 +117,8 @@ class Candidates:
         Whether the member ranks the label.
     rows, places : int64 arrays, shape (hits,)
         Document and place of the candidates that are true labels.
-    n_true : int64 array, shape (n,)
-        Number of true labels.
+    most : float64 array, shape (n,)
+        The number that the gains of a document are divided by.
     measure : {"ndcg", "f1"}
         The quality.
     """
@@ -123,13 +127,14 @@ class Candidates:
     known: Bool
     rows: Int64
     places: Int64
-    n_true: Int64
+    most: Float64
     measure: str
     _powers: dict[tuple[int, float], Float64] = field(default_factory=dict)
 
     @classmethod
     def of(cls, labels: Int32, values: Float64, Y: CSR, measure: str) -> Candidates:
         """From the rankings of n documents by m members, shapes (n, m, c), and the true labels, shape (n, L)."""
+        labels, values = labels[:, :, :TAKEN], values[:, :, :TAKEN]
         n, m, c = labels.shape
         flat = labels.reshape(n, m * c)
         order = np.argsort(np.where(flat < 0, np.iinfo(np.int32).max, flat), axis=1, kind="stable")
@@ -148,7 +153,14 @@ class Candidates:
         label[rows, slots] = ordered[rows, entries]
         true = _is_true(Y, label)
         hit_rows, places = np.nonzero(true)
-        return cls(values=table, known=known, rows=hit_rows, places=places, n_true=np.diff(Y.indptr), measure=measure)
+        return cls(
+            values=table,
+            known=known,
+            rows=hit_rows,
+            places=places,
+            most=_most(np.diff(Y.indptr), measure),
+            measure=measure,
+        )
 
     @property
     def n_members(self) -> int:
@@ -156,7 +168,7 @@ class Candidates:
         return len(self.values)
 
     def __len__(self) -> int:
-        return len(self.n_true)
+        return len(self.most)
 
     def take(self, chosen: Bool) -> Candidates:
         """Some of the documents, by a mask."""
@@ -167,7 +179,7 @@ class Candidates:
             known=self.known[:, chosen],
             rows=number[self.rows[kept]],
             places=self.places[kept],
-            n_true=self.n_true[chosen],
+            most=self.most[chosen],
             measure=self.measure,
         )
 
@@ -177,7 +189,8 @@ class Candidates:
 
     def qualities(self, parameters: Parameters) -> Float64:
         """Quality of each document, shape (n,); labels of equal scores are in the order of their ids."""
-        score, known = np.zeros_like(self.values[0]), np.zeros_like(self.known[0])
+        score: Any = np.zeros_like(self.values[0])
+        known: Any = np.zeros_like(self.known[0])
         for member in parameters.used:
             score += parameters.weights[member] * self._power(member, parameters.exponents[member])
             known |= self.known[member]
@@ -188,19 +201,8 @@ class Candidates:
         rank = (others > own[:, None]).sum(axis=1) + ((others == own[:, None]) & before).sum(axis=1)
         found = (own >= 0) & (rank < CUTS[self.measure])
         gain = 1.0 / np.log2(rank + 2.0) if self.measure == NDCG else np.ones(len(rank))
-        gained: Float64 = np.bincount(self.rows, np.where(found, gain, 0.0), len(self))
-        quality: Float64 = gained / self._most()
-        return quality
-
-    def _most(self) -> Float64:
-        """The number that the gains of a document are divided by, shape (n,)."""
-        cut = CUTS[self.measure]
-        if self.measure == F1:
-            sizes: Float64 = (cut + np.maximum(self.n_true, 1)) / 2
-            return sizes
-        discounts = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(cut) + 2.0))])
-        most: Float64 = np.maximum(discounts[np.minimum(self.n_true, cut)], discounts[1])
-        return most
+        gained: Any = np.bincount(self.rows, np.where(found, gain, 0.0), len(self))
+        return np.asarray(gained / self.most, np.float64)
 
     def _power(self, member: int, exponent: float) -> Float64:
         if exponent == 1:
@@ -214,6 +216,17 @@ class Candidates:
         return self._powers[key]
 
 
+def _most(n_true: Int64, measure: str) -> Float64:
+    """The largest gain of a document by its number of true labels, for F1 the mean of this number and the cut."""
+    cut = CUTS[measure]
+    if measure == F1:
+        sizes: Float64 = (cut + np.maximum(n_true, 1)) / 2
+        return sizes
+    discounts = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(cut) + 2.0))])
+    most: Float64 = np.maximum(discounts[np.minimum(n_true, cut)], discounts[1])
+    return most
+
+
 def _is_true(Y: CSR, label: Int64) -> Bool:
     """Whether candidates, shape (n, u), -1 for none, are true labels."""
     n_labels = Y.shape[1]
@@ -222,10 +235,12 @@ def _is_true(Y: CSR, label: Int64) -> Bool:
     return np.isin(keys, truth)
 
 
-def climb(candidates: Candidates, start: Parameters, members: Sequence[int]) -> tuple[Parameters, float]:
+def climb(
+    candidates: Candidates, start: Parameters, members: Sequence[int], steps: Sequence[float] = STEPS
+) -> tuple[Parameters, float]:
     """The parameters of some members that no step from the start improves, and their quality."""
     best, quality = start, candidates.quality(start)
-    for step in STEPS:
+    for step in steps:
         improved = True
         while improved:
             improved = False
@@ -234,12 +249,13 @@ def climb(candidates: Candidates, start: Parameters, members: Sequence[int]) -> 
                     reached = candidates.quality(other)
                     if reached > quality + LEAST_GAIN:
                         best, quality, improved = other, reached, True
-        best = best.scaled()
-    return best, candidates.quality(best)
+    return best.scaled(), quality
 
 
-def fitted(candidates: Candidates, members: Sequence[int], known: Parameters | None = None) -> Parameters:
-    """The best parameters of some members that a climb from equal weights or from the best member reaches.
+def fitted(
+    candidates: Candidates, members: Sequence[int], known: Parameters | None = None, steps: Sequence[float] = STEPS
+) -> Parameters:
+    """The best parameters of some members that a climb reaches.
 
     Parameters
     ----------
@@ -248,17 +264,16 @@ def fitted(candidates: Candidates, members: Sequence[int], known: Parameters | N
     members : sequence of int
         Members that may be used.
     known : Parameters, optional
-        Further parameters to begin at.
+        Where the climb begins; at equal weights and at the best member alone when None.
+    steps : sequence of float
+        Steps of the climb.
     """
     m = candidates.n_members
     alone = [Parameters.equal([member], m) for member in members]
-    values = [candidates.quality(one) for one in alone]
-    starts = [Parameters.equal(members, m), alone[int(np.argmax(values))]]
-    if known is not None and known.used:
-        starts.insert(0, known)
-    reached = [climb(candidates, start, members) for start in starts[:2]]
-    reached.append((starts[-1], candidates.quality(starts[-1])))
-    return max(reached, key=lambda one: one[1])[0]
+    best = max(alone, key=candidates.quality)
+    starts = [Parameters.equal(members, m), best] if known is None or not known.used else [known]
+    reached = [climb(candidates, start, members, steps) for start in starts]
+    return max([*reached, (best, candidates.quality(best))], key=lambda one: one[1])[0]
 
 
 def without(parameters: Parameters, member: int) -> Parameters:
@@ -292,7 +307,7 @@ class Halves:
     def _fitted(self, members: tuple[int, ...]) -> list[Parameters]:
         if members not in self._fits:
             self._fits[members] = [
-                fitted(part, members, self._near(members, half)) for half, part in enumerate(self.parts)
+                fitted(part, members, self._near(members, half), STEPS[:-1]) for half, part in enumerate(self.parts)
             ]
         return self._fits[members]
 
