@@ -191,6 +191,18 @@ ENTRIES: list[Entry] = [
         summary="Several models whose rankings are merged.",
     ),
     Entry(
+        name="SavedMember",
+        module="ramify.tagger.fusing.members",
+        summary="A trained tagger as a member of a fusion.",
+        public=False,
+    ),
+    Entry(
+        name="StoredPredictions",
+        module="ramify.tagger.fusing.members",
+        summary="Predictions of another program as a member of a fusion.",
+        public=False,
+    ),
+    Entry(
         name="LinearRanker",
         module="ramify.models.parts.linear_ranker",
         roles={RANKER: "linear"},

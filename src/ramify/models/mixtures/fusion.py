@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -32,7 +33,7 @@ from ramify.models.mixtures.members import listed_members, made_member, member_n
 from ramify.models.mixtures.merged import MergedModel, stored_sizes
 from ramify.models.mixtures.merging import POWER, Merger, Power
 from ramify.store.parts import parts_to_state, stored_part
-from ramify.values import Float64, Int64, TopK
+from ramify.values import CSR, Bool, Float64, Int64, TopK, as_csr
 
 SHARE = 0.2
 """Largest share of the documents in a fold."""
@@ -43,6 +44,13 @@ ENOUGH = 2_500
 
 MOST_FOR_RANGE = 1_000
 """Training documents by which scores are made comparable if there are too few documents to hold some out."""
+
+UNUSED = 0.05
+"""Share of the labels without a training document from which they count as a vocabulary, whose other labels occur, too.
+
+With fewer, labels that occur only in held-out documents are left out of rankings and truth: the members that find labels
+by their names would else get a weight for labels that the final model does not have.
+"""
 
 DEFAULT_MEMBERS = "xr-linear,nearest-instances"
 
@@ -134,20 +142,19 @@ class Fusion(MergedModel):
         shared = replace(training, vectors=VectorCache())
         held = self._held_out(training, models)
         count = (len(held) + 1) * len(models)
-        twins, answers = models, []
+        twins, trials = models, []
         for number, rows in enumerate(held):
-            twins, tops = self._trial(shared, models, rows, number * len(models), count)
-            answers.append((rows, tops))
-        if answers:
-            tops = [_joined([tops[member] for _, tops in answers]) for member in range(len(models))]
-            found, powers = self._fitted(tops, training, np.concatenate([rows for rows, _ in answers]))
+            twins, trial = self._trial(shared, models, rows, number * len(models), count)
+            trials.append(trial)
+        if trials:
+            found, powers = self._fitted(_joined(trials))
             kept = found.parameters.used
             members = [self._final(twins[m], shared, count - len(models) + m, count) for m in kept]
         else:
             members = [self._final(model, shared, number, count) for number, model in enumerate(models)]
             rows = np.arange(min(MOST_FOR_RANGE, len(training)))
             tops = [self._answer(member, training, rows) for member in members]
-            found, powers = self._fitted(tops, training, rows[:0])
+            found, powers = self._fitted(Trial(tops, training.Y[rows[:0]]))
             kept = found.parameters.used
         self._warn(found)
         self.report_ = FusionReport.of(found, names, self.measure, int(training.seed))
@@ -175,13 +182,22 @@ class Fusion(MergedModel):
 
     def _trial(
         self, training: CheckedTraining, models: Sequence[Any], held: Int64, number: int, count: int
-    ) -> tuple[list[Any], list[TopK]]:
+    ) -> tuple[list[Any], Trial]:
         """Models trained without the held-out rows, and their rankings of these."""
-        every = all("frozen" in as_model(model).abilities for model in models)
-        rest = training if every else training.take(np.setdiff1d(np.arange(len(training)), held, assume_unique=True))
+        truth = training.Y[held]
+        if all("frozen" in as_model(model).abilities for model in models):
+            twins = [
+                self._train(unfitted(model), training, number + place, count) for place, model in enumerate(models)
+            ]
+            return twins, Trial([self._answer(twin, training, held) for twin in twins], truth)
+        rest = training.take(np.setdiff1d(np.arange(len(training)), held, assume_unique=True))
         rest = replace(rest, vectors=VectorCache())
         twins = [self._train(unfitted(model), rest, number + place, count) for place, model in enumerate(models)]
-        return twins, [self._answer(twin, training, held) for twin in twins]
+        trial = Trial([self._answer(twin, training, held) for twin in twins], truth)
+        used = np.bincount(training.Y.indices, minlength=training.Y.shape[1]) > 0
+        if used.mean() >= 1 - UNUSED:
+            trial = trial.among(np.bincount(rest.Y.indices, minlength=rest.Y.shape[1]) > 0)
+        return twins, trial
 
     def _answer(self, member: Any, training: CheckedTraining, rows: Int64) -> TopK:
         taken = training.take(rows)
@@ -198,13 +214,14 @@ class Fusion(MergedModel):
             return twin.refitted(own.part_of_progress(number, count))
         return self._train(unfitted(twin), training, number, count)
 
-    def _fitted(self, tops: list[TopK], training: CheckedTraining, rows: Int64) -> tuple[Fit, list[Power]]:
+    def _fitted(self, trial: Trial) -> tuple[Fit, list[Power]]:
         """The fit, and the conversion of each member's scores."""
-        powers = [power_of(top.labels, top.scores) for top in tops]
-        n = len(rows)
-        labels = np.stack([top.labels[:n] for top in tops], axis=1)
-        values = np.stack([power.values(top.scores[:n]) for power, top in zip(powers, tops, strict=True)], axis=1)
-        return fit(Candidates.of(labels, values, training.Y[rows], self.measure)), powers
+        powers = [power_of(top.labels, top.scores) for top in trial.tops]
+        labelled = np.flatnonzero(np.diff(trial.truth.indptr))
+        labels = np.stack([top.labels[labelled] for top in trial.tops], axis=1)
+        pairs = zip(powers, trial.tops, strict=True)
+        values = np.stack([power.values(top.scores[labelled]) for power, top in pairs], axis=1)
+        return fit(Candidates.of(labels, values, trial.truth[labelled], self.measure)), powers
 
     def _warn(self, found: Fit) -> None:
         n = len(found.qualities)
@@ -281,9 +298,33 @@ class Fusion(MergedModel):
             )
 
 
-def _joined(tops: Sequence[TopK]) -> TopK:
-    """The rankings of several folds, one below the other."""
-    return TopK(*(np.vstack([getattr(top, name) for top in tops]) for name in ("labels", "scores")))
+@dataclass(frozen=True)
+class Trial:
+    """Rankings of held-out documents by each member, and their labels, shape (n, L)."""
+
+    tops: list[TopK]
+    truth: CSR
+
+    def among(self, labels: Bool) -> Trial:
+        """The same with some of the labels only, by a mask of shape (L,)."""
+        tops = []
+        for top in self.tops:
+            known = (top.labels >= 0) & labels[np.maximum(top.labels, 0)]
+            scores = np.where(known, top.scores, -np.inf).astype(np.float32)
+            tops.append(TopK(np.where(known, top.labels, -1).astype(np.int32), scores))
+        kept: Any = self.truth.multiply(labels[None].astype(np.float32))
+        truth = as_csr(sp.csr_matrix(kept))
+        truth.eliminate_zeros()
+        return Trial(tops, truth)
+
+
+def _joined(trials: Sequence[Trial]) -> Trial:
+    """The trials of several folds, one below the other."""
+    tops = [
+        TopK(*(np.vstack([getattr(trial.tops[member], name) for trial in trials]) for name in ("labels", "scores")))
+        for member in range(len(trials[0].tops))
+    ]
+    return Trial(tops, as_csr(sp.vstack([trial.truth for trial in trials], format="csr")))
 
 
 def _stored_parameters(config: Mapping[str, Any], count: int) -> tuple[list[str], Float64, tuple[Power, ...]]:

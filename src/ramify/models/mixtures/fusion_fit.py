@@ -202,7 +202,8 @@ class Candidates:
         found = (own >= 0) & (rank < CUTS[self.measure])
         gain = 1.0 / np.log2(rank + 2.0) if self.measure == NDCG else np.ones(len(rank))
         gained: Any = np.bincount(self.rows, np.where(found, gain, 0.0), len(self))
-        return np.asarray(gained / self.most, np.float64)
+        quality: Any = gained / self.most
+        return quality  # type: ignore[no-any-return]
 
     def _power(self, member: int, exponent: float) -> Float64:
         if exponent == 1:
