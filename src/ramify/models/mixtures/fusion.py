@@ -46,10 +46,10 @@ MOST_FOR_RANGE = 1_000
 """Training documents by which scores are made comparable if there are too few documents to hold some out."""
 
 UNUSED = 0.05
-"""Share of the labels without a training document from which they count as a vocabulary, whose other labels occur, too.
+"""Share of the labels without a training document from which the labels count as a vocabulary.
 
-With fewer, labels that occur only in held-out documents are left out of rankings and truth: the members that find labels
-by their names would else get a weight for labels that the final model does not have.
+With fewer, labels that occur only in held-out documents are left out of rankings and truth: the members that find
+labels by their names would else get a weight for labels that the final model does not have.
 """
 
 DEFAULT_MEMBERS = "xr-linear,nearest-instances"

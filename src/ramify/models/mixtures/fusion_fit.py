@@ -202,12 +202,13 @@ class Candidates:
         found = (own >= 0) & (rank < CUTS[self.measure])
         gain = 1.0 / np.log2(rank + 2.0) if self.measure == NDCG else np.ones(len(rank))
         gained: Any = np.bincount(self.rows, np.where(found, gain, 0.0), len(self))
-        quality: Any = gained / self.most
-        return quality  # type: ignore[no-any-return]
+        quality: Float64 = np.divide(gained, self.most)
+        return quality
 
     def _power(self, member: int, exponent: float) -> Float64:
         if exponent == 1:
-            return self.values[member]
+            plain: Float64 = self.values[member]
+            return plain
         key = member, exponent
         if key not in self._powers:
             if len(self._powers) >= MOST_KEPT:

@@ -119,8 +119,8 @@ class SavedMember(Aligned):
         """The k best labels of each instance; see ``protocols.Model``."""
         own, empty = self.tagger._request(request.texts if self.tagger.takes_texts_ else request.X)
         k = int(request.k or 1)
-        allowed = self._own_allowed(request.allowed, len(request))
-        forbidden = None if request.forbidden is None else self._columns(sp.csr_matrix(request.forbidden))
+        allowed = self._own_allowed(request.allowed)
+        forbidden = None if request.forbidden is None else self._columns(request.forbidden)
         if allowed is not None and allowed.sum() == 0:
             n = len(request)
             return TopK(np.full((n, k), -1, np.int32), np.full((n, k), -np.inf, np.float32))
@@ -135,10 +135,10 @@ class SavedMember(Aligned):
         )
         return self._placed(without_empty(self.tagger._adapted_model().answer(asked), empty), k)
 
-    def _own_allowed(self, allowed: Any, n: int) -> Any:
+    def _own_allowed(self, allowed: Any) -> Any:
         """The permitted own labels: those with a place in the fusion that are allowed; None if these are all."""
         if sp.issparse(allowed):
-            return self._columns(sp.csr_matrix(allowed))
+            return self._columns(allowed)
         known = self.places_ >= 0
         if allowed is not None:
             known &= np.asarray(allowed, bool)[np.maximum(self.places_, 0)]
