@@ -44,6 +44,10 @@ WAYS = {
     "tree + nearest instances": "fusion:xr-linear,nearest-instances",
     "tree + label vectors": f"fusion:xr-linear,{TEXTS}",
     "tree + nearest instances + label vectors": f"fusion:xr-linear,nearest-instances,{TEXTS}",
+    "two trees + nearest instances + label vectors": (f"fusion:xr-linear,xr-linear:seed=1,nearest-instances,{TEXTS}"),
+    "wide tree + nearest instances + label vectors": (
+        f"fusion:xr-linear:branching=256:max_leaf=256:tail_cost=0.5,nearest-instances,{TEXTS}"
+    ),
     "best + label vectors": f"fusion:best,{TEXTS}",
     "equal weights of the three": f"equal:xr-linear,nearest-instances,{TEXTS}",
 }
@@ -138,9 +142,8 @@ def measured(way: str, train: Any, asked: Any, chosen: argparse.Namespace) -> Ro
     cost["document_cpu_ms"] = round(1e3 * _cpu(before) / len(asked), 3)
     counts = align(train, asked.label_names).Y
     report = evaluate(asked.Y, top, Y_train=counts, ks=KS, bootstrap=1000)
-    found = report.as_dict()
     measures = {name: round(100 * float(report[name]), 2) for name in MEASURES}
-    if ZERO_SHOT in found.get("measures", found):
+    if ZERO_SHOT in report.as_dict()["values"]:
         measures[ZERO_SHOT] = round(100 * float(report[ZERO_SHOT]), 2)
     more = {} if not hasattr(tagger.model_, "report_") else {"fusion": tagger.model_.report_.as_dict()}
     return cost | {"measures": measures} | more

@@ -358,7 +358,8 @@ def fit(candidates: Candidates) -> Fit:
     fixed = {"equal": equal, "best member": best}
     how = max(fixed, key=lambda name: candidates.quality(fixed[name]))
     if candidates.quality(fixed[how]) >= qualities.mean():
-        return _unfitted(candidates, fixed[how], how, alone)
+        found = _unfitted(candidates, fixed[how], how, alone)
+        return found if how == "equal" else replace(found, added=added)
     chosen = fitted(candidates, members).scaled()
     return Fit(parameters=chosen, how="fitted", qualities=qualities, alone=alone, added=added)
 
