@@ -45,7 +45,7 @@ ENOUGH = 2_500
 MOST_FOR_RANGE = 1_000
 """Training documents by which scores are made comparable if there are too few documents to hold some out."""
 
-UNUSED = 0.05
+UNUSED = 0.01
 """Share of the labels without a training document from which the labels count as a vocabulary.
 
 With fewer, labels that occur only in held-out documents are left out of rankings and truth: the members that find
