@@ -39,7 +39,6 @@ Examples:
   ramify train books.csv --text title,subtitle --labels subjects --out model
   ramify train train.txt.gz --out model --max-leaf 50 --set epsilon=0.1
   ramify train bills.jsonl --out model --model partitioned --matcher nearest
-  ramify train bills.jsonl --out model --model fusion --members xr-linear,nearest-texts
   ramify train bills.jsonl --out model --model xr-transformer --device auto
 """
 
@@ -59,7 +58,7 @@ class TrainOptions(OutputOptions, ThreadOptions, NewFieldOptions):
     ] = None
     preset: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help="fast, default, semantic, best, tail or library."),
+        Option(metavar="NAME", help="fast, default, semantic, best, tail, library."),
     ] = None
     vectorizer: Annotated[
         Optional[str],  # noqa: UP045

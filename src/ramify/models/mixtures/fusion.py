@@ -61,10 +61,10 @@ class Fusion(MergedModel):
     Parameters
     ----------
     members : str, or sequence of str and estimators, optional
-        Members: names of models and presets, with commas between them in one text, and estimators;
+        Members: names of models and presets, with commas between them, or estimators;
         "xr-linear,nearest-instances" when None. Settings follow a name: "nearest-texts:label_share=1:power=2".
     measure : {"ndcg", "f1"}, default "ndcg"
-        Quality that weights and exponents maximize: nDCG@10, or the mean F1 of the first 5 labels.
+        Quality that the weights maximize; "ndcg": nDCG@10; "f1": the mean F1 of the first 5 labels.
     candidates : int, default 50
         Number of labels requested from each member, at least k.
     seed : int, default 0
