@@ -7,6 +7,7 @@ import ramify
 from ramify import Fusion, NearestInstances, PopularLabels, TopK, XRLinear
 from ramify.errors import InputError, ModelFileError, RamifyWarning
 from ramify.exchange import Request, Training
+from ramify.models.mixtures import fusion_fit
 from ramify.models.mixtures.fusion import Trial
 from ramify.models.mixtures.fusion_fit import FEWEST, Candidates, Parameters, fit, fitted, power_of
 from ramify.models.mixtures.fusion_report import FusionReport
@@ -225,3 +226,10 @@ def test_the_score_is_the_weighted_sum_of_powers():
         one[own.labels[own.labels >= 0]] = own.scores[own.labels >= 0]
     wanted = 0.6 * (dense[0] / 0.8) ** 2 + 0.4 * dense[1] ** 0.5
     np.testing.assert_allclose(top.scores[0], np.sort(wanted)[::-1][:3], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("price", "kept"), [(0.001, 3), (0.05, 2), (2.0, 1)])
+def test_a_member_that_adds_less_than_its_price_is_left_out(monkeypatch, price, kept):
+    monkeypatch.setattr(fusion_fit, "PRICE", price)
+    members, Y = problem(weights=(0.6, 0.33, 0.07), exponents=(1.0, 1.0, 1.0))
+    assert len(fit(candidates(members, Y)).parameters.used) == kept
