@@ -355,7 +355,7 @@ def fit(candidates: Candidates) -> Fit:
     halves = Halves(candidates)
     members, qualities, added = _that_pay(halves, everyone)
     equal, best = Parameters.equal(members, m), Parameters.equal([int(np.argmax(alone.mean(axis=1)))], m)
-    fixed = {"equal": equal, "best member": best}
+    fixed = {"best member": best, "equal": equal}
     how = max(fixed, key=lambda name: candidates.quality(fixed[name]))
     if candidates.quality(fixed[how]) >= qualities.mean():
         found = _unfitted(candidates, fixed[how], how, alone)
