@@ -62,9 +62,11 @@ if TYPE_CHECKING:
     from ramify.models import DenseNeighbours as DenseNeighbours
     from ramify.models import Disentangled as Disentangled
     from ramify.models import Ensemble as Ensemble
+    from ramify.models import Fusion as Fusion
     from ramify.models import LinearRanker as LinearRanker
     from ramify.models import MixedRanker as MixedRanker
     from ramify.models import NearestInstances as NearestInstances
+    from ramify.models import NearestTexts as NearestTexts
     from ramify.models import Partitioned as Partitioned
     from ramify.models import PopularLabels as PopularLabels
     from ramify.models import XRLinear as XRLinear

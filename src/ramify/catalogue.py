@@ -86,6 +86,12 @@ ENTRIES: list[Entry] = [
         summary="Several trees and the nearest training instances, weighted on held-out instances.",
     ),
     Entry(
+        name="Fusion",
+        module="ramify.models.mixtures.fusion",
+        roles={MODEL: "fusion"},
+        summary="Members of any kind, with a weight and an exponent each, fitted on held-out documents.",
+    ),
+    Entry(
         name="Partitioned",
         module="ramify.models.parts.partitioned",
         roles={MODEL: "partitioned"},
@@ -109,6 +115,12 @@ ENTRIES: list[Entry] = [
         module="ramify.models.lexical.matcher",
         roles={MODEL: "lexical"},
         summary="Label names found in the text, ranked by boosted trees; no label needs a training text.",
+    ),
+    Entry(
+        name="NearestTexts",
+        module="ramify.models.neighbours.texts",
+        roles={MODEL: "nearest-texts"},
+        summary="Votes of similar texts, and similarity to label vectors made of names and texts.",
     ),
     Entry(
         name="PopularLabels",
@@ -183,6 +195,18 @@ ENTRIES: list[Entry] = [
         module="ramify.models.mixtures.ensemble",
         roles={WRAPPER: "ensemble"},
         summary="Several models whose rankings are merged.",
+    ),
+    Entry(
+        name="SavedMember",
+        module="ramify.tagger.fusing.members",
+        summary="A trained tagger as a member of a fusion.",
+        public=False,
+    ),
+    Entry(
+        name="StoredPredictions",
+        module="ramify.tagger.fusing.members",
+        summary="Predictions of another program as a member of a fusion.",
+        public=False,
     ),
     Entry(
         name="LinearRanker",

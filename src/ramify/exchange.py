@@ -322,6 +322,7 @@ ABILITIES = {
     "leaf_scores": "scores of each leaf of a label",
     "subtree": "the part below a node as a model of its own",
     "refitted": "a model trained on other instances with the settings that this one chose",
+    "frozen": "a fitted model that training does not change, except that its labels are aligned by name",
     "regrown": "a model of another tree that keeps unchanged leaves",
     "above_leaves": "an unfitted model of the clusters above the leaves",
     "proposals": "``proposals(request)``, strings that the model writes besides the names of labels",

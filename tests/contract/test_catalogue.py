@@ -22,6 +22,9 @@ from ramify.models.base.adapter import as_model, is_model
 from ramify.tagger.explain.sizes import describe, parts_of
 from ramify.values import Dataset, as_csr
 
+pytestmark = pytest.mark.filterwarnings("ignore:the fusion has .* held-out documents:ramify.RamifyWarning")
+"""36 texts are too few to fit weights of a fusion."""
+
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
 WORDS = {name: words.split() for name, words in TOPICS.items()}
 NAMES = list(TOPICS)
@@ -69,7 +72,7 @@ SETTINGS = {
 }
 NOTHING_LEARNT = {"PopularLabels": "it gives every text the same labels"}
 """Models without a minimum P@1."""
-NO_WEIGHTS = {"NearestInstances", "DenseNeighbours", "PopularLabels"}
+NO_WEIGHTS = {"NearestInstances", "NearestTexts", "DenseNeighbours", "PopularLabels"}
 
 
 class Plain:
@@ -151,7 +154,7 @@ OWN = {"Plain": Plain, "Saveable": Saveable, "OfTexts": OfTexts}
 TRANSFORMERS = {"XRTransformer", "XTransformer", "FlatTransformer"}
 ROUNDED = {*TRANSFORMERS, "XLGen", "XLGenWithTree"}
 """Scores depend on the batch by rounding."""
-CANNOT = {"save": {"Plain"}, "features": {"OfTexts", "LexicalMatcher", *ROUNDED}}
+CANNOT = {"save": {"Plain"}, "features": {"OfTexts", "LexicalMatcher", "NearestTexts", *ROUNDED}}
 MODELS = [*_entries(MODEL, WRAPPER), *OWN]
 
 

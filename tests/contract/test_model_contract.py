@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ramify import Blend, Disentangled, Ensemble, LabelTree, NearestInstances, XRLinear
+from ramify import Blend, Disentangled, Ensemble, Fusion, LabelTree, NearestInstances, XRLinear
 from ramify.index import KMeansIndexer, NeighbourIndexer, tree_from_paths, tree_from_taxonomy
 from ramify.models import CosineRanker, LinearRanker, MixedRanker, Partitioned, PopularLabels
 from ramify.models.neighbours.dense import DenseNeighbours
@@ -114,6 +114,20 @@ def test_dense_neighbours_contract(variant, check):
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 def test_blend_contract(check):
     run_check(check, lambda: Blend(branching=3, max_leaf=4, threads=1), NO_SUBTREE | NO_EXACT_SCORES)
+
+
+FUSIONS = {
+    "trees": {"members": [TREE, NearestInstances()]},
+    "names": {"members": "xr-linear,nearest", "measure": "f1", "candidates": 5},
+    "blend": {"members": ["fast", Blend(branching=3, max_leaf=4)]},
+}
+
+
+@pytest.mark.filterwarnings("ignore:the fusion has .* held-out documents:ramify.RamifyWarning")
+@pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("variant", FUSIONS)
+def test_fusion_contract(variant, check):
+    run_check(check, lambda: Fusion(**FUSIONS[variant], threads=1), NO_SUBTREE | NO_EXACT_SCORES)
 
 
 DISENTANGLED = {

@@ -201,6 +201,21 @@ def generator_with_tree(**settings: Any) -> Any:
     return tagger(part("XLGenWithTree", tree=part("XRLinear", max_leaf=3), generator=generator, **settings))
 
 
+def fused() -> Any:
+    """A fusion of two taggers and of predictions."""
+    fusing, data = import_module("ramify.tagger.fusing"), import_module("ramify.data.predictions")
+    values = import_module("ramify.values")
+    names = list(LABELS)
+    dataset = values.Dataset(assignments(), names, texts=texts())
+    top = values.TopK(np.arange(8, dtype=np.int32)[None, [1, 3]], np.array([[2.0, 1.0]], np.float32))
+    members = {
+        "tree": tagger(part("XRLinear")),
+        "texts": tagger(part("NearestTexts")),
+        "other": data.Predictions([QUESTIONS[0]], names, top),
+    }
+    return fusing.fuse(members, dataset, threads=1)
+
+
 def partitioned(matcher: Any, ranker: Any, **settings: Any) -> Any:
     """A Partitioned of clusters of at most three labels."""
     return part("Partitioned", max_leaf=3, matcher=matcher, ranker=ranker, **settings)
@@ -300,6 +315,8 @@ CASES = [
     Case("Tagger/flat-transformer", lambda: transformer("FlatTransformer"), first=4),
     Case("Tagger/xlgen", lambda: generator(variant="bcl"), first=5),
     Case("Tagger/xlgen-two-steps", lambda: generator(variant="mcg"), first=5),
+    Case("Tagger/fusion", lambda: tagger(part("Fusion", members="xr-linear,popular-labels,nearest-texts")), first=5),
+    Case("Tagger/fused", fused, first=5),
     Case("Tagger/dense-features", tagger_of_dense_features, first=4),
     Case("Tagger/features", tagger_of_features, last=1),
     Case("Tagger/unused-columns", tagger_of_unused_columns, first=2),

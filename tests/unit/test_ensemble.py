@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, clone
 import ramify
 from ramify import Ensemble, InputError, Tagger, Tfidf, TopK, XRLinear
 from ramify.label_vectors import PIFA, GraphSpectrum
-from ramify.models.mixtures import ensemble as home
+from ramify.models.mixtures import merged as home
 from ramify.models.mixtures.merging import Merger
 from ramify.tagger.explain.sizes import describe, tagger_of_tree
 from ramify.testing.values import checkerboard, planted_clusters, same

@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from ramify import __version__
-from ramify.cli import calibrate, convert, demo, evaluate, inspect, listing, predict, pull, push, serve, train, tune
+from ramify.cli import (
+    calibrate,
+    convert,
+    demo,
+    evaluate,
+    fuse,
+    inspect,
+    listing,
+    predict,
+    pull,
+    push,
+    serve,
+    train,
+    tune,
+)
 from ramify.cli.commands import as_command, paragraphs
 
 HELP = """Extreme multilabel classification: rank the few relevant labels among thousands to millions.
@@ -51,6 +65,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     app.command("predict", help=paragraphs(predict.HELP))(as_command(predict.PredictOptions, predict.run))
     app.command("evaluate", help=paragraphs(evaluate.HELP))(as_command(evaluate.EvaluateOptions, evaluate.run))
     app.command("calibrate", help=paragraphs(calibrate.HELP))(as_command(calibrate.CalibrateOptions, calibrate.run))
+    app.command("fuse", help=paragraphs(fuse.HELP))(as_command(fuse.FuseOptions, fuse.run))
     app.command("inspect", help=paragraphs(inspect.HELP))(as_command(inspect.InspectOptions, inspect.run))
     app.command("convert", help=paragraphs(convert.HELP))(as_command(convert.ConvertOptions, convert.run))
     app.command("push", help=paragraphs(push.HELP))(as_command(push.PushOptions, push.run))

@@ -75,6 +75,7 @@ def run(options: InspectOptions) -> None:
         An invalid model, an unknown label, data that cannot be read, or a picture that cannot be written.
     """
     from ramify.answering import open_tagger
+    from ramify.cli.fuse import fusion_text
     from ramify.cli.output import note, show, show_json
     from ramify.tagger.explain.sizes import describe, tagger_of_tree
 
@@ -98,7 +99,12 @@ def run(options: InspectOptions) -> None:
         show(_outline(tagger, options.nodes))
     elif options.draw is None:
         facts = describe(tagger, n_frequent=options.top)
-        show_json(_directory(options.model) | facts.as_dict()) if options.json else show(_text(facts, options.model))
+        fused = getattr(whole.model_, "report_", None)
+        if options.json:
+            more = {} if fused is None else {"fusion": fused.as_dict()}
+            show_json(_directory(options.model) | facts.as_dict() | more)
+            return
+        show("\n\n".join([_text(facts, options.model)] + ([] if fused is None else [fusion_text(fused)])))
 
 
 def _check(options: InspectOptions) -> None:

@@ -64,7 +64,7 @@ class TrainOptions(OutputOptions, ThreadOptions, ClusterOptions, MemoryOptions, 
     ] = None
     preset: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help="fast, default, semantic, best or tail."),
+        Option(metavar="NAME", help="fast, default, semantic, best, tail, library."),
     ] = None
     vectorizer: Annotated[
         Optional[str],  # noqa: UP045

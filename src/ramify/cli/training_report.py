@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ramify.cli.fuse import fusion_text
 from ramify.cli.output import bytes_text, columns, seconds_text, show, show_json
 from ramify.cli.stages import Stages
 from ramify.evaluation import Report
@@ -62,6 +63,7 @@ class TrainingReport:
             "normalized_rows": as_model(self.tagger.model_).size().normalized_rows,
             "settings": self.settings,
             "rounds": [str(one) for one in self._rounds()],
+            "fusion": None if self._fusion() is None else self._fusion().as_dict(),
             "calibration": self._calibration(),
             "evaluation": None if self.report is None else self.report.as_dict(),
         }
@@ -77,6 +79,10 @@ class TrainingReport:
     def _rounds(self) -> tuple[Any, ...]:
         """Changes of each round of label reassignment."""
         return tuple(getattr(self.tagger.model_, "rounds_", ()))
+
+    def _fusion(self) -> Any:
+        """What each member adds to a fusion; None for other models."""
+        return getattr(self.tagger.model_, "report_", None)
 
     def show(self, *, as_json: bool) -> None:
         """Print the report."""
@@ -106,6 +112,8 @@ class TrainingReport:
         show(columns(rows))
         for number, one in enumerate(facts["rounds"], 1):
             show(f"round {number}: {one}")
+        if self._fusion() is not None:
+            show(f"\n{fusion_text(self._fusion())}")
         if self.report is not None:
             show(f"\n{self.report}")
         show(f"\nsaved in {self.out}")

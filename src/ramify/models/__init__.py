@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from ramify.models.base.persistence import load as load
     from ramify.models.mixtures.blend import Blend as Blend
     from ramify.models.mixtures.ensemble import Ensemble as Ensemble
+    from ramify.models.mixtures.fusion import Fusion as Fusion
     from ramify.models.neighbours.dense import DenseNeighbours as DenseNeighbours
     from ramify.models.neighbours.nearest import NearestInstances as NearestInstances
     from ramify.models.neighbours.popular import PopularLabels as PopularLabels
+    from ramify.models.neighbours.texts import NearestTexts as NearestTexts
     from ramify.models.parts.cosine_ranker import CosineRanker as CosineRanker
     from ramify.models.parts.linear_ranker import LinearRanker as LinearRanker
     from ramify.models.parts.mixed_ranker import MixedRanker as MixedRanker

@@ -48,6 +48,10 @@ class Preset:
         return self.vectorizer.split("+")
 
 
+LIBRARY = "xr-linear,nearest-instances,nearest-texts:label_share=1,lexical"
+"""Members of the preset for subject indexing: a tree, votes of similar documents, similarity to label vectors, and names of
+labels in their text."""
+
 PRESETS = {
     "fast": Preset(
         "xr-linear",
@@ -57,6 +61,7 @@ PRESETS = {
     "semantic": Preset(vectorizer="tfidf+static"),
     "best": Preset("blend", {"trees": 3, "tail_cost": 0.5}),
     "tail": Preset("blend", {"trees": 3, "tail_cost": 0.5, "tail_rank": 0.6}),
+    "library": Preset("fusion", {"members": LIBRARY}),
 }
 
 
@@ -80,10 +85,11 @@ def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
 
     Parameters
     ----------
-    name : {"fast", "default", "best", "tail"}
+    name : {"fast", "default", "best", "tail", "library"}
         "fast": short training time and a small model; "default": the defaults of ``XRLinear``; "best": the highest
         precision (a ``Blend``, several times the cost); "tail": rare labels are ranked higher (a ``Blend``), at some
-        cost in precision.
+        cost in precision; "library": a ``Fusion`` of a tree, nearest instances and label vectors for subject indexing,
+        which needs texts and label names.
     seed : int, default 0
         Random seed; the same seed gives the same model on one machine.
     threads : int, optional
@@ -91,7 +97,7 @@ def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
 
     Returns
     -------
-    XRLinear or Blend
+    XRLinear, Blend or Fusion
 
     Raises
     ------

@@ -325,7 +325,7 @@ class Tagger(OnHub, FittedTagger):
 
         Parameters
         ----------
-        name : {"fast", "default", "semantic", "best", "tail"}
+        name : {"fast", "default", "semantic", "best", "tail", "library"}
             See ``preset``; "semantic": ``XRLinear`` on tf-idf and static vectors.
         seed, threads
             As in ``preset``.

@@ -6,7 +6,7 @@ top     = merge(member.predict_topk(X, candidates) for each member), as in ``mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -18,30 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ramify.checks import COUNT, THREADS, OneOf, Parsed, Real, Rules, Several
 from ramify.errors import InputError, damage_reported
-from ramify.exchange import CheckedRequest, CheckedTraining, Request, Single, Sizes, Training, VectorCache
-from ramify.models.base.adapter import as_model, set_known, settings_of
-from ramify.models.base.model import RankingModel, check_extras, has, instances
-from ramify.models.base.prepared import PreparedCall
-from ramify.models.base.reasons import Reasons
-from ramify.models.base.stored import stored_size
-from ramify.models.mixtures.member_reasons import for_member, mixture_reasons
-from ramify.models.mixtures.members import (
-    TREES,
-    check_agreement,
-    check_log_scores,
-    check_model,
-    clones_by_seed,
-    tree_seeds,
-)
+from ramify.exchange import CheckedTraining, Sizes, Training, VectorCache
+from ramify.models.base.adapter import as_model, settings_of
+from ramify.models.base.model import check_extras, has
+from ramify.models.mixtures.members import TREES, check_log_scores, check_model, clones_by_seed, tree_seeds
+from ramify.models.mixtures.merged import MergedModel, stored_sizes
 from ramify.models.mixtures.merging import COMBINATIONS, Merger
 from ramify.models.trees.xr_linear import XRLinear
-from ramify.protocols import Model
 from ramify.store.parts import parts_to_state, stored_part
-from ramify.values import CSR, Float32, Float64, Int32, StageProgress, TopK
-
-ANSWER = 2**24
-"""Maximum number of candidates of all members in memory."""
-
+from ramify.values import CSR, Float32, StageProgress
 
 PASSED_ON = frozenset({"sample_weight", "relevance", "own_negatives"})
 """Fields of ``Training`` that an ensemble passes to its members."""
@@ -57,7 +42,7 @@ def _check_models(given: Any) -> None:
             check_model(model)
 
 
-class Ensemble(RankingModel):
+class Ensemble(MergedModel):
     """Several models whose rankings are merged.
 
     Parameters
@@ -88,8 +73,6 @@ class Ensemble(RankingModel):
     n_labels_ : int
         Number of labels L.
     """
-
-    n_features_in_: int | None  # type: ignore[assignment]
 
     RULES: ClassVar[Rules] = {
         "models": Parsed(_check_models),
@@ -172,17 +155,12 @@ class Ensemble(RankingModel):
         return self.fit_training(Training(X=X, Y=Y, progress=progress, **extras))
 
     @property
-    def needs(self) -> frozenset[str]:
-        """Union of the fields that the members need."""
-        return frozenset.union(*(as_model(part).needs for part in getattr(self, "members_", None) or self._models()))
-
-    @property
     def abilities(self) -> frozenset[str]:
         """See ``protocols.Model``: fields used by all members, a beam used by any member, exact scores of all.
 
         X may be a ``Hybrid`` if all members that need X take one.
         """
-        parts = [as_model(part) for part in getattr(self, "members_", None) or self._models()]
+        parts = self._parts()
         found = [part.abilities for part in parts]
         common = frozenset.intersection(*found)
         exact = {"score_pairs", "decision_function"} if self.combine in ("average", "sigmoid") else set()
@@ -199,11 +177,7 @@ class Ensemble(RankingModel):
         members = [clone for _, clones in groups for clone in clones]
         shared = replace(training, vectors=VectorCache())
         for number, member in enumerate(members):
-            set_known(member, threads=self.threads)
-            model = as_model(member)
-            own = replace(shared, seed=settings_of(member).get("seed", training.seed))
-            own = own if "X" in model.needs else replace(own, X=None)
-            model.fit_training(own.part_of_progress(number, len(members)))
+            self._train(member, shared, number, len(members))
         shares = [
             share / len(clones) for share, (_, clones) in zip(self._shares(), groups, strict=True) for _ in clones
         ]
@@ -239,91 +213,13 @@ class Ensemble(RankingModel):
         self.check_settings()
         return self._set_members(self._models(), np.array(self._shares()), known)
 
-    def _set_members(self, members: list[Any], weights: Float64, known: Sizes | None = None) -> Ensemble:
-        sizes = [as_model(member, known).size() for member in members]
-        check_agreement([(size.features, size.labels) for size in sizes])
-        n_labels = max(size.labels for size in sizes)
-        if not n_labels:
-            name = type(members[0]).__name__
-            raise InputError(f"the number of labels of {name} is not known: give it an attribute n_labels_")
-        self.members_, self.weights_ = members, weights
-        self.n_features_in_ = next((size.features for size in sizes if size.features), None)
-        self.n_labels_ = n_labels
-        return self
-
-    def _features(self, X: Any) -> Any:
-        return instances(X) if self.n_features_in_ is None else super()._features(X)
-
-    def inside(self) -> Mapping[str, Any]:
-        """The members by name: "member0", "member1", ..."""
-        return {f"member{number}": member for number, member in enumerate(self.members_)}
-
-    def size(self) -> Sizes:
-        """Sizes of the fitted model, including the weights of its members."""
-        return replace(super().size(), shares=tuple((self.weights_ / self.weights_.sum()).tolist()))
-
-    def _answering(self) -> list[Model]:
-        known = Sizes(features=self.n_features_in_, labels=self.n_labels_)
-        return [as_model(member, known) for member in self.members_]
-
-    def _reachable(self) -> int:
-        limits = [member.size().reachable or self.n_labels_ for member in self._answering()]
-        return min(self.n_labels_, sum(limits))
-
     def _merger(self) -> Merger:
         super().check_settings()
         self._check_combination(self.members_)
         return Merger(combine=self.combine, weights=self.weights_, candidates=min(self.candidates, self.n_labels_))
 
-    def _rank(self, request: CheckedRequest) -> TopK:
-        """Merge the members' rankings, in batches of at most ``ANSWER`` candidates."""
-        members, merger, k, n = self._answering(), self._merger(), request.k, len(request)
-        width = self._width(k)
-        step = max(1, ANSWER // (width * len(members)))
-        n_parts = -(-n // step)
-        parts = []
-        for part in range(n_parts):
-            batch = replace(request.take(slice(part * step, (part + 1) * step)), k=width)
-            answers = []
-            for number, member in enumerate(members):
-                own = batch.part_of_progress(part * len(members) + number, n_parts * len(members))
-                answers.append(member.answer(for_member(own, member)))
-                own.report(1.0)
-            labels, scores = (np.stack([getattr(top, name) for top in answers], 1) for name in ("labels", "scores"))
-            one = len(labels) == 1
-            parts.append(TopK(*merger.merge_one(labels[0], scores[0], k)) if one else merger.merge(labels, scores, k))
-        return TopK(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("labels", "scores")))
-
-    def reasons(self, request: Request, labels: Sequence[int]) -> Reasons:
-        """The part of each member in a score, and its reason: see ``models.base.reasons``."""
-        check_is_fitted(self)
-        checked = self._checked_request(request)
-        batch = replace(checked, k=self._width(checked.k), progress=None)
-        return mixture_reasons(self.members_, self._answering(), self._merger(), batch, labels)
-
-    def _width(self, k: int) -> int:
-        return min(max(k, self.candidates), self.n_labels_)
-
-    def single(self, k: int) -> Single:
-        """See ``RankingModel.single``; merges the results of the members' functions."""
-        check_is_fitted(self)
-        k = self._checked_k(k)
-
-        def prepare() -> Single:
-            merger, width = self._merger(), self._width(k)
-            members = [member.single(width) for member in self._answering()]
-
-            def answer(*instance: Any) -> tuple[Int32, Float32]:
-                answers = [member(*instance) for member in members]
-                labels = np.concatenate([labels for labels, _ in answers])
-                return merger.merge_one(labels, np.concatenate([scores for _, scores in answers]), k)
-
-            return answer
-
-        def settings() -> tuple[Any, ...]:
-            return self.combine, self.candidates, id(self.weights_), *map(id, self.members_)
-
-        return PreparedCall(settings, prepare)
+    def _merger_settings(self) -> tuple[Any, ...]:
+        return (self.combine,)
 
     @available_if(has("score_pairs"))
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
@@ -377,12 +273,4 @@ class Ensemble(RankingModel):
         with damage_reported("the ensemble is"):
             stored = enumerate(config["members"])
             members = [stored_part(f"member{number}", state, arrays, parts) for number, state in stored]
-            return cls(members, **config["settings"])._with_members(_stored_sizes(config.get("sizes")))
-
-
-def _stored_sizes(sizes: dict[str, Any] | None) -> Sizes | None:
-    """Features and labels of the members; None in directories of earlier versions, whose members state them."""
-    if sizes is None:
-        return None
-    features = None if sizes["n_features"] is None else stored_size(sizes["n_features"], "n_features")
-    return Sizes(features=features, labels=stored_size(sizes["n_labels"], "n_labels"))
+            return cls(members, **config["settings"])._with_members(stored_sizes(config.get("sizes")))

@@ -6,6 +6,7 @@ average   s
 rank      1 - (r - 1) / C                      C = ``candidates``; 0 for r > C
 softmax   exp(s) / Σ exp(s')                   over the member's first C candidates
 sigmoid   1 / (1 + exp(-s))
+power     (v(s) / unit)^e                      v, unit and e of each member: ``Power``, as in ``Fusion``
 
 The score of a label is the weighted mean of its shares over all members, with 0 for a member that does not rank it.
 Ties are broken by the sum of C - r + 1 over the members, then by the smaller label id, because hinge scores saturate
@@ -28,6 +29,9 @@ from ramify.values import Float32, Float64, Int32, Int64, TopK
 UInt64 = npt.NDArray[np.uint64]
 
 COMBINATIONS = ("average", "rank", "softmax", "sigmoid")
+"""The rules without parameters of the members."""
+
+POWER = "power"
 
 BLOCK = 2**19
 """Number of candidates merged at a time; chosen so that the sort keys fit in the CPU cache."""
@@ -38,22 +42,52 @@ _LAST = np.uint32(0xFFFFFFFF)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Power:
+    """Conversion of a member's scores s to values (v(s) / unit)^exponent, which are comparable among members.
+
+    Parameters
+    ----------
+    scores : {"positive", "log", "margin"}
+        "positive": v(s) = s, for scores from 0; "log": v(s) = exp(s), for scores up to 0; "margin": the sigmoid of s.
+    unit : float
+        v of a high score of the member, above 0.
+    exponent : float, default 1
+        Above 1, the best labels of a document differ more; below 1, less.
+    """
+
+    scores: str
+    unit: float
+    exponent: float = 1.0
+
+    def values(self, scores: Float32) -> Float64:
+        """The values; 0 for a score of -inf."""
+        given = scores.astype(np.float64)
+        values = np.maximum(given, 0) if self.scores == "positive" else np.exp(given)
+        values = expit(given) if self.scores == "margin" else values
+        values = np.where(np.isneginf(given), 0.0, values / self.unit)
+        return values if self.exponent == 1 else np.power(values, self.exponent)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Merger:
     """A rule for merging rankings.
 
     Parameters
     ----------
-    combine : {"average", "rank", "softmax", "sigmoid"}
+    combine : {"average", "rank", "softmax", "sigmoid", "power"}
         The rule.
     weights : float64 array, shape (m,)
         Weight of each member, above 0.
     candidates : int
         C of the rule; each member supplies at least C candidates.
+    powers : tuple of Power, length m
+        Conversion of the scores of each member, for the rule "power".
     """
 
     combine: str
     weights: Float64
     candidates: int
+    powers: tuple[Power, ...] = ()
 
     def merge(self, labels: Int32, scores: Float32, k: int) -> TopK:
         """The k best labels of n instances.
@@ -105,7 +139,11 @@ class Merger:
 
     def shares(self, labels: Int32, scores: Float32) -> Float64:
         """Weighted share of each candidate, shape (n, m, c)."""
-        shares = _RULES[self.combine](labels, scores, self.candidates)
+        if self.combine == POWER:
+            shares = np.stack([power.values(scores[:, member]) for member, power in enumerate(self.powers)], axis=1)
+            shares[labels < 0] = 0.0
+        else:
+            shares = _RULES[self.combine](labels, scores, self.candidates)
         shares *= self.weights[:, None]
         return shares
 

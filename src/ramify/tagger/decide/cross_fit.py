@@ -20,6 +20,7 @@ import scipy.sparse as sp
 
 from ramify.data import align
 from ramify.data.equal import equal_instances
+from ramify.data.equal import folds as equal_folds
 from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Request, Training, part_of
 from ramify.models.base.adapter import as_model, unfitted
@@ -116,19 +117,11 @@ def folds(groups: Int64, seed: int) -> list[Int64]:
             f"there are {n} training documents, but a calibration needs at least {FEWEST_DOCUMENTS}: use ramify "
             "calibrate with other documents"
         )
-    size = min(int(SHARE * n), MOST_HELD)
-    n_used = min(int(1 / SHARE), -(-ENOUGH // size))
-    sizes = np.bincount(groups)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    starts = np.empty(len(sizes), np.int64)
-    starts[order] = np.cumsum(sizes[order]) - sizes[order]
-    fold_of = starts[groups] // size
-    found = [np.flatnonzero(fold_of == number) for number in range(n_used)]
-    found = [rows for rows in found if 0 < len(rows) <= n // 2]
+    found = equal_folds(groups, seed, share=SHARE, most=MOST_HELD, enough=ENOUGH)
     if not found:
         raise InputError(
-            f"{sizes.max()} of {n} training documents are equal, so a calibration cannot hold some out: use ramify "
-            "calibrate with other documents"
+            f"{np.bincount(groups).max()} of {n} training documents are equal, so a calibration cannot hold some out: "
+            "use ramify calibrate with other documents"
         )
     return found
 
