@@ -49,8 +49,8 @@ class Preset:
 
 
 LIBRARY = "xr-linear,nearest-instances,nearest-texts:label_share=1,lexical"
-"""Members of the preset for subject indexing: a tree, votes of similar documents, similarity to label vectors, and names of
-labels in their text."""
+"""Members of the preset for subject indexing: a tree, votes of similar documents, similarity to label vectors, and
+label names in the text."""
 
 PRESETS = {
     "fast": Preset(
