@@ -88,8 +88,8 @@ def preset(name: str, *, seed: int = 0, threads: int | None = None) -> Any:
     name : {"fast", "default", "best", "tail", "library"}
         "fast": short training time and a small model; "default": the defaults of ``XRLinear``; "best": the highest
         precision (a ``Blend``, several times the cost); "tail": rare labels are ranked higher (a ``Blend``), at some
-        cost in precision; "library": a ``Fusion`` of a tree, nearest instances and label vectors for subject indexing,
-        which needs texts and label names.
+        cost in precision; "library": a ``Fusion`` of a tree, nearest instances, label vectors and label names for
+        subject indexing, which needs texts and label names.
     seed : int, default 0
         Random seed; the same seed gives the same model on one machine.
     threads : int, optional
