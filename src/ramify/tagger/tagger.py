@@ -141,7 +141,14 @@ class Tagger(OnHub, FittedTagger):
             columns = Columns.of(X)
             X = columns.select(X)
         adapted.fit_training(
-            Training(X=X, Y=dataset.Y, texts=texts, label_names=dataset.label_names, progress=progress)
+            Training(
+                X=X,
+                Y=dataset.Y,
+                texts=texts,
+                label_names=dataset.label_names,
+                vocabulary=dataset.vocabulary,
+                progress=progress,
+            )
         )
         self._set_fitted(
             model_=model,
