@@ -19,6 +19,7 @@ from ramify.data.joining import convert_split, joined
 from ramify.data.labels import align
 from ramify.data.names import read_names, renamed
 from ramify.data.splits import split_by_column, split_by_cutoff, split_grouped, split_label_aware, split_random
+from ramify.data.vocabularies import read_vocabulary
 
 __all__ = [
     "Document",
@@ -38,6 +39,7 @@ __all__ = [
     "read_features",
     "read_names",
     "read_texts",
+    "read_vocabulary",
     "refuse_same_file",
     "renamed",
     "split_by_column",

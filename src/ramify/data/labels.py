@@ -193,8 +193,9 @@ def align(dataset: Dataset, label_names: Sequence[str]) -> Dataset:
     Returns
     -------
     Dataset
-        Columns 0..L-1 are the model's labels; texts, features and ids are unchanged, a vocabulary is left out. Labels of ``dataset`` that the
-        model does not have follow in further columns: the model cannot predict them, but recall counts them.
+        Columns 0..L-1 are the model's labels; texts, features and ids are unchanged. Labels of ``dataset`` that the
+        model does not have follow in further columns: the model cannot predict them, but recall counts them. The
+        result has no vocabulary, unless it is ``dataset`` itself.
 
     Raises
     ------

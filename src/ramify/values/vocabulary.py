@@ -111,17 +111,12 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         self._check_shapes()
-        repeated = first_repeated(self.uris)
-        if repeated is not None or "" in self.uris:
-            problem = (
-                "a concept has no URI" if repeated is None else f"the URI {quoted(self.uris[repeated])} is repeated"
-            )
-            raise InputError(f"{problem}: give each concept a URI of its own")
-        repeated = None if self.notations is None else first_repeated(self.notations)
-        if repeated is not None and self.notations is not None:
-            raise InputError(
-                f"two concepts have the notation {quoted(self.notations[repeated])}: make notations unique"
-            )
+        if "" in self.uris:
+            raise InputError("a concept has no URI: give each concept a URI of its own")
+        for what, strings in (("URI", self.uris), ("notation", self.notations)):
+            repeated = None if strings is None else first_repeated(strings)
+            if strings is not None and repeated is not None:
+                raise InputError(f"two concepts have the {what} {quoted(strings[repeated])}: give each its own")
 
     @classmethod
     def stored(cls, **fields: Any) -> Vocabulary:
@@ -133,7 +128,7 @@ class Vocabulary:
             Different lengths, or relations of concepts that do not exist.
         """
         made = object.__new__(cls)
-        defaults = {"alternatives": {}, "notations": None, "deprecated": None}
+        defaults: dict[str, Any] = {"alternatives": {}, "notations": None, "deprecated": None}
         for name, value in (defaults | fields).items():
             object.__setattr__(made, name, value)
         made._check_shapes()
@@ -235,7 +230,7 @@ class Vocabulary:
             return [()] * len(self)
         return [tuple(name for group in groups for name in group) for groups in zip(*given, strict=True)]
 
-    def take(self, concepts: Int64) -> Vocabulary:
+    def take(self, concepts: Int32 | Int64) -> Vocabulary:
         """The vocabulary of some of the concepts, renumbered in the given order; relations to others are left out."""
         numbers = concepts.tolist()
         place = np.full(len(self), -1, np.int32)
