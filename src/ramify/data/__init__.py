@@ -1,5 +1,6 @@
 """Files → Dataset: one file per format; splitting."""
 
+from ramify.data.concepts import with_vocabulary
 from ramify.data.duplicates import Duplicates, duplicate_groups, find_duplicates
 from ramify.data.fields import Fields
 from ramify.data.files import (
@@ -47,5 +48,6 @@ __all__ = [
     "split_grouped",
     "split_label_aware",
     "split_random",
+    "with_vocabulary",
     "write",
 ]
