@@ -68,6 +68,8 @@ class Tagger(OnHub, FittedTagger):
         Form of the labels in ``fit``; ``predict`` returns the same form.
     decisions_ : Decisions or None
         Calibration and rules; None before ``calibrate`` or ``cross_calibrate``.
+    vocabulary_ : Vocabulary or None
+        The concepts that the labels are, if the training data have a vocabulary: concept i is label i.
     """
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
@@ -160,6 +162,7 @@ class Tagger(OnHub, FittedTagger):
             n_documents_=len(dataset),
             columns_=columns,
             label_form_=label_form,
+            vocabulary_=dataset.vocabulary,
         )
         return self
 
