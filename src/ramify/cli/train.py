@@ -22,6 +22,7 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan, Start
     from ramify.cli.settings import Part
+    from ramify.data import Fields
     from ramify.tagger import Tagger
     from ramify.values import Dataset
 
@@ -37,6 +38,7 @@ Examples:
 
   ramify train bills.jsonl --out model --preset best --holdout 0.1
   ramify train books.csv --text title,subtitle --labels subjects --out model
+  ramify train corpus.tsv.gz --vocabulary subjects.ttl --label-language en --out model
   ramify train train.txt.gz --out model --max-leaf 50 --set epsilon=0.1
   ramify train bills.jsonl --out model --model partitioned --matcher nearest
   ramify train bills.jsonl --out model --model xr-transformer --device auto
@@ -213,7 +215,7 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
 
     assert options.data is not None and options.out is not None
     with Stages(quiet=options.quiet) as stages:
-        with stages.stage("read"):
+        with stages.stage("read"), warnings_as_notes(quiet=options.quiet):
             training, test = _read(options, options.data, plan.seed)
             stages.n_documents = len(training)
         note_oddities(training, quiet=options.quiet)
@@ -252,7 +254,12 @@ def _read(options: TrainOptions, data: str, seed: int) -> tuple[Dataset, Dataset
     dataset = read(data, fields=options.fields())
     if options.holdout is not None:
         return split_random(dataset, options.holdout, seed)
-    return dataset, None if options.test is None else read(options.test, fields=options.fields())
+    return dataset, None if options.test is None else read(options.test, fields=_fields_of_test(options))
+
+
+def _fields_of_test(options: TrainOptions) -> Fields:
+    """Those of the training file without the vocabulary, by which the model finds the labels of the test file."""
+    return replace(options.fields(), vocabulary_path=None, language=None, drop_unknown=False)
 
 
 def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:
