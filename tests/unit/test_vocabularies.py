@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ramify.data import read_vocabulary
+from ramify.data.skos import vocabulary_of_graph
 from ramify.errors import DataFileError, InputError, MissingExtraError
 from ramify.values import Groups, Vocabulary
 
@@ -114,6 +115,21 @@ def test_rdf_elements_out_of_place_are_named_with_their_line(tmp_path):
     path = written(tmp_path, "v.rdf", text)
     with pytest.raises(DataFileError, match=r"v\.rdf:2: is not valid RDF/XML"):
         read_vocabulary(path)
+
+
+def test_a_graph_gives_the_concepts_in_a_wanted_order():
+    rdflib = pytest.importorskip("rdflib")
+    one = vocabulary_of_graph(rdflib.Graph().parse(data=TURTLE), [URIS[2], "http://example.org/new", URIS[0]])
+    assert one.names_in("en") == ["Fruit", "", "Apples"]
+    assert one.alternatives_in("en")[2] == ("Apple tree", "Cox", "aple")
+    assert one.broader.tolist() == [[2, 0]]
+    assert one.notations is None
+
+
+def test_notations_that_annif_writes_for_none_are_none(tmp_path):
+    pytest.importorskip("rdflib")
+    text = TURTLE + 'x:cider skos:notation "None" .\nx:pear skos:notation "None" .\n'
+    assert read_vocabulary(written(tmp_path, "v.ttl", text)).notations == ["634.11", "", "", "", ""]
 
 
 def test_a_repeated_notation_of_skos_names_the_file(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.sax import SAXParseException
@@ -53,19 +53,27 @@ def read_skos(path: Path, format_: str, progress: StageProgress | None = None) -
     uris = sorted(triples.concepts)
     if not uris:
         raise DataFileError("has no skos:Concept: give a vocabulary in SKOS", path)
-    numbers = {uri: number for number, uri in enumerate(uris)}
     try:
-        return Vocabulary(
-            uris=uris,
-            names=_preferred(triples, numbers),
-            alternatives=_alternatives(triples, numbers),
-            notations=_notations(triples, numbers),
-            broader=_pairs(triples.broader, numbers),
-            related=_pairs(triples.related, numbers),
-            deprecated=np.array([uri in triples.deprecated for uri in uris]),
-        )
+        return triples.vocabulary(uris)
     except InputError as error:
         raise DataFileError(str(error), path) from None
+
+
+def vocabulary_of_graph(graph: Any, uris: Sequence[str]) -> Vocabulary:
+    """The names, alternative names and relations that a graph of rdflib has of given concepts, without notations.
+
+    Parameters
+    ----------
+    graph : rdflib.Graph
+    uris : sequence of str, length L
+        The concepts, in the order of the result; those that are not in the graph have no names.
+    """
+    triples = Triples()
+    kept = (triple for triple in graph if str(triple[1]) in KEPT)
+    for subject, predicate, value in sorted(kept):  # the order of a graph is not stated
+        triples.add(str(subject), str(predicate), value)
+    triples.notations.clear()
+    return triples.vocabulary(uris)
 
 
 class Triples:
@@ -90,7 +98,8 @@ class Triples:
             if str(value).lower() in ("true", "1"):
                 self.deprecated.add(subject)
         elif predicate == SKOS + "notation":
-            self.notations.append((subject, str(value).strip()))
+            if str(value) != "None":  # of concepts without a notation, in files that Annif writes
+                self.notations.append((subject, str(value).strip()))
         elif predicate == SKOS + "broader":
             self.broader.add((subject, str(value)))
         elif predicate == SKOS + "narrower":
@@ -102,6 +111,19 @@ class Triples:
             kept = self.labels if predicate == RDFS_LABEL else kept
             language = getattr(value, "language", None) or ANY_LANGUAGE
             kept.append((subject, language, " ".join(str(value).split())))
+
+    def vocabulary(self, uris: Sequence[str]) -> Vocabulary:
+        """The vocabulary of some concepts, in the order of their URIs; InputError as in ``Vocabulary``."""
+        numbers = {uri: number for number, uri in enumerate(uris)}
+        return Vocabulary(
+            uris=uris,
+            names=_preferred(self, numbers),
+            alternatives=_alternatives(self, numbers),
+            notations=_notations(self, numbers),
+            broader=_pairs(self.broader, numbers),
+            related=_pairs(self.related, numbers),
+            deprecated=np.array([uri in self.deprecated for uri in uris]),
+        )
 
 
 class Counted:
