@@ -97,6 +97,16 @@ def test_the_vocabulary_is_stored_with_the_model(tagger, tmp_path):
     assert one.related.tolist() == [[2, 3]]
 
 
+def test_fit_takes_lists_and_a_vocabulary():
+    texts, rows = ["salmon boat", "money tax", "water boat", "credit tax"] * 3, [["u:river"], ["Bank"]] * 6
+    tagger = ramify.Tagger().fit(texts, rows, vocabulary=VOCABULARY, language="fi")
+    assert list(tagger.label_names_) == ["pankki", "luonto", "joki", "puu"]
+    assert tagger.tag(["salmon"], 1)[0][0][0] == "joki"
+    assert tagger.score(texts, [["joki"], ["pankki"]] * 6) == 1
+    with pytest.raises(InputError, match="the labels are a matrix"):
+        ramify.Tagger().fit(texts, np.eye(12), vocabulary=VOCABULARY, language="fi")
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [

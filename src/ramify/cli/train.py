@@ -22,7 +22,7 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan, Start
     from ramify.cli.settings import Part
-    from ramify.data import Fields
+    from ramify.cli.stages import Stages
     from ramify.tagger import Tagger
     from ramify.values import Dataset
 
@@ -215,9 +215,9 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
 
     assert options.data is not None and options.out is not None
     with Stages(quiet=options.quiet) as stages:
-        with stages.stage("read"), warnings_as_notes(quiet=options.quiet):
-            training, test = _read(options, options.data, plan.seed)
-            stages.n_documents = len(training)
+        with warnings_as_notes(quiet=options.quiet):
+            training, test = _read(options, options.data, plan.seed, stages)
+        stages.n_documents = len(training)
         note_oddities(training, quiet=options.quiet)
         with warnings_as_notes(quiet=options.quiet):
             tagger.fit_dataset(training, progress=stages)
@@ -248,18 +248,23 @@ def _is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _read(options: TrainOptions, data: str, seed: int) -> tuple[Dataset, Dataset | None]:
-    from ramify.data import read, split_random
+def _read(options: TrainOptions, data: str, seed: int, stages: Stages) -> tuple[Dataset, Dataset | None]:
+    from ramify.data import of_vocabulary, read, read_vocabulary, split_random
 
-    dataset = read(data, fields=options.fields())
-    if options.holdout is not None:
-        return split_random(dataset, options.holdout, seed)
-    return dataset, None if options.test is None else read(options.test, fields=_fields_of_test(options))
-
-
-def _fields_of_test(options: TrainOptions) -> Fields:
-    """Those of the training file without the vocabulary, by which the model finds the labels of the test file."""
-    return replace(options.fields(), vocabulary_path=None, language=None, drop_unknown=False)
+    fields = options.fields()
+    # The model itself finds the labels of a test file in its vocabulary.
+    plain = replace(fields, vocabulary_path=None, language=None, drop_unknown=False)
+    vocabulary = None
+    if fields.vocabulary_path is not None:
+        with stages.stage("vocabulary"):
+            vocabulary = read_vocabulary(fields.vocabulary_path, progress=stages)
+    with stages.stage("read"):
+        dataset = read(data, fields=plain)
+        if vocabulary is not None:
+            dataset = of_vocabulary(dataset, fields, vocabulary)
+        if options.holdout is not None:
+            return split_random(dataset, options.holdout, seed)
+        return dataset, None if options.test is None else read(options.test, fields=plain)
 
 
 def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:

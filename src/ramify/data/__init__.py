@@ -1,6 +1,6 @@
 """Files → Dataset: one file per format; splitting."""
 
-from ramify.data.concepts import with_vocabulary
+from ramify.data.concepts import of_vocabulary, with_vocabulary
 from ramify.data.duplicates import Duplicates, duplicate_groups, find_duplicates
 from ramify.data.fields import Fields
 from ramify.data.files import (
@@ -35,6 +35,7 @@ __all__ = [
     "holds_texts",
     "joined",
     "looks_long",
+    "of_vocabulary",
     "read",
     "read_column",
     "read_features",

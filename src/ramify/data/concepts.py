@@ -72,8 +72,8 @@ def with_vocabulary(
     return replace(dataset, Y=Y, label_names=names, label_keys=part.uris, vocabulary=part)
 
 
-def of_vocabulary(dataset: Dataset, file: Path, fields: Fields) -> Dataset:
-    """``with_vocabulary`` for the vocabulary that fields name; errors name its file.
+def of_vocabulary(dataset: Dataset, fields: Fields, vocabulary: Vocabulary | None = None) -> Dataset:
+    """``with_vocabulary`` for the vocabulary that fields name, which is read if it is not given; errors name its file.
 
     Raises
     ------
@@ -81,9 +81,9 @@ def of_vocabulary(dataset: Dataset, file: Path, fields: Fields) -> Dataset:
         As ``read_vocabulary`` and ``with_vocabulary``.
     """
     path = Path(fields.vocabulary_path or "")
-    vocabulary = read_vocabulary(path)
+    concepts = read_vocabulary(path) if vocabulary is None else vocabulary
     try:
-        return with_vocabulary(dataset, vocabulary, fields.language, drop_unknown=fields.drop_unknown)
+        return with_vocabulary(dataset, concepts, fields.language, drop_unknown=fields.drop_unknown)
     except InputError as error:
         raise DataFileError(str(error), path) from None
 

@@ -336,7 +336,7 @@ def _read(path: str | Path, fields: Fields, label_names: Sequence[str] | None, s
     if dataset.Y.nnz == 0:
         raise DataFileError("no document has labels: check the field or the matrix of labels", file)
     if fields.vocabulary_path is not None:
-        dataset = of_vocabulary(dataset, file, fields)
+        dataset = of_vocabulary(dataset, fields)
     elif names_file is not None and (extension in TEXT_FORMATS or isinstance(dataset.label_names, NumberNames)):
         dataset = with_names(dataset, names_file)
     elif label_names is not None and isinstance(dataset.label_names, NumberNames):

@@ -20,7 +20,7 @@ from ramify.tagger.given_labels import name_lists
 from ramify.tagger.instances import empty_instances, listed, without_empty
 from ramify.tagger.named_labels import NamedLabels
 from ramify.tagger.parts import features_for
-from ramify.tagger.vocabulary import NAME
+from ramify.tagger.vocabulary import NAME, answers_of
 from ramify.values import CSR, Bool, Int64, StageProgress, TopK, Vocabulary, as_csr, as_features
 from ramify.wording import quoted
 
@@ -115,7 +115,8 @@ class FittedTagger(NamedLabels, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         now = self._snapshot()
-        k, names = now._checked_k(k), now.answers(answer, language)
+        k = now._checked_k(k)
+        names = answers_of(now.label_names_, now.label_keys_, now.vocabulary_, answer, language)
         if now.takes_texts_:
             texts = listed(texts)
             if not texts:

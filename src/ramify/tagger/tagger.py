@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.data.concepts import with_vocabulary
 from ramify.errors import InputError
 from ramify.exchange import Training
 from ramify.features import Tfidf
@@ -24,7 +25,7 @@ from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_u
 from ramify.tagger.instances import listed
 from ramify.tagger.on_hub import OnHub
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
-from ramify.values import CSR, Dataset, StageProgress, as_features, as_label_matrix
+from ramify.values import CSR, Dataset, StageProgress, Vocabulary, as_features, as_label_matrix
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
@@ -93,6 +94,8 @@ class Tagger(OnHub, FittedTagger):
         labels: Any,
         *,
         label_names: Sequence[str] | None = None,
+        vocabulary: Vocabulary | None = None,
+        language: str | None = None,
         progress: StageProgress | None = None,
     ) -> Tagger:
         """Train on texts and their labels.
@@ -108,17 +111,27 @@ class Tagger(OnHub, FittedTagger):
             labels.
         label_names : sequence of str, length L, optional
             Names of the columns if the labels are a matrix; "0", "1", ... when None.
+        vocabulary : Vocabulary, optional
+            Its concepts become the labels, named in ``language`` (see ``data.with_vocabulary``).
+        language : str, optional
+            Language code; the only language of the vocabulary when None.
         progress : callable, optional
             Called with (stage, share done).
 
         Raises
         ------
         InputError
-            Different numbers of texts and labels, a string instead of a list, or no labels. The tagger is not changed.
+            Different numbers of texts and labels, a string instead of a list, no labels, a vocabulary for a matrix, or
+            as in ``data.with_vocabulary``. The tagger is not changed.
         """
         instances = _instances(texts)
         names, Y = given_labels(labels, label_names)
-        return self._fit(_dataset(instances, names, Y), progress, "matrix" if is_matrix(labels) else "names")
+        dataset = _dataset(instances, names, Y)
+        if vocabulary is not None:
+            if is_matrix(labels):
+                raise InputError("a vocabulary is given, but the labels are a matrix: give lists of URIs or names")
+            dataset = with_vocabulary(dataset, vocabulary, language)
+        return self._fit(dataset, progress, "matrix" if is_matrix(labels) else "names")
 
     def fit_dataset(self, dataset: Dataset, *, progress: StageProgress | None = None) -> Tagger:
         """Train on the texts of a Dataset, or on its features if it has no texts.
