@@ -12,6 +12,7 @@ from ramify.data import with_vocabulary
 from ramify.errors import InputError, ModelFileError
 from ramify.exchange import Training
 from ramify.index import FixedTree, tree_from_vocabulary
+from ramify.tagger import given_labels
 from ramify.tagger.decide import cross_fit
 from ramify.tagger.explain.sizes import describe
 from ramify.values import Dataset, Groups, Vocabulary
@@ -191,6 +192,13 @@ def test_a_cycle_of_broader_concepts_is_named():
     one = Vocabulary(uris=["u:a", "u:b"], names={"en": ["A", "B"]}, broader=pairs)
     with pytest.raises(InputError, match=r"cycle \(u:a → u:b → u:a\)"):
         tree_from_vocabulary(one)
+
+
+def test_a_large_label_space_is_cut_to_the_labels_in_use(monkeypatch):
+    named = with_vocabulary(dataset(), VOCABULARY, "en")
+    used = given_labels.Columns(4, np.array([0, 2, 3], np.int32))
+    monkeypatch.setattr(given_labels.Columns, "of", classmethod(lambda cls, Y: used))
+    assert given_labels.of_used_labels(named).vocabulary.uris == ["u:bank", "u:river", "u:tree"]
 
 
 def test_models_of_a_cross_calibration_receive_the_vocabulary(tagger):

@@ -126,6 +126,21 @@ def test_a_graph_gives_the_concepts_in_a_wanted_order():
     assert one.notations is None
 
 
+def test_the_first_preferred_name_goes_before_others_and_before_labels(tmp_path):
+    pytest.importorskip("rdflib")
+    text = TURTLE + 'x:fruit skos:prefLabel "Fruits"@en . x:apple rdfs:label "Apple label"@en, "äpple"@sv .\n'
+    one = read_vocabulary(written(tmp_path, "v.ttl", text))
+    assert one.names_in("en")[:3] == ["Apples", "Cider", "Fruit"]
+    assert one.names_in("sv")[0] == "äpple"
+
+
+def test_names_without_a_language_stand_in_for_those_of_any(tmp_path):
+    names = {"en": ["Apples", "", ""], "": ["malus", "pyrus", ""]}
+    one = vocabulary(names=names, alternatives={"": Groups.of([["a"], [], []]), "en": Groups.of([["b"], ["c"], []])})
+    assert one.names_in("en") == ["Apples", "pyrus", ""]
+    assert one.alternatives_in("en") == [("b", "a"), ("c",), ()]
+
+
 def test_notations_that_annif_writes_for_none_are_none(tmp_path):
     pytest.importorskip("rdflib")
     text = TURTLE + 'x:cider skos:notation "None" .\nx:pear skos:notation "None" .\n'
