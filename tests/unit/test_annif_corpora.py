@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 
 import pytest
 
@@ -48,6 +49,23 @@ def test_csv_has_subject_uris_and_ids(tmp_path):
     assert convert(path, tmp_path / "c.jsonl") == ("note",)
 
 
+def test_json_lines_have_subjects(tmp_path):
+    records = [
+        {"document_id": "a", "text": "Apples", "subjects": [{"uri": "http://x/1", "label": "n"}, {"label": "Pears"}]},
+        {"text": "Nothing", "subjects": [], "metadata": {"note": "n"}},
+    ]
+    path = written(tmp_path, "c.jsonl.gz", "".join(json.dumps(record) + "\n" for record in records))
+    dataset = read(path)
+    assert labels(dataset) == [["Pears", "http://x/1"], []]
+    assert list(dataset.ids) == ["a", None]
+    assert [one.id for one in read_texts(path)] == ["a", None]
+    wrong = written(
+        tmp_path, "d.jsonl", '{"text": "a", "subjects": [{"uri": "u:1"}]}\n{"text": "a", "subjects": [{}, 1.5]}\n'
+    )
+    with pytest.raises(InputError, match=r"d\.jsonl:2: the label \{\} must be"):
+        read(wrong)
+
+
 def test_folders_have_a_text_and_subjects_per_document(tmp_path):
     written(tmp_path, "a.txt", "Apples\nin rows")
     written(tmp_path, "a.tsv", "<http://x/1>\tApples\n<http://x/2>\tPears\n")
@@ -67,6 +85,8 @@ def test_folders_have_a_text_and_subjects_per_document(tmp_path):
     [
         ("t.tsv", "text\tlabels\nApples\thttp://x/1|http://x/2\n"),
         ("t.tsv", "labels\ttext\nhttp://x/1|http://x/2\tApples\n"),
+        ("t.csv", "text,labels,document_id\nApples,http://x/1|http://x/2,d\n"),
+        ("t.jsonl", '{"text": "Apples", "labels": ["http://x/1", "http://x/2"], "subjects": [{"uri": "u:1"}]}\n'),
         ("t.csv", "text,labels,subject_uris\nApples,http://x/1|http://x/2,http://x/3\n"),
     ],
 )
@@ -74,6 +94,7 @@ def test_files_with_a_header_of_the_fields_are_tables_as_before(tmp_path, name, 
     dataset = read(written(tmp_path, name, text))
     assert list(dataset.texts) == ["Apples"]
     assert labels(dataset) == [["http://x/1", "http://x/2"]]
+    assert dataset.ids is None
 
 
 def test_a_corpus_of_a_stream_is_no_corpus():
@@ -87,13 +108,14 @@ def test_a_line_without_a_tab_is_refused_with_its_number(tmp_path):
         read(path)
 
 
-@pytest.mark.parametrize("name", ["o.tsv", "o.tsv.gz", "o.csv"])
+@pytest.mark.parametrize("name", ["o.tsv", "o.tsv.gz", "o.csv", "o.jsonl.gz"])
 def test_written_corpora_are_read_again(tmp_path, name):
     source = written(tmp_path, "c.csv", CSV.replace("Apples, in", "Apples,\tin"))
     convert(source, tmp_path / name, target_fields=Fields(annif=True))
     again = read(tmp_path / name)
     assert labels(again) == EXPECTED
-    assert again.texts[0] == ("Apples,\tin rows" if name == "o.csv" else "Apples, in rows")
+    assert again.texts[0] == ("Apples, in rows" if name.startswith("o.tsv") else "Apples,\tin rows")
+    assert again.ids == (None if name.startswith("o.tsv") else ["a", "b", "c"])
 
 
 def test_a_written_tsv_is_the_one_of_annif(tmp_path):
@@ -105,8 +127,8 @@ def test_names_are_no_uris(tmp_path):
     source = written(tmp_path, "c.csv", "text,labels\nApples,Red fruit\n")
     with pytest.raises(InputError, match="the label 'Red fruit' is no URI"):
         convert(source, tmp_path / "o.tsv", target_fields=Fields(annif=True))
-    with pytest.raises(InputError, match=r"extension is \.jsonl"):
-        convert(written(tmp_path, "d.tsv", TSV), tmp_path / "o.jsonl", target_fields=Fields(annif=True))
+    with pytest.raises(InputError, match=r"extension is \.parquet"):
+        convert(written(tmp_path, "d.tsv", TSV), tmp_path / "o.parquet", target_fields=Fields(annif=True))
     assert not (tmp_path / "o.tsv").exists()
 
 

@@ -65,7 +65,7 @@ class ConvertOptions(NewFieldOptions):
         bool,
         Option(
             "--annif",
-            help="Write a corpus of Annif (.tsv or .csv), with URIs.",
+            help="Write a corpus of Annif (.tsv, .csv or .jsonl), with URIs.",
             rich_help_panel=TARGET_PANEL,
         ),
     ] = False

@@ -2,11 +2,13 @@
 
 - ``.tsv`` without a header: a line is a text, a tab and URIs in angle brackets with blanks between them;
 - ``.csv`` with the columns ``text`` and ``subject_uris``, and optionally ``document_id``;
+- ``.jsonl`` with the fields ``text`` and ``subjects``, a list of ``{"uri": ...}`` or ``{"label": ...}``;
 - a directory of ``.txt`` files; beside each, a ``.tsv`` file (``<uri>``, tab, name) or a ``.key`` file (names).
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ramify.data import table
+from ramify.data import jsonl, table
 from ramify.data.fields import Fields
 from ramify.data.formats import FOLDER, RowReader
 from ramify.data.labels import named_rows
@@ -26,8 +28,8 @@ from ramify.values import Dataset
 from ramify.wording import quoted
 
 URI = re.compile(r"<[^<>\s]+>|[A-Za-z][A-Za-z0-9+.-]*:[^<>\s]+")
-SUBJECTS, IDENTITY = "subject_uris", "document_id"
-"""Columns of CSV files."""
+URIS, SUBJECTS, IDENTITY = "subject_uris", "subjects", "document_id"
+"""The subjects of CSV and of JSON lines, and the id of both."""
 LOOKED_AT = 50
 """Lines of a TSV file by which a corpus is found."""
 
@@ -53,8 +55,9 @@ def corpus_reader(source: Source, extension: str, fields: Fields, **options: Any
     with suppress(DataFileError):  # reading the file as a table names the problem
         if extension == ".tsv" and _holds_corpus(source):
             return partial(_tsv_rows, labels=fields.labels, on_bad=options.get("on_bad"))
-        if extension == ".csv":
-            return _csv_reader(source, fields, **options)
+        if extension in (".csv", ".jsonl"):
+            reader: RowReader | None = _reader_of_names(source, extension, fields, **options)
+            return reader
     return None
 
 
@@ -82,33 +85,43 @@ def _tsv_rows(
         yield number, [*(subjects if name == labels else text for name in required), *(None for _ in optional)]
 
 
-def _csv_reader(path: Path, fields: Fields, **options: Any) -> RowReader | None:
-    """A reader of the columns of a corpus instead of those of the fields."""
-    seen: dict[str, None] = {}
-    next(table.read_rows(path, (fields.text,), delimiter=fields.delimiter, seen=seen), None)
-    columns = {name.strip() for name in seen}
-    other_names: dict[str, str] = {}
-    if fields.labels not in columns and SUBJECTS in columns:
-        other_names[fields.labels] = SUBJECTS
-    if fields.id not in columns and IDENTITY in columns:
-        other_names[fields.id] = IDENTITY
-    if not other_names:
+def _reader_of_names(path: Path, extension: str, fields: Fields, seen: dict[str, None] | None, **options: Any) -> Any:
+    """A reader of the fields of a corpus instead of the given ones; None if a file has those, or is no corpus."""
+    first: dict[str, None] = {}
+    if extension == ".csv":
+        read, subjects = partial(table.read_rows, delimiter=fields.delimiter), URIS
+    else:
+        read, subjects = jsonl.read_rows, SUBJECTS
+    next(read(path, (fields.text,), seen=first), None)
+    present = {name.strip() for name in first}
+    if fields.labels in present or present.isdisjoint((subjects, IDENTITY)):
         return None
-    listed = options.pop("seen", None)
-    if listed is not None:
-        listed.update((name, None) for name in seen if name.strip() not in other_names.values())
+    other_names = {fields.labels: subjects} if subjects in present else {}
+    if fields.id not in present and IDENTITY in present:
+        other_names[fields.id] = IDENTITY
+    if seen is not None:
+        seen.update((name, None) for name in first if name.strip() not in other_names.values())
 
     def read_rows(
         source: Source, required: Sequence[str], optional: Sequence[str] = ()
     ) -> Iterator[tuple[int, list[Any]]]:
         wanted = [[other_names.get(name, name) for name in names] for names in (required, optional)]
-        place = required.index(fields.labels) if fields.labels in required and SUBJECTS in wanted[0] else None
-        for line, values in table.read_rows(source, *wanted, delimiter=fields.delimiter, **options):
+        place = wanted[0].index(subjects) if fields.labels in other_names and subjects in wanted[0] else None
+        for line, values in read(source, *wanted, **options):
             if place is not None:
-                values[place] = [_plain(uri) for uri in values[place].split()]
+                values[place] = _labels_of(values[place])
             yield line, values
 
     return read_rows
+
+
+def _labels_of(subjects: Any) -> Any:
+    """The URIs of a cell, or the URIs or else names of the subjects of a JSON record; other values stay as they are."""
+    if isinstance(subjects, str):
+        return [_plain(uri) for uri in subjects.split()]
+    if not isinstance(subjects, list) or not all(isinstance(one, dict) for one in subjects):
+        return subjects
+    return [one.get("uri", one.get("label")) for one in subjects]
 
 
 def _folder_rows(
@@ -140,7 +153,7 @@ def write(dataset: Dataset, path: Path, extension: str, fields: Fields) -> None:
     Raises
     ------
     InputError
-        Another format than ``.tsv`` and ``.csv``; a label without a URI.
+        Another format than ``.tsv``, ``.csv`` and ``.jsonl``; a label without a URI.
     """
     uris = dataset.label_names if dataset.label_keys is None else dataset.label_keys
     for label in sorted(set(dataset.Y.indices.tolist())):
@@ -150,12 +163,27 @@ def write(dataset: Dataset, path: Path, extension: str, fields: Fields) -> None:
                 "the URIs of the labels"
             )
     if extension == ".csv":
-        names = Fields(id=IDENTITY, text="text", labels=SUBJECTS, separator=" ", delimiter=fields.delimiter)
+        names = Fields(id=IDENTITY, text="text", labels=URIS, separator=" ", delimiter=fields.delimiter)
         table.write(replace(dataset, label_names=uris, label_keys=None), path, names)
         return
-    if extension != ".tsv":
-        raise InputError(f"a corpus of Annif is a .tsv or .csv file, also with .gz, but the extension is {extension}")
+    if extension not in LINES:
+        raise InputError(
+            f"a corpus of Annif is a .tsv, .csv or .jsonl file, also with .gz, but the extension is {extension}"
+        )
+    ids = [None] * len(dataset) if dataset.ids is None else dataset.ids
     with writing(path) as stream:
-        for text, row in zip(dataset.texts or (), named_rows(dataset.Y, uris), strict=True):
-            line = f"{' '.join(text.split())}\t{' '.join(f'<{_plain(uri)}>' for uri in row)}\n"
-            stream.write(without_surrogates(line).encode())
+        for identity, text, row in zip(ids, dataset.texts or (), named_rows(dataset.Y, uris), strict=True):
+            line = LINES[extension](identity, text, [_plain(uri) for uri in row])
+            stream.write(without_surrogates(line).encode() + b"\n")
+
+
+def _tsv_line(identity: Any, text: str, uris: list[str]) -> str:
+    return f"{' '.join(text.split())}\t{' '.join(f'<{uri}>' for uri in uris)}"
+
+
+def _json_line(identity: Any, text: str, uris: list[str]) -> str:
+    known = {} if identity is None else {IDENTITY: str(identity)}
+    return json.dumps({**known, "text": text, SUBJECTS: [{"uri": uri} for uri in uris]}, ensure_ascii=False)
+
+
+LINES = {".tsv": _tsv_line, ".jsonl": _json_line}

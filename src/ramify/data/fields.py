@@ -51,7 +51,7 @@ class Fields:
     drop_unknown : bool, default False
         Whether labels that the vocabulary lacks are left out; False: they raise an error.
     annif : bool, default False
-        Whether ``.tsv`` and ``.csv`` files are written as corpora of Annif. Such corpora are recognized when read.
+        Whether ``.tsv``, ``.csv`` and ``.jsonl`` files are written as corpora of Annif, which are recognized when read.
 
     Raises
     ------

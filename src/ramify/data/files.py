@@ -60,8 +60,8 @@ def read(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, label_names: Sequ
     path : path-like
         ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet`` (texts), the Extreme Classification Repository's ``.txt`` or
         ``.npz`` (features); ``.gz`` after the ones that do not compress themselves. A pair of scipy files is
-        ``X.npz:Y.npz``. Corpora of Annif (``.tsv`` without a header, ``.csv`` with ``subject_uris``, directories of
-        ``.txt`` files) are recognized.
+        ``X.npz:Y.npz``. Corpora of Annif (``.tsv`` without a header, ``.csv`` with ``subject_uris``, ``.jsonl`` with
+        ``subjects``, directories of ``.txt`` files) are recognized.
     fields : Fields, optional
         The names of the fields, "text" and "labels" by default.
     label_names : sequence of str, optional
