@@ -14,6 +14,7 @@ SEEN = {
     "quick_start": "loaded model gives the same answer: True",
     "own_taxonomy": "Taxes",
     "product_search": "in stock ['Boots Trail'",
+    "vocabulary": "{'answer': 'notation'} 332.1",
     "own_indexer": "obeys the protocol: True",
     "generated_labels": "nothing is trained: give a training file and a test file",
     "service_client": "nothing is tagged: give the address of a service",

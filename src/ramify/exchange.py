@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, StageProgress
+from ramify.values import CSR, Features, Float32, Hybrid, Int32, Int64, StageProgress, Vocabulary
 
 if TYPE_CHECKING:
     from ramify.protocols import Compute
@@ -43,6 +43,8 @@ class Training:
         Texts of the instances.
     label_names : sequence of str, length L, optional
         Names of the labels.
+    vocabulary : Vocabulary of L concepts, optional
+        Names in several languages, alternative names and relations of the labels: concept i is label i.
     sample_weight : array, shape (n,), optional
         Factor of the training loss of each instance.
     relevance : matrix, shape (n, L), optional
@@ -69,6 +71,7 @@ class Training:
     X: Any = None
     texts: Sequence[str] | None = None
     label_names: Sequence[str] | None = None
+    vocabulary: Vocabulary | None = None
     sample_weight: Any = None
     relevance: Any = None
     own_negatives: Any = None

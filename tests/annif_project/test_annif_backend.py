@@ -20,11 +20,14 @@ from annif.exception import (
     OperationFailedException,
 )
 from annif.registry import AnnifRegistry
-from annif.vocab import VocabFileTSV
+from annif.vocab import VocabFileSKOS, VocabFileTSV
 from annif_projects import PROJECTS, TRAINED, WORDS, documents, uri
+from scipy.sparse import csr_matrix
 
 import ramify.annif
 from ramify.annif.backend import MODEL, RamifyBackend
+from ramify.tagger import Tagger
+from ramify.values import Dataset
 
 
 def vocabulary_file(folder, names):
@@ -129,6 +132,34 @@ def test_settings_of_the_project_reach_the_model(registry):
     assert tagger.vectorizer_.language == "en"
     assert sorted(tagger.label_names_) == sorted(WORDS)
     assert sorted(tagger.label_keys_) == sorted(map(uri, WORDS))
+
+
+def test_models_that_use_names_receive_the_vocabulary(registry, tmp_path):
+    path = tmp_path / "topics.ttl"
+    concepts = (f'<{uri(name)}> a s:Concept ; s:prefLabel "{name}"@en ; s:altLabel "all {name}"@en .' for name in WORDS)
+    path.write_text("\n".join(["@prefix s: <http://www.w3.org/2004/02/skos/core#> .", *concepts]))
+    registry.get_vocab("topics").load_vocabulary(VocabFileSKOS(str(path)), force=True)
+    project = registry.get_project("plain")
+
+    class Model:
+        needs = frozenset({"X", "label_names"})
+
+        def fit(self, X, Y):
+            return self
+
+        def predict_topk(self, X, k):
+            return None
+
+    dataset = Dataset(
+        Y=csr_matrix(np.eye(2, dtype=np.float32)),
+        texts=["a", "b"],
+        label_names=["stars", "bread"],
+        label_keys=[uri("stars"), uri("bread")],
+    )
+    found = project.backend._with_vocabulary(dataset, Tagger(Model())).vocabulary
+    assert found.names_in("en") == ["stars", "bread"]
+    assert found.alternatives_in("en") == [("all stars",), ("all bread",)]
+    assert project.backend._with_vocabulary(dataset, Tagger()).vocabulary is None
 
 
 def test_words_of_the_analyzer_are_not_stemmed_again(registry):

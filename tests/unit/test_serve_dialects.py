@@ -9,6 +9,7 @@ pytest.importorskip("fastapi", reason="needs the extra serve")
 pytest.importorskip("httpx")
 
 from ramify.serve import create_app, host
+from ramify.serve.dialects import annif
 from serving_models import saved
 from serving_tools import ask, problem
 
@@ -65,6 +66,14 @@ def test_answers_have_the_form_of_annif(app):
             assert answer.json()["title"] == one["answer"]["title"]
         compared += 1
     assert compared == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "uri"), [("http://x/1", "http://x/1"), (None, "urn:ramify:Water%20law%20%28EU%29%2Fice%20%E2%82%AC")]
+)
+def test_subjects_of_annif_have_valid_uris(key, uri):
+    label = {"label": "Water law (EU)/ice €", "key": key, "score": 0.5, "probability": None}
+    assert annif._suggestion(label).uri == uri
 
 
 @pytest.mark.parametrize(

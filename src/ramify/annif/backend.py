@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,7 +28,9 @@ from scipy.sparse import csr_array
 from ramify.annif import documents as stored
 from ramify.annif.parameters import Parameters, is_yes
 from ramify.annif.subjects import Names, SubjectIds
+from ramify.data.skos import vocabulary_of_graph
 from ramify.errors import InputError, ModelFileError, RamifyError
+from ramify.models.base.adapter import as_model
 from ramify.tagger import Tagger
 from ramify.values import Dataset, Float32, Int32
 
@@ -125,6 +128,13 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
         with self._errors(OperationFailedException):
             return stored.read(path, Names.of(self.project.subjects, self.project.vocab_lang))
 
+    def _with_vocabulary(self, dataset: Dataset, tagger: Tagger) -> Dataset:
+        """The documents with alternative names and relations of their subjects, for models that use names."""
+        if tagger.model is None or "label_names" not in as_model(tagger.model).needs or dataset.label_keys is None:
+            return dataset  # a large graph takes Annif seconds to load
+        graph = self.project.vocab.as_graph()
+        return replace(dataset, vocabulary=vocabulary_of_graph(graph, dataset.label_keys))
+
     def prepared(self, text: str) -> str:
         """A text as the vectorizer receives it: the words of the project's analyzer, if there is one."""
         if not self.project.analyzer_spec:
@@ -165,6 +175,7 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
         self.info(f"training on {len(dataset)} documents")
         with self._errors(OperationFailedException):
             tagger = parameters.plan.tagger()
+            dataset = self._with_vocabulary(dataset, tagger)
             tagger.fit_dataset(dataset)
             if parameters.calibrate:
                 self.info("fitting probabilities")

@@ -14,6 +14,7 @@ from ramify.data.streams import without_surrogates
 from ramify.errors import InputError
 from ramify.tagger import Tagger
 from ramify.tagger.fitted import Tags
+from ramify.tagger.vocabulary import NAME
 from ramify.values import TopK
 
 if TYPE_CHECKING:
@@ -101,6 +102,10 @@ class Predictor:
     proposals : bool, default False
         Whether the answers have names of new labels (``Tagger.proposals``). They are written in a decoding of their
         own; the labels are those without proposals.
+    answer : {"name", "uri", "notation"}, default "name"
+        What stands for a label in the answers (``Tagger.answers``).
+    language : str, optional
+        Language code of the names; that of training when None.
     """
 
     tagger: Tagger
@@ -115,6 +120,8 @@ class Predictor:
     occlusion: bool | None = None
     probabilities: bool = False
     proposals: bool = False
+    answer: str = NAME
+    language: str | None = None
 
     def answers(self, batch: Sequence[tuple[Any, Any]], n_before: int = 0) -> list[Answer]:
         """The labels of a batch of (identity, text or row of features), numbered from ``n_before + 1``."""
@@ -167,7 +174,10 @@ class Predictor:
         """The labels with their identifiers and probabilities."""
         keys, decisions = self.tagger.label_keys_, self.tagger.decisions_
         calibrated = self.probabilities and decisions is not None and self.rule is None
-        if keys is None and not calibrated:
+        shown = (
+            None if (self.answer, self.language) == (NAME, None) else self.tagger.answers(self.answer, self.language)
+        )
+        if keys is None and not calibrated and shown is None:
             return [[Tag(without_surrogates(label), score, None) for label, score in tags] for tags in found]
         pairs = [tag for tags in found for tag in tags]
         labels = self.tagger.label_ids(label for label, _ in pairs)
@@ -176,8 +186,9 @@ class Predictor:
             scores = np.array([[score for _, score in pairs]], np.float32)
             top = TopK(np.array([labels], np.int32).reshape(scores.shape), scores)
             probabilities = iter(decisions.calibration.probabilities(top)[0].tolist())
+        strings = iter([name for name, _ in pairs] if shown is None else [shown[label] for label in labels])
         identifiers = iter([None if keys is None else without_surrogates(keys[label]) for label in labels])
         return [
-            [Tag(without_surrogates(name), score, next(identifiers), next(probabilities)) for name, score in tags]
+            [Tag(without_surrogates(next(strings)), score, next(identifiers), next(probabilities)) for _, score in tags]
             for tags in found
         ]

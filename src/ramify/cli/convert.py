@@ -24,6 +24,7 @@ Examples:
 
   ramify convert books.csv books.jsonl.gz --text title,subtitle --labels subjects --separator ";"
   ramify convert train.txt.gz train.npz
+  ramify convert books.jsonl corpus.tsv.gz --vocabulary subjects.ttl --label-language en --annif
   ramify convert train.jsonl half.jsonl --hide-labels 0.5 --seed 0
   ramify convert all.jsonl train.jsonl --test test.jsonl --keep-together near-duplicates
 """
@@ -60,6 +61,14 @@ class ConvertOptions(NewFieldOptions):
             rich_help_panel=TARGET_PANEL,
         ),
     ] = None
+    annif: Annotated[
+        bool,
+        Option(
+            "--annif",
+            help="Write a corpus of Annif (.tsv, .csv or .jsonl), with URIs.",
+            rich_help_panel=TARGET_PANEL,
+        ),
+    ] = False
     hide_labels: Annotated[
         Optional[float],  # noqa: UP045
         Option(metavar="SHARE", help="Leave out this share of each document's labels.", rich_help_panel=TARGET_PANEL),
@@ -104,7 +113,7 @@ def run(options: ConvertOptions) -> None:
         A file cannot be read or written, both are the same file, one contains texts and the other features, or a share
         outside 0..1.
     """
-    from ramify.cli.output import note
+    from ramify.cli.output import note, warnings_as_notes
     from ramify.data import Fields
     from ramify.wording import one_line
 
@@ -114,9 +123,11 @@ def run(options: ConvertOptions) -> None:
         labels=options.target_labels,
         separator=options.target_separator,
         delimiter=delimiter_character(options.target_delimiter),
+        annif=options.annif,
     )
     fields = replace(options.fields(), id=options.id)
-    left_out = _converted(options, fields, target) if options.test is None else _split(options, fields, target)
+    with warnings_as_notes(quiet=False):
+        left_out = _converted(options, fields, target) if options.test is None else _split(options, fields, target)
     if left_out:
         more = f" and {len(left_out) - SHOWN_FIELDS:,} more" if len(left_out) > SHOWN_FIELDS else ""
         note(f"note: left out: {', '.join(one_line(name[:60]) for name in left_out[:SHOWN_FIELDS])}{more}")

@@ -182,6 +182,7 @@ def _text(card: ModelCard, model: Path) -> str:
         ("format", f"{directory['format']}, written by ramify {directory['version']}"),
         ("documents", f"{card.n_documents:,}" if card.n_documents else "unknown"),
         ("labels", f"{card.n_labels:,}"),
+        *([("vocabulary", _vocabulary_text(card.vocabulary))] if card.vocabulary else []),
         ("features", f"{card.n_features:,}"),
         ("weights", f"{card.n_weights:,}"),
         ("on disk", bytes_text(directory["bytes_on_disk"])),
@@ -192,6 +193,15 @@ def _text(card: ModelCard, model: Path) -> str:
         listing = columns([(key, str(value)) for key, value in settings.items()], indent=2)
         parts.append(f"settings of the {name}\n{listing}" if settings else "")
     return "\n\n".join(filter(None, parts))
+
+
+def _vocabulary_text(facts: dict[str, Any]) -> str:
+    parts = [f"languages {', '.join(facts['languages']) or 'not stated'}"]
+    names = ("alternative_names", "notations", "broader", "related")
+    parts += [f"{facts[name]:,} {name.replace('_', ' ')}" for name in names if facts[name]]
+    if facts["without_documents"] is not None:
+        parts.append(f"{facts['without_documents']:,} concepts without a training document")
+    return ", ".join(parts)
 
 
 def _levels(card: ModelCard) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from typer import Option
+
+from ramify.errors import InputError
 
 if TYPE_CHECKING:
     from ramify.data import Fields
@@ -45,7 +47,7 @@ class TextOptions:
         ),
     ] = None
 
-    def given_fields(self) -> dict[str, str]:
+    def given_fields(self) -> dict[str, Any]:
         """The fields given on the command line, by their names in ``Fields``."""
         given = {"text": self.text, "delimiter": delimiter_character(self.delimiter)}
         return {name: value for name, value in given.items() if value is not None}
@@ -61,7 +63,7 @@ class TextOptions:
         from ramify.data import Fields
 
         kept = {name: remembered[name] for name in REMEMBERED if name in remembered}
-        return Fields(**(kept | self.given_fields()))  # type: ignore[arg-type]
+        return Fields(**(kept | self.given_fields()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ class FieldOptions(TextOptions):
         ),
     ] = None
 
-    def given_fields(self) -> dict[str, str]:
+    def given_fields(self) -> dict[str, Any]:
         """The fields given on the command line, by their names in ``Fields``."""
         given = {"labels": self.labels, "separator": self.separator, "names_path": self.names, "group": self.group}
         return super().given_fields() | {name: value for name, value in given.items() if value is not None}
@@ -131,6 +133,46 @@ class NewFieldOptions(FieldOptions):
         Optional[str],  # noqa: UP045
         Option(metavar="FIELD", help="Field of the labels. (default: labels)", rich_help_panel=DATA_PANEL),
     ] = None
+    vocabulary: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="FILE",
+            help="Vocabulary of the labels: SKOS, or .csv or .tsv as in Annif.",
+            rich_help_panel=DATA_PANEL,
+        ),
+    ] = None
+    label_language: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="CODE", help="Language of the names of the vocabulary.", rich_help_panel=DATA_PANEL),
+    ] = None
+    drop_unknown: Annotated[
+        bool,
+        Option("--drop-unknown", help="Leave out labels that the vocabulary lacks.", rich_help_panel=DATA_PANEL),
+    ] = False
+
+    def given_fields(self) -> dict[str, Any]:
+        """The fields given on the command line, by their names in ``Fields``."""
+        given = {"vocabulary_path": self.vocabulary, "language": self.label_language}
+        return (
+            super().given_fields()
+            | {name: value for name, value in given.items() if value is not None}
+            | ({"drop_unknown": True} if self.drop_unknown else {})
+        )
+
+    def fields(self, remembered: Mapping[str, str] = MappingProxyType({})) -> Fields:
+        """The fields of a data file.
+
+        Raises
+        ------
+        InputError
+            As in ``TextOptions``; --label-language or --drop-unknown without --vocabulary, or --names with it.
+        """
+        if self.vocabulary is None and (self.label_language is not None or self.drop_unknown):
+            flag = "--label-language" if self.label_language is not None else "--drop-unknown"
+            raise InputError(f"{flag} is given without --vocabulary: add --vocabulary FILE, or leave it out")
+        if self.vocabulary is not None and self.names is not None:
+            raise InputError("--names and --vocabulary are both given: choose one, as both name the labels")
+        return super().fields(remembered)
 
 
 def delimiter_character(word: str | None) -> str | None:

@@ -106,9 +106,21 @@ class PredictOptions(ThreadOptions, TextOptions):
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None
+    answer: Annotated[
+        str,
+        Option(metavar="KIND", help="Labels as name, uri or notation of the vocabulary.", rich_help_panel=OUTPUT_PANEL),
+    ] = "name"
+    label_language: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(
+            metavar="CODE",
+            help="Language of names. (default: that of training)",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None
     quiet: Annotated[bool, Option("--quiet", "-q", help="No notes.", rich_help_panel=OUTPUT_PANEL)] = False
 
-    def given_fields(self) -> dict[str, str]:
+    def given_fields(self) -> dict[str, Any]:
         """The fields given on the command line, including the field of the id."""
         return super().given_fields() | {"id": self.id}
 
@@ -139,7 +151,8 @@ def run(options: PredictOptions) -> None:
     n_documents = n_bare = 0
     proposed = Proposed()
     top = 0 if not options.why else options.top or DEFAULT_K
-    with answer_writer(format_, options.out, keys=predictor.tagger.label_keys_ is not None, top=top) as write:
+    keys = predictor.tagger.label_keys_ is not None and options.answer != "uri"
+    with answer_writer(format_, options.out, keys=keys, top=top) as write:
         for batch in _batches(documents, options.batch):
             answers = predictor.answers(batch, n_documents)
             n_documents += len(answers)
@@ -307,6 +320,7 @@ def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
         tagger.decisions_or_error().rule(options.decide)
     if options.proposals:
         proposals_method(tagger.model_)
+    tagger.answers(options.answer, options.label_language)  # refused before the documents are read
     return Predictor(
         tagger=tagger,
         k=DEFAULT_K if options.k is None else options.k,
@@ -320,6 +334,8 @@ def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
         occlusion=True if options.occlude else None,
         probabilities=probabilities,
         proposals=options.proposals,
+        answer=options.answer,
+        language=options.label_language,
     )
 
 

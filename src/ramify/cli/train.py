@@ -24,6 +24,7 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from ramify.cli.plan import Plan, Start
     from ramify.cli.settings import Part
+    from ramify.cli.stages import Stages
     from ramify.spill import Spill
     from ramify.tagger import Tagger
     from ramify.values import Dataset
@@ -40,6 +41,7 @@ Examples:
 
   ramify train bills.jsonl --out model --preset best --holdout 0.1
   ramify train books.csv --text title,subtitle --labels subjects --out model
+  ramify train corpus.tsv.gz --vocabulary subjects.ttl --label-language en --out model
   ramify train train.txt.gz --out model --max-leaf 50 --set epsilon=0.1
   ramify train bills.jsonl --out model --model partitioned --matcher nearest
   ramify train bills.jsonl --out model --model xr-transformer --device auto
@@ -209,7 +211,7 @@ def run(options: TrainOptions, start: Start, flags: Mapping[str, str]) -> None:
     if options.holdout is not None and not 0 < options.holdout < 1:
         raise InputError(f"--holdout is {options.holdout}, but must be a share between 0 and 1")
     if options.memory is not None:
-        others = {name: getattr(options, name) for name in ("cluster", "holdout", "test", "calibrate")}
+        others = {name: getattr(options, name) for name in ("cluster", "vocabulary", "holdout", "test", "calibrate")}
         options.check_memory(others)
     if options.out is not None:
         check_target(options.out)
@@ -227,9 +229,9 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     limit = options.memory_limit(options.out, tagger)
     spill = None if limit is None else limit.spill
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
-        with stages.stage("read"):
-            training, test = _read(options, options.data, plan.seed, spill)
-            stages.n_documents = len(training)
+        with warnings_as_notes(quiet=options.quiet):
+            training, test = _read(options, options.data, plan.seed, stages, spill)
+        stages.n_documents = len(training)
         note_oddities(training, quiet=options.quiet)
         with warnings_as_notes(quiet=options.quiet):
             tagger.fit_dataset(training, progress=stages, compute=cluster if limit is None else limit, spill=spill)
@@ -265,8 +267,7 @@ def _plan_cluster(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
 
     assert options.data is not None
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
-        with stages.stage("read"):
-            training, _ = _read(options, options.data, plan.seed, None)
+        training, _ = _read(options, options.data, plan.seed, stages, None)
         try:
             tagger.fit_dataset(training, progress=stages, compute=cluster)
         except PlanReady as ready:
@@ -284,16 +285,26 @@ def _is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _read(options: TrainOptions, data: str, seed: int, spill: Spill | None) -> tuple[Dataset, Dataset | None]:
-    from ramify.data import is_sharded, read, read_shards, split_random
+def _read(
+    options: TrainOptions, data: str, seed: int, stages: Stages, spill: Spill | None
+) -> tuple[Dataset, Dataset | None]:
+    from ramify.data import is_sharded, of_vocabulary, read, read_shards, read_vocabulary, split_random
 
-    if spill is not None or is_sharded(data):
-        dataset = read_shards(data, fields=options.fields(), spill=spill)
-    else:
-        dataset = read(data, fields=options.fields())
-    if options.holdout is not None:
-        return split_random(dataset, options.holdout, seed)
-    return dataset, None if options.test is None else read(options.test, fields=options.fields())
+    fields = options.fields()
+    # The model itself finds the labels of a test file in its vocabulary.
+    plain = replace(fields, vocabulary_path=None, language=None, drop_unknown=False)
+    vocabulary = None
+    if fields.vocabulary_path is not None:
+        with stages.stage("vocabulary"):
+            vocabulary = read_vocabulary(fields.vocabulary_path, progress=stages)
+    with stages.stage("read"):
+        sharded = spill is not None or is_sharded(data)
+        dataset = read_shards(data, fields=plain, spill=spill) if sharded else read(data, fields=plain)
+        if vocabulary is not None:
+            dataset = of_vocabulary(dataset, fields, vocabulary)
+        if options.holdout is not None:
+            return split_random(dataset, options.holdout, seed)
+        return dataset, None if options.test is None else read(options.test, fields=plain)
 
 
 def _note_lack_of_clusters(options: TrainOptions, tagger: Tagger) -> None:

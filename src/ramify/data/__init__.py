@@ -1,5 +1,6 @@
 """Files → Dataset: one file per format; splitting."""
 
+from ramify.data.concepts import of_vocabulary, with_vocabulary
 from ramify.data.duplicates import Duplicates, duplicate_groups, find_duplicates
 from ramify.data.fields import Fields
 from ramify.data.files import (
@@ -20,6 +21,7 @@ from ramify.data.labels import align
 from ramify.data.names import read_names, renamed
 from ramify.data.shards import is_sharded, read_shards
 from ramify.data.splits import split_by_column, split_by_cutoff, split_grouped, split_label_aware, split_random
+from ramify.data.vocabularies import read_vocabulary
 
 __all__ = [
     "Document",
@@ -35,12 +37,14 @@ __all__ = [
     "is_sharded",
     "joined",
     "looks_long",
+    "of_vocabulary",
     "read",
     "read_column",
     "read_features",
     "read_names",
     "read_shards",
     "read_texts",
+    "read_vocabulary",
     "refuse_same_file",
     "renamed",
     "split_by_column",
@@ -48,5 +52,6 @@ __all__ = [
     "split_grouped",
     "split_label_aware",
     "split_random",
+    "with_vocabulary",
     "write",
 ]

@@ -44,6 +44,14 @@ class Fields:
     group : str, optional
         For files with a row per document and label: the field whose value rows of one document share. The rows
         become one document with the text of the first row and the labels of all rows.
+    vocabulary_path : path-like, optional
+        A vocabulary (``data.read_vocabulary``), whose concepts become the labels (``data.with_vocabulary``).
+    language : str, optional
+        Language code of the names of its concepts; its only language when None.
+    drop_unknown : bool, default False
+        Whether labels that the vocabulary lacks are left out; False: they raise an error.
+    annif : bool, default False
+        Whether ``.tsv``, ``.csv`` and ``.jsonl`` files are written as corpora of Annif, which are recognized when read.
 
     Raises
     ------
@@ -59,16 +67,24 @@ class Fields:
     names_path: str | Path | None = None
     delimiter: str | None = None
     group: str | None = None
+    vocabulary_path: str | Path | None = None
+    language: str | None = None
+    drop_unknown: bool = False
+    annif: bool = False
 
     def __post_init__(self) -> None:
         for name in ("text", "labels", "id", *(("group",) if self.group is not None else ())):
             value = getattr(self, name)
             if not isinstance(value, str) or not all(part.strip() for part in value.split(",")):
                 raise InputError(f"the {name} field is {quoted(value)}, but must be a field's name")
-        for name in ("labels_path", "names_path"):
+        for name in ("labels_path", "names_path", "vocabulary_path"):
             value = getattr(self, name)
             if not isinstance(value, str | Path | None) or value == "":
                 raise InputError(f"{name} is {quoted(value)}, but must be the path of a file or None")
+        if self.vocabulary_path is None and (self.language is not None or self.drop_unknown):
+            raise InputError("language and drop_unknown need a vocabulary: give vocabulary_path, or leave them out")
+        if self.vocabulary_path is not None and self.names_path is not None:
+            raise InputError("names_path and vocabulary_path are both given: choose one, as both name the labels")
         if self.separator is not None and (not isinstance(self.separator, str) or not self.separator):
             raise InputError(f"the label separator is {quoted(self.separator)}, but must be one character or more")
         delimiter = self.delimiter

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from ramify.checks import given_path
-from ramify.data import npz, repository
+from ramify.data import annif, npz, repository
+from ramify.data.concepts import of_vocabulary
 from ramify.data.fields import DEFAULT_FIELDS, Fields, joined_text
 from ramify.data.formats import (
     FEATURE_FORMATS,
@@ -59,7 +60,8 @@ def read(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, label_names: Sequ
     path : path-like
         ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet`` (texts), the Extreme Classification Repository's ``.txt`` or
         ``.npz`` (features); ``.gz`` after the ones that do not compress themselves. A pair of scipy files is
-        ``X.npz:Y.npz``.
+        ``X.npz:Y.npz``. Corpora of Annif (``.tsv`` without a header, ``.csv`` with ``subject_uris``, ``.jsonl`` with
+        ``subjects``, directories of ``.txt`` files) are recognized.
     fields : Fields, optional
         The names of the fields, "text" and "labels" by default.
     label_names : sequence of str, optional
@@ -128,7 +130,8 @@ def read_texts(
     names = fields.text_names
     group = [] if fields.group is None else [fields.group]
     documents = DocumentNumbers()
-    for line, values in row_reader(extension, fields.delimiter, on_bad=on_bad)(source, [*names, *group], (fields.id,)):
+    rows = _row_reader(source, extension, fields, on_bad=on_bad)
+    for line, values in rows(source, [*names, *group], (fields.id,)):
         try:
             text = joined_text(values[: len(names)])
             n_before = len(documents)
@@ -214,7 +217,10 @@ def write(dataset: Dataset, path: str | Path, *, fields: Fields = DEFAULT_FIELDS
         return
     if dataset.texts is None:
         raise InputError(f"{extension} holds texts, but the data are features: write .npz or .txt instead")
-    TEXT_FORMATS[extension](dataset, file, fields)
+    if fields.annif:
+        annif.write(dataset, file, extension, fields)
+    else:
+        TEXT_FORMATS[extension](dataset, file, fields)
 
 
 def convert(
@@ -249,7 +255,7 @@ def convert(
         Source and target are one file. Between texts and features there is no conversion: train on texts, or
         vectorize them first.
     """
-    refuse_same_file(target, source, fields.labels_path, fields.names_path)
+    refuse_same_file(target, source, fields.labels_path, fields.names_path, fields.vocabulary_path)
     dataset, left_out = read_for(source, (target,), fields=fields, target_fields=target_fields)
     write(dataset if change is None else change(dataset), target, fields=target_fields)
     return left_out
@@ -317,23 +323,38 @@ def _is_same_file(source: Source, target: Path) -> bool:
 
 
 def _read(path: str | Path, fields: Fields, label_names: Sequence[str] | None, seen: dict[str, None] | None) -> Dataset:
-    if not extension_of(named := paths_of(given_path("the data file", path))[0]):
+    if not extension_of(named := paths_of(given_path("the data file", path))[0]) and not named.is_dir():
         require_file(named)  # a mistyped name is more likely than a data file without an extension
     file, labels_file, extension = locate(path, fields.labels_path)
     names_file = None if fields.names_path is None else Path(fields.names_path)
     if extension in TEXT_FORMATS:
-        dataset = _read_text_rows(file, row_reader(extension, fields.delimiter, seen=seen), fields)
+        dataset = _read_text_rows(file, _row_reader(file, extension, fields, seen=seen), fields)
     else:
         dataset = repository.read(file) if extension == ".txt" else npz.read(file, labels_file)
     if len(dataset) == 0:
         raise DataFileError("holds no documents: give at least one", file)
     if dataset.Y.nnz == 0:
         raise DataFileError("no document has labels: check the field or the matrix of labels", file)
-    if names_file is not None and (extension in TEXT_FORMATS or isinstance(dataset.label_names, NumberNames)):
+    if fields.vocabulary_path is not None:
+        dataset = of_vocabulary(dataset, fields)
+    elif names_file is not None and (extension in TEXT_FORMATS or isinstance(dataset.label_names, NumberNames)):
         dataset = with_names(dataset, names_file)
     elif label_names is not None and isinstance(dataset.label_names, NumberNames):
         dataset = numbers_named(dataset, label_names, file)
     return dataset if label_names is None else align(dataset, label_names)
+
+
+def _row_reader(
+    source: Source,
+    extension: str,
+    fields: Fields,
+    *,
+    on_bad: OnBad | None = None,
+    seen: dict[str, None] | None = None,
+) -> RowReader:
+    """The reader of a corpus of Annif, or else that of the format."""
+    corpus = annif.corpus_reader(source, extension, fields, on_bad=on_bad, seen=seen)
+    return corpus or row_reader(extension, fields.delimiter, on_bad=on_bad, seen=seen)
 
 
 def _read_text_rows(file: Path, rows: RowReader, fields: Fields) -> Dataset:

@@ -18,12 +18,21 @@ RowReader = Callable[..., Iterator[tuple[int, list[Any]]]]
 """(source, required fields, optional fields) -> (line, values of these fields) per record."""
 Writer = Callable[[Dataset, Path, Fields], None]
 
+FOLDER = "folder"
+"""Stands for the extension of a directory of texts (see ``annif.py``)."""
+
+
+def _refuse_folder(dataset: Dataset, path: Path, fields: Fields) -> None:
+    raise DataFileError("is a directory of texts, which is only read: name a file to write", path)
+
+
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 TEXT_FORMATS: dict[str, Writer] = {
     ".jsonl": jsonl.write,
     ".csv": table.write,
     ".tsv": partial(table.write, delimiter=DELIMITERS[".tsv"]),
     ".parquet": parquet.write,
+    FOLDER: _refuse_folder,
 }
 FEATURE_FORMATS: dict[str, Callable[[Dataset, Path], None]] = {".txt": repository.write, ".npz": npz.write}
 PACKED = (".jsonl", ".csv", ".tsv", ".txt")  # the others compress within
@@ -69,7 +78,7 @@ def paths_of(path: str | Path) -> tuple[Path, Path | None]:
 
 
 def locate(path: str | Path, labels_path: str | Path | None = None) -> tuple[Path, Path | None, str]:
-    """(file, file of labels, extension without ``.gz``) of a data file.
+    """(file, file of labels, extension without ``.gz``) of a data file; ``FOLDER`` of a directory with .txt files.
 
     Raises
     ------
@@ -80,7 +89,9 @@ def locate(path: str | Path, labels_path: str | Path | None = None) -> tuple[Pat
     if labels is None and labels_path is not None:
         labels = Path(labels_path)
     extension, packed = extension_of(file), file.suffix.lower() == ".gz"
-    known = [*TEXT_FORMATS, *FEATURE_FORMATS]
+    if _is_directory(file) and next(file.glob("*.txt"), None) is not None:
+        return file, None, FOLDER
+    known = [name for name in (*TEXT_FORMATS, *FEATURE_FORMATS) if name != FOLDER]
     if labels is not None and extension != ".npz":
         raise DataFileError("holds its labels itself: a separate file of labels goes with .npz only", file)
     if extension in known and (not packed or extension in PACKED):

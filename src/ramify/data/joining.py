@@ -95,7 +95,7 @@ def convert_split(
     whole: Dataset | None = None
     for source in sources:
         for target in (train, test):
-            refuse_same_file(target, source, fields.labels_path, fields.names_path)
+            refuse_same_file(target, source, fields.labels_path, fields.names_path, fields.vocabulary_path)
         part, dropped = read_for(source, (train, test), fields=fields, target_fields=target_fields)
         left_out |= dict.fromkeys(dropped)
         whole = part if whole is None else joined(whole, part)

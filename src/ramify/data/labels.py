@@ -194,7 +194,8 @@ def align(dataset: Dataset, label_names: Sequence[str]) -> Dataset:
     -------
     Dataset
         Columns 0..L-1 are the model's labels; texts, features and ids are unchanged. Labels of ``dataset`` that the
-        model does not have follow in further columns: the model cannot predict them, but recall counts them.
+        model does not have follow in further columns: the model cannot predict them, but recall counts them. The
+        result has no vocabulary, unless it is ``dataset`` itself.
 
     Raises
     ------
@@ -224,7 +225,7 @@ def align(dataset: Dataset, label_names: Sequence[str]) -> Dataset:
     if dataset.label_keys is not None:
         key_of = dict(zip(dataset.label_names, dataset.label_keys, strict=True))
         keys = [key_of.get(name, name) for name in names]
-    return replace(dataset, Y=Y, label_names=names, label_keys=keys)
+    return replace(dataset, Y=Y, label_names=names, label_keys=keys, vocabulary=None)
 
 
 def label_name(label: Any) -> str:

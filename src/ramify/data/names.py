@@ -47,7 +47,7 @@ def read_names(path: str | Path) -> tuple[Sequence[str], list[str]]:
     extension = extension_of(path)
     if extension not in TEXT_FORMATS:
         lines = [line.strip() for _, line in numbered_lines(path)]
-        return NumberNames(len(lines)), _distinct(NumberNames(len(lines)), lines)
+        return NumberNames(len(lines)), distinct_names(NumberNames(len(lines)), lines)
     names: dict[str, str] = {}
     for line, (identifier, name) in row_reader(extension)(path, ("id", "name")):
         if name is not None and not isinstance(name, str):
@@ -59,7 +59,7 @@ def read_names(path: str | Path) -> tuple[Sequence[str], list[str]]:
     names.pop("", None)
     if not names:
         raise DataFileError("names no label: give at least one identifier and its name", path)
-    return list(names), _distinct(list(names), list(names.values()))
+    return list(names), distinct_names(list(names), list(names.values()))
 
 
 def renamed(dataset: Dataset, keys: Sequence[str], names: Sequence[str]) -> Dataset:
@@ -100,7 +100,7 @@ def renamed(dataset: Dataset, keys: Sequence[str], names: Sequence[str]) -> Data
     before = dataset.label_names if dataset.label_keys is None else dataset.label_keys
     own_keys = dict(zip(new_names, before, strict=True))
     label_keys = [key_of.get(name, own_keys[name]) for name in columns]
-    return replace(dataset, Y=Y, label_names=list(columns), label_keys=label_keys)
+    return replace(dataset, Y=Y, label_names=list(columns), label_keys=label_keys, vocabulary=None)
 
 
 def with_names(dataset: Dataset, path: Path) -> Dataset:
@@ -150,11 +150,11 @@ def _numbers_named(dataset: Dataset, keys: Sequence[str], names: list[str], path
         raise DataFileError(f"names labels of data with {len(numbers)} label numbers: at most {MOST_NUMBERS}", path)
     if not any(number in name_of for number in numbers):
         raise DataFileError(f"names none of the label numbers 0 to {len(numbers) - 1}, but {_listing(keys)}", path)
-    label_names = _distinct(numbers, [name_of.get(one, one) for one in numbers])
+    label_names = distinct_names(numbers, [name_of.get(one, one) for one in numbers])
     return replace(dataset, label_names=label_names, label_keys=numbers)
 
 
-def _distinct(keys: Sequence[str], names: list[str]) -> list[str]:
+def distinct_names(keys: Sequence[str], names: Sequence[str]) -> list[str]:
     """Names that repeat get their identifier as an addition; empty ones become it."""
     names = [name or key for key, name in zip(keys, names, strict=True)]
     for _ in range(MOST_SUFFIXES):

@@ -25,9 +25,9 @@ BLOCK_TEXTS = 1 << 12
 
 
 def is_sharded(path: str | Path) -> bool:
-    """Whether a path is a directory, whose files are read as one data set."""
+    """Whether a path is a directory whose files are read as one data set; one with .txt files is a corpus of Annif."""
     try:
-        return Path(path).is_dir()
+        return Path(path).is_dir() and next(Path(path).glob("*.txt"), None) is None
     except (OSError, ValueError):  # a NUL in the path, or a name that is too long
         return False
 

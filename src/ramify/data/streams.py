@@ -61,7 +61,7 @@ def numbered_lines(
         more than 1,000,000 blank lines in a row.
     """
     number, blank, name = 0, 0, name_of(source)
-    with _opened(source) as stream, _damage_named(name):
+    with opened(source) as stream, _damage_named(name):
         readline = stream.readline
         while raw := readline(limit):
             number += 1
@@ -202,7 +202,8 @@ def without_surrogates(text: str) -> str:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[BinaryIO]:
+def opened(source: Source) -> Iterator[BinaryIO]:
+    """The open source, decompressed if it is a path that ends in ``.gz``; errors as in ``numbered_lines``."""
     if not isinstance(source, Path):
         yield source
         return

@@ -6,7 +6,7 @@ from ramify.index.kmeans import KMeansIndexer
 from ramify.index.neighbours import NeighbourIndexer
 from ramify.index.outline import render_text
 from ramify.index.paths import FixedTree, tree_from_assignment, tree_from_clusters, tree_from_paths
-from ramify.index.taxonomy import tree_from_taxonomy
+from ramify.index.taxonomy import tree_from_taxonomy, tree_from_vocabulary
 
 __all__ = [
     "FixedTree",
@@ -20,5 +20,6 @@ __all__ = [
     "tree_from_clusters",
     "tree_from_paths",
     "tree_from_taxonomy",
+    "tree_from_vocabulary",
     "write_tree",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from ramify.errors import InputError
 from ramify.index.paths import tree_from_paths
-from ramify.values import LabelTree
+from ramify.values import LabelTree, Vocabulary
 
 
 def tree_from_taxonomy(
@@ -53,6 +53,31 @@ def tree_from_taxonomy(
             paths.append(path)
             leaf_labels.append(label)
     return tree_from_paths(paths, labels=leaf_labels, n_labels=len(label_names))
+
+
+def tree_from_vocabulary(vocabulary: Vocabulary, *, first_parent_only: bool = False) -> LabelTree:
+    """The tree of the broader concepts of a vocabulary, whose concept i is label i; see ``tree_from_taxonomy``.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary of L concepts
+        Such as ``Dataset.vocabulary``.
+    first_parent_only : bool, default False
+        As in ``tree_from_taxonomy``.
+
+    Returns
+    -------
+    LabelTree
+        With all L labels, for example for ``FixedTree``.
+
+    Raises
+    ------
+    InputError
+        A cycle among the broader concepts, whose URIs are named.
+    """
+    uris = list(vocabulary.uris)
+    edges = ((uris[concept], uris[above]) for concept, above in vocabulary.broader.tolist())
+    return tree_from_taxonomy(edges, uris, first_parent_only=first_parent_only)
 
 
 def _leaf_paths(name: str, parents: dict[str, list[str]], inner: set[str], first_parent_only: bool) -> list[list[str]]:

@@ -22,6 +22,7 @@ from ramify.evaluation.evaluator import check_resamples, compared, measures
 from ramify.evaluation.measured import Measured, Truth, measure, truth_of
 from ramify.exchange import part_of
 from ramify.tagger.given_labels import of_used_labels
+from ramify.tagger.vocabulary import known_labels
 from ramify.values import Dataset, Float64, StageProgress, TopK
 from ramify.wording import quoted
 
@@ -222,6 +223,8 @@ def named_by(tagger: Tagger, dataset: Dataset) -> Dataset:
     dataset = of_used_labels(dataset)
     if tagger.label_keys_ is None or dataset.label_keys is not None:  # a name may be the identifier of another label
         return dataset
+    if tagger.vocabulary_ is not None:
+        return renamed(dataset, *known_labels(dataset.label_names, tagger.vocabulary_, tagger.label_names_))
     return renamed(dataset, tagger.label_keys_, tagger.label_names_)
 
 

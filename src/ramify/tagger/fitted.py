@@ -16,10 +16,12 @@ from ramify.exchange import Request, Single, Sizes
 from ramify.features.columns import Columns
 from ramify.models.base.adapter import as_model
 from ramify.protocols import Model
-from ramify.tagger.given_labels import ids_of, name_lists
+from ramify.tagger.given_labels import name_lists
 from ramify.tagger.instances import empty_instances, listed, without_empty
+from ramify.tagger.named_labels import NamedLabels
 from ramify.tagger.parts import features_for
-from ramify.values import CSR, Bool, Int64, StageProgress, TopK, as_csr, as_features
+from ramify.tagger.vocabulary import NAME, answers_of
+from ramify.values import CSR, Bool, Int64, StageProgress, TopK, Vocabulary, as_csr, as_features
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ MOST_KEPT = 32
 """Calls for single texts that a tagger keeps, one for each k."""
 
 
-class FittedTagger(BaseEstimator):  # type: ignore[misc]
+class FittedTagger(NamedLabels, BaseEstimator):  # type: ignore[misc]
     """Base class for prediction with the fitted attributes of a tagger (see ``Tagger``)."""
 
     model_: Any
@@ -51,11 +53,13 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
     fields_: dict[str, str]
     label_form_: str
     decisions_: Decisions | None
+    vocabulary_: Vocabulary | None
     _kept: dict[str, Any]  # made when needed, for the present results of fit: calls for single texts by k, label ids
 
     def _set_fitted(self, **fitted: Any) -> None:
         """Set all fitted attributes at once, so that a failed fit does not change the tagger."""
         fresh: dict[str, Any] = {"label_keys_": None, "fields_": {}, "label_form_": "names", "decisions_": None}
+        fresh["vocabulary_"] = None
         self.__dict__.update(fresh | fitted | {"_kept": {}})
 
     def _snapshot(self: Self) -> Self:
@@ -77,6 +81,8 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         forbidden: Iterable[str] | None = None,
         beam: int | None = None,
         threads: int | None = None,
+        answer: str = NAME,
+        language: str | None = None,
     ) -> list[Tags]:
         """The k best labels of each text.
 
@@ -92,6 +98,10 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             Nodes kept per level of the tree; the model's setting when None.
         threads : int, optional
             Number of threads of the model; its setting when None. The vectorizer uses its own setting.
+        answer : {"name", "uri", "notation"}, default "name"
+            What stands for a label (see ``answers``).
+        language : str, optional
+            Language code of the names; that of training when None.
 
         Returns
         -------
@@ -106,6 +116,7 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         now = self._snapshot()
         k = now._checked_k(k)
+        names = answers_of(now.label_names_, now.label_keys_, now.vocabulary_, answer, language)
         if now.takes_texts_:
             texts = listed(texts)
             if not texts:
@@ -113,9 +124,8 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             plain = allowed is None and forbidden is None and beam is None
             call = now._single_call(k) if plain and len(texts) == 1 else None
             if call is not None:
-                return [now._tag_one(texts[0], call)]
+                return [now._tag_one(texts[0], call, names)]
         top = now.predict_topk(texts, k, allowed=allowed, forbidden=forbidden, beam=beam, threads=threads)
-        names = now.label_names_
         return [[(names[label], score) for label, score in row] for row in top.rows()]
 
     def _single_call(self, k: int) -> Single | None:
@@ -131,14 +141,13 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
             self._kept[f"single {k}"] = (self.model_, call)
         return call
 
-    def _tag_one(self, text: str, call: Single) -> Tags:
+    def _tag_one(self, text: str, call: Single, names: Sequence[str]) -> Tags:
         indices, values = self.vectorizer_.transform_one(text)
         if self.columns_ is not None:
             indices, values = self.columns_.select_one(indices, values)
         if len(indices) == 0:
             return []
         labels, scores = call(indices, values)
-        names = self.label_names_
         return [(names[i], s) for i, s in zip(labels[0].tolist(), scores[0].tolist(), strict=True) if i >= 0]
 
     def _adapted_model(self) -> Model:
@@ -376,24 +385,3 @@ class FittedTagger(BaseEstimator):  # type: ignore[misc]
         else:
             X = as_features(texts)
         return X if self.columns_ is None else self.columns_.select(X)
-
-    def label_ids(self, names: Iterable[str]) -> list[int]:
-        """Ids of labels by their names or their identifiers in the training file.
-
-        Raises
-        ------
-        InputError
-            An unknown name; the message suggests the nearest one.
-        """
-        return ids_of(names, self._label_index())
-
-    def has_label(self, name: str) -> bool:
-        """Whether a label has this name or identifier."""
-        return name in self._label_index()
-
-    def _label_index(self) -> dict[str, int]:
-        ids: dict[str, int] | None = self._kept.get("ids")
-        if ids is None:
-            keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
-            ids = self._kept["ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
-        return ids

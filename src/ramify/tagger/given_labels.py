@@ -119,6 +119,7 @@ def of_used_labels(dataset: Dataset) -> Dataset:
         Y=used.select(dataset.Y),
         label_names=[names[label] for label in used.used.tolist()],
         label_keys=None if keys is None else [keys[label] for label in used.used.tolist()],
+        vocabulary=None if dataset.vocabulary is None else dataset.vocabulary.take(used.used),
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ramify.errors import InputError
 from ramify.exchange import Request
 from ramify.kernels.text import checked_texts
-from ramify.values import Bool, TopK, empty_rows
+from ramify.tagger.given_labels import is_matrix
+from ramify.values import CSR, Bool, Dataset, TopK, as_features, empty_rows
 from ramify.wording import quoted
 
 
@@ -41,3 +43,17 @@ def listed(texts: Iterable[str]) -> list[str]:
     if not isinstance(texts, Iterable):
         raise InputError(f"texts is {quoted(texts)}, but must be a list of str")
     return list(texts)
+
+
+def as_instances(texts: Any) -> Any:
+    """Texts as a list, or a matrix as features."""
+    return as_features(texts) if is_matrix(texts) else listed(texts)
+
+
+def as_dataset(instances: Any, label_names: Sequence[str], Y: CSR) -> Dataset:
+    """Instances with their labels; InputError for different numbers of both."""
+    features = is_matrix(instances)
+    n = instances.shape[0] if features else len(instances)
+    if n != Y.shape[0]:
+        raise InputError(f"there are {n} texts, but {Y.shape[0]} label lists: give one list per text")
+    return Dataset(Y=Y, label_names=label_names, **{"X" if features else "texts": instances})

@@ -15,7 +15,8 @@ from ramify.models.base.stored import stored_size
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.strings import StringTable
 from ramify.tagger.parts import is_vectorizer
-from ramify.values import Int64
+from ramify.tagger.vocabulary import vocabulary_from_state, vocabulary_to_state
+from ramify.values import Int64, Vocabulary
 from ramify.wording import quoted
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ LABEL_FORMS = ("names", "matrix")
 
 DECISIONS = "decisions/"
 """Prefix of the arrays of calibration and rules in a model directory."""
+VOCABULARY = "vocabulary/"
 
 
 def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -52,6 +54,9 @@ def to_state(tagger: Tagger) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays["labels/counts"] = tagger.label_counts_
     if tagger.columns_ is not None and tagger.columns_.used is not None:
         arrays["columns/used"] = tagger.columns_.used
+    if tagger.vocabulary_ is not None:
+        config["vocabulary"], own = vocabulary_to_state(tagger.vocabulary_)
+        arrays |= {VOCABULARY + name: array for name, array in own.items()}
     if tagger.decisions_ is not None:
         config["decisions"], own = tagger.decisions_.to_state()
         arrays |= {DECISIONS + name: array for name, array in own.items()}
@@ -81,8 +86,18 @@ def from_state(kind: type[Tagger], config: dict[str, Any], arrays: dict[str, Any
         tagger.label_counts_, tagger.n_documents_ = _counts(tagger, counts, n_documents)
         tagger.fields_ = _fields(config["fields"])
         tagger.label_form_ = _label_form(config["label_form"])
+        tagger.vocabulary_ = _vocabulary(config.get("vocabulary"), arrays, tagger)
         tagger.decisions_ = _decisions(config.get("decisions"), arrays, len(names))
     return tagger
+
+
+def _vocabulary(config: Any, arrays: dict[str, Any], tagger: Tagger) -> Vocabulary | None:
+    if config is None:
+        return None
+    if tagger.label_keys_ is None:
+        raise InputError("the vocabulary has no URIs")
+    own = {name.removeprefix(VOCABULARY): array for name, array in arrays.items() if name.startswith(VOCABULARY)}
+    return vocabulary_from_state(config, own, tagger.label_keys_)
 
 
 def _decisions(config: Any, arrays: dict[str, Any], n_labels: int) -> Decisions | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ramify.data.concepts import with_vocabulary
 from ramify.errors import InputError
 from ramify.exchange import Training
 from ramify.features import Tfidf
@@ -23,10 +24,10 @@ from ramify.strings import StringTable
 from ramify.tagger import state as tagger_state
 from ramify.tagger.fitted import FittedTagger
 from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_used_labels
-from ramify.tagger.instances import listed
+from ramify.tagger.instances import as_dataset, as_instances
 from ramify.tagger.on_hub import OnHub
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
-from ramify.values import CSR, Dataset, StageProgress, as_features, as_label_matrix
+from ramify.values import CSR, Dataset, StageProgress, Vocabulary, as_label_matrix
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
@@ -70,6 +71,8 @@ class Tagger(OnHub, FittedTagger):
         Form of the labels in ``fit``; ``predict`` returns the same form.
     decisions_ : Decisions or None
         Calibration and rules; None before ``calibrate`` or ``cross_calibrate``.
+    vocabulary_ : Vocabulary or None
+        The concepts that the labels are, if the training data have a vocabulary: concept i is label i.
     """
 
     def __init__(self, model: Any = None, *, vectorizer: Any = None) -> None:
@@ -93,6 +96,8 @@ class Tagger(OnHub, FittedTagger):
         labels: Any,
         *,
         label_names: Sequence[str] | None = None,
+        vocabulary: Vocabulary | None = None,
+        language: str | None = None,
         progress: StageProgress | None = None,
     ) -> Tagger:
         """Train on texts and their labels.
@@ -108,17 +113,27 @@ class Tagger(OnHub, FittedTagger):
             labels.
         label_names : sequence of str, length L, optional
             Names of the columns if the labels are a matrix; "0", "1", ... when None.
+        vocabulary : Vocabulary, optional
+            Its concepts become the labels, named in ``language`` (see ``data.with_vocabulary``).
+        language : str, optional
+            Language code; the only language of the vocabulary when None.
         progress : callable, optional
             Called with (stage, share done).
 
         Raises
         ------
         InputError
-            Different numbers of texts and labels, a string instead of a list, or no labels. The tagger is not changed.
+            Different numbers of texts and labels, a string instead of a list, no labels, a vocabulary for a matrix, or
+            as in ``data.with_vocabulary``. The tagger is not changed.
         """
-        instances = _instances(texts)
+        instances = as_instances(texts)
         names, Y = given_labels(labels, label_names)
-        return self._fit(_dataset(instances, names, Y), progress, "matrix" if is_matrix(labels) else "names")
+        dataset = as_dataset(instances, names, Y)
+        if vocabulary is not None:
+            if is_matrix(labels):
+                raise InputError("a vocabulary is given, but the labels are a matrix: give lists of URIs or names")
+            dataset = with_vocabulary(dataset, vocabulary, language)
+        return self._fit(dataset, progress, "matrix" if is_matrix(labels) else "names")
 
     def fit_dataset(
         self,
@@ -164,6 +179,7 @@ class Tagger(OnHub, FittedTagger):
                 Y=dataset.Y,
                 texts=texts,
                 label_names=dataset.label_names,
+                vocabulary=dataset.vocabulary,
                 progress=progress,
                 compute=compute,
                 spill=spill,
@@ -179,6 +195,7 @@ class Tagger(OnHub, FittedTagger):
             n_documents_=len(dataset),
             columns_=columns,
             label_form_=label_form,
+            vocabulary_=dataset.vocabulary,
         )
         return self
 
@@ -203,7 +220,7 @@ class Tagger(OnHub, FittedTagger):
         check_is_fitted(self)
         matrix = as_label_matrix(labels, n_labels=len(self.label_names_), name="labels") if is_matrix(labels) else None
         names, Y = given_labels(labels) if matrix is None else (self.label_names_, matrix)
-        return self.calibrate_dataset(_dataset(_instances(texts), names, Y), kind=kind, k=k)
+        return self.calibrate_dataset(as_dataset(as_instances(texts), names, Y), kind=kind, k=k)
 
     def calibrate_dataset(
         self, held_out: Dataset, *, kind: str = "isotonic", k: int | None = None, threads: int | None = None
@@ -232,7 +249,7 @@ class Tagger(OnHub, FittedTagger):
         """
         check_is_fitted(self)
         found, Y = given_labels(labels, self.label_names_ if is_matrix(labels) else None)
-        return self.cross_calibrate_dataset(_dataset(_instances(texts), found, Y), kind=kind, k=k)
+        return self.cross_calibrate_dataset(as_dataset(as_instances(texts), found, Y), kind=kind, k=k)
 
     def cross_calibrate_dataset(
         self,
@@ -380,17 +397,3 @@ class Tagger(OnHub, FittedTagger):
             Missing, invalid or inconsistent parts.
         """
         return tagger_state.from_state(cls, config, arrays, parts)
-
-
-def _instances(texts: Any) -> Any:
-    """Texts as a list, or a matrix as features."""
-    return as_features(texts) if is_matrix(texts) else listed(texts)
-
-
-def _dataset(instances: Any, label_names: Sequence[str], Y: CSR) -> Dataset:
-    """Instances with their labels; InputError for different numbers of both."""
-    features = is_matrix(instances)
-    n = instances.shape[0] if features else len(instances)
-    if n != Y.shape[0]:
-        raise InputError(f"there are {n} texts, but {Y.shape[0]} label lists: give one list per text")
-    return Dataset(Y=Y, label_names=label_names, **{"X" if features else "texts": instances})

@@ -9,6 +9,7 @@ from ramify.values.matrices import as_csr, as_label_matrix, csr_of, empty_csr, n
 from ramify.values.topk import TopK
 from ramify.values.tree import LabelTree
 from ramify.values.types import CSR, Bool, Float32, Float64, Int8, Int32, Int64, StageProgress
+from ramify.values.vocabulary import Groups, Vocabulary
 
 __all__ = [
     "CSR",
@@ -17,6 +18,7 @@ __all__ = [
     "Features",
     "Float32",
     "Float64",
+    "Groups",
     "Hybrid",
     "Int8",
     "Int32",
@@ -24,6 +26,7 @@ __all__ = [
     "LabelTree",
     "StageProgress",
     "TopK",
+    "Vocabulary",
     "as_csr",
     "as_features",
     "as_label_matrix",

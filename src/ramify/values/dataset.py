@@ -8,6 +8,7 @@ from typing import Any
 
 from ramify.errors import InputError
 from ramify.values.types import CSR, Int64
+from ramify.values.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Dataset:
         The identity of each instance: any value, None where an instance has none.
     label_keys : sequence of str, length L, optional
         The identifier of each label, if ``label_names`` are names that replaced identifiers.
+    vocabulary : Vocabulary of L concepts, optional
+        Concept i is label i (see ``data.with_vocabulary``).
 
     Raises
     ------
@@ -41,6 +44,7 @@ class Dataset:
     X: CSR | None = None
     ids: Sequence[Any] | None = None
     label_keys: Sequence[str] | None = None
+    vocabulary: Vocabulary | None = None
 
     def __post_init__(self) -> None:
         if self.texts is None and self.X is None:
@@ -57,6 +61,8 @@ class Dataset:
             raise InputError(f"{len(self.label_names)} label names are given, but Y has {self.Y.shape[1]} columns")
         if self.label_keys is not None and len(self.label_keys) != self.Y.shape[1]:
             raise InputError(f"{len(self.label_keys)} label keys are given, but Y has {self.Y.shape[1]} columns")
+        if self.vocabulary is not None and len(self.vocabulary) != self.Y.shape[1]:
+            raise InputError(f"the vocabulary has {len(self.vocabulary)} concepts, but Y has {self.Y.shape[1]} columns")
 
     def __repr__(self) -> str:
         kinds = ["texts"] if self.texts is not None else []
@@ -81,6 +87,7 @@ class Dataset:
             X=None if self.X is None else self.X[rows],
             ids=None if self.ids is None else [self.ids[row] for row in rows],
             label_keys=self.label_keys,
+            vocabulary=self.vocabulary,
         )
 
     def labels_of(self, row: int) -> list[str]:

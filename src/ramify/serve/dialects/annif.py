@@ -1,8 +1,8 @@
 """The REST interface of Annif 1.x, so that an Annif project with ``backend=http`` gets its suggestions here.
 
-A model is a project. The subjects have the identifiers of the labels as URIs, or the names of labels without
-identifiers; their scores are probabilities of a calibrated model, else scores, limited to 0..1. Errors have the status
-and the title that Annif gives them.
+A model is a project. The subjects have the identifiers of the labels as URIs; labels without identifiers have
+``urn:ramify:`` and the percent-encoded name. Scores are probabilities of a calibrated model, else scores, limited to
+0..1. Errors have the status and the title that Annif gives them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timezone
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +25,9 @@ from ramify.wording import quoted
 
 DOCUMENTS = 32
 """Documents of a batch at most, as in Annif."""
+
+URN = "urn:ramify:"
+"""Beginning of the URIs of labels without identifiers: Annif's vocabularies have URIs only."""
 
 UNKNOWN = "und"
 """Code of an undetermined language (ISO 639-2)."""
@@ -198,7 +201,7 @@ def _ordered(labels: list[dict[str, Any]], threshold: float) -> list[Suggestion]
 
 def _suggestion(label: dict[str, Any]) -> Suggestion:
     score = label["score"] if label["probability"] is None else label["probability"]
-    uri = label["label"] if label["key"] is None else label["key"]
+    uri = URN + quote(label["label"], safe="") if label["key"] is None else label["key"]
     return Suggestion(uri=uri, label=label["label"], score=min(1.0, max(0.0, score or 0.0)))
 
 

@@ -140,7 +140,14 @@ def _training(tagger: Tagger, dataset: Dataset, threads: int | None) -> Training
     instances = instances_of(tagger, named)
     X = tagger.features(instances) if "X" in needs else None
     texts = named.texts if "texts" in needs else None
-    return Training(X=X, Y=named.Y, texts=texts, label_names=named.label_names, threads=threads)
+    return Training(
+        X=X,
+        Y=named.Y,
+        texts=texts,
+        label_names=named.label_names,
+        vocabulary=tagger.vocabulary_,
+        threads=threads,
+    )
 
 
 def _predicted(model: Any, everything: Training, held: Int64, k: int, threads: int | None) -> TopK:

@@ -73,6 +73,9 @@ class ModelCard:
         Bytes of the arrays by part.
     settings : dict of str to dict
         Scalar settings of model and vectorizer, and of inner parts that differ from earlier ones in more than the seed.
+    vocabulary : dict, or None
+        Of the labels' vocabulary: its languages, and the numbers of alternative names, notations, broader and related
+        relations and of concepts without a training document.
     """
 
     model: str
@@ -87,6 +90,7 @@ class ModelCard:
     members: list[PartCard]
     bytes: dict[str, int]
     settings: dict[str, dict[str, Any]]
+    vocabulary: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Values for JSON."""
@@ -118,7 +122,23 @@ def describe(tagger: Tagger, *, n_frequent: int = NAMED) -> ModelCard:
         members=[_part_card(part) for part in parts if part.last] if len(parts) > 1 else [],
         bytes=_bytes_by_part(tagger),
         settings=_settings(model, parts) | {"vectorizer": _scalars(vectorizer)},
+        vocabulary=_vocabulary(tagger),
     )
+
+
+def _vocabulary(tagger: Tagger) -> dict[str, Any] | None:
+    """Facts of the vocabulary."""
+    one, counts = tagger.vocabulary_, tagger.label_counts_
+    if one is None:
+        return None
+    return {
+        "languages": one.languages,
+        "alternative_names": sum(len(groups.strings) for groups in one.alternatives.values()),
+        "notations": sum(map(bool, one.notations or ())),
+        "broader": len(one.broader),
+        "related": len(one.related),
+        "without_documents": None if counts is None else int((counts == 0).sum()),
+    }
 
 
 class FoundPart(NamedTuple):
