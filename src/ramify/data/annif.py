@@ -88,17 +88,16 @@ def _tsv_rows(
 def _reader_of_names(path: Path, extension: str, fields: Fields, seen: dict[str, None] | None, **options: Any) -> Any:
     """A reader of the fields of a corpus instead of the given ones; None if a file has those, or is no corpus."""
     first: dict[str, None] = {}
+    read: RowReader = jsonl.read_rows
+    subjects = SUBJECTS
     if extension == ".csv":
         read, subjects = partial(table.read_rows, delimiter=fields.delimiter), URIS
-    else:
-        read, subjects = jsonl.read_rows, SUBJECTS
     next(read(path, (fields.text,), seen=first), None)
     present = {name.strip() for name in first}
-    if fields.labels in present or present.isdisjoint((subjects, IDENTITY)):
+    pairs = ((fields.labels, subjects), (fields.id, IDENTITY))
+    other_names = {name: other for name, other in pairs if name not in present and other in present}
+    if fields.labels in present or not other_names:
         return None
-    other_names = {fields.labels: subjects} if subjects in present else {}
-    if fields.id not in present and IDENTITY in present:
-        other_names[fields.id] = IDENTITY
     if seen is not None:
         seen.update((name, None) for name in first if name.strip() not in other_names.values())
 
