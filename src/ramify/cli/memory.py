@@ -16,6 +16,9 @@ from ramify.wording import quoted
 if TYPE_CHECKING:
     from ramify.scale.limited import MemoryLimit
 
+AFTERWARDS = {"holdout": "calibrate", "calibrate": "calibrate", "test": "evaluate"}
+"""Commands that do the same with a trained model, by option."""
+
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate("KMGT", start=1)}
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?I?)B?", re.ASCII)
@@ -54,9 +57,10 @@ class MemoryOptions:
         """
         for name, value in others.items():
             if value is not None and value != "no":
+                later = AFTERWARDS.get(name)
                 raise InputError(
-                    f"--{name} and --memory are both given, but --{name} needs all documents in memory: leave it out, "
-                    "and use ramify calibrate or ramify evaluate afterwards"
+                    f"--{name} and --memory are both given, but --{name} needs all documents in memory: leave it out"
+                    + ("" if later is None else f", and use ramify {later} afterwards")
                 )
 
     def memory_limit(self, out: Path, tagger: Any) -> MemoryLimit | None:

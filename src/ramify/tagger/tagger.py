@@ -27,7 +27,7 @@ from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_u
 from ramify.tagger.instances import as_dataset, as_instances
 from ramify.tagger.on_hub import OnHub
 from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
-from ramify.values import CSR, Dataset, StageProgress, Vocabulary, as_label_matrix
+from ramify.values import Dataset, StageProgress, Vocabulary, as_label_matrix
 
 if TYPE_CHECKING:
     from ramify.evaluation import EvaluationConfig, Report
