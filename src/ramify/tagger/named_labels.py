@@ -28,7 +28,12 @@ class NamedLabels:
         InputError
             An unknown name; the message suggests the nearest one.
         """
-        return ids_of(names, self._label_index())
+        if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+            return ids_of(names, self._label_index())  # which refuses them
+        wanted, own = list(names), self._own_index()
+        # The index of a large vocabulary takes seconds, and is made only for a label that is not among the own ones.
+        found = all(isinstance(name, str) and name in own for name in wanted)
+        return ids_of(wanted, own if found else self._label_index())
 
     def has_label(self, name: str) -> bool:
         """Whether a label has this name or identifier."""
@@ -54,10 +59,20 @@ class NamedLabels:
         check_is_fitted(self)
         return answers_of(self.label_names_, self.label_keys_, self.vocabulary_, answer, language)
 
+    def _own_index(self) -> dict[str, int]:
+        """Ids by name and by identifier; a name has priority."""
+        ids: dict[str, int] | None = self._kept.get("own ids")
+        if ids is None:
+            keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
+            ids = self._kept["own ids"] = keys | {name: number for number, name in enumerate(self.label_names_)}
+        return ids
+
     def _label_index(self) -> dict[str, int]:
+        """Ids by everything that a vocabulary has, too."""
+        if self.vocabulary_ is None:
+            return self._own_index()
         ids: dict[str, int] | None = self._kept.get("ids")
         if ids is None:
-            known = {} if self.vocabulary_ is None else {**self.vocabulary_.by_name, **self.vocabulary_.by_identifier}
-            keys = {key: number for number, key in enumerate(self.label_keys_ or ())}
-            ids = self._kept["ids"] = known | keys | {name: number for number, name in enumerate(self.label_names_)}
+            others = {**self.vocabulary_.by_name, **self.vocabulary_.by_identifier}
+            ids = self._kept["ids"] = others | self._own_index()
         return ids
