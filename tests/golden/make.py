@@ -317,6 +317,7 @@ CASES = [
     Case("Tagger/xlgen-two-steps", lambda: generator(variant="mcg"), first=5),
     Case("Tagger/fusion", lambda: tagger(part("Fusion", members="xr-linear,popular-labels,nearest-texts")), first=5),
     Case("Tagger/fused", fused, first=5),
+    Case("Tagger/lexical", lambda: tagger(part("LexicalMatcher")), first=5),
     Case("Tagger/dense-features", tagger_of_dense_features, first=4),
     Case("Tagger/features", tagger_of_features, last=1),
     Case("Tagger/unused-columns", tagger_of_unused_columns, first=2),

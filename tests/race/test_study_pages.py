@@ -5,6 +5,7 @@ import json
 import pytest
 from race_tools import run_row
 
+import racing.annif_tables
 import racing.chain_tables
 import racing.command_line_tables
 import racing.copies_tables
@@ -15,6 +16,7 @@ import racing.generation_tables
 import racing.hybrid_tables
 import racing.indexer_tables
 import racing.language_tables
+import racing.serving_tables
 import racing.studies
 import racing.transformer_tables
 import racing.tune_tables
@@ -44,6 +46,8 @@ PLACES = {
     "ENCODER_TRIALS": racing.transformer_tables,
     "ENCODER_COSTS": racing.transformer_tables,
     "ENCODERS_GPU": racing.transformer_tables,
+    "SERVING": racing.serving_tables,
+    "FUSION": racing.annif_tables,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 import ramify
 from ramify import Tagger, XRLinear
 from ramify.data.predictions import Predictions, read_predictions
-from ramify.errors import DataFileError, InputError, ModelFileError
+from ramify.errors import DataFileError, InputError, ModelFileError, RamifyWarning
 from ramify.tagger.fusing import fuse
 from ramify.tagger.fusing.members import SavedMember, StoredPredictions, digests_of
 from ramify.values import Dataset, TopK, as_csr
@@ -63,7 +63,8 @@ def test_predictions_of_another_program_are_a_member(parts, tmp_path):
     texts = [*held.texts, *new.texts]
     truth = np.concatenate([held.Y.indices, new.Y.indices]).astype(np.int32)
     other = Predictions(texts, NAMES, TopK(truth[:, None], RNG.uniform(5, 9, (len(truth), 1)).astype(np.float32)))
-    tagger = fuse({"a": a, "other": other}, held, threads=1)
+    with pytest.warns(RamifyWarning, match="no labels for other documents"):
+        tagger = fuse({"a": a, "other": other}, held, threads=1)
     assert tagger.score(list(new.texts), [[NAMES[label]] for label in new.Y.indices]) == 1.0
     assert tagger.tag(["sand clay soil"], 3)[0] == tagger.tag(["sand clay soil"], 3)[0]
     assert "earth" not in dict(tagger.tag(["unknown to the other program: clay rain"], 3)[0])
@@ -169,3 +170,20 @@ def test_digests_depend_on_the_text_only():
     assert digests_of(["a", "b", "a"]).tolist()[::2] == digests_of(["a", "a"]).tolist()
     assert len(set(digests_of([str(n) for n in range(1000)]).tolist())) == 1000
     assert len(digests_of([])) == 0
+
+
+def test_ids_that_no_document_has_are_refused(tmp_path):
+    data = Dataset(as_csr([[1, 0], [0, 1]]), ["a", "b"], texts=["one", "two"], ids=["x", "y"])
+    lines = [{"id": name, "labels": [{"label": "a", "score": 1.0}]} for name in ("y", "typo")]
+    path = tmp_path / "predictions.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(DataFileError, match=r"predictions\.jsonl:2: the id is 'typo', but no document has it"):
+        read_predictions(path, data)
+    for wrong in (
+        {"id": [1]},
+        {"labels": [{"label": "a", "score": 10**400}]},
+        {"labels": [{"label": "a", "score": 1e300}]},
+    ):
+        path.write_text(json.dumps(lines[0] | wrong) + "\n")
+        with pytest.raises(DataFileError, match=r"predictions\.jsonl:1"):
+            read_predictions(path, data)

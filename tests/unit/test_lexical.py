@@ -260,3 +260,10 @@ def test_command_line(tmp_path, capsys):
     assert "--set ranking_trees is 0, but must be a whole number" in capsys.readouterr().err
     assert run(["train", data, "--model", "lexical", "--set", "alternative_names=x", *flags]) == 2
     assert "give a settings file by --config" in capsys.readouterr().err
+
+
+def test_derived_names_keep_numbers_whole():
+    for name in ("20000 leagues under the sea", "1920s fashion", "10000 metres"):
+        assert derived_names([name]) == []
+    assert derived_names(["War, 1914-1918"]) == ["War"]
+    assert derived_names(["rivers " + " " * 100_000 + "(Asia), 1999"])[-1] == "rivers"  # in linear time

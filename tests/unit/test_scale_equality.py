@@ -161,3 +161,12 @@ def test_progress_ends_at_one_and_never_falls(data):
     trained(*data, cluster, extras={"progress": lambda stage, done: seen.append((stage, done))})
     done = [share for stage, share in seen if stage == "train"]
     assert done == sorted(done) and done[-1] == 1.0 and len(done) > 16
+
+
+def test_arrays_that_change_between_two_trainings_are_sent_again(data, workers):
+    X, Y = data
+    weights = np.ones(X.shape[0], np.float32)
+    cluster, extras = Cluster(workers), {"sample_weight": weights}
+    trained(X, Y, cluster, extras=extras)
+    weights[::2] = 0.1
+    assert_same_bits(trained(X, Y, cluster, extras=extras), trained(X, Y, extras=extras))

@@ -63,6 +63,10 @@ class MemoryOptions:
                     + ("" if later is None else f", and use ramify {later} afterwards")
                 )
 
+    def reason_of_memory(self) -> str:
+        """Why a model that was trained within a limit is not calibrated."""
+        return "calibration needs all documents in memory: use ramify calibrate"
+
     def memory_limit(self, out: Path, tagger: Any) -> MemoryLimit | None:
         """The limit with its folder; None without ``--memory``.
 

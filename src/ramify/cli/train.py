@@ -244,7 +244,7 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         with stages.stage("save"):
             tagger.save(options.out)
         held_out = test if options.holdout is not None else None
-        reason = reason_against("no" if limit is not None else options.calibrate, tagger, held_out)
+        reason = reason_against(options.calibrate, tagger, held_out) if limit is None else options.reason_of_memory()
         if reason is None:
             how = {"seed": plan.seed, "threads": options.threads, "compute": cluster}
             reason = calibrate_and_save(tagger, options.out, training, held_out, stages, **how)

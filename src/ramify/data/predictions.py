@@ -7,7 +7,6 @@ A line may have the field "text" as well.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,9 @@ from ramify.data.labels import label_name
 from ramify.errors import DataFileError, InputError
 from ramify.values import Dataset, TopK
 from ramify.wording import quoted
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest absolute value of a score."""
 
 EXAMPLE = '{"id": 7, "labels": [{"label": "name", "score": 0.9}]}'
 
@@ -68,13 +70,17 @@ def read_predictions(path: str | Path, dataset: Dataset) -> Predictions:
         )
     texts: list[Any] = []
     ids: list[Any] = []
+    lines: list[int] = []
     rows: list[list[tuple[str, float]]] = []
     for line, (labels, text, identity) in read_rows(path, ("labels",), ("text", "id")):
         texts.append(text if isinstance(text, str) else None)
+        if not isinstance(identity, str | int | float | None):
+            raise DataFileError(f"the id is {quoted(identity)}, but must be a string or a number", path, line)
         ids.append(identity)
+        lines.append(line)
         rows.append(_ranked(labels, path, line))
     names = sorted({name for row in rows for name, _ in row})
-    return Predictions(_texts_of(texts, ids, dataset, path), names, _top(rows, names))
+    return Predictions(_texts_of(texts, ids, lines, dataset, path), names, _top(rows, names))
 
 
 def _ranked(labels: Any, path: Path, line: int) -> list[tuple[str, float]]:
@@ -82,7 +88,7 @@ def _ranked(labels: Any, path: Path, line: int) -> list[tuple[str, float]]:
     found: dict[str, float] = {}
     for one in labels if isinstance(labels, list) else [None]:
         score = one.get("score") if isinstance(one, dict) else None
-        is_number = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
+        is_number = isinstance(score, int | float) and not isinstance(score, bool) and -LARGEST <= score <= LARGEST
         if not is_number or one is None or "label" not in one:
             raise DataFileError(f"holds the label {quoted(one)}, but must have the form {EXAMPLE}", path, line)
         try:
@@ -92,13 +98,17 @@ def _ranked(labels: Any, path: Path, line: int) -> list[tuple[str, float]]:
     return sorted(found.items(), key=lambda pair: -pair[1])
 
 
-def _texts_of(texts: list[Any], ids: list[Any], dataset: Dataset, path: Path) -> list[str]:
+def _texts_of(texts: list[Any], ids: list[Any], lines: list[int], dataset: Dataset, path: Path) -> list[str]:
     """The text of each line: its own, or that of the document with its id or number."""
     own: Any = dataset.texts
     if all(text is not None for text in texts):
         return texts
-    by_id = {} if dataset.ids is None else {one: n for n, one in enumerate(dataset.ids) if one is not None}
-    if by_id and all(identity in by_id for identity in ids):
+    if dataset.ids is not None and _any_is_given(ids) and _any_is_given(dataset.ids):
+        # ``ramify predict`` gives a document without an id its number
+        by_id = {n + 1 if one is None else one: n for n, one in enumerate(dataset.ids)}
+        for line, identity, text in zip(lines, ids, texts, strict=True):
+            if text is None and identity not in by_id:
+                raise DataFileError(f"the id is {quoted(identity)}, but no document has it: correct it", path, line)
         return [own[by_id[identity]] if text is None else text for text, identity in zip(texts, ids, strict=True)]
     if len(texts) != len(own):
         raise DataFileError(
@@ -107,6 +117,10 @@ def _texts_of(texts: list[Any], ids: list[Any], dataset: Dataset, path: Path) ->
             path,
         )
     return [own[number] if text is None else text for number, text in enumerate(texts)]
+
+
+def _any_is_given(ids: Sequence[Any]) -> bool:
+    return any(one is not None for one in ids)
 
 
 def _top(rows: list[list[tuple[str, float]]], names: list[str]) -> TopK:

@@ -119,7 +119,10 @@ class Cluster:
         return n_parents >= PARTS_PER_SLOT * self.executor.slots
 
     def begin(self, work: TreeWork) -> None:
-        """See ``protocols.Compute``; nothing to do."""
+        """See ``protocols.Compute``: nothing that was shared before is used, since its arrays may have changed."""
+        for known in self._shared.values():
+            self.executor.drop(known.handle)
+        self._shared = {}
 
     def train(
         self,

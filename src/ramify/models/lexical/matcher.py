@@ -173,7 +173,7 @@ class LexicalMatcher(RankingModel):
             )
         )
         if len(self.entries_.key_places) == 0:
-            raise InputError("no label name has a word of two or more letters: give names by a file, --label-names")
+            raise InputError("no label name has a word of two or more letters: give names by a file, --names")
         self.relations_ = Relations.of(self.broader, self.related, names)
         training.report("index", 1.0)
         self._train_trees(training, texts)

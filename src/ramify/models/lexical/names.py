@@ -26,8 +26,8 @@ PREFERRED, ALTERNATIVE, DERIVED = 0, 1, 2
 
 StemWords = Callable[[Sequence[str]], Sequence[str]]
 
-_ADDITION = re.compile(r"\s*\([^()]*\)")
-_YEARS = re.compile(r",?\s*(?:\b(?:approximately|active|born|died)\s+)?\b\d{3,4}\??\s*-?(?:\s*\d{3,4}\b\??)?")
+_ADDITION = re.compile(r" ?\([^()]*\)")
+_YEARS = re.compile(r",? ?(?:\b(?:approximately|active|born|died) )?\b\d{3,4}\b\?? ?-?(?: ?\d{3,4}\b\??)?")
 _SUBDIVISION = " -- "
 
 
@@ -77,7 +77,7 @@ class LabelNames:
 def derived_names(names: Iterable[str]) -> list[str]:
     """Shorter names: without additions in parentheses, without years, and the main heading; each once."""
     given, made = list(names), []
-    for name in given:
+    for name in (" ".join(one.split()) for one in given):
         plain = _ADDITION.sub("", name) if "(" in name else name
         undated = _YEARS.sub("", plain)
         made += [plain, undated, undated.split(_SUBDIVISION)[0]]
@@ -114,7 +114,11 @@ def checked_pairs(value: Any) -> list[tuple[str, str]]:
         No list of pairs of names.
     """
     listed = isinstance(value, Sequence) and not isinstance(value, str)
-    pairs = [tuple(one) if isinstance(one, Sequence) and not isinstance(one, str) else () for one in value or ()]
+    pairs = (
+        [tuple(one) if isinstance(one, Sequence) and not isinstance(one, str) else () for one in value]
+        if listed
+        else []
+    )
     if not listed or not all(len(pair) == 2 and all(isinstance(name, str) for name in pair) for pair in pairs):
         raise InputError(f"broader and related must be lists of pairs of label names, not {quoted(value)}")
     return [(first, second) for first, second in pairs]

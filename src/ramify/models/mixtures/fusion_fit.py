@@ -354,7 +354,10 @@ def fit(candidates: Candidates) -> Fit:
         return _unfitted(candidates, Parameters.equal(everyone, m), "equal", alone)
     halves = Halves(candidates)
     members, qualities, added = _that_pay(halves, everyone)
-    equal, best = Parameters.equal(members, m), Parameters.equal([int(np.argmax(alone.mean(axis=1)))], m)
+    equal, best = (
+        Parameters.equal(members, m),
+        Parameters.equal([max(members, key=lambda one: float(alone[one].mean()))], m),
+    )
     fixed = {"best member": best, "equal": equal}
     how = max(fixed, key=lambda name: candidates.quality(fixed[name]))
     if candidates.quality(fixed[how]) >= qualities.mean():

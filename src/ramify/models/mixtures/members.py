@@ -158,5 +158,8 @@ def _check_name(name: str) -> None:
     known = [*own, *_kinds()]
     if name not in known:
         near = nearest_name(name, known)
-        hint = "choose one of these" if near is None else f"did you mean {near!r}?"
-        raise InputError(f"members contains {quoted(name)}, but must contain names of {', '.join(known)}: {hint}")
+        hint = "ramify settings lists them" if near is None else f"did you mean {near!r}?"
+        presets = ", ".join(own)
+        raise InputError(
+            f"members contains {quoted(name)}, but must contain names of models or of the presets {presets}: {hint}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import scipy.sparse as sp
 
 from ramify.data import align
 from ramify.data.predictions import Predictions
-from ramify.errors import InputError
+from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Training
 from ramify.models.mixtures.fusion import Fusion
 from ramify.strings import StringTable
@@ -78,6 +79,13 @@ def fuse(
         raise InputError(f"the members take {wanted}, but the data contain none: give data of the same kind")
     model = Fusion(frozen, measure=measure, candidates=candidates, threads=threads)
     model.fit_training(Training(X=X, Y=Y, texts=texts, label_names=names, progress=progress))
+    if not any(isinstance(member, SavedMember) for member in model.members_):
+        warnings.warn(
+            "no model adds anything to the files of predictions, so that the fusion has no labels for other documents "
+            "than theirs: leave files out, or give another model",
+            RamifyWarning,
+            stacklevel=2,
+        )
     return _tagger_of(model, names, first, taggers)
 
 
