@@ -86,7 +86,7 @@ class FieldOptions(TextOptions):
         Optional[str],  # noqa: UP045
         Option(
             metavar="FILE",
-            help="File of label names: id and name, or one per line.",
+            help="Names: id and name, or one per line.",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
@@ -94,7 +94,7 @@ class FieldOptions(TextOptions):
         Optional[str],  # noqa: UP045
         Option(
             metavar="FIELD",
-            help="Field of the document, in files with a row per document and label.",
+            help="Field of the document, if rows are joined.",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
@@ -137,7 +137,7 @@ class NewFieldOptions(FieldOptions):
         Optional[str],  # noqa: UP045
         Option(
             metavar="FILE",
-            help="Vocabulary of the labels: SKOS, or .csv or .tsv as in Annif.",
+            help="SKOS, or .csv or .tsv as in Annif.",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None

@@ -41,7 +41,7 @@ Examples:
 
   ramify train bills.jsonl --out model --preset best --holdout 0.1
   ramify train books.csv --text title,subtitle --labels subjects --out model
-  ramify train corpus.tsv.gz --vocabulary subjects.ttl --label-language en --out model
+  ramify train corpus.tsv.gz --vocabulary subjects.ttl --out model
   ramify train train.txt.gz --out model --max-leaf 50 --set epsilon=0.1
   ramify train bills.jsonl --out model --model partitioned --matcher nearest
   ramify train bills.jsonl --out model --model xr-transformer --device auto
@@ -62,7 +62,7 @@ class TrainOptions(OutputOptions, ThreadOptions, ClusterOptions, MemoryOptions, 
     ] = None
     model: Annotated[
         Optional[str],  # noqa: UP045
-        Option(metavar="NAME", help=f"{', '.join(catalogue.named(catalogue.MODEL))}."),
+        Option(metavar="NAME", help="xr-linear, blend, fusion or another one: see ramify settings."),
     ] = None
     preset: Annotated[
         Optional[str],  # noqa: UP045
@@ -96,7 +96,7 @@ class TrainOptions(OutputOptions, ThreadOptions, ClusterOptions, MemoryOptions, 
         Optional[float],  # noqa: UP045
         Option(
             metavar="SHARE",
-            help="Share held out for evaluation and calibration.",
+            help="Share for evaluation and calibration.",
             rich_help_panel=DATA_PANEL,
         ),
     ] = None
