@@ -14,6 +14,9 @@ from ramify.errors import ClusterError, InputError, RamifyWarning
 from ramify.scale import Cluster, ProcessExecutor, SerialExecutor, cluster, executors
 from ramify.scale.checkpoint import Checkpoint, digest
 
+# The manager thread of loky may raise a KeyError for a task that was in its queue when its workers were killed.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 @pytest.fixture(scope="module")
 def data():
