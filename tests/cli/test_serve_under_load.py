@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import signal
 import ssl
 import subprocess
@@ -99,12 +100,20 @@ def test_an_earlier_version_goes_on_when_the_directory_is_damaged(service, place
     assert {status for status, _ in load.answers} == {200}
 
 
+def one_and_two_waiting(running):
+    """Three requests to a stopped process: one in it, and two in the queue."""
+    first = in_background(running.tag)
+    time.sleep(1)  # requests that arrive together go to the process together
+    others = [in_background(running.tag) for _ in range(2)]
+    until(lambda: running.waiting() == 2, "one request in a process and two in the queue")
+    return [first, *others]
+
+
 def test_requests_are_answered_after_sigterm(saved_topics):
     with Running([saved_topics / "0", "--workers", 1], saved_topics) as running:
         [pid] = running.workers()
         os.kill(pid, signal.SIGSTOP)
-        clients = [in_background(running.tag) for _ in range(3)]
-        until(lambda: running.waiting() == 2, "one request in a process and two in the queue")
+        clients = one_and_two_waiting(running)
         running.process.terminate()
         until(lambda: refuses(running), "a closed port")
         os.kill(pid, signal.SIGCONT)
@@ -128,8 +137,7 @@ def test_requests_of_a_killed_process_are_answered_by_the_next_one(saved_topics)
     with Running([saved_topics / "0", "--workers", 1], saved_topics) as running:
         [pid] = running.workers()
         os.kill(pid, signal.SIGSTOP)
-        clients = [in_background(running.tag) for _ in range(3)]
-        until(lambda: running.waiting() == 2, "one request in a process and two in the queue")
+        clients = one_and_two_waiting(running)
         os.kill(pid, signal.SIGKILL)
         for thread, _ in clients:
             thread.join()
