@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 import signal
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
