@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 AFTERWARDS = {"holdout": "calibrate", "calibrate": "calibrate", "test": "evaluate"}
 """Commands that do the same with a trained model, by option."""
 
+NO_DOCUMENTS = "calibration needs all documents in memory: use ramify calibrate"
+"""Why a model that was trained within a limit is not calibrated."""
+
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate("KMGT", start=1)}
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?I?)B?", re.ASCII)
@@ -62,10 +65,6 @@ class MemoryOptions:
                     f"--{name} and --memory are both given, but --{name} needs all documents in memory: leave it out"
                     + ("" if later is None else f", and use ramify {later} afterwards")
                 )
-
-    def reason_of_memory(self) -> str:
-        """Why a model that was trained within a limit is not calibrated."""
-        return "calibration needs all documents in memory: use ramify calibrate"
 
     def memory_limit(self, out: Path, tagger: Any) -> MemoryLimit | None:
         """The limit with its folder; None without ``--memory``.

@@ -16,7 +16,7 @@ from typer.main import get_command
 from ramify import catalogue
 from ramify.cli.cluster import ClusterOptions, opened_cluster, plan_text
 from ramify.cli.commands import as_command
-from ramify.cli.memory import MemoryOptions
+from ramify.cli.memory import NO_DOCUMENTS, MemoryOptions
 from ramify.cli.options import DATA_PANEL, REMEMBERED, NewFieldOptions, OutputOptions, ThreadOptions, checked_seed
 from ramify.errors import InputError
 from ramify.wording import quoted
@@ -244,7 +244,7 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
         with stages.stage("save"):
             tagger.save(options.out)
         held_out = test if options.holdout is not None else None
-        reason = reason_against(options.calibrate, tagger, held_out) if limit is None else options.reason_of_memory()
+        reason = reason_against(options.calibrate, tagger, held_out) or (None if limit is None else NO_DOCUMENTS)
         if reason is None:
             how = {"seed": plan.seed, "threads": options.threads, "compute": cluster}
             reason = calibrate_and_save(tagger, options.out, training, held_out, stages, **how)
