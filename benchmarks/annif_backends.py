@@ -27,16 +27,13 @@ from racing.held_out import parsed
 from racing.machine import machine
 from racing.matrices import Matrices, MissingDataError
 from racing.places import CACHE, DATA, HERE
-from racing.rows import Row, add_stamped, read_rows
-from racing.runner import machine_cpu
+from racing.rows import BUSY_SHARE, Row, add_stamped, read_rows
 from racing.sources import source_hash
 from racing.stopping import run_until_stopped
 from racing.text_sets import names_of, prepare_texts, texts_of
 
 ROWS = HERE / "results" / "fusion.jsonl"
 KEY = ("kind", "dataset", "matrices", "tests", "system", "identity", "machine")
-BUSY = 0.15
-"""CPU of other programs, as a share of that of the command, from which a row counts as busy."""
 
 
 def main() -> None:
@@ -79,15 +76,14 @@ def rows_of(matrices: Matrices, projects: list[str], tests: int, data: Path) -> 
 
 def measured(place: Place, project: str, tests: int) -> Row:
     """Train and evaluate one project, or why that failed."""
-    begin = machine_cpu()
     shutil.rmtree(place.folder / "data" / "projects" / project, ignore_errors=True)
     try:
         row = {} if PROJECTS[project]["backend"] == "ensemble" else place.train(project)
         row |= place.evaluate(project, tests)
     except AnnifError as failure:
         return {"failed": str(failure)}
-    own = row.get("train_cpu_s", 0) + row["eval_cpu_s"]
-    return row | {"busy": machine_cpu() - begin - own > BUSY * own, "versions": versions()}
+    own, others = (row.get(f"train_{name}", 0) + row[f"eval_{name}"] for name in ("cpu_s", "others_cpu_s"))
+    return row | {"busy": others > BUSY_SHARE * own, "versions": versions()}
 
 
 def identity(project: str) -> str:

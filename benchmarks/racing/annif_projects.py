@@ -6,16 +6,16 @@ import gzip
 import json
 import os
 import re
-import signal
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from racing.environments import Environment
 from racing.places import REPOSITORY
 from racing.rows import Row
+from racing.runner import Limits, Outcome, resident, watch
 
 ANNIF = Environment(name="annif", requirements=("annif[omikuji]==1.4.3", "-e", str(REPOSITORY)))
 LANGUAGES = {"kirjastonhoitaja-fi": "fi", "yso-finna-en": "en", "gutenberg-lcsh": "en", "crs-bills-mini": "en"}
@@ -24,6 +24,9 @@ SNOWBALL = {"fi": "snowball(finnish)", "en": "snowball(english)"}
 TABLES = ("abbrev_types.txt", "collocations.tab", "sent_starters.txt", "ortho_context.tab")
 """Files of NLTK's tokenizer; empty ones replace a download."""
 METRICS = ("F1@5", "NDCG@10", "Precision@1", "Precision@3", "Precision@5")
+LIMITS = Limits(4 * 3600, 20_000_000_000)
+"""Of one command."""
+
 MLLM_DOCUMENTS = 2_000
 """Training documents of mllm: a few hundred to thousands are recommended, since each takes long."""
 
@@ -43,17 +46,39 @@ PROJECTS: Mapping[str, Mapping[str, str]] = {
 
 
 class AnnifError(Exception):
-    """A command of Annif failed; its last line."""
+    """A command of Annif failed; how, and its last line."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """What a command used: seconds by the clock, CPU seconds, and the largest resident memory of one process."""
+    """What a command used: its outcome, the largest resident memory of one process, and what it printed."""
 
-    wall_s: float
-    cpu_s: float
+    outcome: Outcome
     peak_bytes: int
     output: str
+
+    def figures(self, name: str) -> Row:
+        """Its costs as fields of a row."""
+        return {
+            f"{name}_wall_s": round(self.outcome.wall_s, 2),
+            f"{name}_cpu_s": round(self.outcome.own_cpu_s, 2),
+            f"{name}_others_cpu_s": round(self.outcome.others_cpu_s, 2),
+            f"{name}_peak_bytes": self.peak_bytes,
+        }
+
+
+class Largest:
+    """Resident memory of the largest process of a session: the usage of a reaped process has that of its parent."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def observe(self, session: int) -> None:
+        """Look at the processes of a session."""
+        for pid in (int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()):
+            with suppress(ProcessLookupError):  # it has ended
+                if os.getsid(pid) == session:
+                    self.bytes = max(self.bytes, resident(pid))
 
 
 @dataclass(frozen=True)
@@ -106,29 +131,12 @@ class Place:
             "ANNIF_CONFIG": "ramify.annif.DevelopmentConfig",
             "NLTK_DATA": str(self.folder / "nltk"),
         }
-        log = self.folder / "output.txt"
-        begin = time.monotonic()
-        with log.open("wb") as output:
-            command = [str(ANNIF.folder / "bin" / "annif"), *arguments]
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=output, stderr=output, start_new_session=True
-            )
-            peak = 0
-            try:
-                reaped = 0
-                while not reaped:
-                    peak = max(peak, _largest(process.pid))
-                    time.sleep(0.05)
-                    reaped, status, usage = os.wait4(process.pid, os.WNOHANG)
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                raise
-        process.returncode = os.waitstatus_to_exitcode(status)
-        text = log.read_text("utf-8", "replace")
-        if process.returncode != 0:
-            raise AnnifError(f"annif {arguments[0]} failed: {text.strip().splitlines()[-1:]}")
-        return Used(time.monotonic() - begin, usage.ru_utime + usage.ru_stime, peak, text)
+        log, largest = self.folder / "output.txt", Largest()
+        command = [str(ANNIF.folder / "bin" / "annif"), *arguments]
+        outcome = watch(command, environment, log, LIMITS, folder=self.folder, observe=largest.observe)
+        if outcome.failed is not None:
+            raise AnnifError(f"annif {arguments[0]}: {outcome.failed}")
+        return Used(outcome, largest.bytes, log.read_text("utf-8", "replace"))
 
     def train(self, project: str) -> Row:
         """Train a project: seconds, memory, and the size of its model without training documents."""
@@ -136,25 +144,16 @@ class Place:
         used = self.annif("train", "--jobs", "2", *arguments, project, "train.tsv.gz")
         files = [file for file in (self.folder / "data" / "projects" / project).rglob("*") if file.is_file()]
         size = sum(file.stat().st_size for file in files if "-train" not in file.name)
-        return {
-            "train_wall_s": round(used.wall_s, 2),
-            "train_cpu_s": round(used.cpu_s, 2),
-            "train_peak_bytes": used.peak_bytes,
-            "model_bytes": size,
-        }
+        return used.figures("train") | {"model_bytes": size}
 
     def evaluate(self, project: str, documents: int) -> Row:
         """Measures in percent, documents per second of two processes, and the memory of one."""
         metrics = [part for metric in METRICS for part in ("--metric", metric)]
         used = self.annif("eval", "--jobs", "2", *metrics, project, "test.tsv.gz")
         found = dict(re.findall(r"^(\S+):\s+([0-9.]+)\s*$", used.output, re.MULTILINE))
-        return {
-            "measures": {name: round(100 * float(found[name]), 2) for name in METRICS},
-            "eval_wall_s": round(used.wall_s, 2),
-            "eval_cpu_s": round(used.cpu_s, 2),
-            "documents_per_s": round(documents / used.wall_s, 1),
-            "eval_peak_bytes": used.peak_bytes,
-        }
+        measures = {name: round(100 * float(found[name]), 2) for name in METRICS}
+        speed = round(documents / used.outcome.wall_s, 1)
+        return {"measures": measures, **used.figures("eval"), "documents_per_s": speed}
 
     def _section(self, name: str) -> str:
         shared = {"name": name, "language": self.language, "vocab": "labels", "limit": "100"}
@@ -169,19 +168,6 @@ def _uri(number: int) -> str:
 def _line(text: str) -> str:
     """A text without tabs and line ends."""
     return " ".join(text.split())
-
-
-def _largest(session: int) -> int:
-    """Resident memory of the largest process of a session: the usage of a reaped process has that of its parent."""
-    found = [0]
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                if os.getsid(int(folder.name)) == session:
-                    found.append(int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
-            except OSError:  # it has ended
-                continue
-    return max(found)
 
 
 def versions() -> Row:

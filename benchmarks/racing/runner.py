@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +38,33 @@ class Outcome:
     wall_s: float
 
 
-def watch(command: list[str], environment: dict[str, str], log: Path, limits: Limits) -> Outcome:
-    """Run a command in a process group of its own, which is killed as a whole at a limit or on an interrupt."""
+def watch(
+    command: list[str],
+    environment: dict[str, str],
+    log: Path,
+    limits: Limits,
+    *,
+    folder: Path | None = None,
+    observe: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Run a command in a process group of its own, which is killed as a whole at a limit or on an interrupt.
+
+    Parameters
+    ----------
+    command, environment, log, limits
+        Program with arguments, its variables, the file of its output, and what it may take.
+    folder : Path, optional
+        Working directory; that of this process when None.
+    observe : callable, optional
+        Called again and again with the id of the process, which is also that of its session, until it ends.
+    """
     machine, ourselves, start = machine_cpu(), _our_cpu(), time.monotonic()
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
         try:
-            failed, status, usage = _wait(process.pid, start, limits)
+            failed, status, usage = _wait(process.pid, start, limits, observe)
         except BaseException:
             _kill(process.pid)
             process.returncode = -signal.SIGKILL  # reaped here: Popen must not look for it again
@@ -57,12 +78,16 @@ def watch(command: list[str], environment: dict[str, str], log: Path, limits: Li
     return Outcome(failed, own, others, wall)
 
 
-def _wait(pid: int, start: float, limits: Limits) -> tuple[str | None, int, resource.struct_rusage]:
+def _wait(
+    pid: int, start: float, limits: Limits, observe: Callable[[int], None] | None
+) -> tuple[str | None, int, resource.struct_rusage]:
     pause = 0.005
     while True:
         reaped, status, usage = os.wait4(pid, os.WNOHANG)
         if reaped:
             return None, status, usage
+        if observe is not None:
+            observe(pid)
         failed = _beyond(pid, time.monotonic() - start, limits)
         if failed:
             status, usage = _kill(pid)
@@ -74,7 +99,7 @@ def _wait(pid: int, start: float, limits: Limits) -> tuple[str | None, int, reso
 def _beyond(pid: int, elapsed: float, limits: Limits) -> str | None:
     if elapsed > limits.seconds:
         return f"not finished after {limits.seconds:,.0f} s"
-    if _resident(pid) > limits.bytes:
+    if resident(pid) > limits.bytes:
         return f"needs more than {limits.bytes / 1e9:g} GB of memory"
     return None
 
@@ -85,7 +110,8 @@ def _kill(pid: int) -> tuple[int, resource.struct_rusage]:
     return status, usage
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
+    """Resident memory of a process in bytes; 0 if it has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     except (OSError, IndexError):  # it ended just now

@@ -5,13 +5,13 @@ Annif's subject ids may change their meaning between vocabularies, URIs do not: 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ramify.data.names import distinct_names
 from ramify.errors import InputError
 from ramify.tagger import Tagger
 from ramify.values import Int64
@@ -44,11 +44,8 @@ class Names:
         """The subjects of a project."""
         active = [subject for _, subject in subjects.active]
         plain = [subject.labels.get(language) or subject.uri for subject in active]
-        counts = Counter(plain)
         uris = [str(subject.uri) for subject in active]
-        return cls(
-            uris, [name if counts[name] == 1 else f"{name} ({uri})" for name, uri in zip(plain, uris, strict=True)]
-        )
+        return cls(uris, distinct_names(uris, plain))
 
 
 @dataclass(frozen=True, eq=False)

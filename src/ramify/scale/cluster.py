@@ -33,10 +33,12 @@ from ramify.scale.parts import (
     level_of,
     node_counts,
     part_of_level,
+    placed,
     ranges,
     row_sizes,
     search_part,
     train_part,
+    within,
 )
 from ramify.scale.running import Job, JobRunner
 from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32
@@ -143,12 +145,7 @@ class Cluster:
             A task has failed as often as ``attempts`` allows.
         """
         half = halves_suffice(X, config)
-        levels = [
-            _Level(
-                number, replace(problem, number=number if problem.number is None else problem.number), costs(X, problem)
-            )
-            for number, problem in enumerate(problems)
-        ]
+        levels = [_Level(number, placed(problem, number), costs(X, problem)) for number, problem in enumerate(problems)]
         cut = [level for level in levels if self.is_cut(len(level.costs))]
         top = [level for level in levels if not self.is_cut(len(level.costs))]
         total = sum(level.cost for level in levels) or 1.0
@@ -161,11 +158,11 @@ class Cluster:
             seed=seed,
             threads=threads,
             half_precision=half,
-            progress=_within(progress, 0.0, share),
+            progress=within(progress, 0.0, share),
         )
         done = {level.number: weights for level, weights in zip(top, trained, strict=True)}
         settings = PartSettings(solver=config, seed=seed, half_precision=half, threads=self.executor.threads)
-        done |= self._train_cut(X, instance_weights, cut, settings, _within(progress, share, 1.0))
+        done |= self._train_cut(X, instance_weights, cut, settings, within(progress, share, 1.0 - share))
         return [done[number] for number in range(len(problems))]
 
     def _train_cut(
@@ -285,8 +282,3 @@ def _arrays_in(value: Any) -> tuple[Any, ...]:
     if isinstance(value, Hybrid):
         return *_arrays_in(value.sparse), value.dense, value.dense_scale
     return (value.shape, value.indptr, value.indices, value.data) if isinstance(value, sp.csr_matrix) else (value,)
-
-
-def _within(progress: Callable[[float], None] | None, first: float, last: float) -> Callable[[float], None] | None:
-    """The progress of a part of the work as that of all of it."""
-    return None if progress is None else lambda done: progress(first + done * (last - first))

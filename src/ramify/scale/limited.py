@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from ramify.errors import InputError
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, halves_suffice, train
 from ramify.protocols import TreeWork
-from ramify.scale.parts import part_of_level, row_sizes
+from ramify.scale.parts import part_of_level, placed, row_sizes, within
 from ramify.spill import Spill
 from ramify.values import CSR, Features, Float32, Float64, Int32
 from ramify.weights import LevelWeights, PackedLevel
@@ -88,19 +87,19 @@ class MemoryLimit:
         total = max(sum(float(cost.sum()) for cost in costs), 1.0)
         done, levels = 0.0, []
         for number, (problem, cost) in enumerate(zip(problems, costs, strict=True)):
-            placed = replace(problem, number=number if problem.number is None else problem.number)
+            level = placed(problem, number)
             weights = _WeightsFile(self.spill)
             for first, last in bounded_ranges(cost, self.limit / PART_SHARE / BYTES_PER_VALUE):
                 share = float(cost[first:last].sum()) / total
                 (part,) = train(
                     X,
-                    [part_of_level(placed, first, last)],
+                    [part_of_level(level, first, last)],
                     config,
                     instance_weights=instance_weights,
                     seed=seed,
                     threads=threads,
                     half_precision=half,
-                    progress=_within(progress, done, share),
+                    progress=within(progress, done, share),
                 )
                 weights.add(part)
                 done += share
@@ -184,11 +183,6 @@ class _WeightsFile:
             dense=np.concatenate(self._dense) if self._dense else None,
             **{name: file.finish() for name, file in self._files.items()},
         )
-
-
-def _within(progress: Callable[[float], None] | None, done: float, share: float) -> Callable[[float], None] | None:
-    """The progress of a part of the work as that of all of it."""
-    return None if progress is None else lambda part: progress(min(1.0, done + part * share))
 
 
 def _megabytes(n_bytes: float) -> str:

@@ -11,8 +11,8 @@ all of them, so it gets the bits of the training on one machine.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -142,6 +142,16 @@ def level_of(arrays: Arrays, blocks: Blocks, n_features: int) -> LevelWeights:
     return LevelWeights(
         blocks=blocks, n_features=n_features, **{name: array for name, array in arrays.items() if name in named}
     )
+
+
+def placed(problem: LevelProblem, number: int) -> LevelProblem:
+    """A level with its place in the call, which is a part of the seeds of its nodes, unless it has one."""
+    return replace(problem, number=number if problem.number is None else problem.number)
+
+
+def within(progress: Callable[[float], None] | None, before: float, share: float) -> Callable[[float], None] | None:
+    """The progress of a part of the work, which begins after ``before`` and has this share, as that of all of it."""
+    return None if progress is None else lambda done: progress(min(1.0, before + done * share))
 
 
 def part_of_level(problem: LevelProblem, first: int, last: int) -> LevelProblem:
