@@ -3,8 +3,8 @@
 z_l = mean of the embeddings of the label's documents; of a label without documents, the embedding of its name
 clusters = k-means of the z_l; or the nodes of a level of any label tree, in which a label may have several clusters
 
-Embeddings of an encoder share a large common part, so they are centred: those of documents at their mean, those of names
-at theirs, because names lie elsewhere. The centres of k-means are fitted on labels with documents. Otherwise most
+Embeddings of an encoder share a large common part, so they are centred: those of documents at their mean, those of
+names at theirs, because names lie elsewhere. The centres of k-means are fitted on labels with documents. Otherwise most
 clusters separate labels that no training document has, and the clusters of a document say little about its labels.
 """
 
