@@ -117,7 +117,7 @@ def test_names_derived_from_headings():
     ]
     assert derived_names(["Lincoln, Abraham, 1809-1865"]) == ["Lincoln, Abraham"]
     assert derived_names(["water"]) == []
-    names = LabelNames.of(["Bank (river)", "x"], {"Bank (river)": ["Shore (river)"], "absent": ["y"]})
+    names = LabelNames.of(["Bank (river)", "x"], [["Shore (river)"], []])
     rows = list(zip(names.names, names.labels.tolist(), names.kinds.tolist(), strict=True))
     assert rows == [("Bank (river)", 0, 0), ("Shore (river)", 0, 1), ("Bank", 0, 2), ("Shore", 0, 2), ("x", 1, 0)]
     assert len(LabelNames.of(["Bank (river)"], derive=False).names) == 1

@@ -51,7 +51,7 @@ class LabelNames:
 
     @classmethod
     def of(
-        cls, preferred: Sequence[str], alternative: Mapping[str, Sequence[str]] | None = None, *, derive: bool = True
+        cls, preferred: Sequence[str], alternative: Sequence[Sequence[str]] | None = None, *, derive: bool = True
     ) -> LabelNames:
         """Collect the names of labels.
 
@@ -59,14 +59,14 @@ class LabelNames:
         ----------
         preferred : sequence of str, length L
             Preferred names.
-        alternative : mapping of str to sequence of str, optional
-            Alternative names by preferred name; names of other labels are ignored.
+        alternative : sequence of sequences of str, length L, optional
+            Alternative names of each label.
         derive : bool, default True
             Whether derived names are added.
         """
         rows: list[tuple[str, int, int]] = []
         for label, name in enumerate(preferred):
-            others = list(alternative.get(name, ())) if alternative else []
+            others = [] if alternative is None else list(alternative[label])
             rows += [(name, label, PREFERRED), *((other, label, ALTERNATIVE) for other in others)]
             if derive:
                 rows += [(made, label, DERIVED) for made in derived_names([name, *others])]
