@@ -189,12 +189,26 @@ def test_saving_and_copying(trained, tmp_path):
     assert loaded.matches(training.texts[:3]) == model.matches(training.texts[:3])
 
 
+def test_names_with_a_stop_are_found_by_a_saved_model(tmp_path):
+    """The entry of a name with a stop is that of the name without it; the first gap at each place counts."""
+    names = ["St. Louis", "St Louis", "Bora Bora", "Mt. St. Helens"]
+    texts = ["a visit to St. Louis", "St Louis at night", "Bora Bora", "Mt. St. Helens"]
+    model = LexicalMatcher(language=None, threads=1)
+    model.fit_training(Training(texts=texts, Y=as_csr(np.eye(4)), label_names=names))
+    model.save(tmp_path / "m")
+    for one in (model, LexicalMatcher.load(tmp_path / "m")):
+        found = [{names[match.label] for match in row if match.phrase} for row in one.matches(texts)]
+        assert found == [{"St. Louis", "St Louis"}, {"St. Louis", "St Louis"}, {"Bora Bora"}, {"Mt. St. Helens"}]
+        assert one.matches(["bora", "Mt! St. Helens"]) == [[], []]
+
+
 BROKEN = {
     "names/hashes": np.zeros_like,
     "names/key_ptr": lambda a: a[::-1].copy(),
     "names/entry_ptr": lambda a: a + 1,
     "names/entry_tokens": lambda a: a + 10_000,
     "names/key_places": lambda a: a + 9,
+    "names/gaps": lambda a: np.zeros(len(a) + 1, a.dtype),
     "names/labels": lambda a: a - 9,
     "names/kinds": lambda a: a + 3,
     "trees/features": lambda a: np.full_like(a, len(FEATURES)),

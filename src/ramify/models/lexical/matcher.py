@@ -351,6 +351,7 @@ class LexicalMatcher(RankingModel):
             model.language_ = config["language"]
             if model.language_ is not None and model.language_ not in STEMMERS:
                 raise InputError(f"the language {model.language_!r} has no stemmer")
+            arrays = {"names/gaps": np.zeros(0, np.uint32)} | arrays  # absent in the first models of format 5
             names: Any = {name: arrays[f"names/{name}"] for name in NameEntries.TYPES}
             trees: Any = {name: arrays[f"trees/{name}"] for name in TreeSum.TYPES}
             counts: Any = {name: stored_array(arrays, f"labels/{name}", np.int64, (n_labels,)) for name in COUNTS}
