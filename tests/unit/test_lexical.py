@@ -249,10 +249,12 @@ def test_names_and_texts_are_required(trained):
     model = LexicalMatcher(language="en", threads=1)
     with pytest.raises(InputError, match="requires label_names"):
         model.fit_training(Training(texts=training.texts, Y=training.Y))
-    with pytest.raises(InputError, match="14 label names are given for 15 labels"):
+    with pytest.raises(InputError, match="LexicalMatcher has 14 label names for 15 labels"):
         model.fit_training(Training(texts=training.texts, Y=training.Y, label_names=TOPICS[:14]))
-    with pytest.raises(InputError, match="no label name has a word of two or more letters"):
+    with pytest.raises(InputError, match="LexicalMatcher finds labels by their names, but"):
         model.fit_training(Training(texts=["a"], Y=as_csr([[1.0, 0.0]]), label_names=["1", "2"]))
+    with pytest.raises(InputError, match="LexicalMatcher finds labels by their names, but no label name has a word"):
+        Tagger(ramify.Fusion("xr-linear,lexical")).fit(["a text", "b text"] * 3, [["1"], ["2"]] * 3)
     with pytest.raises(InputError, match="needs texts, but the data contain features only"):
         Tagger(model).fit_dataset(Dataset(Y=as_csr([[1.0]]), label_names=["a"], X=as_csr([[1.0]])))
 

@@ -92,7 +92,7 @@ def test_the_language_is_that_of_the_label_names():
 
 
 def test_a_vocabulary_of_other_labels_is_refused():
-    with pytest.raises(InputError, match="the vocabulary has 4 concepts for 3 labels"):
+    with pytest.raises(InputError, match="LexicalMatcher has a vocabulary of 4 concepts for 3 labels"):
         Described.of(ENGLISH[:3], VOCABULARY)
 
 

@@ -20,7 +20,10 @@ Found = tuple[int, int, int, bool]
 
 
 def gaps_of(text: str) -> list[str]:
-    """What stands between each word and the next one where it ends a sentence, else ""; an empty line is a line break."""
+    """The characters between each word and the next one where they end a sentence, else "".
+
+    The gap with an empty line is a line break.
+    """
     words = list(_WORD.finditer(text))
     gaps = [text[word.end() : after.start()] for word, after in pairwise(words)]
     return [

@@ -161,7 +161,7 @@ class LexicalMatcher(RankingModel):
         """
         names, texts, Y = list(training.label_names or ()), checked_texts(training.texts or ()), training.Y
         if len(names) != Y.shape[1]:
-            raise InputError(f"{len(names)} label names are given for {Y.shape[1]} labels: give one for each")
+            raise InputError(f"LexicalMatcher has {len(names)} label names for {Y.shape[1]} labels: give one for each")
         training.report("index", 0.0)
         described = Described.of(
             names,
@@ -182,7 +182,10 @@ class LexicalMatcher(RankingModel):
             )
         )
         if len(self.entries_.key_places) == 0:
-            raise InputError("no label name has a word of two or more letters: give names by a file, --names")
+            raise InputError(
+                "LexicalMatcher finds labels by their names, but no label name has a word of two or more letters: give "
+                "names by a file (--names), or leave the model lexical out"
+            )
         self.relations_ = described.relations
         training.report("index", 1.0)
         self._train_trees(training, texts)
