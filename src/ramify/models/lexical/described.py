@@ -72,8 +72,8 @@ class Described:
             return cls(preferred=names, alternative=others, relations=relations)
         if len(vocabulary) != len(names):
             raise InputError(
-                f"LexicalMatcher has a vocabulary of {len(vocabulary)} concepts for {len(names)} labels: give one concept "
-                "per label"
+                f"LexicalMatcher has a vocabulary of {len(vocabulary)} concepts for {len(names)} labels: give one "
+                "concept per label"
             )
         language = language_of(names, vocabulary)
         listed = zip(names, vocabulary.names_in(language), vocabulary.uris, strict=True)
