@@ -118,3 +118,22 @@ def test_inconsistent_settings_are_one_sentence(registry):
     project = registry.get_project("plain")
     with pytest.raises(ConfigurationException, match="members contains 'lexicl'"):
         project.train(corpus_of(project), {"ramify": {"model": "fusion", "members": "lexicl"}})
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_trial_has_the_settings_of_the_project(registry, monkeypatch, jobs):
+    project = registry.get_project("analyzed")
+    project.backend.config_params.update({"max_leaf": "3", "vectorizer.min_df": "1"})
+    project.train(corpus_of(project))
+    fit, wrong = Tagger.fit_dataset, []
+
+    def checked(self, dataset, **given):
+        if self.vectorizer.stemmer is not None or self.vectorizer.min_df is None or "The" in dataset.texts[0]:
+            wrong.append(self)
+            raise AssertionError
+        return fit(self, dataset, **given)
+
+    monkeypatch.setattr(Tagger, "fit_dataset", checked)
+    found = project.hyperopt(corpus_of(project, 60, seed=1), trials=2, jobs=jobs, metric="F1@5", results_file=None)
+    assert found.score > 0 and not wrong
+    assert not any(line in ("model=blend", "vectorizer=tfidf+static") for line in found.lines)
