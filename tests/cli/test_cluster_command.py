@@ -98,6 +98,44 @@ def test_a_dry_run_counts_the_tasks_that_run(call, many, tmp_path):
     assert len(list((tmp_path / "p").glob("*.safetensors"))) == plan["tasks"]
 
 
+def test_a_plan_counts_all_trees_of_an_ensemble(call, many, tmp_path):
+    words = ("train", many, "--cluster", "local:2", "--threads", 2, "--trees", 3, *SETTINGS)
+    shown = call(*words, "--dry-run")
+    assert shown.code == 0, shown.err
+    assert "trees" in shown.out and "3; the levels are those of the largest, the sums those of all" in shown.out
+    plan = json.loads(call(*words, "--dry-run", "--json").out)
+    assert plan["trees"] == 3
+    assert call(*words, "--out", tmp_path / "m", "--resume", tmp_path / "p").code == 0
+    assert len(list((tmp_path / "p").glob("*.safetensors"))) == plan["tasks"]
+
+
+def test_a_plan_counts_the_rounds_of_disentanglement(call, many):
+    done = call("train", many, "--cluster", "local:2", "--threads", 2, "--copies", 2, "--dry-run", "--json", *SETTINGS)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["trees"] == 2
+
+
+def test_a_dry_run_does_not_change_the_folder_of_finished_tasks(call, many, tmp_path):
+    words = ("train", many, "--cluster", "local:2", "--threads", 2, "--dry-run", "--json", *SETTINGS)
+    assert call(*words, "--resume", tmp_path / "absent").code == 0
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "parts").mkdir()
+    assert call(*words, "--resume", tmp_path / "parts").code == 0
+    assert list((tmp_path / "parts").iterdir()) == []
+    (tmp_path / "parts" / "checkpoint.json").write_text('{"format": 1, "parts": 3}')
+    assert json.loads(call(*words, "--resume", tmp_path / "parts").out)["levels"][-1]["parts"] == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [("popular-labels", "the model PopularLabels has no label tree"), ("xr-transformer", "trains a network before")],
+)
+def test_a_model_that_cannot_be_planned_is_refused_before_data_are_read(refused, tmp_path, model, reason):
+    pytest.importorskip("torch", reason="needs the extra torch")
+    arguments = ("--cluster", "local", "--dry-run", "--model", model)
+    assert reason in refused("train", tmp_path / "absent.jsonl", *arguments)
+
+
 def test_a_model_without_a_tree_is_noted(call, many, tmp_path):
     done = call("train", many, "--out", tmp_path / "m", "--cluster", "local:1", "--calibrate", "no")
     assert done.code == 0 and "note: no worker was used: the model has no label tree with enough clusters" in done.err
@@ -113,7 +151,7 @@ def test_a_model_without_a_tree_is_noted(call, many, tmp_path):
         (["--cluster", "local:4", "--threads", "2"], "starts 4 worker processes, but --threads is 2"),
         (["--cluster", "local", "--resume", "many.jsonl"], "many.jsonl cannot be the folder of a checkpoint"),
         (["--cluster", "local", "--resume", "."], "holds other files than those of a checkpoint"),
-        (["--cluster", "local", "--dry-run", "--model", "popular-labels"], "the model has no label tree"),
+        (["--cluster", "local", "--dry-run", "--model", "popular-labels"], "the model PopularLabels has no label tree"),
     ],
 )
 def test_bad_input(refused, many, monkeypatch, arguments, words):

@@ -260,20 +260,20 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
 
 
 def _plan_cluster(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
-    """Print the plan of the training on the cluster; features and label tree are made for it."""
+    """Print the plan of the training on the cluster; features and label trees are made for it."""
     from ramify.cli.output import show, show_json
     from ramify.cli.stages import Stages
-    from ramify.scale.planning import PlanReady
+    from ramify.scale.planning import Planner, WholePlan, check_plannable
 
     assert options.data is not None
+    check_plannable(tagger.model)
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
+        assert isinstance(cluster, Planner)
         training, _ = _read(options, options.data, plan.seed, stages, None)
-        try:
-            tagger.fit_dataset(training, progress=stages, compute=cluster)
-        except PlanReady as ready:
-            found = ready.plan
-        else:
-            raise InputError("--dry-run is given, but the model has no label tree: leave it out")
+        tagger.fit_dataset(training, progress=stages, compute=cluster)
+        if not cluster.plans:
+            raise InputError("--dry-run is given, but no label tree was trained: leave it out")
+        found = WholePlan(tuple(cluster.plans))
     if options.json:
         show_json(found.as_dict())
     else:
