@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import resource
 import signal
 import time
@@ -106,14 +107,16 @@ def test_an_empty_directory_and_features_are_refused(refused, tmp_path):
     assert "holds features, but only texts are read in parts" in sentence
 
 
-def test_a_full_disk_leaves_nothing(tmp_path):
-    (tmp_path / "all.jsonl").write_text("\n".join(lines_of(3000)) + "\n")
+@pytest.mark.parametrize("n_documents", [3000, 6000])  # after reading, and while texts are read
+def test_a_full_disk_leaves_nothing(tmp_path, n_documents):
+    (tmp_path / "all.jsonl").write_text("\n".join(lines_of(n_documents)) + "\n")
     process = ramify_process(["train", "all.jsonl", "--out", "m", "-q", "--memory", "1GB"], tmp_path)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
     _, err = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert "cannot hold" in err
-    assert "bytes for the training (File too large): free space there" in err
+    assert err.startswith(f"ramify: the folder {tmp_path} cannot hold ")
+    assert re.search(r"[\d,]+ more bytes of the training \(File too large; [\d,]+ bytes are free\): free space", err)
+    assert "or use another folder (ramify train --memory: --out on another disk)" in err
     assert err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["all.jsonl"]
 

@@ -92,9 +92,10 @@ def read_shards(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, spill: Spi
         for line, values in _rows(file, fields):
             try:
                 labels.add(values.pop(), line)
-                texts.add(joined_text(values))
+                text = joined_text(values)
             except InputError as error:
                 raise located(error, file, line) from None
+            texts.add(text)  # its error is about the folder of the files, not about the line
     try:
         Y, names = labels.finish()
     except InputError as error:
