@@ -69,12 +69,32 @@ def test_an_interrupted_training_continues(many, plain, tmp_path):
     process = ramify_process(words, tmp_path, stderr=terminal.slave)
     terminal.read_until(b"train")
     process.send_signal(signal.SIGINT)
+    terminal.close_slave()
+    seen = terminal.read_until(None)
     assert process.wait(60) in (130, 0)
     assert not (tmp_path / "model").exists() or process.returncode == 0
+    if process.returncode == 130:
+        kept = any((tmp_path / "parts").glob("*.safetensors"))
+        assert ("finished tasks are kept in" in seen) is kept
+        assert ("no partial output is left" in seen) is not kept
     again = ramify_process(words, tmp_path)
     _, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     assert arrays(tmp_path / "model") == plain
+
+
+@pytest.mark.parametrize("separator", [" ", "="])
+def test_finished_tasks_are_named_after_an_interrupt(call, many, tmp_path, monkeypatch, separator):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ramify.cli.train._train", interrupted)
+    words = ("train", many, "--out", tmp_path / "m", "--cluster", "local:2", *f"--resume{separator}{tmp_path}".split())
+    nothing = "ramify: interrupted; no partial output is left\n"
+    assert (done := call(*words)).code == 130 and done.err == nothing
+    (tmp_path / "0.safetensors").write_text("")
+    kept = f"ramify: interrupted; finished tasks are kept in {tmp_path}: run the same command again to continue\n"
+    assert (done := call(*words)).code == 130 and done.err == kept
 
 
 def test_the_plan_names_tasks_bytes_memory_and_time(call, many, tmp_path):

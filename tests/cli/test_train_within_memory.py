@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from cli_tools import ramify_process
 
+from ramify.spill import Spill
+
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
 
 
@@ -68,17 +70,37 @@ def test_parquet_shards_give_the_same_model(call, shards, tmp_path):
     [
         (("--memory", "4XB"), "--memory is '4XB', but must be a size such as 4GB or 500MB"),
         (("--memory", "0"), "--memory is '0', but must be a size such as 4GB or 500MB"),
-        (("--memory", "50MB"), "MB of memory, but the limit is 50 MB: raise the limit"),
+        (("--memory", "50MB"), "the limit of memory is 50 MB, but libraries and buffers need about 200 MB"),
+        (("--memory", "4"), "--memory is '4', which is 4 bytes: add a unit, as in 4GB"),
+        (("--memory", "4KB"), "the limit of memory is 4,000 bytes, but libraries and buffers need about 200 MB"),
         (("--memory", "1GB", "--holdout", "0.1"), "--holdout and --memory are both given"),
         (("--memory", "1GB", "--calibrate", "yes"), "--calibrate and --memory are both given"),
-        (("--memory", "1GB", "--model", "partitioned"), "the model Partitioned needs all data in memory"),
-        (("--memory", "1GB", "--vectorizer", "hashing"), "the vectorizer Hashing needs all data in memory"),
+        (("--memory", "1GB", "--model", "partitioned"), "Partitioned needs all data in memory: use --model xr-linear"),
+        (("--memory", "1GB", "--preset", "best"), "Blend needs all data in memory: use --preset default, or leave it"),
+        (("--memory", "1GB", "--copies", "2"), "(Disentangled) need all data in memory: leave --copies out"),
+        (("--memory", "1GB", "--trees", "2"), "several trees (Ensemble) need all data in memory: leave --trees out"),
+        (("--memory", "1GB", "--vectorizer", "hashing"), "Hashing needs all data in memory: use --vectorizer tfidf"),
+        (("--memory", "1GB", "--vectorizer", "tfidf+static"), "Concatenated needs all data in memory: use --vectori"),
         (("--memory", "1GB", "--group", "text"), "group is 'text', but rows of shards are not joined"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(refused, shards, tmp_path, arguments, sentence):
     assert sentence in refused("train", shards, "--out", tmp_path / "m", "-q", *arguments)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.jsonl", "shards"]
+
+
+def test_a_limit_that_is_too_small_is_refused_before_data_are_read(refused, tmp_path):
+    sentence = refused("train", tmp_path / "absent.jsonl", "--out", tmp_path / "m", "--memory", "200MB")
+    assert sentence.endswith("need about 200 MB before any data: give at least 250 MB")
+
+
+def test_a_folder_in_memory_is_noted(call, shards, tmp_path, monkeypatch):
+    monkeypatch.setattr(Spill, "in_memory", "tmpfs")
+    done = call("train", shards, "--out", tmp_path / "m", "--calibrate", "no", "--memory", "1GB")
+    assert done.code == 0, done.err
+    assert f"note: the folder {tmp_path} is in memory (tmpfs), so the files of the training count as memory" in done.err
+    monkeypatch.setattr(Spill, "in_memory", None)
+    assert "tmpfs" not in call("train", shards, "--out", tmp_path / "m", "--calibrate", "no", "--memory", "1GB").err
 
 
 def test_damaged_shards_are_named_with_file_and_line(refused, shards, tmp_path):

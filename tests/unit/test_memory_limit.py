@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ramify import Tfidf, XRLinear
-from ramify.errors import InputError
+from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Training
 from ramify.scale import limited
 from ramify.scale.limited import MemoryLimit, bounded_ranges
+from ramify.spill import Spill
 from ramify.tagger import Tagger
 from ramify.values import Dataset, Hybrid
 
@@ -89,10 +90,21 @@ def test_parts_that_hold_several_parents_give_the_same_model(problem, tmp_path, 
     assert counts[0] < counts[1] < counts[2]
 
 
-def test_a_limit_that_is_too_small_is_refused_with_the_memory_that_is_needed(problem, tmp_path):
+def test_a_limit_that_is_too_small_is_refused_with_the_memory_that_is_needed(problem, tmp_path, monkeypatch):
     X, Y = problem
-    with pytest.raises(InputError, match=r"^the training needs about \d+ MB of memory, but the limit is 100 MB: raise"):
-        limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path, limit=10**8)
+    monkeypatch.setattr(limited, "FIXED_BYTES", 10**9)
+    with pytest.raises(
+        InputError, match=r"^the training needs about 1,\d+ MB of memory, but the limit is 300 MB: raise"
+    ):
+        limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path, limit=3 * 10**8)
+    with pytest.raises(InputError, match=r"^the limit of memory is 100 MB, but libraries .*: give at least 250 MB$"):
+        MemoryLimit(10**8, tmp_path)
+
+
+def test_a_folder_in_memory_gives_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(Spill, "in_memory", "tmpfs")
+    with pytest.warns(RamifyWarning, match=r"is in memory \(tmpfs\), so the files .* may exceed the limit: use another"):
+        MemoryLimit(10**9, tmp_path)
 
 
 def test_a_tagger_is_that_without_a_limit(tmp_path):

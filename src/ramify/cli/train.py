@@ -226,7 +226,8 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     from ramify.cli.training_report import TrainingReport
 
     assert options.data is not None and options.out is not None
-    limit = options.memory_limit(options.out, tagger)
+    with warnings_as_notes(quiet=options.quiet):
+        limit = options.memory_limit(options.out, tagger, options.preset)
     spill = None if limit is None else limit.spill
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
         with warnings_as_notes(quiet=options.quiet):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.errors import InputError
+from ramify.errors import InputError, RamifyWarning
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, halves_suffice, train
 from ramify.protocols import TreeWork
 from ramify.scale.parts import part_of_level, placed, row_sizes, within
-from ramify.spill import Spill
+from ramify.spill import OTHER_FOLDER, Spill
 from ramify.values import CSR, Features, Float32, Float64, Int32
 from ramify.weights import LevelWeights, PackedLevel
 
@@ -33,6 +34,12 @@ BYTES_PER_VALUE = 48
 
 PART_SHARE = 8
 """A part takes at most this fraction of the limit, unless one parent needs more."""
+
+FIXED_BYTES = 200_000_000
+"""Memory of the interpreter, the libraries, a shard of texts and other buffers."""
+
+LEAST_LIMIT = 250_000_000
+"""Smallest limit; less is not enough for ``FIXED_BYTES`` and a part."""
 
 
 class MemoryLimit:
@@ -48,12 +55,30 @@ class MemoryLimit:
     Raises
     ------
     InputError
-        The folder cannot be used.
+        The folder cannot be used, or the limit is below ``LEAST_LIMIT``.
+
+    Warns
+    -----
+    RamifyWarning
+        The folder is in memory.
     """
 
     def __init__(self, limit: int, folder: str | os.PathLike[str] | None = None) -> None:
         self.limit = int(limit)
+        if self.limit < LEAST_LIMIT:
+            raise InputError(
+                f"the limit of memory is {_shown(self.limit)}, but libraries and buffers need about "
+                f"{_shown(FIXED_BYTES)} before any data: give at least {_shown(LEAST_LIMIT)}"
+            )
         self.spill = Spill(tempfile.gettempdir() if folder is None else Path(folder))
+        kind = self.spill.in_memory
+        if kind is not None:
+            warnings.warn(
+                f"the folder {self.spill.folder} is in memory ({kind}), so the files of the training count as memory "
+                f"and may exceed the limit: {OTHER_FOLDER}",
+                RamifyWarning,
+                stacklevel=2,
+            )
 
     def begin(self, work: TreeWork) -> None:
         """Check the limit.
@@ -66,7 +91,7 @@ class MemoryLimit:
         needed = needed_bytes(work) * PART_SHARE / (PART_SHARE - 1)
         if needed > self.limit:
             raise InputError(
-                f"the training needs about {_megabytes(needed)} of memory, but the limit is {_megabytes(self.limit)}: "
+                f"the training needs about {_shown(needed)} of memory, but the limit is {_shown(self.limit)}: "
                 "raise the limit, or use fewer labels or documents"
             )
 
@@ -131,7 +156,7 @@ def needed_bytes(work: TreeWork) -> int:
     n, width = work.X.shape
     positives = sum(target.nnz for target in work.targets)
     searched = n * work.beam if any(work.matched) else 0
-    return 200_000_000 + 40 * positives + 40 * searched + 40 * width + 60 * work.tree.n_leaves
+    return FIXED_BYTES + 40 * positives + 40 * searched + 40 * width + 60 * work.tree.n_leaves
 
 
 def bounded_ranges(sizes: Float64, most: float) -> list[tuple[int, int]]:
@@ -185,5 +210,5 @@ class _WeightsFile:
         )
 
 
-def _megabytes(n_bytes: float) -> str:
-    return f"{n_bytes / 1e6:,.0f} MB"
+def _shown(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:,.0f} MB" if n_bytes >= 1e6 else f"{n_bytes:,.0f} bytes"
