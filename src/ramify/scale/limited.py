@@ -8,6 +8,7 @@ The weights of a node depend on its rows and its place in the tree only, so the 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,11 +18,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ramify.checks import thread_count
 from ramify.errors import InputError, RamifyWarning
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, halves_suffice, train
 from ramify.protocols import TreeWork
-from ramify.scale.parts import part_of_level, placed, row_sizes, within
+from ramify.scale.parts import part_of_level, placed, row_sizes, rows_of_parents, within
 from ramify.spill import OTHER_FOLDER, Spill
 from ramify.values import CSR, Features, Float32, Float64, Int32
 from ramify.weights import LevelWeights, PackedLevel
@@ -33,7 +35,16 @@ BYTES_PER_VALUE = 48
 """Estimated memory of a part per value of its rows: their copy, and the weights, which are copied once."""
 
 PART_SHARE = 8
-"""A part takes at most this fraction of the limit, unless one parent needs more."""
+"""A part takes at most this fraction of the limit, unless one parent needs more; then its rows are copied to files."""
+
+ROWS_IN_FILES = sys.platform == "linux"
+"""Whether the rows of a large parent are copied to files (cpp/spill.cpp)."""
+
+SIBLINGS = 16
+"""Children of a parent that a thread trains at a time, at most."""
+
+BYTES_PER_WEIGHT = 40
+"""Trained weights before they are in a file: as found, as kept, and as copied."""
 
 FIXED_BYTES = 200_000_000
 """Memory of the interpreter, the libraries, a shard of texts and other buffers."""
@@ -88,7 +99,7 @@ class MemoryLimit:
         InputError
             The training needs more memory; the message contains how much.
         """
-        needed = needed_bytes(work) * PART_SHARE / (PART_SHARE - 1)
+        needed = needed_bytes(work)
         if needed > self.limit:
             raise InputError(
                 f"the training needs about {_shown(needed)} of memory, but the limit is {_shown(self.limit)}: "
@@ -114,8 +125,10 @@ class MemoryLimit:
         for number, (problem, cost) in enumerate(zip(problems, costs, strict=True)):
             level = placed(problem, number)
             weights = _WeightsFile(self.spill)
-            for first, last in bounded_ranges(cost, self.limit / PART_SHARE / BYTES_PER_VALUE):
-                share = float(cost[first:last].sum()) / total
+            most = self.limit / PART_SHARE / BYTES_PER_VALUE
+            for first, last in bounded_ranges(cost, most):
+                values = float(cost[first:last].sum())
+                share = values / total
                 (part,) = train(
                     X,
                     [part_of_level(level, first, last)],
@@ -125,6 +138,7 @@ class MemoryLimit:
                     threads=threads,
                     half_precision=half,
                     progress=within(progress, done, share),
+                    folder=str(self.spill.folder) if values > most else "",
                 )
                 weights.add(part)
                 done += share
@@ -149,14 +163,30 @@ class MemoryLimit:
 
 
 def needed_bytes(work: TreeWork) -> int:
-    """Estimated memory of the training of a tree in bytes, without mapped files and without a part of a level.
+    """Estimated memory of the training of a tree in bytes, without mapped files.
 
     The factors are from measurements with 100,000 and 300,000 labels (docs/larger-than-memory.md).
     """
     n, width = work.X.shape
     positives = sum(target.nnz for target in work.targets)
-    searched = n * work.beam if any(work.matched) else 0
-    return FIXED_BYTES + 40 * positives + 40 * searched + 40 * width + 60 * work.tree.n_leaves
+    labels = FIXED_BYTES + 40 * positives + 40 * width + 60 * work.tree.n_leaves
+    every_level = labels + (40 * n * work.beam if any(work.matched) else 0)
+    needs = [every_level * PART_SHARE / (PART_SHARE - 1), labels + largest_parent_bytes(work, 0)]
+    needs += [every_level + largest_parent_bytes(work, level) for level in range(1, work.tree.depth)]
+    return int(max(needs))
+
+
+def largest_parent_bytes(work: TreeWork, level: int) -> float:
+    """Estimated memory of the training of the children of the largest parent of a level, in bytes."""
+    children = int(np.diff(work.tree.first_children(level)).max())
+    rows = float(rows_of_parents(work, level).max())
+    values = rows * float(row_sizes(work.X).mean())
+    columns = min(float(work.X.shape[1]), values)
+    lanes, threads = min(children, SIBLINGS), min(-(-children // SIBLINGS), thread_count(None))
+    weights = min(children * columns, values / 4)
+    copied = 0.0 if ROWS_IN_FILES else 12 * values
+    of_threads = threads * (rows * (56 + 8 * lanes) + columns * (4 * lanes + 4))
+    return copied + of_threads + 20 * (rows + columns) + BYTES_PER_WEIGHT * weights
 
 
 def bounded_ranges(sizes: Float64, most: float) -> list[tuple[int, int]]:

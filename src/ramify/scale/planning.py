@@ -23,8 +23,8 @@ from ramify.models import Blend, Disentangled, Ensemble, Fusion, Partitioned, XR
 from ramify.protocols import TreeWork
 from ramify.scale.cluster import FEWEST_PARTS, PARTS_PER_SLOT, Cluster
 from ramify.scale.executors import Executor
-from ramify.scale.parts import passes, ranges, row_sizes
-from ramify.values import CSR, Features, Float64, Hybrid, Int32, empty_csr
+from ramify.scale.parts import passes, ranges, row_sizes, rows_of_parents
+from ramify.values import CSR, Features, Hybrid, Int32, empty_csr
 from ramify.weights import LevelWeights, PackedLevel
 
 COST_PER_SECOND = 5e7
@@ -306,18 +306,6 @@ def _kinds(model: Any) -> Iterator[type]:
     elif isinstance(model, Ensemble | Fusion):
         for part in model._models():
             yield from _kinds(part)
-
-
-def rows_of_parents(work: TreeWork, level: int) -> Float64:
-    """Estimated number of training rows of each parent of a level."""
-    n = work.X.shape[0]
-    if level == 0:
-        return np.array([float(n)])
-    above = work.targets[level - 1]
-    rows = np.bincount(above.indices, minlength=above.shape[1]).astype(np.float64)
-    if work.matched[level]:
-        rows = np.minimum(n, rows + n * min(work.beam, len(rows)) * rows / max(1.0, rows.sum()))
-    return rows
 
 
 def features_bytes(X: Features) -> int:
