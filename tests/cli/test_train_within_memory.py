@@ -54,6 +54,66 @@ def test_the_model_has_the_bytes_of_a_training_in_memory(call, shards, tmp_path)
     assert len(list(shards.iterdir())) == 4
 
 
+@pytest.fixture
+def corpora(tmp_path):
+    """The same 120 documents as corpora of Annif: a directory of texts, and files."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    tsv, csv, jsonl = [], ["text,subject_uris"], []
+    for number, line in enumerate(lines_of(120)):
+        text, (first, second) = json.loads(line).values()
+        uris = [f"http://x/{name}".replace(" ", "-") for name in (first, second)]
+        (folder / f"{number:03}.txt").write_text(text)
+        (folder / f"{number:03}.tsv").write_text("".join(f"<{uri}>\t{uri[-5:]}\n" for uri in uris))
+        tsv.append(f"{text}\t{' '.join(f'<{uri}>' for uri in uris)}")
+        csv.append(f"{text},{' '.join(f'<{uri}>' for uri in uris)}")
+        jsonl.append(json.dumps({"text": text, "subjects": [{"uri": uri} for uri in uris]}))
+    for name, lines in {"c.tsv": tsv, "c.csv": csv, "c.jsonl": jsonl}.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_corpora_of_annif_give_the_model_of_a_training_in_memory(call, corpora):
+    assert call("train", corpora / "c.tsv", "--out", corpora / "m", "--calibrate", "no").code == 0
+    wanted = contents(corpora / "m")
+    for name in ("folder", "c.tsv", "c.csv", "c.jsonl"):
+        done = call("train", corpora / name, "--out", corpora / "n", "--calibrate", "no", "--memory", "1GB")
+        assert done.code == 0, done.err
+        assert contents(corpora / "n") == wanted, name
+
+
+def test_shards_of_a_corpus_of_annif_are_read(call, corpora):
+    lines = (corpora / "c.tsv").read_text().splitlines(keepends=True)
+    (corpora / "shards").mkdir()
+    for name, part in {"a.tsv": lines[:50], "b.tsv": [], "c.tsv": lines[50:]}.items():
+        (corpora / "shards" / name).write_text("".join(part))
+    for name, arguments in {"m": (), "n": ("--memory", "1GB")}.items():
+        done = call("train", corpora / "shards", "--out", corpora / name, "--calibrate", "no", *arguments)
+        assert done.code == 0, done.err
+    assert call("train", corpora / "c.tsv", "--out", corpora / "o", "--calibrate", "no").code == 0
+    assert contents(corpora / "m") == contents(corpora / "n") == contents(corpora / "o")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--memory", "1GB")])
+def test_empty_files_of_a_directory_are_left_out_with_a_note(call, refused, tmp_path, arguments):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    train = ("train", folder, "--out", tmp_path / "m", "--calibrate", "no", *arguments)
+    (folder / "part-0.csv").write_text("")
+    (folder / "part-1.jsonl").write_text("")
+    (folder / "part-2.csv.gz").write_bytes(gzip.compress(b""))
+    (folder / "part-3.parquet").write_text("")
+    (folder / "part-4.jsonl.gz").write_text("")
+    assert "parts: holds no documents: give at least one" in refused(*train)
+    (folder / "part-5.csv").write_text("text,labels\n" + "".join(f"word{n % 9} lake,l{n % 9}\n" for n in range(90)))
+    done = call(*train)
+    assert done.code == 0, done.err
+    assert f"note: 5 of 6 files in {folder} are empty and left out, the first is part-0.csv\n" in done.err
+    (folder / "part-6.csv").write_text("text,labels\n")  # a header only
+    assert call(*train).code == 0
+    assert "part-0.csv: has no header" in refused("train", folder / "part-0.csv", "--out", tmp_path / "n", *arguments)
+
+
 def test_parquet_shards_give_the_same_model(call, shards, tmp_path):
     pytest.importorskip("pyarrow", reason="needs the extra data")
     folder = tmp_path / "parquet"

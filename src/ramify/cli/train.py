@@ -262,7 +262,7 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
 
 def _plan_cluster(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     """Print the plan of the training on the cluster; features and label trees are made for it."""
-    from ramify.cli.output import show, show_json
+    from ramify.cli.output import show, show_json, warnings_as_notes
     from ramify.cli.stages import Stages
     from ramify.scale.planning import Planner, WholePlan, check_plannable
 
@@ -270,8 +270,9 @@ def _plan_cluster(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     check_plannable(tagger.model)
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
         assert isinstance(cluster, Planner)
-        training, _ = _read(options, options.data, plan.seed, stages, None)
-        tagger.fit_dataset(training, progress=stages, compute=cluster)
+        with warnings_as_notes(quiet=options.quiet):
+            training, _ = _read(options, options.data, plan.seed, stages, None)
+            tagger.fit_dataset(training, progress=stages, compute=cluster)
         if not cluster.plans:
             raise InputError("--dry-run is given, but no label tree was trained: leave it out")
         found = WholePlan(tuple(cluster.plans))
