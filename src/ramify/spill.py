@@ -129,9 +129,10 @@ class Spill:
     def in_memory(self) -> str | None:
         """Kind of the file system of the folder if it is in memory, such as "tmpfs"; None on disks and if unknown."""
         with suppress(OSError, ValueError):
+            mounts = MOUNTS.read_text("utf-8", errors="replace").splitlines()
             device = self.folder.stat().st_dev
             number = f"{os.major(device)}:{os.minor(device)}"
-            for line in MOUNTS.read_text("utf-8", errors="replace").splitlines():
+            for line in mounts:
                 mount, _, kind = line.partition(" - ")
                 if mount.split()[2] == number:
                     name = kind.split()[0]

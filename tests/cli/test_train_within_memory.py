@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cli_tools import ramify_process
 
+from ramify.scale import limited
 from ramify.spill import Spill
 
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
@@ -152,6 +153,13 @@ def test_what_cannot_be_done_is_one_sentence(refused, shards, tmp_path, argument
 def test_a_limit_that_is_too_small_is_refused_before_data_are_read(refused, tmp_path):
     sentence = refused("train", tmp_path / "absent.jsonl", "--out", tmp_path / "m", "--memory", "200MB")
     assert sentence.endswith("need about 200 MB before any data: give at least 250 MB")
+
+
+def test_a_limit_that_the_labels_exceed_is_refused_before_features_are_made(refused, shards, tmp_path, monkeypatch):
+    monkeypatch.setattr(limited, "FIXED_BYTES", 10**9)
+    monkeypatch.setattr("ramify.tagger.Tagger.fit_dataset", lambda *_, **__: pytest.fail("the training has begun"))
+    sentence = refused("train", shards, "--out", tmp_path / "m", "--memory", "300MB", "-q")
+    assert "the training needs at least 1,143 MB of memory, but the limit is 300 MB: raise the limit" in sentence
 
 
 def test_a_folder_in_memory_is_noted(call, shards, tmp_path, monkeypatch):

@@ -100,6 +100,8 @@ def test_a_limit_that_is_too_small_is_refused_with_the_memory_that_is_needed(pro
         InputError, match=r"^the training needs about 1,\d+ MB of memory, but the limit is 300 MB: raise"
     ):
         limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path, limit=3 * 10**8)
+    with pytest.raises(InputError, match=r"^the training needs at least 1,143 MB of memory, but the limit is 300 MB"):
+        MemoryLimit(3 * 10**8, tmp_path).check_labels(Y)
     with pytest.raises(InputError, match=r"^the limit of memory is 100 MB, but libraries .*: give at least 250 MB$"):
         MemoryLimit(10**8, tmp_path)
 

@@ -232,6 +232,8 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
         with warnings_as_notes(quiet=options.quiet):
             training, test = _read(options, options.data, plan.seed, stages, spill)
+        if limit is not None:
+            limit.check_labels(training.Y)
         stages.n_documents = len(training)
         note_oddities(training, quiet=options.quiet)
         with warnings_as_notes(quiet=options.quiet):

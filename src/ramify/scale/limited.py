@@ -99,10 +99,27 @@ class MemoryLimit:
         InputError
             The training needs more memory; the message contains how much.
         """
-        needed = needed_bytes(work)
+        self._check(needed_bytes(work), "about")
+
+    def check_labels(self, Y: CSR) -> None:
+        """Check the limit by the labels only, before features and tree are made.
+
+        Parameters
+        ----------
+        Y : csr_matrix, shape (n, L)
+            Label assignments.
+
+        Raises
+        ------
+        InputError
+            The training needs more memory; the message contains the least amount.
+        """
+        self._check(int(labels_bytes(Y.nnz, 0, Y.shape[1]) * PART_SHARE / (PART_SHARE - 1)), "at least")
+
+    def _check(self, needed: int, how: str) -> None:
         if needed > self.limit:
             raise InputError(
-                f"the training needs about {_shown(needed)} of memory, but the limit is {_shown(self.limit)}: "
+                f"the training needs {how} {_shown(needed)} of memory, but the limit is {_shown(self.limit)}: "
                 "raise the limit, or use fewer labels or documents"
             )
 
@@ -169,11 +186,16 @@ def needed_bytes(work: TreeWork) -> int:
     """
     n, width = work.X.shape
     positives = sum(target.nnz for target in work.targets)
-    labels = FIXED_BYTES + 40 * positives + 40 * width + 60 * work.tree.n_leaves
+    labels = labels_bytes(positives, width, work.tree.n_leaves)
     every_level = labels + (40 * n * work.beam if any(work.matched) else 0)
     needs = [every_level * PART_SHARE / (PART_SHARE - 1), labels + largest_parent_bytes(work, 0)]
     needs += [every_level + largest_parent_bytes(work, level) for level in range(1, work.tree.depth)]
     return int(max(needs))
+
+
+def labels_bytes(positives: int, width: int, leaves: int) -> int:
+    """Estimated memory of the program, the positives of all levels, the columns and the labels, in bytes."""
+    return FIXED_BYTES + 40 * positives + 40 * width + 60 * leaves
 
 
 def largest_parent_bytes(work: TreeWork, level: int) -> float:
