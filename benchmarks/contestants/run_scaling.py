@@ -37,15 +37,15 @@ def planned(X: Any, Y: Any, workers: int) -> dict[str, Any]:
     """The plan of ``ramify train --dry-run`` for worker processes, without its levels."""
     from ramify import XRLinear
     from ramify.scale import SerialExecutor
-    from ramify.scale.planning import Planner, PlanReady
+    from ramify.scale.planning import Planner, WholePlan
 
     executor = SerialExecutor()
     executor.slots = workers  # type: ignore[misc]
-    try:
-        XRLinear(threads=workers).fit(X, Y, compute=Planner(executor))
-    except PlanReady as ready:
-        return {key: value for key, value in ready.plan.as_dict().items() if key != "levels"}
-    return {"failed": "no label tree is trained"}
+    planner = Planner(executor)
+    XRLinear(threads=workers).fit(X, Y, compute=planner)
+    if not planner.plans:
+        return {"failed": "no label tree is trained"}
+    return {key: value for key, value in WholePlan(tuple(planner.plans)).as_dict().items() if key != "levels"}
 
 
 def trained(X: Any, Y: Any, asked: dict[str, Any], work: Path) -> dict[str, Any]:
