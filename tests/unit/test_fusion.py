@@ -5,12 +5,13 @@ import pytest
 
 import ramify
 from ramify import Fusion, NearestInstances, PopularLabels, TopK, XRLinear
+from ramify.cli.fuse import fusion_text
 from ramify.errors import InputError, ModelFileError, RamifyWarning
 from ramify.exchange import Request, Training
 from ramify.models.mixtures import fusion_fit
 from ramify.models.mixtures.fusion import Trial
 from ramify.models.mixtures.fusion_fit import FEWEST, Candidates, Parameters, fit, fitted, power_of
-from ramify.models.mixtures.fusion_report import FusionReport
+from ramify.models.mixtures.fusion_report import MEASURED, FusionReport
 from ramify.models.mixtures.merging import Power
 from ramify.testing.values import planted_clusters
 from ramify.values import as_csr
@@ -134,6 +135,15 @@ def test_few_documents_give_a_warning_that_states_the_number():
     with pytest.warns(RamifyWarning, match=f"0 held-out documents with a label, but fits weights from {FEWEST} on"):
         model = Fusion("xr-linear,nearest", threads=1).fit(found.X[: FEWEST - 1], found.Y[: FEWEST - 1])
     assert model.weights_.tolist() == [0.5, 0.5]
+    assert model.report_.quality is None
+    assert {(one.alone, one.added, one.low, one.high) for one in model.report_.members} == {(None,) * 4}
+    text = fusion_text(model.report_)
+    assert "not measured on 0 held-out documents (equal weights)" in text
+    assert "0.00" not in text
+    stored = model.report_.as_dict()
+    assert FusionReport.from_dict(stored) == model.report_
+    earlier = stored | {"quality": 0.0, "members": [one | dict.fromkeys(MEASURED, 0.0) for one in stored["members"]]}
+    assert FusionReport.from_dict(earlier) == model.report_, "a directory of an earlier version"
 
 
 def test_members_are_trained_on_all_documents_and_once_without_a_fold():

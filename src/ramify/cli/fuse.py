@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from ramify.cli.options import FieldOptions, OutputOptions, ThreadOptions
+from ramify.wording import counted
 
 if TYPE_CHECKING:
     from ramify.models.mixtures.fusion_report import FusionReport
@@ -99,7 +100,7 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 def fusion_text(report: FusionReport) -> str:
-    """The table of a fusion: each member alone, and what it adds."""
+    """The table of a fusion: each member alone, and what it adds; "-" for what was not measured."""
     from ramify.evaluation.grid import Grid
 
     rows = tuple(
@@ -107,12 +108,18 @@ def fusion_text(report: FusionReport) -> str:
             one.name,
             f"{one.weight:.3f}",
             f"{one.exponent:.2f}",
-            f"{100 * one.alone:.2f}",
-            f"{100 * one.added:+.2f}",
-            f"{100 * one.low:+.2f} to {100 * one.high:+.2f}",
+            _points(one.alone),
+            _points(one.added, "+"),
+            "-" if one.low is None else f"{_points(one.low, '+')} to {_points(one.high, '+')}",
         )
         for one in report.members
     )
     how = {"fitted": "fitted weights", "equal": "equal weights", "best member": "the best member alone"}[report.how]
-    title = f"{report.measured} {100 * report.quality:.2f} on {report.documents:,} held-out documents ({how})"
+    quality = "not measured" if report.quality is None else _points(report.quality)
+    title = f"{report.measured} {quality} on {counted(report.documents, 'held-out document')} ({how})"
     return str(Grid(title, ("member", "weight", "exponent", "alone", "adds", "95% interval"), rows))
+
+
+def _points(quality: float | None, sign: str = "") -> str:
+    """A quality in points; "-" for None."""
+    return "-" if quality is None else f"{100 * quality:{sign}.2f}"
