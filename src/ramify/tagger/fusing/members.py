@@ -94,16 +94,18 @@ class SavedMember(Aligned):
         A fitted tagger; it is not changed.
     name : str, default "model"
         Name in the fusion.
+    names : sequence of str, optional
+        Names of the tagger's labels in the fusion; those of the tagger when None.
     """
 
-    def __init__(self, tagger: Tagger, name: str = "model") -> None:
+    def __init__(self, tagger: Tagger, name: str = "model", names: Sequence[str] | None = None) -> None:
         super().__init__(name)
-        self.tagger = tagger
+        self.tagger, self.names = tagger, names
 
     @property
     def own_names(self) -> Sequence[str]:
         """See ``Aligned``."""
-        return self.tagger.label_names_
+        return self.tagger.label_names_ if self.names is None else self.names
 
     @property
     def needs(self) -> frozenset[str]:
