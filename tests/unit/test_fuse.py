@@ -1,6 +1,7 @@
 """Fusion of trained taggers and of predictions of other programs."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -244,3 +245,19 @@ def test_a_vocabulary_of_all_labels_is_kept(parts):
     )
     tagger = fuse({"a": a, "b": b}, parts[2], threads=1)
     assert tagger.tag([TOPICS["earth"]], 1, answer="name", language="de")[0][0][0] == "Erde"
+
+
+def test_predictions_of_other_texts_are_refused(parts, tmp_path):
+    a, _, held = parts
+    records = [{"text": f"another text {row}", "labels": LABELS} for row in range(3)]
+    path = write(tmp_path / "other.jsonl", records)
+    wanted = r"other\.jsonl has predictions for 3 texts, but none of them is among the 150 held-out documents: give"
+    with pytest.raises(InputError, match=wanted):
+        fuse({"a": a, "p": read_predictions(path, held)}, held)
+    path = write(tmp_path / "few.jsonl", [*records, {"text": held.texts[0], "labels": LABELS}])
+    with pytest.warns(RamifyWarning, match=r"few\.jsonl has predictions for only 1 of the 150 held-out documents"):
+        fuse({"a": a, "p": read_predictions(path, held)}, held, threads=1)
+    half = Predictions(held.texts[:75], ["water"], TopK(np.zeros((75, 1), np.int32), np.ones((75, 1), np.float32)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fuse({"a": a, "p": half}, held, threads=1)

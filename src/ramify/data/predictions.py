@@ -38,11 +38,14 @@ class Predictions:
         Names of the labels.
     top : TopK, shape (n, k)
         Labels and scores, best first.
+    path : Path, optional
+        The file that they were read from.
     """
 
     texts: Sequence[str]
     label_names: Sequence[str]
     top: TopK
+    path: Path | None = None
 
 
 def read_predictions(path: str | Path, dataset: Dataset) -> Predictions:
@@ -80,7 +83,7 @@ def read_predictions(path: str | Path, dataset: Dataset) -> Predictions:
         lines.append(line)
         rows.append(_ranked(labels, path, line))
     names = sorted({name for row in rows for name, _ in row})
-    return Predictions(_texts_of(texts, ids, lines, dataset, path), names, _top(rows, names))
+    return Predictions(_texts_of(texts, ids, lines, dataset, path), names, _top(rows, names), path)
 
 
 def _ranked(labels: Any, path: Path, line: int) -> list[tuple[str, float]]:

@@ -20,6 +20,10 @@ from ramify.tagger.fusing.labels import JointLabels
 from ramify.tagger.fusing.members import Aligned, SavedMember, StoredPredictions
 from ramify.tagger.tagger import Tagger
 from ramify.values import Dataset, StageProgress
+from ramify.wording import counted
+
+ENOUGH = 0.5
+"""Share of the held-out documents that a file of predictions should at least contain."""
 
 
 def fuse(
@@ -53,14 +57,22 @@ def fuse(
     Raises
     ------
     InputError
-        No tagger among the members, taggers of texts and of features together, a member without a label in common
-        with the others, or a label with different identifiers.
+        No tagger among the members, taggers of texts and of features together, predictions of other texts, a member
+        without a label in common with the others, or a label with different identifiers.
+
+    Warns
+    -----
+    RamifyWarning
+        Predictions for fewer than half of the held-out documents, or a fusion of predictions only.
     """
     taggers = {name: member for name, member in members.items() if isinstance(member, Tagger)}
     if not taggers:
         raise InputError("no member is a model, but a fusion needs at least one to answer new documents: give one")
     first = next(iter(taggers.values()))
     _check_kinds(members, first)
+    for name, member in members.items():
+        if isinstance(member, Predictions) and held_out.texts is not None:
+            _check_texts(member, name, held_out.texts)
     labels = JointLabels.of(
         {
             name: (member.label_names_, member.label_keys_)
@@ -105,6 +117,25 @@ def _check_kinds(members: Mapping[str, Any], first: Tagger) -> None:
     if len(set(kinds.values())) > 1 or (len(kinds) < len(members) and not first.takes_texts_):
         of_features = [name for name, takes_texts in kinds.items() if not takes_texts]
         raise InputError(f"the member {of_features[0]} takes features, but others take texts: give members of one kind")
+
+
+def _check_texts(predictions: Predictions, name: str, texts: Sequence[str]) -> None:
+    """Raise InputError if no held-out document has a prediction; warn if fewer than half have one."""
+    known = set(predictions.texts)
+    found = sum(text in known for text in texts)
+    which = f"the member {name}" if predictions.path is None else str(predictions.path)
+    if not found:
+        raise InputError(
+            f"{which} has predictions for {counted(len(known), 'text')}, but none of them is among the "
+            f"{counted(len(texts), 'held-out document')}: give predictions for these documents"
+        )
+    if found < ENOUGH * len(texts):
+        warnings.warn(
+            f"{which} has predictions for only {found:,} of the {counted(len(texts), 'held-out document')}, so that "
+            "it ranks no label for the others: give predictions for all of them",
+            RamifyWarning,
+            stacklevel=3,
+        )
 
 
 def _check_common(labels: JointLabels) -> None:
