@@ -112,7 +112,7 @@ def _rows(dataset: Any, rows: Any) -> Any:
 def made(way: str, chosen: argparse.Namespace) -> Any:
     """The unfitted model of a way."""
     from ramify import Ensemble, Fusion, XRLinear
-    from ramify.models.mixtures.members import made_member
+    from ramify.models.mixtures.given_members import made_member
 
     general = {"seed": chosen.seed, "threads": chosen.threads}
     kind, _, rest = WAYS[way].partition(":")

@@ -106,4 +106,4 @@ def test_a_fusion_is_trained(folder, tmp_path, capsys, how):
 
 def test_unknown_members_are_refused_before_reading(tmp_path, capsys):
     assert run(["train", "missing.jsonl", "--out", str(tmp_path / "m"), "--model", "fusion", "--members", "treee"]) == 2
-    assert "members contains 'treee'" in capsys.readouterr().err
+    assert "the member 'treee' is no model" in capsys.readouterr().err

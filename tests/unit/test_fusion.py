@@ -17,6 +17,7 @@ from ramify.testing.values import planted_clusters
 from ramify.values import as_csr
 
 L, N_TRUE = 40, 3
+NEAREST = NearestInstances()
 
 
 def rankings(scores):
@@ -193,13 +194,26 @@ def test_a_damaged_report_is_refused():
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ("xr-linar", "did you mean 'xr-linear'"),
+        ("xr-linar", "the member 'xr-linar' is no model .* did you mean 'xr-linear'"),
         ([], "members is empty"),
         ([3], "models contains 3"),
         ("semantic", "is a preset that is no single model on tf-idf"),
         ("nearest:power=x", "power of the member nearest is 'x'"),
         ("nearest:power=-1", "power of the member nearest is -1"),
-        ("nearest:pover=1", "nearest has no setting 'pover'"),
+        ("nearest:pover=1", "the member nearest has no setting 'pover': did you mean 'power'"),
+        ("lexical:seed", "lexical has the setting seed without a value: write lexical:seed=VALUE, or leave it out"),
+        ("nearest:tree=1", "the member nearest has no setting 'tree': ramify settings nearest-instances lists them"),
+        ("nearest:power", "nearest has the setting power without a value: write nearest:power=VALUE"),
+        ("nearest:power=1:power=2", "has the setting power twice"),
+        (",,", "members is ',,', which has an empty name: write names with one comma between them"),
+        ("xr-linear,,nearest", "which has an empty name"),
+        ("", "members is '', which has an empty name"),
+        (":", "which has an empty name"),
+        ("tree", "the member 'tree' is no model .*, no preset .fast, default, best, tail., and no directory"),
+        ("models/tree", "the member 'models/tree' is no directory: give the directory of a saved model"),
+        ("xr-linear,xr-linear", "members contains 'xr-linear', twice: leave one out, or give it other settings"),
+        ("default,nearest,xr-linear", "members contains 'default' and 'xr-linear', which are the same model"),
+        ([NEAREST, NEAREST], "members contains one NearestInstances object twice"),
         ("library", "is a preset that is no single model"),
     ],
 )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,8 +29,8 @@ from ramify.exchange import CheckedTraining, Request, Sizes, Training, VectorCac
 from ramify.models.base.adapter import as_model, unfitted
 from ramify.models.mixtures.fusion_fit import FEWEST, MEASURES, NDCG, Candidates, Fit, fit, power_of
 from ramify.models.mixtures.fusion_report import LARGEST, FusionReport
+from ramify.models.mixtures.given_members import listed_members, made_member, member_names
 from ramify.models.mixtures.member_reasons import for_member
-from ramify.models.mixtures.members import listed_members, made_member, member_names
 from ramify.models.mixtures.merged import MergedModel, stored_sizes
 from ramify.models.mixtures.merging import POWER, Merger, Power
 from ramify.store.parts import parts_to_state, stored_part
@@ -133,8 +134,8 @@ class Fusion(MergedModel):
         return listed_members(DEFAULT_MEMBERS if self.members is None else self.members)
 
     def _models(self) -> list[Any]:
-        general = {"seed": self.seed, "threads": self.threads}
-        return [made_member(one, **general) if isinstance(one, str) else one for one in self._given()]
+        made = partial(made_member, seed=self.seed, threads=self.threads)
+        return [made(one) if isinstance(one, str) else one for one in self._given()]
 
     def _learn(self, training: CheckedTraining) -> None:
         """Fit the parameters on held-out documents, then train the members that have a weight on all documents."""
