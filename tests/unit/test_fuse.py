@@ -94,6 +94,9 @@ def test_a_frozen_member_is_trained_beside_others(parts):
     assert [one.name for one in tagger.model_.report_.members] == ["a", "XRLinear"]
     assert tagger.tag([TOPICS["earth"]], 1)[0][0][0] == "earth"
     assert all(member is not a.model_ for member in tagger.model_.members_)
+    with pytest.warns(RamifyWarning, match="equal weights"):
+        few = Tagger(model).fit_dataset(held.take(np.arange(60)))
+    assert few.tag([TOPICS["earth"]], 1)[0][0][0] == "earth"
 
 
 def test_wrong_members(parts):

@@ -257,3 +257,14 @@ def test_a_member_that_adds_less_than_its_price_is_left_out(monkeypatch, price, 
     monkeypatch.setattr(fusion_fit, "PRICE", price)
     members, Y = problem(weights=(0.6, 0.33, 0.07), exponents=(1.0, 1.0, 1.0))
     assert len(fit(candidates(members, Y)).parameters.used) == kept
+
+
+def test_errors_of_a_member_name_it():
+    class Refusing(NearestInstances):
+        def _learn(self, training):
+            raise InputError("no instance has a feature: give other data")
+
+    found = data()
+    for n in (FEWEST - 1, len(found.Y.toarray())):
+        with pytest.raises(InputError, match="^the member Refusing: no instance has a feature: give other data$"):
+            Fusion([XRLinear(), Refusing()], threads=1).fit(found.X[:n], found.Y[:n])

@@ -12,7 +12,8 @@ Lehtinen: Annif at the GermEval-2025 LLMs4Subjects Task, 2025, arXiv:2508.15877.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -139,9 +140,10 @@ class Fusion(MergedModel):
 
     def _learn(self, training: CheckedTraining) -> None:
         """Fit the parameters on held-out documents, then train the members that have a weight on all documents."""
-        names, models = member_names(self._given()), self._models()
+        names = member_names(self._given())
+        models = dict(zip(names, self._models(), strict=True))
         shared = replace(training, vectors=VectorCache())
-        held = self._held_out(training, models)
+        held = self._held_out(training, list(models.values()))
         count = (len(held) + 1) * len(models)
         twins, trials = models, []
         for number, rows in enumerate(held):
@@ -150,11 +152,13 @@ class Fusion(MergedModel):
         if trials:
             found, powers = self._fitted(_joined(trials))
             kept = found.parameters.used
-            members = [self._final(twins[m], shared, count - len(models) + m, count) for m in kept]
+            members = [self._final(names[m], twins[names[m]], shared, count - len(models) + m, count) for m in kept]
         else:
-            members = [self._final(model, shared, number, count) for number, model in enumerate(models)]
+            members = [
+                self._final(name, model, shared, number, count) for number, (name, model) in enumerate(models.items())
+            ]
             rows = np.arange(min(MOST_FOR_RANGE, len(training)))
-            tops = [self._answer(member, training, rows) for member in members]
+            tops = [self._answer(name, member, training, rows) for name, member in zip(names, members, strict=True)]
             found, powers = self._fitted(Trial(tops, training.Y[rows[:0]]))
             kept = found.parameters.used
         self._warn(found)
@@ -182,38 +186,48 @@ class Fusion(MergedModel):
         return [labelled[rows] for rows in found]
 
     def _trial(
-        self, training: CheckedTraining, models: Sequence[Any], held: Int64, number: int, count: int
-    ) -> tuple[list[Any], Trial]:
-        """Models trained without the held-out rows, and their rankings of these."""
-        truth = training.Y[held]
-        if all("frozen" in as_model(model).abilities for model in models):
-            twins = [
-                self._train(unfitted(model), training, number + place, count) for place, model in enumerate(models)
-            ]
-            return twins, Trial([self._answer(twin, training, held) for twin in twins], truth)
-        rest = training.take(np.setdiff1d(np.arange(len(training)), held, assume_unique=True))
-        rest = replace(rest, vectors=VectorCache())
-        twins = [self._train(unfitted(model), rest, number + place, count) for place, model in enumerate(models)]
-        trial = Trial([self._answer(twin, training, held) for twin in twins], truth)
+        self, training: CheckedTraining, models: Mapping[str, Any], held: Int64, number: int, count: int
+    ) -> tuple[dict[str, Any], Trial]:
+        """Models trained without the held-out rows, by name, and their rankings of these."""
+        is_trained = any("frozen" not in as_model(model).abilities for model in models.values())
+        rest = training
+        if is_trained:
+            rest = training.take(np.setdiff1d(np.arange(len(training)), held, assume_unique=True))
+            rest = replace(rest, vectors=VectorCache())
+        twins = {
+            name: self._trained(name, unfitted(model), rest, number + place, count)
+            for place, (name, model) in enumerate(models.items())
+        }
+        trial = Trial([self._answer(name, twin, training, held) for name, twin in twins.items()], training.Y[held])
+        if not is_trained:
+            return twins, trial
         used = np.bincount(training.Y.indices, minlength=training.Y.shape[1]) > 0
         if used.mean() >= 1 - UNUSED:
             trial = trial.among(np.bincount(rest.Y.indices, minlength=rest.Y.shape[1]) > 0)
         return twins, trial
 
-    def _answer(self, member: Any, training: CheckedTraining, rows: Int64) -> TopK:
+    def _trained(self, name: str, member: Any, training: CheckedTraining, number: int, count: int) -> Any:
+        with _errors_of(name):
+            return self._train(member, training, number, count)
+
+    def _answer(self, name: str, member: Any, training: CheckedTraining, rows: Int64) -> TopK:
         taken = training.take(rows)
         model = as_model(member, Sizes(features=training.n_features, labels=training.Y.shape[1]))
         k = min(self.candidates, training.Y.shape[1])
-        return model.answer(for_member(Request(X=taken.X, texts=taken.texts, k=k, threads=training.threads), model))
+        request = for_member(Request(X=taken.X, texts=taken.texts, k=k, threads=training.threads), model)
+        with _errors_of(name):
+            return model.answer(request)
 
-    def _final(self, twin: Any, training: CheckedTraining, number: int, count: int) -> Any:
+    def _final(self, name: str, twin: Any, training: CheckedTraining, number: int, count: int) -> Any:
         """The member trained on all documents, with the settings that its twin chose."""
-        if "frozen" in as_model(twin).abilities:
+        is_fitted = hasattr(twin, "n_labels_")
+        if is_fitted and "frozen" in as_model(twin).abilities:
             return twin
-        if "refitted" in as_model(twin).abilities and hasattr(twin, "n_labels_"):
+        if is_fitted and "refitted" in as_model(twin).abilities:
             own = training if "X" in as_model(twin).needs else replace(training, X=None)
-            return twin.refitted(own.part_of_progress(number, count))
-        return self._train(unfitted(twin), training, number, count)
+            with _errors_of(name):
+                return twin.refitted(own.part_of_progress(number, count))
+        return self._trained(name, unfitted(twin), training, number, count)
 
     def _fitted(self, trial: Trial) -> tuple[Fit, list[Power]]:
         """The fit, and the conversion of each member's scores."""
@@ -248,7 +262,8 @@ class Fusion(MergedModel):
         data = again._checked_training(training)
         shared = replace(data, vectors=VectorCache())
         members = [
-            again._final(member, shared, number, len(self.members_)) for number, member in enumerate(self.members_)
+            again._final(name, member, shared, number, len(self.members_))
+            for number, (name, member) in enumerate(zip(self.names_, self.members_, strict=True))
         ]
         again.report_ = self.report_
         known = Sizes(features=data.n_features, labels=data.Y.shape[1])
@@ -297,6 +312,15 @@ class Fusion(MergedModel):
             return model._set_fusion(
                 members, names=names, weights=weights, powers=powers, known=stored_sizes(config["sizes"])
             )
+
+
+@contextmanager
+def _errors_of(name: str) -> Iterator[None]:
+    """Context in which an InputError names the member."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"the member {name}: {error}") from error
 
 
 @dataclass(frozen=True)
