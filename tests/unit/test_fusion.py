@@ -266,5 +266,5 @@ def test_errors_of_a_member_name_it():
 
     found = data()
     for n in (FEWEST - 1, len(found.Y.toarray())):
-        with pytest.raises(InputError, match="^the member Refusing: no instance has a feature: give other data$"):
+        with pytest.raises(InputError, match=r"^the member Refusing: no instance has a feature: give other data$"):
             Fusion([XRLinear(), Refusing()], threads=1).fit(found.X[:n], found.Y[:n])
