@@ -34,10 +34,10 @@ class MemberGain:
     weight, exponent : float
         Parameters; weights sum to 1, and a member of weight 0 is not in the model.
     alone : float or None
-        Quality of the member alone, 0..1; None without held-out documents, as all qualities.
+        Quality of the member alone, 0..1, on all held-out documents; None without such documents, as all qualities.
     added : float or None
-        Quality of the fusion with the member, less the quality without it; the parameters of both are fitted on other
-        documents than those measured.
+        Quality of the fusion with the member, less the quality without it. Fitted parameters of both were fitted on the
+        other half of the documents; equal weights are measured on all documents.
     low, high : float or None
         95% interval of ``added``, by resampling the documents.
     """
@@ -64,7 +64,8 @@ class FusionReport:
     how : {"fitted", "equal", "best member"}
         The parameters that were chosen: fitted ones, equal weights, or the best member alone.
     quality : float or None
-        Quality of the fusion, 0..1, with parameters that were fitted on other documents.
+        Quality of the fusion, 0..1; with fitted parameters, each half of the documents is ranked with those of the other
+        half. Equal weights and the best member are measured on all documents.
     members : tuple of MemberGain
         All members, also those that were left out.
     """
