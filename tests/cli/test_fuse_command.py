@@ -107,3 +107,24 @@ def test_a_fusion_is_trained(folder, tmp_path, capsys, how):
 def test_unknown_members_are_refused_before_reading(tmp_path, capsys):
     assert run(["train", "missing.jsonl", "--out", str(tmp_path / "m"), "--model", "fusion", "--members", "treee"]) == 2
     assert "the member 'treee' is no model" in capsys.readouterr().err
+
+
+def test_a_saved_model_is_a_member(folder, tmp_path, capsys):
+    out, near = str(tmp_path / "m"), str(folder / "near")
+    arguments = ["train", str(folder / "held.jsonl"), "--out", out, "--model", "fusion", "--calibrate", "no"]
+    assert run([*arguments, "--members", f"xr-linear,{near}", "--json"]) == 0
+    members = {one["name"]: one for one in json.loads(capsys.readouterr().out)["fusion"]["members"]}
+    assert list(members) == ["xr-linear", "near"]
+    assert min(one["alone"] for one in members.values()) > 0.8
+    assert run(["evaluate", out, str(folder / "test.jsonl"), "--json"]) == 0
+    assert p_at_1(json.loads(capsys.readouterr().out)) > 0.9
+    assert run([*arguments, "--members", f"{near},{folder / '..' / folder.name / 'near'}"]) == 2
+    assert "which are the same model" in capsys.readouterr().err
+    assert run(["train", "missing.jsonl", *arguments[2:], "--members", str(tmp_path)]) == 2
+    assert "is a directory without a model: give one that has a model" in capsys.readouterr().err
+
+
+def test_a_saved_model_of_the_same_documents_is_noted(folder, tmp_path, capsys):
+    arguments = ["train", str(folder / "train.jsonl"), "--out", str(tmp_path / "m"), "--model", "fusion"]
+    assert run([*arguments, "--calibrate", "no", "--members", f"xr-linear,{folder / 'near'}"]) == 0
+    assert "saved members (near) were trained on 150 documents, as many as the fusion" in capsys.readouterr().err

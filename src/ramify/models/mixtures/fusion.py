@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,8 +62,9 @@ class Fusion(MergedModel):
     Parameters
     ----------
     members : str, or sequence of str and estimators, optional
-        Members: names of models and presets, with commas between them, or estimators;
-        "xr-linear,nearest-instances" when None. Settings follow a name: "nearest-texts:label_share=1:power=2".
+        Members: names of models and presets and directories of saved models, with commas between them, or estimators;
+        "xr-linear,nearest-instances" when None. Settings follow a name: "nearest-texts:label_share=1:power=2". A saved
+        model is not trained, and must have been trained on other documents.
     measure : {"ndcg", "f1"}, default "ndcg"
         Quality that the weights maximize; "ndcg": nDCG@10; "f1": the mean F1 of the first 5 labels.
     candidates : int, default 50
@@ -135,13 +135,23 @@ class Fusion(MergedModel):
         return listed_members(DEFAULT_MEMBERS if self.members is None else self.members)
 
     def _models(self) -> list[Any]:
-        made = partial(made_member, seed=self.seed, threads=self.threads)
-        return [made(one) if isinstance(one, str) else one for one in self._given()]
+        return [self._made(one) if isinstance(one, str) else one for one in self._given()]
+
+    def _made(self, text: str) -> Any:
+        """The member of a text; kept, so that a saved model is read once."""
+        kept, key = self.__dict__.setdefault("_opened", {}), (text, self.seed, self.threads)
+        if key not in kept:
+            kept[key] = made_member(text, seed=self.seed, threads=self.threads)
+        return kept[key]
+
+    def __getstate__(self) -> Any:
+        return {name: value for name, value in super().__getstate__().items() if name != "_opened"}
 
     def _learn(self, training: CheckedTraining) -> None:
         """Fit the parameters on held-out documents, then train the members that have a weight on all documents."""
         names = member_names(self._given())
         models = dict(zip(names, self._models(), strict=True))
+        _check_documents(models, len(training))
         shared = replace(training, vectors=VectorCache())
         held = self._held_out(training, list(models.values()))
         count = (len(held) + 1) * len(models)
@@ -312,6 +322,18 @@ class Fusion(MergedModel):
             return model._set_fusion(
                 members, names=names, weights=weights, powers=powers, known=stored_sizes(config["sizes"])
             )
+
+
+def _check_documents(models: Mapping[str, Any], n: int) -> None:
+    """Warn of saved models that were trained on as many documents: their rankings of these would be too good."""
+    names = [name for name, model in models.items() if getattr(model, "n_documents", 0) == n]
+    if names:
+        warnings.warn(
+            f"saved members ({', '.join(names)}) were trained on {n:,} documents, as many as the fusion is fitted on: "
+            "if they are the same, the weights are too large; give other documents",
+            RamifyWarning,
+            stacklevel=6,
+        )
 
 
 @contextmanager

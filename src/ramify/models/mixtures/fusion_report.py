@@ -64,8 +64,8 @@ class FusionReport:
     how : {"fitted", "equal", "best member"}
         The parameters that were chosen: fitted ones, equal weights, or the best member alone.
     quality : float or None
-        Quality of the fusion, 0..1; with fitted parameters, each half of the documents is ranked with those of the other
-        half. Equal weights and the best member are measured on all documents.
+        Quality of the fusion, 0..1; with fitted parameters, each half of the documents is ranked with the parameters of
+        the other half. Equal weights and the best member are measured on all documents.
     members : tuple of MemberGain
         All members, also those that were left out.
     """

@@ -12,6 +12,7 @@ from ramify.errors import InputError
 from ramify.models.base.adapter import set_known
 from ramify.models.mixtures.members import check_model
 from ramify.models.presets import PRESETS, TFIDF
+from ramify.store import MANIFEST
 from ramify.wording import nearest_name, quoted
 
 SAVED = "SavedMember"
@@ -51,6 +52,8 @@ class NamedMember:
         name, *pairs = text.split(":")
         known = [*VECTORIZED, *_kinds()]
         if name not in known and _is_directory(text):
+            if not (Path(text) / MANIFEST).is_file():
+                raise InputError(f"the member {quoted(text)} is a directory without a model: give one that has a model")
             return cls(Path(text).resolve().name, {}, Path(text))
         if name not in known:
             raise InputError(_unknown(name, known))

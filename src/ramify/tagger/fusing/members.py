@@ -9,6 +9,7 @@ import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ import scipy.sparse as sp
 from ramify.data.predictions import Predictions
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import Request, Sizes, Training
-from ramify.models.base.adapter import restricted
+from ramify.models import load
+from ramify.models.base.adapter import restricted, set_known
 from ramify.models.base.stored import stored_array, stored_size
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.strings import StringTable
@@ -59,13 +61,17 @@ class Aligned:
         """Align the labels by name; nothing is trained."""
         names = training.label_names or ()
         number = {name: place for place, name in enumerate(names)}
-        self.places_ = np.array([number.get(name, -1) for name in self.own_names], np.int32)
+        self.places_ = np.array([number.get(name, -1) for name in self._found_in(names)], np.int32)
         if not (self.places_ >= 0).any():
             raise InputError(
                 f"the member {self.name} has no label in common with the data: give models with the same label names"
             )
         self.n_labels_ = len(names)
         return self
+
+    def _found_in(self, names: Sequence[str]) -> Sequence[str]:
+        """The name by which each own label is searched among the names of the fusion."""
+        return self.own_names
 
     def __deepcopy__(self, memo: Any) -> Aligned:
         return copy.copy(self)  # the fitted parts are shared, as nothing changes them
@@ -101,6 +107,42 @@ class SavedMember(Aligned):
     def __init__(self, tagger: Tagger, name: str = "model", names: Sequence[str] | None = None) -> None:
         super().__init__(name)
         self.tagger, self.names = tagger, names
+
+    @classmethod
+    def opened(cls, directory: str | Path, *, threads: int | None = None) -> SavedMember:
+        """From a model directory; its name is the last part of the path.
+
+        Raises
+        ------
+        ModelFileError
+            See ``models.load``.
+        InputError
+            A model without label names.
+        """
+        tagger = load(directory)
+        if not isinstance(tagger, Tagger):
+            raise InputError(
+                f"the model in {directory} has no label names, by which the labels of a fusion are aligned: give a "
+                "directory that a Tagger was saved in"
+            )
+        if tagger.vectorizer_ is not None:
+            set_known(tagger.vectorizer_, threads=threads)
+        return cls(tagger, Path(directory).resolve().name)
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents that the tagger was trained on; 0 if unknown."""
+        return self.tagger.n_documents_
+
+    def _found_in(self, names: Sequence[str]) -> Sequence[str]:
+        """See ``Aligned``; a label whose name is not among the names may be there by its identifier."""
+        keys = self.tagger.label_keys_
+        if self.names is not None or keys is None:
+            return self.own_names
+        known = set(names)
+        taken = known.intersection(self.own_names)
+        pairs = zip(self.own_names, keys, strict=True)
+        return [name if name in known or key in taken else key for name, key in pairs]
 
     @property
     def own_names(self) -> Sequence[str]:
