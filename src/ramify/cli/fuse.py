@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 HELP = """Combine trained models to one model, with weights fitted on held-out documents.
 
 Each member has a weight and an exponent. The documents must not be those that the members were trained on. A member is
-a model directory, or a file with the predictions of another program for the documents, in the format of ramify predict:
+a model directory, or a file with the predictions of another program for the documents, in a format of ramify predict
+(.jsonl, .csv or .parquet):
 
   {"id": 7, "labels": [{"label": "Water pollution", "score": 0.93}, ...]}
 
-Lines may also contain the text; predictions for other texts are then used for these. The table has the quality of each
-member alone, and what it adds to the other members, with a 95% interval.
+Records may also contain the text; predictions for other texts are then used for these. The table has the quality of
+each member alone, and what it adds to the other members, with a 95% interval.
 
 Examples:
 
@@ -93,10 +94,17 @@ def _read(options: FuseOptions, taggers: dict[Path, Any]) -> Dataset:
 
 def _names(paths: list[Path]) -> list[str]:
     """The last parts of the paths; the whole paths if two are equal."""
-    short = [path.resolve().name.removesuffix(".gz").removesuffix(".jsonl") for path in paths]
+    short = [_without_extension(path.resolve().name) for path in paths]
     if len(set(short)) == len(short):
         return short
     return [f"{path} ({number})" if paths.count(path) > 1 else str(path) for number, path in enumerate(paths, 1)]
+
+
+def _without_extension(name: str) -> str:
+    """The name of a file of predictions without its extension."""
+    name = name.removesuffix(".gz")
+    ends = (".jsonl", ".csv", ".parquet")
+    return next((name.removesuffix(end) for end in ends if name.endswith(end)), name)
 
 
 def fusion_text(report: FusionReport) -> str:
