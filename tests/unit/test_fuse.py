@@ -265,3 +265,18 @@ def test_predictions_of_other_texts_are_refused(parts, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fuse({"a": a, "p": half}, held, threads=1)
+
+
+def test_a_member_with_a_vectorizer_of_its_own(parts, tmp_path):
+    held = parts[2]
+    tagger = Tagger(ramify.Fusion("nearest-instances,semantic:max_leaf=7", threads=1)).fit_dataset(held)
+    report = {one.name: one for one in tagger.model_.report_.members}
+    assert list(report) == ["nearest-instances", "semantic"]
+    assert report["semantic"].weight > 0
+    member = tagger.model_.members_[tagger.model_.names_.index("semantic")]
+    assert member.tagger.model_.max_leaf == 7
+    assert member.tagger.vectorizer_.second_.n_columns == 256
+    words = ["cinders", "rivers"]  # no training document has these words
+    assert [found[0][0] for found in tagger.tag(words, 1)] == ["fire", "water"]
+    tagger.save(tmp_path / "m")
+    assert ramify.load(tmp_path / "m").tag(words, 3) == tagger.tag(words, 3)

@@ -197,7 +197,7 @@ def test_a_damaged_report_is_refused():
         ("xr-linar", "the member 'xr-linar' is no model .* did you mean 'xr-linear'"),
         ([], "members is empty"),
         ([3], "models contains 3"),
-        ("semantic", "is a preset that is no single model on tf-idf"),
+        ("semantic", "Fusion requires label_names"),
         ("nearest:power=x", "power of the member nearest is 'x'"),
         ("nearest:power=-1", "power of the member nearest is -1"),
         ("nearest:pover=1", "the member nearest has no setting 'pover': did you mean 'power'"),
@@ -209,12 +209,12 @@ def test_a_damaged_report_is_refused():
         ("xr-linear,,nearest", "which has an empty name"),
         ("", "members is '', which has an empty name"),
         (":", "which has an empty name"),
-        ("tree", "the member 'tree' is no model .*, no preset .fast, default, best, tail., and no directory"),
+        ("tree", "the member 'tree' is no model .*, no preset .fast, default, semantic, best, tail., and no directory"),
         ("models/tree", "the member 'models/tree' is no directory: give the directory of a saved model"),
         ("xr-linear,xr-linear", "members contains 'xr-linear', twice: leave one out, or give it other settings"),
         ("default,nearest,xr-linear", "members contains 'default' and 'xr-linear', which are the same model"),
         ([NEAREST, NEAREST], "members contains one NearestInstances object twice"),
-        ("library", "is a preset that is no single model"),
+        ("library", "is a preset that is a fusion itself"),
     ],
 )
 def test_wrong_members(members, message):

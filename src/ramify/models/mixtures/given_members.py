@@ -15,11 +15,11 @@ from ramify.models.presets import PRESETS, TFIDF
 from ramify.store import MANIFEST
 from ramify.wording import nearest_name, quoted
 
-SAVED = "SavedMember"
-"""Class of the members that are saved models; it is in a higher layer, and is found by the catalogue."""
+SAVED, TRAINED = "SavedMember", "TrainedMember"
+"""Classes of saved models, and of models with a vectorizer; they are in a higher layer, and found by the catalogue."""
 
-VECTORIZED = [name for name, one in PRESETS.items() if one.vectorizer == TFIDF and one.model != "fusion"]
-"""Presets that are one model on the features of the tagger."""
+SINGLE = [name for name, one in PRESETS.items() if one.model != "fusion"]
+"""Presets that are one model."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class NamedMember:
             An unknown name, a setting without a value, or one that the model does not have.
         """
         name, *pairs = text.split(":")
-        known = [*VECTORIZED, *_kinds()]
+        known = [*SINGLE, *_kinds()]
         if name not in known and _is_directory(text):
             if not (Path(text) / MANIFEST).is_file():
                 raise InputError(f"the member {quoted(text)} is a directory without a model: give one that has a model")
@@ -69,6 +69,8 @@ class NamedMember:
         """The unfitted model, or the saved one as a member that is not trained."""
         if self.directory is not None:
             return _class_of(SAVED).opened(self.directory, threads=threads)
+        if self._vectorizer() != TFIDF:
+            return _class_of(TRAINED).of_preset(self.name, self.settings, seed=seed, threads=threads)
         if self.name in PRESETS:
             model = PRESETS[self.name].build(seed=seed, threads=threads)
         else:
@@ -84,7 +86,12 @@ class NamedMember:
         return self.directory.resolve() == other.directory.resolve()
 
     def _same_settings(self, other: NamedMember) -> bool:
+        if self._vectorizer() != other._vectorizer():
+            return False
         return self._entry() == other._entry() and self._all_settings() == other._all_settings()
+
+    def _vectorizer(self) -> str:
+        return PRESETS[self.name].vectorizer if self.name in PRESETS else TFIDF
 
     def _entry(self) -> catalogue.Entry:
         return _kinds()[PRESETS[self.name].model if self.name in PRESETS else self.name]
@@ -199,13 +206,13 @@ def _setting(name: str, pair: str) -> tuple[str, Any]:
 def _unknown(name: str, known: Sequence[str]) -> str:
     """The error for an unknown name."""
     if name in PRESETS:
-        return f"the member {name} is a preset that is no single model on tf-idf: name its models instead"
+        return f"the member {name} is a preset that is a fusion itself: name its members instead"
     if "/" in name or "\\" in name:
         return f"the member {quoted(name)} is no directory: give the directory of a saved model, or the name of a model"
     near = nearest_name(name, known)
     models = ", ".join(catalogue.named(catalogue.MODEL))
     hint = "choose one of these" if near is None else f"did you mean {near!r}?"
     return (
-        f"the member {quoted(name)} is no model ({models}), no preset ({', '.join(VECTORIZED)}), and no directory of a "
+        f"the member {quoted(name)} is no model ({models}), no preset ({', '.join(SINGLE)}), and no directory of a "
         f"saved model: {hint}"
     )

@@ -1,4 +1,4 @@
-"""Members of a fusion that are not trained: saved taggers, and predictions of another program.
+"""Members of a fusion with vectorizers of their own, most of them trained before, and predictions of another program.
 
 The labels of a member are aligned by name with those of the fusion; a member never ranks a label that it does not have.
 """
@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from ramify.data.predictions import Predictions
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import Request, Sizes, Training
 from ramify.models import load
-from ramify.models.base.adapter import restricted, set_known
+from ramify.models.base.adapter import as_model, restricted, set_known
 from ramify.models.base.stored import stored_array, stored_size
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.strings import StringTable
 from ramify.tagger.instances import without_empty
 from ramify.tagger.tagger import Tagger
-from ramify.values import Int32, Int64, TopK
+from ramify.values import Dataset, Int32, Int64, TopK, as_csr
 
 FROZEN = frozenset({"frozen"})
 
@@ -225,6 +226,41 @@ class SavedMember(Aligned):
             member = cls(tagger, str(config["name"]))
             member._set_stored(config, arrays)
         return member
+
+
+class TrainedMember(SavedMember):
+    """A tagger that is trained with the fusion: a member with a vectorizer of its own.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        An unfitted tagger of texts; ``fit_training`` trains a clone.
+    name : str, default "model"
+        Name in the fusion.
+    """
+
+    needs = frozenset({"texts", "label_names"})
+    n_documents = 0  # those of the fusion itself
+
+    @classmethod
+    def of_preset(cls, name: str, settings: Mapping[str, Any], *, seed: int, threads: int | None) -> TrainedMember:
+        """A preset, with settings of its model."""
+        tagger = Tagger.of_preset(name, seed=seed, threads=threads)
+        tagger.model.set_params(**settings)
+        return cls(tagger, name)
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return as_model(self.tagger.model).abilities & {"beam"}
+
+    def fit_training(self, training: Training) -> TrainedMember:
+        """Train the tagger on the texts."""
+        names, texts = training.label_names or (), training.texts or ()
+        dataset = Dataset(as_csr(training.Y), names, texts=texts)
+        self.tagger = clone(self.tagger).fit_dataset(dataset, progress=training.progress)
+        super().fit_training(training)
+        return self
 
 
 class StoredPredictions(Aligned):
