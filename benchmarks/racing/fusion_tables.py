@@ -20,8 +20,8 @@ LABELS = {
 TEXT = """\
 `python benchmarks/fusion.py test`. Each way trains on all training documents; a fusion fits its weights on folds of
 these. Quality on the test documents in percent; "over best" are paired differences to the preset `best` in percentage
-points, \\* where p < 0.05 (bootstrap over test documents). 0-shot: recall of labels without a training document. Train CPU
-includes the vectorizer; ms per document are CPU, for all test documents in one call. `label vectors` is
+points, \\* where p < 0.05 (bootstrap over test documents). 0-shot: recall of labels without a training document. Train
+CPU includes the vectorizer; ms per document are CPU, for all test documents in one call. `label vectors` is
 `NearestTexts(label_share=1)`; `equal weights` is an `Ensemble`."""
 ADDED_TEXT = """\
 Members of the fusions, on held-out training documents: weight, exponent, nDCG@10 alone, and what each adds to the
