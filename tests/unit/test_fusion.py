@@ -133,7 +133,9 @@ def test_a_fusion_leaves_out_a_member_that_adds_nothing():
 
 def test_few_documents_give_a_warning_that_states_the_number():
     found = data()
-    with pytest.warns(RamifyWarning, match=f"0 held-out documents with a label, but fits weights from {FEWEST} on"):
+    with pytest.warns(
+        RamifyWarning, match=f"has {FEWEST - 1} documents with a label, but fits weights from {FEWEST} on"
+    ):
         model = Fusion("xr-linear,nearest", threads=1).fit(found.X[: FEWEST - 1], found.Y[: FEWEST - 1])
     assert model.weights_.tolist() == [0.5, 0.5]
     assert model.report_.quality is None

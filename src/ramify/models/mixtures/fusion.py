@@ -35,6 +35,7 @@ from ramify.models.mixtures.merged import MergedModel, stored_sizes
 from ramify.models.mixtures.merging import POWER, Merger, Power
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import CSR, Bool, Float64, Int64, TopK, as_csr
+from ramify.wording import counted
 
 SHARE = 0.2
 """Largest share of the documents in a fold."""
@@ -171,7 +172,7 @@ class Fusion(MergedModel):
             tops = [self._answer(name, member, training, rows) for name, member in zip(names, members, strict=True)]
             found, powers = self._fitted(Trial(tops, training.Y[rows[:0]]))
             kept = found.parameters.used
-        self._warn(found)
+        self._warn(found, training.Y)
         self.report_ = FusionReport.of(found, names, self.measure, int(training.seed))
         self._set_fusion(
             members,
@@ -248,15 +249,17 @@ class Fusion(MergedModel):
         values = np.stack([power.values(top.scores[labelled]) for power, top in pairs], axis=1)
         return fit(Candidates.of(labels, values, trial.truth[labelled], self.measure)), powers
 
-    def _warn(self, found: Fit) -> None:
+    def _warn(self, found: Fit, Y: CSR) -> None:
         n = len(found.qualities)
-        if n < FEWEST:
-            warnings.warn(
-                f"the fusion has {n} held-out documents with a label, but fits weights from {FEWEST} on: the members "
-                "have equal weights; give more documents",
-                RamifyWarning,
-                stacklevel=5,
-            )
+        if n >= FEWEST:
+            return
+        have = counted(n, "held-out document") if n else counted(int((np.diff(Y.indptr) > 0).sum()), "document")
+        warnings.warn(
+            f"the fusion has {have} with a label, but fits weights from {FEWEST} on: the members have equal weights; "
+            "give more documents",
+            RamifyWarning,
+            stacklevel=5,
+        )
 
     def _set_fusion(
         self, members: list[Any], *, names: list[str], weights: Float64, powers: tuple[Power, ...], known: Sizes | None
