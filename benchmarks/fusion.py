@@ -53,6 +53,7 @@ WAYS = {
     "preset library (four members)": f"fusion:xr-linear,nearest-instances,{TEXTS},lexical",
     "semantic + nearest instances + label vectors + lexical": f"fusion:semantic,nearest-instances,{TEXTS},lexical",
     "best + lexical + label vectors + semantic": f"fusion:best,lexical,{TEXTS},semantic",
+    "equal weights of the three": f"equal:xr-linear,nearest-instances,{TEXTS}",
     "equal weights of the four": f"equal:xr-linear,nearest-instances,{TEXTS},lexical",
 }
 """Names of the ways in rows and tables, and how each is made."""
