@@ -196,7 +196,7 @@ def test_a_damaged_report_is_refused():
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ("xr-linar", "the member 'xr-linar' is no model .* did you mean 'xr-linear'"),
+        ("xr-linar", "the member 'xr-linar' is no model, .* did you mean 'xr-linear'"),
         ([], "members is empty"),
         ([3], "models contains 3"),
         ("semantic", "Fusion requires label_names"),
@@ -211,7 +211,7 @@ def test_a_damaged_report_is_refused():
         ("xr-linear,,nearest", "which has an empty name"),
         ("", "members is '', which has an empty name"),
         (":", "which has an empty name"),
-        ("tree", "the member 'tree' is no model .*, no preset .fast, default, semantic, best, tail., and no directory"),
+        ("tree", "the member 'tree' is no model, no preset .fast, default, semantic, best, tail., and no directory"),
         ("models/tree", "the member 'models/tree' is no directory: give the directory of a saved model"),
         ("xr-linear,xr-linear", "members contains 'xr-linear', twice: leave one out, or give it other settings"),
         ("default,nearest,xr-linear", "members contains 'default' and 'xr-linear', which are the same model"),

@@ -63,7 +63,7 @@ class Fusion(MergedModel):
     Parameters
     ----------
     members : str, or sequence of str and estimators, optional
-        Members: names of models and presets and directories of saved models, with commas between them, or estimators;
+        Names of models and presets, and directories of saved models, separated by commas; or estimators.
         "xr-linear,nearest-instances" when None. Settings follow a name: "nearest-texts:label_share=1:power=2". A saved
         model is not trained, and must have been trained on other documents.
     measure : {"ndcg", "f1"}, default "ndcg"

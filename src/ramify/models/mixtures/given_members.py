@@ -210,9 +210,8 @@ def _unknown(name: str, known: Sequence[str]) -> str:
     if "/" in name or "\\" in name:
         return f"the member {quoted(name)} is no directory: give the directory of a saved model, or the name of a model"
     near = nearest_name(name, known)
-    models = ", ".join(catalogue.named(catalogue.MODEL))
-    hint = "choose one of these" if near is None else f"did you mean {near!r}?"
+    hint = "ramify settings lists the models" if near is None else f"did you mean {near!r}?"
     return (
-        f"the member {quoted(name)} is no model ({models}), no preset ({', '.join(SINGLE)}), and no directory of a "
-        f"saved model: {hint}"
+        f"the member {quoted(name)} is no model, no preset ({', '.join(SINGLE)}), and no directory of a saved model: "
+        f"{hint}"
     )
