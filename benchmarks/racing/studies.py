@@ -11,6 +11,7 @@ from racing.copies_tables import copies_section, senses_section
 from racing.cost_tables import cost_section
 from racing.decision_tables import decision_section
 from racing.floor_tables import floor_section
+from racing.fusion_tables import fusion_section
 from racing.generation_tables import generation_section
 from racing.hybrid_tables import hybrid_section
 from racing.indexer_tables import indexer_section
@@ -56,6 +57,7 @@ def study_sections(threads: int) -> str:
         generation_section(),
         decision_section(),
         serving_section(),
+        fusion_section(),
         annif_section(),
         scale_section(),
     ]

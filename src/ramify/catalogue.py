@@ -203,6 +203,12 @@ ENTRIES: list[Entry] = [
         public=False,
     ),
     Entry(
+        name="TrainedMember",
+        module="ramify.tagger.fusing.members",
+        summary="A tagger as a member of a fusion, trained with it.",
+        public=False,
+    ),
+    Entry(
         name="StoredPredictions",
         module="ramify.tagger.fusing.members",
         summary="Predictions of another program as a member of a fusion.",

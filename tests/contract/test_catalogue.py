@@ -22,7 +22,7 @@ from ramify.models.base.adapter import as_model, is_model
 from ramify.tagger.explain.sizes import describe, parts_of
 from ramify.values import Dataset, as_csr
 
-pytestmark = pytest.mark.filterwarnings("ignore:the fusion has .* held-out documents:ramify.RamifyWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:the fusion has .* with a label:ramify.RamifyWarning")
 """36 texts are too few to fit weights of a fusion."""
 
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}

@@ -123,7 +123,7 @@ FUSIONS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:the fusion has .* held-out documents:ramify.RamifyWarning")
+@pytest.mark.filterwarnings("ignore:the fusion has .* with a label:ramify.RamifyWarning")
 @pytest.mark.parametrize("check", MODEL_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 @pytest.mark.parametrize("variant", FUSIONS)
 def test_fusion_contract(variant, check):

@@ -12,6 +12,7 @@ import racing.copies_tables
 import racing.cost_tables
 import racing.decision_tables
 import racing.floor_tables
+import racing.fusion_tables
 import racing.generation_tables
 import racing.hybrid_tables
 import racing.indexer_tables
@@ -48,6 +49,7 @@ PLACES = {
     "ENCODERS_GPU": racing.transformer_tables,
     "SERVING": racing.serving_tables,
     "FUSION": racing.annif_tables,
+    "FUSION_ROWS": racing.fusion_tables,
 }
 
 

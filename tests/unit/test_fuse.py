@@ -1,17 +1,20 @@
 """Fusion of trained taggers and of predictions of other programs."""
 
 import json
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import ramify
 from ramify import Tagger, XRLinear
+from ramify.data import with_vocabulary
 from ramify.data.predictions import Predictions, read_predictions
 from ramify.errors import DataFileError, InputError, ModelFileError, RamifyWarning
 from ramify.tagger.fusing import fuse
 from ramify.tagger.fusing.members import SavedMember, StoredPredictions, digests_of
-from ramify.values import Dataset, TopK, as_csr
+from ramify.values import Dataset, TopK, Vocabulary, as_csr
 
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
 NAMES = list(TOPICS)
@@ -79,7 +82,8 @@ def test_members_of_features():
     a, b = (Tagger(XRLinear(threads=1, seed=seed)).fit(X, labels) for seed in (0, 1))
     names, Y = ["earth", "fire", "water"], None
     Y = as_csr([[name == one[0] for name in names] for one in labels])
-    tagger = fuse({"a": a, "b": b}, Dataset(Y, names, X=X), threads=1)
+    with pytest.warns(RamifyWarning, match=r"saved members \(a, b\) were trained on 150 documents, as many as"):
+        tagger = fuse({"a": a, "b": b}, Dataset(Y, names, X=X), threads=1)
     assert not tagger.takes_texts_
     assert tagger.score(X, labels) >= a.score(X, labels) - 0.01
 
@@ -91,6 +95,9 @@ def test_a_frozen_member_is_trained_beside_others(parts):
     assert [one.name for one in tagger.model_.report_.members] == ["a", "XRLinear"]
     assert tagger.tag([TOPICS["earth"]], 1)[0][0][0] == "earth"
     assert all(member is not a.model_ for member in tagger.model_.members_)
+    with pytest.warns(RamifyWarning, match="equal weights"):
+        few = Tagger(model).fit_dataset(held.take(np.arange(61)))
+    assert few.tag([TOPICS["earth"]], 1)[0][0][0] == "earth"
 
 
 def test_wrong_members(parts):
@@ -187,3 +194,89 @@ def test_ids_that_no_document_has_are_refused(tmp_path):
         path.write_text(json.dumps(lines[0] | wrong) + "\n")
         with pytest.raises(DataFileError, match=r"predictions\.jsonl:1"):
             read_predictions(path, data)
+
+
+GERMAN = {"water": "Wasser", "fire": "Feuer", "earth": "Erde"}
+
+
+def identified(dataset, names=None):
+    """The Dataset with identifiers "u:water", ... of its labels, and other names."""
+    keys = [f"u:{name}" for name in dataset.label_names]
+    return replace(dataset, label_keys=keys, label_names=[(names or {}).get(one, one) for one in dataset.label_names])
+
+
+def test_labels_with_one_identifier_are_one_label(parts):
+    _, _, held = parts
+    a = Tagger(XRLinear(threads=1)).fit_dataset(identified(documents(60, ["water", "fire"])))
+    b = Tagger(XRLinear(threads=1)).fit_dataset(identified(documents(60, ["fire", "earth"], 1), GERMAN))
+    of_keys = replace(held, label_names=[f"u:{name}" for name in held.label_names])
+    for data in (of_keys, identified(held, GERMAN), identified(held)):
+        tagger = fuse({"a": a, "b": b}, data, threads=1)
+        assert list(tagger.label_names_) == ["water", "fire", "Erde"]
+        assert list(tagger.label_keys_) == ["u:water", "u:fire", "u:earth"]
+        assert [tagger.tag([words], 1)[0][0][0] for words in TOPICS.values()] == ["water", "fire", "Erde"]
+        assert min(one.added for one in tagger.model_.report_.members) > 0.05
+
+
+def test_a_label_of_another_program_may_be_an_identifier(parts):
+    a = Tagger(XRLinear(threads=1)).fit_dataset(identified(documents(60, ["water", "fire"])))
+    held = parts[2]
+    top = TopK(held.Y.indices.astype(np.int32)[:, None], np.ones((len(held), 1), np.float32))
+    predicted = Predictions(held.texts, [f"u:{name}" for name in NAMES], top)
+    with pytest.warns(RamifyWarning, match="no labels for other documents"):
+        tagger = fuse({"a": a, "p": predicted}, held, threads=1)
+    assert list(tagger.label_names_) == ["water", "fire", "u:earth"]
+    both = replace(predicted, label_names=["water", "fire", "u:water"])
+    with pytest.raises(InputError, match="the labels 'water' and 'u:water' of the member p are one label"):
+        fuse({"a": a, "p": both}, held)
+
+
+def test_a_name_with_two_identifiers_is_refused(parts):
+    a = Tagger(XRLinear(threads=1)).fit_dataset(identified(documents(60, ["water", "fire"])))
+    b = Tagger(XRLinear(threads=1)).fit_dataset(identified(documents(60, ["fire", "earth"], 1), {"earth": "water"}))
+    with pytest.raises(InputError, match=r"'water' has the identifier 'u:earth' in the member b, but 'u:water'"):
+        fuse({"a": a, "b": b}, parts[2])
+
+
+def test_a_vocabulary_of_all_labels_is_kept(parts):
+    table = [(f"u:{name}", name) for name in NAMES]
+    vocabulary = Vocabulary(
+        uris=[key for key, _ in table], names={"en": [name for _, name in table], "de": list(GERMAN.values())}
+    )
+    a, b = (
+        Tagger(XRLinear(threads=1)).fit_dataset(with_vocabulary(documents(60, NAMES, seed), vocabulary, "en"))
+        for seed in (0, 1)
+    )
+    tagger = fuse({"a": a, "b": b}, parts[2], threads=1)
+    assert tagger.tag([TOPICS["earth"]], 1, answer="name", language="de")[0][0][0] == "Erde"
+
+
+def test_predictions_of_other_texts_are_refused(parts, tmp_path):
+    a, _, held = parts
+    records = [{"text": f"another text {row}", "labels": LABELS} for row in range(3)]
+    path = write(tmp_path / "other.jsonl", records)
+    wanted = r"other\.jsonl has predictions for 3 texts, but none of them is among the 150 held-out documents: give"
+    with pytest.raises(InputError, match=wanted):
+        fuse({"a": a, "p": read_predictions(path, held)}, held)
+    path = write(tmp_path / "few.jsonl", [*records, {"text": held.texts[0], "labels": LABELS}])
+    with pytest.warns(RamifyWarning, match=r"few\.jsonl has predictions for only 1 of the 150 held-out documents"):
+        fuse({"a": a, "p": read_predictions(path, held)}, held, threads=1)
+    half = Predictions(held.texts[:75], ["water"], TopK(np.zeros((75, 1), np.int32), np.ones((75, 1), np.float32)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fuse({"a": a, "p": half}, held, threads=1)
+
+
+def test_a_member_with_a_vectorizer_of_its_own(parts, tmp_path):
+    held = parts[2]
+    tagger = Tagger(ramify.Fusion("nearest-instances,semantic:max_leaf=7", threads=1)).fit_dataset(held)
+    report = {one.name: one for one in tagger.model_.report_.members}
+    assert list(report) == ["nearest-instances", "semantic"]
+    assert report["semantic"].weight > 0
+    member = tagger.model_.members_[tagger.model_.names_.index("semantic")]
+    assert member.tagger.model_.max_leaf == 7
+    assert member.tagger.vectorizer_.second_.n_columns == 256
+    words = ["cinders", "rivers"]  # no training document has these words
+    assert [found[0][0] for found in tagger.tag(words, 1)] == ["fire", "water"]
+    tagger.save(tmp_path / "m")
+    assert ramify.load(tmp_path / "m").tag(words, 3) == tagger.tag(words, 3)

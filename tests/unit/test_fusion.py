@@ -5,17 +5,19 @@ import pytest
 
 import ramify
 from ramify import Fusion, NearestInstances, PopularLabels, TopK, XRLinear
+from ramify.cli.fuse import fusion_text
 from ramify.errors import InputError, ModelFileError, RamifyWarning
 from ramify.exchange import Request, Training
 from ramify.models.mixtures import fusion_fit
 from ramify.models.mixtures.fusion import Trial
 from ramify.models.mixtures.fusion_fit import FEWEST, Candidates, Parameters, fit, fitted, power_of
-from ramify.models.mixtures.fusion_report import FusionReport
+from ramify.models.mixtures.fusion_report import MEASURED, FusionReport
 from ramify.models.mixtures.merging import Power
 from ramify.testing.values import planted_clusters
 from ramify.values import as_csr
 
 L, N_TRUE = 40, 3
+NEAREST = NearestInstances()
 
 
 def rankings(scores):
@@ -131,9 +133,20 @@ def test_a_fusion_leaves_out_a_member_that_adds_nothing():
 
 def test_few_documents_give_a_warning_that_states_the_number():
     found = data()
-    with pytest.warns(RamifyWarning, match=f"0 held-out documents with a label, but fits weights from {FEWEST} on"):
+    with pytest.warns(
+        RamifyWarning, match=f"has {FEWEST - 1} documents with a label, but fits weights from {FEWEST} on"
+    ):
         model = Fusion("xr-linear,nearest", threads=1).fit(found.X[: FEWEST - 1], found.Y[: FEWEST - 1])
     assert model.weights_.tolist() == [0.5, 0.5]
+    assert model.report_.quality is None
+    assert {(one.alone, one.added, one.low, one.high) for one in model.report_.members} == {(None,) * 4}
+    text = fusion_text(model.report_)
+    assert "not measured on 0 held-out documents (equal weights)" in text
+    assert "0.00" not in text
+    stored = model.report_.as_dict()
+    assert FusionReport.from_dict(stored) == model.report_
+    earlier = stored | {"quality": 0.0, "members": [one | dict.fromkeys(MEASURED, 0.0) for one in stored["members"]]}
+    assert FusionReport.from_dict(earlier) == model.report_, "a directory of an earlier version"
 
 
 def test_members_are_trained_on_all_documents_and_once_without_a_fold():
@@ -183,14 +196,27 @@ def test_a_damaged_report_is_refused():
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ("xr-linar", "did you mean 'xr-linear'"),
+        ("xr-linar", "the member 'xr-linar' is no model, .* did you mean 'xr-linear'"),
         ([], "members is empty"),
         ([3], "models contains 3"),
-        ("semantic", "is a preset that is no single model on tf-idf"),
+        ("semantic", "Fusion requires label_names"),
         ("nearest:power=x", "power of the member nearest is 'x'"),
         ("nearest:power=-1", "power of the member nearest is -1"),
-        ("nearest:pover=1", "nearest has no setting 'pover'"),
-        ("library", "is a preset that is no single model"),
+        ("nearest:pover=1", "the member nearest has no setting 'pover': did you mean 'power'"),
+        ("lexical:seed", "lexical has the setting seed without a value: write lexical:seed=VALUE, or leave it out"),
+        ("nearest:tree=1", "the member nearest has no setting 'tree': ramify settings nearest-instances lists them"),
+        ("nearest:power", "nearest has the setting power without a value: write nearest:power=VALUE"),
+        ("nearest:power=1:power=2", "has the setting power twice"),
+        (",,", "members is ',,', which has an empty name: write names with one comma between them"),
+        ("xr-linear,,nearest", "which has an empty name"),
+        ("", "members is '', which has an empty name"),
+        (":", "which has an empty name"),
+        ("tree", "the member 'tree' is no model, no preset .fast, default, semantic, best, tail., and no directory"),
+        ("models/tree", "the member 'models/tree' is no directory: give the directory of a saved model"),
+        ("xr-linear,xr-linear", "members contains 'xr-linear', twice: leave one out, or give it other settings"),
+        ("default,nearest,xr-linear", "members contains 'default' and 'xr-linear', which are the same model"),
+        ([NEAREST, NEAREST], "members contains one NearestInstances object twice"),
+        ("library", "is a preset that is a fusion itself"),
     ],
 )
 def test_wrong_members(members, message):
@@ -233,3 +259,14 @@ def test_a_member_that_adds_less_than_its_price_is_left_out(monkeypatch, price, 
     monkeypatch.setattr(fusion_fit, "PRICE", price)
     members, Y = problem(weights=(0.6, 0.33, 0.07), exponents=(1.0, 1.0, 1.0))
     assert len(fit(candidates(members, Y)).parameters.used) == kept
+
+
+def test_errors_of_a_member_name_it():
+    class Refusing(NearestInstances):
+        def _learn(self, training):
+            raise InputError("no instance has a feature: give other data")
+
+    found = data()
+    for n in (FEWEST - 1, len(found.Y.toarray())):
+        with pytest.raises(InputError, match=r"^the member Refusing: no instance has a feature: give other data$"):
+            Fusion([XRLinear(), Refusing()], threads=1).fit(found.X[:n], found.Y[:n])

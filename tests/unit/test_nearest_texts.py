@@ -72,7 +72,13 @@ def test_a_text_without_known_words_has_no_label():
 
 
 @pytest.mark.parametrize(
-    ("vectorizer", "message"), [("tfdf", "did you mean 'tfidf'"), (3, "must be a name or an object"), (Tfidf, "is <")]
+    ("vectorizer", "message"),
+    [
+        ("tfdf", "did you mean 'tfidf'"),
+        ("static", "vectorizer is 'static', which makes dense vectors, .* choose one of tfidf, hashing"),
+        (3, "must be a name or an object"),
+        (Tfidf, "is <"),
+    ],
 )
 def test_wrong_vectorizers(vectorizer, message):
     with pytest.raises(InputError, match="vectorizer is"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from ramify.cli.options import FieldOptions, OutputOptions, ThreadOptions
+from ramify.wording import counted
 
 if TYPE_CHECKING:
     from ramify.models.mixtures.fusion_report import FusionReport
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 HELP = """Combine trained models to one model, with weights fitted on held-out documents.
 
 Each member has a weight and an exponent. The documents must not be those that the members were trained on. A member is
-a model directory, or a file with the predictions of another program for the documents, in the format of ramify predict:
+a model directory, or a file with the predictions of another program for the documents, in a format of ramify predict
+(.jsonl, .csv or .parquet):
 
   {"id": 7, "labels": [{"label": "Water pollution", "score": 0.93}, ...]}
 
-Lines may also contain the text; predictions for other texts are then used for these. The table has the quality of each
-member alone, and what it adds to the other members, with a 95% interval.
+Records may also contain the text; predictions for other texts are then used for these. The table has the quality of
+each member alone, and what it adds to the other members, with a 95% interval.
 
 Examples:
 
@@ -92,14 +94,21 @@ def _read(options: FuseOptions, taggers: dict[Path, Any]) -> Dataset:
 
 def _names(paths: list[Path]) -> list[str]:
     """The last parts of the paths; the whole paths if two are equal."""
-    short = [path.resolve().name.removesuffix(".gz").removesuffix(".jsonl") for path in paths]
+    short = [_without_extension(path.resolve().name) for path in paths]
     if len(set(short)) == len(short):
         return short
     return [f"{path} ({number})" if paths.count(path) > 1 else str(path) for number, path in enumerate(paths, 1)]
 
 
+def _without_extension(name: str) -> str:
+    """The name of a file of predictions without its extension."""
+    name = name.removesuffix(".gz")
+    ends = (".jsonl", ".csv", ".parquet")
+    return next((name.removesuffix(end) for end in ends if name.endswith(end)), name)
+
+
 def fusion_text(report: FusionReport) -> str:
-    """The table of a fusion: each member alone, and what it adds."""
+    """The table of a fusion: each member alone, and what it adds; "-" for what was not measured."""
     from ramify.evaluation.grid import Grid
 
     rows = tuple(
@@ -107,12 +116,18 @@ def fusion_text(report: FusionReport) -> str:
             one.name,
             f"{one.weight:.3f}",
             f"{one.exponent:.2f}",
-            f"{100 * one.alone:.2f}",
-            f"{100 * one.added:+.2f}",
-            f"{100 * one.low:+.2f} to {100 * one.high:+.2f}",
+            _points(one.alone),
+            _points(one.added, "+"),
+            "-" if one.low is None else f"{_points(one.low, '+')} to {_points(one.high, '+')}",
         )
         for one in report.members
     )
     how = {"fitted": "fitted weights", "equal": "equal weights", "best member": "the best member alone"}[report.how]
-    title = f"{report.measured} {100 * report.quality:.2f} on {report.documents:,} held-out documents ({how})"
+    quality = "not measured" if report.quality is None else _points(report.quality)
+    title = f"{report.measured} {quality} on {counted(report.documents, 'held-out document')} ({how})"
     return str(Grid(title, ("member", "weight", "exponent", "alone", "adds", "95% interval"), rows))
+
+
+def _points(quality: float | None, sign: str = "") -> str:
+    """A quality in points; "-" for None."""
+    return "-" if quality is None else f"{100 * quality:{sign}.2f}"

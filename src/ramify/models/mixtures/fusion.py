@@ -12,7 +12,8 @@ Lehtinen: Annif at the GermEval-2025 LLMs4Subjects Task, 2025, arXiv:2508.15877.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -28,12 +29,13 @@ from ramify.exchange import CheckedTraining, Request, Sizes, Training, VectorCac
 from ramify.models.base.adapter import as_model, unfitted
 from ramify.models.mixtures.fusion_fit import FEWEST, MEASURES, NDCG, Candidates, Fit, fit, power_of
 from ramify.models.mixtures.fusion_report import LARGEST, FusionReport
+from ramify.models.mixtures.given_members import listed_members, made_member, member_names
 from ramify.models.mixtures.member_reasons import for_member
-from ramify.models.mixtures.members import listed_members, made_member, member_names
 from ramify.models.mixtures.merged import MergedModel, stored_sizes
 from ramify.models.mixtures.merging import POWER, Merger, Power
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.values import CSR, Bool, Float64, Int64, TopK, as_csr
+from ramify.wording import counted
 
 SHARE = 0.2
 """Largest share of the documents in a fold."""
@@ -61,8 +63,9 @@ class Fusion(MergedModel):
     Parameters
     ----------
     members : str, or sequence of str and estimators, optional
-        Members: names of models and presets, with commas between them, or estimators;
-        "xr-linear,nearest-instances" when None. Settings follow a name: "nearest-texts:label_share=1:power=2".
+        Names of models and presets, and directories of saved models, separated by commas; or estimators.
+        "xr-linear,nearest-instances" when None. Settings follow a name: "nearest-texts:label_share=1:power=2". A saved
+        model is not trained, and must have been trained on other documents.
     measure : {"ndcg", "f1"}, default "ndcg"
         Quality that the weights maximize; "ndcg": nDCG@10; "f1": the mean F1 of the first 5 labels.
     candidates : int, default 50
@@ -133,14 +136,25 @@ class Fusion(MergedModel):
         return listed_members(DEFAULT_MEMBERS if self.members is None else self.members)
 
     def _models(self) -> list[Any]:
-        general = {"seed": self.seed, "threads": self.threads}
-        return [made_member(one, **general) if isinstance(one, str) else one for one in self._given()]
+        return [self._made(one) if isinstance(one, str) else one for one in self._given()]
+
+    def _made(self, text: str) -> Any:
+        """The member of a text; kept, so that a saved model is read once."""
+        kept, key = self.__dict__.setdefault("_opened", {}), (text, self.seed, self.threads)
+        if key not in kept:
+            kept[key] = made_member(text, seed=self.seed, threads=self.threads)
+        return kept[key]
+
+    def __getstate__(self) -> Any:
+        return {name: value for name, value in super().__getstate__().items() if name != "_opened"}
 
     def _learn(self, training: CheckedTraining) -> None:
         """Fit the parameters on held-out documents, then train the members that have a weight on all documents."""
-        names, models = member_names(self._given()), self._models()
+        names = member_names(self._given())
+        models = dict(zip(names, self._models(), strict=True))
+        _check_documents(models, len(training))
         shared = replace(training, vectors=VectorCache())
-        held = self._held_out(training, models)
+        held = self._held_out(training, list(models.values()))
         count = (len(held) + 1) * len(models)
         twins, trials = models, []
         for number, rows in enumerate(held):
@@ -149,14 +163,16 @@ class Fusion(MergedModel):
         if trials:
             found, powers = self._fitted(_joined(trials))
             kept = found.parameters.used
-            members = [self._final(twins[m], shared, count - len(models) + m, count) for m in kept]
+            members = [self._final(names[m], twins[names[m]], shared, count - len(models) + m, count) for m in kept]
         else:
-            members = [self._final(model, shared, number, count) for number, model in enumerate(models)]
+            members = [
+                self._final(name, model, shared, number, count) for number, (name, model) in enumerate(models.items())
+            ]
             rows = np.arange(min(MOST_FOR_RANGE, len(training)))
-            tops = [self._answer(member, training, rows) for member in members]
+            tops = [self._answer(name, member, training, rows) for name, member in zip(names, members, strict=True)]
             found, powers = self._fitted(Trial(tops, training.Y[rows[:0]]))
             kept = found.parameters.used
-        self._warn(found)
+        self._warn(found, training.Y)
         self.report_ = FusionReport.of(found, names, self.measure, int(training.seed))
         self._set_fusion(
             members,
@@ -181,38 +197,48 @@ class Fusion(MergedModel):
         return [labelled[rows] for rows in found]
 
     def _trial(
-        self, training: CheckedTraining, models: Sequence[Any], held: Int64, number: int, count: int
-    ) -> tuple[list[Any], Trial]:
-        """Models trained without the held-out rows, and their rankings of these."""
-        truth = training.Y[held]
-        if all("frozen" in as_model(model).abilities for model in models):
-            twins = [
-                self._train(unfitted(model), training, number + place, count) for place, model in enumerate(models)
-            ]
-            return twins, Trial([self._answer(twin, training, held) for twin in twins], truth)
-        rest = training.take(np.setdiff1d(np.arange(len(training)), held, assume_unique=True))
-        rest = replace(rest, vectors=VectorCache())
-        twins = [self._train(unfitted(model), rest, number + place, count) for place, model in enumerate(models)]
-        trial = Trial([self._answer(twin, training, held) for twin in twins], truth)
+        self, training: CheckedTraining, models: Mapping[str, Any], held: Int64, number: int, count: int
+    ) -> tuple[dict[str, Any], Trial]:
+        """Models trained without the held-out rows, by name, and their rankings of these."""
+        is_trained = any("frozen" not in as_model(model).abilities for model in models.values())
+        rest = training
+        if is_trained:
+            rest = training.take(np.setdiff1d(np.arange(len(training)), held, assume_unique=True))
+            rest = replace(rest, vectors=VectorCache())
+        twins = {
+            name: self._trained(name, unfitted(model), rest, number + place, count)
+            for place, (name, model) in enumerate(models.items())
+        }
+        trial = Trial([self._answer(name, twin, training, held) for name, twin in twins.items()], training.Y[held])
+        if not is_trained:
+            return twins, trial
         used = np.bincount(training.Y.indices, minlength=training.Y.shape[1]) > 0
         if used.mean() >= 1 - UNUSED:
             trial = trial.among(np.bincount(rest.Y.indices, minlength=rest.Y.shape[1]) > 0)
         return twins, trial
 
-    def _answer(self, member: Any, training: CheckedTraining, rows: Int64) -> TopK:
+    def _trained(self, name: str, member: Any, training: CheckedTraining, number: int, count: int) -> Any:
+        with _errors_of(name):
+            return self._train(member, training, number, count)
+
+    def _answer(self, name: str, member: Any, training: CheckedTraining, rows: Int64) -> TopK:
         taken = training.take(rows)
         model = as_model(member, Sizes(features=training.n_features, labels=training.Y.shape[1]))
         k = min(self.candidates, training.Y.shape[1])
-        return model.answer(for_member(Request(X=taken.X, texts=taken.texts, k=k, threads=training.threads), model))
+        request = for_member(Request(X=taken.X, texts=taken.texts, k=k, threads=training.threads), model)
+        with _errors_of(name):
+            return model.answer(request)
 
-    def _final(self, twin: Any, training: CheckedTraining, number: int, count: int) -> Any:
+    def _final(self, name: str, twin: Any, training: CheckedTraining, number: int, count: int) -> Any:
         """The member trained on all documents, with the settings that its twin chose."""
-        if "frozen" in as_model(twin).abilities:
+        is_fitted = hasattr(twin, "n_labels_")
+        if is_fitted and "frozen" in as_model(twin).abilities:
             return twin
-        if "refitted" in as_model(twin).abilities and hasattr(twin, "n_labels_"):
+        if is_fitted and "refitted" in as_model(twin).abilities:
             own = training if "X" in as_model(twin).needs else replace(training, X=None)
-            return twin.refitted(own.part_of_progress(number, count))
-        return self._train(unfitted(twin), training, number, count)
+            with _errors_of(name):
+                return twin.refitted(own.part_of_progress(number, count))
+        return self._trained(name, unfitted(twin), training, number, count)
 
     def _fitted(self, trial: Trial) -> tuple[Fit, list[Power]]:
         """The fit, and the conversion of each member's scores."""
@@ -223,15 +249,17 @@ class Fusion(MergedModel):
         values = np.stack([power.values(top.scores[labelled]) for power, top in pairs], axis=1)
         return fit(Candidates.of(labels, values, trial.truth[labelled], self.measure)), powers
 
-    def _warn(self, found: Fit) -> None:
+    def _warn(self, found: Fit, Y: CSR) -> None:
         n = len(found.qualities)
-        if n < FEWEST:
-            warnings.warn(
-                f"the fusion has {n} held-out documents with a label, but fits weights from {FEWEST} on: the members "
-                "have equal weights; give more documents",
-                RamifyWarning,
-                stacklevel=5,
-            )
+        if n >= FEWEST:
+            return
+        have = counted(n, "held-out document") if n else counted(int((np.diff(Y.indptr) > 0).sum()), "document")
+        warnings.warn(
+            f"the fusion has {have} with a label, but fits weights from {FEWEST} on: the members have equal weights; "
+            "give more documents",
+            RamifyWarning,
+            stacklevel=5,
+        )
 
     def _set_fusion(
         self, members: list[Any], *, names: list[str], weights: Float64, powers: tuple[Power, ...], known: Sizes | None
@@ -247,7 +275,8 @@ class Fusion(MergedModel):
         data = again._checked_training(training)
         shared = replace(data, vectors=VectorCache())
         members = [
-            again._final(member, shared, number, len(self.members_)) for number, member in enumerate(self.members_)
+            again._final(name, member, shared, number, len(self.members_))
+            for number, (name, member) in enumerate(zip(self.names_, self.members_, strict=True))
         ]
         again.report_ = self.report_
         known = Sizes(features=data.n_features, labels=data.Y.shape[1])
@@ -296,6 +325,27 @@ class Fusion(MergedModel):
             return model._set_fusion(
                 members, names=names, weights=weights, powers=powers, known=stored_sizes(config["sizes"])
             )
+
+
+def _check_documents(models: Mapping[str, Any], n: int) -> None:
+    """Warn of saved models that were trained on as many documents: their rankings of these would be too good."""
+    names = [name for name, model in models.items() if getattr(model, "n_documents", 0) == n]
+    if names:
+        warnings.warn(
+            f"saved members ({', '.join(names)}) were trained on {n:,} documents, as many as the fusion is fitted on: "
+            "if they are the same, the weights are too large; give other documents",
+            RamifyWarning,
+            stacklevel=6,
+        )
+
+
+@contextmanager
+def _errors_of(name: str) -> Iterator[None]:
+    """Context in which an InputError names the member."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"the member {name}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -333,7 +333,8 @@ class Fit:
     how : {"fitted", "equal", "best member"}
         The parameters that were chosen.
     qualities : float64 array, shape (n,)
-        Quality of each document, with parameters that were not fitted on it.
+        Quality of each document, with parameters that were not fitted on it; for "best member", with the member that is
+        the best one of all documents.
     alone, added : float64 arrays, shape (m, n)
         The same of each member alone, and the difference that it makes to the fusion of the other members.
     """

@@ -39,15 +39,22 @@ FEATURES_PER_LABEL = 200
 
 INSTANCES, LABELS = "instances", "labels"
 
+SPARSE = ("tfidf", "hashing")
+"""Names of the vectorizers that can be chosen."""
+
 
 def _vectorizer(given: Any) -> Any:
     """The vectorizer, or the name of one; InputError for anything else."""
     if isinstance(given, str):
-        known = catalogue.named(catalogue.VECTORIZER)
-        if given not in known:
-            near = nearest_name(given, known)
+        if given in catalogue.named(catalogue.VECTORIZER) and given not in SPARSE:
+            raise InputError(
+                f"vectorizer is {quoted(given)}, which makes dense vectors, but must make sparse ones: choose one of "
+                f"{', '.join(SPARSE)}"
+            )
+        if given not in SPARSE:
+            near = nearest_name(given, SPARSE)
             hint = "choose one of these" if near is None else f"did you mean {near!r}?"
-            raise InputError(f"vectorizer is {quoted(given)}, but must be one of {', '.join(known)}: {hint}")
+            raise InputError(f"vectorizer is {quoted(given)}, but must be one of {', '.join(SPARSE)}: {hint}")
         return given
     if isinstance(given, type) or not callable(getattr(given, "fit_transform", None)):
         raise InputError(f"vectorizer is {quoted(given)}, but must be a name or an object such as Tfidf()")
@@ -172,7 +179,7 @@ class NearestTexts(RankingModel):
     def _sparse(self, vectors: Any) -> CSR:
         if not sp.issparse(vectors):
             raise InputError(
-                f"the vectorizer {type(self.vectorizer).__name__} gives dense vectors, but NearestTexts needs sparse "
+                f"the vectorizer {quoted(self.vectorizer)} gives dense vectors, but NearestTexts needs sparse "
                 "ones: use Tfidf, or DenseNeighbours on dense vectors"
             )
         return as_csr(vectors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,14 @@ from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Training
 from ramify.models.mixtures.fusion import Fusion
 from ramify.strings import StringTable
-from ramify.tagger.assessment import named_by
+from ramify.tagger.fusing.labels import JointLabels
 from ramify.tagger.fusing.members import Aligned, SavedMember, StoredPredictions
 from ramify.tagger.tagger import Tagger
 from ramify.values import Dataset, StageProgress
+from ramify.wording import counted
+
+ENOUGH = 0.5
+"""Share of the held-out documents that a file of predictions should at least contain."""
 
 
 def fuse(
@@ -36,7 +41,7 @@ def fuse(
     ----------
     members : mapping of str to Tagger or Predictions
         Fitted taggers, and predictions for at least the held-out documents, by name. Their labels may differ: they are
-        aligned by name, and a member never ranks a label that it does not have.
+        aligned by identifier, or else by name, and a member never ranks a label that it does not have.
     held_out : Dataset
         Labelled documents that no member was trained on.
     measure, candidates, threads
@@ -52,23 +57,34 @@ def fuse(
     Raises
     ------
     InputError
-        No tagger among the members, taggers of texts and of features together, or a member without a label in common
-        with the others.
+        No tagger among the members, taggers of texts and of features together, predictions of other texts, a member
+        without a label in common with the others, or a label with different identifiers.
+
+    Warns
+    -----
+    RamifyWarning
+        Predictions for fewer than half of the held-out documents, or a fusion of predictions only.
     """
-    taggers = [member for member in members.values() if isinstance(member, Tagger)]
+    taggers = {name: member for name, member in members.items() if isinstance(member, Tagger)}
     if not taggers:
         raise InputError("no member is a model, but a fusion needs at least one to answer new documents: give one")
-    _check_kinds(members, taggers)
-    first = taggers[0]
-    for tagger in taggers:
-        held_out = named_by(tagger, held_out)
-    frozen: list[Aligned] = [
-        SavedMember(member, name) if isinstance(member, Tagger) else StoredPredictions.of(member, name)
-        for name, member in members.items()
-    ]
-    names = list(dict.fromkeys(name for member in frozen for name in member.own_names))
-    _check_common(frozen)
-    aligned = align(held_out, names)
+    first = next(iter(taggers.values()))
+    _check_kinds(members, first)
+    for name, member in members.items():
+        if isinstance(member, Predictions) and held_out.texts is not None:
+            _check_texts(member, name, held_out.texts)
+    labels = JointLabels.of(
+        {
+            name: (member.label_names_, member.label_keys_)
+            if isinstance(member, Tagger)
+            else (member.label_names, None)
+            for name, member in members.items()
+        }
+    )
+    _check_common(labels)
+    names = labels.names
+    frozen = [_frozen(member, name, labels.names_of[name]) for name, member in members.items()]
+    aligned = align(labels.of_data(held_out, taggers), names)
     Y = sp.csr_matrix(aligned.Y[:, : len(names)])
     if Y.nnz == 0:
         raise InputError("no held-out document has a label of the members: check the labels field")
@@ -86,40 +102,67 @@ def fuse(
             RamifyWarning,
             stacklevel=2,
         )
-    return _tagger_of(model, names, first, taggers)
+    return _tagger_of(model, labels, taggers)
 
 
-def _check_kinds(members: Mapping[str, Any], taggers: Sequence[Tagger]) -> None:
+def _frozen(member: Tagger | Predictions, name: str, names: Sequence[str]) -> Aligned:
+    """The member of the fusion, with the names of its labels in the fusion."""
+    if isinstance(member, Tagger):
+        return SavedMember(member, name, names)
+    return StoredPredictions.of(replace(member, label_names=names), name)
+
+
+def _check_kinds(members: Mapping[str, Any], first: Tagger) -> None:
     kinds = {name: member.takes_texts_ for name, member in members.items() if isinstance(member, Tagger)}
-    if len(set(kinds.values())) > 1 or (len(taggers) < len(members) and not taggers[0].takes_texts_):
+    if len(set(kinds.values())) > 1 or (len(kinds) < len(members) and not first.takes_texts_):
         of_features = [name for name, takes_texts in kinds.items() if not takes_texts]
         raise InputError(f"the member {of_features[0]} takes features, but others take texts: give members of one kind")
 
 
-def _check_common(members: Sequence[Aligned]) -> None:
+def _check_texts(predictions: Predictions, name: str, texts: Sequence[str]) -> None:
+    """Raise InputError if no held-out document has a prediction; warn if fewer than half have one."""
+    known = set(predictions.texts)
+    found = sum(text in known for text in texts)
+    which = f"the member {name}" if predictions.path is None else str(predictions.path)
+    if not found:
+        raise InputError(
+            f"{which} has predictions for {counted(len(known), 'text')}, but none of them is among the "
+            f"{counted(len(texts), 'held-out document')}: give predictions for these documents"
+        )
+    if found < ENOUGH * len(texts):
+        warnings.warn(
+            f"{which} has predictions for only {found:,} of the {counted(len(texts), 'held-out document')}, so that "
+            "it ranks no label for the others: give predictions for all of them",
+            RamifyWarning,
+            stacklevel=3,
+        )
+
+
+def _check_common(labels: JointLabels) -> None:
     """Raise InputError for a member that shares no label with the first one."""
-    first = set(members[0].own_names)
-    for member in members[1:]:
-        if first.isdisjoint(member.own_names):
+    first, *others = labels.names_of
+    own = set(labels.names_of[first])
+    for member in others:
+        if own.isdisjoint(labels.names_of[member]):
             raise InputError(
-                f"the members {members[0].name} and {member.name} have no label in common: give members with the same "
-                "label names"
+                f"the members {first} and {member} have no label in common: give members with the same label names"
             )
 
 
-def _tagger_of(model: Fusion, names: list[str], first: Tagger, taggers: Sequence[Tagger]) -> Tagger:
-    """The tagger, with the label identifiers and field names of the first member, and its training frequencies."""
+def _tagger_of(model: Fusion, labels: JointLabels, taggers: Mapping[str, Tagger]) -> Tagger:
+    """The tagger, with the field names of the first member, and its training frequencies."""
+    (place, first), *_ = taggers.items()
+    names = labels.names
     tagger = Tagger.of(model, StringTable.of(names))
     tagger.takes_texts_ = first.takes_texts_
     tagger.fields_ = dict(first.fields_)
-    keys: dict[str, str] = {}
-    for one in reversed(taggers):
-        keys |= dict(zip(one.label_names_, one.label_keys_ or (), strict=False))
-    if keys:
-        tagger.label_keys_ = StringTable.of([keys.get(name, name) for name in names])
+    if labels.key_of:
+        tagger.label_keys_ = StringTable.of([labels.key_of.get(name, name) for name in names])
+    if first.vocabulary_ is not None and names == labels.names_of[place]:
+        tagger.vocabulary_ = first.vocabulary_
     if first.label_counts_ is not None:
-        number = {name: place for place, name in enumerate(names)}
+        number = {name: column for column, name in enumerate(names)}
         counts = np.zeros(len(names), np.int64)
-        counts[[number[name] for name in first.label_names_]] = first.label_counts_
+        counts[[number[name] for name in labels.names_of[place]]] = first.label_counts_
         tagger.label_counts_, tagger.n_documents_ = counts, first.n_documents_
     return tagger

@@ -1,4 +1,4 @@
-"""Members of a fusion that are not trained: saved taggers, and predictions of another program.
+"""Members of a fusion with vectorizers of their own, most of them trained before, and predictions of another program.
 
 The labels of a member are aligned by name with those of the fusion; a member never ranks a label that it does not have.
 """
@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from ramify.data.predictions import Predictions
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import Request, Sizes, Training
-from ramify.models.base.adapter import restricted
+from ramify.models import load
+from ramify.models.base.adapter import as_model, restricted, set_known
 from ramify.models.base.stored import stored_array, stored_size
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.strings import StringTable
 from ramify.tagger.instances import without_empty
 from ramify.tagger.tagger import Tagger
-from ramify.values import Int32, Int64, TopK
+from ramify.values import Dataset, Int32, Int64, TopK, as_csr
 
 FROZEN = frozenset({"frozen"})
 
@@ -59,13 +62,17 @@ class Aligned:
         """Align the labels by name; nothing is trained."""
         names = training.label_names or ()
         number = {name: place for place, name in enumerate(names)}
-        self.places_ = np.array([number.get(name, -1) for name in self.own_names], np.int32)
+        self.places_ = np.array([number.get(name, -1) for name in self._found_in(names)], np.int32)
         if not (self.places_ >= 0).any():
             raise InputError(
                 f"the member {self.name} has no label in common with the data: give models with the same label names"
             )
         self.n_labels_ = len(names)
         return self
+
+    def _found_in(self, names: Sequence[str]) -> Sequence[str]:
+        """The name by which each own label is searched among the names of the fusion."""
+        return self.own_names
 
     def __deepcopy__(self, memo: Any) -> Aligned:
         return copy.copy(self)  # the fitted parts are shared, as nothing changes them
@@ -94,16 +101,54 @@ class SavedMember(Aligned):
         A fitted tagger; it is not changed.
     name : str, default "model"
         Name in the fusion.
+    names : sequence of str, optional
+        Names of the tagger's labels in the fusion; those of the tagger when None.
     """
 
-    def __init__(self, tagger: Tagger, name: str = "model") -> None:
+    def __init__(self, tagger: Tagger, name: str = "model", names: Sequence[str] | None = None) -> None:
         super().__init__(name)
-        self.tagger = tagger
+        self.tagger, self.names = tagger, names
+
+    @classmethod
+    def opened(cls, directory: str | Path, *, threads: int | None = None) -> SavedMember:
+        """From a model directory; its name is the last part of the path.
+
+        Raises
+        ------
+        ModelFileError
+            See ``models.load``.
+        InputError
+            A model without label names.
+        """
+        tagger = load(directory)
+        if not isinstance(tagger, Tagger):
+            raise InputError(
+                f"the model in {directory} has no label names, by which the labels of a fusion are aligned: give a "
+                "directory that a Tagger was saved in"
+            )
+        if tagger.vectorizer_ is not None:
+            set_known(tagger.vectorizer_, threads=threads)
+        return cls(tagger, Path(directory).resolve().name)
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents that the tagger was trained on; 0 if unknown."""
+        return self.tagger.n_documents_
+
+    def _found_in(self, names: Sequence[str]) -> Sequence[str]:
+        """See ``Aligned``; a label whose name is not among the names may be there by its identifier."""
+        keys = self.tagger.label_keys_
+        if self.names is not None or keys is None:
+            return self.own_names
+        known = set(names)
+        taken = known.intersection(self.own_names)
+        pairs = zip(self.own_names, keys, strict=True)
+        return [name if name in known or key in taken else key for name, key in pairs]
 
     @property
     def own_names(self) -> Sequence[str]:
         """See ``Aligned``."""
-        return self.tagger.label_names_
+        return self.tagger.label_names_ if self.names is None else self.names
 
     @property
     def needs(self) -> frozenset[str]:
@@ -181,6 +226,41 @@ class SavedMember(Aligned):
             member = cls(tagger, str(config["name"]))
             member._set_stored(config, arrays)
         return member
+
+
+class TrainedMember(SavedMember):
+    """A tagger that is trained with the fusion: a member with a vectorizer of its own.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        An unfitted tagger of texts; ``fit_training`` trains a clone.
+    name : str, default "model"
+        Name in the fusion.
+    """
+
+    needs = frozenset({"texts", "label_names"})
+    n_documents = 0  # those of the fusion itself
+
+    @classmethod
+    def of_preset(cls, name: str, settings: Mapping[str, Any], *, seed: int, threads: int | None) -> TrainedMember:
+        """A preset, with settings of its model."""
+        tagger = Tagger.of_preset(name, seed=seed, threads=threads)
+        tagger.model.set_params(**settings)
+        return cls(tagger, name)
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """See ``protocols.Model``."""
+        return as_model(self.tagger.model).abilities & {"beam"}
+
+    def fit_training(self, training: Training) -> TrainedMember:
+        """Train the tagger on the texts."""
+        names, texts = training.label_names or (), training.texts or ()
+        dataset = Dataset(as_csr(training.Y), names, texts=texts)
+        self.tagger = clone(self.tagger).fit_dataset(dataset, progress=training.progress)
+        super().fit_training(training)
+        return self
 
 
 class StoredPredictions(Aligned):
