@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_a_killed_ray_worker_is_replaced_and_its_task_runs_again(executor, tmp_p
         return train_part(X, weights, part, settings)
 
     monkeypatch.setattr(cluster, "train_part", killed_once)
-    with pytest.warns(RamifyWarning, match=r"failed \(WorkerLostError: Ray has lost the worker"):
+    with pytest.warns(RamifyWarning, match=r"lost its worker \(Ray has lost the worker"):
         model = trained(*problem(), Cluster(executor))
     assert_same_bits(trained(*problem()), model)
 
@@ -237,3 +238,20 @@ def test_without_ray_the_error_names_the_extra(monkeypatch):
         MissingExtraError, match=r'Ray clusters need an optional dependency: pip install "ramify\[ray\]"'
     ):
         RayExecutor()
+
+
+def test_a_closed_executor_cancels_its_tasks_and_runs_no_other(executor):
+    def wait(seconds):
+        time.sleep(seconds)
+        return seconds
+
+    closing = RayExecutor()
+    tasks = [closing.submit(wait, 600) for _ in range(3)]
+    closing.close()
+    for task in tasks:
+        with pytest.raises(ClusterError):
+            task.result()
+    for use in (lambda: closing.submit(wait, 0), lambda: closing.put(1)):
+        with pytest.raises(InputError, match="the executor is closed, so it runs no task: make a new one"):
+            use()
+    assert executor.submit(wait, 0).result() == 0

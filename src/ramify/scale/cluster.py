@@ -37,6 +37,7 @@ from ramify.scale.parts import (
     ranges,
     row_sizes,
     search_part,
+    task_memory,
     train_part,
     within,
 )
@@ -64,7 +65,7 @@ class Cluster:
         Folder for the results of finished tasks. A training with the same data and settings continues from them. Only
         this process uses the folder, so it need not be shared with the workers.
     attempts : int, default 3
-        Number of times that a task is begun before the training fails.
+        Number of times that a task is begun before the training fails, because each time it failed or lost its worker.
 
     Raises
     ------
@@ -145,7 +146,8 @@ class Cluster:
             A task has failed as often as ``attempts`` allows.
         """
         half = halves_suffice(X, config)
-        levels = [_Level(number, placed(problem, number), costs(X, problem)) for number, problem in enumerate(problems)]
+        mean = float(row_sizes(X).mean())
+        levels = [_Level(i, placed(problem, i), costs(X, problem), mean) for i, problem in enumerate(problems)]
         cut = [level for level in levels if self.is_cut(len(level.costs))]
         top = [level for level in levels if not self.is_cut(len(level.costs))]
         total = sum(level.cost for level in levels) or 1.0
@@ -206,6 +208,7 @@ class Cluster:
             return Job(
                 f"the search of hard negatives for the rows {first:,} to {last:,}",
                 float(sizes[first:last].sum()),
+                task_memory(float(sizes[first:last].sum())),
                 search_part,
                 lambda: (shared.handle, upper.handle, first, last, config, own_threads),
                 lambda _: digest("search", shared.stamp, upper.stamp, first, last, config),
@@ -232,15 +235,21 @@ class Cluster:
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """A level of a training: its place in the call, its problem, and the cost of each parent."""
+    """A level of a training: its place in the call, its problem, the cost of each parent, and values of a mean row."""
 
     number: int
     problem: LevelProblem
     costs: Float64
+    row_size: float
 
     @property
     def cost(self) -> float:
         return float(self.costs.sum())
+
+    def memory(self, first: int, last: int) -> float:
+        """Estimated bytes of the task of a range of parents."""
+        indptr, n = self.problem.rows.indptr, self.problem.rows.shape[1]
+        return task_memory(min(int(indptr[last] - indptr[first]), n) * self.row_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,7 +279,8 @@ def _training_job(
         )
 
     name = f"the training below the nodes {first:,} to {last:,} of level {level.problem.number}"
-    return Job(name, float(level.costs[first:last].sum()), train_part, arguments, key)
+    cost = float(level.costs[first:last].sum())
+    return Job(name, cost, level.memory(first, last), train_part, arguments, key)
 
 
 def _arrays_in(value: Any) -> tuple[Any, ...]:

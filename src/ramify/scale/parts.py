@@ -34,6 +34,13 @@ DENSE_PER_SPARSE = 4.0
 """Values of a dense block that take the time of a sparse one."""
 
 
+BYTES_PER_VALUE = 8
+"""An index and a value of a sparse matrix."""
+
+COPIES = 3
+"""Memory of a task as a multiple of its rows: the rows, their copy with renumbered features, and the dual variables."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartSettings:
     """What a part of a level has in common with the others.
@@ -173,6 +180,11 @@ def part_of_level(problem: LevelProblem, first: int, last: int) -> LevelProblem:
         number=problem.number,
         first_node=problem.first_node + begin,
     )
+
+
+def task_memory(values: float) -> float:
+    """Estimated bytes of a task whose rows have so many values, without the program."""
+    return values * BYTES_PER_VALUE * COPIES
 
 
 def node_counts(blocks: Blocks) -> Int64:

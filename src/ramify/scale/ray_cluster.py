@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -18,7 +19,7 @@ from ramify import __version__
 from ramify.checks import whole_number
 from ramify.errors import ClusterError, InputError, MissingExtraError
 from ramify.kernels.train import vector_instructions
-from ramify.scale.executors import Task, WorkerLostError
+from ramify.scale.executors import CLOSED, Task, WorkerLostError
 from ramify.wording import counted, quoted
 
 SECONDS_TO_CONNECT = 5.0
@@ -86,6 +87,8 @@ class RayExecutor:
             raise MissingExtraError("Ray clusters", "ray") from None
         self.threads = whole_number("threads", threads, 1, 4096)
         self._ray: Any = ray
+        self._tasks: weakref.WeakSet[_RayTask] = weakref.WeakSet()
+        self._closed = False
         self._mine = not ray.is_initialized()
         if self._mine:
             self._connect(address)
@@ -160,6 +163,7 @@ class RayExecutor:
         ClusterError
             The object store cannot hold the value.
         """
+        self._check_open()
         errors = self._ray.exceptions
         try:
             return self._ray.put(value)
@@ -171,8 +175,15 @@ class RayExecutor:
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Task:
         """See ``Executor.submit``."""
+        self._check_open()
         remote = self._ray.remote(num_cpus=self.threads, max_retries=0)(function)
-        return _RayTask(self._ray, remote.remote(*arguments))
+        task = _RayTask(self._ray, remote.remote(*arguments))
+        self._tasks.add(task)
+        return task
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InputError(CLOSED)
 
     def as_completed(self, tasks: Sequence[Any]) -> Iterator[Task]:
         """See ``Executor.as_completed``."""
@@ -182,9 +193,14 @@ class RayExecutor:
             yield from [left.pop(reference) for reference in done]
 
     def close(self) -> None:
-        """Disconnect, unless the program was connected before; a cluster started by "local" ends."""
+        """Cancel the tasks, and disconnect unless the program was connected before; a cluster of "local" ends."""
+        self._closed = True
         if self._mine:
             self._ray.shutdown()
+        else:
+            for task in list(self._tasks):  # those that have ended are not affected
+                self._ray.cancel(task.reference, force=True)
+        self._tasks.clear()
 
 
 def _probe() -> Callable[[], tuple[str, str] | str]:
