@@ -129,9 +129,12 @@ def subtree_shards(model: Any, count: int) -> list[SubtreeShard]:
     Raises
     ------
     InputError
-        A tree without clusters, with fewer than ``count``, with several leaves per label, or with dense weights.
+        A model that is no fitted label tree, or a tree without clusters, with fewer than ``count``, with several leaves
+        per label, or with dense weights.
     """
-    search: BeamSearch = model.search_
+    search: BeamSearch | None = getattr(model, "search_", None)
+    if search is None:
+        raise InputError(f"the {type(model).__name__} has no label tree that can be divided: give a fitted XRLinear")
     tree, last = search.tree, search.levels[-1]
     if tree.depth == 1 or tree.overlapping or search.n_dense:
         why = "has no clusters" if tree.depth == 1 else "has several leaves per label" if tree.overlapping else None
@@ -191,7 +194,14 @@ def merged(parts: Sequence[RankedLeaves], k: int) -> TopK:
         One per shard, for the same instances and with at least min(k, leaves of the shard) columns.
     k : int
         Labels per instance.
+
+    Raises
+    ------
+    InputError
+        No part.
     """
+    if not parts:
+        raise InputError("there is no shard of a tree: give all those of subtree_shards")
     leaves, labels, logs, margins, scores = (
         np.concatenate([getattr(part, name) for part in parts], axis=1)
         for name in ("leaves", "labels", "logs", "margins", "scores")
