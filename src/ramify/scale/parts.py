@@ -93,7 +93,7 @@ def train_part(X: Features, weights: Float32 | None, part: LevelProblem, setting
         threads=settings.threads,
         half_precision=settings.half_precision,
     )
-    return arrays_of(level) | {"peak_mb": np.array([_peak_memory()])}
+    return arrays_of(level) | {"peak_mb": np.array([peak_memory()])}
 
 
 def _own_rows(part: LevelProblem) -> tuple[Int64, CSR, CSR]:
@@ -124,10 +124,10 @@ def search_part(
     """Nodes that the rows [first, last) reach: the arrays of the CSR of ``kernels.predict.nodes_reached``."""
     parents, levels = upper
     found = nodes_reached(parents, levels, X[first:last], config, threads=threads)
-    return {"indptr": found.indptr, "indices": found.indices, "data": found.data, "peak_mb": np.array([_peak_memory()])}
+    return {"indptr": found.indptr, "indices": found.indices, "data": found.data, "peak_mb": np.array([peak_memory()])}
 
 
-def _peak_memory() -> float:
+def peak_memory() -> float:
     """Peak memory of this process in MB; 0 where the system does not report it."""
     try:
         import resource
