@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 
 from ramify import __version__
@@ -29,6 +30,7 @@ from ramify.scale.checkpoint import Checkpoint, digest
 from ramify.scale.executors import Executor
 from ramify.scale.parts import (
     PartSettings,
+    answer_part,
     costs,
     level_of,
     node_counts,
@@ -42,7 +44,7 @@ from ramify.scale.parts import (
     within,
 )
 from ramify.scale.running import Job, JobRunner
-from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32
+from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32, TopK
 from ramify.weights import Blocks, LevelWeights, PackedLevel, concatenated
 
 PARTS_PER_SLOT = 4
@@ -221,6 +223,45 @@ class Cluster:
             for part in found
         ]
         return sp.csr_matrix(sp.vstack(blocks, format="csr"))
+
+    def predict_topk(self, model: Any, X: Features, k: int | None = None) -> TopK:
+        """The answer of a model for documents in blocks, each by a task; the same as in one process.
+
+        Parameters
+        ----------
+        model : Model
+            A fitted model that can be pickled. It is sent once to each machine.
+        X : csr_matrix or Hybrid, shape (n, d)
+            Features.
+        k : int, optional
+            As in ``predict_topk`` of the model.
+
+        Raises
+        ------
+        ClusterError
+            As in ``train``.
+        """
+        shared, own, threads = self._put("X", X), self.executor.put(model), self.executor.threads
+        config, arrays = ({}, {}) if self.checkpoint is None else model.to_state()
+        stamp = digest(config, *(item for name in sorted(arrays) for item in (name, arrays[name])))
+        sizes = row_sizes(X)
+
+        def job(first: int, last: int) -> Job:
+            cost = float(sizes[first:last].sum())
+            return Job(
+                f"the prediction for the documents {first:,} to {last:,}",
+                cost,
+                task_memory(cost),
+                answer_part,
+                lambda: (own, shared.handle, first, last, k, threads),
+                lambda _: digest("predict", shared.stamp, stamp, first, last, k),
+            )
+
+        try:
+            found = self.runner.run([job(*bounds) for bounds in ranges(sizes, self.parts) or [(0, 0)]])
+        finally:
+            self.executor.drop(own)
+        return TopK(np.concatenate([one["labels"] for one in found]), np.concatenate([one["scores"] for one in found]))
 
     def _put(self, name: str, value: Any) -> _Shared:
         """A value that the workers share; it replaces the last one of this name, and is sent once."""

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ramify.exchange import Request
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32, Int64
@@ -125,6 +126,12 @@ def search_part(
     parents, levels = upper
     found = nodes_reached(parents, levels, X[first:last], config, threads=threads)
     return {"indptr": found.indptr, "indices": found.indices, "data": found.data, "peak_mb": np.array([peak_memory()])}
+
+
+def answer_part(model: Any, X: Features, first: int, last: int, k: int | None, threads: int) -> Arrays:
+    """Labels and scores of the rows [first, last): the arrays of the ``TopK``."""
+    top = model.answer(Request(X=X[first:last], k=k, threads=threads))
+    return {"labels": top.labels, "scores": top.scores, "peak_mb": np.array([peak_memory()])}
 
 
 def peak_memory() -> float:
