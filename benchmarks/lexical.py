@@ -4,7 +4,10 @@
     python benchmarks/lexical.py --set kirjastonhoitaja-fi --language fi
     python benchmarks/lexical.py --set crs-bills-mini --size 200000
 
-Labels that only held-out documents have are 0-shot. Labels are all labels of the training file, or of
+    python benchmarks/lexical.py --corpus documents.tsv --vocabulary subjects.ttl --label-language fi --language fi
+
+``--corpus`` with ``--vocabulary`` measures LexicalMatcher without and with the alternative names and relations of the
+vocabulary. Labels that only held-out documents have are 0-shot. Labels are all labels of the training file, or of
 ``labels.jsonl.gz`` where the set has it. One JSON line per model goes to stdout.
 
 ``--size`` measures the speed with this number of labels: their names, and two alternative names of each, are made of
@@ -20,14 +23,17 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from racing.places import DATA
 from ramify import LexicalMatcher, Tagger, XRLinear
+from ramify.data import read, read_vocabulary, with_vocabulary
 from ramify.evaluation import evaluate
 from ramify.exchange import Request, Training
 from ramify.features.languages import snowball
@@ -54,24 +60,31 @@ def main() -> None:
     parser.add_argument("--language", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--size", type=int)
+    parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--vocabulary", type=Path)
+    parser.add_argument("--label-language")
     given = parser.parse_args()
     if given.size is not None:
         print(json.dumps(speed(given.set, given.size)))
         return
-    problem = read_problem(given.set)
-    models = {
-        "LexicalMatcher": LexicalMatcher(language=given.language, threads=given.threads),
-        "XRLinear": XRLinear(threads=given.threads),
-    }
-    for name, model in models.items():
+    if (given.corpus is None) != (given.vocabulary is None):
+        parser.error("--corpus and --vocabulary belong together")
+    problem = read_problem(given.set) if given.corpus is None else read_corpus(given)
+    lexical = LexicalMatcher(language=given.language, threads=given.threads)
+    plain = replace(problem.training, vocabulary=None)
+    models = {"LexicalMatcher": (lexical, plain), "XRLinear": (XRLinear(threads=given.threads), plain)}
+    if given.corpus is not None:
+        models["LexicalMatcher, vocabulary"] = (lexical, problem.training)
+    for name, (model, training) in models.items():
         start, cpu = time.perf_counter(), time.process_time()
-        tagger = Tagger(model).fit_dataset(problem.training)
-        row = {"set": given.set, "model": name, "fit_s": time.perf_counter() - start}
+        tagger = Tagger(clone(model)).fit_dataset(training)
+        row = {"set": given.corpus.name if given.corpus else given.set, "model": name}
+        row["fit_s"] = time.perf_counter() - start
         row["fit_cpu_s"] = time.process_time() - cpu
         cpu = time.process_time()
         top = tagger.predict_topk(problem.texts, K)
         row["cpu_ms_per_document"] = (time.process_time() - cpu) / len(problem.texts) * 1000
-        if name == "LexicalMatcher":
+        if model is lexical:
             row["candidate_recall"] = candidate_recall(tagger, problem)
         print(json.dumps(row | measures(top, problem)), flush=True)
 
@@ -83,7 +96,7 @@ def speed(name: str, n_labels: int) -> dict[str, float]:
     alternative = dict(zip(made[:n_labels], map(list, batched_pairs(made[n_labels:])), strict=True))
     clock = [time.process_time()]
     entries_of(
-        LabelNames.of(made[:n_labels], alternative),
+        LabelNames.of(made[:n_labels], list(alternative.values())),
         np.zeros(n_labels, np.int64),
         stem_words=snowball("en"),
         most_labels=50,
@@ -143,6 +156,15 @@ def read_problem(name: str) -> Problem:
     return Problem(names, training, list(texts[held]), Y[held])
 
 
+def read_corpus(given: argparse.Namespace) -> Problem:
+    """A corpus with the concepts of a vocabulary as labels; unknown labels are left out."""
+    dataset = read(given.corpus)
+    dataset = with_vocabulary(dataset, read_vocabulary(given.vocabulary), given.label_language, drop_unknown=True)
+    held = np.random.default_rng(SEED).random(len(dataset)) < HELD_OUT
+    training, rest = dataset.take(np.flatnonzero(~held)), dataset.take(np.flatnonzero(held))
+    return Problem(list(dataset.label_names), training, list(rest.texts), rest.Y)
+
+
 def _rows(path: Any) -> list[dict[str, Any]]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
@@ -155,6 +177,12 @@ def measures(top: TopK, problem: Problem) -> dict[str, float]:
     labels = top.labels[rows, ranks]
     hits = np.asarray(problem.truth[rows, labels]).ravel() * unseen[labels]
     found = {name: float(report[name]) for name in ("P@1", "P@3", "P@5", f"nDCG@{K}")}
+    sizes = np.diff(problem.truth.indptr)
+    kept = TopK(top.labels[:, :5], top.scores[:, :5])
+    right = np.zeros(len(sizes))
+    rows, ranks = np.nonzero(kept.labels >= 0)
+    np.add.at(right, rows, np.asarray(problem.truth[rows, kept.labels[rows, ranks]]).ravel())
+    found["F1@5"] = float(np.mean(2 * right / np.maximum(1, sizes + (kept.labels >= 0).sum(axis=1))))
     return found | {f"0-shot recall@{K}": float(hits.sum() / max(1, unseen[problem.truth.indices].sum()))}
 
 

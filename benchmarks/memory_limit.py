@@ -76,16 +76,18 @@ def train_once(name: str, limit: float | None, temp: Path | None, threads: int) 
     from ramify import XRLinear
     from ramify.exchange import Training
     from ramify.scale.limited import MemoryLimit
+    from ramify.spill import Spill
     from ramify.values import csr_of
 
     folder = Path(tempfile.gettempdir()) if temp is None else temp
-    memory = MemoryLimit(int(limit or 0), folder)
+    memory = None if limit is None else MemoryLimit(int(limit), folder)
+    spill = Spill(folder) if memory is None else memory.spill
     X, Y, _, _ = generate(GENERATED[name])
-    parts = [memory.spill.empty(len(array), array.dtype) for array in (X.data, X.indices)]
+    parts = [spill.empty(len(array), array.dtype) for array in (X.data, X.indices)]
     for part, array in zip(parts, (X.data, X.indices), strict=True):
         part[:] = array
     X = csr_of(*parts, X.indptr.astype(np.int64), X.shape[1])
-    more = {} if limit is None else {"compute": memory, "spill": memory.spill}
+    more = {} if memory is None else {"compute": memory, "spill": spill}
     with Peak() as peak:
         start = time.perf_counter()
         model = XRLinear(threads=threads).fit_training(Training(X=X, Y=Y, progress=peak.report, **more))

@@ -1,149 +1,124 @@
-"""Training on 1, 2 and 4 worker processes of one machine, and on Ray: wall time, memory of a worker, equal bits.
+"""Training on worker processes and on Ray beside threads: wall time, memory of a worker, equal bits, faults, the plan.
 
-    python benchmarks/scaling.py run --sets gutenberg-lcsh --workers 1 2 4     one row per run in results/scale.jsonl
-    python benchmarks/scaling.py run --sets gutenberg-lcsh:20000 --dry         a sample; the rows are only printed
+    python benchmarks/scaling.py run --sets gutenberg-lcsh generated-100k      whole trainings
+    python benchmarks/scaling.py run --sets yso-finna-en --systems threads ray --workers 2
+    python benchmarks/scaling.py faults --sets gutenberg-lcsh                  a worker, a machine or the driver is lost
+    python benchmarks/scaling.py plan --sets gutenberg-lcsh generated-1m       what --dry-run expects, for one worker
     python benchmarks/scaling.py rate --sets gutenberg-lcsh                    the constants of ramify.scale.planning
 
-Every run is a process of its own. "threads" trains without a cluster, on as many threads as the others have workers; a
-model counts as equal if all its arrays are. The time is that of ``fit``: features are made before, and worker processes
-are started in it. A sample needs about 20,000 documents, because fewer get no label tree.
+Every training is a process of its own with features that are made before; its time is that of ``fit``, in which the
+worker processes are started. "threads" trains without a cluster, on as many threads as the others have workers.
+"SET:20000" are the first documents of a set; fewer get no label tree. Rows go to ``results/scale.jsonl``; those that
+are there are skipped, with ``--quiet-only`` unless the machine was busy. ``python benchmarks/race.py table`` writes the
+section of ``RESULTS.md``.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import subprocess
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from racing.machine import machine
-from racing.places import DATA, HERE
-from racing.rows import add_stamped
+from racing.matrices import Matrices, MissingDataError, prepare
+from racing.places import CACHE, DATA, HERE
+from racing.rows import Row, add_stamped, read_rows
+from racing.runner import Limits, Outcome, watch
+from racing.scale_tables import SCALE
+from racing.stopping import run_until_stopped
+from racing.track import load_of
 
-RESULTS = HERE / "results" / "scale.jsonl"
 SYSTEMS = ("threads", "processes", "ray")
+FAULTS = {"processes": ("worker-killed", "driver-killed"), "ray": ("worker-killed", "machine-removed")}
+SCRIPT = HERE / "contestants" / "run_scaling.py"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("run", "rate", "one"))
+    parser.add_argument("what", choices=("run", "faults", "plan", "rate"))
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--sets", nargs="+", default=["gutenberg-lcsh"], metavar="NAME[:DOCUMENTS]")
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2, 4])
-    parser.add_argument("--dry", action="store_true", help="print the rows, and add none")
+    parser.add_argument("--quiet-only", action="store_true", help="measure again what was measured on a busy machine")
+    parser.add_argument("--limit", type=float, default=7200, help="seconds of one training")
+    parser.add_argument("--memory", type=float, default=20, help="GB of one training")
     chosen = parser.parse_args()
-    if chosen.what == "one":
-        print(json.dumps(measured(chosen.data, chosen.sets[0], chosen.systems[0], chosen.workers[0])))
-        return
     for dataset in chosen.sets:
+        name, _, count = dataset.partition(":")
+        try:
+            matrices = prepare(name, chosen.data)
+        except MissingDataError as missing:
+            print(missing)
+            continue
+        documents = int(count) if count else None
         if chosen.what == "rate":
-            print(json.dumps({"dataset": dataset} | rate(chosen.data, dataset)))
-        else:
-            compare(chosen, dataset)
+            print(json.dumps({"dataset": dataset} | rate(matrices.X[:documents], matrices.Y[:documents])))
+            continue
+        for asked in wanted(chosen):
+            measure(chosen, matrices, dataset, {"documents": documents} | asked)
 
 
-def compare(chosen: argparse.Namespace, dataset: str) -> None:
-    """All runs of one data set, each beside the model of the first."""
-    first = None
-    for system in chosen.systems:
-        for workers in chosen.workers:
-            words = [
-                "one",
-                "--data",
-                str(chosen.data),
-                "--sets",
-                dataset,
-                "--systems",
-                system,
-                "--workers",
-                str(workers),
-            ]
-            done = subprocess.run([sys.executable, __file__, *words], check=True, stdout=subprocess.PIPE, text=True)
-            row = json.loads(done.stdout.splitlines()[-1])
-            first = first or row["model"]
-            row["equal"] = row["model"] == first
-            row |= {"command": f"python benchmarks/scaling.py run --sets {dataset}", "machine": machine()}
-            print(json.dumps(row if chosen.dry else add_stamped(RESULTS, row)))
-
-
-def measured(data: Path, dataset: str, system: str, workers: int) -> dict[str, Any]:
-    """One training."""
-    import ramify
-
-    X, Y = matrices(data, dataset)
-    row: dict[str, Any] = {
-        "kind": "scale",
-        "dataset": dataset,
-        "system": system,
-        "workers": workers,
-        "rows": X.shape[0],
-    }
-    begun, begun_cpu = time.perf_counter(), os.times()
-    with cluster_of(system, workers) as cluster:
-        ready = time.perf_counter()
-        model = ramify.XRLinear(threads=workers if system == "threads" else 1).fit(X, Y, compute=cluster)
-        row |= {"fit_s": round(time.perf_counter() - ready, 3), "start_s": round(ready - begun, 3)}
-        if cluster is not None:
-            row |= {"tasks": cluster.tasks, "worker_peak_mb": round(cluster.peak_mb, 1)}
-    spent = os.times()
-    row["driver_cpu_s"] = round(spent.user + spent.system - begun_cpu.user - begun_cpu.system, 3)
-    return row | {"model": bits_of(model)}
-
-
-@contextmanager
-def cluster_of(system: str, workers: int) -> Iterator[Any]:
-    from ramify.scale import Cluster, ProcessExecutor, RayExecutor
-
-    if system == "threads":
-        yield None
+def wanted(chosen: argparse.Namespace) -> Iterator[Row]:
+    """The trainings of a data set."""
+    if chosen.what == "plan":
+        yield {"kind": "plan", "system": "plan", "workers": 1, "fault": None}
         return
-    if system == "ray":
-        import ray
+    for system in chosen.systems:
+        if chosen.what == "faults":
+            for fault in FAULTS.get(system, ()):
+                yield {"kind": "scale-fault", "system": system, "workers": 2, "fault": fault}
+        else:
+            for workers in chosen.workers:
+                yield {"kind": "scale", "system": system, "workers": workers, "fault": None}
 
-        ray.init(num_cpus=workers, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+
+def measure(chosen: argparse.Namespace, matrices: Matrices, dataset: str, asked: Row) -> None:
+    """Add the row of a training, if it is due."""
+    key = {"kind": asked["kind"], "dataset": dataset, "matrices": matrices.fingerprint, "system": asked["system"]}
+    key |= {"workers": asked["workers"], "fault": asked["fault"], "machine": machine()}
+    same = [row for row in read_rows(SCALE) if all(row.get(name) == value for name, value in key.items())]
+    if any(not (row.get("failed") or (chosen.quiet_only and row["busy"])) for row in same):
+        return
+    print(f"{dataset}: {asked['system']}, {asked['workers']} workers, fault: {asked['fault']}", flush=True)
+    limits = Limits(chosen.limit, int(chosen.memory * 1e9))
+    row = key | {"command": f"python benchmarks/scaling.py {chosen.what} --sets {dataset}"}
+    print(json.dumps(add_stamped(SCALE, row | _figures(matrices, asked, limits))), flush=True)
+
+
+def _figures(matrices: Matrices, asked: Row, limits: Limits) -> Row:
+    CACHE.mkdir(exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="run-", dir=CACHE))
     try:
-        with Cluster(ProcessExecutor(workers) if system == "processes" else RayExecutor()) as cluster:
-            yield cluster
+        outcomes = [_process(matrices, work, asked, limits)]
+        if asked["fault"] == "driver-killed":  # the first process has ended itself
+            outcomes.append(_process(matrices, work, asked, limits))
+        if outcomes[-1].failed:
+            return load_of(outcomes[-1:]) | {"failed": outcomes[-1].failed}
+        return load_of(outcomes) | {"shape": matrices.shape} | json.loads((work / "costs.json").read_text())
     finally:
-        if system == "ray":
-            ray.shutdown()
+        shutil.rmtree(work, ignore_errors=True)
 
 
-def matrices(data: Path, dataset: str) -> tuple[Any, Any]:
-    """tf-idf and labels of the training documents, or of the first ones."""
-    import ramify
-
-    name, _, count = dataset.partition(":")
-    training = ramify.read(data / name / "train.jsonl.gz")
-    texts, Y = list(training.texts or ()), training.Y
-    if count:
-        texts, Y = texts[: int(count)], Y[: int(count)]
-    return ramify.Tfidf().fit(texts).transform(texts), Y
+def _process(matrices: Matrices, work: Path, asked: Row, limits: Limits) -> Outcome:
+    specification = {name: asked[name] for name in ("system", "workers", "documents", "fault")}
+    program = [sys.executable, str(SCRIPT), str(matrices.folder), str(work), json.dumps(specification)]
+    return watch(program, dict(os.environ), work / "log.txt", limits)
 
 
-def bits_of(model: Any) -> str:
-    """A hash of all arrays of a model."""
-    state = hashlib.sha256()
-    for name, array in sorted(model.to_state()[1].items()):
-        state.update(name.encode() + array.tobytes())
-    return state.hexdigest()[:16]
-
-
-def rate(data: Path, dataset: str) -> dict[str, float]:
+def rate(X: Any, Y: Any) -> dict[str, float]:
     """Cost that a thread trains per second, and bytes of weights per value of the positives, of levels that are cut."""
     import ramify
     from ramify.scale import Cluster, SerialExecutor
     from ramify.scale.parts import row_sizes
 
-    X, Y = matrices(data, dataset)
     values, found = row_sizes(X), {"cost": 0.0, "s": 0.0, "weights": 0, "positives": 0.0}
 
     class Timed(SerialExecutor):
@@ -176,4 +151,4 @@ def add_cost(found: dict[str, float], jobs: Any) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_until_stopped(main, "rows")

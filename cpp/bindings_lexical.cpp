@@ -16,16 +16,19 @@ using Table = In1<uint32_t>;
 class HeldIndex {  // keeps the arrays alive
 public:
     HeldIndex(In1<uint64_t> hashes, In1<int64_t> key_ptr, In1<int64_t> entry_ptr, In1<int32_t> entry_tokens,
-              In1<int32_t> key_places, In1<int64_t> label_ptr, In1<int32_t> labels, In1<uint8_t> kinds, int32_t n_labels)
+              In1<int32_t> key_places, In1<uint32_t> gaps, In1<int64_t> label_ptr, In1<int32_t> labels, In1<uint8_t> kinds,
+              int32_t n_labels)
         : hashes_(hashes), key_ptr_(key_ptr), entry_ptr_(entry_ptr), entry_tokens_(entry_tokens),
-          key_places_(key_places), label_ptr_(label_ptr), labels_(labels), kinds_(kinds),
+          key_places_(key_places), gaps_(gaps), label_ptr_(label_ptr), labels_(labels), kinds_(kinds),
           index({hashes.data(), int64_t(hashes.size()), key_ptr.data(), entry_ptr.data(), entry_tokens.data(),
-                 key_places.data(), int64_t(key_places.size()), label_ptr.data(), labels.data(), kinds.data(), n_labels}) {}
+                 key_places.data(), gaps.size() ? gaps.data() : nullptr, int64_t(key_places.size()), label_ptr.data(),
+                 labels.data(), kinds.data(), n_labels}) {}
 
 private:
     In1<uint64_t> hashes_;
     In1<int64_t> key_ptr_, entry_ptr_;
     In1<int32_t> entry_tokens_, key_places_;
+    In1<uint32_t> gaps_;
     In1<int64_t> label_ptr_;
     In1<int32_t> labels_;
     In1<uint8_t> kinds_;
@@ -76,10 +79,11 @@ public:
 
     int64_t size() const { return int64_t(words_.hashes.size()); }
 
-    void fill(Out1<int64_t> indptr, Out1<uint64_t> hashes) const {
+    void fill(Out1<int64_t> indptr, Out1<uint64_t> hashes, Out1<uint32_t> gaps) const {
         indptr.data()[0] = 0;
         std::copy(words_.ends.begin(), words_.ends.end(), indptr.data() + 1);
         std::copy(words_.hashes.begin(), words_.hashes.end(), hashes.data());
+        std::copy(words_.gaps.begin(), words_.gaps.end(), gaps.data());
     }
 
 private:
@@ -99,10 +103,10 @@ void sum_rows(In1<int32_t> roots, In1<int32_t> features, In1<double> thresholds,
 void bind_lexical(nb::module_& m) {
     m.attr("MATCH_FEATURES") = kMatchFeatures;
     nb::class_<HeldIndex>(m, "LexicalIndex")
-        .def(nb::init<In1<uint64_t>, In1<int64_t>, In1<int64_t>, In1<int32_t>, In1<int32_t>, In1<int64_t>, In1<int32_t>,
-                      In1<uint8_t>, int32_t>(),
+        .def(nb::init<In1<uint64_t>, In1<int64_t>, In1<int64_t>, In1<int32_t>, In1<int32_t>, In1<uint32_t>, In1<int64_t>,
+                      In1<int32_t>, In1<uint8_t>, int32_t>(),
              strict("hashes"), strict("key_ptr"), strict("entry_ptr"), strict("entry_tokens"), strict("key_places"),
-             strict("label_ptr"), strict("labels"), strict("kinds"), nb::arg("n_labels"));
+             strict("gaps"), strict("label_ptr"), strict("labels"), strict("kinds"), nb::arg("n_labels"));
     nb::class_<TextMatches>(m, "TextMatches")
         .def(nb::init<const Texts&, Table, const GramSettings&, const HeldIndex&, int>(), nb::arg("texts"), strict("table"),
              nb::arg("settings"), nb::arg("index"), nb::arg("threads"))
@@ -111,7 +115,7 @@ void bind_lexical(nb::module_& m) {
     nb::class_<NameWords>(m, "NameWords")
         .def(nb::init<Texts, Table, GramSettings>(), nb::arg("texts"), strict("table"), nb::arg("settings"))
         .def("size", &NameWords::size)
-        .def("fill", &NameWords::fill, strict("indptr"), strict("hashes"));
+        .def("fill", &NameWords::fill, strict("indptr"), strict("hashes"), strict("gaps"));
     m.def("find_names", &find_names, nb::arg("text"), strict("table"), nb::arg("settings"), nb::arg("index"));
     m.def("sum_trees", &sum_rows, strict("roots"), strict("features"), strict("thresholds"), strict("left"),
           strict("right"), strict("values"), nb::arg("baseline"), strict("rows"), strict("out"), nb::arg("threads"));

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "bindings.hpp"
@@ -122,12 +123,13 @@ void bind_train(nb::module_& m) {
     nb::class_<TrainOptions>(m, "TrainOptions")
         .def("__init__",
              [](TrainOptions* self, int loss, float cost_positive, float cost_negative, float epsilon, int max_passes,
-                float threshold, int64_t max_weights, uint64_t seed, int threads, int halves) {
+                float threshold, int64_t max_weights, uint64_t seed, int threads, int halves, std::string folder) {
                  new (self) TrainOptions{{static_cast<Loss>(loss), cost_positive, cost_negative, epsilon, max_passes},
                                          threshold, max_weights, seed, threads, halves};
+                 self->folder = std::move(folder);
              },
              nb::kw_only(), nb::arg("loss"), nb::arg("cost_positive"), nb::arg("cost_negative"), nb::arg("epsilon"),
-             nb::arg("max_passes"), nb::arg("threshold"), nb::arg("max_weights"), nb::arg("seed"), nb::arg("threads"), nb::arg("halves"));
+             nb::arg("max_passes"), nb::arg("threshold"), nb::arg("max_weights"), nb::arg("seed"), nb::arg("threads"), nb::arg("halves"), nb::arg("folder"));
     m.def("halves_suffice", [](const FeatureArrays& features, const TrainOptions& options) { return halves_suffice(features.view(), options.solver); },
           nb::arg("features"), nb::arg("options"));
     m.def("train", &train, nb::arg("features"), strict("instance_weights"), nb::arg("levels"), nb::arg("options"), nb::arg("progress").none());

@@ -70,11 +70,11 @@ template <class T>
 using HugeVector = std::vector<T, HugePages<T>>;
 
 // Empties a workspace and reserves n elements. A workspace that is far too large is freed: tasks are sorted by size.
-template <class T>
-void make_room(HugeVector<T>& workspace, std::size_t n) {
+template <class T, class Allocator>
+void make_room(std::vector<T, Allocator>& workspace, std::size_t n) {
     workspace.clear();
     const std::size_t has = workspace.capacity();
-    if (has / 2 > n && has * sizeof(T) > HugePages<T>::kPage) HugeVector<T>().swap(workspace);
+    if (has / 2 > n && has * sizeof(T) > HugePages<T>::kPage) std::vector<T, Allocator>(workspace.get_allocator()).swap(workspace);
     workspace.reserve(n);
 }
 

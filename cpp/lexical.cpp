@@ -32,23 +32,39 @@ void LexicalMatcher::read(const TextView& text) {
     words_.clear();
     for (const GramReader::Word& word : reader_.words(text)) {
         const uint32_t token = index_.tokens.find(word.hash);
-        words_.push_back({token == HashIndex::kNone ? -1 : int32_t(token), -1, word.position});
+        words_.push_back({token == HashIndex::kNone ? -1 : int32_t(token), -1, word.position, kNoEnd});
+    }
+    end_sentences();
+}
+
+void LexicalMatcher::end_sentences() {
+    int32_t length = 0;
+    for (int32_t word = 0; word < n_words(); ++word) {
+        uint32_t& gap = words_[word].gap;
+        gap = word + 1 < n_words() ? gap_behind(reader_.entries(), words_[word].position, words_[word + 1].position) : kHardEnd;
+        if (++length == kLongestSentence && gap == kNoEnd) gap = kHardEnd;
+        if (gap != kNoEnd) length = 0;
     }
 }
 
-// A stop with white space behind it, an ideographic stop, or an empty line, before the next word.
-bool LexicalMatcher::ends_sentence(size_t word) const {
-    if (word + 1 >= words_.size()) return true;
-    const uint32_t* entries = reader_.entries();
-    uint32_t at = words_[word].position;
-    while (entries[at] & kWord) ++at;
-    for (bool after_line = false; at < words_[word + 1].position; ++at) {
+// A sentence ends at a stop with white space behind it, an ideographic stop, or an empty line, before the next word.
+uint32_t gap_behind(const uint32_t* entries, uint32_t word, uint32_t next) {
+    while (entries[word] & kWord) ++word;
+    bool ends = false, after_line = false;
+    for (uint32_t at = word; at < next; ++at) {
         const uint32_t code = entries[at] & kCodePoint;
-        if (code == 0x3002 || (is_stop(code) && (entries[at + 1] & kSpace))) return true;
-        if (code == '\n' && after_line) return true;
+        ends |= code == 0x3002 || (is_stop(code) && (entries[at + 1] & kSpace));
+        if (code == '\n' && after_line) return kHardEnd;
         after_line = code == '\n' || (after_line && (entries[at] & kSpace));
     }
-    return false;
+    if (!ends) return kNoEnd;
+    uint64_t hash = kWordSeed;
+    for (bool blank = false; word < next; ++word) {  // a run of white space counts as one blank
+        if (blank && (entries[word] & kSpace)) continue;
+        blank = entries[word] & kSpace;
+        hash = hash_step(hash, blank ? ' ' : entries[word] & kCodePoint);
+    }
+    return std::max(kHardEnd + 1, uint32_t(hash_finish(hash)));
 }
 
 const std::vector<Occurrence>& LexicalMatcher::find(const TextView& text) {
@@ -56,7 +72,7 @@ const std::vector<Occurrence>& LexicalMatcher::find(const TextView& text) {
     found_.clear();
     int32_t begin = 0;
     for (int32_t word = 0; word < n_words(); ++word) {
-        if (word + 1 - begin < kLongestSentence && !ends_sentence(word)) continue;
+        if (words_[word].gap == kNoEnd) continue;
         find_in_sentence(begin, word + 1);
         begin = word + 1;
     }
@@ -79,38 +95,61 @@ void LexicalMatcher::find_in_sentence(int32_t begin, int32_t end) {
     for (int32_t word = begin; word < end; ++word) {
         const int32_t token = words_[word].token;
         if (token < 0 || first_[token] != word) continue;
-        for (int64_t entry = arrays.key_ptr[token]; entry < arrays.key_ptr[token + 1]; ++entry)
-            find_entry(entry, word, begin, end);
+        for (int64_t entry = arrays.key_ptr[token]; entry < arrays.key_ptr[token + 1]; ++entry) find_entry(entry, word);
     }
 }
 
-void LexicalMatcher::find_entry(int64_t entry, int32_t word, int32_t begin, int32_t end) {
-    const LexicalArrays& arrays = index_.arrays;
-    const int32_t* tokens = arrays.entry_tokens + arrays.entry_ptr[entry];
-    const int32_t length = int32_t(arrays.entry_ptr[entry + 1] - arrays.entry_ptr[entry]);
+void LexicalMatcher::find_entry(int64_t entry, int32_t word) {
     int32_t first = word, last = word;
-    for (int32_t i = 0; i < length; ++i) {
-        if (seen_[tokens[i]] != sentence_) return;
-        first = std::min(first, first_[tokens[i]]);
-        last = std::max(last, first_[tokens[i]]);
-    }
+    const bool set = is_set(entry, first, last);
+    if (!set && (index_.has_gap.empty() || !index_.has_gap[entry])) return;
+    const LexicalArrays& arrays = index_.arrays;
+    const int32_t length = int32_t(arrays.entry_ptr[entry + 1] - arrays.entry_ptr[entry]);
     bool any = false;
     for (int32_t at = word; at >= 0; at = words_[at].next) {
         const int32_t start = at - arrays.key_places[entry];
-        if (!is_phrase(entry, start, begin, end)) continue;
+        if (!is_phrase(entry, start)) continue;
         found_.push_back({int32_t(entry), start, start + length - 1, true});
-        any = true;
+        any |= is_inside(start, start + length - 1);
     }
-    if (!any) found_.push_back({int32_t(entry), first, last, false});
+    if (set && !any) found_.push_back({int32_t(entry), first, last, false});
 }
 
-bool LexicalMatcher::is_phrase(int64_t entry, int32_t first, int32_t begin, int32_t end) const {
+// Whether the sentence has the tokens of the entry, each as often as the entry, and the first and last of these words.
+bool LexicalMatcher::is_set(int64_t entry, int32_t& first, int32_t& last) const {
     const LexicalArrays& arrays = index_.arrays;
     const int32_t* tokens = arrays.entry_tokens + arrays.entry_ptr[entry];
     const int32_t length = int32_t(arrays.entry_ptr[entry + 1] - arrays.entry_ptr[entry]);
-    if (first < begin || first + length > end) return false;
-    for (int32_t i = 0; i < length; ++i)
-        if (words_[first + i].token != tokens[i]) return false;
+    for (int32_t i = 0; i < length; ++i) {
+        if (seen_[tokens[i]] != sentence_) return false;
+        int32_t at = first_[tokens[i]];
+        for (int32_t before = 0; before < i && at >= 0; ++before)
+            if (tokens[before] == tokens[i]) at = words_[at].next;
+        if (at < 0) return false;
+        first = std::min(first, at);
+        last = std::max(last, at);
+    }
+    return true;
+}
+
+bool LexicalMatcher::is_phrase(int64_t entry, int32_t first) const {
+    const LexicalArrays& arrays = index_.arrays;
+    const int64_t begin = arrays.entry_ptr[entry];
+    const int32_t length = int32_t(arrays.entry_ptr[entry + 1] - begin);
+    if (first < 0 || first + length > n_words()) return false;
+    for (int32_t i = 0; i < length; ++i) {
+        const Token& word = words_[first + i];
+        if (word.token != arrays.entry_tokens[begin + i]) return false;
+        if (i + 1 == length || word.gap == kNoEnd) continue;
+        if (!arrays.gaps || word.gap == kHardEnd || word.gap != arrays.gaps[begin + i]) return false;
+    }
+    return true;
+}
+
+// Whether all words belong to one sentence.
+bool LexicalMatcher::is_inside(int32_t first, int32_t last) const {
+    for (int32_t word = first; word < last; ++word)
+        if (words_[word].gap != kNoEnd) return false;
     return true;
 }
 
@@ -206,7 +245,12 @@ TextWords read_words(const std::vector<TextView>& texts, const GramSettings& set
     GramReader reader(settings, table);
     TextWords found;
     for (const TextView& text : texts) {
-        for (const GramReader::Word& word : reader.words(text)) found.hashes.push_back(word.hash);
+        const std::vector<GramReader::Word>& words = reader.words(text);
+        for (size_t word = 0; word < words.size(); ++word) {
+            const bool last = word + 1 == words.size();
+            found.hashes.push_back(words[word].hash);
+            found.gaps.push_back(last ? kNoEnd : gap_behind(reader.entries(), words[word].position, words[word + 1].position));
+        }
         found.ends.push_back(int64_t(found.hashes.size()));
     }
     return found;

@@ -2,6 +2,9 @@
 // the labels that share it. Entries are grouped by their rarest token, the key: where a key occurs in a sentence, the
 // other tokens of its entries are looked up among the tokens of the sentence (set match), and at the places beside each
 // occurrence of the key (phrase match). An automaton over token sequences would find phrases only.
+//
+// A gap is what stands between two words. A gap that ends a sentence has a hash, so that a name with a stop inside, as
+// "St. Louis", is found as a phrase where the text has the same gap.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -18,6 +21,7 @@ struct LexicalArrays {  // sizes are checked in Python
     const int64_t* entry_ptr;
     const int32_t* entry_tokens;  // of entry e in their order: entry_ptr[e] .. entry_ptr[e + 1]
     const int32_t* key_places;    // of the key within the entry
+    const uint32_t* gaps;         // of each token of the entries: hash of the gap behind it, or kNoEnd; null: no hashes
     int64_t n_entries;
     const int64_t* label_ptr;  // labels of entry e, each once: label_ptr[e] .. label_ptr[e + 1]
     const int32_t* labels;
@@ -25,12 +29,25 @@ struct LexicalArrays {  // sizes are checked in Python
     int32_t n_labels;
 };
 
+// Values of gaps that are no hash: the sentence goes on; it ends, and no name goes across.
+constexpr uint32_t kNoEnd = 0;
+constexpr uint32_t kHardEnd = 1;
+
+// The value of the gap between a word and the next one, by their positions in the entries of a text.
+uint32_t gap_behind(const uint32_t* entries, uint32_t word, uint32_t next);
+
 struct LexicalIndex {
     explicit LexicalIndex(const LexicalArrays& given) : arrays(given) {
         for (int64_t token = 0; token < given.n_tokens; ++token) tokens.insert(given.hashes[token]);
+        if (!given.gaps) return;
+        has_gap.resize(given.n_entries);
+        for (int64_t entry = 0; entry < given.n_entries; ++entry)
+            for (int64_t at = given.entry_ptr[entry]; at < given.entry_ptr[entry + 1]; ++at)
+                has_gap[entry] |= given.gaps[at] != kNoEnd;
     }
     LexicalArrays arrays;
     HashIndex tokens;
+    std::vector<uint8_t> has_gap;  // per entry; empty without hashes
 };
 
 struct Occurrence {
@@ -70,13 +87,16 @@ private:
         int32_t token;  // -1: of no name
         int32_t next;   // next word of the sentence with this token, or -1
         uint32_t position;
+        uint32_t gap;  // behind the word; not kNoEnd for the last word of a sentence
     };
 
     void read(const TextView& text);
-    bool ends_sentence(size_t word) const;
+    void end_sentences();
     void find_in_sentence(int32_t begin, int32_t end);
-    void find_entry(int64_t entry, int32_t word, int32_t begin, int32_t end);
-    bool is_phrase(int64_t entry, int32_t first, int32_t begin, int32_t end) const;
+    void find_entry(int64_t entry, int32_t word);
+    bool is_set(int64_t entry, int32_t& first, int32_t& last) const;
+    bool is_phrase(int64_t entry, int32_t first) const;
+    bool is_inside(int32_t first, int32_t last) const;
     void mark_covered();
     void add_occurrence(const Occurrence& found, bool new_entry);
 
@@ -109,10 +129,11 @@ private:
     std::vector<Chunk> chunks_;
 };
 
-// The hashes of the words of each text, in their order.
+// The hashes of the words of each text, in their order, and the gaps behind them; kNoEnd behind the last word.
 struct TextWords {
     std::vector<int64_t> ends;
     std::vector<uint64_t> hashes;
+    std::vector<uint32_t> gaps;
 };
 TextWords read_words(const std::vector<TextView>& texts, const GramSettings& settings, const uint32_t* table);
 

@@ -4,8 +4,13 @@
 
 namespace ramify {
 
-NodeGatherer::NodeGatherer(const FeatureView& X, const float* dense_squares, const float* instance_weights)
-    : X_(X), dense_squares_(dense_squares), instance_weights_(instance_weights), number_(size_t(X.cols), 0) {}
+NodeGatherer::NodeGatherer(const FeatureView& X, const float* dense_squares, const float* instance_weights, const std::string* folder)
+    : X_(X),
+      dense_squares_(dense_squares),
+      instance_weights_(instance_weights),
+      number_(size_t(X.cols), 0),
+      private_(SpillAllocator<PrivateFeature>(folder)),
+      entries_(SpillAllocator<LocalEntry, HugePages<LocalEntry>>(folder)) {}
 
 // Instances of a node are far apart in X: the first data of a row are prefetched some rows before.
 void NodeGatherer::ask_for(int32_t instance, bool values) const {

@@ -6,6 +6,7 @@
 #include "csr.hpp"
 #include "huge_pages.hpp"
 #include "solver.hpp"
+#include "spill.hpp"
 
 namespace ramify {
 
@@ -19,7 +20,8 @@ struct PrivateFeature {
 // Reused for all nodes of a worker, or made for one node that several workers share.
 class NodeGatherer {
 public:
-    NodeGatherer(const FeatureView& X, const float* dense_squares, const float* instance_weights);
+    // The values of the rows are in files of a folder (see spill.hpp), which must outlive the object; null or empty: in memory.
+    NodeGatherer(const FeatureView& X, const float* dense_squares, const float* instance_weights, const std::string* folder = nullptr);
 
     // Gathers the given instances (rows of X, ascending). A factor multiplies the weight of an instance in this node; with 0
     // the weight is unchanged. Views are valid until the next call.
@@ -30,7 +32,7 @@ public:
 
     NodeRows rows() const;
     const std::vector<int32_t>& features() const { return features_; }  // node's number -> column of X
-    const std::vector<PrivateFeature>& private_features() const { return private_; }
+    const SpillVector<PrivateFeature>& private_features() const { return private_; }
 
 private:
     void count_features(const int32_t* instances, int64_t n_instances);
@@ -47,9 +49,9 @@ private:
     std::vector<int32_t> number_;  // per column of X: rows that have it, then its number + 1; all zero between calls
     std::vector<int32_t> touched_;
     std::vector<int32_t> features_;
-    std::vector<PrivateFeature> private_;
+    SpillVector<PrivateFeature> private_;
     std::vector<int64_t> begin_;
-    HugeVector<LocalEntry> entries_;
+    SpillVector<LocalEntry, HugePages<LocalEntry>> entries_;
     std::vector<float> own_square_, square_, weight_;
     std::vector<const float*> dense_;  // values stay in X
     std::vector<float> dense_scale_;

@@ -26,7 +26,7 @@ void NodeTrainer::enter(const LevelTask& level, int32_t parent, const NodeGather
     factor_ = level.rows.data == nullptr ? nullptr : level.rows.data + level.rows.begin(parent);
     const int64_t n_rows = level.rows.length(parent);
     if (gathered == nullptr) {
-        if (own_ == nullptr) own_ = std::make_unique<NodeGatherer>(X_, dense_squares_, instance_weights_);
+        if (own_ == nullptr) own_ = std::make_unique<NodeGatherer>(X_, dense_squares_, instance_weights_, &options_.folder);
         own_->gather(instances_, n_rows, factor_);
         gathered = own_.get();
     }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #endif
 
@@ -16,8 +17,18 @@ namespace ramify {
 namespace {
 
 [[noreturn]] void fail(const std::string& folder, std::size_t bytes, int reason) {
-    throw SpillError("the folder " + folder + " cannot hold " + std::to_string(bytes) + " bytes for the training (" + std::strerror(reason) +
-                     "): free space there or name another folder");
+    struct statvfs system;
+    std::string problem = std::strerror(reason);
+    if (statvfs(folder.c_str(), &system) == 0) problem += "; " + std::to_string(std::size_t(system.f_bavail) * system.f_frsize) + " bytes are free";
+    throw SpillError("the folder " + folder + " cannot hold " + std::to_string(bytes) + " more bytes of the training (" + problem +
+                     "): free space there, or use another folder (ramify train --memory: --out on another disk)");
+}
+
+// A signal may interrupt the call, for example that of a timer or of a debugger.
+int reserve(int file, std::size_t bytes) {
+    int reason = EINTR;
+    while (reason == EINTR) reason = posix_fallocate(file, 0, off_t(bytes));
+    return reason;
 }
 
 int unnamed_file(const std::string& folder) {
@@ -35,7 +46,7 @@ void* map_spilled(const std::string& folder, std::size_t bytes) {
     const int file = unnamed_file(folder);
     if (file < 0) fail(folder, bytes, errno);
     // Blocks are reserved now: a write to a mapped file on a full disk would end the process.
-    const int reason = posix_fallocate(file, 0, off_t(bytes));
+    const int reason = reserve(file, bytes);
     void* const memory = reason == 0 ? mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
     const int problem = reason == 0 ? errno : reason;
     close(file);

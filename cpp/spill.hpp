@@ -1,9 +1,9 @@
 // An allocator for large arrays that lie in files instead of anonymous memory, so that the system can write their pages back
 // and reuse them when memory is short. Each array has a file of its own, which has no name: it disappears with the array,
-// or with the process. Without a folder, and below kLeast bytes, memory is allocated as by std::allocator.
+// or with the process. Without a folder, and below kLeast bytes, memory is allocated by another allocator.
 #pragma once
 #include <cstddef>
-#include <new>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -20,7 +20,7 @@ struct SpillError : std::runtime_error {
 void* map_spilled(const std::string& folder, std::size_t bytes);
 void unmap_spilled(void* memory, std::size_t bytes);
 
-template <class T>
+template <class T, class InMemory = std::allocator<T>>
 struct SpillAllocator {
     using value_type = T;
     using propagate_on_container_move_assignment = std::true_type;
@@ -28,23 +28,23 @@ struct SpillAllocator {
 
     SpillAllocator() = default;
     explicit SpillAllocator(const std::string* folder) : folder(folder) {}  // null or empty: memory; not copied
-    template <class Other>
-    SpillAllocator(const SpillAllocator<Other>& other) : folder(other.folder) {}
+    template <class Other, class Base>
+    SpillAllocator(const SpillAllocator<Other, Base>& other) : folder(other.folder) {}
 
     T* allocate(std::size_t n) {
         if (spills(n)) return static_cast<T*>(map_spilled(*folder, n * sizeof(T)));
-        return static_cast<T*>(::operator new(n * sizeof(T)));
+        return InMemory().allocate(n);
     }
 
     void deallocate(T* memory, std::size_t n) {
         if (spills(n))
             unmap_spilled(memory, n * sizeof(T));
         else
-            ::operator delete(memory);
+            InMemory().deallocate(memory, n);
     }
 
-    template <class Other>
-    bool operator==(const SpillAllocator<Other>& other) const { return folder == other.folder; }
+    template <class Other, class Base>
+    bool operator==(const SpillAllocator<Other, Base>& other) const { return folder == other.folder; }
 
     const std::string* folder = nullptr;
 
@@ -54,7 +54,7 @@ private:
     bool spills(std::size_t n) const { return folder != nullptr && !folder->empty() && n * sizeof(T) >= kLeast; }
 };
 
-template <class T>
-using SpillVector = std::vector<T, SpillAllocator<T>>;
+template <class T, class InMemory = std::allocator<T>>
+using SpillVector = std::vector<T, SpillAllocator<T, InMemory>>;
 
 }  // namespace ramify

@@ -221,7 +221,7 @@ std::vector<std::vector<BlockWeights>> train_levels(const FeatureView& X, const 
             const LevelTask& level = levels[task.level];
             const int32_t parent = level.block_parent[task.block];
             BlockWeights& out = result[task.level][size_t(task.block)];
-            const auto fresh = [&] { return std::make_unique<NodeGatherer>(X, squares.data(), instance_weights); };
+            const auto fresh = [&] { return std::make_unique<NodeGatherer>(X, squares.data(), instance_weights, &options.folder); };
             trainer->enter(level, parent, task.rows == nullptr ? nullptr : &task.rows->gathered(fresh, level.rows, parent));
             const auto& found = trainer->train(level, int64_t(task.level), task.children, worker == 0 ? static_cast<Monitor&>(progress) : follower);
             if (task.rows == nullptr)

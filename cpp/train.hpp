@@ -1,6 +1,7 @@
 // Trains the linear classifiers of whole levels of a label tree: every block of siblings is a separate task.
 #pragma once
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "csr.hpp"
@@ -35,6 +36,8 @@ struct TrainOptions {
     // Stored values times solves of the smallest node that several threads share. A smaller one takes less than 0.1 s, and
     // one thread needs less memory.
     double least_shared = 1e7;
+    // Folder for files that hold the values of the rows of large nodes (see spill.hpp); empty: they are in memory.
+    std::string folder;
 };
 
 // Whether half precision is exact enough for the weights during training: not for small tolerances, nor if features

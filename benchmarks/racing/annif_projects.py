@@ -36,6 +36,7 @@ PROJECTS: Mapping[str, Mapping[str, str]] = {
     "ramify-best": {"backend": "ramify", "preset": "best"},
     "ramify-lexical": {"backend": "ramify", "model": "lexical", "analyzer": ""},
     "ramify-library": {"backend": "ramify", "preset": "library", "analyzer": ""},
+    "ramify-library-analyzer": {"backend": "ramify", "preset": "library"},
     "omikuji-parabel": {"backend": "omikuji", "cluster_balanced": "True", "cluster_k": "2", "max_depth": "20"},
     "omikuji-bonsai": {"backend": "omikuji", "cluster_balanced": "False", "cluster_k": "100", "max_depth": "3"},
     "mllm": {"backend": "mllm"},

@@ -22,8 +22,8 @@ JUDGED = HERE / "results" / "xlgen-judged.json"
 """A list of {"text", "proposal", "judgement"}; a person writes a word of ``JUDGEMENTS``."""
 JUDGEMENTS = {"fits": "a heading for this book", "near": "partly right", "wrong": "not for this book, or no heading"}
 ASKED = 20
-LEAST_SCORE = 0.01
-"""Of a proposal that is judged and shown."""
+MOST = 3
+"""Best proposals of a document that are judged and shown, whatever their scores are: a long string has a low score."""
 BUILDS = 5
 LONGEST = 512
 """Tokens of the longest label name that is read for the trie."""
@@ -94,7 +94,7 @@ def proposal_row(problem: Problem, system: System) -> Row:
             "text": text,
             "true": [problem.names[label] for label in Y[row].indices],
             "labels": [[problem.names[label], round(score, 4)] for label, score in one.labels],
-            "proposals": [[proposal, round(score, 4)] for proposal, score in one.proposals if score >= LEAST_SCORE],
+            "proposals": [[proposal, float(f"{score:.2g}")] for proposal, score in one.proposals[:MOST]],
         }
         for row, text, one in zip(rows, asked, found, strict=True)
     ]

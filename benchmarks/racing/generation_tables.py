@@ -6,7 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from racing.generation_extras import JUDGEMENTS, judgements
+from racing.generation_extras import JUDGEMENTS, MOST, judgements
 from racing.generation_join import CONTROL, FIRST, ensemble_name
 from racing.generation_measures import KINDS, OWN, RANKED, SET_MEASURES
 from racing.places import HERE
@@ -47,8 +47,9 @@ TRIE_TEXT = """\
 `python benchmarks/generation.py trie`. The prefix trie of all label names in sub-words of MiniLM: median time of
 building from the tokens, memory of its arrays, and largest memory while it is built."""
 PROPOSALS_TEXT = """\
-`python benchmarks/generation.py proposals`. Strings with a score of at least 0.01 that open decoding generates for 20
-test documents and that are no label name. Judgements, by hand in `results/xlgen-judged.json`: {words}."""
+`python benchmarks/generation.py proposals`. The best {most} strings per document that open decoding generates for
+20 test documents and that are no label name, with their scores. Judgements, by hand in `results/xlgen-judged.json`:
+{words}."""
 TUNED_TEXT = """\
 `python benchmarks/generation.py tune`: held-out fifth of the training documents, in percent, all systems alike: means
 of the measures of its two halves. `own sets`: the most probable sequence of a generator, without a threshold. `micro
@@ -307,7 +308,7 @@ def _proposals(rows: Sequence[Row]) -> list[str]:
     if not last:
         return []
     words = ", ".join(f"{word} ({meaning})" for word, meaning in JUDGEMENTS.items())
-    parts = ["### Proposals of new labels", PROPOSALS_TEXT.format(words=words)]
+    parts = ["### Proposals of new labels", PROPOSALS_TEXT.format(most=MOST, words=words)]
     judged = judgements()
     for (dataset, system), row in last.items():
         found = [
@@ -325,7 +326,7 @@ def _proposals(rows: Sequence[Row]) -> list[str]:
 def _document(one: Row, judged: dict[tuple[str, str], str]) -> str:
     """A list item: text, true labels, generated labels, and the proposals with their judgements."""
     proposals = [
-        f"`{proposal}` {score:.2f} ({judged.get((one['text'], proposal)) or 'not judged'})"
+        f"`{proposal}` {score:.2g} ({judged.get((one['text'], proposal)) or 'not judged'})"
         for proposal, score in one["proposals"]
     ]
     parts = [f"- {' '.join(one['text'].split())[:SHOWN_CHARACTERS]}"]

@@ -17,6 +17,7 @@ from racing.indexer_tables import indexer_section
 from racing.language_tables import language_section
 from racing.places import HERE
 from racing.rows import Row, read_rows
+from racing.scale_tables import scale_section
 from racing.serving_tables import serving_section
 from racing.tables import markdown, number
 from racing.transformer_tables import transformer_section
@@ -56,6 +57,7 @@ def study_sections(threads: int) -> str:
         decision_section(),
         serving_section(),
         annif_section(),
+        scale_section(),
     ]
     return "".join(f"\n{part}\n" for part in parts if part)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +31,15 @@ ZEROS = bytes(1 << 20)
 
 ROWS_AT_ONCE = 1 << 14
 """Rows of a matrix that are copied at a time."""
+
+OTHER_FOLDER = "use another folder (ramify train --memory: --out on another disk)"
+"""Remedy for a folder that cannot hold the files."""
+
+MOUNTS = Path("/proc/self/mountinfo")
+"""Device and kind of each mounted file system, on Linux."""
+
+IN_MEMORY = ("tmpfs", "ramfs", "devtmpfs")
+"""File systems whose files count as memory of the process."""
 
 
 class Spill:
@@ -90,7 +101,7 @@ class Spill:
             return tempfile.TemporaryFile(prefix=".ramify-", dir=self.folder, buffering=0)
         except OSError as error:
             raise InputError(
-                f"the folder {self.folder} cannot hold data for the training ({error.strerror}): name another folder"
+                f"the folder {self.folder} cannot hold data of the training ({error.strerror}): {OTHER_FOLDER}"
             ) from None
 
     def _reserve(self, file: IO[bytes], n_bytes: int) -> None:
@@ -98,17 +109,35 @@ class Spill:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, n_bytes)
                 return
-            for first in range(0, n_bytes, len(ZEROS)):
-                file.write(ZEROS[: n_bytes - first])
+            left = n_bytes
+            while left:  # a file without buffer may write less than it is given
+                left -= file.write(ZEROS[:left])
         except OSError as error:
             raise self.full(n_bytes, error) from None
 
     def full(self, n_bytes: int, error: OSError) -> InputError:
-        """The error of a folder that cannot hold so many bytes."""
+        """The error of a folder that cannot hold so many more bytes."""
+        free = ""
+        with suppress(OSError):
+            free = f"; {shutil.disk_usage(self.folder).free:,} bytes are free"
         return InputError(
-            f"the folder {self.folder} cannot hold {n_bytes:,} bytes for the training ({error.strerror}): free space "
-            "there or name another folder"
+            f"the folder {self.folder} cannot hold {n_bytes:,} more bytes of the training ({error.strerror}{free}): "
+            f"free space there, or {OTHER_FOLDER}"
         )
+
+    @property
+    def in_memory(self) -> str | None:
+        """Kind of the file system of the folder if it is in memory, such as "tmpfs"; None on disks and if unknown."""
+        with suppress(OSError, ValueError):
+            mounts = MOUNTS.read_text("utf-8", errors="replace").splitlines()
+            device = self.folder.stat().st_dev
+            number = f"{os.major(device)}:{os.minor(device)}"
+            for line in mounts:
+                mount, _, kind = line.partition(" - ")
+                if mount.split()[2] == number:
+                    name = kind.split()[0]
+                    return name if name in IN_MEMORY else None
+        return None
 
 
 class Growing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 WORDS = {
     "rivers": "water flood bank stream delta",
@@ -68,6 +69,31 @@ backend=ramify
 vocab=topics
 max_leef=3
 
+[library]
+name=library
+language=en
+backend=ramify
+vocab=topics
+model=fusion
+members=xr-linear,nearest-texts,lexical
+
+[analyzed-library]
+name=analyzed library
+language=en
+backend=ramify
+analyzer=snowball(english)
+vocab=topics
+model=fusion
+members=xr-linear,lexical
+
+[lexical]
+name=lexical
+language=fi
+backend=ramify
+analyzer=simple
+vocab=topics(en)
+model=lexical
+
 [preset]
 name=preset
 language=en
@@ -91,3 +117,33 @@ def documents(count: int, seed: int = 0) -> list[tuple[str, list[str]]]:
         rng.shuffle(words)
         found.append((" ".join(words), names))
     return found
+
+
+def vocabulary_file(folder: Any, names: Any) -> Any:
+    """A vocabulary of Annif."""
+    from annif.vocab import VocabFileTSV
+
+    path = folder / "vocabulary.tsv"
+    path.write_text("".join(f"<{uri(name)}>\t{name}\n" for name in names))
+    return VocabFileTSV(str(path), "en")
+
+
+def corpus_of(project: Any, count: int = 240, seed: int = 0) -> Any:
+    """Documents of a project."""
+    from annif.corpus import Document, DocumentList, SubjectSet
+
+    ids = {name: project.vocab.subjects.by_uri(uri(name)) for name in WORDS}
+    return DocumentList(
+        [
+            Document(text=text, subject_set=SubjectSet([ids[name] for name in names]))
+            for text, names in documents(count, seed)
+        ]
+    )
+
+
+def best(project: Any, text: str) -> list[str]:
+    """Names of the subjects of a text, best first."""
+    from annif.corpus import Document
+
+    [found] = project.suggest([Document(text=text)])
+    return [project.subjects[one.subject_id].uri.rpartition("/")[2] for one in found]

@@ -20,8 +20,8 @@ from annif.exception import (
     OperationFailedException,
 )
 from annif.registry import AnnifRegistry
-from annif.vocab import VocabFileSKOS, VocabFileTSV
-from annif_projects import PROJECTS, TRAINED, WORDS, documents, uri
+from annif.vocab import VocabFileSKOS
+from annif_projects import TRAINED, WORDS, best, corpus_of, uri, vocabulary_file
 from scipy.sparse import csr_matrix
 
 import ramify.annif
@@ -30,51 +30,9 @@ from ramify.tagger import Tagger
 from ramify.values import Dataset
 
 
-def vocabulary_file(folder, names):
-    path = folder / "vocabulary.tsv"
-    path.write_text("".join(f"<{uri(name)}>\t{name}\n" for name in names))
-    return VocabFileTSV(str(path), "en")
-
-
-@pytest.fixture(autouse=True)
-def tokenizer_data(tmp_path_factory, monkeypatch):
-    """Empty tables for NLTK's tokenizer, which Annif's analyzers load, so that no download is needed."""
-    import nltk
-
-    folder = tmp_path_factory.mktemp("nltk")
-    tables = folder / "tokenizers" / "punkt_tab" / "english"
-    tables.mkdir(parents=True)
-    for name in ("abbrev_types.txt", "collocations.tab", "sent_starters.txt", "ortho_context.tab"):
-        (tables / name).touch()
-    monkeypatch.setattr(nltk.data, "path", [str(folder)])
-
-
-@pytest.fixture
-def registry(tmp_path):
-    (tmp_path / "projects.cfg").write_text(PROJECTS)
-    registry = AnnifRegistry(str(tmp_path / "projects.cfg"), str(tmp_path / "data"), init_projects=False)
-    registry.get_vocab("topics").load_vocabulary(vocabulary_file(tmp_path, WORDS))
-    return registry
-
-
 @pytest.fixture
 def project(registry):
     return registry.get_project("plain")
-
-
-def corpus_of(project, count=240, seed=0):
-    ids = {name: project.vocab.subjects.by_uri(uri(name)) for name in WORDS}
-    return DocumentList(
-        [
-            Document(text=text, subject_set=SubjectSet([ids[name] for name in names]))
-            for text, names in documents(count, seed)
-        ]
-    )
-
-
-def best(project, text):
-    [found] = project.suggest([Document(text=text)])
-    return [project.subjects[one.subject_id].uri.rpartition("/")[2] for one in found]
 
 
 def measured(project, metric="F1@5", threshold=0.0):

@@ -9,8 +9,10 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 from page_models import LABELS, TOPICS
-from page_service import refuse
+from page_service import refuse, service_thread
 from page_steps import TEXT, row, shown, tag, unlock
+
+from ramify.serve import Limits, create_app, host
 
 expect = sync_api.expect
 
@@ -150,3 +152,32 @@ def test_what_a_service_leaves_out_is_no_problem(opened, service):
     page.locator(".card-body").wait_for()
     assert page.get_by_role("alert").inner_text() == ""
     assert page.messages == []
+
+
+def test_the_page_asks_for_no_more_labels_than_the_service_allows(opened, page_models):
+    limited = create_app(host(list(page_models.items())[:1]), Limits(k=3))
+    with service_thread(limited) as address:
+        page = opened(address)
+        tag(page)
+        assert len(shown(page)) <= 3
+        assert "Water pollution" in shown(page)
+        expect(page.get_by_role("alert")).to_be_empty()
+
+
+def test_kept_answers_of_a_replaced_model_are_asked_for_again(opened, service):
+    page = opened(service)
+    tag(page)
+
+    def replaced(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"version": "replaced"})
+
+    page.route("**/v1/tag", replaced)
+    page.locator("#new-document").click()
+    page.locator("#text").fill("fish boat net sea")
+    page.locator("#submit").click()
+    expect(row(page, "Fisheries")).to_be_visible()
+    asked = len(page.requests)
+    page.locator("#documents button").first.click()
+    expect(row(page, "Water pollution")).to_be_visible()
+    assert any(address.endswith("/v1/tag") for address in page.requests[asked:])

@@ -70,14 +70,33 @@ def test_an_interrupted_training_continues(many, plain, tmp_path):
     process = ramify_process(words, tmp_path, stderr=terminal.slave, start_new_session=True)
     terminal.read_until(b"train")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert process.wait(60) in (130, 0)
     terminal.close_slave()
-    assert "Traceback" not in terminal.read_until(None)  # ends when no worker is left
+    seen = terminal.read_until(None)  # ends when no worker is left
+    assert process.wait(60) in (130, 0)
+    assert "Traceback" not in seen
     assert not (tmp_path / "model").exists() or process.returncode == 0
+    if process.returncode == 130:
+        kept = any((tmp_path / "parts").glob("*.safetensors"))
+        assert ("finished tasks are kept in" in seen) is kept
+        assert ("no partial output is left" in seen) is not kept
     again = ramify_process(words, tmp_path)
     _, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     assert arrays(tmp_path / "model") == plain
+
+
+@pytest.mark.parametrize("separator", [" ", "="])
+def test_finished_tasks_are_named_after_an_interrupt(call, many, tmp_path, monkeypatch, separator):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ramify.cli.train._train", interrupted)
+    words = ("train", many, "--out", tmp_path / "m", "--cluster", "local:2", *f"--resume{separator}{tmp_path}".split())
+    nothing = "ramify: interrupted; no partial output is left\n"
+    assert (done := call(*words)).code == 130 and done.err == nothing
+    (tmp_path / "0.safetensors").write_text("")
+    kept = f"ramify: interrupted; finished tasks are kept in {tmp_path}: run the same command again to continue\n"
+    assert (done := call(*words)).code == 130 and done.err == kept
 
 
 def test_the_plan_names_tasks_bytes_memory_and_time(call, many, tmp_path):
@@ -101,6 +120,44 @@ def test_a_dry_run_counts_the_tasks_that_run(call, many, tmp_path):
     assert len(list((tmp_path / "p").glob("*.safetensors"))) == plan["tasks"]
 
 
+def test_a_plan_counts_all_trees_of_an_ensemble(call, many, tmp_path):
+    words = ("train", many, "--cluster", "local:2", "--threads", 2, "--trees", 3, *SETTINGS)
+    shown = call(*words, "--dry-run")
+    assert shown.code == 0, shown.err
+    assert "trees" in shown.out and "3; the levels are those of the largest, the sums those of all" in shown.out
+    plan = json.loads(call(*words, "--dry-run", "--json").out)
+    assert plan["trees"] == 3
+    assert call(*words, "--out", tmp_path / "m", "--resume", tmp_path / "p").code == 0
+    assert len(list((tmp_path / "p").glob("*.safetensors"))) == plan["tasks"]
+
+
+def test_a_plan_counts_the_rounds_of_disentanglement(call, many):
+    done = call("train", many, "--cluster", "local:2", "--threads", 2, "--copies", 2, "--dry-run", "--json", *SETTINGS)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["trees"] == 2
+
+
+def test_a_dry_run_does_not_change_the_folder_of_finished_tasks(call, many, tmp_path):
+    words = ("train", many, "--cluster", "local:2", "--threads", 2, "--dry-run", "--json", *SETTINGS)
+    assert call(*words, "--resume", tmp_path / "absent").code == 0
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "parts").mkdir()
+    assert call(*words, "--resume", tmp_path / "parts").code == 0
+    assert list((tmp_path / "parts").iterdir()) == []
+    (tmp_path / "parts" / "checkpoint.json").write_text('{"format": 1, "parts": 3}')
+    assert json.loads(call(*words, "--resume", tmp_path / "parts").out)["levels"][-1]["parts"] == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [("popular-labels", "the model PopularLabels has no label tree"), ("xr-transformer", "trains a network before")],
+)
+def test_a_model_that_cannot_be_planned_is_refused_before_data_are_read(refused, tmp_path, model, reason):
+    pytest.importorskip("torch", reason="needs the extra torch")
+    arguments = ("--cluster", "local", "--dry-run", "--model", model)
+    assert reason in refused("train", tmp_path / "absent.jsonl", *arguments)
+
+
 def test_a_model_without_a_tree_is_noted(call, many, tmp_path):
     done = call("train", many, "--out", tmp_path / "m", "--cluster", "local:1", "--calibrate", "no")
     assert done.code == 0 and "note: no worker was used: the model has no label tree with enough clusters" in done.err
@@ -116,7 +173,7 @@ def test_a_model_without_a_tree_is_noted(call, many, tmp_path):
         (["--cluster", "local:4", "--threads", "2"], "starts 4 worker processes, but --threads is 2"),
         (["--cluster", "local", "--resume", "many.jsonl"], "many.jsonl cannot be the folder of a checkpoint"),
         (["--cluster", "local", "--resume", "."], "holds other files than those of a checkpoint"),
-        (["--cluster", "local", "--dry-run", "--model", "popular-labels"], "the model has no label tree"),
+        (["--cluster", "local", "--dry-run", "--model", "popular-labels"], "the model PopularLabels has no label tree"),
     ],
 )
 def test_bad_input(refused, many, monkeypatch, arguments, words):

@@ -40,7 +40,7 @@ def test_the_answers_are_those_of_the_whole_model(call, trained, monkeypatch, op
     monkeypatch.setattr(divided, "BATCH", 0)
     levels = open_tagger(model).model_.search_.levels
     small = sum(level.nbytes for level in levels[:-1]) + levels[-1].nbytes  # half of the leaves at a time
-    parts = call("predict", model, documents, "--memory", f"{small}B", *options)
+    parts = call("predict", model, documents, "--memory", f"{small / 1000:.3f}KB", *options)
     assert parts.code == 0, parts.err
     assert parts.out == whole.out
     assert "the weights are read in " in parts.err and "a larger --batch reads them less often" in parts.err

@@ -40,13 +40,15 @@ struct Names {
     std::vector<int64_t> entry_ptr = {0, 1, 3, 7};
     std::vector<int32_t> entry_tokens = {0, 0, 1, 1, 2, 3, 4};
     std::vector<int32_t> key_places = {0, 1, 3};
+    std::vector<uint32_t> gaps;
     std::vector<int64_t> label_ptr = {0, 1, 2, 4};
     std::vector<int32_t> labels = {0, 1, 1, 2};
     std::vector<uint8_t> kinds = {0, 0, 1, 0};
 
     LexicalArrays arrays() const {
         return {hashes.data(), int64_t(hashes.size()), key_ptr.data(), entry_ptr.data(), entry_tokens.data(),
-                key_places.data(), int64_t(key_places.size()), label_ptr.data(), labels.data(), kinds.data(), 3};
+                key_places.data(), gaps.empty() ? nullptr : gaps.data(), int64_t(key_places.size()), label_ptr.data(),
+                labels.data(), kinds.data(), 3};
     }
 };
 
@@ -68,6 +70,31 @@ void check_matches(const LexicalIndex& index, const uint32_t* table) {
     std::string endless;
     for (int word = 0; word < 5000; ++word) endless += word % 7 ? "law " : "sea of the ";
     check(matcher.match(view_of(endless)).size() == 2, "sets in a text without punctuation");
+}
+
+// Names "sea. law", whose gap is that of the text, and "the the".
+void check_gaps(const uint32_t* table) {
+    const std::string name = "sea. law";
+    const TextWords read = read_words({view_of(name)}, single_words(), table);
+    check(read.gaps.size() == 2 && read.gaps[0] > kHardEnd && read.gaps[1] == kNoEnd, "the gap of a name");
+    Names names;
+    names.hashes = {hash_of("sea"), hash_of("law"), hash_of("the")};
+    names.key_ptr = {0, 1, 1, 2};
+    names.entry_ptr = {0, 2, 4};
+    names.entry_tokens = {0, 1, 2, 2};
+    names.key_places = {0, 0};
+    names.gaps = {read.gaps[0], kNoEnd, kNoEnd, kNoEnd};
+    names.label_ptr = {0, 1, 2};
+    names.labels = {0, 1};
+    names.kinds = {0, 0};
+    const LexicalIndex index(names.arrays());
+    const GramSettings words = single_words();
+    LexicalMatcher matcher(index, words, table);
+    const std::vector<std::pair<std::string, size_t>> wanted = {
+        {"by sea.  law", 1},      {"by sea! law", 0},  {"by sea.\n\nlaw", 0}, {"sea.", 0},
+        {"law. the sea. law", 1}, {"sea law. sea.", 1}, {"the", 0}, {"the law of the", 1}, {"law by sea. law", 2},
+    };
+    for (const auto& [text, count] : wanted) check(matcher.find(view_of(text)).size() == count, text.c_str());
 }
 
 void check_threads(const LexicalIndex& index, const uint32_t* table) {
@@ -109,6 +136,7 @@ int main() {
     const Names names;
     const LexicalIndex index(names.arrays());
     check_matches(index, table.data());
+    check_gaps(table.data());
     check_threads(index, table.data());
     check_trees();
     std::puts("lexical kernels: ok");

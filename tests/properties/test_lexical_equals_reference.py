@@ -9,14 +9,16 @@ from ramify.features.languages import snowball
 from ramify.kernels.lexical import NameSearcher
 from ramify.models.lexical.names import LabelNames, entries_of
 from ramify.models.lexical.ranker import fit_trees
-from ramify.reference.lexical import find_names, match_features, sum_trees
+from ramify.reference.lexical import find_names, gaps_of, match_features, sum_trees
 from ramify.strings import StringTable
 
 WORDS = ["river", "rivers", "lake", "Water", "of", "pollution", "é́t", "ÄÄ", "x", "İz", "ΟΔΟΣ", "水"]
 GAPS = [" ", ". ", "! ", ".", "; ", ", ", "\n", "\n\n", "\n \n", "。", "… ", " (", "-", "'"]
 SINGLE = st.sampled_from(WORDS)
-NAME = st.lists(SINGLE, min_size=1, max_size=4).map(" ".join)
-TEXT = st.lists(st.tuples(SINGLE, st.sampled_from(GAPS)), max_size=40).map(lambda pairs: "".join(map("".join, pairs)))
+PAIR = st.tuples(SINGLE, st.sampled_from(GAPS))
+STOPPED = st.lists(PAIR, min_size=1, max_size=4).map(lambda pairs: "".join(map("".join, pairs)))
+NAME = st.one_of(st.lists(SINGLE, min_size=1, max_size=4).map(" ".join), STOPPED)
+TEXT = st.lists(PAIR, max_size=40).map(lambda pairs: "".join(map("".join, pairs)))
 
 
 def searcher(names, labels, kinds, stem_words=None, most=100):
@@ -37,13 +39,16 @@ def tokens(name, stem=str):
 def test_matches_equal_reference(rows, text, stemmed):
     stem_words = snowball("en") if stemmed else None
     stem = (lambda word: stem_words([word])[0]) if stemmed else str
-    distinct = {}
+    distinct, gaps = {}, {}
     for name, label, kind in rows:
         known = distinct.setdefault(tokens(name, stem), {})
         known[label] = min(known.get(label, kind), kind)
+        own = [gap.strip("\n") for gap in gaps_of(name.lower())]
+        stops = gaps.setdefault(tokens(name, stem), own)
+        gaps[tokens(name, stem)] = [stop or other for stop, other in zip(stops, own, strict=True)]
     distinct.pop((), None)
     names, labels = list(distinct), list(distinct.values())
-    found = find_names(text, names, stem)
+    found = find_names(text, names, stem, [gaps[name] for name in names])
     n_words = len(tokens(text))
     native = searcher(*map(list, zip(*rows, strict=True)), stem_words)
     for threads in (1, 3):
@@ -62,6 +67,43 @@ def test_places_of_occurrences():
     text = "Lake of pollution by Waters. Water pollution!"
     found = [(text[one.begin : one.end], one.phrase) for one in native.occurrences(text)]
     assert sorted(found) == [("Lake", True), ("Water pollution", True), ("pollution by Waters", False)]
+
+
+def found_in(names, text):
+    native = searcher(names, list(range(len(names))), [0] * len(names))
+    return sorted((text[one.begin : one.end], one.phrase) for one in native.occurrences(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("He lives in St. Louis.", [("St. Louis", True)]),
+        ("the ST.\nLOUIS zoo", [("ST.\nLOUIS", True)]),
+        ("the St Louis zoo", [("St Louis", True)]),
+        ("the St! Louis zoo", []),
+        ("the St.\n\nLouis zoo", []),
+        ("on Main St. (Louis came)", []),
+        ("Louis saw St. Louis", [("Louis saw St", False), ("St. Louis", True)]),
+    ],
+)
+def test_names_with_a_stop_inside_go_across_the_same_stop(text, wanted):
+    assert found_in(["St. Louis"], text) == wanted
+
+
+def test_other_names_do_not_go_across_the_end_of_a_sentence():
+    assert found_in(["St Louis", "saw it"], "I saw. It was on Main St. Louis came.") == []
+    assert found_in(["Yahoo! Inc", "of York"], "Shares of Yahoo! Inc. York") == [("Yahoo! Inc", True)]
+    cut = " ".join(["word"] * 126)
+    assert found_in(["St. Louis"], f"{cut} aa St. Louis") == [("St. Louis", True)]
+    assert found_in(["St. Louis"], f"{cut} aa St Louis") == []  # the sentence is cut after 128 words
+
+
+def test_a_repeated_word_must_occur_as_often_as_in_the_name():
+    assert found_in(["Bora Bora"], "a wind called bora blows") == []
+    assert found_in(["Bora Bora"], "a bora. Another bora") == []
+    assert found_in(["Bora Bora"], "a trip to Bora Bora") == [("Bora Bora", True)]
+    assert found_in(["Bora Bora"], "bora and bora and bora") == [("bora and bora", False)]
+    assert found_in(["Bora Bora"], "Bora Bora Bora") == [("Bora Bora", True)] * 2
 
 
 def test_a_sentence_is_cut_after_128_words():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ramify import Tfidf
 from ramify.errors import InputError
+from ramify.features import shards
 from ramify.features.shards import Counter, fit_shards, fit_transform_shards, merge, shards_of
 from ramify.spill import Spill
 
@@ -77,6 +78,14 @@ def test_any_executor_and_any_order_of_merging_give_the_same_vocabulary():
     assert dict(zip(left.words, left.word_counts, strict=True)) == dict(
         zip(right.words, right.word_counts, strict=True)
     )
+
+
+def test_an_n_gram_is_merged_a_logarithmic_number_of_times(monkeypatch):
+    merged = []
+    monkeypatch.setattr(shards, "merge", lambda parts: merged.append(sum(map(len, parts))) or merge(parts))
+    texts = [" ".join(f"w{number}x{place}" for place in range(20)) for number in range(256)]
+    tfidf = fit_shards(Tfidf(min_df=1), texts, characters=1)
+    assert sum(merged) < 20 * len(tfidf.vocabulary_)  # 128 times if each shard is merged with all before
 
 
 @given(st.lists(st.text(max_size=9), max_size=20), st.integers(1, 30))

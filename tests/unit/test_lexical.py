@@ -117,7 +117,7 @@ def test_names_derived_from_headings():
     ]
     assert derived_names(["Lincoln, Abraham, 1809-1865"]) == ["Lincoln, Abraham"]
     assert derived_names(["water"]) == []
-    names = LabelNames.of(["Bank (river)", "x"], {"Bank (river)": ["Shore (river)"], "absent": ["y"]})
+    names = LabelNames.of(["Bank (river)", "x"], [["Shore (river)"], []])
     rows = list(zip(names.names, names.labels.tolist(), names.kinds.tolist(), strict=True))
     assert rows == [("Bank (river)", 0, 0), ("Shore (river)", 0, 1), ("Bank", 0, 2), ("Shore", 0, 2), ("x", 1, 0)]
     assert len(LabelNames.of(["Bank (river)"], derive=False).names) == 1
@@ -189,12 +189,26 @@ def test_saving_and_copying(trained, tmp_path):
     assert loaded.matches(training.texts[:3]) == model.matches(training.texts[:3])
 
 
+def test_names_with_a_stop_are_found_by_a_saved_model(tmp_path):
+    """The entry of a name with a stop is that of the name without it; the first gap at each place counts."""
+    names = ["St. Louis", "St Louis", "Bora Bora", "Mt. St. Helens"]
+    texts = ["a visit to St. Louis", "St Louis at night", "Bora Bora", "Mt. St. Helens"]
+    model = LexicalMatcher(language=None, threads=1)
+    model.fit_training(Training(texts=texts, Y=as_csr(np.eye(4)), label_names=names))
+    model.save(tmp_path / "m")
+    for one in (model, LexicalMatcher.load(tmp_path / "m")):
+        found = [{names[match.label] for match in row if match.phrase} for row in one.matches(texts)]
+        assert found == [{"St. Louis", "St Louis"}, {"St. Louis", "St Louis"}, {"Bora Bora"}, {"Mt. St. Helens"}]
+        assert one.matches(["bora", "Mt! St. Helens"]) == [[], []]
+
+
 BROKEN = {
     "names/hashes": np.zeros_like,
     "names/key_ptr": lambda a: a[::-1].copy(),
     "names/entry_ptr": lambda a: a + 1,
     "names/entry_tokens": lambda a: a + 10_000,
     "names/key_places": lambda a: a + 9,
+    "names/gaps": lambda a: np.zeros(len(a) + 1, a.dtype),
     "names/labels": lambda a: a - 9,
     "names/kinds": lambda a: a + 3,
     "trees/features": lambda a: np.full_like(a, len(FEATURES)),
@@ -235,10 +249,12 @@ def test_names_and_texts_are_required(trained):
     model = LexicalMatcher(language="en", threads=1)
     with pytest.raises(InputError, match="requires label_names"):
         model.fit_training(Training(texts=training.texts, Y=training.Y))
-    with pytest.raises(InputError, match="14 label names are given for 15 labels"):
+    with pytest.raises(InputError, match="LexicalMatcher has 14 label names for 15 labels"):
         model.fit_training(Training(texts=training.texts, Y=training.Y, label_names=TOPICS[:14]))
-    with pytest.raises(InputError, match="no label name has a word of two or more letters"):
+    with pytest.raises(InputError, match="LexicalMatcher finds labels by their names, but"):
         model.fit_training(Training(texts=["a"], Y=as_csr([[1.0, 0.0]]), label_names=["1", "2"]))
+    with pytest.raises(InputError, match="LexicalMatcher finds labels by their names, but no label name has a word"):
+        Tagger(ramify.Fusion("xr-linear,lexical")).fit(["a text", "b text"] * 3, [["1"], ["2"]] * 3)
     with pytest.raises(InputError, match="needs texts, but the data contain features only"):
         Tagger(model).fit_dataset(Dataset(Y=as_csr([[1.0]]), label_names=["a"], X=as_csr([[1.0]])))
 

@@ -7,12 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ramify import Tfidf, XRLinear
-from ramify.errors import InputError
+from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Training
+from ramify.kernels.train import LevelProblem, SolverConfig, train
+from ramify.protocols import TreeWork
 from ramify.scale import limited
-from ramify.scale.limited import MemoryLimit, bounded_ranges
+from ramify.scale.limited import MemoryLimit, bounded_ranges, needed_bytes
+from ramify.spill import Spill
 from ramify.tagger import Tagger
-from ramify.values import Dataset, Hybrid
+from ramify.values import Dataset, Hybrid, LabelTree
+from ramify.weights import Blocks
 
 SETTINGS = {"branching": 3, "max_leaf": 6, "threads": 2}
 
@@ -89,10 +93,84 @@ def test_parts_that_hold_several_parents_give_the_same_model(problem, tmp_path, 
     assert counts[0] < counts[1] < counts[2]
 
 
-def test_a_limit_that_is_too_small_is_refused_with_the_memory_that_is_needed(problem, tmp_path):
+def test_a_limit_that_is_too_small_is_refused_with_the_memory_that_is_needed(problem, tmp_path, monkeypatch):
     X, Y = problem
-    with pytest.raises(InputError, match=r"^the training needs about \d+ MB of memory, but the limit is 100 MB: raise"):
-        limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path, limit=10**8)
+    monkeypatch.setattr(limited, "FIXED_BYTES", 10**9)
+    with pytest.raises(
+        InputError, match=r"^the training needs about 1,\d+ MB of memory, but the limit is 300 MB: raise"
+    ):
+        limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path, limit=3 * 10**8)
+    with pytest.raises(InputError, match=r"^the training needs at least 1,143 MB of memory, but the limit is 300 MB"):
+        MemoryLimit(3 * 10**8, tmp_path).check_labels(Y)
+    with pytest.raises(InputError, match=r"^the limit of memory is 100 MB, but libraries .*: give at least 250 MB$"):
+        MemoryLimit(10**8, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def large_problem():
+    """Instances whose values exceed 1 MB, below one parent with 40 children."""
+    rng = np.random.default_rng(5)
+    X = sp.random(4000, 300, 0.2, format="csr", dtype=np.float32, random_state=5)
+    labels = rng.integers(0, 40, 4000)
+    positives = sp.csr_matrix((np.ones(4000, np.float32), (labels, np.arange(4000))), shape=(40, 4000))
+    rows = sp.csr_matrix(np.ones((1, 4000), np.float32))
+    return X, LevelProblem(Blocks.below(np.array([40])), rows, positives)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_of_a_large_parent_in_files_give_the_same_weights(large_problem, tmp_path, threads):
+    X, problem = large_problem
+    (plain,) = train(X, [problem], SolverConfig(), threads=1)
+    (in_files,) = train(X, [problem], SolverConfig(), threads=threads, folder=str(tmp_path))
+    for name in ("features", "row_entries", "children", "values", "bias"):
+        np.testing.assert_array_equal(getattr(in_files, name), getattr(plain, name), err_msg=name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not limited.ROWS_IN_FILES, reason="rows are in files on Linux only")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_of_a_large_parent_are_in_the_folder(large_problem, tmp_path, threads):
+    X, problem = large_problem
+    wanted = r"^the folder .*absent cannot hold \d+ more bytes of the training \(No such file or directory\): free"
+    with pytest.raises(InputError, match=wanted):
+        train(X, [problem], SolverConfig(), threads=threads, folder=str(tmp_path / "absent"))
+
+
+def test_only_parts_beyond_the_share_of_the_limit_have_a_folder(problem, tmp_path, monkeypatch):
+    X, Y = problem
+    calls = []
+
+    def noted(X, problems, *args, folder, **kwargs):
+        calls.append((problems[0].rows.shape[0], folder))
+        return train(X, problems, *args, folder=folder, **kwargs)
+
+    monkeypatch.setattr(limited, "train", noted)
+    limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path)
+    assert {folder for _, folder in calls} == {""}
+    calls.clear()
+    monkeypatch.setattr(limited, "BYTES_PER_VALUE", 1e9)
+    limited_fit(XRLinear(**SETTINGS), X, Y, tmp_path)
+    assert calls[0] == (1, str(tmp_path))
+
+
+def test_the_estimate_has_the_root_and_grows_with_it():
+    tree = LabelTree.flat(np.arange(20, dtype=np.int32), 20)
+
+    def needed(n):
+        X = sp.csr_matrix((np.ones(n, np.float32), np.arange(n) % 50, np.arange(n + 1)), shape=(n, 50))
+        target = sp.csr_matrix((np.ones(n, np.float32), np.arange(n) % 20, np.arange(n + 1)), shape=(n, 20))
+        return needed_bytes(TreeWork(X=X, tree=tree, targets=[target], matched=[False], beam=10))
+
+    rows = 2_000_000
+    assert needed(rows) - needed(rows // 2) > rows // 2 * (40 + 100)  # 40 per positive, and rows of 16 children
+
+
+def test_a_folder_in_memory_gives_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(Spill, "in_memory", "tmpfs")
+    with pytest.warns(
+        RamifyWarning, match=r"is in memory \(tmpfs\), so the files .* may exceed the limit: use another"
+    ):
+        MemoryLimit(10**9, tmp_path)
 
 
 def test_a_tagger_is_that_without_a_limit(tmp_path):

@@ -96,3 +96,17 @@ def test_dense_vectors_are_refused():
 def test_features_alone_are_refused():
     with pytest.raises(InputError, match="NearestTexts requires label_names"):
         NearestTexts().fit(np.eye(2), np.eye(2))
+
+
+def test_the_language_is_that_of_a_vectorizer_given_by_name(tmp_path):
+    assert fitted().vectorizer_.language == "auto"
+    model = fitted(language="en")
+    assert (model.vectorizer_.language, model.vectorizer_.plan_.stemmer) == ("en", "snowball")
+    assert fitted(language=None).vectorizer_.language is None
+    assert fitted(language="en", vectorizer=Tfidf(language="fi")).vectorizer_.language == "fi"
+    assert not hasattr(fitted(language="en", vectorizer="hashing").vectorizer_, "language")
+    model.save(tmp_path / "m")
+    loaded = NearestTexts.load(tmp_path / "m")
+    assert (loaded.language, loaded.vectorizer_.language) == ("en", "en")
+    with pytest.raises(InputError, match="language is 'english'"):
+        fitted(language="english")

@@ -97,7 +97,9 @@ def test_reasons_have_words_and_spans(app, places):
 
 
 def test_models_are_listed(app):
-    plain, calibrated = ask(app, "GET", "/v1/models").json()["models"]
+    found = ask(app, "GET", "/v1/models").json()
+    assert found["most_k"] == 50
+    plain, calibrated = found["models"]
     assert (plain["name"], plain["kind"], plain["labels"], plain["calibrated"]) == ("plain", "XRLinear", 3, False)
     assert plain["rules"] == []
     assert "micro-f1" in calibrated["rules"]
@@ -105,6 +107,11 @@ def test_models_are_listed(app):
     assert tagged(app, text="rain")["version"] == plain["version"]
     for rule in calibrated["rules"]:
         assert tagged(app, text="rain", model="calibrated", rule=rule)["documents"]
+
+
+def test_a_request_without_k_is_within_a_small_limit(places):
+    small = create_app(host([("plain", places["plain"])]), Limits(k=2))
+    assert len(tagged(small, text=TEXTS[0])["documents"][0]["labels"]) == 2
 
 
 def test_labels_are_found(app):

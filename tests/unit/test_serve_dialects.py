@@ -8,12 +8,15 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the extra serve")
 pytest.importorskip("httpx")
 
+from ramify import Tagger, Tfidf, XRLinear
 from ramify.serve import create_app, host
 from ramify.serve.dialects import annif
+from ramify.values import Vocabulary
 from serving_models import saved
 from serving_tools import ask, problem
 
 EXCHANGES = Path(__file__).parents[1] / "serving_exchanges"
+BATCH = {"documents": [{"text": "water"}]}
 PATHS = ["/health", "/setup", "/predict", "/webhook"]
 CONFIG = (
     '<View><Text name="text" value="$text"/><Choices name="subject" toName="text" choice="{choice}">'
@@ -66,6 +69,22 @@ def test_answers_have_the_form_of_annif(app):
             assert answer.json()["title"] == one["answer"]["title"]
         compared += 1
     assert compared == 7
+
+
+def test_subjects_of_annif_have_the_notations_of_the_vocabulary(tmp_path):
+    names = ["water", "fire", "earth"]
+    vocabulary = Vocabulary(uris=[f"u:{n}" for n in range(3)], names={"en": names}, notations=["W 1", "", "E 2"])
+    texts = [f"report on {name}" for name in names]
+    tagger = Tagger(XRLinear(threads=1), vectorizer=Tfidf(min_df=1))
+    tagger.fit(texts, [[name] for name in names], vocabulary=vocabulary).save(tmp_path / "m")
+    app = create_app(host([("topics", tmp_path / "m")]))
+    for path, request in (("suggest", {"data": {"text": "water"}}), ("suggest-batch", {"json": BATCH})):
+        answer = ask(app, "POST", f"/v1/projects/topics/{path}", **request).json()
+        results = (answer if path == "suggest" else answer[0])["results"]
+        found = {one["label"]: one["notation"] for one in results}
+        assert found == {"water": "W 1", "fire": None, "earth": "E 2"}
+    [document] = ask(app, "POST", "/v1/tag", json={"texts": ["water"]}).json()["documents"]
+    assert "notation" not in document["labels"][0]
 
 
 @pytest.mark.parametrize(

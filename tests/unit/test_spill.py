@@ -70,7 +70,8 @@ def test_a_full_disk_is_one_sentence(spill, monkeypatch, tmp_path):
 
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     wanted = (
-        rf"^the folder {tmp_path} cannot hold [\d,]+ bytes for the training \(No space left on device\): free space"
+        rf"^the folder {tmp_path} cannot hold [\d,]+ more bytes of the training \(No space left on device; "
+        r"[\d,]+ bytes are free\): free space there, or use another folder"
     )
     with pytest.raises(InputError, match=wanted):
         spill.empty(LARGE, np.float32)
@@ -80,8 +81,40 @@ def test_a_full_disk_is_one_sentence(spill, monkeypatch, tmp_path):
         growing.append(np.zeros(3))
 
 
+def test_blocks_are_reserved_by_partial_writes_where_the_system_has_no_call_for_it(spill, monkeypatch, tmp_path):
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    written = []
+
+    class Slow:
+        """A file that writes at most 1000 bytes at a time."""
+
+        def write(self, data):
+            written.append(min(len(data), 1000))
+            return written[-1]
+
+    spill._reserve(Slow(), 3_500)
+    assert written == [1000, 1000, 1000, 500]
+    array = spill.empty(LARGE, np.float32)
+    array[-1] = 1
+    assert array.sum() == 1
+
+
+@pytest.mark.parametrize(("kind", "found"), [("tmpfs", "tmpfs"), ("ext4", None)])
+def test_a_file_system_in_memory_is_found_by_its_device(spill, monkeypatch, tmp_path, kind, found):
+    device = tmp_path.stat().st_dev
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 0:9999 / /proc rw shared:1 - proc proc rw\n"
+        f"23 1 {os.major(device)}:{os.minor(device)} / /tmp rw,nosuid shared:2 - {kind} none rw,size=1k\n"
+    )
+    monkeypatch.setattr("ramify.spill.MOUNTS", mounts)
+    assert spill.in_memory == found
+    monkeypatch.setattr("ramify.spill.MOUNTS", tmp_path / "absent")
+    assert spill.in_memory is None
+
+
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"absent cannot hold data for the training \(No such file or directory\)"):
+    with pytest.raises(InputError, match=r"absent cannot hold data of the training \(No such file or directory\)"):
         Spill(tmp_path / "absent")
 
 
@@ -97,5 +130,5 @@ def test_clustering_with_vectors_in_files_gives_the_same_order(tmp_path):
 def test_clustering_in_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     Z = sp.random(4000, 500, 0.2, format="csr", dtype=np.float32, random_state=1)
     plan = cut_plan(balanced_shape(4000, branching=8, max_leaf=50))
-    with pytest.raises(InputError, match=r"^the folder .*absent cannot hold \d+ bytes .*\(No such file or directory\)"):
+    with pytest.raises(InputError, match=r"^the folder .*absent cannot hold \d+ more .*\(No such file or directory\)"):
         balanced_order(Z, plan, KMeansConfig(), threads=2, folder=str(tmp_path / "absent"))

@@ -20,7 +20,7 @@ from ramify.values import LabelTree
 from tiny_encoder import save_tiny_encoder
 
 TEXTS, LABELS = documents()
-EPOCHS = {"base": 50, "bcl": 50, "mcg": 30}
+EPOCHS = {"base": 50, "bcl": 50, "mcg": 42}
 SHORT = {**FAST, "epochs": 2}
 
 

@@ -26,6 +26,7 @@ from annif.suggestion import SuggestionBatch
 from scipy.sparse import csr_array
 
 from ramify.annif import documents as stored
+from ramify.annif.analysis import attach, detached, texts_for
 from ramify.annif.parameters import Parameters, is_yes
 from ramify.annif.subjects import Names, SubjectIds
 from ramify.data.skos import vocabulary_of_graph
@@ -90,7 +91,7 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
         if not path.exists():
             raise NotInitializedException(f"model {path} not found", backend_id=self.backend_id)
         with self._errors(OperationFailedException):
-            tagger = Tagger.load(path)
+            tagger = attach(Tagger.load(path), self.prepared)
             self._ids, self._tagger = SubjectIds.of(tagger, self.project.subjects), tagger
 
     def get_hp_optimizer(self, corpus: DocumentCorpus, metric: str) -> Optimizer:
@@ -112,6 +113,17 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
                 given, language=self.project.language, analyzed=bool(self.project.analyzer_spec), threads=threads
             )
 
+    def unfitted(self, parameters: Parameters) -> Tagger:
+        """The unfitted tagger of checked settings.
+
+        Raises
+        ------
+        ConfigurationException
+            Inconsistent settings.
+        """
+        with self._errors(ConfigurationException):
+            return attach(parameters.plan.tagger(), self.prepared)
+
     def training_documents(self) -> Dataset:
         """The documents of the last training.
 
@@ -128,6 +140,13 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
         with self._errors(OperationFailedException):
             return stored.read(path, Names.of(self.project.subjects, self.project.vocab_lang))
 
+    def dataset_for(self, tagger: Tagger) -> Dataset:
+        """The documents of the last training, as a tagger gets them."""
+        dataset = self.training_documents()
+        texts = texts_for(tagger, dataset.texts or (), self.prepared)
+        with self._errors(OperationFailedException):
+            return self._with_vocabulary(replace(dataset, texts=texts), tagger)
+
     def _with_vocabulary(self, dataset: Dataset, tagger: Tagger) -> Dataset:
         """The documents with alternative names and relations of their subjects, for models that use names."""
         if tagger.model is None or "label_names" not in as_model(tagger.model).needs or dataset.label_keys is None:
@@ -136,13 +155,13 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
         return replace(dataset, vocabulary=vocabulary_of_graph(graph, dataset.label_keys))
 
     def prepared(self, text: str) -> str:
-        """A text as the vectorizer receives it: the words of the project's analyzer, if there is one."""
+        """A text as a vectorizer gets it: the words of the project's analyzer, if there is one."""
         if not self.project.analyzer_spec:
             return text
         return " ".join(self.project.analyzer.tokenize_words(text))
 
     def suggestions(self, tagger: Tagger, ids: SubjectIds, texts: Sequence[str], limit: int) -> SuggestionBatch:
-        """The best subjects of prepared texts.
+        """The best subjects of texts.
 
         Parameters
         ----------
@@ -150,6 +169,7 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
         ids : SubjectIds
             Of its labels.
         texts : sequence of str
+            As from ``texts_for``.
         limit : int
             Largest number of subjects per text.
         """
@@ -169,18 +189,17 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
             self.info("reusing the training data of the previous run")
         else:
             self._store(corpus)
-        dataset = self.training_documents()
+        tagger = self.unfitted(parameters)
+        dataset = self.dataset_for(tagger)
         if len(dataset) == 0:
             raise NotSupportedException("no training document has a text and a subject", backend_id=self.backend_id)
         self.info(f"training on {len(dataset)} documents")
         with self._errors(OperationFailedException):
-            tagger = parameters.plan.tagger()
-            dataset = self._with_vocabulary(dataset, tagger)
             tagger.fit_dataset(dataset)
             if parameters.calibrate:
                 self.info("fitting probabilities")
                 tagger.cross_calibrate_dataset(dataset, seed=parameters.plan.seed, threads=jobs or None)
-            tagger.save(self._model_path)
+            detached(tagger).save(self._model_path)
         self._tagger = self._ids = None
 
     def _store(self, corpus: DocumentCorpus) -> None:
@@ -191,14 +210,14 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
 
         def write(documents: Any, path: str) -> None:
             with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
-                stored.written(documents, self.project.subjects, self.prepared, file)
+                stored.written(documents, self.project.subjects, file)
 
         util.atomic_save(corpus.documents, self.datadir, stored.FILE, method=write)
 
     def _suggest_batch(self, documents: list[Document], params: dict[str, Any]) -> SuggestionBatch:
         self.initialize()
         assert self._tagger is not None and self._ids is not None
-        texts = [self.prepared(document.text) for document in documents]
+        texts = texts_for(self._tagger, [document.text for document in documents], self.prepared)
         with self._errors(ConfigurationException):
             limit, with_reasons = _limit(params["limit"]), is_yes("reasons", params["reasons"])
         with self._errors(OperationFailedException):
@@ -206,7 +225,7 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
             if with_reasons:
                 for number, document in enumerate(documents):
                     best = [int(one.subject_id) for one in found[number]][:MOST_REASONS]
-                    document.metadata[REASONS] = self._reasons(texts[number], best)
+                    document.metadata[REASONS] = self._reasons(document.text, best)
         return found
 
     def _reasons(self, text: str, subject_ids: Sequence[int]) -> dict[str, list[tuple[str, float]]]:
@@ -216,7 +235,9 @@ class RamifyBackend(AnnifHyperoptBackend):  # type: ignore[misc]
         names = [self._tagger.label_names_[labels[subject]] for subject in subject_ids]
         if not names:
             return {}
-        explained = self._tagger.explain(text, names, k=len(names), threads=1)
+        tagger = detached(self._tagger)
+        words = text if "X" not in as_model(tagger.model).needs else self.prepared(text)
+        explained = tagger.explain(words, names, k=len(names), threads=1)
         uris = [self.project.subjects[subject].uri for subject in subject_ids]
         return {
             uri: [(term.text, round(float(term.strength), 4)) for term in label.strongest()[0]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,21 +20,19 @@ FILE = "ramify-train.jsonl.gz"
 """Annif does not count files with "-train" in their names as a model, and does not upload them."""
 
 
-def written(documents: Iterable[Any], subjects: Any, prepared: Callable[[str], str], target: TextIO) -> int:
+def written(documents: Iterable[Any], subjects: Any, target: TextIO) -> int:
     """Write the documents with a text and a subject as JSON lines, and return their number.
 
     Parameters
     ----------
     documents : iterable of annif Document
     subjects : annif SubjectIndex
-    prepared : callable
-        Maps a text to what the vectorizer receives.
     target : text file
     """
     count = 0
     for document in documents:
         uris = [uri for uri in (uri_of(subjects, number) for number in document.subject_set) if uri is not None]
-        text = prepared(document.text)
+        text = document.text
         if uris and text.strip():
             target.write(json.dumps({"text": text, "labels": uris}, ensure_ascii=False) + "\n")
             count += 1

@@ -1,15 +1,22 @@
-"""``annif hyperopt``: the search space of ``ramify tune``, measured by Annif on a corpus of its own."""
+"""``annif hyperopt``: a search space for the model of the project, measured by Annif on a corpus of its own.
+
+Trees have the space of ``ramify tune``; other models have a few values of their main settings (``SPACES``). A trial
+trains the project with the settings of its lines, as ``annif train`` does when they are added to the project.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from annif.backend.hyperopt import HPObjective, HPRecommendation, HyperparameterOptimizer
+from annif.exception import NotSupportedException
 
+from ramify.annif.analysis import texts_for
+from ramify.annif.parameters import OF_ANNIF, OWN
 from ramify.annif.subjects import SubjectIds
-from ramify.tuning.settings import MODELS, Settings
+from ramify.tuning.settings import MODELS, TFIDF
 from ramify.tuning.space import Space
 from ramify.values import Dataset
 
@@ -20,6 +27,27 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from ramify.annif.backend import RamifyBackend
+    from ramify.tagger import Tagger
+
+SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
+    "lexical": {
+        "derive": ["yes", "no"],
+        "documents": [3000, 1000, 10000],
+        "most_labels": [50, 10, 200],
+        "ranking_trees": [100, 50, 200],
+    },
+    "nearest-instances": {"neighbours": [30, 10, 100], "power": [3.0, 1.0, 2.0, 5.0]},
+    "nearest-texts": {
+        "neighbours": [30, 10, 100],
+        "power": [3.0, 1.0, 5.0],
+        "label_share": [0.5, 0.25, 0.75, 1.0],
+        "name_share": [0.5, 0.25, 0.75],
+    },
+}
+"""Values of settings by model; the first ones are the defaults."""
+
+OF_FEATURES = ("static", "words", "characters", "min_df", "sublinear")
+"""Parameters of ``Space`` that concern ``Tfidf``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +58,9 @@ class Search:
     ----------
     backend : RamifyBackend
     training : Dataset
-        Documents that each trial trains on.
+        Documents that each trial trains on, as the model gets them.
     texts : sequence of str
-        Prepared texts of the corpus.
+        Texts of the corpus, as the model gets them.
     truth : sequence of annif SubjectSet
         Their subjects.
     metric : str
@@ -48,18 +76,40 @@ class Search:
     metric: str
     threads: int | None
 
-    def settings(self, trial: Trial | FrozenTrial) -> Settings:
-        """The settings of a trial."""
-        model = str(self.backend.params.get("model", ""))
-        space = Space.of(self.training, model=model if model in MODELS else None)
-        return space.suggest(trial.suggest_categorical)
+    def changes(self, trial: Trial | FrozenTrial) -> dict[str, str]:
+        """The settings of a trial that are not defaults, as lines of a project."""
+        plan = self.backend.parameters(self.backend.params).plan
+        model, vectorizer = plan.parts["model"].kind, plan.parts["vectorizer"].kind
+        if model in SPACES:
+            chosen = {name: trial.suggest_categorical(name, list(values)) for name, values in SPACES[model].items()}
+            usual = {name: values[0] for name, values in SPACES[model].items() if name not in self.backend.params}
+            return {name: str(value) for name, value in chosen.items() if value != usual.get(name)}
+        given = self.backend.params.keys() - {*OF_ANNIF, *OWN}
+        inside = {name for name in given if name.startswith("vectorizer.")}
+        space = Space.of(self.training, model=model if given - inside - {"vectorizer"} else None)
+        if inside:
+            space = replace(space, static=False)
+
+        def suggest(name: str, values: list[Any]) -> Any:
+            kept = name in OF_FEATURES and vectorizer != TFIDF
+            return values[0] if kept else trial.suggest_categorical(name, values)
+
+        found = space.suggest(suggest).changes()
+        return {name: _text(value) for name, value in found.items()}
+
+    def tagger(self, trial: Trial) -> Tagger:
+        """The unfitted tagger of a trial."""
+        changes = self.changes(trial)
+        last = {name.rpartition(".")[2] for name in changes}
+        kept = {name: value for name, value in self.backend.params.items() if name.rpartition(".")[2] not in last}
+        return self.backend.unfitted(self.backend.parameters(kept | changes, self.threads))
 
     def value(self, trial: Trial) -> float:
         """The measure of a trial."""
         from annif.eval import EvaluationBatch
 
         backend = self.backend
-        tagger = self.settings(trial).tagger(threads=self.threads).fit_dataset(self.training)
+        tagger = self.tagger(trial).fit_dataset(self.training)
         ids = SubjectIds.of(tagger, backend.project.subjects)
         found = backend.suggestions(tagger, ids, self.texts, int(backend.params["limit"]))
         batch = EvaluationBatch(backend.project.subjects)
@@ -81,11 +131,12 @@ class Optimizer(HyperparameterOptimizer):  # type: ignore[misc]
 
     def _prepare(self, n_jobs: int = 1) -> Search:
         backend: RamifyBackend = self._backend
+        tagger = backend.unfitted(backend.parameters(backend.params))
         documents = list(self._corpus.documents)
         return Search(
             backend=backend,
-            training=backend.training_documents(),
-            texts=[backend.prepared(document.text) for document in documents],
+            training=backend.dataset_for(tagger),
+            texts=texts_for(tagger, [document.text for document in documents], backend.prepared),
             truth=[document.subject_set for document in documents],
             metric=self._metric,
             threads=None if n_jobs == 1 else 1,
@@ -93,18 +144,32 @@ class Optimizer(HyperparameterOptimizer):  # type: ignore[misc]
 
     def _postprocess(self, study: Study) -> HPRecommendation:
         search: Search = self._objective.args
-        best = search.settings(study.best_trial)
-        return HPRecommendation(lines=_lines(best), score=study.best_value)
+        changes = search.changes(study.best_trial) or {"model": _model_of(self._backend)}
+        lines = [f"{name}={value}" for name, value in changes.items()]
+        return HPRecommendation(lines=lines, score=study.best_value)
 
 
 def optimizer(backend: RamifyBackend, corpus: DocumentCorpus, metric: str) -> Optimizer:
-    """The optimizer of a back end for a corpus and a measure."""
+    """The optimizer of a back end for a corpus and a measure.
+
+    Raises
+    ------
+    NotSupportedException
+        A model without a search space.
+    """
+    model = _model_of(backend)
+    if model not in (*MODELS, *SPACES):
+        known = ", ".join((*MODELS, *SPACES))
+        raise NotSupportedException(
+            f"hyperopt has no search space for the model {model}: choose one of {known}, or set values by hand",
+            backend_id=backend.backend_id,
+        )
     return Optimizer(backend, corpus, metric, Objective)
 
 
-def _lines(settings: Settings) -> list[str]:
-    """Settings as lines of a project."""
-    return [f"{name}={_text(value)}" for name, value in settings.changes().items()] or ["preset=default"]
+def _model_of(backend: RamifyBackend) -> str:
+    """Name of the model of the project."""
+    return backend.parameters(backend.params).plan.parts["model"].kind
 
 
 def _text(value: Any) -> str:

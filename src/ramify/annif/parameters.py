@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ramify import catalogue
 from ramify.cli.plan import Plan, Start, own_flags
 from ramify.cli.settings import NONE
 from ramify.errors import InputError
@@ -23,7 +24,10 @@ OF_ANNIF = frozenset(
 NAMED = ("model", "preset", "vectorizer", "config")
 """Settings that name the model and what its other settings begin with."""
 
+LANGUAGE, MEMBERS = "language", "members"
+
 OWN = ("seed", "calibrate", "reasons")
+"""Settings of the back end."""
 YES, NO = ("yes", "true", "1", "on"), ("no", "false", "0", "off", "")
 
 
@@ -53,7 +57,7 @@ class Parameters:
         language : str
             Code of the project's language.
         analyzed : bool
-            Whether the texts are tokens of Annif's analyzer, which must not be stemmed a second time.
+            Whether the vectorizer gets tokens of Annif's analyzer, which must not be stemmed a second time.
         threads : int or None
             None: all CPUs.
 
@@ -76,9 +80,10 @@ class Parameters:
         texts.pop("reasons", None)
         parts = start.parts()
         known = own_flags(parts)
+        sets = _of_language(parts, texts, language, analyzed=analyzed)
+        texts = {name: text for name, text in texts.items() if not any(one.startswith(f"{name}=") for one in sets)}
         flags = {name: text for name, text in texts.items() if name in known}
-        sets = [f"{name}={text}" for name, text in texts.items() if name not in known]
-        sets += _of_language(parts["vectorizer"], texts, language, analyzed=analyzed)
+        sets += [f"{name}={text}" for name, text in texts.items() if name not in known]
         return cls(plan=Plan.of(start, flags, sets, seed=seed, threads=threads), calibrate=calibrate)
 
 
@@ -111,13 +116,52 @@ def _seed(text: str | None) -> int | None:
     return int(text)
 
 
-def _of_language(part: Part, given: Iterable[str], language: str, *, analyzed: bool) -> list[str]:
-    """Settings of the tf-idf vectorizer that follow from the project, unless they are given."""
+def _of_language(parts: Mapping[str, Part], given: Mapping[str, str], project: str, *, analyzed: bool) -> list[str]:
+    """Settings of the vectorizer and of the model that follow from the project, unless they are given.
+
+    The language is that of a given setting ``language``, or else that of the project.
+    """
+    own = [text for name, text in given.items() if _last(name) == LANGUAGE]
+    language = own[0] if own else project
+    usable = bool(own) or language in CODES
+    return [
+        *_of_vectorizer(parts["vectorizer"], given, language if usable else None, analyzed=analyzed),
+        *(_of_model(parts["model"], given, language) if usable else []),
+    ]
+
+
+def _of_vectorizer(part: Part, given: Iterable[str], language: str | None, *, analyzed: bool) -> list[str]:
     prefix = "vectorizer."
     while "first" in part.values:
         part, prefix = part.values["first"], f"{prefix}first."
-    wanted = {"stemmer": NONE, "language": NONE} if analyzed else {"language": language}
-    if not analyzed and language not in CODES:
-        return []
-    names = {name.rpartition(".")[2] for name in given}
+    wanted: dict[str, str] = {} if language is None else {LANGUAGE: language}
+    if analyzed:
+        wanted = {"stemmer": NONE, LANGUAGE: NONE}
+    names = {_last(name) for name in given}
     return [f"{prefix}{name}={text}" for name, text in wanted.items() if name in part.settings and name not in names]
+
+
+def _of_model(part: Part, given: Mapping[str, str], language: str) -> list[str]:
+    """The language of a model that makes words itself, and of the members of a fusion that do."""
+    if LANGUAGE in part.settings and not {f"model.{LANGUAGE}"} & given.keys():
+        return [f"{LANGUAGE}={language}"]
+    if MEMBERS not in part.settings or not isinstance(part.values[MEMBERS], str | None):
+        return []
+    listed = given.get(MEMBERS) or part.values[MEMBERS]
+    if listed is None:
+        return []
+    kinds = catalogue.named(catalogue.MODEL)
+    members = [one.strip() for one in listed.split(",")]
+    added = [
+        f"{one}:{LANGUAGE}={language}"
+        if (kind := kinds.get(one.partition(":")[0])) is not None
+        and LANGUAGE in kind.load().RULES
+        and f":{LANGUAGE}=" not in one
+        else one
+        for one in members
+    ]
+    return [] if added == members else [f"{MEMBERS}={','.join(added)}"]
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]

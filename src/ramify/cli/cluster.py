@@ -16,7 +16,7 @@ from ramify.wording import counted, quoted
 if TYPE_CHECKING:
     from ramify.scale import Cluster
     from ramify.scale.executors import Executor
-    from ramify.scale.planning import LevelPlan, TrainingPlan
+    from ramify.scale.planning import LevelPlan, WholePlan
 
 LOCAL = "local"
 
@@ -106,18 +106,25 @@ def _executor(address: str, threads: int | None) -> Executor:
     return ProcessExecutor(int(count))
 
 
-def plan_text(plan: TrainingPlan) -> str:
+def plan_text(plan: WholePlan) -> str:
     """The plan for people."""
     from ramify.cli.output import bytes_text, columns
 
-    rows = [(f"level {number}", _level_text(level)) for number, level in enumerate(plan.levels)]
+    tree = plan.largest
+    rows = [(f"level {number}", _level_text(level)) for number, level in enumerate(tree.levels)]
+    if len(plan.trees) > 1:
+        rows = [("trees", f"{len(plan.trees):,}; the levels are those of the largest, the sums those of all"), *rows]
     rows += [
         ("search", f"{counted(plan.search_tasks, 'task')} for hard negatives"),
-        ("workers", f"{counted(plan.slots, 'task')} at a time, {counted(plan.threads, 'thread')} each"),
-        ("sent once", f"{bytes_text(plan.shared)} of features to each machine"),
+        ("workers", f"{counted(tree.slots, 'task')} at a time, {counted(tree.threads, 'thread')} each"),
+        (
+            "sent once",
+            f"{bytes_text(tree.shared)} of features to each machine"
+            + (" for each tree" if len(plan.trees) > 1 else ""),
+        ),
         ("moved", f"about {bytes_text(plan.moved)} of rows and weights"),
         ("memory", f"about {bytes_text(plan.node_memory)} on a machine that has all workers"),
-        ("time", f"about {_time_text(plan.hours)} for the levels, without reading, features and tree"),
+        ("time", f"about {_time_text(plan.hours)} for the levels, without reading, features, trees and calibration"),
     ]
     return columns(rows)
 

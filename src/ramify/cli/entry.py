@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ramify.errors import RamifyError
@@ -70,7 +71,7 @@ def run(arguments: Sequence[str], *, was_interrupted: Callable[[], bool] = lambd
     try:
         return _invoke(list(arguments))
     except KeyboardInterrupt:
-        return _interrupted()
+        return _interrupted(arguments)
     except RamifyError as error:
         return _fail(str(error), BAD_INPUT, error)
     except MemoryError as error:
@@ -80,7 +81,8 @@ def run(arguments: Sequence[str], *, was_interrupted: Callable[[], bool] = lambd
     except OSError as error:
         return _fail(f"{_named(error)}: check the path, its permissions and the space on the disk", BAD_INPUT, error)
     except Exception as error:
-        return _interrupted() if was_interrupted() else _fail_unexpectedly(error)
+        stopped = was_interrupted() or type(error).__name__ == "Abort"  # a class of typer
+        return _interrupted(arguments) if stopped else _fail_unexpectedly(error)
 
 
 def _open_missing_streams() -> None:
@@ -105,15 +107,11 @@ def _invoke(arguments: list[str]) -> int:
     code = build(arguments)(args=arguments, prog_name="ramify", standalone_mode=False)
     flush()
     if code == INTERRUPTED:
-        return _interrupted()
+        return _interrupted(arguments)
     return code if isinstance(code, int) else 0
 
 
 def _fail_unexpectedly(error: Exception) -> int:
-    from typer import Abort
-
-    if isinstance(error, Abort):
-        return _interrupted()
     if hasattr(error, "format_message"):  # errors of the parser; their class depends on the version of typer
         return _fail(_usage(error), BAD_INPUT, error)
     kind = type(error).__name__
@@ -136,9 +134,24 @@ def _usage(error: Any) -> str:
     return f"{message.rstrip('.')}; see {command} --help"
 
 
-def _interrupted() -> int:
-    _print_error("interrupted; no partial output is left")
+def _interrupted(arguments: Sequence[str]) -> int:
+    kept = _kept_tasks(arguments)
+    if kept is None:
+        _print_error("interrupted; no partial output is left")
+    else:
+        _print_error(f"interrupted; finished tasks are kept in {kept}: run the same command again to continue")
     return INTERRUPTED
+
+
+def _kept_tasks(arguments: Sequence[str]) -> str | None:
+    """The folder of ``--resume`` in the arguments if it has finished tasks."""
+    for number, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        folder = value if equals else "".join(arguments[number + 1 : number + 2])
+        with suppress(OSError, ValueError):
+            if name == "--resume" and next(Path(folder).glob("*.safetensors"), None) is not None:
+                return folder
+    return None
 
 
 def _terminated(number: int, frame: object) -> None:

@@ -226,11 +226,14 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
     from ramify.cli.training_report import TrainingReport
 
     assert options.data is not None and options.out is not None
-    limit = options.memory_limit(options.out, tagger)
+    with warnings_as_notes(quiet=options.quiet):
+        limit = options.memory_limit(options.out, tagger, options.preset)
     spill = None if limit is None else limit.spill
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
         with warnings_as_notes(quiet=options.quiet):
             training, test = _read(options, options.data, plan.seed, stages, spill)
+        if limit is not None:
+            limit.check_labels(training.Y)
         stages.n_documents = len(training)
         note_oddities(training, quiet=options.quiet)
         with warnings_as_notes(quiet=options.quiet):
@@ -260,20 +263,21 @@ def _train(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
 
 
 def _plan_cluster(options: TrainOptions, plan: Plan, tagger: Tagger) -> None:
-    """Print the plan of the training on the cluster; features and label tree are made for it."""
-    from ramify.cli.output import show, show_json
+    """Print the plan of the training on the cluster; features and label trees are made for it."""
+    from ramify.cli.output import show, show_json, warnings_as_notes
     from ramify.cli.stages import Stages
-    from ramify.scale.planning import PlanReady
+    from ramify.scale.planning import Planner, WholePlan, check_plannable
 
     assert options.data is not None
+    check_plannable(tagger.model)
     with opened_cluster(options) as cluster, Stages(quiet=options.quiet) as stages:
-        training, _ = _read(options, options.data, plan.seed, stages, None)
-        try:
+        assert isinstance(cluster, Planner)
+        with warnings_as_notes(quiet=options.quiet):
+            training, _ = _read(options, options.data, plan.seed, stages, None)
             tagger.fit_dataset(training, progress=stages, compute=cluster)
-        except PlanReady as ready:
-            found = ready.plan
-        else:
-            raise InputError("--dry-run is given, but the model has no label tree: leave it out")
+        if not cluster.plans:
+            raise InputError("--dry-run is given, but no label tree was trained: leave it out")
+        found = WholePlan(tuple(cluster.plans))
     if options.json:
         show_json(found.as_dict())
     else:

@@ -130,7 +130,7 @@ def read_texts(
     names = fields.text_names
     group = [] if fields.group is None else [fields.group]
     documents = DocumentNumbers()
-    rows = _row_reader(source, extension, fields, on_bad=on_bad)
+    rows = reader_for(source, extension, fields, on_bad=on_bad)
     for line, values in rows(source, [*names, *group], (fields.id,)):
         try:
             text = joined_text(values[: len(names)])
@@ -328,7 +328,7 @@ def _read(path: str | Path, fields: Fields, label_names: Sequence[str] | None, s
     file, labels_file, extension = locate(path, fields.labels_path)
     names_file = None if fields.names_path is None else Path(fields.names_path)
     if extension in TEXT_FORMATS:
-        dataset = _read_text_rows(file, _row_reader(file, extension, fields, seen=seen), fields)
+        dataset = _read_text_rows(file, reader_for(file, extension, fields, seen=seen), fields)
     else:
         dataset = repository.read(file) if extension == ".txt" else npz.read(file, labels_file)
     if len(dataset) == 0:
@@ -344,7 +344,7 @@ def _read(path: str | Path, fields: Fields, label_names: Sequence[str] | None, s
     return dataset if label_names is None else align(dataset, label_names)
 
 
-def _row_reader(
+def reader_for(
     source: Source,
     extension: str,
     fields: Fields,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,22 @@ import numpy as np
 
 from ramify.checks import given_path
 from ramify.data.fields import DEFAULT_FIELDS, Fields, joined_text
-from ramify.data.files import located
-from ramify.data.formats import PACKED, TEXT_FORMATS, extension_of, locate, row_reader
+from ramify.data.files import located, reader_for
+from ramify.data.formats import PACKED, TEXT_FORMATS, extension_of, locate
 from ramify.data.labels import LabelRows
 from ramify.data.names import with_names
-from ramify.data.streams import unreadable
-from ramify.errors import DataFileError, InputError
+from ramify.data.streams import numbered_lines, unreadable
+from ramify.errors import DataFileError, InputError, RamifyWarning
 from ramify.spill import Spill
 from ramify.strings import StringTable
 from ramify.values import Dataset
 
 BLOCK_TEXTS = 1 << 12
 """Texts that are written at a time."""
+
+
+EMPTY_BYTES = 1 << 10
+"""A larger file is not empty; gzip of no bytes takes about 20, with the name of the file."""
 
 
 def is_sharded(path: str | Path) -> bool:
@@ -65,7 +70,8 @@ def read_shards(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, spill: Spi
     Parameters
     ----------
     path : path-like
-        A directory of ``.jsonl``, ``.csv``, ``.tsv`` or ``.parquet`` files, also ``.gz``, or one such file.
+        A directory of ``.jsonl``, ``.csv``, ``.tsv`` or ``.parquet`` files, also ``.gz``, or one such file. Corpora of
+        Annif are recognized, as by ``read``.
     fields : Fields, optional
         The names of the fields; ``group`` is not supported.
     spill : Spill, optional
@@ -75,6 +81,11 @@ def read_shards(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, spill: Spi
     -------
     Dataset
         Documents in the order of the file names and of their lines, without ids. A shard without documents is allowed.
+
+    Warns
+    -----
+    RamifyWarning
+        Empty files in a directory, which are left out.
 
     Raises
     ------
@@ -87,18 +98,19 @@ def read_shards(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, spill: Spi
         raise InputError(f"group is {fields.group!r}, but rows of shards are not joined: join them before")
     texts = _SpilledTexts(spill) if spill is not None else _ListedTexts()
     labels = LabelRows(fields.separator)
-    files = shard_files(path)
+    files = _files_with_content(path)
     for file in files:
         for line, values in _rows(file, fields):
             try:
                 labels.add(values.pop(), line)
-                texts.add(joined_text(values))
+                text = joined_text(values)
             except InputError as error:
                 raise located(error, file, line) from None
+            texts.add(text)  # its error is about the folder of the files, not about the line
     try:
         Y, names = labels.finish()
     except InputError as error:
-        raise located(error, files[-1] if len(files) == 1 else Path(path)) from None
+        raise located(error, files[0] if len(files) == 1 else Path(path)) from None
     if not Y.shape[0]:
         raise DataFileError("holds no documents: give at least one", Path(path))
     if not Y.nnz:
@@ -107,11 +119,38 @@ def read_shards(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, spill: Spi
     return dataset if fields.names_path is None else with_names(dataset, Path(fields.names_path))
 
 
+def _files_with_content(path: str | Path) -> list[Path]:
+    """The files without the empty ones of a directory, which other programs write for parts without rows."""
+    files = shard_files(path)
+    if not is_sharded(path):
+        return files
+    full = [file for file in files if not _is_empty(file)]
+    if full and len(full) < len(files):
+        first = next(file for file in files if file not in full)
+        warnings.warn(
+            f"{len(files) - len(full):,} of {len(files):,} files in {path} are empty and left out, the first is "
+            f"{first.name}",
+            RamifyWarning,
+            stacklevel=3,
+        )
+    return full
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        raise unreadable(str(file), error) from None
+    if 0 < size <= EMPTY_BYTES and extension_of(file) in PACKED:
+        return next(numbered_lines(file), None) is None
+    return size == 0
+
+
 def _rows(file: Path, fields: Fields) -> Iterator[tuple[int, list[Any]]]:
     extension = locate(file)[2]
     if extension not in TEXT_FORMATS:
         raise DataFileError(f"{extension} holds features, but only texts are read in parts: leave --memory out", file)
-    return row_reader(extension, fields.delimiter)(file, [*fields.text_names, fields.labels])
+    return reader_for(file, extension, fields)(file, [*fields.text_names, fields.labels])
 
 
 class _ListedTexts:

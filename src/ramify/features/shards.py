@@ -231,14 +231,26 @@ def fit_shards(
     tfidf.check_settings()
     plan = tfidf.plan_of(texts)
     counter = Counter(tfidf, plan, thread_count(tfidf.threads if threads is None else threads))
-    total: TermCounts | None = None
-    for part in mapped(counter, shards_of(texts, characters)):
-        total = part if total is None else merge([total, part])
-    counts = counter(()) if total is None else total
+    counts = _merged_in_turn(mapped(counter, shards_of(texts, characters)), counter(()))
     low, high = tfidf.document_limits(plan, counts.n_texts)
     columns, documents = choose(counts, min_documents=low, max_documents=high, max_terms=tfidf.max_features)
     known = most_frequent(list(counts.words), counts.word_counts, MOST_KNOWN_WORDS)
     return tfidf.set_counted(plan, columns, documents, n_grams=len(counts), n_texts=counts.n_texts, known_words=known)
+
+
+def _merged_in_turn(parts: Iterable[TermCounts], nothing: TermCounts) -> TermCounts:
+    """The counts of all parts together; ``nothing`` without a part.
+
+    Each waiting count has more than twice the n-grams of the next one. An n-gram therefore takes part in a number of
+    merges that grows with the logarithm of the number of parts, and the waiting counts have less than twice the
+    n-grams of the first.
+    """
+    waiting: list[TermCounts] = []
+    for part in parts:
+        waiting.append(part)
+        while len(waiting) > 1 and len(waiting[-2]) <= 2 * len(waiting[-1]):
+            waiting[-2:] = [merge(waiting[-2:])]
+    return merge(waiting or [nothing])
 
 
 def fit_transform_shards(tfidf: Tfidf, texts: Sequence[str], spill: Spill, *, characters: int = CHARACTERS) -> CSR:

@@ -2,6 +2,10 @@
 
 z_l = mean of the embeddings of the label's documents; of a label without documents, the embedding of its name
 clusters = k-means of the z_l; or the nodes of a level of any label tree, in which a label may have several clusters
+
+Embeddings of an encoder share a large common part, so they are centred: those of documents at their mean, those of
+names at theirs, because names lie elsewhere. The centres of k-means are fitted on labels with documents. Otherwise most
+clusters separate labels that no training document has, and the clusters of a document say little about its labels.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ MOST_FITTED = 100_000
 
 
 def label_vectors(embeddings: Float32, Y: CSR, embed: Callable[[Int64], Float32]) -> Float32:
-    """Mean embeddings of the documents of each label, scaled to length 1.
+    """Mean centred embeddings of the documents of each label, scaled to length 1.
 
     Parameters
     ----------
@@ -29,16 +33,25 @@ def label_vectors(embeddings: Float32, Y: CSR, embed: Callable[[Int64], Float32]
     embed : callable
         The embeddings of the names of some labels, shape (m, width): of those without documents.
     """
-    vectors = np.asarray(Y.T.tocsr() @ embeddings, np.float32)
+    vectors = np.asarray(Y.T.tocsr() @ (embeddings - embeddings.mean(axis=0)), np.float32)
     unseen = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]) == 0)
     if len(unseen):
-        vectors[unseen] = embed(unseen)
+        names = embed(unseen)
+        vectors[unseen] = names - names.mean(axis=0) if len(unseen) > 1 else names
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return vectors
 
 
-def kmeans_clusters(vectors: Float32, n_clusters: int, seed: int) -> CSR:
+def kmeans_clusters(vectors: Float32, fitted: Int64, n_clusters: int, seed: int) -> CSR:
     """0/1 matrix, shape (L, K): the k-means cluster of each label.
+
+    Parameters
+    ----------
+    vectors : float32 array, shape (L, width)
+    fitted : int64 array
+        The labels that the centres are fitted on; all labels where these are fewer than the clusters.
+    n_clusters : int
+    seed : int
 
     Raises
     ------
@@ -49,7 +62,8 @@ def kmeans_clusters(vectors: Float32, n_clusters: int, seed: int) -> CSR:
     from threadpoolctl import threadpool_limits
 
     check_fits(n_clusters, len(vectors))
-    rows = np.random.default_rng(seed).permutation(len(vectors))[:MOST_FITTED]
+    candidates = fitted if len(fitted) >= n_clusters else np.arange(len(vectors))
+    rows = np.random.default_rng(seed).permutation(candidates)[:MOST_FITTED]
     with threadpool_limits(1):  # sums over threads would depend on their number
         model = KMeans(n_clusters, n_init=1, random_state=seed).fit(vectors[np.sort(rows)])
         found = model.predict(vectors)

@@ -170,7 +170,7 @@ class _Fit:
             return embedded(pooled, tokens, self.environment)
 
         vectors = label_vectors(embeddings, Y, of_names)
-        return kmeans_clusters(vectors, self.n_clusters, self.training.seed)
+        return kmeans_clusters(vectors, np.unique(Y.indices).astype(np.int64), self.n_clusters, self.training.seed)
 
     def _examples(self, tokens: Tokens, Y: CSR) -> Examples:
         vocabulary, model = self.network.vocabulary, self.model

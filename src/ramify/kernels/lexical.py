@@ -1,8 +1,9 @@
 """Checked calls of the kernel that finds names of labels in texts.
 
 A name is a sequence of tokens: hashes of its words, or of their stems. Equal sequences are one entry, with the labels
-that share it. Within a sentence an entry occurs as a phrase (its tokens in order, without gaps) or as a set (all of its
-tokens).
+that share it. Within a sentence an entry occurs as a phrase (its tokens in order, without words between) or as a set
+(all of its tokens, each as often as the entry has it). A phrase goes across the end of a sentence only where the name
+has the same characters between its words, as "St. Louis".
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ramify.kernels.stems import Stems, native_grams
 from ramify.values import Float32, Int32, Int64
 
 UInt8 = npt.NDArray[np.uint8]
+UInt32 = npt.NDArray[np.uint32]
 UInt64 = npt.NDArray[np.uint64]
 
 MATCH_FEATURES = (
@@ -32,6 +34,9 @@ the text (0 to 1); tokens of the longest name; kind of the best name; labels tha
 distinct names; tokens divided by words of the densest occurrence."""
 
 WORDS = Grams(words=(1, 1))
+
+HARD_END = 1
+"""Value of a gap that no name goes across."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +55,9 @@ class NameEntries:
         Tokens of the entries, in the order of the name; at least one each.
     key_places : int32 array, shape (entries,)
         Place of the key within the entry.
+    gaps : uint32 array, shape of entry_tokens or (0,)
+        Hash of the characters between a token and the next one where these would end a sentence, else 0; empty if all
+        are 0.
     label_ptr : int64 array, shape (entries + 1,)
         Places of the labels of each entry in ``labels``.
     labels : int32 array
@@ -70,6 +78,7 @@ class NameEntries:
     entry_ptr: Int64
     entry_tokens: Int32
     key_places: Int32
+    gaps: UInt32
     label_ptr: Int64
     labels: Int32
     kinds: UInt8
@@ -77,7 +86,7 @@ class NameEntries:
 
     TYPES: ClassVar[Mapping[str, Any]] = {
         "hashes": np.uint64, "key_ptr": np.int64, "entry_ptr": np.int64, "entry_tokens": np.int32,
-        "key_places": np.int32, "label_ptr": np.int64, "labels": np.int32, "kinds": np.uint8,
+        "key_places": np.int32, "gaps": np.uint32, "label_ptr": np.int64, "labels": np.int32, "kinds": np.uint8,
     }  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -96,6 +105,8 @@ class NameEntries:
             array = getattr(self, name)
             if len(array) and (array.min() < 0 or (array >= limit).any()):
                 raise InputError(f"{name} of the names is out of range")
+        if len(self.gaps) not in (0, len(self.entry_tokens)):
+            raise InputError("there is not one gap per token of the names")
         if len(self.kinds) != len(self.labels) or len(np.unique(self.hashes)) != len(self.hashes):
             raise InputError("the kinds or hashes of the names do not fit the other arrays")
         keys = np.repeat(np.arange(len(self.hashes)), np.diff(self.key_ptr))
@@ -139,7 +150,7 @@ class Occurrence:
     phrase: bool
 
 
-def words_of(texts: tuple[str, ...], stems: Stems | None, threads: int) -> tuple[Int64, UInt64]:
+def words_of(texts: tuple[str, ...], stems: Stems | None, threads: int) -> tuple[Int64, UInt64, UInt32]:
     """The words of texts as hashes.
 
     Parameters
@@ -153,13 +164,15 @@ def words_of(texts: tuple[str, ...], stems: Stems | None, threads: int) -> tuple
 
     Returns
     -------
-    tuple of int64 array, shape (n + 1,), and uint64 array
-        Places of the words of each text, and their hashes in order.
+    tuple of int64 array, shape (n + 1,), uint64 array and uint32 array
+        Places of the words of each text; their hashes in order; hashes of what stands between each and the next one
+        where this would end a sentence, 1 for an empty line, else 0.
     """
     found = _native.NameWords(texts, *_read_by(texts, stems, threads))
     indptr, hashes = np.empty(len(texts) + 1, np.int64), np.empty(found.size(), np.uint64)
-    found.fill(indptr, hashes)
-    return indptr, hashes
+    gaps = np.empty(found.size(), np.uint32)
+    found.fill(indptr, hashes, gaps)
+    return indptr, hashes, gaps
 
 
 class NameSearcher:

@@ -112,6 +112,7 @@ def train(
     threads: int = 1,
     half_precision: bool | None = None,
     progress: Callable[[float], None] | None = None,
+    folder: str = "",
 ) -> list[LevelWeights]:
     """Train every node of every given level; the same result for any number of threads.
 
@@ -133,6 +134,8 @@ def train(
         Whether large weights are in half precision during training; ``halves_suffice`` for X when None.
     progress : callable, optional
         Called with the share done, 0 to 1.
+    folder : str, default ""
+        Folder for files that hold copies of the rows of large nodes; "": they are in memory.
 
     Returns
     -------
@@ -142,7 +145,8 @@ def train(
     Raises
     ------
     InputError
-        Shapes that do not fit, weights or relevances out of range, a positive instance that the parent does not have.
+        Shapes that do not fit, weights or relevances out of range, a positive instance that the parent does not have, a
+        folder without enough space.
     """
     arrays = feature_arrays(X)
     if (largest := largest_value(X)) > LARGEST_VALUE:
@@ -151,11 +155,15 @@ def train(
     n_dense = X.n_dense if isinstance(X, Hybrid) else 0
     outs = [_Out.of(problem.positives.shape[0], n_dense) for problem in problems]
     levels = [_native_level(problem, X.shape[0], out) for problem, out in zip(problems, outs, strict=True)]
-    options = _options(config, seed, threads, half_precision)
+    options = _options(config, seed, threads, half_precision, folder)
     try:
         trained = _native.train(arrays, weights, levels, options, progress)
     except ValueError as error:
         raise InputError(f"the training problem is inconsistent: {error}") from None
+    except RuntimeError as error:
+        if not folder:
+            raise
+        raise InputError(str(error)) from None
     return [
         _take(trained, number, problem.blocks, X.shape[1], out)
         for number, (problem, out) in enumerate(zip(problems, outs, strict=True))
@@ -172,7 +180,9 @@ def vector_instructions() -> str:
     return ("baseline", "AVX2", "AVX-512")[_native.isa()]
 
 
-def _options(config: SolverConfig, seed: int, threads: int, half_precision: bool | None) -> _native.TrainOptions:
+def _options(
+    config: SolverConfig, seed: int, threads: int, half_precision: bool | None, folder: str = ""
+) -> _native.TrainOptions:
     return _native.TrainOptions(
         loss=LOSSES.index(config.loss),
         cost_positive=config.cost_positive,
@@ -184,6 +194,7 @@ def _options(config: SolverConfig, seed: int, threads: int, half_precision: bool
         seed=whole_number("seed", seed, 0, 2**64 - 1),
         threads=thread_count(threads),
         halves=-1 if half_precision is None else int(half_precision),
+        folder=folder,
     )
 
 

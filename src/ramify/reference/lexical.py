@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from ramify.kernels.tree_sums import TreeSum
 from ramify.values import Float32
 
 _WORD = re.compile(r"\b\w\w+\b")
+_EMPTY_LINE = re.compile(r"\n\s*\n")
 _END = re.compile(r"[.!?;\u2026]\s|\u3002|\n\s*\n")
 LONGEST_SENTENCE = 128
 
@@ -16,38 +19,78 @@ Found = tuple[int, int, int, bool]
 """Number of the name, first and last word of the text, and whether it is a phrase."""
 
 
+def gaps_of(text: str) -> list[str]:
+    """The characters between each word and the next one where they end a sentence, else "".
+
+    The gap with an empty line is a line break.
+    """
+    words = list(_WORD.finditer(text))
+    gaps = [text[word.end() : after.start()] for word, after in pairwise(words)]
+    return [
+        "\n" if _EMPTY_LINE.search(gap) else " ".join(re.split(r"\s+", gap)) if _END.search(gap) else "" for gap in gaps
+    ]
+
+
 def sentences_of(text: str) -> list[list[int]]:
     """Numbers of the words of each sentence."""
-    words = list(_WORD.finditer(text))
     found: list[list[int]] = [[]]
-    for number, word in enumerate(words):
+    for number, gap in enumerate([*gaps_of(text), ""][: len(_WORD.findall(text))]):
         found[-1].append(number)
-        gap = text[word.end() : words[number + 1].start()] if number + 1 < len(words) else ". "
-        if _END.search(gap) or len(found[-1]) == LONGEST_SENTENCE:
+        if gap or len(found[-1]) == LONGEST_SENTENCE:
             found.append([])
     return found
 
 
-def find_names(text: str, names: Sequence[Sequence[str]], stem: Callable[[str], str] = str) -> list[Found]:
-    """All occurrences of names, each a sequence of stems, in one text."""
+def find_names(
+    text: str,
+    names: Sequence[Sequence[str]],
+    stem: Callable[[str], str] = str,
+    gaps: Sequence[Sequence[str]] | None = None,
+) -> list[Found]:
+    """All occurrences of names, each a sequence of stems, in one text.
+
+    Parameters
+    ----------
+    text : str
+    names : sequence of sequence of str
+    stem : callable, default str
+        Stems a word.
+    gaps : sequence of sequence of str, optional
+        ``gaps_of`` of the names: a phrase goes across these ends of sentences.
+    """
     text = text.lower()
     words = [stem(word) for word in _WORD.findall(text)]
+    sentences = [one for one in sentences_of(text) if one]
     found: list[Found] = []
-    for sentence in sentences_of(text):
-        inside = [words[number] for number in sentence]
-        for number, name in enumerate(names):
-            if name and set(name) <= set(inside):
-                found += _occurrences(number, list(name), inside, sentence[0])
+    for number, name in enumerate(names):
+        phrases = list(_phrases(number, list(name), gaps[number] if gaps else (), words, text)) if name else []
+        found += phrases
+        for sentence in sentences:
+            inside = [words[place] for place in sentence]
+            taken = any(sentence[0] <= first and last <= sentence[-1] for _, first, last, _ in phrases)
+            if name and not taken and not Counter(name) - Counter(inside):
+                places = sorted(_places(name, inside))
+                found.append((number, sentence[0] + places[0], sentence[0] + places[-1], False))
     return found
 
 
-def _occurrences(number: int, name: list[str], words: list[str], offset: int) -> Iterator[Found]:
-    starts = [at for at in range(len(words) - len(name) + 1) if words[at : at + len(name)] == name]
-    for at in starts:
-        yield number, offset + at, offset + at + len(name) - 1, True
-    if not starts:
-        places = [words.index(token) for token in name]
-        yield number, offset + min(places), offset + max(places), False
+def _phrases(number: int, name: list[str], own: Sequence[str], words: list[str], text: str) -> Iterator[Found]:
+    gaps = gaps_of(text)
+    lasts = {sentence[-1] for sentence in sentences_of(text) if sentence}
+    for at in range(len(words) - len(name) + 1):
+        joined = all(
+            place not in lasts or (own and gaps[place] == own[place - at] and gaps[place] not in ("", "\n"))
+            for place in range(at, at + len(name) - 1)
+        )
+        if words[at : at + len(name)] == name and joined:
+            yield number, at, at + len(name) - 1, True
+
+
+def _places(name: Sequence[str], words: list[str]) -> Iterator[int]:
+    """The first occurrence of each word; the second one of a word that is repeated, and so on."""
+    for place, token in enumerate(name):
+        every = [at for at, word in enumerate(words) if word == token]
+        yield every[list(name[:place]).count(token)]
 
 
 def match_features(

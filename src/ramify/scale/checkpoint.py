@@ -81,14 +81,18 @@ class Checkpoint:
     def _facts_file(self) -> Path:
         return self.directory / "checkpoint.json"
 
-    def parts(self, wanted: int) -> int:
-        """Number of parts of a level: that of the first training in this folder, else the wanted one, which is kept."""
+    def parts(self, wanted: int, *, keep: bool = True) -> int:
+        """Number of parts of a level: that of the first training in this folder, else the wanted one.
+
+        With ``keep``, the folder has the wanted number from then on.
+        """
         try:
             facts = json.loads(self._facts_file.read_text("utf-8"))
             if facts["format"] == FORMAT and int(facts["parts"]) >= 1:
                 return int(facts["parts"])
         except FileNotFoundError:
-            self._replace(self._facts_file, json.dumps({"format": FORMAT, "parts": wanted}).encode())
+            if keep:
+                self._replace(self._facts_file, json.dumps({"format": FORMAT, "parts": wanted}).encode())
             return wanted
         except (OSError, ValueError, KeyError, TypeError):
             pass

@@ -8,7 +8,9 @@ The weights of a node depend on its rows and its place in the tree only, so the 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ramify.errors import InputError
+from ramify.checks import thread_count
+from ramify.errors import InputError, RamifyWarning
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, halves_suffice, train
 from ramify.protocols import TreeWork
-from ramify.scale.parts import part_of_level, placed, row_sizes, within
-from ramify.spill import Spill
+from ramify.scale.parts import part_of_level, placed, row_sizes, rows_of_parents, within
+from ramify.spill import OTHER_FOLDER, Spill
 from ramify.values import CSR, Features, Float32, Float64, Int32
 from ramify.weights import LevelWeights, PackedLevel
 
@@ -32,7 +35,22 @@ BYTES_PER_VALUE = 48
 """Estimated memory of a part per value of its rows: their copy, and the weights, which are copied once."""
 
 PART_SHARE = 8
-"""A part takes at most this fraction of the limit, unless one parent needs more."""
+"""A part takes at most this fraction of the limit, unless one parent needs more; then its rows are copied to files."""
+
+ROWS_IN_FILES = sys.platform == "linux"
+"""Whether the rows of a large parent are copied to files (cpp/spill.cpp)."""
+
+SIBLINGS = 16
+"""Children of a parent that a thread trains at a time, at most."""
+
+BYTES_PER_WEIGHT = 40
+"""Trained weights before they are in a file: as found, as kept, and as copied."""
+
+FIXED_BYTES = 200_000_000
+"""Memory of the interpreter, the libraries, a shard of texts and other buffers."""
+
+LEAST_LIMIT = 250_000_000
+"""Smallest limit; less is not enough for ``FIXED_BYTES`` and a part."""
 
 
 class MemoryLimit:
@@ -48,12 +66,30 @@ class MemoryLimit:
     Raises
     ------
     InputError
-        The folder cannot be used.
+        The folder cannot be used, or the limit is below ``LEAST_LIMIT``.
+
+    Warns
+    -----
+    RamifyWarning
+        The folder is in memory.
     """
 
     def __init__(self, limit: int, folder: str | os.PathLike[str] | None = None) -> None:
         self.limit = int(limit)
+        if self.limit < LEAST_LIMIT:
+            raise InputError(
+                f"the limit of memory is {_shown(self.limit)}, but libraries and buffers need about "
+                f"{_shown(FIXED_BYTES)} before any data: give at least {_shown(LEAST_LIMIT)}"
+            )
         self.spill = Spill(tempfile.gettempdir() if folder is None else Path(folder))
+        kind = self.spill.in_memory
+        if kind is not None:
+            warnings.warn(
+                f"the folder {self.spill.folder} is in memory ({kind}), so the files of the training count as memory "
+                f"and may exceed the limit: {OTHER_FOLDER}",
+                RamifyWarning,
+                stacklevel=2,
+            )
 
     def begin(self, work: TreeWork) -> None:
         """Check the limit.
@@ -63,10 +99,27 @@ class MemoryLimit:
         InputError
             The training needs more memory; the message contains how much.
         """
-        needed = needed_bytes(work) * PART_SHARE / (PART_SHARE - 1)
+        self._check(needed_bytes(work), "about")
+
+    def check_labels(self, Y: CSR) -> None:
+        """Check the limit by the labels only, before features and tree are made.
+
+        Parameters
+        ----------
+        Y : csr_matrix, shape (n, L)
+            Label assignments.
+
+        Raises
+        ------
+        InputError
+            The training needs more memory; the message contains the least amount.
+        """
+        self._check(int(labels_bytes(Y.nnz, 0, Y.shape[1]) * PART_SHARE / (PART_SHARE - 1)), "at least")
+
+    def _check(self, needed: int, how: str) -> None:
         if needed > self.limit:
             raise InputError(
-                f"the training needs about {_megabytes(needed)} of memory, but the limit is {_megabytes(self.limit)}: "
+                f"the training needs {how} {_shown(needed)} of memory, but the limit is {_shown(self.limit)}: "
                 "raise the limit, or use fewer labels or documents"
             )
 
@@ -89,8 +142,10 @@ class MemoryLimit:
         for number, (problem, cost) in enumerate(zip(problems, costs, strict=True)):
             level = placed(problem, number)
             weights = _WeightsFile(self.spill)
-            for first, last in bounded_ranges(cost, self.limit / PART_SHARE / BYTES_PER_VALUE):
-                share = float(cost[first:last].sum()) / total
+            most = self.limit / PART_SHARE / BYTES_PER_VALUE
+            for first, last in bounded_ranges(cost, most):
+                values = float(cost[first:last].sum())
+                share = values / total
                 (part,) = train(
                     X,
                     [part_of_level(level, first, last)],
@@ -100,6 +155,7 @@ class MemoryLimit:
                     threads=threads,
                     half_precision=half,
                     progress=within(progress, done, share),
+                    folder=str(self.spill.folder) if values > most else "",
                 )
                 weights.add(part)
                 done += share
@@ -124,14 +180,35 @@ class MemoryLimit:
 
 
 def needed_bytes(work: TreeWork) -> int:
-    """Estimated memory of the training of a tree in bytes, without mapped files and without a part of a level.
+    """Estimated memory of the training of a tree in bytes, without mapped files.
 
     The factors are from measurements with 100,000 and 300,000 labels (docs/larger-than-memory.md).
     """
     n, width = work.X.shape
     positives = sum(target.nnz for target in work.targets)
-    searched = n * work.beam if any(work.matched) else 0
-    return 200_000_000 + 40 * positives + 40 * searched + 40 * width + 60 * work.tree.n_leaves
+    labels = labels_bytes(positives, width, work.tree.n_leaves)
+    every_level = labels + (40 * n * work.beam if any(work.matched) else 0)
+    needs = [every_level * PART_SHARE / (PART_SHARE - 1), labels + largest_parent_bytes(work, 0)]
+    needs += [every_level + largest_parent_bytes(work, level) for level in range(1, work.tree.depth)]
+    return int(max(needs))
+
+
+def labels_bytes(positives: int, width: int, leaves: int) -> int:
+    """Estimated memory of the program, the positives of all levels, the columns and the labels, in bytes."""
+    return FIXED_BYTES + 40 * positives + 40 * width + 60 * leaves
+
+
+def largest_parent_bytes(work: TreeWork, level: int) -> float:
+    """Estimated memory of the training of the children of the largest parent of a level, in bytes."""
+    children = int(np.diff(work.tree.first_children(level)).max())
+    rows = float(rows_of_parents(work, level).max())
+    values = rows * float(row_sizes(work.X).mean())
+    columns = min(float(work.X.shape[1]), values)
+    lanes, threads = min(children, SIBLINGS), min(-(-children // SIBLINGS), thread_count(None))
+    weights = min(children * columns, values / 4)
+    copied = 0.0 if ROWS_IN_FILES else 12 * values
+    of_threads = threads * (rows * (56 + 8 * lanes) + columns * (4 * lanes + 4))
+    return copied + of_threads + 20 * (rows + columns) + BYTES_PER_WEIGHT * weights
 
 
 def bounded_ranges(sizes: Float64, most: float) -> list[tuple[int, int]]:
@@ -185,5 +262,5 @@ class _WeightsFile:
         )
 
 
-def _megabytes(n_bytes: float) -> str:
-    return f"{n_bytes / 1e6:,.0f} MB"
+def _shown(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:,.0f} MB" if n_bytes >= 1e6 else f"{n_bytes:,.0f} bytes"

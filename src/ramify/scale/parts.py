@@ -23,6 +23,7 @@ import scipy.sparse as sp
 from ramify.exchange import Request
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, train
+from ramify.protocols import TreeWork
 from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32, Int64
 from ramify.weights import Blocks, LevelWeights, PackedLevel
 
@@ -215,6 +216,18 @@ def row_sizes(X: Features) -> Float64:
     """Values of each row, in sparse ones, and one for the intercept."""
     sparse = X.sparse if isinstance(X, Hybrid) else X
     return np.diff(sparse.indptr) + 1.0 + (X.n_dense / DENSE_PER_SPARSE if isinstance(X, Hybrid) else 0.0)
+
+
+def rows_of_parents(work: TreeWork, level: int) -> Float64:
+    """Estimated number of training rows of each parent of a level."""
+    n = work.X.shape[0]
+    if level == 0:
+        return np.array([float(n)])
+    above = work.targets[level - 1]
+    rows = np.bincount(above.indices, minlength=above.shape[1]).astype(np.float64)
+    if work.matched[level]:
+        rows = np.minimum(n, rows + n * min(work.beam, len(rows)) * rows / max(1.0, rows.sum()))
+    return rows
 
 
 def ranges(sizes: Float64, count: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The plan of a training on a cluster: tasks, bytes moved, memory and time, before any level is trained.
+"""The plan of a training on a cluster: tasks, bytes moved, memory and time of all label trees, without a training.
 
 rows of a parent  = instances with a label below it, and with matcher-aware negatives its share of n · beam
 cost of a parent  = rows · values of a mean row · (1 + children / 16)                  as in ``parts.costs``
@@ -7,15 +7,25 @@ time              = cost of levels that are cut / (slots · threads · COST_PER_
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ramify import catalogue
+from ramify.errors import InputError
+from ramify.kernels.train import LevelProblem
+from ramify.models import Blend, Disentangled, Ensemble, Fusion, Partitioned, XRLinear
 from ramify.protocols import TreeWork
-from ramify.scale.cluster import Cluster
-from ramify.scale.parts import passes, ranges, row_sizes, task_memory
-from ramify.values import Features, Float64, Hybrid
+from ramify.scale.cluster import FEWEST_PARTS, PARTS_PER_SLOT, Cluster
+from ramify.scale.executors import Executor
+from ramify.scale.parts import passes, ranges, row_sizes, rows_of_parents, task_memory
+from ramify.values import CSR, Features, Hybrid, Int32, empty_csr
+from ramify.weights import LevelWeights, PackedLevel
 
 COST_PER_SECOND = 5e7
 """Cost that a thread trains per second of CPU; gutenberg-lcsh, AVX-512, ``benchmarks/scaling.py rate``."""
@@ -114,31 +124,89 @@ class TrainingPlan:
         }
 
 
-class PlanReady(Exception):  # noqa: N818 - ends a training that is only planned
-    """Raised by ``Planner`` instead of a training.
+@dataclass(frozen=True)
+class WholePlan:
+    """The plan of all label trees of a model, which are trained one after the other.
 
     Parameters
     ----------
-    plan : TrainingPlan
-        The plan.
+    trees : tuple of TrainingPlan
+        At least one, in the order of the training.
     """
 
-    def __init__(self, plan: TrainingPlan) -> None:
-        super().__init__("the training was planned only")
-        self.plan = plan
+    trees: tuple[TrainingPlan, ...]
+
+    @property
+    def largest(self) -> TrainingPlan:
+        """The plan of the tree that takes the most time."""
+        return max(self.trees, key=lambda tree: tree.hours)
+
+    @property
+    def search_tasks(self) -> int:
+        """Tasks of the search of hard negatives of all trees."""
+        return sum(tree.search_tasks for tree in self.trees)
+
+    @property
+    def moved(self) -> int:
+        """Bytes that are sent to the workers and back for all trees, without the features."""
+        return sum(tree.moved for tree in self.trees)
+
+    @property
+    def node_memory(self) -> int:
+        """Bytes of one machine with all slots, for the tree that needs most."""
+        return max(tree.node_memory for tree in self.trees)
+
+    @property
+    def hours(self) -> float:
+        """Expected hours of the training of the levels of all trees."""
+        return sum(tree.hours for tree in self.trees)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Values for JSON: sums or maxima of all trees, and the levels of the largest one."""
+        values = self.largest.as_dict()
+        return values | {
+            "trees": len(self.trees),
+            "tasks": sum(tree.tasks for tree in self.trees),
+            "bytes_per_machine": max(tree.shared for tree in self.trees),
+            "bytes_moved": self.moved,
+            "memory_per_machine": self.node_memory,
+            "hours": self.hours,
+        }
 
 
 class Planner(Cluster):
-    """A cluster that ends the training of the first label tree with its plan, before the first level."""
+    """A cluster that plans the training of every label tree instead of training its levels.
+
+    The nodes of the trees have the weight 0, so a model that chooses its number of trees by their predictions may plan
+    another number than it trains. No task runs, and nothing is written to the checkpoint.
+
+    Attributes
+    ----------
+    plans : list of TrainingPlan
+        One per tree.
+    own_threads : int
+        Threads of this process.
+    """
 
     own_threads = 1
 
+    def __init__(self, executor: Executor, *, checkpoint: str | os.PathLike[str] | None = None) -> None:
+        known = checkpoint is not None and Path(checkpoint).exists()
+        super().__init__(executor, checkpoint=checkpoint if known else None)
+        self.plans: list[TrainingPlan] = []
+
+    @cached_property
+    def parts(self) -> int:
+        """Number of parts of a level, as in ``Cluster``; it is not kept in the checkpoint."""
+        wanted = max(FEWEST_PARTS, PARTS_PER_SLOT * self.executor.slots)
+        return wanted if self.checkpoint is None else self.checkpoint.parts(wanted, keep=False)
+
     def begin(self, work: TreeWork) -> None:
-        """Raise ``PlanReady``."""
+        """Add the plan of a tree."""
         values = float(row_sizes(work.X).mean())
         levels = [self._level(work, level, values) for level in range(work.tree.depth)]
         searches = sum(bool(matched) for matched in work.matched[1:])
-        raise PlanReady(
+        self.plans.append(
             TrainingPlan(
                 levels=tuple(levels),
                 search_tasks=searches * len(ranges(row_sizes(work.X), self.parts)),
@@ -148,6 +216,16 @@ class Planner(Cluster):
                 own_threads=self.own_threads,
             )
         )
+
+    def train(self, X: Features, problems: Sequence[LevelProblem], *_: Any, **__: Any) -> list[LevelWeights]:
+        """Weights of 0."""
+        return [untrained(problem, X) for problem in problems]
+
+    def nodes_reached(
+        self, parents: tuple[Int32, ...], levels: Sequence[PackedLevel], X: Features, *_: Any, **__: Any
+    ) -> CSR:
+        """No nodes."""
+        return empty_csr(X.shape[0], len(parents[-1]))
 
     def _level(self, work: TreeWork, level: int, values: float) -> LevelPlan:
         children = np.diff(work.tree.first_children(level))
@@ -167,16 +245,61 @@ class Planner(Cluster):
         )
 
 
-def rows_of_parents(work: TreeWork, level: int) -> Float64:
-    """Estimated number of training rows of each parent of a level."""
-    n = work.X.shape[0]
-    if level == 0:
-        return np.array([float(n)])
-    above = work.targets[level - 1]
-    rows = np.bincount(above.indices, minlength=above.shape[1]).astype(np.float64)
-    if work.matched[level]:
-        rows = np.minimum(n, rows + n * min(work.beam, len(rows)) * rows / max(1.0, rows.sum()))
-    return rows
+def untrained(problem: LevelProblem, X: Features) -> LevelWeights:
+    """Weights of 0 for all nodes of a level."""
+    nodes = problem.positives.shape[0]
+    return LevelWeights(
+        blocks=problem.blocks,
+        n_features=X.shape[1],
+        block_rows=np.zeros(len(problem.blocks.parent) + 1, np.int64),
+        features=np.empty(0, np.int32),
+        row_entries=np.zeros(1, np.int64),
+        children=np.empty(0, np.uint8),
+        values=np.empty(0, np.float32),
+        bias=np.zeros(nodes, np.float32),
+        dense=np.zeros((nodes, X.n_dense), np.float32) if isinstance(X, Hybrid) else None,
+    )
+
+
+def check_plannable(model: Any) -> None:
+    """Raise InputError, before data are read, for a model that cannot be planned.
+
+    Parameters
+    ----------
+    model : estimator
+        Unfitted.
+
+    Raises
+    ------
+    InputError
+        The model has no label tree, or it trains a network before its label trees.
+    """
+    name = type(model).__name__
+    kinds = set(_kinds(model))
+    network = next(
+        (kind for kind in kinds if (catalogue.by_class(kind.__name__) or catalogue.ADAPTER).extra == "torch"), None
+    )
+    if network is not None:
+        raise InputError(
+            f"--dry-run is given, but {network.__name__} trains a network before its label trees, which this process "
+            "would have to do for the plan: leave --dry-run out"
+        )
+    if not kinds & {XRLinear, Blend}:
+        raise InputError(f"--dry-run is given, but the model {name} has no label tree: leave it out")
+
+
+def _kinds(model: Any) -> Iterator[type]:
+    """Classes of a model and of the models inside."""
+    yield type(model)
+    if isinstance(model, Partitioned) and isinstance(model.matcher, str):
+        yield catalogue.find(catalogue.MATCHER, model.matcher, "matcher").load()
+    elif isinstance(model, Partitioned):
+        yield from _kinds(model.matcher)
+    elif isinstance(model, Disentangled):
+        yield from _kinds(XRLinear() if model.model is None else model.model)
+    elif isinstance(model, Ensemble | Fusion):
+        for part in model._models():
+            yield from _kinds(part)
 
 
 def features_bytes(X: Features) -> int:

@@ -149,7 +149,8 @@ def _add_facts(app: FastAPI, service: Service) -> None:
         """The models of this service."""
         names = schemas.ModelFacts.model_fields.keys() - {"needs"}
         found = [one._asdict() for one in service.dispatcher.models.values()]
-        return schemas.ModelsAnswer(models=[schemas.ModelFacts(**{name: one[name] for name in names}) for one in found])
+        models = [schemas.ModelFacts(**{name: one[name] for name in names}) for one in found]
+        return schemas.ModelsAnswer(models=models, most_k=service.limits.k)
 
     @app.get("/v1/labels", response_model=schemas.LabelsAnswer)
     async def labels(

@@ -12,7 +12,7 @@ class Options(NamedTuple):
     """Options of a request for labels, by which requests are predicted together (``answering.Predictor``).
 
     ``probabilities`` None gives them where the model is calibrated. ``path`` is whether labels have their path through
-    the label tree.
+    the label tree, ``notation`` whether they have their notation in the vocabulary.
     """
 
     k: int
@@ -23,6 +23,7 @@ class Options(NamedTuple):
     why: bool = False
     probabilities: bool | None = None
     path: bool = False
+    notation: bool = False
 
 
 class Texts(NamedTuple):

@@ -82,7 +82,7 @@ class TagRequest(BaseModel):
         check_texts(self.documents, limits)
         if self.k is not None and self.k > limits.k:
             raise Problem(422, f"k is {self.k}, but must be at most {limits.k}")
-        k = DEFAULT_K if self.k is None else self.k
+        k = min(DEFAULT_K, limits.k) if self.k is None else self.k
         _check_work(self.documents, k, limits, why=self.why)
         return Options(
             k,
@@ -215,9 +215,10 @@ class ModelFacts(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """All models; the first one is the default."""
+    """All models; the first one is the default. ``most_k`` is the largest number of labels per text of a request."""
 
     models: list[ModelFacts]
+    most_k: int
 
 
 class FoundLabel(BaseModel):

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from ramify.answering import Answer as Predicted
 from ramify.answering import Predictor, Tag
+from ramify.data.streams import without_surrogates
 from ramify.errors import InputError, RamifyError
 from ramify.models.base.reasons import TreeReason
 from ramify.serve.hosting import Hosted
@@ -111,7 +112,19 @@ def _label(one: Hosted, options: Options, tag: Tag, reason: LabelExplanation | N
     }
     if options.path:
         label["path"] = _path(one, tag.label, reason)
+    if options.notation:
+        label["notation"] = _notation(one, tag.label)
     return label
+
+
+def _notation(one: Hosted, name: str) -> str | None:
+    """The notation of a label in the vocabulary of the model; None without one."""
+    vocabulary = one.tagger.vocabulary_
+    if vocabulary is None or vocabulary.notations is None:
+        return None
+    with suppress(InputError):  # a name that is not UTF-8 was changed for the answer
+        return without_surrogates(vocabulary.notations[one.tagger.label_ids([name])[0]]) or None
+    return None
 
 
 def _why(reason: LabelExplanation) -> dict[str, Any]:

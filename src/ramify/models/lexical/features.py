@@ -109,6 +109,13 @@ class Relations:
         ]
         return cls(broader=found[0], related=found[1], n_labels=len(names))
 
+    def distinct(self) -> Relations:
+        """Each pair once, without those of a label and itself; of related labels in the direction of their numbers."""
+        broader, related = (pairs[pairs[:, 0] != pairs[:, 1]] for pairs in (self.broader, self.related))
+        return Relations(
+            broader=np.unique(broader, axis=0), related=np.unique(np.sort(related), axis=0), n_labels=self.n_labels
+        )
+
     def columns(self, matched: CSR) -> Float32:
         """Broader, narrower and related candidates of each candidate, shape (candidates, 3)."""
         up = self._graph(self.broader)

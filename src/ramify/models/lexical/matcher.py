@@ -28,6 +28,7 @@ from ramify.models.base.model import RankingModel, best_labels
 from ramify.models.base.name_reasons import NameMatch, NameReason
 from ramify.models.base.reasons import Reasons
 from ramify.models.base.stored import stored_array, stored_size
+from ramify.models.lexical.described import Described
 from ramify.models.lexical.features import (
     FEATURES,
     LabelCounts,
@@ -60,7 +61,8 @@ KINDS = ("preferred", "alternative", "derived")
 class LexicalMatcher(RankingModel):
     """Ranks the labels whose names occur in the text; it also predicts labels that no training document has.
 
-    It learns from texts and label names. Words are compared by their Snowball stems.
+    It learns from texts and label names, and from alternative names and relations of a vocabulary, if the training data
+    have one (``Training.vocabulary``). Words are compared by their Snowball stems.
 
     Parameters
     ----------
@@ -70,9 +72,9 @@ class LexicalMatcher(RankingModel):
     derive : bool, default True
         Whether shorter names are derived: without additions in parentheses, without years; the heading before " -- ".
     alternative_names : mapping of str to list of str, optional
-        Alternative names by label name.
+        Alternative names by label name, besides those of the vocabulary.
     broader, related : sequence of (str, str), optional
-        Pairs of label names: a label and its broader label, and related labels.
+        Pairs of label names, besides those of the vocabulary: a label and its broader label, and related labels.
     most_labels : int, default 50
         Maximum number of candidates of one name, for names that labels share.
     documents : int, default 3000
@@ -159,13 +161,20 @@ class LexicalMatcher(RankingModel):
         """
         names, texts, Y = list(training.label_names or ()), checked_texts(training.texts or ()), training.Y
         if len(names) != Y.shape[1]:
-            raise InputError(f"{len(names)} label names are given for {Y.shape[1]} labels: give one for each")
+            raise InputError(f"LexicalMatcher has {len(names)} label names for {Y.shape[1]} labels: give one for each")
         training.report("index", 0.0)
+        described = Described.of(
+            names,
+            training.vocabulary,
+            alternative=self.alternative_names,
+            broader=self.broader,
+            related=self.related,
+        )
         self.n_labels_, self.language_ = len(names), self._language_of([*texts, *names])
         counts = np.bincount(Y.indices, minlength=len(names)).astype(np.int64)
         self._set_entries(
             entries_of(
-                LabelNames.of(names, self.alternative_names, derive=self.derive),
+                LabelNames.of(described.preferred, described.alternative, derive=self.derive),
                 counts,
                 stem_words=_stemmer(self.language_),
                 most_labels=self.most_labels,
@@ -173,8 +182,11 @@ class LexicalMatcher(RankingModel):
             )
         )
         if len(self.entries_.key_places) == 0:
-            raise InputError("no label name has a word of two or more letters: give names by a file, --names")
-        self.relations_ = Relations.of(self.broader, self.related, names)
+            raise InputError(
+                "LexicalMatcher finds labels by their names, but no label name has a word of two or more letters: give "
+                "names by a file (--names), or leave the model lexical out"
+            )
+        self.relations_ = described.relations
         training.report("index", 1.0)
         self._train_trees(training, texts)
 
@@ -342,6 +354,7 @@ class LexicalMatcher(RankingModel):
             model.language_ = config["language"]
             if model.language_ is not None and model.language_ not in STEMMERS:
                 raise InputError(f"the language {model.language_!r} has no stemmer")
+            arrays = {"names/gaps": np.zeros(0, np.uint32)} | arrays  # absent in the first models of format 5
             names: Any = {name: arrays[f"names/{name}"] for name in NameEntries.TYPES}
             trees: Any = {name: arrays[f"trees/{name}"] for name in TreeSum.TYPES}
             counts: Any = {name: stored_array(arrays, f"labels/{name}", np.int64, (n_labels,)) for name in COUNTS}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ramify.errors import InputError
-from ramify.kernels.lexical import NameEntries, UInt8, words_of
+from ramify.kernels.lexical import HARD_END, NameEntries, UInt8, UInt32, words_of
 from ramify.kernels.stems import Stems
 from ramify.strings import StringTable
 from ramify.values import Int32, Int64
@@ -51,7 +51,7 @@ class LabelNames:
 
     @classmethod
     def of(
-        cls, preferred: Sequence[str], alternative: Mapping[str, Sequence[str]] | None = None, *, derive: bool = True
+        cls, preferred: Sequence[str], alternative: Sequence[Sequence[str]] | None = None, *, derive: bool = True
     ) -> LabelNames:
         """Collect the names of labels.
 
@@ -59,14 +59,14 @@ class LabelNames:
         ----------
         preferred : sequence of str, length L
             Preferred names.
-        alternative : mapping of str to sequence of str, optional
-            Alternative names by preferred name; names of other labels are ignored.
+        alternative : sequence of sequences of str, length L, optional
+            Alternative names of each label.
         derive : bool, default True
             Whether derived names are added.
         """
         rows: list[tuple[str, int, int]] = []
         for label, name in enumerate(preferred):
-            others = list(alternative.get(name, ())) if alternative else []
+            others = [] if alternative is None else list(alternative[label])
             rows += [(name, label, PREFERRED), *((other, label, ALTERNATIVE) for other in others)]
             if derive:
                 rows += [(made, label, DERIVED) for made in derived_names([name, *others])]
@@ -143,7 +143,7 @@ def entries_of(
         Number of threads.
     """
     stems = None if stem_words is None else Stems(stem_words)
-    ptr, hashes = words_of(tuple(names.names), stems, threads)
+    ptr, hashes, gaps = words_of(tuple(names.names), stems, threads)
     vocabulary, tokens = np.unique(hashes, return_inverse=True)
     tokens = tokens.astype(np.int32)
     numbers: dict[bytes, int] = {}
@@ -168,11 +168,30 @@ def entries_of(
         entry_ptr=_pointers(np.diff(entry_ptr)[order]),
         entry_tokens=np.concatenate([np.zeros(0, np.int32), *(sequences[one] for one in order.tolist())]),
         key_places=key_places[order].astype(np.int32),
+        gaps=_joined_gaps(_gaps(gaps, spans, entry_of), order.tolist(), list(map(len, sequences))),
         label_ptr=_pointers(sizes),
         labels=labels[1].astype(np.int32),
         kinds=labels[2].astype(np.uint8),
         n_labels=len(counts),
     )
+
+
+def _gaps(gaps: UInt32, spans: Sequence[tuple[int, int]], entry_of: Int64) -> dict[int, UInt32]:
+    """The gaps of the entries that have one, each from the first name of the entry with a gap at the place."""
+    found: dict[int, UInt32] = {}
+    gaps = np.where(gaps == HARD_END, 0, gaps)
+    for name in np.unique(np.searchsorted([end for _, end in spans], np.flatnonzero(gaps), side="right")).tolist():
+        begin, end = spans[name]
+        known = found.setdefault(int(entry_of[name]), gaps[begin:end])
+        found[int(entry_of[name])] = np.where(known == 0, gaps[begin:end], known)
+    return found
+
+
+def _joined_gaps(gaps: Mapping[int, UInt32], order: Sequence[int], lengths: Sequence[int]) -> UInt32:
+    """The gaps of all tokens in the order of the entries; empty if no entry has one."""
+    if not gaps:
+        return np.zeros(0, np.uint32)
+    return np.concatenate([gaps.get(one, np.zeros(lengths[one], np.uint32)) for one in order])
 
 
 def _pointers(sizes: Any) -> Int64:

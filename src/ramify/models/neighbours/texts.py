@@ -20,12 +20,13 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ramify import catalogue
-from ramify.checks import COUNT, THREADS, Parsed, Real, Rules, rules_of
+from ramify.checks import AUTO, COUNT, THREADS, Parsed, Real, Rules, rules_of
 from ramify.errors import InputError, damage_reported
 from ramify.exchange import CheckedRequest, CheckedTraining, Training
+from ramify.features.languages import LanguageRule
 from ramify.kernels.neighbours import NeighbourSearcher, VoteConfig
 from ramify.label_vectors import PIFA, unit_vectors
-from ramify.models.base.adapter import set_known
+from ramify.models.base.adapter import set_known, settings_of
 from ramify.models.base.model import RankingModel
 from ramify.models.mixtures.merging import Merger
 from ramify.models.neighbours.nearest import NearestInstances
@@ -62,6 +63,8 @@ class NearestTexts(RankingModel):
     ----------
     vectorizer : str or Vectorizer, default "tfidf"
         Vectors of texts and names: a vectorizer, or its name; its vectors must be sparse.
+    language : str or None, default "auto"
+        Setting ``language`` of a vectorizer that is given by its name, where it has one.
     neighbours : int, default 30
         Number of training texts that vote: those with the largest cosine, above 0.
     power : float, default 3.0
@@ -89,6 +92,7 @@ class NearestTexts(RankingModel):
 
     RULES: ClassVar[Rules] = {
         "vectorizer": Parsed(_vectorizer, wanted_text="the name of a vectorizer, such as tfidf"),
+        "language": LanguageRule(optional=True),
         **rules_of(NearestInstances, "neighbours", "power"),
         "label_share": Real(0, 1),
         "name_share": Real(0, 1),
@@ -103,6 +107,7 @@ class NearestTexts(RankingModel):
         self,
         *,
         vectorizer: Any = "tfidf",
+        language: str | None = AUTO,
         neighbours: int = 30,
         power: float = 3.0,
         label_share: float = 0.5,
@@ -111,6 +116,7 @@ class NearestTexts(RankingModel):
         threads: int | None = None,
     ) -> None:
         self.vectorizer = vectorizer
+        self.language = language
         self.neighbours = neighbours
         self.power = power
         self.label_share = label_share
@@ -150,7 +156,9 @@ class NearestTexts(RankingModel):
             return clone(self.vectorizer)
         entry = catalogue.find(catalogue.VECTORIZER, self.vectorizer, "vectorizer")
         entry.check_installed()
-        return set_known(entry.load()(), threads=self.threads)
+        made = set_known(entry.load()(), threads=self.threads)
+        known = "language" in settings_of(made) and self.language != AUTO
+        return made.set_params(language=self.language) if known else made
 
     def _votes(self) -> NearestInstances:
         return NearestInstances(neighbours=self.neighbours, power=self.power)

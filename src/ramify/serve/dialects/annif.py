@@ -1,8 +1,8 @@
 """The REST interface of Annif 1.x, so that an Annif project with ``backend=http`` gets its suggestions here.
 
 A model is a project. The subjects have the identifiers of the labels as URIs; labels without identifiers have
-``urn:ramify:`` and the percent-encoded name. Scores are probabilities of a calibrated model, else scores, limited to
-0..1. Errors have the status and the title that Annif gives them.
+``urn:ramify:`` and the percent-encoded name. Notations are those of the model's vocabulary. Scores are probabilities of
+a calibrated model, else scores, limited to 0..1. Errors have the status and the title that Annif gives them.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ async def _suggested(
     check_texts(texts, service.limits)
     if settings.limit == 0:
         return [[] for _ in texts]
-    options = Options(min(settings.limit, service.limits.k))
+    options = Options(min(settings.limit, service.limits.k), notation=True)
     found = await service.tagged(name, options, texts, request.scope)
     return [_ordered(labels, settings.threshold) for labels in found]
 
@@ -202,7 +202,8 @@ def _ordered(labels: list[dict[str, Any]], threshold: float) -> list[Suggestion]
 def _suggestion(label: dict[str, Any]) -> Suggestion:
     score = label["score"] if label["probability"] is None else label["probability"]
     uri = URN + quote(label["label"], safe="") if label["key"] is None else label["key"]
-    return Suggestion(uri=uri, label=label["label"], score=min(1.0, max(0.0, score or 0.0)))
+    limited = min(1.0, max(0.0, score or 0.0))
+    return Suggestion(uri=uri, label=label["label"], notation=label.get("notation"), score=limited)
 
 
 def _project(one: Facts) -> dict[str, Any]:

@@ -17,6 +17,7 @@
 /**
  * @typedef {object} Model
  * @property {string} name
+ * @property {string} version
  * @property {string} kind
  * @property {number} labels
  * @property {boolean} calibrated
@@ -50,9 +51,9 @@ export class Api {
     this.askForKey = askForKey;
   }
 
-  /** @returns {Promise<Model[]>} */
-  async models() {
-    return (await this.#get("v1/models", {})).models;
+  /** @returns {Promise<{models: Model[], most_k: number}>} */
+  models() {
+    return this.#get("v1/models", {});
   }
 
   /**

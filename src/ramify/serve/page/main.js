@@ -23,9 +23,9 @@ const TITLES = { tag: "Tag", compare: "Compare", tree: "Label tree" };
 /** What the views share. */
 export class App {
   api = new Api(askForKey);
-  results = new Results(this.api);
-  session = new Session();
   models = new Models();
+  results = new Results(this.api, this.models);
+  session = new Session();
   /** The document whose text is edited. @type {?import("./session.js").Doc} */
   editing = null;
 

@@ -15,9 +15,14 @@ export class Models extends EventTarget {
   /** @type {?Model} */
   current = null;
 
+  /** Labels per text that a request may ask for. */
+  mostLabels = Infinity;
+
   /** @param {import("./api.js").Api} api */
   async load(api) {
-    this.all = (await api.models()).map((model) => ({ calibrated: false, explains: true, tree: false, ...model }));
+    const { models, most_k: mostLabels } = await api.models();
+    this.all = models.map((model) => ({ calibrated: false, explains: true, tree: false, ...model }));
+    this.mostLabels = mostLabels ?? Infinity;
     const select = byId("model");
     select.replaceChildren(...this.all.map((model) => element("option", { value: model.name }, model.name)));
     select.disabled = false;

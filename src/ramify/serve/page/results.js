@@ -20,21 +20,20 @@ export class Results {
   /** Models and texts that have no reasons, because the text is too long for them. @type {Set<string>} */
   #unexplained = new Set();
 
-  /** @param {import("./api.js").Api} api */
-  constructor(api) {
+  /** Model -> the version whose answers are kept. @type {Map<string, string>} */
+  #versions = new Map();
+
+  /** @param {import("./api.js").Api} api @param {import("./models.js").Models} models */
+  constructor(api, models) {
     this.api = api;
+    this.models = models;
   }
 
   /** Suggestions in descending order. @param {Doc} doc @param {Model} model @returns {Promise<Tag[]>} */
   tags(doc, model) {
     return this.#once([model.name, this.#number(doc)], async () => {
-      const k = model.labels ? Math.min(K, model.labels) : K;
-      const answer = await this.api.tag({
-        text: doc.text,
-        model: model.name,
-        k,
-        probabilities: model.calibrated,
-      });
+      const k = Math.min(K, model.labels || K, this.models.mostLabels);
+      const answer = await this.#tag({ text: doc.text, model: model.name, k, probabilities: model.calibrated });
       return ranked(answer.documents[0].labels);
     });
   }
@@ -64,9 +63,24 @@ export class Results {
   #one(doc, model, label, why) {
     return this.#once([model.name, this.#number(doc), label, why], async () => {
       const wanted = { allowed: [label], k: 1, why, probabilities: model.calibrated, path: model.tree };
-      const answer = await this.api.tag({ text: doc.text, model: model.name, ...wanted });
+      const answer = await this.#tag({ text: doc.text, model: model.name, ...wanted });
       return answer.documents[0].labels[0] ?? null;
     });
+  }
+
+  /** An answer. Those of an earlier version of the model are dropped. @param {Record<string, any>} body */
+  async #tag(body) {
+    const answer = await this.api.tag(body);
+    const earlier = this.#versions.get(body.model);
+    this.#versions.set(body.model, answer.version);
+    if (earlier && earlier !== answer.version) this.#drop(body.model);
+    return answer;
+  }
+
+  /** @param {string} name */
+  #drop(name) {
+    for (const kept of [this.#kept, this.#unexplained])
+      for (const key of [...kept.keys()]) if (JSON.parse(key)[0] === name) kept.delete(key);
   }
 
   /** What the model holds on a label. @param {Model} model @param {string} label */
