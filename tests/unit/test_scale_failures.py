@@ -14,9 +14,6 @@ from ramify.errors import ClusterError, InputError, RamifyWarning
 from ramify.scale import Cluster, ProcessExecutor, SerialExecutor, cluster, executors
 from ramify.scale.checkpoint import Checkpoint, digest
 
-# The manager thread of loky may raise a KeyError for a task that was in its queue when its workers were killed.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-
 
 @pytest.fixture(scope="module")
 def data():
@@ -52,9 +49,7 @@ def test_a_killed_worker_is_replaced_and_its_task_runs_again(data, plain, tmp_pa
     monkeypatch.setattr(cluster, "train_part", failing_first(str(tmp_path / "marker"), "killed"))
     with (
         Cluster(ProcessExecutor(2)) as workers,
-        pytest.warns(
-            RamifyWarning, match=r"the training below the nodes .* of level \d failed \(WorkerLostError.*again"
-        ),
+        pytest.warns(RamifyWarning, match=r"^the training below the nodes .* of level \d lost its worker .*again"),
     ):
         model = trained(*data, workers)
     assert (tmp_path / "marker").exists()
@@ -174,6 +169,18 @@ def test_folders_that_cannot_be_a_checkpoint(tmp_path):
             _ = Cluster(SerialExecutor(), checkpoint=tmp_path / "old").parts
 
 
+def test_unfinished_files_of_a_killed_process_are_ignored_and_removed(tmp_path):
+    old, young = tmp_path / f"{'0a' * 20}.17.tmp", tmp_path / "checkpoint.17.tmp"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    Checkpoint(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [young.name]  # another process may still write it
+    (tmp_path / "thesis.tmp").touch()
+    with pytest.raises(InputError, match="holds other files"):
+        Checkpoint(tmp_path)
+
+
 def test_a_checkpoint_keeps_its_number_of_parts(tmp_path):
     assert Checkpoint(tmp_path).parts(16) == 16
     assert Checkpoint(tmp_path).parts(64) == 16
@@ -221,7 +228,11 @@ def test_settings_of_executors_and_clusters(tmp_path, monkeypatch):
 def test_a_closed_executor_leaves_no_file_and_no_process(data, tmp_path):
     with Cluster(ProcessExecutor(2, folder=tmp_path)) as workers:
         trained(*data, workers)
-        processes = list(workers.executor._pool._processes)
+        processes = [
+            process
+            for worker in workers.executor._idle + list(workers.executor._busy)
+            for process in worker._pool._processes
+        ]
         assert len(processes) == 2 and list(tmp_path.iterdir())
     assert not list(tmp_path.iterdir())
     for process in processes:

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -95,7 +97,7 @@ def test_a_killed_ray_worker_is_replaced_and_its_task_runs_again(executor, tmp_p
         return train_part(X, weights, part, settings)
 
     monkeypatch.setattr(cluster, "train_part", killed_once)
-    with pytest.warns(RamifyWarning, match=r"failed \(WorkerLostError: Ray has lost the worker"):
+    with pytest.warns(RamifyWarning, match=r"lost its worker \(Ray has lost the worker"):
         model = trained(*problem(), Cluster(executor))
     assert_same_bits(trained(*problem()), model)
 
@@ -161,9 +163,50 @@ def test_addresses_that_do_not_work(monkeypatch):
         port = free.getsockname()[1]
     with pytest.raises(InputError, match=rf"'127.0.0.1:{port}' does not answer .*ray start --head"):
         RayExecutor(f"127.0.0.1:{port}")
-    for address in ("somewhere", "host:", ":1", "host:x", "host:0", "host:70000"):
+    for address in ("somewhere", "host:", ":1", "host:x", "host:0", "host:70000", "host:\u0663\u0663"):
         with pytest.raises(InputError, match="must be HOST:PORT, auto or local"):
             RayExecutor(address)
+    for host in ("a..b", "x" * 80 + ".org"):
+        with pytest.raises(InputError, match=rf"'.*{host[-6:]}' cannot be the name of a machine: give HOST:PORT"):
+            RayExecutor(f"{host}:6379")
+    with pytest.raises(
+        InputError, match=r"'ray://127\.0\.0\.1:10001', but clients of Ray .*: give HOST:PORT of the head"
+    ):
+        RayExecutor("ray://127.0.0.1:10001")
+
+
+@needs_ray
+@pytest.mark.parametrize("answer", [b"HTTP/1.0 400 Bad Request\r\n\r\n", b"", None], ids=["http", "closed", "silent"])
+def test_an_address_of_another_program_is_one_sentence_within_seconds(monkeypatch, answer):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("Ray tries for minutes"))
+    monkeypatch.setattr("ramify.scale.ray_cluster.SECONDS_TO_CONNECT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(100)
+                if answer is None:
+                    connection.recv(100)  # until the other side closes
+                else:
+                    connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"another program than Ray listens at '{address}': give the address that"):
+            RayExecutor(address)
+
+
+def test_the_address_of_a_connected_process_is_used_or_refused(executor):
+    known = ray.get_runtime_context().gcs_address
+    port = known.rpartition(":")[2]
+    for same in ("auto", known, f"localhost:{port}", f"127.0.0.1:{port}"):
+        assert RayExecutor(same).slots == 2
+    for other in ("local", "127.0.0.1:1", f"nowhere.invalid:{port}"):
+        with pytest.raises(InputError, match=rf"'{other}', but this process is connected to the Ray cluster {known}: "):
+            RayExecutor(other)
+    assert ray.is_initialized()
 
 
 @needs_ray
@@ -195,3 +238,20 @@ def test_without_ray_the_error_names_the_extra(monkeypatch):
         MissingExtraError, match=r'Ray clusters need an optional dependency: pip install "ramify\[ray\]"'
     ):
         RayExecutor()
+
+
+def test_a_closed_executor_cancels_its_tasks_and_runs_no_other(executor):
+    def wait(seconds):
+        time.sleep(seconds)
+        return seconds
+
+    closing = RayExecutor()
+    tasks = [closing.submit(wait, 600) for _ in range(3)]
+    closing.close()
+    for task in tasks:
+        with pytest.raises(ClusterError):
+            task.result()
+    for use in (lambda: closing.submit(wait, 0), lambda: closing.put(1)):
+        with pytest.raises(InputError, match="the executor is closed, so it runs no task: make a new one"):
+            use()
+    assert executor.submit(wait, 0).result() == 0

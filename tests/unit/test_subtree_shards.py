@@ -93,6 +93,16 @@ def test_trees_that_cannot_be_divided_are_refused(data):
         subtree_shards(copied.model_, 2)
 
 
+def test_models_without_a_fitted_tree_and_no_shards_are_refused(data):
+    X, _ = data
+    for model, name in ((XRLinear(), "XRLinear"), (Disentangled(XRLinear()), "Disentangled"), ("tree", "str")):
+        with pytest.raises(InputError, match=rf"^the {name} has no label tree that can be divided: give a fitted XRL"):
+            subtree_shards(model, 2)
+    for shards in ([], (one for one in ())):
+        with pytest.raises(InputError, match=r"^there is no shard of a tree: give all those of subtree_shards"):
+            predict_by_subtrees(shards, X, 5)
+
+
 def test_features_of_another_width_are_refused(data):
     X, Y = data
     shards = subtree_shards(XRLinear(branching=3, max_leaf=7, threads=1).fit(X, Y), 2)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 from typer import Argument, Option
 
 from ramify.cli.answers import Format, answer_writer, check_places, format_of
+from ramify.cli.memory import bytes_of
 from ramify.cli.options import DATA_PANEL, OUTPUT_PANEL, TextOptions, ThreadOptions
 from ramify.errors import DataFileError, InputError, RamifyError
 from ramify.wording import quoted
@@ -39,6 +40,7 @@ Examples:
   ramify predict model new.jsonl --decide micro-f1
   ramify predict model "a bill to regulate water pollution" --why
   ramify predict xlgen-model new.jsonl --proposals
+  ramify predict large-model new.jsonl --memory 4GB --batch 100000 --out tagged.jsonl
 """
 
 DEFAULT_K = 5
@@ -95,6 +97,10 @@ class PredictOptions(ThreadOptions, TextOptions):
     batch: Annotated[
         int, Option(metavar="N", help="Documents per batch; with 1, each line is answered immediately.")
     ] = 1024
+    memory: Annotated[
+        Optional[str],  # noqa: UP045
+        Option(metavar="SIZE", help="Limit of memory, such as 4GB: the weights are read in parts."),
+    ] = None
     out: Annotated[
         Optional[Path],  # noqa: UP045
         Option("--out", "-o", metavar="FILE", help="Write here instead of stdout.", rich_help_panel=OUTPUT_PANEL),
@@ -313,7 +319,10 @@ def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
     from ramify.answering import Predictor, open_tagger
     from ramify.tagger.proposing import proposals_method
 
+    limit = None if options.memory is None else bytes_of(options.memory)
     tagger = open_tagger(options.model, threads=options.threads)
+    if limit is not None:
+        _divide(tagger, limit, quiet=options.quiet)
     if options.beam is not None:
         tagger.check_beam(options.beam)
     if options.decide is not None:
@@ -337,6 +346,19 @@ def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
         answer=options.answer,
         language=options.label_language,
     )
+
+
+def _divide(tagger: Tagger, limit: int, *, quiet: bool) -> None:
+    """Read the leaves of the model in parts, if its weights would exceed the limit of ``--memory``."""
+    from ramify.cli.output import note
+    from ramify.scale.divided import divide
+
+    parts = divide(tagger.model_, limit)
+    if parts > 1:
+        note(
+            f"the weights are read in {parts:,} parts for each batch; a larger --batch reads them less often",
+            quiet=quiet,
+        )
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -109,8 +109,9 @@ class Searcher:
         masks: list[npt.NDArray[np.uint8] | None] = [None] * tree.depth
         if allowed_labels is not None:
             masks = [*_allowed_nodes(tree, allowed_labels)]
-        elif allowed_leaves is not None:
-            masks[-1] = _allowed_leaves(tree, allowed_leaves)
+        if allowed_leaves is not None:
+            mine = _allowed_leaves(tree, allowed_leaves)
+            masks[-1] = mine if masks[-1] is None else mine & masks[-1]
         natives = [native_level(level) for level in levels]
         leaf_bias = None if log_bias is None else _leaf_bias(tree, log_bias)
         self._native = _native.Searcher(

@@ -2,6 +2,7 @@
 
 DIR/<hash of the input>.safetensors      the arrays of one task, with a hash of their bytes in the header
 DIR/checkpoint.json                      format, and the number of parts that a level is cut into
+DIR/*.tmp                                files that were not written to their end; removed after an hour
 DIR/failures.log                         the errors of tasks, with the part that each belongs to
 
 The name of a file is a hash of everything that its arrays depend on. A training with other data or settings therefore
@@ -12,6 +13,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,12 @@ from ramify.errors import InputError
 from ramify.scale.parts import Arrays
 
 FORMAT = 1
+
+UNFINISHED = re.compile(r"(?:[0-9a-f]{40}|checkpoint)\.\d+\.tmp")
+"""Names of files that are being written, with the number of the process."""
+
+SECONDS_TO_WRITE = 3600.0
+"""Another training may still write a younger file."""
 
 
 def digest(*values: Any) -> str:
@@ -56,10 +66,16 @@ class Checkpoint:
         self.directory = Path(directory)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
+            unfinished = [path for path in self.directory.iterdir() if UNFINISHED.fullmatch(path.name)]
+            others = len(list(self.directory.iterdir())) > len(unfinished)
         except OSError as error:
             raise InputError(f"{directory} cannot be the folder of a checkpoint ({error.strerror})") from None
-        if not self._facts_file.exists() and any(self.directory.iterdir()):
+        if others and not self._facts_file.exists():
             raise InputError(f"{directory} holds other files than those of a checkpoint: give an empty folder")
+        for path in unfinished:
+            with suppress(OSError):  # removed by another training meanwhile
+                if time.time() - path.stat().st_mtime > SECONDS_TO_WRITE:
+                    path.unlink()
 
     @property
     def _facts_file(self) -> Path:
@@ -109,8 +125,9 @@ class Checkpoint:
             save_file(arrays, temporary, {"hash": _content(arrays)})
             temporary.replace(path)
         except (OSError, SafetensorError) as error:
-            temporary.unlink(missing_ok=True)
             raise InputError(f"{path} cannot be written ({error}): give a checkpoint folder with more space") from None
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def log_failure(self, name: str, text: str) -> None:
         """Append the error of a task."""
@@ -124,6 +141,8 @@ class Checkpoint:
             temporary.replace(path)
         except OSError as error:
             raise InputError(f"{path} cannot be written ({error.strerror}): give another checkpoint folder") from None
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _content(arrays: Arrays) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import scipy.sparse as sp
 
 from ramify import __version__
@@ -29,6 +30,7 @@ from ramify.scale.checkpoint import Checkpoint, digest
 from ramify.scale.executors import Executor
 from ramify.scale.parts import (
     PartSettings,
+    answer_part,
     costs,
     level_of,
     node_counts,
@@ -37,11 +39,12 @@ from ramify.scale.parts import (
     ranges,
     row_sizes,
     search_part,
+    task_memory,
     train_part,
     within,
 )
 from ramify.scale.running import Job, JobRunner
-from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32
+from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32, TopK
 from ramify.weights import Blocks, LevelWeights, PackedLevel, concatenated
 
 PARTS_PER_SLOT = 4
@@ -64,7 +67,7 @@ class Cluster:
         Folder for the results of finished tasks. A training with the same data and settings continues from them. Only
         this process uses the folder, so it need not be shared with the workers.
     attempts : int, default 3
-        Number of times that a task is begun before the training fails.
+        Number of times that a task is begun before the training fails, because each time it failed or lost its worker.
 
     Raises
     ------
@@ -145,7 +148,8 @@ class Cluster:
             A task has failed as often as ``attempts`` allows.
         """
         half = halves_suffice(X, config)
-        levels = [_Level(number, placed(problem, number), costs(X, problem)) for number, problem in enumerate(problems)]
+        mean = float(row_sizes(X).mean())
+        levels = [_Level(i, placed(problem, i), costs(X, problem), mean) for i, problem in enumerate(problems)]
         cut = [level for level in levels if self.is_cut(len(level.costs))]
         top = [level for level in levels if not self.is_cut(len(level.costs))]
         total = sum(level.cost for level in levels) or 1.0
@@ -206,6 +210,7 @@ class Cluster:
             return Job(
                 f"the search of hard negatives for the rows {first:,} to {last:,}",
                 float(sizes[first:last].sum()),
+                task_memory(float(sizes[first:last].sum())),
                 search_part,
                 lambda: (shared.handle, upper.handle, first, last, config, own_threads),
                 lambda _: digest("search", shared.stamp, upper.stamp, first, last, config),
@@ -218,6 +223,45 @@ class Cluster:
             for part in found
         ]
         return sp.csr_matrix(sp.vstack(blocks, format="csr"))
+
+    def predict_topk(self, model: Any, X: Features, k: int | None = None) -> TopK:
+        """The answer of a model for documents in blocks, each by a task; the same as in one process.
+
+        Parameters
+        ----------
+        model : Model
+            A fitted model that can be pickled. It is sent once to each machine.
+        X : csr_matrix or Hybrid, shape (n, d)
+            Features.
+        k : int, optional
+            As in ``predict_topk`` of the model.
+
+        Raises
+        ------
+        ClusterError
+            As in ``train``.
+        """
+        shared, own, threads = self._put("X", X), self.executor.put(model), self.executor.threads
+        config, arrays = ({}, {}) if self.checkpoint is None else model.to_state()
+        stamp = digest(config, *(item for name in sorted(arrays) for item in (name, arrays[name])))
+        sizes = row_sizes(X)
+
+        def job(first: int, last: int) -> Job:
+            cost = float(sizes[first:last].sum())
+            return Job(
+                f"the prediction for the documents {first:,} to {last:,}",
+                cost,
+                task_memory(cost),
+                answer_part,
+                lambda: (own, shared.handle, first, last, k, threads),
+                lambda _: digest("predict", shared.stamp, stamp, first, last, k),
+            )
+
+        try:
+            found = self.runner.run([job(*bounds) for bounds in ranges(sizes, self.parts) or [(0, 0)]])
+        finally:
+            self.executor.drop(own)
+        return TopK(np.concatenate([one["labels"] for one in found]), np.concatenate([one["scores"] for one in found]))
 
     def _put(self, name: str, value: Any) -> _Shared:
         """A value that the workers share; it replaces the last one of this name, and is sent once."""
@@ -232,15 +276,21 @@ class Cluster:
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """A level of a training: its place in the call, its problem, and the cost of each parent."""
+    """A level of a training: its place in the call, its problem, the cost of each parent, and values of a mean row."""
 
     number: int
     problem: LevelProblem
     costs: Float64
+    row_size: float
 
     @property
     def cost(self) -> float:
         return float(self.costs.sum())
+
+    def memory(self, first: int, last: int) -> float:
+        """Estimated bytes of the task of a range of parents."""
+        indptr, n = self.problem.rows.indptr, self.problem.rows.shape[1]
+        return task_memory(min(int(indptr[last] - indptr[first]), n) * self.row_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,7 +320,8 @@ def _training_job(
         )
 
     name = f"the training below the nodes {first:,} to {last:,} of level {level.problem.number}"
-    return Job(name, float(level.costs[first:last].sum()), train_part, arguments, key)
+    cost = float(level.costs[first:last].sum())
+    return Job(name, cost, level.memory(first, last), train_part, arguments, key)
 
 
 def _arrays_in(value: Any) -> tuple[Any, ...]:

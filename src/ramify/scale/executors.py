@@ -10,12 +10,19 @@ import mmap
 import os
 import pickle
 import shutil
+import signal
+import sys
 import tempfile
 import threading
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +35,13 @@ ALIGNMENT = 64
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """Time between two looks of a worker whether its parent process still runs."""
+
+
+SECONDS_TO_CANCEL = 1.0
+"""Time in which the thread of a pool sees that a task was cancelled."""
+
+CLOSED = "the executor is closed, so it runs no task: make a new one, or use it before its with statement ends"
+"""Error of the use of a closed executor."""
 
 
 class WorkerLostError(ClusterError):
@@ -187,6 +201,7 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
 
 def _end_with(parent: int, folder: str) -> None:
     """Runs in a worker when it starts: end it, and remove the shared values, when the parent process was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal; the parent ends this one
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -197,15 +212,74 @@ def _end_with(parent: int, folder: str) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-@dataclass(frozen=True, eq=False)
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Context in which Ctrl-C waits until its end; processes that are started in it do not receive Ctrl-C."""
+    caught: list[tuple[int, Any]] = []
+    mask = None
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # its start would end the blocking of the signal
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handler = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+    if callable(handler):  # another thread may receive the signal, but the main one runs the handler
+        signal.signal(signal.SIGINT, lambda number, frame: caught.append((number, frame)))
+    try:
+        yield
+    finally:
+        if callable(handler):
+            signal.signal(signal.SIGINT, handler)
+        if mask is not None and sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if caught and callable(handler):
+            handler(*caught[0])
+
+
 class _ProcessTask:
-    future: Future[Any]
+    """A call that waits for a worker process, or runs in it."""
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.call = (function, arguments)
+        self.future: Future[Any] = Future()
 
     def result(self) -> Any:
+        return self.future.result()
+
+
+class _Worker:
+    """A worker process, which is replaced when it was lost, and its task.
+
+    A pool of several processes ends all of them when one is lost, and does not report which task that one had.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._watch = (os.getpid(), folder)
+        self._pool: Any = None
+        self._future: Future[Any] | None = None
+
+    def begin(self, task: _ProcessTask) -> Future[Any]:
+        """Run a task; the last one must have ended."""
         try:
-            return self.future.result()
-        except BrokenExecutor:
-            raise WorkerLostError("a worker process has ended, for example because memory was short") from None
+            self._future = self._processes().submit(_call, *task.call)
+        except (BrokenExecutor, RuntimeError):  # the process was lost after the last task
+            self._pool = None
+            self._future = self._processes().submit(_call, *task.call)
+        return self._future
+
+    def _processes(self) -> Any:
+        from joblib.externals.loky.process_executor import ProcessPoolExecutor
+
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(max_workers=1, initializer=_end_with, initargs=self._watch)
+        return self._pool
+
+    def close(self) -> None:
+        """End the process."""
+        if self._pool is None:
+            return
+        if self._future is not None and self._future.cancel():  # the thread of the pool has not seen the task yet
+            wait([self._future], SECONDS_TO_CANCEL)  # otherwise it fails on a task that it does not know any more
+        self._pool.shutdown(wait=True, kill_workers=True)
+        self._pool = None
 
 
 class ProcessExecutor:
@@ -242,11 +316,16 @@ class ProcessExecutor:
             raise InputError(
                 f"{folder} cannot hold the values that worker processes share ({error.strerror})"
             ) from None
-        self._pool: Any = None
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._idle = [_Worker(str(self._folder)) for _ in range(self.slots)]
+        self._busy: dict[_Worker, _ProcessTask] = {}
+        self._waiting: deque[_ProcessTask] = deque()
+        self._lock = threading.RLock()
         self._count = 0
 
     def put(self, value: Any) -> Stored:
         """See ``Executor.put``: the value is written to a file that the workers map."""
+        self._check_open()
         self._count += 1
         return Stored.of(value, self._folder / str(self._count))
 
@@ -256,19 +335,44 @@ class ProcessExecutor:
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Task:
         """See ``Executor.submit``."""
-        try:
-            return _ProcessTask(self._workers().submit(_call, function, arguments))
-        except (BrokenExecutor, RuntimeError):  # a worker was lost after the last task, or the pool shuts down for it
-            self._pool = None
-            return _ProcessTask(self._workers().submit(_call, function, arguments))
+        task = _ProcessTask(function, arguments)
+        with _uninterrupted(), self._lock:
+            self._check_open()
+            self._waiting.append(task)
+            self._begin_waiting()
+        return task
 
-    def _workers(self) -> Any:
-        from joblib.externals.loky.process_executor import ProcessPoolExecutor
+    def _check_open(self) -> None:
+        if not self._remove_folder.alive:
+            raise InputError(CLOSED)
 
-        if self._pool is None:
-            watch = (os.getpid(), str(self._folder))
-            self._pool = ProcessPoolExecutor(max_workers=self.slots, initializer=_end_with, initargs=watch)
-        return self._pool
+    def _begin_waiting(self) -> None:
+        """Give waiting tasks to idle workers; the caller has the lock."""
+        while self._waiting and self._idle:
+            worker, task = self._idle.pop(), self._waiting.popleft()
+            try:
+                future = worker.begin(task)
+            except OSError as error:  # no process can be started; the thread of a pool may be the caller
+                self._idle.append(worker)
+                task.future.set_exception(error)
+                continue
+            self._busy[worker] = task
+            future.add_done_callback(partial(self._end, worker))
+
+    def _end(self, worker: _Worker, future: Future[Any]) -> None:
+        """Called, by a thread of the worker's pool, when its task has ended."""
+        with self._lock:
+            task = self._busy.pop(worker)
+            if self._remove_folder.alive:
+                self._idle.append(worker)
+                self._begin_waiting()
+        error = CancelledError() if future.cancelled() else future.exception()
+        if error is None:
+            task.future.set_result(future.result())
+        elif isinstance(error, BrokenExecutor):
+            task.future.set_exception(WorkerLostError("the process has ended, for example because memory was short"))
+        else:
+            task.future.set_exception(error)
 
     def as_completed(self, tasks: Sequence[Any]) -> Iterator[Task]:
         """See ``Executor.as_completed``."""
@@ -279,7 +383,13 @@ class ProcessExecutor:
 
     def close(self) -> None:
         """See ``Executor.close``."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, kill_workers=True)
-            self._pool = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with _uninterrupted():
+            with self._lock:
+                self._remove_folder()
+                workers = [*self._idle, *self._busy]
+                for task in self._waiting:
+                    task.future.cancel()
+                self._waiting.clear()
+            for worker in workers:
+                worker.close()
+            shutil.rmtree(self._folder, ignore_errors=True)  # a value that was written meanwhile

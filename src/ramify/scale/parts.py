@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from ramify.exchange import Request
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.protocols import TreeWork
@@ -33,6 +34,13 @@ LANES = 16
 
 DENSE_PER_SPARSE = 4.0
 """Values of a dense block that take the time of a sparse one."""
+
+
+BYTES_PER_VALUE = 8
+"""An index and a value of a sparse matrix."""
+
+COPIES = 3
+"""Memory of a task as a multiple of its rows: the rows, their copy with renumbered features, and the dual variables."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +95,7 @@ def train_part(X: Features, weights: Float32 | None, part: LevelProblem, setting
         threads=settings.threads,
         half_precision=settings.half_precision,
     )
-    return arrays_of(level) | {"peak_mb": np.array([_peak_memory()])}
+    return arrays_of(level) | {"peak_mb": np.array([peak_memory()])}
 
 
 def _own_rows(part: LevelProblem) -> tuple[Int64, CSR, CSR]:
@@ -118,10 +126,16 @@ def search_part(
     """Nodes that the rows [first, last) reach: the arrays of the CSR of ``kernels.predict.nodes_reached``."""
     parents, levels = upper
     found = nodes_reached(parents, levels, X[first:last], config, threads=threads)
-    return {"indptr": found.indptr, "indices": found.indices, "data": found.data, "peak_mb": np.array([_peak_memory()])}
+    return {"indptr": found.indptr, "indices": found.indices, "data": found.data, "peak_mb": np.array([peak_memory()])}
 
 
-def _peak_memory() -> float:
+def answer_part(model: Any, X: Features, first: int, last: int, k: int | None, threads: int) -> Arrays:
+    """Labels and scores of the rows [first, last): the arrays of the ``TopK``."""
+    top = model.answer(Request(X=X[first:last], k=k, threads=threads))
+    return {"labels": top.labels, "scores": top.scores, "peak_mb": np.array([peak_memory()])}
+
+
+def peak_memory() -> float:
     """Peak memory of this process in MB; 0 where the system does not report it."""
     try:
         import resource
@@ -174,6 +188,11 @@ def part_of_level(problem: LevelProblem, first: int, last: int) -> LevelProblem:
         number=problem.number,
         first_node=problem.first_node + begin,
     )
+
+
+def task_memory(values: float) -> float:
+    """Estimated bytes of a task whose rows have so many values, without the program."""
+    return values * BYTES_PER_VALUE * COPIES
 
 
 def node_counts(blocks: Blocks) -> Int64:

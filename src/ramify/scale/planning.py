@@ -23,24 +23,18 @@ from ramify.models import Blend, Disentangled, Ensemble, Fusion, Partitioned, XR
 from ramify.protocols import TreeWork
 from ramify.scale.cluster import FEWEST_PARTS, PARTS_PER_SLOT, Cluster
 from ramify.scale.executors import Executor
-from ramify.scale.parts import passes, ranges, row_sizes, rows_of_parents
+from ramify.scale.parts import passes, ranges, row_sizes, rows_of_parents, task_memory
 from ramify.values import CSR, Features, Hybrid, Int32, empty_csr
 from ramify.weights import LevelWeights, PackedLevel
 
 COST_PER_SECOND = 5e7
 """Cost that a thread trains per second of CPU; gutenberg-lcsh, AVX-512, ``benchmarks/scaling.py rate``."""
 
-BYTES_PER_VALUE = 8
-"""An index and a value of a sparse matrix."""
-
 BYTES_PER_ROW_ENTRY = 8
 """A row, or a positive, of a parent: its number and its factor."""
 
 WEIGHT_BYTES_PER_VALUE = 4.7
 """Bytes of trained weights per value of the positive instances of a node; measured in the same way."""
-
-COPIES = 3
-"""Memory of a task as a multiple of its rows: the rows, their copy with renumbered features, and the dual variables."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +241,7 @@ class Planner(Cluster):
             cost=float(costs.sum()),
             sent=int((rows.sum() + positives) * BYTES_PER_ROW_ENTRY),
             returned=int(positives * values * WEIGHT_BYTES_PER_VALUE),
-            task_bytes=int(largest * values * BYTES_PER_VALUE * COPIES),
+            task_bytes=int(task_memory(largest * values)),
         )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from ramify.errors import ClusterError, RamifyError, RamifyWarning
 from ramify.scale.checkpoint import Checkpoint
-from ramify.scale.executors import Executor, Task
+from ramify.scale.executors import Executor, Task, WorkerLostError
 from ramify.scale.parts import Arrays
+from ramify.wording import counted
 
 WAITING_PER_SLOT = 2
 """Tasks per slot that are submitted at a time: the arguments of the others are not made yet."""
@@ -31,6 +32,8 @@ class Job:
         For messages.
     cost : float
         Relative time.
+    memory : float
+        Estimated bytes that the task needs in its worker, without the program and the shared values.
     function : callable
         Called in a worker with the arguments; returns arrays.
     arguments : callable
@@ -41,6 +44,7 @@ class Job:
 
     name: str
     cost: float
+    memory: float
     function: Callable[..., Arrays]
     arguments: Callable[[], tuple[Any, ...]]
     key: Callable[[tuple[Any, ...]], str]
@@ -56,7 +60,7 @@ class JobRunner:
     checkpoint : Checkpoint or None
         Results of finished jobs.
     attempts : int
-        Number of times that a task is begun.
+        Number of times that a task is begun. A task that only waits when another one loses its worker is not begun.
 
     Attributes
     ----------
@@ -76,7 +80,7 @@ class JobRunner:
         Raises
         ------
         ClusterError
-            A task has failed ``attempts`` times.
+            A task has failed, or lost its worker, ``attempts`` times.
         """
         results: dict[int, Arrays] = {}
         waiting = deque(sorted(range(len(jobs)), key=lambda number: -jobs[number].cost))
@@ -122,19 +126,29 @@ class JobRunner:
         results[begun.number] = arrays
 
     def _note_failure(self, begun: _Begun, error: Exception) -> None:
-        shown = " ".join(str(error).split())
-        shown = shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
-        problem = f"{begun.job.name} failed ({type(error).__name__}: {shown})"
+        """Warn of a failed task; the last failure raises ClusterError."""
+        problem, remedy = _described(begun.job, error)
         log = ""
         if self.checkpoint is not None:
             text = "".join(traceback.format_exception(error))
             self.checkpoint.log_failure(f"{begun.job.name}, attempt {begun.attempt} of {self.attempts}", text)
             log = f", and see {self.checkpoint.directory / 'failures.log'}"
         if begun.attempt >= self.attempts:
-            raise ClusterError(
-                f"{problem} {self.attempts} times: check the memory and the logs of the workers{log}"
-            ) from error
+            raise ClusterError(f"{problem} {counted(self.attempts, 'time')}: {remedy}{log}") from error
         warnings.warn(f"{problem}; it is begun again", RamifyWarning, stacklevel=2)
+
+
+def _described(job: Job, error: Exception) -> tuple[str, str]:
+    """The problem of a failed task, and the remedy."""
+    shown = " ".join(str(error).split())
+    shown = shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
+    if not isinstance(error, WorkerLostError):
+        return f"{job.name} failed ({type(error).__name__}: {shown})", "check the memory and the logs of the workers"
+    needed = f"{max(1.0, job.memory / 1e6):,.0f} MB"
+    return f"{job.name} lost its worker ({shown})", (
+        f"the task needs about {needed} beside the program and the features, so use fewer workers per machine, or "
+        "machines with more memory"
+    )
 
 
 @dataclass

@@ -83,8 +83,29 @@ class SubtreeShard:
         """Bytes of the weights."""
         return sum(level.nbytes for level in self.levels)
 
-    def rank(self, X: Any, k: int, *, threads: int = 1) -> RankedLeaves:
+    def rank(
+        self,
+        X: Any,
+        k: int,
+        *,
+        allowed: npt.NDArray[np.bool_] | None = None,
+        forbidden: CSR | None = None,
+        threads: int = 1,
+    ) -> RankedLeaves:
         """The k best leaves of the shard for each instance.
+
+        Parameters
+        ----------
+        X : csr_matrix, shape (n, d)
+            Features.
+        k : int
+            Leaves per instance.
+        allowed : bool array, shape (L,), optional
+            The only labels that may be predicted.
+        forbidden : csr_matrix, shape (n, L), optional
+            Labels that are excluded for an instance.
+        threads : int, default 1
+            Number of threads.
 
         Raises
         ------
@@ -96,9 +117,9 @@ class SubtreeShard:
         k = whole_number("k", k, 1, self.tree.n_labels)
         mine = np.zeros(self.tree.n_leaves, bool)
         mine[self.first_leaf : self.last_leaf] = True
-        searcher = Searcher(self.tree, self.levels, log_bias=self.log_bias, allowed_leaves=mine)
+        searcher = Searcher(self.tree, self.levels, allowed, self.log_bias, allowed_leaves=mine)
         logs = replace(self.config, transform="log-" + self.config.transform.removeprefix("log-"))
-        labels, _ = searcher.search(X, k, logs, threads=threads)
+        labels, _ = searcher.search(X, k, logs, forbidden=forbidden, threads=threads)
         leaf_of = np.full(self.tree.n_labels, -1, np.int32)
         leaf_of[self.tree.leaf_labels] = np.arange(self.tree.n_leaves, dtype=np.int32)
         kept = labels >= 0
@@ -129,13 +150,39 @@ def subtree_shards(model: Any, count: int) -> list[SubtreeShard]:
     Raises
     ------
     InputError
-        A tree without clusters, with fewer than ``count``, with several leaves per label, or with dense weights.
+        A model that is no fitted label tree, or a tree without clusters, with fewer than ``count``, with several leaves
+        per label, or with dense weights.
     """
-    search: BeamSearch = model.search_
-    tree, last = search.tree, search.levels[-1]
-    if tree.depth == 1 or tree.overlapping or search.n_dense:
-        why = "has no clusters" if tree.depth == 1 else "has several leaves per label" if tree.overlapping else None
-        raise InputError(f"the tree {why or 'has dense weights'}, so it cannot be divided: use it as a whole")
+    search: BeamSearch | None = getattr(model, "search_", None)
+    if search is None:
+        raise InputError(f"the {type(model).__name__} has no label tree that can be divided: give a fitted XRLinear")
+    transform, copies = model.score_transform, model.merge_copies
+    config = SearchConfig(beam=model.beam, transform=transform, path_weight=model.path_weight, copies=copies)
+    return shards_of(search, count, config, normalize=model.normalize)
+
+
+def undivided_reason(search: BeamSearch) -> str | None:
+    """Why the leaves of a tree cannot be divided, as in "the tree has no clusters"; None if they can."""
+    if search.tree.depth == 1:
+        return "has no clusters"
+    return (
+        "has several leaves per label" if search.tree.overlapping else "has dense weights" if search.n_dense else None
+    )
+
+
+def shards_of(search: BeamSearch, count: int, config: SearchConfig, *, normalize: bool) -> list[SubtreeShard]:
+    """``subtree_shards`` of a search.
+
+    Parameters
+    ----------
+    search : BeamSearch
+        The whole tree with its weights; the shards are views of these.
+    count, config, normalize
+        See ``subtree_shards`` and ``SubtreeShard``.
+    """
+    tree, last, reason = search.tree, search.levels[-1], undivided_reason(search)
+    if reason is not None:
+        raise InputError(f"the tree {reason}, so it cannot be divided: use it as a whole")
     count = whole_number("count", count, 1, last.n_parents)
     entries = np.diff(last.block_entries[last.parent_blocks])
     total = np.cumsum(entries + 1.0)
@@ -144,8 +191,6 @@ def subtree_shards(model: Any, count: int) -> list[SubtreeShard]:
     cuts = np.maximum.accumulate(np.clip(cuts, least, most) - least) + least
     bounds = [0, *cuts.tolist(), last.n_parents]
     pointers = tree.first_children(tree.depth - 1)
-    transform, copies = model.score_transform, model.merge_copies
-    config = SearchConfig(beam=model.beam, transform=transform, path_weight=model.path_weight, copies=copies)
     return [
         SubtreeShard(
             tree,
@@ -154,7 +199,7 @@ def subtree_shards(model: Any, count: int) -> list[SubtreeShard]:
             int(pointers[end]),
             config,
             search.log_bias,
-            model.normalize,
+            normalize,
         )
         for first, end in pairwise(bounds)
     ]
@@ -165,7 +210,7 @@ def _emptied(level: PackedLevel, first: int, last: int) -> PackedLevel:
     a, b = int(level.parent_blocks[first]), int(level.parent_blocks[last])
 
     def piece(array: npt.NDArray[Any], pointer: npt.NDArray[np.int64], width: int = 1) -> npt.NDArray[Any]:
-        return np.array(array[int(pointer[a]) * width : int(pointer[b]) * width])
+        return array[int(pointer[a]) * width : int(pointer[b]) * width]
 
     def within(pointer: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return np.asarray(np.clip(pointer, pointer[a], pointer[b]) - pointer[a])
@@ -191,7 +236,14 @@ def merged(parts: Sequence[RankedLeaves], k: int) -> TopK:
         One per shard, for the same instances and with at least min(k, leaves of the shard) columns.
     k : int
         Labels per instance.
+
+    Raises
+    ------
+    InputError
+        No part.
     """
+    if not parts:
+        raise InputError("there is no shard of a tree: give all those of subtree_shards")
     leaves, labels, logs, margins, scores = (
         np.concatenate([getattr(part, name) for part in parts], axis=1)
         for name in ("leaves", "labels", "logs", "margins", "scores")

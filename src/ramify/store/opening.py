@@ -32,6 +32,7 @@ from ramify.store.format import (
 
 _TRIES = 5
 _ALIGNMENT = 64
+_PIECE = 1 << 20
 
 
 def open_model(directory: str | Path, *, verify: bool = True, mapped: bool = True) -> StoredModel:
@@ -97,7 +98,8 @@ def _open_once(folder: Folder, verify: bool, mapped: bool) -> StoredModel:
         raise _MissingArraysError(f"{path} is missing: restore the model directory") from None
     with file:
         buffer = _buffer(file, path, listed, mapped)
-    if verify and hashlib.sha256(buffer).hexdigest() != listed.digest:
+        found = _digest(file, buffer, mapped) if verify else listed.digest
+    if found != listed.digest:
         raise ModelFileError(f"{path} was changed after it was saved: restore the model directory")
     return _migrated(body, read_arrays(buffer, path), manifest)
 
@@ -121,6 +123,17 @@ def _buffer(file: BinaryIO, path: Path, listed: ArraysFile, mapped: bool) -> mem
     if size != listed.size or not size:
         raise ModelFileError(f"{path} has {size} bytes instead of {listed.size}: restore the model directory")
     return buffer
+
+
+def _digest(file: BinaryIO, buffer: memoryview, mapped: bool) -> str:
+    """Hash of the arrays file; it is read piece by piece, because all pages of a mapped file would count as memory."""
+    if not mapped:
+        return hashlib.sha256(buffer).hexdigest()
+    state = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        state.update(piece)
+    return state.hexdigest()
 
 
 def _copy(file: BinaryIO, size: int) -> memoryview:
