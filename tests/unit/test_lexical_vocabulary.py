@@ -91,6 +91,20 @@ def test_the_language_is_that_of_the_label_names():
     assert Described.of(["u:0"], nameless).preferred == [""]
 
 
+def test_without_a_known_name_the_names_of_the_labels_are_kept():
+    others = ["force", "gust", "motor car", "belfry"]
+    assert language_of(others, VOCABULARY) == ""
+    described = Described.of(others, VOCABULARY)
+    assert described.preferred == others
+    assert described.alternative[1] == ("ventus",)
+    assert language_of(["ENERGY", *others[1:]], VOCABULARY) == "en"
+    one_language = Vocabulary(uris=VOCABULARY.uris, names={"en": ENGLISH})
+    described = Described.of(others, one_language)
+    assert described.preferred == ENGLISH
+    assert described.alternative == [(name,) for name in others]
+    assert Described.of(ENGLISH, Vocabulary(uris=VOCABULARY.uris, names={})).preferred == ENGLISH
+
+
 def test_a_vocabulary_of_other_labels_is_refused():
     with pytest.raises(InputError, match="LexicalMatcher has a vocabulary of 4 concepts for 3 labels"):
         Described.of(ENGLISH[:3], VOCABULARY)
