@@ -14,7 +14,7 @@ import pytest
 from scale_tools import problem, trained
 
 from ramify.errors import ClusterError, InputError, RamifyWarning
-from ramify.scale import Cluster, ProcessExecutor, cluster
+from ramify.scale import Cluster, ProcessExecutor, cluster, executors
 from ramify.scale.executors import WorkerLostError
 from ramify.scale.running import Job, JobRunner
 
@@ -143,3 +143,26 @@ def test_ctrl_c_in_a_terminal_shows_no_traceback_of_workers(tmp_path, seconds):
     assert process.returncode == -signal.SIGINT
     assert err.count("Traceback") == 1 and err.rstrip().endswith("KeyboardInterrupt") and "Loky" not in err, err
     assert not list(Path(tmp_path).iterdir())
+
+
+def test_an_error_while_a_worker_starts_fails_the_tasks_and_the_next_ones_run(monkeypatch):
+    """Python raises RuntimeError where no thread can be started."""
+    executor = ProcessExecutor(1)
+    begin = executors._Worker.begin
+    failing = [True]
+
+    def begun(worker, task):
+        if failing[0]:
+            raise RuntimeError("can't start new thread")
+        return begin(worker, task)
+
+    first = executor.submit(os._exit, 1)
+    second = executor.submit(abs, -2)
+    monkeypatch.setattr(executors._Worker, "begin", begun)
+    with pytest.raises(WorkerLostError):
+        first.future.result(60)
+    with pytest.raises(RuntimeError, match="new thread"):
+        second.future.result(60)
+    failing[0] = False
+    assert executor.submit(abs, -3).future.result(60) == 3
+    executor.close()

@@ -2,15 +2,18 @@
 
 import os
 import signal
+import warnings
 
 import numpy as np
 import pytest
 from scale_tools import hybrid, problem, trained
+from sklearn.exceptions import NotFittedError
 
 from ramify import XRLinear, evaluate
 from ramify.errors import InputError, RamifyWarning
 from ramify.scale import Cluster, ProcessExecutor, SerialExecutor, cluster
 from ramify.scale.parts import answer_part
+from ramify.values import TopK
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,41 @@ def test_a_dense_block_and_the_default_number_of_labels(data):
     model = trained(dense, Y, threads=1)
     with Cluster(SerialExecutor()) as workers:
         assert_same(workers.predict_topk(model, dense), model.predict_topk(dense))
+
+
+def test_other_forms_of_features_and_changed_ones(data, model):
+    X = data[0][:60]
+    whole = model.predict_topk(X, 5)
+    with Cluster(SerialExecutor()) as workers:
+        assert_same(workers.predict_topk(model, X.tocsc(), 5), whole)
+        assert_same(workers.predict_topk(model, X.toarray(), 5), whole)
+        changed = X.copy()
+        workers.predict_topk(model, changed, 5)
+        changed.data[:] = changed.data[::-1].copy()
+        assert_same(workers.predict_topk(model, changed, 5), model.predict_topk(changed, 5))
+
+
+class Own:
+    """An object that is no ``Model``."""
+
+    n_labels_ = 300
+
+    def fit(self, X, Y):
+        return self
+
+    def predict_topk(self, X, k):
+        labels = np.tile(np.arange(k, dtype=np.int32), (X.shape[0], 1))
+        return TopK(labels, np.linspace(1, 0.5, k, dtype=np.float32)[None].repeat(X.shape[0], axis=0))
+
+
+def test_an_object_with_fit_and_predict(data, tmp_path):
+    with Cluster(SerialExecutor()) as workers:
+        assert workers.predict_topk(Own(), data[0], 3).labels.shape == (700, 3)
+    with (
+        Cluster(SerialExecutor(), checkpoint=tmp_path) as workers,
+        pytest.raises(InputError, match="Own has no to_state"),
+    ):
+        workers.predict_topk(Own(), data[0], 3)
 
 
 def test_a_lost_worker_is_replaced(data, model, tmp_path, monkeypatch):
@@ -86,5 +124,7 @@ def test_bad_input(data, model):
             workers.predict_topk(model, data[0][:, :5], 5)
         with pytest.raises(InputError, match="k is 0"):
             workers.predict_topk(model, data[0], 0)
-        with pytest.raises(Exception, match="not fitted"):
-            workers.predict_topk(XRLinear(), data[0], 5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # no task is begun again
+            with pytest.raises(NotFittedError):
+                workers.predict_topk(XRLinear(), data[0], 5)

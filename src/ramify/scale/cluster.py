@@ -20,11 +20,15 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from ramify import __version__
 from ramify.checks import whole_number
+from ramify.errors import InputError
 from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, halves_suffice, train, vector_instructions
+from ramify.models.base.adapter import as_model
 from ramify.protocols import TreeWork
 from ramify.scale.checkpoint import Checkpoint, digest
 from ramify.scale.executors import Executor
@@ -44,7 +48,7 @@ from ramify.scale.parts import (
     within,
 )
 from ramify.scale.running import Job, JobRunner
-from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32, TopK
+from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32, TopK, as_features
 from ramify.weights import Blocks, LevelWeights, PackedLevel, concatenated
 
 PARTS_PER_SLOT = 4
@@ -125,9 +129,8 @@ class Cluster:
 
     def begin(self, work: TreeWork) -> None:
         """See ``protocols.Compute``: nothing that was shared before is used, since its arrays may have changed."""
-        for known in self._shared.values():
-            self.executor.drop(known.handle)
-        self._shared = {}
+        for name in list(self._shared):
+            self._forget(name)
 
     def train(
         self,
@@ -229,10 +232,10 @@ class Cluster:
 
         Parameters
         ----------
-        model : Model
+        model : Model or object with ``fit`` and ``predict_topk``
             A fitted model that can be pickled. It is sent once to each machine.
-        X : csr_matrix or Hybrid, shape (n, d)
-            Features.
+        X : matrix or Hybrid, shape (n, d)
+            Features. They are sent in every call, because their arrays may have changed.
         k : int, optional
             As in ``predict_topk`` of the model.
 
@@ -240,10 +243,17 @@ class Cluster:
         ------
         ClusterError
             As in ``train``.
+        InputError
+            X is no matrix, or a checkpoint beside a model without ``to_state``.
+        NotFittedError
+            The model is not fitted.
         """
+        stamp = "" if self.checkpoint is None else _stamp_of(model)
+        model, X = as_model(model), as_features(X)
+        if isinstance(model, BaseEstimator):
+            check_is_fitted(model)
+        self._forget("X")
         shared, own, threads = self._put("X", X), self.executor.put(model), self.executor.threads
-        config, arrays = ({}, {}) if self.checkpoint is None else model.to_state()
-        stamp = digest(config, *(item for name in sorted(arrays) for item in (name, arrays[name])))
         sizes = row_sizes(X)
 
         def job(first: int, last: int) -> Job:
@@ -267,11 +277,25 @@ class Cluster:
         """A value that the workers share; it replaces the last one of this name, and is sent once."""
         known = self._shared.get(name)
         if known is None or known.value is not value:
-            if known is not None:
-                self.executor.drop(known.handle)
+            self._forget(name)
             stamp = "" if self.checkpoint is None else digest(__version__, vector_instructions(), *_arrays_in(value))
             known = self._shared[name] = _Shared(value, self.executor.put(value), stamp)
         return known
+
+    def _forget(self, name: str) -> None:
+        known = self._shared.pop(name, None)
+        if known is not None:
+            self.executor.drop(known.handle)
+
+
+def _stamp_of(model: Any) -> str:
+    """A hash of a model's state."""
+    if not hasattr(model, "to_state"):
+        raise InputError(
+            f"{type(model).__name__} has no to_state, by which a checkpoint knows a model: use a cluster without one"
+        )
+    config, arrays = model.to_state()
+    return digest(config, *(item for name in sorted(arrays) for item in (name, arrays[name])))
 
 
 @dataclass(frozen=True, eq=False)

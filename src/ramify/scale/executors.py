@@ -352,7 +352,7 @@ class ProcessExecutor:
             worker, task = self._idle.pop(), self._waiting.popleft()
             try:
                 future = worker.begin(task)
-            except OSError as error:  # no process can be started; the thread of a pool may be the caller
+            except Exception as error:  # no process or thread can be started; the caller may be a pool, which logs it
                 self._idle.append(worker)
                 task.future.set_exception(error)
                 continue
@@ -363,16 +363,17 @@ class ProcessExecutor:
         """Called, by a thread of the worker's pool, when its task has ended."""
         with self._lock:
             task = self._busy.pop(worker)
+            error = CancelledError() if future.cancelled() else future.exception()
+            if error is None:
+                task.future.set_result(future.result())
+            elif isinstance(error, BrokenExecutor):
+                reason = "the process has ended, for example because memory was short"
+                task.future.set_exception(WorkerLostError(reason))
+            else:
+                task.future.set_exception(error)
             if self._remove_folder.alive:
                 self._idle.append(worker)
                 self._begin_waiting()
-        error = CancelledError() if future.cancelled() else future.exception()
-        if error is None:
-            task.future.set_result(future.result())
-        elif isinstance(error, BrokenExecutor):
-            task.future.set_exception(WorkerLostError("the process has ended, for example because memory was short"))
-        else:
-            task.future.set_exception(error)
 
     def as_completed(self, tasks: Sequence[Any]) -> Iterator[Task]:
         """See ``Executor.as_completed``."""
