@@ -116,7 +116,7 @@ def test_a_model_without_a_space_is_refused_before_a_trial(registry):
 
 def test_inconsistent_settings_are_one_sentence(registry):
     project = registry.get_project("plain")
-    with pytest.raises(ConfigurationException, match="members contains 'lexicl'"):
+    with pytest.raises(ConfigurationException, match="the member 'lexicl'"):
         project.train(corpus_of(project), {"ramify": {"model": "fusion", "members": "lexicl"}})
 
 

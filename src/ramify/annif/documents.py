@@ -16,8 +16,10 @@ from ramify.errors import DataFileError
 from ramify.values import Dataset, as_csr
 from ramify.wording import quoted
 
-FILE = "ramify-train.jsonl.gz"
-"""Annif does not count files with "-train" in their names as a model, and does not upload them."""
+FILE = "ramify-documents-train.jsonl.gz"
+"""Annif does not count files with "-train" in their names as a model, and does not upload them.
+
+The file ``ramify-train.jsonl.gz`` of early versions is not read: it has the words of the analyzer in place of texts."""
 
 
 def written(documents: Iterable[Any], subjects: Any, target: TextIO) -> int:

@@ -1,7 +1,8 @@
 """``annif hyperopt``: a search space for the model of the project, measured by Annif on a corpus of its own.
 
 Trees have the space of ``ramify tune``; other models have a few values of their main settings (``SPACES``). A trial
-trains the project with the settings of its lines, as ``annif train`` does when they are added to the project.
+trains the project with the settings of its lines, as ``annif train`` does when they are added to the project or replace
+lines of it (``choices``).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from annif.backend.hyperopt import HPObjective, HPRecommendation, Hyperparameter
 from annif.exception import NotSupportedException
 
 from ramify.annif.analysis import texts_for
+from ramify.annif.choices import of_space, of_values
 from ramify.annif.parameters import OF_ANNIF, OWN
 from ramify.annif.subjects import SubjectIds
-from ramify.tuning.settings import MODELS, TFIDF
+from ramify.tuning.settings import MODELS
 from ramify.tuning.space import Space
 from ramify.values import Dataset
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from ramify.annif.backend import RamifyBackend
+    from ramify.cli.plan import Plan
     from ramify.tagger import Tagger
 
 SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
@@ -45,9 +48,6 @@ SPACES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     },
 }
 """Values of settings by model; the first ones are the defaults."""
-
-OF_FEATURES = ("static", "words", "characters", "min_df", "sublinear")
-"""Parameters of ``Space`` that concern ``Tfidf``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,32 +77,34 @@ class Search:
     threads: int | None
 
     def changes(self, trial: Trial | FrozenTrial) -> dict[str, str]:
-        """The settings of a trial that are not defaults, as lines of a project."""
-        plan = self.backend.parameters(self.backend.params).plan
-        model, vectorizer = plan.parts["model"].kind, plan.parts["vectorizer"].kind
-        if model in SPACES:
-            chosen = {name: trial.suggest_categorical(name, list(values)) for name, values in SPACES[model].items()}
-            usual = {name: values[0] for name, values in SPACES[model].items() if name not in self.backend.params}
-            return {name: str(value) for name, value in chosen.items() if value != usual.get(name)}
-        given = self.backend.params.keys() - {*OF_ANNIF, *OWN}
-        inside = {name for name in given if name.startswith("vectorizer.")}
-        space = Space.of(self.training, model=model if given - inside - {"vectorizer"} else None)
-        if inside:
-            space = replace(space, static=False)
+        """The settings of a trial that are not those of the project, as lines that are added or replace others."""
+        given = {name: value for name, value in self.backend.params.items() if name not in (*OF_ANNIF, *OWN)}
+        plan = self._plan(given)
+        model = plan.parts["model"].kind
 
         def suggest(name: str, values: list[Any]) -> Any:
-            kept = name in OF_FEATURES and vectorizer != TFIDF
-            return values[0] if kept else trial.suggest_categorical(name, values)
+            return trial.suggest_categorical(name, values)
 
-        found = space.suggest(suggest).changes()
-        return {name: _text(value) for name, value in found.items()}
+        if model in SPACES:
+            found = of_values(plan, {name: list(values) for name, values in SPACES[model].items()}, suggest)
+        else:
+            found = of_space(self._space(given, model), plan, given, suggest)
+        return found.lines(given, self._plan)
+
+    def _plan(self, given: Mapping[str, Any]) -> Plan:
+        return self.backend.parameters(given).plan
+
+    def _space(self, given: Mapping[str, Any], model: str) -> Space:
+        """The space of the project's model, or of all models if only settings of the vectorizer are given."""
+        inside = {name for name in given if name.startswith("vectorizer.")}
+        space = Space.of(self.training, model=model if given.keys() - inside - {"vectorizer"} else None)
+        # Settings of tf-idf have other paths in a combination with static vectors.
+        return replace(space, static=False) if inside or "config" in given else space
 
     def tagger(self, trial: Trial) -> Tagger:
         """The unfitted tagger of a trial."""
-        changes = self.changes(trial)
-        last = {name.rpartition(".")[2] for name in changes}
-        kept = {name: value for name, value in self.backend.params.items() if name.rpartition(".")[2] not in last}
-        return self.backend.unfitted(self.backend.parameters(kept | changes, self.threads))
+        given = {**self.backend.params, **self.changes(trial)}
+        return self.backend.unfitted(self.backend.parameters(given, self.threads))
 
     def value(self, trial: Trial) -> float:
         """The measure of a trial."""
@@ -170,11 +172,3 @@ def optimizer(backend: RamifyBackend, corpus: DocumentCorpus, metric: str) -> Op
 def _model_of(backend: RamifyBackend) -> str:
     """Name of the model of the project."""
     return backend.parameters(backend.params).plan.parts["model"].kind
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, tuple | list):
-        return ",".join(map(str, value))
-    return str(value)

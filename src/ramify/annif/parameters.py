@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ramify import catalogue
 from ramify.cli.plan import Plan, Start, own_flags
-from ramify.cli.settings import NONE
+from ramify.cli.settings import NONE, shown
 from ramify.errors import InputError
 from ramify.features.languages import CODES
 from ramify.wording import quoted
@@ -78,7 +78,7 @@ class Parameters:
         start = Start.of(**named)
         seed, calibrate = _seed(texts.pop("seed", None)), is_yes("calibrate", texts.pop("calibrate", NO[0]))
         texts.pop("reasons", None)
-        parts = start.parts()
+        parts = Plan.of(start, {}).parts  # with the settings file
         known = own_flags(parts)
         sets = _of_language(parts, texts, language, analyzed=analyzed)
         texts = {name: text for name, text in texts.items() if not any(one.startswith(f"{name}=") for one in sets)}
@@ -116,52 +116,69 @@ def _seed(text: str | None) -> int | None:
     return int(text)
 
 
+def names_of(parts: Mapping[str, Part], given: Iterable[str]) -> dict[str, str]:
+    """The names of given settings by their full paths, such as "model.loss"; those of ``NAMED`` are left out."""
+    own = own_flags(parts)
+    found = {}
+    for name in given:
+        if name in NAMED:
+            continue
+        path = own[name][1] if name in own else name.replace("-", "_")
+        inside, dot, _ = path.partition(".")
+        found[path if dot and inside in parts else f"model.{path}"] = name
+    return found
+
+
 def _of_language(parts: Mapping[str, Part], given: Mapping[str, str], project: str, *, analyzed: bool) -> list[str]:
     """Settings of the vectorizer and of the model that follow from the project, unless they are given.
 
-    The language is that of a given setting ``language``, or else that of the project.
+    The language is that of the vectorizer if one is given, in the project or in the settings file, or else that of the
+    project. A value of a settings file counts as given if it is not the default, since files of ``--show-config`` have
+    all values.
     """
-    own = [text for name, text in given.items() if _last(name) == LANGUAGE]
-    language = own[0] if own else project
-    usable = bool(own) or language in CODES
-    return [
-        *_of_vectorizer(parts["vectorizer"], given, language if usable else None, analyzed=analyzed),
-        *(_of_model(parts["model"], given, language) if usable else []),
-    ]
-
-
-def _of_vectorizer(part: Part, given: Iterable[str], language: str | None, *, analyzed: bool) -> list[str]:
-    prefix = "vectorizer."
+    names = names_of(parts, given)
+    part, prefix = parts["vectorizer"], "vectorizer."
     while "first" in part.values:
         part, prefix = part.values["first"], f"{prefix}first."
-    wanted: dict[str, str] = {} if language is None else {LANGUAGE: language}
+    own = given[names[prefix + LANGUAGE]] if prefix + LANGUAGE in names else _chosen(part, LANGUAGE)
+    language = project if own is None else own
+    usable = own is not None or language in CODES
+    wanted: dict[str, str] = {LANGUAGE: language} if usable else {}
     if analyzed:
         wanted = {"stemmer": NONE, LANGUAGE: NONE}
-    names = {_last(name) for name in given}
-    return [f"{prefix}{name}={text}" for name, text in wanted.items() if name in part.settings and name not in names]
+    sets = [
+        f"{prefix}{name}={text}"
+        for name, text in wanted.items()
+        if name in part.settings and prefix + name not in names and _chosen(part, name) is None
+    ]
+    return [*sets, *(_of_model(parts["model"], given, names, language) if usable else [])]
 
 
-def _of_model(part: Part, given: Mapping[str, str], language: str) -> list[str]:
+def _chosen(part: Part, name: str) -> str | None:
+    """The value of a setting as text if it is not the default."""
+    if name not in part.settings or part.values[name] == part.settings[name].default:
+        return None
+    return shown(part.values[name])
+
+
+def _of_model(part: Part, given: Mapping[str, str], names: Mapping[str, str], language: str) -> list[str]:
     """The language of a model that makes words itself, and of the members of a fusion that do."""
-    if LANGUAGE in part.settings and not {f"model.{LANGUAGE}"} & given.keys():
-        return [f"{LANGUAGE}={language}"]
+    if LANGUAGE in part.settings:
+        chosen = f"model.{LANGUAGE}" in names or _chosen(part, LANGUAGE) is not None
+        return [] if chosen else [f"model.{LANGUAGE}={language}"]
     if MEMBERS not in part.settings or not isinstance(part.values[MEMBERS], str | None):
         return []
-    listed = given.get(MEMBERS) or part.values[MEMBERS]
+    name = names.get(f"model.{MEMBERS}", MEMBERS)
+    listed = given.get(name) or part.values[MEMBERS]
     if listed is None:
         return []
-    kinds = catalogue.named(catalogue.MODEL)
     members = [one.strip() for one in listed.split(",")]
-    added = [
-        f"{one}:{LANGUAGE}={language}"
-        if (kind := kinds.get(one.partition(":")[0])) is not None
-        and LANGUAGE in kind.load().RULES
-        and f":{LANGUAGE}=" not in one
-        else one
-        for one in members
-    ]
-    return [] if added == members else [f"{MEMBERS}={','.join(added)}"]
+    added = [_with_language(one, language) for one in members]
+    return [] if added == members else [f"{name}={','.join(added)}"]
 
 
-def _last(path: str) -> str:
-    return path.rpartition(".")[2]
+def _with_language(member: str, language: str) -> str:
+    kind = catalogue.named(catalogue.MODEL).get(member.partition(":")[0])
+    if kind is None or LANGUAGE not in kind.load().RULES or f":{LANGUAGE}=" in member:
+        return member
+    return f"{member}:{LANGUAGE}={language}"
