@@ -17,6 +17,7 @@ import racing.generation_tables
 import racing.hybrid_tables
 import racing.indexer_tables
 import racing.language_tables
+import racing.scale_tables
 import racing.serving_tables
 import racing.studies
 import racing.transformer_tables
@@ -49,6 +50,7 @@ PLACES = {
     "ENCODERS_GPU": racing.transformer_tables,
     "SERVING": racing.serving_tables,
     "FUSION": racing.annif_tables,
+    "SCALE": racing.scale_tables,
     "FUSION_ROWS": racing.fusion_tables,
 }
 
