@@ -183,6 +183,10 @@ class TreeWork:
         Whether the negatives of each level are matcher-aware.
     beam : int
         Nodes that a search keeps per level.
+    solver : SolverConfig
+        Settings of the solver.
+    threads : int
+        Number of threads.
     """
 
     X: Features
@@ -190,6 +194,8 @@ class TreeWork:
     targets: Sequence[CSR]
     matched: Sequence[bool]
     beam: int
+    solver: SolverConfig
+    threads: int
 
 
 class Compute(Protocol):

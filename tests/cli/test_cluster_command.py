@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from cli_tools import Terminal, ramify_process
 
+from ramify import CompositeChain, Ensemble, LabelChain, PopularLabels, XRLinear, XRTransformer
+from ramify.errors import InputError
+from ramify.scale.planning import check_plannable
+
 SETTINGS = ("--max-leaf", 4, "--set", "branching=4", "--calibrate", "no")
 """A tree of several levels for the labels below."""
 
@@ -150,12 +154,29 @@ def test_a_dry_run_does_not_change_the_folder_of_finished_tasks(call, many, tmp_
 
 @pytest.mark.parametrize(
     ("model", "reason"),
-    [("popular-labels", "the model PopularLabels has no label tree"), ("xr-transformer", "trains a network before")],
+    [
+        ("popular-labels", "the model PopularLabels has no label tree"),
+        ("label-chain", "the model LabelChain has no label tree: leave it out"),
+        ("xlgen", "the model XLGen has no label tree: leave it out"),
+        ("xr-transformer", "XRTransformer trains a network before its label trees, which this process would"),
+        ("xlgen-with-tree", "XLGenWithTree trains a network before its label trees"),
+    ],
 )
 def test_a_model_that_cannot_be_planned_is_refused_before_data_are_read(refused, tmp_path, model, reason):
     pytest.importorskip("torch", reason="needs the extra torch")
     arguments = ("--cluster", "local", "--dry-run", "--model", model)
     assert reason in refused("train", tmp_path / "absent.jsonl", *arguments)
+
+
+def test_the_first_network_of_a_mixture_is_named():
+    pytest.importorskip("torch", reason="needs the extra torch")
+    models = [XRLinear(), CompositeChain(), LabelChain(), XRTransformer()]
+    with pytest.raises(InputError, match="but CompositeChain trains a network, which this process would"):
+        check_plannable(Ensemble(models))
+    with pytest.raises(InputError, match="but XRTransformer trains a network before its label trees"):
+        check_plannable(Ensemble(models[::-1]))
+    with pytest.raises(InputError, match="the model Ensemble has no label tree"):
+        check_plannable(Ensemble([LabelChain(), PopularLabels()]))
 
 
 def test_a_model_without_a_tree_is_noted(call, many, tmp_path):

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 from cli_tools import ramify_process
 
+from ramify.data import read_shards
+from ramify.data import shards as shards_of_texts
+from ramify.errors import InputError
 from ramify.scale import limited
 from ramify.spill import Spill
+from ramify.strings import StringTable
 
 TOPICS = {"water": "river lake rain flood", "fire": "flame smoke heat burn", "earth": "soil stone clay sand"}
 
@@ -86,13 +90,40 @@ def test_corpora_of_annif_give_the_model_of_a_training_in_memory(call, corpora):
 def test_shards_of_a_corpus_of_annif_are_read(call, corpora):
     lines = (corpora / "c.tsv").read_text().splitlines(keepends=True)
     (corpora / "shards").mkdir()
-    for name, part in {"a.tsv": lines[:50], "b.tsv": [], "c.tsv": lines[50:]}.items():
+    plain = ["words of no subject\t\n", "more words\t\n"]
+    (corpora / "c.tsv").write_text("".join([*lines[:50], *plain, *lines[50:], *plain]))
+    parts = {"0.tsv": ["\n"], "a.tsv": lines[:50], "b.tsv": [], "b2.tsv": plain, "c.tsv": lines[50:], "d.tsv": plain}
+    for name, part in parts.items():
         (corpora / "shards" / name).write_text("".join(part))
     for name, arguments in {"m": (), "n": ("--memory", "1GB")}.items():
         done = call("train", corpora / "shards", "--out", corpora / name, "--calibrate", "no", *arguments)
         assert done.code == 0, done.err
     assert call("train", corpora / "c.tsv", "--out", corpora / "o", "--calibrate", "no").code == 0
     assert contents(corpora / "m") == contents(corpora / "n") == contents(corpora / "o")
+
+
+def test_files_with_a_header_beside_a_corpus_of_annif_keep_their_form(tmp_path):
+    (tmp_path / "0.tsv").write_text("nothing here\t\n")
+    (tmp_path / "1.tsv").write_text("text\tlabels\nlake\twater|rain\n")
+    (tmp_path / "2.tsv").write_text("flame\t<http://x/fire>\n")
+    dataset = read_shards(tmp_path)
+    assert list(dataset.texts) == ["nothing here", "lake", "flame"]
+    assert list(dataset.label_names) == ["http://x/fire", "rain", "water"]
+    (tmp_path / "2.tsv").unlink()
+    with pytest.raises(InputError, match=r"0\.tsv:1: "):  # without a corpus, the line is a header
+        read_shards(tmp_path)
+
+
+def test_long_texts_are_written_before_there_are_many(tmp_path, monkeypatch):
+    lines = [json.dumps({"text": f"{number} {'word ' * 200}", "labels": ["x"]}) for number in range(100)]
+    (tmp_path / "all.jsonl").write_text("\n".join(lines))
+    sizes = []
+    of = StringTable.of
+    monkeypatch.setattr(StringTable, "of", lambda texts: sizes.append(len(texts)) or of(texts))
+    monkeypatch.setattr(shards_of_texts, "BLOCK_CHARACTERS", 10_000)
+    dataset = read_shards(tmp_path / "all.jsonl", spill=Spill(tmp_path))
+    assert sizes == [10] * 10 + [0]
+    assert list(dataset.texts) == [json.loads(line)["text"] for line in lines]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--memory", "1GB")])
@@ -111,8 +142,13 @@ def test_empty_files_of_a_directory_are_left_out_with_a_note(call, refused, tmp_
     assert done.code == 0, done.err
     assert f"note: 5 of 6 files in {folder} are empty and left out, the first is part-0.csv\n" in done.err
     (folder / "part-6.csv").write_text("text,labels\n")  # a header only
-    assert call(*train).code == 0
     assert "part-0.csv: has no header" in refused("train", folder / "part-0.csv", "--out", tmp_path / "n", *arguments)
+    for number in (1, 2, 3, 4):
+        next(folder.glob(f"part-{number}.*")).unlink()
+    (folder / "part-0.csv").write_text(" \n")  # a blank line
+    done = call(*train)
+    assert done.code == 0, done.err
+    assert f"note: 1 of 3 files in {folder} is empty and left out: part-0.csv\n" in done.err
 
 
 def test_parquet_shards_give_the_same_model(call, shards, tmp_path):
@@ -185,7 +221,8 @@ def test_damaged_shards_are_named_with_file_and_line(refused, shards, tmp_path):
     (shards / "c.jsonl.gz").unlink()
     assert "shards: holds no documents" in refused(*train)
     (shards / "notes.md").write_text("x")
-    assert "notes.md: is no file of texts" in refused(*train)
+    sentence = "notes.md: is no file of texts, as all files of a data directory must be: name it .jsonl, .csv, .tsv, "
+    assert refused(*train).endswith(f"{sentence}.parquet")
     assert not (tmp_path / "m").exists()
 
 

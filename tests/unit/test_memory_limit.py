@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramify import Tfidf, XRLinear
+from ramify import Tfidf, XRLinear, _native
 from ramify.errors import InputError, RamifyWarning
 from ramify.exchange import Training
 from ramify.kernels.train import LevelProblem, SolverConfig, train
@@ -127,6 +127,20 @@ def test_rows_of_a_large_parent_in_files_give_the_same_weights(large_problem, tm
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", [RecursionError, NotImplementedError, RuntimeError])
+def test_an_error_of_progress_is_not_one_of_the_folder(large_problem, tmp_path, monkeypatch, kind):
+    X, problem = large_problem
+    error = kind("of the progress")
+
+    def native(*_):
+        raise error
+
+    monkeypatch.setattr(_native, "train", native)  # progress is called every 0.1 s only
+    with pytest.raises(RuntimeError) as raised:
+        train(X, [problem], SolverConfig(), folder=str(tmp_path))
+    assert raised.value is error
+
+
 @pytest.mark.skipif(not limited.ROWS_IN_FILES, reason="rows are in files on Linux only")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_rows_of_a_large_parent_are_in_the_folder(large_problem, tmp_path, threads):
@@ -156,13 +170,78 @@ def test_only_parts_beyond_the_share_of_the_limit_have_a_folder(problem, tmp_pat
 def test_the_estimate_has_the_root_and_grows_with_it():
     tree = LabelTree.flat(np.arange(20, dtype=np.int32), 20)
 
-    def needed(n):
+    def needed(n, threads=2):
         X = sp.csr_matrix((np.ones(n, np.float32), np.arange(n) % 50, np.arange(n + 1)), shape=(n, 50))
         target = sp.csr_matrix((np.ones(n, np.float32), np.arange(n) % 20, np.arange(n + 1)), shape=(n, 20))
-        return needed_bytes(TreeWork(X=X, tree=tree, targets=[target], matched=[False], beam=10))
+        solver = SolverConfig()
+        return needed_bytes(
+            TreeWork(X=X, tree=tree, targets=[target], matched=[False], beam=10, solver=solver, threads=threads)
+        )
 
     rows = 2_000_000
     assert needed(rows) - needed(rows // 2) > rows // 2 * (40 + 100)  # 40 per positive, and rows of 16 children
+    assert needed(rows, 2) - needed(rows, 1) > rows * 100
+    assert needed(rows, 3) == needed(rows, 2)  # 20 children are two parts of 16
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """The weights that each call of the training gave."""
+    calls = []
+
+    def noted(*args, **kwargs):
+        (part,) = found = train(*args, **kwargs)
+        calls.append(len(part.values))
+        return found
+
+    monkeypatch.setattr(limited, "train", noted)
+    return calls
+
+
+@pytest.mark.parametrize("max_leaf", [6, 100])
+def test_the_estimated_weights_are_not_below_the_kept_ones(problem, parts, tmp_path, monkeypatch, max_leaf):
+    X, Y = problem
+    X = sp.csr_matrix(X.multiply(1 / np.sqrt(X.power(2).sum(axis=1))))  # unit rows, as those of texts
+    bounds = []
+    most_weights = limited.most_weights
+
+    def noted(*args):
+        found = most_weights(*args)
+        bounds.append(found.sum())
+        return found
+
+    monkeypatch.setattr(limited, "most_weights", noted)
+    for threshold in (0.1, 0.05, 0.0):
+        bounds.clear()
+        parts.clear()
+        settings = SETTINGS | {"max_leaf": max_leaf, "threshold": threshold}
+        limited_fit(XRLinear(**settings, cost_positive=1.0, cost_negative=1.0), X, Y, tmp_path)
+        depth = len(bounds) // 2
+        assert sum(parts) <= sum(bounds[:depth])  # of the estimate
+        assert sum(parts) <= sum(bounds[depth:])  # of the division
+
+
+def test_all_weights_may_be_kept_below_the_default_thresholds():
+    sizes = [np.array([one]) for one in (10.0, 200.0, 4000.0, 10.0)]
+    found = [float(limited.most_weights(*sizes, threshold)[0]) for threshold in (0.2, 0.1, 0.05, 0.049, 0.0)]
+    assert found == [1000.0, 1000.0, 1000.0, 2000.0, 2000.0]  # a quarter of the values; 10 children with 200 columns
+    sizes[-1] += 90
+    assert float(limited.most_weights(*sizes, 0.1)[0]) == 100 * 16
+
+
+def test_weights_that_are_not_pruned_make_more_parts(problem, parts, tmp_path, monkeypatch):
+    _, Y = problem
+    X = sp.random(400, 5000, 0.006, format="csr", dtype=np.float32, random_state=5)
+    monkeypatch.setattr(limited, "BYTES_PER_VALUE", 1e3)
+    monkeypatch.setattr(limited, "BYTES_PER_WEIGHT", 1e3)
+    counts = []
+    for threshold in (0.1, 0.0):
+        parts.clear()
+        memory = MemoryLimit(10**9, tmp_path)
+        monkeypatch.setattr(memory, "begin", lambda work: None)
+        XRLinear(**SETTINGS, threshold=threshold).fit_training(Training(X=X, Y=Y, compute=memory, spill=memory.spill))
+        counts.append(len(parts))
+    assert counts[0] < counts[1], counts
 
 
 def test_a_folder_in_memory_gives_a_warning(tmp_path, monkeypatch):

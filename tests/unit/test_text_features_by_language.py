@@ -141,7 +141,7 @@ def test_the_rule(texts, given, wanted):
     ("settings", "message"),
     [
         ({"language": "finnish"}, r"language is 'finnish', but must be .*: did you mean 'fi'\?"),
-        ({"language": "fl"}, "language is 'fl', but must be 'auto' or a two-letter code"),
+        ({"language": "fl"}, "'fl', but must be None, 'auto' or a two-letter code of ISO 639-1 such as 'fi'"),
         ({"language": 7}, "language is 7"),
         ({"stemmer": "porter"}, "stemmer is 'porter', but must be one of auto, snowball or None"),
         ({"words": "all"}, "words is 'all', but must be 'auto' or two whole numbers"),

@@ -38,6 +38,10 @@ class Rule:
         """``wanted`` for values that are given as text."""
         return self.wanted
 
+    def or_none(self, wanted: str, none: str = "None") -> str:
+        """The requirement together with None, where None is accepted."""
+        return f"{wanted} or {none}" if self.optional else wanted
+
     @property
     def choices(self) -> Sequence[str]:
         """All values, where they are names; else empty."""
@@ -77,8 +81,8 @@ class Rule:
         if value is None and self.optional:
             return None
         if value is None or not self.fits(value):
-            also = " or None" if self.optional else ""
-            raise InputError(f"{name} is {quoted(value)}, but must be {self.wanted}{also}{self.hint(value)}")
+            wanted = self.or_none(self.wanted)
+            raise InputError(f"{name} is {quoted(value)}, but must be {wanted}{self.hint(value)}")
         return self.plain(value)
 
 

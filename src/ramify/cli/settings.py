@@ -79,7 +79,7 @@ class Setting:
         """Description of the valid values."""
         kinds = self.kinds
         wanted = f"one of {', '.join(kinds)}" if kinds else self.rule.spelled
-        return f"{wanted} or {NONE}" if self.rule.optional else wanted
+        return self.rule.or_none(wanted, NONE)
 
     def from_text(self, text: str, where: str) -> Any:
         """Parse a value.

@@ -62,9 +62,20 @@ def corpus_reader(source: Source, extension: str, fields: Fields, **options: Any
 
 
 def _holds_corpus(path: Path) -> bool:
-    lines = (line.rstrip("\r\n").partition("\t")[2].split() for _, line in numbered_lines(path) if not line.isspace())
-    found = [uris for uris in islice(lines, LOOKED_AT) if uris]
+    found = [uris for uris in _first_subjects(path) if uris]
     return bool(found) and all(URI.fullmatch(uri) for uris in found for uri in uris)
+
+
+def lacks_subjects(path: Path) -> bool:
+    """Whether the first lines of a TSV file have no subjects, so that it may be a corpus like the files beside it."""
+    with suppress(DataFileError):
+        return path.is_file() and not any(_first_subjects(path))
+    return False
+
+
+def _first_subjects(path: Path) -> list[list[str]]:
+    lines = (line.rstrip("\r\n").partition("\t")[2].split() for _, line in numbered_lines(path) if not line.isspace())
+    return list(islice(lines, LOOKED_AT))
 
 
 def _tsv_rows(

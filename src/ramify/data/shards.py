@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ramify.checks import given_path
+from ramify.data import annif
 from ramify.data.fields import DEFAULT_FIELDS, Fields, joined_text
 from ramify.data.files import located, reader_for
-from ramify.data.formats import PACKED, TEXT_FORMATS, extension_of, locate
+from ramify.data.formats import FOLDER, PACKED, TEXT_FORMATS, RowReader, extension_of, locate
 from ramify.data.labels import LabelRows
 from ramify.data.names import with_names
 from ramify.data.streams import numbered_lines, unreadable
@@ -21,9 +22,8 @@ from ramify.spill import Spill
 from ramify.strings import StringTable
 from ramify.values import Dataset
 
-BLOCK_TEXTS = 1 << 12
-"""Texts that are written at a time."""
-
+BLOCK_TEXTS, BLOCK_CHARACTERS = 1 << 12, 1 << 20
+"""Texts are written as soon as there are so many of them, or of their characters."""
 
 EMPTY_BYTES = 1 << 10
 """A larger file is not empty; gzip of no bytes takes about 20, with the name of the file."""
@@ -57,7 +57,7 @@ def shard_files(path: str | Path) -> list[Path]:
     for one in files:
         extension = extension_of(one)
         if extension not in TEXT_FORMATS or (one.suffix.lower() == ".gz" and extension not in PACKED):
-            known = ", ".join(TEXT_FORMATS)
+            known = ", ".join(name for name in TEXT_FORMATS if name != FOLDER)
             raise DataFileError(f"is no file of texts, as all files of a data directory must be: name it {known}", one)
     if not files:
         raise DataFileError("holds no files: name a directory with shards such as part-0.jsonl", file)
@@ -100,7 +100,7 @@ def read_shards(path: str | Path, *, fields: Fields = DEFAULT_FIELDS, spill: Spi
     labels = LabelRows(fields.separator)
     files = _files_with_content(path)
     for file in files:
-        for line, values in _rows(file, fields):
+        for line, values in _rows(file, files, fields):
             try:
                 labels.add(values.pop(), line)
                 text = joined_text(values)
@@ -127,9 +127,10 @@ def _files_with_content(path: str | Path) -> list[Path]:
     full = [file for file in files if not _is_empty(file)]
     if full and len(full) < len(files):
         first = next(file for file in files if file not in full)
+        n_empty = len(files) - len(full)
         warnings.warn(
-            f"{len(files) - len(full):,} of {len(files):,} files in {path} are empty and left out, the first is "
-            f"{first.name}",
+            f"{n_empty:,} of {len(files):,} files in {path} {'is' if n_empty == 1 else 'are'} empty and left out"
+            f"{': ' if n_empty == 1 else ', the first is '}{first.name}",
             RamifyWarning,
             stacklevel=3,
         )
@@ -142,15 +143,24 @@ def _is_empty(file: Path) -> bool:
     except OSError as error:
         raise unreadable(str(file), error) from None
     if 0 < size <= EMPTY_BYTES and extension_of(file) in PACKED:
-        return next(numbered_lines(file), None) is None
+        return all(line.isspace() for _, line in numbered_lines(file))
     return size == 0
 
 
-def _rows(file: Path, fields: Fields) -> Iterator[tuple[int, list[Any]]]:
+def _rows(file: Path, files: Sequence[Path], fields: Fields) -> Iterator[tuple[int, list[Any]]]:
     extension = locate(file)[2]
     if extension not in TEXT_FORMATS:
         raise DataFileError(f"{extension} holds features, but only texts are read in parts: leave --memory out", file)
-    return reader_for(file, extension, fields)(file, [*fields.text_names, fields.labels])
+    reader = None
+    if len(files) > 1 and extension == ".tsv" and annif.lacks_subjects(file):
+        reader = _corpus_reader(files, fields)
+    return (reader or reader_for(file, extension, fields))(file, [*fields.text_names, fields.labels])
+
+
+def _corpus_reader(files: Sequence[Path], fields: Fields) -> RowReader | None:
+    """The reader of the first ``.tsv`` file that is a corpus of Annif; None without one."""
+    readers = (annif.corpus_reader(file, ".tsv", fields) for file in files if extension_of(file) == ".tsv")
+    return next((reader for reader in readers if reader is not None), None)
 
 
 class _ListedTexts:
@@ -173,12 +183,14 @@ class _SpilledTexts(_ListedTexts):
 
     def __init__(self, spill: Spill) -> None:
         super().__init__()
+        self._characters = 0
         self._blob, self._sizes = spill.growing(np.uint8), spill.growing(np.int64)
 
     def add(self, text: str) -> None:
         """Append a text."""
         self._texts.append(text)
-        if len(self._texts) == BLOCK_TEXTS:
+        self._characters += len(text)
+        if len(self._texts) >= BLOCK_TEXTS or self._characters >= BLOCK_CHARACTERS:
             self._write()
 
     def finish(self) -> Sequence[str]:
@@ -192,3 +204,4 @@ class _SpilledTexts(_ListedTexts):
         self._blob.append(table.blob)
         self._sizes.append(np.diff(table.offsets))
         self._texts.clear()
+        self._characters = 0

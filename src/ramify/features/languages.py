@@ -67,6 +67,10 @@ class LanguageRule(Rule):
         """See ``Rule``."""
         return "'auto' or a two-letter code of ISO 639-1 such as 'fi'"
 
+    def or_none(self, wanted: str, none: str = "None") -> str:
+        """See ``Rule``; None goes first, because "such as 'fi' or None" would make it a code."""
+        return f"{none}, {wanted}" if self.optional else wanted
+
     def fits(self, value: Any) -> bool:
         """See ``Rule``."""
         return isinstance(value, str) and (value == AUTO or value in CODES)

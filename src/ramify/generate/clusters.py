@@ -4,7 +4,8 @@ z_l = mean of the embeddings of the label's documents; of a label without docume
 clusters = k-means of the z_l; or the nodes of a level of any label tree, in which a label may have several clusters
 
 Embeddings of an encoder share a large common part, so they are centred: those of documents at their mean, those of
-names at theirs, because names lie elsewhere. The centres of k-means are fitted on labels with documents. Otherwise most
+names at theirs, because names lie elsewhere. The mean of a few names is too much like each of them, so it is then that
+of a sample of all labels' names. The centres of k-means are fitted on labels with documents. Otherwise most
 clusters separate labels that no training document has, and the clusters of a document say little about its labels.
 """
 
@@ -22,6 +23,9 @@ from ramify.values import CSR, Float32, Int64, LabelTree, as_csr
 MOST_FITTED = 100_000
 """Largest number of label vectors that k-means is fitted on; the others are assigned to the nearest centre."""
 
+NAMES_OF_A_MEAN = 1_000
+"""Label names whose mean is the centre of those of labels without documents, at least, where there are so many."""
+
 
 def label_vectors(embeddings: Float32, Y: CSR, embed: Callable[[Int64], Float32]) -> Float32:
     """Mean centred embeddings of the documents of each label, scaled to length 1.
@@ -31,15 +35,29 @@ def label_vectors(embeddings: Float32, Y: CSR, embed: Callable[[Int64], Float32]
     embeddings : float32 array, shape (n, width)
     Y : csr_matrix, shape (n, L)
     embed : callable
-        The embeddings of the names of some labels, shape (m, width): of those without documents.
+        The embeddings of the names of some labels, shape (m, width): of those without documents, and where these are
+        fewer than ``NAMES_OF_A_MEAN``, of about as many others.
     """
-    vectors = np.asarray(Y.T.tocsr() @ (embeddings - embeddings.mean(axis=0)), np.float32)
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    factors = np.asarray(Y.sum(axis=0), np.float64).reshape(-1, 1)
+    vectors = np.asarray(Y.T.tocsr() @ embeddings - factors * mean, np.float32)
     unseen = np.flatnonzero(np.bincount(Y.indices, minlength=Y.shape[1]) == 0)
     if len(unseen):
-        names = embed(unseen)
-        vectors[unseen] = names - names.mean(axis=0) if len(unseen) > 1 else names
+        vectors[unseen] = _centred_names(unseen, Y.shape[1], embed)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return vectors
+
+
+def _centred_names(labels: Int64, n_labels: int, embed: Callable[[Int64], Float32]) -> Float32:
+    """Embeddings of the names of some labels, centred at the mean of many, which are embedded together with them."""
+    if len(labels) >= NAMES_OF_A_MEAN:
+        names = embed(labels)
+        return np.asarray(names - names.mean(axis=0), np.float32)
+    sample = np.unique(np.linspace(0, n_labels - 1, min(n_labels, NAMES_OF_A_MEAN)).astype(np.int64))
+    together = np.union1d(labels, sample)
+    names = embed(together)
+    mean = names[np.searchsorted(together, sample)].mean(axis=0)
+    return np.asarray(names[np.searchsorted(together, labels)] - mean, np.float32)
 
 
 def kmeans_clusters(vectors: Float32, fitted: Int64, n_clusters: int, seed: int) -> CSR:

@@ -161,7 +161,12 @@ def train(
     except ValueError as error:
         raise InputError(f"the training problem is inconsistent: {error}") from None
     except RuntimeError as error:
-        if not folder:
+        # Errors of progress pass through native code; a SpillError has no type of its own in Python.
+        if (
+            not folder
+            or type(error) is not RuntimeError
+            or not str(error).startswith(f"the folder {folder} cannot hold")
+        ):
             raise
         raise InputError(str(error)) from None
     return [

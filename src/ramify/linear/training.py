@@ -148,7 +148,7 @@ class TreeTrainer:
     ) -> list[LevelWeights]:
         """Weights of every level, from the top; the same for any number of threads."""
         levels: list[LevelWeights] = []
-        self.compute.begin(self._work())
+        self.compute.begin(self._work(threads))
         for group in self._groups():
             problems = [self._problem(level, levels, threads) for level in group]
             levels += self.compute.train(
@@ -164,9 +164,16 @@ class TreeTrainer:
             levels[-1] = self.known.beside(levels[-1], self.tree)
         return levels
 
-    def _work(self) -> TreeWork:
-        targets, matched = [*self.targets.values()], ["man" in scheme for scheme in self.schemes]
-        return TreeWork(X=self.X, tree=self.tree, targets=targets, matched=matched, beam=self.config.search.beam)
+    def _work(self, threads: int) -> TreeWork:
+        return TreeWork(
+            X=self.X,
+            tree=self.tree,
+            targets=[*self.targets.values()],
+            matched=["man" in scheme for scheme in self.schemes],
+            beam=self.config.search.beam,
+            solver=self.config.solver,
+            threads=threads,
+        )
 
     def _groups(self) -> list[list[int]]:
         """Levels that can train together: a level with matcher-aware negatives starts a new group."""

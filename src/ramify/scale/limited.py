@@ -26,7 +26,7 @@ from ramify.protocols import TreeWork
 from ramify.scale.parts import part_of_level, placed, row_sizes, rows_of_parents, within
 from ramify.spill import OTHER_FOLDER, Spill
 from ramify.values import CSR, Features, Float32, Float64, Int32
-from ramify.weights import LevelWeights, PackedLevel
+from ramify.weights import MAX_BLOCK, LevelWeights, PackedLevel
 
 ROWS_AT_ONCE = 1 << 16
 """Instances whose hard negatives are searched at a time."""
@@ -43,8 +43,12 @@ ROWS_IN_FILES = sys.platform == "linux"
 SIBLINGS = 16
 """Children of a parent that a thread trains at a time, at most."""
 
-BYTES_PER_WEIGHT = 40
-"""Trained weights before they are in a file: as found, as kept, and as copied."""
+BYTES_PER_WEIGHT, BYTES_PER_WEIGHT_FOUND = 12, 28
+"""Trained weights before they are in a file, as kept and as copied; and as found, in the blocks that are in work."""
+
+WEIGHTS_PER_POSITIVE = ((0.1, 16), (0.05, 32))
+"""Weights that are kept per positive row of a node, at most, from a threshold on: measured are 10 and 22 with short
+texts (gutenberg-lcsh, 8,000), 12 and 24 with long ones (crs-bills-104-110, 3,000). Below, all may be kept."""
 
 FIXED_BYTES = 200_000_000
 """Memory of the interpreter, the libraries, a shard of texts and other buffers."""
@@ -136,7 +140,7 @@ class MemoryLimit:
     ) -> list[LevelWeights]:
         """See ``protocols.Compute``; the weights are in files."""
         half = halves_suffice(X, config)
-        costs = [_row_values(X, problem) for problem in problems]
+        costs = [_costs(X, problem, config.threshold) for problem in problems]
         total = max(sum(float(cost.sum()) for cost in costs), 1.0)
         done, levels = 0.0, []
         for number, (problem, cost) in enumerate(zip(problems, costs, strict=True)):
@@ -144,7 +148,7 @@ class MemoryLimit:
             weights = _WeightsFile(self.spill)
             most = self.limit / PART_SHARE / BYTES_PER_VALUE
             for first, last in bounded_ranges(cost, most):
-                values = float(cost[first:last].sum())
+                values = float(cost[first:last].sum())  # of a part with many weights, more than its rows have
                 share = values / total
                 (part,) = train(
                     X,
@@ -199,16 +203,38 @@ def labels_bytes(positives: int, width: int, leaves: int) -> int:
 
 
 def largest_parent_bytes(work: TreeWork, level: int) -> float:
-    """Estimated memory of the training of the children of the largest parent of a level, in bytes."""
-    children = int(np.diff(work.tree.first_children(level)).max())
-    rows = float(rows_of_parents(work, level).max())
-    values = rows * float(row_sizes(work.X).mean())
-    columns = min(float(work.X.shape[1]), values)
-    lanes, threads = min(children, SIBLINGS), min(-(-children // SIBLINGS), thread_count(None))
-    weights = min(children * columns, values / 4)
+    """Estimated memory of the training of the children of the parent that needs most on a level, in bytes."""
+    children = np.diff(work.tree.first_children(level)).astype(np.float64)
+    rows, size = rows_of_parents(work, level), float(row_sizes(work.X).mean())
+    target = work.targets[level]
+    counts = np.bincount(target.indices, minlength=target.shape[1])
+    positives = np.bincount(work.tree.parents[level], counts, minlength=len(children)).astype(np.float64)
+    values = rows * size
+    columns = np.minimum(float(work.X.shape[1]), values)
+    lanes = np.minimum(children, SIBLINGS)
+    threads = np.minimum(np.ceil(children / SIBLINGS), thread_count(work.threads))
+    weights = most_weights(children, columns, values, positives, work.solver.threshold)
+    in_work = np.minimum(1.0, (threads + 1) * MAX_BLOCK / np.maximum(children, 1))
+    of_weights = weights * (BYTES_PER_WEIGHT + BYTES_PER_WEIGHT_FOUND * in_work)
     copied = 0.0 if ROWS_IN_FILES else 12 * values
     of_threads = threads * (rows * (56 + 8 * lanes) + columns * (4 * lanes + 4))
-    return copied + of_threads + 20 * (rows + columns) + BYTES_PER_WEIGHT * weights
+    return float((copied + of_threads + 20 * (rows + columns) + of_weights).max())
+
+
+def most_weights(children: Float64, columns: Float64, values: Float64, positives: Float64, threshold: float) -> Float64:
+    """Estimated largest number of weights of the children of each parent.
+
+    Parameters
+    ----------
+    children, columns, values, positives : float64 array, shape (parents,)
+        Numbers of children, of features and of values of the rows, and of positive rows of all children.
+    threshold : float
+        Of the solver.
+    """
+    share = next((share for least, share in WEIGHTS_PER_POSITIVE if threshold >= least), None)
+    if share is None:
+        return children * columns
+    return np.minimum(children * columns, np.maximum(share * positives, values / 4))
 
 
 def bounded_ranges(sizes: Float64, most: float) -> list[tuple[int, int]]:
@@ -222,10 +248,14 @@ def bounded_ranges(sizes: Float64, most: float) -> list[tuple[int, int]]:
     return [*ranges, (first, len(sizes))] if len(sizes) else []
 
 
-def _row_values(X: Features, problem: LevelProblem) -> Float64:
-    """Number of values of the rows of each parent."""
-    sizes = np.concatenate([[0.0], np.cumsum(row_sizes(X)[problem.rows.indices])])
-    return np.asarray(np.diff(sizes[problem.rows.indptr]))
+def _costs(X: Features, problem: LevelProblem, threshold: float) -> Float64:
+    """Number of values of the rows of each parent, or of as many values as its weights need memory, if it is larger."""
+    values = np.diff(np.concatenate([[0.0], np.cumsum(row_sizes(X)[problem.rows.indices])])[problem.rows.indptr])
+    ends = problem.blocks.begin[problem.blocks.parent_blocks]
+    children, positives = (np.diff(counts).astype(np.float64) for counts in (ends, problem.positives.indptr[ends]))
+    weights = most_weights(children, np.minimum(float(X.shape[1]), values), values, positives, threshold)
+    bytes_of_weights = (BYTES_PER_WEIGHT + BYTES_PER_WEIGHT_FOUND) * weights
+    return np.asarray(np.maximum(values, bytes_of_weights / BYTES_PER_VALUE))
 
 
 class _WeightsFile:

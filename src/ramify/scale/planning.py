@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ramify import catalogue
+from ramify.checks import Instance
 from ramify.errors import InputError
 from ramify.kernels.train import LevelProblem
 from ramify.models import Blend, Disentangled, Ensemble, Fusion, Partitioned, XRLinear
@@ -272,20 +273,24 @@ def check_plannable(model: Any) -> None:
     Raises
     ------
     InputError
-        The model has no label tree, or it trains a network before its label trees.
+        The model has no label tree, or a part of it trains a network.
     """
-    name = type(model).__name__
-    kinds = set(_kinds(model))
-    network = next(
-        (kind for kind in kinds if (catalogue.by_class(kind.__name__) or catalogue.ADAPTER).extra == "torch"), None
-    )
-    if network is not None:
-        raise InputError(
-            f"--dry-run is given, but {network.__name__} trains a network before its label trees, which this process "
-            "would have to do for the plan: leave --dry-run out"
-        )
-    if not kinds & {XRLinear, Blend}:
-        raise InputError(f"--dry-run is given, but the model {name} has no label tree: leave it out")
+    kinds = list(_kinds(model))
+    if not any(_has_tree(kind) for kind in kinds):
+        raise InputError(f"--dry-run is given, but the model {type(model).__name__} has no label tree: leave it out")
+    for kind in kinds:
+        if (catalogue.by_class(kind.__name__) or catalogue.ADAPTER).extra == "torch":
+            when = " before its label trees" if _has_tree(kind) else ""
+            raise InputError(
+                f"--dry-run is given, but {kind.__name__} trains a network{when}, which this process would have to do "
+                "for the plan: leave --dry-run out"
+            )
+
+
+def _has_tree(kind: type) -> bool:
+    """Whether models of a class train label trees: themselves, or as a part that is an ``XRLinear``."""
+    rules = getattr(kind, "RULES", {}).values()
+    return kind in (XRLinear, Blend) or any(isinstance(rule, Instance) and rule.kind is XRLinear for rule in rules)
 
 
 def _kinds(model: Any) -> Iterator[type]:
