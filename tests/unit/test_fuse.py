@@ -13,6 +13,8 @@ from ramify.data import with_vocabulary
 from ramify.data.predictions import Predictions, read_predictions
 from ramify.errors import DataFileError, InputError, ModelFileError, RamifyWarning
 from ramify.tagger.fusing import fuse
+from ramify.tagger.fusing.fuse import _check_common
+from ramify.tagger.fusing.labels import JointLabels
 from ramify.tagger.fusing.members import SavedMember, StoredPredictions, digests_of
 from ramify.values import Dataset, TopK, Vocabulary, as_csr
 
@@ -231,11 +233,29 @@ def test_a_label_of_another_program_may_be_an_identifier(parts):
         fuse({"a": a, "p": both}, held)
 
 
-def test_a_name_with_two_identifiers_is_refused(parts):
-    a = Tagger(XRLinear(threads=1)).fit_dataset(identified(documents(60, ["water", "fire"])))
-    b = Tagger(XRLinear(threads=1)).fit_dataset(identified(documents(60, ["fire", "earth"], 1), {"earth": "water"}))
-    with pytest.raises(InputError, match=r"'water' has the identifier 'u:earth' in the member b, but 'u:water'"):
-        fuse({"a": a, "b": b}, parts[2])
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_name_with_two_identifiers_is_two_labels(parts, order):
+    """u:fire is "fire" in a, and "fire (hot)" in b, where "fire" is u:earth."""
+    members = {
+        "a": Tagger(XRLinear(threads=1)).fit_dataset(identified(documents(60, ["water", "fire"]))),
+        "b": Tagger(XRLinear(threads=1)).fit_dataset(
+            identified(documents(60, ["fire", "earth"], 1), {"fire": "fire (hot)", "earth": "fire"})
+        ),
+    }
+    of_keys = replace(parts[2], label_names=[f"u:{name}" for name in parts[2].label_names])
+    tagger = fuse({name: members[name] for name in order}, of_keys, threads=1)
+    names = {"ab": ["water", "fire", "fire (u:earth)"], "ba": ["fire (hot)", "fire", "water"]}[order]
+    assert list(tagger.label_names_) == names
+    key_of = dict(zip(tagger.label_names_, tagger.label_keys_, strict=True))
+    assert [key_of[tagger.tag([words], 1)[0][0][0]] for words in TOPICS.values()] == [f"u:{name}" for name in TOPICS]
+    assert min(one.added for one in tagger.model_.report_.members) > 0.05
+
+
+def test_a_name_with_an_identifier_is_never_that_of_another_label():
+    labels = JointLabels.of({"a": (["x", "x (2)"], ["1", "3"]), "b": (["x", "y"], ["2", "1"])})
+    assert labels.names_of == {"a": ["x", "x (2)"], "b": ["x (2) (2)", "x"]}
+    with pytest.raises(InputError, match="no label in common"):
+        _check_common(JointLabels.of({"a": (["x"], ["1"]), "b": (["x"], ["2"])}))
 
 
 def test_a_vocabulary_of_all_labels_is_kept(parts):

@@ -63,14 +63,15 @@ def read_predictions(path: str | Path, dataset: Dataset) -> Predictions:
     path : path-like
         The file.
     dataset : Dataset
-        Documents with texts. A line without the field "text" belongs to the document with its "id"; if the documents or
-        the lines have no ids, to the document with its number. In tables of one row per label, documents without ids
-        are numbered from 1.
+        Documents with texts. A line without the field "text" belongs to the document with its "id", compared as text;
+        the id of a document without one is its number from 1. If no line has an id, the lines belong to the documents
+        in order.
 
     Raises
     ------
     DataFileError
-        Anything wrong with the file, by line; lines without texts that do not match the documents.
+        Anything wrong with the file, by line; lines without texts that do not match the documents; an id that no
+        document has, or several different ones.
     InputError
         Documents without texts.
     MissingExtraError
@@ -91,7 +92,6 @@ def read_predictions(path: str | Path, dataset: Dataset) -> Predictions:
     ids: list[Any] = []
     lines: list[int] = []
     rows: list[list[tuple[str, float]]] = []
-    by_id = _documents_by_id(dataset, as_texts=extension != ".jsonl")
     for line, (labels, text, identity) in records:
         texts.append(text if isinstance(text, str) else None)
         if not isinstance(identity, str | int | float | None):
@@ -100,7 +100,7 @@ def read_predictions(path: str | Path, dataset: Dataset) -> Predictions:
         lines.append(line)
         rows.append(_ranked(labels, path, line))
     names = sorted({name for row in rows for name, _ in row})
-    return Predictions(_texts_of(texts, ids, lines, by_id, dataset.texts, path), names, _top(rows, names), path)
+    return Predictions(_texts_of(texts, ids, lines, dataset, path), names, _top(rows, names), path)
 
 
 def _of_cells(reader: RowReader, path: Path) -> Iterator[tuple[int, list[Any]]]:
@@ -119,15 +119,28 @@ def _of_cells(reader: RowReader, path: Path) -> Iterator[tuple[int, list[Any]]]:
     yield from found.values()
 
 
-def _documents_by_id(dataset: Dataset, *, as_texts: bool) -> dict[Any, int]:
-    """Numbers of documents by id; empty without ids, unless ids are written as texts, as in tables.
+def _texts_by_id(ids: Sequence[Any] | None, own: Sequence[str]) -> dict[str, str | None]:
+    """The text of the document with each id, as text; None for an id that documents with different texts have.
 
-    ``ramify predict`` gives a document without an id its number from 1.
+    Formats differ in the types of ids: a number of a JSON line is a text in a CSV file. As in the output of
+    ``ramify predict``, the id of a document without one is its number from 1, unless another document has that id.
     """
-    ids = dataset.ids if dataset.ids is not None else [None] * len(dataset)
-    if not as_texts:
-        return {n + 1 if one is None else one: n for n, one in enumerate(ids)} if _any_is_given(ids) else {}
-    return {str(n + 1 if one is None else one): n for n, one in enumerate(ids)}
+    found: dict[str, str | None] = {}
+    for text, identity in zip(own, ids if ids is not None else [None] * len(own), strict=True):
+        if identity is not None:
+            key = _as_text(identity)
+            found[key] = text if found.get(key, text) == text else None
+    given = set(found)
+    for number, text in enumerate(own, 1):
+        if (ids is None or ids[number - 1] is None) and str(number) not in given:
+            found[str(number)] = text
+    return found
+
+
+def _as_text(identity: Any) -> str:
+    """An id as text; whole numbers have no fraction, as a column of whole numbers with gaps is read as fractions."""
+    is_whole = isinstance(identity, float) and identity.is_integer()
+    return str(int(identity) if is_whole else identity)
 
 
 def _ranked(labels: Any, path: Path, line: int) -> list[tuple[str, float]]:
@@ -145,17 +158,21 @@ def _ranked(labels: Any, path: Path, line: int) -> list[tuple[str, float]]:
     return sorted(found.items(), key=lambda pair: -pair[1])
 
 
-def _texts_of(
-    texts: list[Any], ids: list[Any], lines: list[int], by_id: Mapping[Any, int], own: Sequence[str], path: Path
-) -> list[str]:
-    """The text of each line: its own, or that of the document with its id or number."""
+def _texts_of(texts: list[Any], ids: list[Any], lines: list[int], dataset: Dataset, path: Path) -> list[str]:
+    """The text of each line: its own, or that of the document with its id; without any id, in order."""
+    own = dataset.texts or ()
     if all(text is not None for text in texts):
         return texts
-    if by_id and _any_is_given(ids):
+    if any(one is not None for one in ids):
+        by_id = _texts_by_id(dataset.ids, own)
+        are_numbers = dataset.ids is None or all(one is None for one in dataset.ids)
+        found = []
         for line, identity, text in zip(lines, ids, texts, strict=True):
-            if text is None and identity not in by_id:
-                raise DataFileError(f"the id is {quoted(identity)}, but no document has it: correct it", path, line)
-        return [own[by_id[identity]] if text is None else text for text, identity in zip(texts, ids, strict=True)]
+            known = by_id.get(_as_text(identity)) if text is None and identity is not None else text
+            if known is None:
+                raise DataFileError(_wrong_id(identity, by_id, are_numbers=are_numbers), path, line)
+            found.append(known)
+        return found
     if len(texts) != len(own):
         raise DataFileError(
             f"has {len(texts)} lines for {len(own)} documents, and no texts or ids that match them: give one line for "
@@ -165,8 +182,14 @@ def _texts_of(
     return [own[number] if text is None else text for number, text in enumerate(texts)]
 
 
-def _any_is_given(ids: Sequence[Any]) -> bool:
-    return any(one is not None for one in ids)
+def _wrong_id(identity: Any, by_id: Mapping[str, str | None], *, are_numbers: bool) -> str:
+    """Why the text of a line without a text is not known."""
+    if identity is None:
+        return "has neither an id nor a text, but other lines have: add one"
+    if _as_text(identity) in by_id:
+        return f"the id is {quoted(identity)}, but documents with different texts have it: give texts instead"
+    hint = "documents without ids are numbered from 1" if are_numbers else "correct it"
+    return f"the id is {quoted(identity)}, but no document has it: {hint}"
 
 
 def _top(rows: list[list[tuple[str, float]]], names: list[str]) -> TopK:

@@ -25,6 +25,7 @@ from ramify.protocols import TreeWork
 from ramify.scale.cluster import FEWEST_PARTS, PARTS_PER_SLOT, Cluster
 from ramify.scale.executors import Executor
 from ramify.scale.parts import passes, ranges, row_sizes, rows_of_parents, task_memory
+from ramify.tagger.fusing.members import TrainedMember
 from ramify.values import CSR, Features, Hybrid, Int32, empty_csr
 from ramify.weights import LevelWeights, PackedLevel
 
@@ -305,6 +306,8 @@ def _kinds(model: Any) -> Iterator[type]:
     elif isinstance(model, Ensemble | Fusion):
         for part in model._models():
             yield from _kinds(part)
+    elif isinstance(model, TrainedMember):
+        yield from _kinds(XRLinear() if model.tagger.model is None else model.tagger.model)
 
 
 def features_bytes(X: Features) -> int:

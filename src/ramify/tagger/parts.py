@@ -13,7 +13,7 @@ from ramify.features import Concatenated, Tfidf
 from ramify.features.dense_text import DenseText
 from ramify.features.scripts import advice_on_scripts
 from ramify.features.shards import fit_transform_shards
-from ramify.models.base.adapter import unfitted
+from ramify.models.base.adapter import as_model, own_method, unfitted
 from ramify.protocols import Model
 from ramify.spill import Spill
 from ramify.values import Dataset, Features, Hybrid, StageProgress, as_features, empty_csr
@@ -47,6 +47,22 @@ def features_for(model: Model, X: Any) -> Features:
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind == "f" and "hybrid" in model.abilities:
         return Hybrid(empty_csr(X.shape[0], 0), X)
     return as_features(X)
+
+
+def check_texts(model: Any, dataset: Dataset) -> None:
+    """Raise InputError if a model, or a member of it, needs texts that a Dataset lacks."""
+    if dataset.texts is not None or "texts" not in as_model(model).needs:
+        return
+    name, members = type(model).__name__, own_method(model, "members_needing")
+    found = [] if members is None else members("texts")
+    if not found:
+        raise InputError(f"{name} needs texts, but the data contain features only: give texts")
+    which = (
+        f"the member {found[0]} of {name} needs"
+        if len(found) == 1
+        else (f"the members {', '.join(found)} of {name} need")
+    )
+    raise InputError(f"{which} texts, but the data contain features only: give texts, or leave such members out")
 
 
 def features_of(

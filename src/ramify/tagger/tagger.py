@@ -26,7 +26,7 @@ from ramify.tagger.fitted import FittedTagger
 from ramify.tagger.given_labels import given_labels, is_matrix, label_sets, of_used_labels
 from ramify.tagger.instances import as_dataset, as_instances
 from ramify.tagger.on_hub import OnHub
-from ramify.tagger.parts import features_of, is_vectorizer, unfitted_part
+from ramify.tagger.parts import check_texts, features_of, is_vectorizer, unfitted_part
 from ramify.values import Dataset, StageProgress, Vocabulary, as_label_matrix
 
 if TYPE_CHECKING:
@@ -165,8 +165,7 @@ class Tagger(OnHub, FittedTagger):
         vectorizer = unfitted_part("vectorizer", self.vectorizer, is_vectorizer, Tfidf)
         adapted = as_model(model)
         texts = dataset.texts if "texts" in adapted.needs else None
-        if "texts" in adapted.needs and dataset.texts is None:
-            raise InputError(f"{type(model).__name__} needs texts, but the data contain features only: give texts")
+        check_texts(model, dataset)
         if dataset.texts is not None and "X" not in adapted.needs:
             vectorizer, X, columns = None, None, None
         else:

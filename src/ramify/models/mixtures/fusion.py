@@ -14,11 +14,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,12 +28,13 @@ from ramify.exchange import CheckedTraining, Request, Sizes, Training, VectorCac
 from ramify.models.base.adapter import as_model, unfitted
 from ramify.models.mixtures.fusion_fit import FEWEST, MEASURES, NDCG, Candidates, Fit, fit, power_of
 from ramify.models.mixtures.fusion_report import LARGEST, FusionReport
+from ramify.models.mixtures.fusion_trial import Trial, joined
 from ramify.models.mixtures.given_members import listed_members, made_member, member_names
 from ramify.models.mixtures.member_reasons import for_member
 from ramify.models.mixtures.merged import MergedModel, stored_sizes
 from ramify.models.mixtures.merging import POWER, Merger, Power
 from ramify.store.parts import parts_to_state, stored_part
-from ramify.values import CSR, Bool, Float64, Int64, TopK, as_csr
+from ramify.values import CSR, Float64, Int64, TopK
 from ramify.wording import counted
 
 SHARE = 0.2
@@ -152,7 +152,9 @@ class Fusion(MergedModel):
         """Fit the parameters on held-out documents, then train the members that have a weight on all documents."""
         names = member_names(self._given())
         models = dict(zip(names, self._models(), strict=True))
+        self.__dict__.get("_opened", {}).clear()  # the next fit opens saved models anew: they may have been replaced
         _check_documents(models, len(training))
+        self._check_frozen(models, training)
         shared = replace(training, vectors=VectorCache())
         held = self._held_out(training, list(models.values()))
         count = (len(held) + 1) * len(models)
@@ -161,7 +163,7 @@ class Fusion(MergedModel):
             twins, trial = self._trial(shared, models, rows, number * len(models), count)
             trials.append(trial)
         if trials:
-            found, powers = self._fitted(_joined(trials))
+            found, powers = self._fitted(joined(trials))
             kept = found.parameters.used
             members = [self._final(names[m], twins[names[m]], shared, count - len(models) + m, count) for m in kept]
         else:
@@ -183,6 +185,18 @@ class Fusion(MergedModel):
             ),
             known=Sizes(features=training.n_features, labels=training.Y.shape[1]),
         )
+
+    def _check_frozen(self, models: Mapping[str, Any], training: CheckedTraining) -> None:
+        """Raise InputError for a frozen member that does not fit the data, before another one is trained."""
+        quiet = replace(training, progress=None)
+        for name, model in models.items():
+            if "frozen" in as_model(model).abilities:
+                self._answer(name, self._trained(name, unfitted(model), quiet, 0, 1), quiet, np.arange(1))
+
+    def members_needing(self, field: str) -> list[str]:
+        """Names of the given members that need a field of the training, such as "texts"."""
+        pairs = zip(member_names(self._given()), self._models(), strict=True)
+        return [name for name, model in pairs if field in as_model(model).needs]
 
     def _held_out(self, training: CheckedTraining, models: Sequence[Any]) -> list[Int64]:
         """Rows of the folds; all labelled documents at once if no member is trained; empty if there are too few."""
@@ -346,35 +360,6 @@ def _errors_of(name: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"the member {name}: {error}") from error
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Rankings of held-out documents by each member, and their labels, shape (n, L)."""
-
-    tops: list[TopK]
-    truth: CSR
-
-    def among(self, labels: Bool) -> Trial:
-        """The same with some of the labels only, by a mask of shape (L,)."""
-        tops = []
-        for top in self.tops:
-            known = (top.labels >= 0) & labels[np.maximum(top.labels, 0)]
-            scores = np.where(known, top.scores, -np.inf).astype(np.float32)
-            tops.append(TopK(np.where(known, top.labels, -1).astype(np.int32), scores))
-        kept: Any = self.truth.multiply(labels[None].astype(np.float32))
-        truth = as_csr(sp.csr_matrix(kept))
-        truth.eliminate_zeros()
-        return Trial(tops, truth)
-
-
-def _joined(trials: Sequence[Trial]) -> Trial:
-    """The trials of several folds, one below the other."""
-    tops = [
-        TopK(*(np.vstack([getattr(trial.tops[member], name) for trial in trials]) for name in ("labels", "scores")))
-        for member in range(len(trials[0].tops))
-    ]
-    return Trial(tops, as_csr(sp.vstack([trial.truth for trial in trials], format="csr")))
 
 
 def _stored_parameters(config: Mapping[str, Any], count: int) -> tuple[list[str], Float64, tuple[Power, ...]]:

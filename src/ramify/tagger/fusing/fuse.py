@@ -58,7 +58,7 @@ def fuse(
     ------
     InputError
         No tagger among the members, taggers of texts and of features together, predictions of other texts, a member
-        without a label in common with the others, or a label with different identifiers.
+        without a label in common with the others, or two labels of a member that are one of another member.
 
     Warns
     -----
@@ -145,7 +145,8 @@ def _check_common(labels: JointLabels) -> None:
     for member in others:
         if own.isdisjoint(labels.names_of[member]):
             raise InputError(
-                f"the members {first} and {member} have no label in common: give members with the same label names"
+                f"the members {first} and {member} have no label in common: give members with the same identifiers of "
+                "labels, or without identifiers and with the same names"
             )
 
 

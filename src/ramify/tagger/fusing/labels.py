@@ -33,26 +33,22 @@ class JointLabels:
     def of(cls, members: Mapping[str, tuple[Sequence[str], Sequence[str] | None]]) -> JointLabels:
         """From the names and identifiers of each member's labels.
 
-        A label has the name of the first member that has its identifier. A label without identifier may be the
-        identifier of another member's label.
+        A label has the name of the first member that has its identifier; if an earlier label with another identifier
+        has that name, "name (identifier)". A label without identifier may be the identifier of another member's label.
 
         Raises
         ------
         InputError
-            A name with different identifiers, or two labels of a member that are the same.
+            Two labels of a member that are the same.
         """
         key_of: dict[str, str] = {}
         name_of: dict[str, str] = {}
-        for member, (names, keys) in members.items():
+        for names, keys in members.values():
             for name, key in zip(names, keys or (), strict=False):
                 if key == name or key in name_of:  # an identifier that is the name stands for none
                     continue
-                if name in key_of:
-                    raise InputError(
-                        f"the label {quoted(name)} has the identifier {quoted(key)} in the member {member}, but "
-                        f"{quoted(key_of[name])} in another one: give members of one vocabulary"
-                    )
-                key_of[name], name_of[key] = key, name
+                new = _free_name(name, key, key_of)
+                key_of[new], name_of[key] = key, new
         joint = {}
         for member, (names, keys) in members.items():
             pairs = zip(names, names if keys is None else keys, strict=True)
@@ -81,6 +77,13 @@ class JointLabels:
             by_key.get(key) or by_name.get(name, name) for name, key in zip(dataset.label_names, keys, strict=True)
         ]
         return renamed(dataset, dataset.label_names, names)
+
+
+def _free_name(name: str, key: str, key_of: Mapping[str, str]) -> str:
+    """The name of a label with an identifier that no earlier label has: its own, unless that name is used."""
+    while name in key_of:
+        name = f"{name} ({key})"
+    return name
 
 
 def _named(name: str, key_of: Mapping[str, str], name_of: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from ramify.errors import InputError, damage_reported
 from ramify.exchange import Request, Sizes, Training
 from ramify.models import load
 from ramify.models.base.adapter import as_model, restricted, set_known
+from ramify.models.base.model import check_extras
 from ramify.models.base.stored import stored_array, stored_size
 from ramify.store.parts import parts_to_state, stored_part
 from ramify.strings import StringTable
@@ -59,14 +60,12 @@ class Aligned:
         raise NotImplementedError
 
     def fit_training(self, training: Training) -> Aligned:
-        """Align the labels by name; nothing is trained."""
+        """Align the labels by name; nothing is trained. The error does not name the member: ``Fusion`` does."""
         names = training.label_names or ()
         number = {name: place for place, name in enumerate(names)}
         self.places_ = np.array([number.get(name, -1) for name in self._found_in(names)], np.int32)
         if not (self.places_ >= 0).any():
-            raise InputError(
-                f"the member {self.name} has no label in common with the data: give models with the same label names"
-            )
+            raise InputError("no label in common with the data: give models with the same label names")
         self.n_labels_ = len(names)
         return self
 
@@ -255,10 +254,20 @@ class TrainedMember(SavedMember):
         return as_model(self.tagger.model).abilities & {"beam"}
 
     def fit_training(self, training: Training) -> TrainedMember:
-        """Train the tagger on the texts."""
+        """Train the tagger on the texts.
+
+        Raises
+        ------
+        InputError
+            A field of the training that a tagger cannot pass on, such as ``sample_weight``.
+        """
+        check_extras(self.name, self.abilities, training)
         names, texts = training.label_names or (), training.texts or ()
-        dataset = Dataset(as_csr(training.Y), names, texts=texts)
-        self.tagger = clone(self.tagger).fit_dataset(dataset, progress=training.progress)
+        dataset = Dataset(as_csr(training.Y), names, texts=texts, vocabulary=training.vocabulary)
+        self.tagger = clone(self.tagger).fit_dataset(
+            dataset, progress=training.progress, compute=training.compute, spill=training.spill
+        )
+        self.tagger.vocabulary_ = None  # the tagger of the fusion stores it
         super().fit_training(training)
         return self
 
