@@ -354,17 +354,13 @@ def _divide(tagger: Tagger, limit: int, options: PredictOptions) -> None:
     from ramify.cli.training_report import directory_bytes
     from ramify.scale.divided import batch_bytes, divide
 
-    texts = Source.of(options).texts
-    documents = min(options.batch, len(texts)) if texts else options.batch
-    k = min(DEFAULT_K if options.k is None else options.k, len(tagger.label_names_))
-    parts = divide(
-        tagger.model_, limit, batch=batch_bytes(documents, k, why=options.why), stored=directory_bytes(options.model)
-    )
+    documents = min(options.batch, len(Source.of(options).texts) or options.batch)
+    k = min(options.k or DEFAULT_K, len(tagger.label_names_))
+    batch = batch_bytes(documents, k, why=options.why)
+    parts = divide(tagger.model_, limit, batch=batch, stored=directory_bytes(options.model))
     if parts > 1:
-        note(
-            f"the weights are read in {parts:,} parts for each batch; a larger --batch reads them less often",
-            quiet=options.quiet,
-        )
+        sentence = f"the weights are read in {parts:,} parts for each batch; a larger --batch reads them less often"
+        note(sentence, quiet=options.quiet)
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:
