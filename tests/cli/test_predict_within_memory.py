@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ramify.answering import open_tagger
 from ramify.scale import divided
 
 
@@ -36,10 +35,9 @@ def test_the_answers_are_those_of_the_whole_model(call, trained, monkeypatch, op
     model, documents = trained
     whole = call("predict", model, documents, *options)
     assert whole.code == 0 and whole.out
-    monkeypatch.setattr(divided, "peak_memory", lambda: 0.0)  # otherwise the limit is too small
-    monkeypatch.setattr(divided, "BATCH", 0)
-    levels = open_tagger(model).model_.search_.levels
-    small = sum(level.nbytes for level in levels[:-1]) + levels[-1].nbytes  # half of the leaves at a time
+    monkeypatch.setattr(divided, "used_memory", lambda: 0)  # otherwise the limit is too small
+    monkeypatch.setattr(divided, "batch_bytes", lambda *_, **__: 0)
+    small = sum(file.stat().st_size for file in model.iterdir())  # half of the leaves at a time
     parts = call("predict", model, documents, "--memory", f"{small / 1000:.3f}KB", *options)
     assert parts.code == 0, parts.err
     assert parts.out == whole.out
@@ -58,9 +56,17 @@ def test_a_model_that_fits_is_read_as_a_whole(call, trained):
     [
         ("much", "--memory is 'much', but must be a size such as 4GB or 500MB"),
         ("0GB", "--memory is '0GB', but must be a size"),
-        ("1MB", "the limit of memory is 1 MB, but the model needs about"),
+        ("1MB", "the limit of memory (--memory) is 1 MB, but the model needs about"),
     ],
 )
 def test_bad_limits(refused, trained, size, words):
     model, documents = trained
     assert words in refused("predict", model, documents, "--memory", size)
+
+
+def test_a_batch_that_exceeds_the_limit_is_named(refused, trained):
+    model, documents = trained
+    sentence = refused("predict", model, documents, "--memory", "1GB", "--batch", 100_000, "-k", 100)
+    assert "raise the limit (7,030 MB for a batch), or use a smaller --batch or -k" in sentence
+    sentence = refused("predict", model, documents, "--memory", "1GB", "--why")
+    assert "or use a smaller --batch or -k" in sentence

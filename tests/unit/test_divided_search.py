@@ -11,6 +11,9 @@ from ramify import Disentangled, Ensemble, PopularLabels, XRLinear, load
 from ramify.errors import InputError
 from ramify.scale import divided
 from ramify.scale.divided import DividedSearch, divide, give_back
+from ramify.tagger import Tagger
+from ramify.tagger.fusing.members import SavedMember
+from ramify.values import Dataset
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +29,7 @@ def model(data):
 @pytest.fixture(autouse=True)
 def nothing_used(monkeypatch):
     """Limits of a few thousand bytes divide small models, as if the process had used no memory."""
-    monkeypatch.setattr(divided, "peak_memory", lambda: 0.0)
-    monkeypatch.setattr(divided, "BATCH", 0)
+    monkeypatch.setattr(divided, "used_memory", lambda: 0)
 
 
 def limit_of(parts, *models):
@@ -90,18 +92,62 @@ def test_a_model_that_fits_is_not_divided(model):
 
 
 def test_limits_that_are_too_small_name_what_is_needed(data, model):
-    with pytest.raises(InputError, match=r"^the limit of memory is 0 MB, but the model needs about \d+ MB: raise"):
+    with pytest.raises(
+        InputError, match=r"^the limit of memory \(--memory\) is 0 MB, but the model needs about \d+ MB: r"
+    ):
         divide(model, 20)
     copied = Disentangled(XRLinear(branching=4, max_leaf=8, threads=1), copies=2, threads=1).fit(*data)
-    with pytest.raises(InputError, match=r"because its tree has several leaves per label and cannot be read in parts"):
+    with pytest.raises(
+        InputError, match=r"because it has a tree that has several leaves per label and cannot be read in parts"
+    ):
         divide(copied, limit_of(2, copied.model_))
     dense = trained(hybrid(data[0]), data[1], threads=1)
-    with pytest.raises(InputError, match=r"because its tree has dense weights and cannot"):
+    with pytest.raises(InputError, match=r"because it has a tree that has dense weights and cannot"):
         divide(dense, limit_of(2, dense))
-    with pytest.raises(InputError, match=r"because its tree has no clusters and cannot"):
+    with pytest.raises(InputError, match=r"because it has a tree that has no clusters and cannot"):
         divide(XRLinear(threads=1, max_leaf=300).fit(*data), 4000)
-    with pytest.raises(InputError, match=r"^the model has no label tree, so its weights are not read in parts: leave"):
-        divide(PopularLabels().fit(*data), 4000)
+
+
+def test_a_model_without_trees_is_compared_with_its_files(data):
+    model = PopularLabels().fit(*data)
+    assert divide(model, 4000, stored=3000) == 1
+    with pytest.raises(InputError, match=r"because it has no label tree and cannot be read in parts: raise the limit"):
+        divide(model, 4000, stored=5000)
+
+
+def test_single_rows_and_given_pairs_are_those_of_the_whole_tree(data, model, tmp_path):
+    X, Y = data
+    loaded = in_parts(model, tmp_path)
+    row = X[3].sorted_indices()
+    for mine, whole in zip(
+        loaded.single(4)(row.indices, row.data), model.single(4)(row.indices, row.data), strict=True
+    ):
+        np.testing.assert_array_equal(mine, whole)
+    np.testing.assert_array_equal(loaded.score_pairs(X, Y).data, model.score_pairs(X, Y).data)
+    np.testing.assert_array_equal(loaded.decision_function(X[:9]), model.decision_function(X[:9]))
+    np.testing.assert_array_equal(loaded.leaf_scores(X, 5), model.leaf_scores(X, 5))
+
+
+def test_a_tree_that_fits_alone_but_not_beside_others_gives_its_pages_back(data, tmp_path, monkeypatch):
+    Ensemble([XRLinear(branching=4, max_leaf=8, seed=seed, threads=1) for seed in (0, 1)]).fit(*data).save(
+        tmp_path / "m"
+    )
+    loaded = load(tmp_path / "m")
+    searches = [part.search_ for part in loaded.inside().values() if isinstance(part, XRLinear)]
+    inner = sum(level.nbytes for search in searches for level in search.levels[:-1])
+    room = max(search.levels[-1].nbytes for search in searches)
+    assert divide(loaded, inner + 2 * room) == 1
+    given = []
+    monkeypatch.setattr(divided, "give_back", lambda level: given.append(id(level)))
+    loaded.predict_topk(data[0], 5)
+    assert {id(search.levels[-1]) for search in searches} <= set(given)
+
+
+def test_trees_of_the_members_of_a_fusion_are_divided(data):
+    X, Y = data
+    names = [f"label {number}" for number in range(Y.shape[1])]
+    tagger = Tagger(XRLinear(branching=4, max_leaf=8, threads=1)).fit_dataset(Dataset(Y, names, X=X))
+    assert divide(SavedMember(tagger), limit_of(3, tagger.model_)) == 3
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not list mapped files")

@@ -322,7 +322,7 @@ def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
     limit = None if options.memory is None else bytes_of(options.memory)
     tagger = open_tagger(options.model, threads=options.threads)
     if limit is not None:
-        _divide(tagger, limit, quiet=options.quiet)
+        _divide(tagger, limit, options)
     if options.beam is not None:
         tagger.check_beam(options.beam)
     if options.decide is not None:
@@ -348,17 +348,19 @@ def _predictor(options: PredictOptions, *, probabilities: bool) -> Predictor:
     )
 
 
-def _divide(tagger: Tagger, limit: int, *, quiet: bool) -> None:
+def _divide(tagger: Tagger, limit: int, options: PredictOptions) -> None:
     """Read the leaves of the model in parts, if its weights would exceed the limit of ``--memory``."""
     from ramify.cli.output import note
-    from ramify.scale.divided import divide
+    from ramify.cli.training_report import directory_bytes
+    from ramify.scale.divided import batch_bytes, divide
 
-    parts = divide(tagger.model_, limit)
+    documents = min(options.batch, len(Source.of(options).texts) or options.batch)
+    k = min(options.k or DEFAULT_K, len(tagger.label_names_))
+    batch = batch_bytes(documents, k, why=options.why)
+    parts = divide(tagger.model_, limit, batch=batch, stored=directory_bytes(options.model))
     if parts > 1:
-        note(
-            f"the weights are read in {parts:,} parts for each batch; a larger --batch reads them less often",
-            quiet=quiet,
-        )
+        sentence = f"the weights are read in {parts:,} parts for each batch; a larger --batch reads them less often"
+        note(sentence, quiet=options.quiet)
 
 
 def _batches(documents: Iterable[Any], size: int) -> Iterator[list[Any]]:

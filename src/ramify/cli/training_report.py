@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ramify.cli.output import bytes_text, columns, seconds_text, show, show_json
 from ramify.cli.stages import Stages
 from ramify.evaluation import Report
 from ramify.models.base.adapter import as_model
+from ramify.scale.memory import peak_memory
 from ramify.tagger import Tagger
 from ramify.tagger.explain.sizes import describe
 
@@ -122,13 +122,3 @@ class TrainingReport:
 def directory_bytes(path: Path) -> int:
     """Bytes of the files in a directory."""
     return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
-
-
-def peak_memory() -> int:
-    """Peak memory of this process in bytes; 0 if the system does not report it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -48,7 +48,14 @@ class BeamSearch:
         Weights of each level, from the top.
     log_bias : float32 array, shape (L,), optional
         Value added to the log score of each label, at most 0.
+
+    Attributes
+    ----------
+    by_row : bool
+        Whether ``topk_one`` reads only the weights that ``topk`` reads; otherwise callers use ``topk``.
     """
+
+    by_row = True
 
     def __init__(self, tree: LabelTree, levels: Sequence[PackedLevel], log_bias: Float32 | None = None) -> None:
         self.tree = tree

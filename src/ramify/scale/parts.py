@@ -10,7 +10,6 @@ all of them, so it gets the bits of the training on one machine.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -24,6 +23,7 @@ from ramify.exchange import Request
 from ramify.kernels.predict import SearchConfig, nodes_reached
 from ramify.kernels.train import LevelProblem, SolverConfig, train
 from ramify.protocols import TreeWork
+from ramify.scale.memory import peak_memory
 from ramify.values import CSR, Features, Float32, Float64, Hybrid, Int32, Int64
 from ramify.weights import Blocks, LevelWeights, PackedLevel
 
@@ -95,7 +95,7 @@ def train_part(X: Features, weights: Float32 | None, part: LevelProblem, setting
         threads=settings.threads,
         half_precision=settings.half_precision,
     )
-    return arrays_of(level) | {"peak_mb": np.array([peak_memory()])}
+    return arrays_of(level) | {"peak_mb": np.array([peak_memory() / 1e6])}
 
 
 def _own_rows(part: LevelProblem) -> tuple[Int64, CSR, CSR]:
@@ -126,23 +126,18 @@ def search_part(
     """Nodes that the rows [first, last) reach: the arrays of the CSR of ``kernels.predict.nodes_reached``."""
     parents, levels = upper
     found = nodes_reached(parents, levels, X[first:last], config, threads=threads)
-    return {"indptr": found.indptr, "indices": found.indices, "data": found.data, "peak_mb": np.array([peak_memory()])}
+    return {
+        "indptr": found.indptr,
+        "indices": found.indices,
+        "data": found.data,
+        "peak_mb": np.array([peak_memory() / 1e6]),
+    }
 
 
 def answer_part(model: Any, X: Features, first: int, last: int, k: int | None, threads: int) -> Arrays:
     """Labels and scores of the rows [first, last): the arrays of the ``TopK``."""
     top = model.answer(Request(X=X[first:last], k=k, threads=threads))
-    return {"labels": top.labels, "scores": top.scores, "peak_mb": np.array([peak_memory()])}
-
-
-def peak_memory() -> float:
-    """Peak memory of this process in MB; 0 where the system does not report it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return {"labels": top.labels, "scores": top.scores, "peak_mb": np.array([peak_memory() / 1e6])}
 
 
 def arrays_of(level: LevelWeights) -> Arrays:

@@ -10,8 +10,8 @@ the merge is that of the search, so labels and scores are those of the whole tre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +29,9 @@ from ramify.weights import ENTRY_BYTES, PackedLevel
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """Applies a function to each item: ``map``, or the method ``map`` of an executor of ``concurrent.futures``."""
+
+MERGED_AT_ONCE = 1 << 16
+"""Leaves of several shards that are sorted at a time, to limit the memory of the merge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +161,7 @@ def subtree_shards(model: Any, count: int) -> list[SubtreeShard]:
         raise InputError(f"the {type(model).__name__} has no label tree that can be divided: give a fitted XRLinear")
     transform, copies = model.score_transform, model.merge_copies
     config = SearchConfig(beam=model.beam, transform=transform, path_weight=model.path_weight, copies=copies)
-    return shards_of(search, count, config, normalize=model.normalize)
+    return list(shards_of(search, count, config, normalize=model.normalize))
 
 
 def undivided_reason(search: BeamSearch) -> str | None:
@@ -170,17 +173,20 @@ def undivided_reason(search: BeamSearch) -> str | None:
     )
 
 
-def shards_of(search: BeamSearch, count: int, config: SearchConfig, *, normalize: bool) -> list[SubtreeShard]:
-    """``subtree_shards`` of a search.
+def shard_bounds(search: BeamSearch, count: int) -> list[int]:
+    """Ends of consecutive ranges of the clusters above the leaves with about equal weights, count + 1 numbers from 0.
 
     Parameters
     ----------
-    search : BeamSearch
-        The whole tree with its weights; the shards are views of these.
-    count, config, normalize
-        See ``subtree_shards`` and ``SubtreeShard``.
+    search, count
+        See ``shards_of``.
+
+    Raises
+    ------
+    InputError
+        See ``subtree_shards``.
     """
-    tree, last, reason = search.tree, search.levels[-1], undivided_reason(search)
+    last, reason = search.levels[-1], undivided_reason(search)
     if reason is not None:
         raise InputError(f"the tree {reason}, so it cannot be divided: use it as a whole")
     count = whole_number("count", count, 1, last.n_parents)
@@ -189,20 +195,24 @@ def shards_of(search: BeamSearch, count: int, config: SearchConfig, *, normalize
     cuts = np.searchsorted(total, total[-1] * np.arange(1, count) / count)
     least, most = np.arange(1, count), last.n_parents - np.arange(count - 1, 0, -1)
     cuts = np.maximum.accumulate(np.clip(cuts, least, most) - least) + least
-    bounds = [0, *cuts.tolist(), last.n_parents]
+    return [0, *cuts.tolist(), last.n_parents]
+
+
+def shards_of(search: BeamSearch, count: int, config: SearchConfig, *, normalize: bool) -> Iterator[SubtreeShard]:
+    """``subtree_shards`` of a search, one at a time: each has its own pointers to the weights of all blocks.
+
+    Parameters
+    ----------
+    search : BeamSearch
+        The whole tree with its weights; the shards are views of these.
+    count, config, normalize
+        See ``subtree_shards`` and ``SubtreeShard``.
+    """
+    tree, last = search.tree, search.levels[-1]
     pointers = tree.first_children(tree.depth - 1)
-    return [
-        SubtreeShard(
-            tree,
-            (*search.levels[:-1], _emptied(last, first, end)),
-            int(pointers[first]),
-            int(pointers[end]),
-            config,
-            search.log_bias,
-            normalize,
-        )
-        for first, end in pairwise(bounds)
-    ]
+    for first, end in pairwise(shard_bounds(search, count)):
+        levels = (*search.levels[:-1], _emptied(last, first, end))
+        yield SubtreeShard(tree, levels, int(pointers[first]), int(pointers[end]), config, search.log_bias, normalize)
 
 
 def _emptied(level: PackedLevel, first: int, last: int) -> PackedLevel:
@@ -242,14 +252,25 @@ def merged(parts: Sequence[RankedLeaves], k: int) -> TopK:
     InputError
         No part.
     """
+    best = best_leaves(parts, k)
+    return TopK(best.labels, best.scores)
+
+
+def best_leaves(parts: Sequence[RankedLeaves], k: int) -> RankedLeaves:
+    """The k best leaves of each instance among those of some shards; parameters and errors are those of ``merged``."""
     if not parts:
         raise InputError("there is no shard of a tree: give all those of subtree_shards")
-    leaves, labels, logs, margins, scores = (
-        np.concatenate([getattr(part, name) for part in parts], axis=1)
-        for name in ("leaves", "labels", "logs", "margins", "scores")
-    )
-    order = np.lexsort((leaves, -margins, -logs, labels < 0), axis=-1)[:, :k]
-    return TopK(np.take_along_axis(labels, order, axis=1), np.take_along_axis(scores, order, axis=1))
+    n, width = len(parts[0].labels), sum(part.labels.shape[1] for part in parts)
+    names = [field.name for field in fields(RankedLeaves)]
+    best = {name: np.empty((n, min(k, width)), getattr(parts[0], name).dtype) for name in names}
+    step = max(1, MERGED_AT_ONCE // max(1, width))
+    for first in range(0, n, step):
+        rows = slice(first, first + step)
+        all_ = {name: np.concatenate([getattr(part, name)[rows] for part in parts], axis=1) for name in names}
+        order = np.lexsort((all_["leaves"], -all_["margins"], -all_["logs"], all_["labels"] < 0), axis=-1)[:, :k]
+        for name in names:
+            best[name][rows] = np.take_along_axis(all_[name], order, axis=1)
+    return RankedLeaves(**best)
 
 
 def predict_by_subtrees(shards: Sequence[SubtreeShard], X: Any, k: int, *, mapped: Map = map, threads: int = 1) -> TopK:

@@ -128,6 +128,8 @@ class TreePredictor(UnitRowModel):
             options = self._search_config().native(k, 1)
             if search.n_dense:
                 return hybrid(search, options)
+            if not search.by_row:
+                return lambda indices, values: self._one_by_topk(indices, values, k)
             if self.normalize:
                 return lambda indices, values: search.topk_one(indices, unit_values(values), k, options)
             return lambda indices, values: search.topk_one(indices, values, k, options)
@@ -137,6 +139,13 @@ class TreePredictor(UnitRowModel):
             return *search, self.beam, self.score_transform, self.path_weight, self.merge_copies, self.normalize
 
         return PreparedCall(settings, prepare)
+
+    def _one_by_topk(self, indices: Int32, values: Float32, k: int) -> tuple[Int32, Float32]:
+        """``single`` for a search that has no function for one row."""
+        values = unit_values(values) if self.normalize else values
+        X = sp.csr_matrix((values, indices, np.array([0, len(indices)])), shape=(1, self.n_features_in_))
+        top = self.search_.topk(X, k, self._search_config())
+        return top.labels, top.scores
 
     def score_pairs(self, X: Any, pairs: Any) -> CSR:
         """Exact scores of given (instance, label) pairs, computed without beam search.
