@@ -216,6 +216,14 @@ def fused() -> Any:
     return fusing.fuse(members, dataset, threads=1)
 
 
+def fusion_with_vectorizer() -> Any:
+    """A Tagger with a fusion, of which a member has a vectorizer of its own."""
+    trained = import_module("ramify.tagger.fusing.members")
+    own = part("Tagger", model=part("XRLinear"), vectorizer=part("Tfidf", words=(1, 2)))
+    members = [trained.TrainedMember(own, "own"), part("NearestTexts")]
+    return tagger(part("Fusion", members=members, threads=1))
+
+
 def partitioned(matcher: Any, ranker: Any, **settings: Any) -> Any:
     """A Partitioned of clusters of at most three labels."""
     return part("Partitioned", max_leaf=3, matcher=matcher, ranker=ranker, **settings)
@@ -317,6 +325,7 @@ CASES = [
     Case("Tagger/xlgen-two-steps", lambda: generator(variant="mcg"), first=5),
     Case("Tagger/fusion", lambda: tagger(part("Fusion", members="xr-linear,popular-labels,nearest-texts")), first=5),
     Case("Tagger/fused", fused, first=5),
+    Case("Tagger/fusion-with-vectorizer", fusion_with_vectorizer, first=5),
     Case("Tagger/lexical", lambda: tagger(part("LexicalMatcher")), first=5),
     Case("Tagger/dense-features", tagger_of_dense_features, first=4),
     Case("Tagger/features", tagger_of_features, last=1),
