@@ -216,11 +216,12 @@ def fused() -> Any:
     return fusing.fuse(members, dataset, threads=1)
 
 
-def fusion_with_a_trained_member() -> Any:
-    """A fusion whose first member has a vectorizer of its own."""
-    own = part("Tagger", model=part("XRLinear"), vectorizer=part("Hashing", n_features=64))
-    member = import_module("ramify.tagger.fusing.members").TrainedMember(own, "own")
-    return tagger(part("Fusion", members=[member, "popular-labels"]))
+def fusion_with_vectorizer() -> Any:
+    """A Tagger with a fusion, of which a member has a vectorizer of its own."""
+    trained = import_module("ramify.tagger.fusing.members")
+    own = part("Tagger", model=part("XRLinear"), vectorizer=part("Tfidf", words=(1, 2)))
+    members = [trained.TrainedMember(own, "own"), part("NearestTexts")]
+    return tagger(part("Fusion", members=members, threads=1))
 
 
 def partitioned(matcher: Any, ranker: Any, **settings: Any) -> Any:
@@ -324,7 +325,7 @@ CASES = [
     Case("Tagger/xlgen-two-steps", lambda: generator(variant="mcg"), first=5),
     Case("Tagger/fusion", lambda: tagger(part("Fusion", members="xr-linear,popular-labels,nearest-texts")), first=5),
     Case("Tagger/fused", fused, first=5),
-    Case("Tagger/trained-member", fusion_with_a_trained_member, first=5),
+    Case("Tagger/fusion-with-vectorizer", fusion_with_vectorizer, first=5),
     Case("Tagger/lexical", lambda: tagger(part("LexicalMatcher")), first=5),
     Case("Tagger/dense-features", tagger_of_dense_features, first=4),
     Case("Tagger/features", tagger_of_features, last=1),

@@ -16,8 +16,8 @@ TRANSFORMERS = {"XTransformer", "XRTransformer", "FlatTransformer", "Encoder"}
 GENERATORS = {"XLGen", "XLGenWithTree"}
 TORCH = {"LabelChain", "ReinforcedChain", "CompositeChain", *TRANSFORMERS, *GENERATORS}
 SINCE: dict[str, int] = dict.fromkeys([*TRANSFORMERS, "StaticEncoder", "Concatenated"], 4)
-SINCE |= dict.fromkeys([*GENERATORS, "Fusion", "LexicalMatcher", "NearestTexts", "SavedMember", "StoredPredictions"], 5)
-SINCE["TrainedMember"] = 5
+SINCE |= dict.fromkeys([*GENERATORS, "Fusion", "LexicalMatcher", "NearestTexts"], 5)
+SINCE |= dict.fromkeys(["SavedMember", "StoredPredictions", "TrainedMember"], 5)
 """First format of the classes that are newer than format 1."""
 
 
