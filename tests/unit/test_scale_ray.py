@@ -246,7 +246,7 @@ def test_a_closed_executor_cancels_its_tasks_and_runs_no_other(executor):
         return seconds
 
     closing = RayExecutor()
-    tasks = [closing.submit(wait, 600) for _ in range(3)]
+    tasks = [closing.submit(wait, 60) for _ in range(3)]
     closing.close()
     for task in tasks:
         with pytest.raises(ClusterError):

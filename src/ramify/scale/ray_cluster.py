@@ -34,6 +34,9 @@ HTTP2_HEADER, HTTP2_SETTINGS = 9, 4
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, HTTP2_SETTINGS, 0, 0, 0, 0, 0])
 """Beginning of a connection by a client, with empty settings."""
 
+CANCELLED_AT_MOST, SECONDS_TO_CANCEL = 10, 1.0
+"""Times that a task is cancelled, and the time in which it must end."""
+
 SECONDS_TO_ANSWER = 120.0
 """Time in which every machine must start a worker."""
 
@@ -198,9 +201,18 @@ class RayExecutor:
         if self._mine:
             self._ray.shutdown()
         else:
-            for task in list(self._tasks):  # those that have ended are not affected
-                self._ray.cancel(task.reference, force=True)
+            self._cancel([task.reference for task in self._tasks])
         self._tasks.clear()
+
+    def _cancel(self, references: list[Any]) -> None:
+        """Cancel tasks until they have ended: Ray may lose the cancelling of a task that a worker is about to begin."""
+        for _ in range(CANCELLED_AT_MOST):
+            for reference in references:  # those that have ended are not affected
+                self._ray.cancel(reference, force=True)
+            if references:
+                _, references = self._ray.wait(references, num_returns=len(references), timeout=SECONDS_TO_CANCEL)
+            if not references:
+                return
 
 
 def _probe() -> Callable[[], tuple[str, str] | str]:
