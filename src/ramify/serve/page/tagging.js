@@ -54,11 +54,11 @@ export class Tagging {
     [this.#doc, this.#model, this.text, this.#opened, this.#marked] = [doc, model, doc.text, null, null];
     byId("document-heading").textContent = `Document ${doc.number}`;
     this.#renderText([]);
+    clearProblem(); // now, because a problem that is shown meanwhile is not of this document
     wait(true);
     try {
       const [tags, points] = await Promise.all([this.app.results.tags(doc, model), this.#points(model)]);
       if (!this.#isCurrent(doc, model)) return undefined;
-      clearProblem();
       this.slider.set(model, points);
       this.list.set(doc, tags);
       this.#update();
