@@ -27,7 +27,7 @@ from racing.chain_members import Study, chain_scores
 from racing.chain_tables import IDEAS
 from racing.matrices import prepare
 from racing.places import DATA
-from racing.rows import Row, add_stamped, read_rows
+from racing.rows import Row, add_stamped, matching
 from ramify.chains.decoding import decode, emit
 from ramify.chains.network import Dropout
 from ramify.chains.order import Resequenced, order_of
@@ -196,14 +196,13 @@ def main() -> None:
     parser.add_argument("--ideas", nargs="+", default=list(TRIED), choices=TRIED)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     chosen = parser.parse_args()
-    known = read_rows(IDEAS)
     for name in chosen.sets:
         matrices = prepare(name, chosen.data)
         for seed in chosen.seeds:
             study = Study(matrices, seed, SETTINGS.get(name, {}), REINFORCED.get(name, {}), threads=1)
             for idea in chosen.ideas:
                 key = study.identity("label-wise") | {"idea": idea, "options": asdict(TRIED[idea])}
-                if not any(all(row.get(name) == value for name, value in key.items()) for row in known):
+                if not matching(IDEAS, key):
                     row = key | measured(study, TRIED[idea]) | {"command": shlex.join(["python", *sys.argv])}
                     print(json.dumps(add_stamped(IDEAS, row)), flush=True)
 

@@ -33,7 +33,7 @@ from racing.copies_tables import PATH_WEIGHT, System, costs, shown_pairs
 from racing.matrices import Matrices, prepare
 from racing.places import CACHE, DATA, HERE
 from racing.quality import MEASURES, Answers, judged, paired, read_answers
-from racing.rows import Row, add_stamped, read_rows
+from racing.rows import Row, add_stamped, matching
 from racing.senses import SPLITS, agreements, merged, merged_pairs, sides
 
 RESULTS = HERE / "results" / "disentangle.jsonl"
@@ -217,7 +217,7 @@ def _answers_path(key: Row) -> Path:
 def compared(chosen: argparse.Namespace, matrices: Matrices) -> Iterator[Row]:
     """Differences of the pairs that the tables show, over all seeds for which both have predictions here."""
     setup = _setup("copies", chosen, matrices)
-    rows = [row for row in read_rows(RESULTS) if all(row.get(name) == value for name, value in setup.items())]
+    rows = matching(RESULTS, setup)
 
     @cache
     def answers(system: System) -> dict[int, Answers]:
@@ -272,7 +272,7 @@ def tree_costs(settings: dict[str, Any]) -> list[float]:
 
 
 def _known(key: Row) -> bool:
-    return any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(RESULTS))
+    return bool(matching(RESULTS, key))
 
 
 if __name__ == "__main__":

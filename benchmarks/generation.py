@@ -54,7 +54,7 @@ from racing.held_out import parsed
 from racing.machine import machine
 from racing.matrices import Matrices, MissingDataError
 from racing.places import DATA
-from racing.rows import Row, add_stamped, read_rows
+from racing.rows import Row, add_stamped, matching
 from racing.runner import Limits
 from racing.stopping import run_until_stopped
 from racing.systems import System
@@ -189,7 +189,7 @@ def key_of(kind: str, problem: Problem, system: System) -> Row:
 
 def is_done(key: Row, limits: Limits | None = None) -> bool:
     """Whether a row is there; a failed one counts unless a limit has risen since."""
-    same = [row for row in read_rows(GENERATION) if all(row.get(name) == value for name, value in key.items())]
+    same = matching(GENERATION, key)
     return any(not row.get("failed") or limits is None or not _has_risen(limits, row) for row in same)
 
 

@@ -12,7 +12,6 @@ with those of all texts, and their times. Adds rows to ``benchmarks/results/scal
 from __future__ import annotations
 
 import argparse
-import hashlib
 import multiprocessing as mp
 import tempfile
 import threading
@@ -61,7 +60,7 @@ def compare_trainings(chosen: Any) -> dict[str, Any]:
     row["limited"] = in_process(train_once, chosen.set, chosen.limit, chosen.temp, chosen.threads)
     if not chosen.only_limited:
         row["in_memory"] = in_process(train_once, chosen.set, None, chosen.temp, chosen.threads)
-        row["equal"] = row["limited"]["sha256"] == row["in_memory"]["sha256"]
+        row["equal"] = row["limited"]["model"] == row["in_memory"]["model"]
     return row
 
 
@@ -75,6 +74,7 @@ def train_once(name: str, limit: float | None, temp: Path | None, threads: int) 
     """Peak memory by stage, seconds, and the hash of the model of one training."""
     from ramify import XRLinear
     from ramify.exchange import Training
+    from ramify.scale.checkpoint import content_of
     from ramify.scale.limited import MemoryLimit
     from ramify.spill import Spill
     from ramify.values import csr_of
@@ -92,16 +92,7 @@ def train_once(name: str, limit: float | None, temp: Path | None, threads: int) 
         start = time.perf_counter()
         model = XRLinear(threads=threads).fit_training(Training(X=X, Y=Y, progress=peak.report, **more))
         seconds = time.perf_counter() - start
-    return {"seconds": round(seconds, 1), "peak_mb": peak.megabytes(), "sha256": digest(model.to_state()[1])}
-
-
-def digest(arrays: dict[str, Any]) -> str:
-    """A hash of named arrays."""
-    total = hashlib.sha256()
-    for name in sorted(arrays):
-        total.update(name.encode())
-        total.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8))
-    return total.hexdigest()
+    return {"seconds": round(seconds, 1), "peak_mb": peak.megabytes(), "model": content_of(model.to_state()[1])}
 
 
 class Peak:
@@ -145,6 +136,7 @@ def compare_features(chosen: Any) -> dict[str, Any]:
     from ramify import Tfidf
     from ramify.data import read
     from ramify.features.shards import fit_transform_shards
+    from ramify.scale.checkpoint import content_of
     from ramify.spill import Spill
 
     [file] = sorted((chosen.data / chosen.set).glob("train*.jsonl.gz"))
@@ -163,7 +155,7 @@ def compare_features(chosen: Any) -> dict[str, Any]:
         "dataset": chosen.set,
         "shards": chosen.shards,
         "shape": list(X.shape),
-        "equal": same and digest(whole.to_state()[1]) == digest(sharded.to_state()[1]),
+        "equal": same and content_of(whole.to_state()[1]) == content_of(sharded.to_state()[1]),
         "seconds": {"whole": round(middle - start, 1), "shards": round(end - middle, 1)},
     }
 

@@ -29,7 +29,7 @@ from typing import Any
 from racing.machine import machine
 from racing.matrices import Matrices, MissingDataError, prepare
 from racing.places import CACHE, DATA, HERE
-from racing.rows import Row, add_stamped, read_rows
+from racing.rows import Row, add_stamped, matching
 from racing.runner import Limits, Outcome, watch
 from racing.scale_tables import SCALE
 from racing.stopping import run_until_stopped
@@ -84,8 +84,7 @@ def measure(chosen: argparse.Namespace, matrices: Matrices, dataset: str, asked:
     """Add the row of a training, if it is due."""
     key = {"kind": asked["kind"], "dataset": dataset, "matrices": matrices.fingerprint, "system": asked["system"]}
     key |= {"workers": asked["workers"], "fault": asked["fault"], "machine": machine()}
-    same = [row for row in read_rows(SCALE) if all(row.get(name) == value for name, value in key.items())]
-    if any(not (row.get("failed") or (chosen.quiet_only and row["busy"])) for row in same):
+    if any(not (row.get("failed") or (chosen.quiet_only and row["busy"])) for row in matching(SCALE, key)):
         return
     print(f"{dataset}: {asked['system']}, {asked['workers']} workers, fault: {asked['fault']}", flush=True)
     limits = Limits(chosen.limit, int(chosen.memory * 1e9))

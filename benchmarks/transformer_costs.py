@@ -30,7 +30,7 @@ from typing import Any
 
 from racing.generated_texts import GENERATOR, WIDTH, generated_texts, thin_encoder
 from racing.machine import machine
-from racing.rows import Row, add_stamped, read_rows
+from racing.rows import Row, add_stamped, matching
 from racing.sources import module_hash, modules_of
 from racing.stages import StagePeaks, measured_stages
 from racing.stopping import run_until_stopped
@@ -70,7 +70,7 @@ def main() -> None:
     for case in cases(chosen):
         key = case | {"kind": chosen.task, "machine": machine(), "generator": GENERATOR}
         key |= {"sources": sources(case["system"])}
-        if any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(ENCODER_COSTS)):
+        if matching(ENCODER_COSTS, key):
             continue
         for row in _in_process(chosen.task, case):
             print(json.dumps(add_stamped(ENCODER_COSTS, key | row)), flush=True)

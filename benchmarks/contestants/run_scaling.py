@@ -6,7 +6,6 @@ The specification is a JSON object: ``system`` (threads, processes, ray, plan), 
 ones; null: all) and ``fault`` (null, or a name of ``FAULTS``). The figures are in ``WORK/costs.json``.
 """
 
-import hashlib
 import json
 import os
 import signal
@@ -52,6 +51,7 @@ def trained(X: Any, Y: Any, asked: dict[str, Any], work: Path) -> dict[str, Any]
     """Times, memory of a worker, and the hash of the arrays of the model."""
     from ramify import XRLinear
     from ramify.scale import Cluster
+    from ramify.scale.checkpoint import content_of
 
     system, workers = asked["system"], asked["workers"]
     threads = workers if system == "threads" else 1
@@ -70,7 +70,7 @@ def trained(X: Any, Y: Any, asked: dict[str, Any], work: Path) -> dict[str, Any]
         found["driver_cpu_s"] = round(time.process_time() - cpu, 3)
         if cluster is not None:
             found |= {"tasks": cluster.tasks, "resumed": cluster.resumed, "worker_peak_mb": round(cluster.peak_mb, 1)}
-    return found | {"model": bits_of(model)}
+    return found | {"model": content_of(model.to_state()[1])}
 
 
 class Faulty:
@@ -133,14 +133,6 @@ def own_number() -> int:
 def kill_driver(_: Any) -> None:
     """End this process."""
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def bits_of(model: Any) -> str:
-    """A hash of all arrays of a model."""
-    state = hashlib.sha256()
-    for name, array in sorted(model.to_state()[1].items()):
-        state.update(name.encode() + array.tobytes())
-    return state.hexdigest()[:16]
 
 
 if __name__ == "__main__":

@@ -37,6 +37,11 @@ def add_stamped(path: Path, row: Row) -> Row:
     return stamped
 
 
+def matching(path: Path, key: Row) -> list[Row]:
+    """The rows with all values of a key, oldest first."""
+    return [row for row in read_rows(path) if all(row.get(name) == value for name, value in key.items())]
+
+
 def key_of(row: Row) -> tuple[Any, ...]:
     """What makes two rows measurements of the same thing."""
     names = ("kind", "dataset", "matrices", "system", "identity", "threads", "machine", "run")

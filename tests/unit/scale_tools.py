@@ -27,6 +27,11 @@ def trained(X, Y, compute=None, *, extras=None, **settings):
     return XRLinear(**(LEVELS | settings)).fit(X, Y, compute=compute, **(extras or {}))
 
 
+def assert_same_answers(first, second):
+    np.testing.assert_array_equal(first.labels, second.labels)
+    np.testing.assert_array_equal(first.scores.view(np.uint32), second.scores.view(np.uint32))
+
+
 def assert_same_bits(model, other):
     first, second = (one.to_state()[1] for one in (model, other))
     assert first.keys() == second.keys()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scale_tools import hybrid, problem, trained
+from scale_tools import assert_same_answers, hybrid, problem, trained
 
 from ramify import Disentangled, Ensemble, PopularLabels, XRLinear, load
 from ramify.errors import InputError
@@ -46,18 +46,13 @@ def in_parts(model, tmp_path, parts=5):
     return loaded
 
 
-def assert_same(first, second):
-    np.testing.assert_array_equal(first.labels, second.labels)
-    np.testing.assert_array_equal(first.scores.view(np.uint32), second.scores.view(np.uint32))
-
-
 @pytest.mark.parametrize("k", [1, 7, 300])
 def test_parts_give_the_answer_of_the_whole_tree(data, model, tmp_path, k):
     X, _ = data
     loaded = in_parts(model, tmp_path)
-    assert_same(loaded.predict_topk(X, k), model.predict_topk(X, k))
-    assert_same(loaded.predict_topk(X[:1], k), model.predict_topk(X[:1], k))
-    assert_same(loaded.predict_topk(X, k, beam=2), model.predict_topk(X, k, beam=2))
+    assert_same_answers(loaded.predict_topk(X, k), model.predict_topk(X, k))
+    assert_same_answers(loaded.predict_topk(X[:1], k), model.predict_topk(X[:1], k))
+    assert_same_answers(loaded.predict_topk(X, k, beam=2), model.predict_topk(X, k, beam=2))
 
 
 def test_restrictions_and_ranks_of_rare_labels_are_those_of_the_whole_tree(data, tmp_path):
@@ -65,11 +60,11 @@ def test_restrictions_and_ranks_of_rare_labels_are_those_of_the_whole_tree(data,
     model = trained(X, Y, threads=1, tail_rank=0.5, score_transform="sigmoid")
     loaded = in_parts(model, tmp_path, 3)
     some = np.arange(0, 300, 3)
-    assert_same(loaded.predict_topk(X, 9, allowed=some), model.predict_topk(X, 9, allowed=some))
-    assert_same(loaded.predict_topk(X, 9, forbidden=some), model.predict_topk(X, 9, forbidden=some))
-    assert_same(loaded.predict_topk(X, 9, forbidden=Y), model.predict_topk(X, 9, forbidden=Y))
-    assert_same(loaded.predict_topk(X, 9, allowed=Y), model.predict_topk(X, 9, allowed=Y))
-    assert_same(
+    assert_same_answers(loaded.predict_topk(X, 9, allowed=some), model.predict_topk(X, 9, allowed=some))
+    assert_same_answers(loaded.predict_topk(X, 9, forbidden=some), model.predict_topk(X, 9, forbidden=some))
+    assert_same_answers(loaded.predict_topk(X, 9, forbidden=Y), model.predict_topk(X, 9, forbidden=Y))
+    assert_same_answers(loaded.predict_topk(X, 9, allowed=Y), model.predict_topk(X, 9, allowed=Y))
+    assert_same_answers(
         loaded.predict_topk(X, 9, allowed=some, forbidden=Y), model.predict_topk(X, 9, allowed=some, forbidden=Y)
     )
 
@@ -82,7 +77,7 @@ def test_the_trees_of_an_ensemble_are_divided(data, tmp_path):
     trees = [part for part in loaded.inside().values() if isinstance(part, XRLinear)]
     assert divide(loaded, limit_of(4, *trees)) >= 4
     assert all(isinstance(tree.search_, DividedSearch) for tree in trees)
-    assert_same(loaded.predict_topk(X, 5), model.predict_topk(X, 5))
+    assert_same_answers(loaded.predict_topk(X, 5), model.predict_topk(X, 5))
 
 
 def test_a_model_that_fits_is_not_divided(model):

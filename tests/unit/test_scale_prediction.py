@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scale_tools import hybrid, problem, trained
+from scale_tools import assert_same_answers, hybrid, problem, trained
 from sklearn.exceptions import NotFittedError
 
 from ramify import XRLinear, evaluate
@@ -26,11 +26,6 @@ def model(data):
     return trained(*data, threads=1)
 
 
-def assert_same(first, second):
-    np.testing.assert_array_equal(first.labels, second.labels)
-    np.testing.assert_array_equal(first.scores.view(np.uint32), second.scores.view(np.uint32))
-
-
 @pytest.mark.parametrize("make", [SerialExecutor, lambda: ProcessExecutor(2)])
 def test_tasks_give_the_answer_and_the_measures_of_one_process(data, model, make):
     X, Y = data
@@ -38,9 +33,9 @@ def test_tasks_give_the_answer_and_the_measures_of_one_process(data, model, make
     with Cluster(make()) as workers:
         top = workers.predict_topk(model, X, 5)
         assert workers.tasks == 16
-        assert_same(top, whole)
+        assert_same_answers(top, whole)
         assert evaluate(Y, top).as_dict() == evaluate(Y, whole).as_dict()
-        assert_same(workers.predict_topk(model, X[:3], 5), model.predict_topk(X[:3], 5))
+        assert_same_answers(workers.predict_topk(model, X[:3], 5), model.predict_topk(X[:3], 5))
 
 
 def test_a_dense_block_and_the_default_number_of_labels(data):
@@ -48,19 +43,19 @@ def test_a_dense_block_and_the_default_number_of_labels(data):
     dense = hybrid(X)
     model = trained(dense, Y, threads=1)
     with Cluster(SerialExecutor()) as workers:
-        assert_same(workers.predict_topk(model, dense), model.predict_topk(dense))
+        assert_same_answers(workers.predict_topk(model, dense), model.predict_topk(dense))
 
 
 def test_other_forms_of_features_and_changed_ones(data, model):
     X = data[0][:60]
     whole = model.predict_topk(X, 5)
     with Cluster(SerialExecutor()) as workers:
-        assert_same(workers.predict_topk(model, X.tocsc(), 5), whole)
-        assert_same(workers.predict_topk(model, X.toarray(), 5), whole)
+        assert_same_answers(workers.predict_topk(model, X.tocsc(), 5), whole)
+        assert_same_answers(workers.predict_topk(model, X.toarray(), 5), whole)
         changed = X.copy()
         workers.predict_topk(model, changed, 5)
         changed.data[:] = changed.data[::-1].copy()
-        assert_same(workers.predict_topk(model, changed, 5), model.predict_topk(changed, 5))
+        assert_same_answers(workers.predict_topk(model, changed, 5), model.predict_topk(changed, 5))
 
 
 class Own:
@@ -100,19 +95,19 @@ def test_a_lost_worker_is_replaced(data, model, tmp_path, monkeypatch):
         Cluster(ProcessExecutor(2)) as workers,
         pytest.warns(RamifyWarning, match="the prediction for the documents .* lost its worker"),
     ):
-        assert_same(workers.predict_topk(model, data[0], 5), model.predict_topk(data[0], 5))
+        assert_same_answers(workers.predict_topk(model, data[0], 5), model.predict_topk(data[0], 5))
 
 
 def test_finished_tasks_are_read_from_the_checkpoint_of_the_same_model(data, model, tmp_path):
     X, Y = data
     Cluster(SerialExecutor(), checkpoint=tmp_path).predict_topk(model, X, 5)
     again = Cluster(SerialExecutor(), checkpoint=tmp_path)
-    assert_same(again.predict_topk(model, X, 5), model.predict_topk(X, 5))
+    assert_same_answers(again.predict_topk(model, X, 5), model.predict_topk(X, 5))
     assert (again.tasks, again.resumed) == (0, 16)
     other = trained(X, Y, threads=1, beam=1)
     for changed, matrix, k in ((other, X, 5), (model, X[::-1], 5), (model, X, 4)):
         fresh = Cluster(SerialExecutor(), checkpoint=tmp_path)
-        assert_same(fresh.predict_topk(changed, matrix, k), changed.predict_topk(matrix, k))
+        assert_same_answers(fresh.predict_topk(changed, matrix, k), changed.predict_topk(matrix, k))
         assert (fresh.tasks, fresh.resumed) == (16, 0)
 
 

@@ -108,7 +108,7 @@ def _of_cells(reader: RowReader, path: Path) -> Iterator[tuple[int, list[Any]]]:
     found: dict[Any, tuple[int, list[Any]]] = {}
     for line, (label, cell, text, identity) in reader(path, ("label", "score"), ("text", "id")):
         if text is None and identity is None:
-            raise DataFileError("has neither a column 'id' nor 'text': add one, which tells documents apart", path)
+            raise DataFileError("has neither a column 'id' nor 'text': add one that identifies the documents", path)
         try:
             score = float(cell)
         except ValueError:

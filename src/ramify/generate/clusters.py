@@ -6,7 +6,7 @@ clusters = k-means of the z_l; or the nodes of a level of any label tree, in whi
 Embeddings of an encoder share a large common part, so they are centred: those of documents at their mean, those of
 names at theirs, because names lie elsewhere. The mean of a few names is too much like each of them, so it is then that
 of a sample of all labels' names. The centres of k-means are fitted on labels with documents. Otherwise most
-clusters separate labels that no training document has, and the clusters of a document say little about its labels.
+clusters separate labels that no training document has, and those of a document are nearly independent of its labels.
 """
 
 from __future__ import annotations

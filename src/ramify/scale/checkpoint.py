@@ -109,7 +109,7 @@ class Checkpoint:
                 wanted = (file.metadata() or {}).get("hash")
         except (OSError, SafetensorError):
             return None
-        return arrays if wanted == _content(arrays) else None
+        return arrays if wanted == content_of(arrays) else None
 
     def write(self, key: str, arrays: Arrays) -> None:
         """Write the arrays of a task; a reader sees all of the file or none.
@@ -122,7 +122,7 @@ class Checkpoint:
         path = self.directory / f"{key}.safetensors"
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         try:
-            save_file(arrays, temporary, {"hash": _content(arrays)})
+            save_file(arrays, temporary, {"hash": content_of(arrays)})
             temporary.replace(path)
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path} cannot be written ({error}): give a checkpoint folder with more space") from None
@@ -145,5 +145,6 @@ class Checkpoint:
             temporary.unlink(missing_ok=True)
 
 
-def _content(arrays: Arrays) -> str:
+def content_of(arrays: Arrays) -> str:
+    """Hash of named arrays, whatever their order is."""
     return digest(*(item for name in sorted(arrays) for item in (name, arrays[name])))

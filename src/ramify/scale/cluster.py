@@ -30,7 +30,7 @@ from ramify.kernels.predict import SearchConfig
 from ramify.kernels.train import LevelProblem, SolverConfig, halves_suffice, train, vector_instructions
 from ramify.models.base.adapter import as_model
 from ramify.protocols import TreeWork
-from ramify.scale.checkpoint import Checkpoint, digest
+from ramify.scale.checkpoint import Checkpoint, content_of, digest
 from ramify.scale.executors import Executor
 from ramify.scale.parts import (
     PartSettings,
@@ -79,6 +79,9 @@ class Cluster:
         ``attempts`` below 1, or a folder that cannot be used.
     """
 
+    keeps_parts = True
+    """Whether the number of parts of the first training is kept in the checkpoint."""
+
     def __init__(
         self,
         executor: Executor,
@@ -121,7 +124,7 @@ class Cluster:
     def parts(self) -> int:
         """Number of parts of a level; that of the checkpoint, so that a resumed training finds its results."""
         wanted = max(FEWEST_PARTS, PARTS_PER_SLOT * self.executor.slots)
-        return wanted if self.checkpoint is None else self.checkpoint.parts(wanted)
+        return wanted if self.checkpoint is None else self.checkpoint.parts(wanted, keep=self.keeps_parts)
 
     def is_cut(self, n_parents: int) -> bool:
         """Whether the workers train a level below so many nodes; otherwise this process trains it."""
@@ -292,10 +295,11 @@ def _stamp_of(model: Any) -> str:
     """A hash of a model's state."""
     if not hasattr(model, "to_state"):
         raise InputError(
-            f"{type(model).__name__} has no to_state, by which a checkpoint knows a model: use a cluster without one"
+            f"{type(model).__name__} has no to_state, which a checkpoint needs to identify a model: use a cluster "
+            "without one"
         )
     config, arrays = model.to_state()
-    return digest(config, *(item for name in sorted(arrays) for item in (name, arrays[name])))
+    return digest(config, content_of(arrays))
 
 
 @dataclass(frozen=True, eq=False)

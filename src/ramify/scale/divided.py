@@ -90,14 +90,14 @@ class DividedSearch(BeamSearch):
             top = super().topk(X, k, config, allowed=allowed, forbidden=forbidden, threads=threads, progress=progress)
             give_back(self.levels[-1])
             return top
-        best: RankedLeaves | None = None
+        best: list[RankedLeaves] = []
         for number, shard in enumerate(shards_of(self, self.parts, config, normalize=False), start=1):
             found = shard.rank(X, k, allowed=mask, forbidden=forbidden, threads=threads)
             give_back(shard.levels[-1])
-            best = found if best is None else best_leaves((best, found), k)
+            best = [best_leaves([*best, found], k)]  # no more than two rankings are in memory
             if progress is not None:
                 progress(number / self.parts)
-        return merged([] if best is None else [best], k)
+        return merged(best, k)
 
     def topk_one(self, *args: Any, **options: Any) -> tuple[Int32, Float32]:
         """See ``BeamSearch.topk_one``; the weights of the clusters that are reached are in memory together."""

@@ -277,7 +277,7 @@ class _Worker:
         if self._pool is None:
             return
         if self._future is not None and self._future.cancel():  # the thread of the pool has not seen the task yet
-            wait([self._future], SECONDS_TO_CANCEL)  # otherwise it fails on a task that it does not know any more
+            wait([self._future], SECONDS_TO_CANCEL)  # otherwise the thread raises an error for the removed task
         self._pool.shutdown(wait=True, kill_workers=True)
         self._pool = None
 

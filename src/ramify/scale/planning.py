@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from ramify.errors import InputError
 from ramify.kernels.train import LevelProblem
 from ramify.models import Blend, Disentangled, Ensemble, Fusion, Partitioned, XRLinear
 from ramify.protocols import TreeWork
-from ramify.scale.cluster import FEWEST_PARTS, PARTS_PER_SLOT, Cluster
+from ramify.scale.cluster import Cluster
 from ramify.scale.executors import Executor
 from ramify.scale.parts import passes, ranges, row_sizes, rows_of_parents, task_memory
 from ramify.tagger.fusing.members import TrainedMember
@@ -191,17 +190,12 @@ class Planner(Cluster):
     """
 
     own_threads = 1
+    keeps_parts = False
 
     def __init__(self, executor: Executor, *, checkpoint: str | os.PathLike[str] | None = None) -> None:
         known = checkpoint is not None and Path(checkpoint).exists()
         super().__init__(executor, checkpoint=checkpoint if known else None)
         self.plans: list[TrainingPlan] = []
-
-    @cached_property
-    def parts(self) -> int:
-        """Number of parts of a level, as in ``Cluster``; it is not kept in the checkpoint."""
-        wanted = max(FEWEST_PARTS, PARTS_PER_SLOT * self.executor.slots)
-        return wanted if self.checkpoint is None else self.checkpoint.parts(wanted, keep=False)
 
     def begin(self, work: TreeWork) -> None:
         """Add the plan of a tree."""

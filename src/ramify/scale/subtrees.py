@@ -159,9 +159,7 @@ def subtree_shards(model: Any, count: int) -> list[SubtreeShard]:
     search: BeamSearch | None = getattr(model, "search_", None)
     if search is None:
         raise InputError(f"the {type(model).__name__} has no label tree that can be divided: give a fitted XRLinear")
-    transform, copies = model.score_transform, model.merge_copies
-    config = SearchConfig(beam=model.beam, transform=transform, path_weight=model.path_weight, copies=copies)
-    return list(shards_of(search, count, config, normalize=model.normalize))
+    return list(shards_of(search, count, model._search_config(), normalize=model.normalize))
 
 
 def undivided_reason(search: BeamSearch) -> str | None:
